@@ -1,0 +1,196 @@
+# lastcall: `make help` lists the targets.
+#
+# Sources are found by their folders, so a new file needs no change here:
+#   core/*.c                   build/liblastcall.a
+#   lua/binding/*.c            build/lua/lastcall/core.so   (module lastcall.core, with the core inside)
+#   examples/<name>.c          build/examples/<name>
+#   spec/support/clients/*.c   build/clients
+#   spec/support/<x>_module.c  build/lua/spec_<x>.so        (module spec_<x>)
+#   spec/lab/<name>.c          build/<name>
+#   spec/core/test_<x>.c       build/spec/test_<x>          (the other files there are linked to each)
+#
+# Variables: CC, CFLAGS, LDFLAGS, WERROR=1, V=1, SANITIZE=<list>, BUILD=<folder>.
+
+CFLAGS ?= -O2 -g
+BUILD ?= build
+LUAROCKS ?= luarocks --lua-version 5.4
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion
+ifneq ($(filter 1 true yes,$(WERROR) $(CI)),)
+WARNINGS += -Werror
+endif
+
+# One job for each processor, unless -j was given or an outer make decides.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+MAKEFLAGS += --no-print-directory --output-sync=target
+
+LUA_CFLAGS ?= $(or $(shell for name in lua5.4 lua-5.4 lua54 lua; do \
+  case $$(pkg-config --modversion $$name 2>/dev/null) in (5.4*) pkg-config --cflags $$name; break;; esac; \
+  done),-I/usr/include/lua5.4)
+
+ifneq ($(SANITIZE),)
+# object-size guesses at what address knows.
+SANITIZER_FLAGS := -fsanitize=$(SANITIZE) -fno-sanitize=object-size -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+
+LANGUAGE := -std=c11 -D_GNU_SOURCE -pthread -MMD -MP
+COMPILE = $(CC) $(LANGUAGE) $(WARNINGS) $(CFLAGS) $(SANITIZER_FLAGS)
+LINK = $(CC) -pthread $(CFLAGS) $(SANITIZER_FLAGS) $(LDFLAGS)
+
+# What is being made, in a word; V=1 shows the commands themselves.
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@ &&)
+
+# --- what there is ---------------------------------------------------------
+
+CORE_SOURCES := $(wildcard core/*.c)
+BINDING_SOURCES := $(wildcard lua/binding/*.c)
+CLIENT_SOURCES := $(wildcard spec/support/clients/*.c)
+TEST_SOURCES := $(wildcard spec/core/test_*.c)
+TEST_HELPER_SOURCES := $(filter-out $(TEST_SOURCES),$(wildcard spec/core/*.c))
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+CORE := $(call objects,$(CORE_SOURCES))
+BINDING := $(call objects,$(BINDING_SOURCES))
+CLIENTS := $(call objects,$(CLIENT_SOURCES))
+TEST_HELPERS := $(call objects,$(TEST_HELPER_SOURCES))
+
+LIBRARY := $(if $(CORE),$(BUILD)/liblastcall.a)
+MODULE := $(if $(BINDING),$(BUILD)/lua/lastcall/core.so)
+SPEC_MODULES := $(patsubst spec/support/%_module.c,$(BUILD)/lua/spec_%.so,$(wildcard spec/support/*_module.c))
+LAB := $(patsubst spec/lab/%.c,$(BUILD)/%,$(wildcard spec/lab/*.c))
+EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
+TESTS := $(patsubst spec/core/%.c,$(BUILD)/spec/%,$(TEST_SOURCES))
+PROGRAMS := $(if $(CLIENTS),$(BUILD)/clients) $(LAB) $(EXAMPLES)
+
+# --- build -----------------------------------------------------------------
+
+.DEFAULT_GOAL := all
+.PHONY: all tests demo test lint format asan tsan valgrind lab rockspec install uninstall clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(LIBRARY) $(MODULE) $(SPEC_MODULES) $(PROGRAMS) ## Build the library, the Lua module, the examples and the test clients (default)
+
+tests: all $(TESTS) ## Build the C tests too, without running anything
+
+# Rewritten only when the way of compiling has changed: then everything is compiled again.
+FLAGS_FILE := $(BUILD)/flags
+FLAGS_NOW := $(COMPILE) $(LUA_CFLAGS) $(LDFLAGS)
+ifneq ($(strip $(FLAGS_NOW)),$(strip $(shell cat $(FLAGS_FILE) 2>/dev/null)))
+.PHONY: $(FLAGS_FILE)
+endif
+$(FLAGS_FILE):
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(strip $(FLAGS_NOW))' > $@
+
+$(BUILD)/obj/core/%.o: core/%.c $(FLAGS_FILE)
+	@mkdir -p $(@D)
+	$(call say,cc)$(COMPILE) -fPIC -fvisibility=hidden -c -o $@ $<
+
+$(BUILD)/obj/lua/binding/%.o: lua/binding/%.c $(FLAGS_FILE)
+	@mkdir -p $(@D)
+	$(call say,cc)$(COMPILE) -fPIC -Icore $(LUA_CFLAGS) -c -o $@ $<
+
+$(BUILD)/obj/spec/support/%_module.o: spec/support/%_module.c $(FLAGS_FILE)
+	@mkdir -p $(@D)
+	$(call say,cc)$(COMPILE) -fPIC -Icore $(LUA_CFLAGS) -c -o $@ $<
+
+$(BUILD)/obj/%.o: %.c $(FLAGS_FILE)
+	@mkdir -p $(@D)
+	$(call say,cc)$(COMPILE) -Icore -c -o $@ $<
+
+$(BUILD)/liblastcall.a: $(CORE)
+	@rm -f $@
+	$(call say,ar)$(AR) rcs $@ $^
+
+# The module shows its entry alone to the process that loads it.
+$(BUILD)/exports: $(FLAGS_FILE)
+	@echo '{ global: luaopen_*; local: *; };' > $@
+
+$(BUILD)/lua/lastcall/core.so: $(BINDING) $(CORE) $(BUILD)/exports
+	@mkdir -p $(@D)
+	$(call say,link)$(LINK) -shared -Wl,--version-script=$(BUILD)/exports -o $@ $(BINDING) $(CORE)
+
+$(BUILD)/lua/spec_%.so: $(BUILD)/obj/spec/support/%_module.o
+	@mkdir -p $(@D)
+	$(call say,link)$(LINK) -shared -o $@ $^
+
+$(BUILD)/clients: $(CLIENTS)
+	$(call say,link)$(LINK) -o $@ $^ -lm
+
+$(LAB): $(BUILD)/%: $(BUILD)/obj/spec/lab/%.o $(LIBRARY)
+	$(call say,link)$(LINK) -o $@ $^
+
+$(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,link)$(LINK) -o $@ $^
+
+$(BUILD)/spec/%: $(BUILD)/obj/spec/core/%.o $(TEST_HELPERS) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,link)$(LINK) -o $@ $^ -lcmocka
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+# luarocks builds beside the sources.
+LUAROCKS_LITTER = $(CORE_SOURCES:.c=.o) $(BINDING_SOURCES:.c=.o) lastcall
+
+# --- run -------------------------------------------------------------------
+# What is missing may be installed first, so the build is a make of its own
+# which then looks for the Lua headers afresh.
+
+demo: ## A server, several hundred clients, SIGTERM: nobody loses a reply (under 30 s)
+	@scripts/install-deps build
+	@$(MAKE) -s all
+	@scripts/demo
+
+test: ## Build, run the C tests and every spec; the last line is the count
+	@scripts/install-deps test
+	@$(MAKE) -s tests
+	@scripts/test
+
+lab: ## The specs that want a slow or lossy network (spec/lab)
+	@scripts/install-deps test lab
+	@$(MAKE) -s tests
+	@scripts/test spec/lab $(wildcard spec/lab_*spec.lua)
+
+asan: ## All tests under the address and undefined-behaviour sanitizers
+	@scripts/install-deps test
+	@$(MAKE) -s tests
+	@$(MAKE) -s tests BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS='-O1 -g'
+	@LASTCALL_BUILD=$(BUILD)/asan LASTCALL_SLOW=3 scripts/test --asan
+
+valgrind: ## All tests under valgrind: errors and definite leaks fail
+	@scripts/install-deps test valgrind
+	@$(MAKE) -s tests
+	@LASTCALL_SLOW=15 scripts/test --valgrind
+
+tsan: ## The C tests under the thread sanitizer
+	@scripts/install-deps test
+	@$(MAKE) -s tests BUILD=$(BUILD)/tsan SANITIZE=thread CFLAGS='-O1 -g'
+	@LASTCALL_BUILD=$(BUILD)/tsan LASTCALL_SLOW=5 scripts/test --only-c
+
+lint: ## Formatting, static analysis and both compilers with -Werror
+	@scripts/install-deps lint
+	@scripts/lint
+
+format: ## Rewrite the C sources in the house format
+	clang-format -i $(shell find core lua spec examples -name '*.[ch]')
+
+rockspec: ## Rewrite the file lists of the rockspec from the tree
+	@scripts/rockspec
+
+install: ## Install for Lua 5.4 with luarocks (LUAROCKS_FLAGS=--local, --tree DIR)
+	@scripts/install-deps build luarocks
+	$(LUAROCKS) make $(LUAROCKS_FLAGS) rockspec/lastcall-scm-1.rockspec
+	@rm -rf $(LUAROCKS_LITTER)
+
+uninstall: ## Remove what `make install` installed (same LUAROCKS_FLAGS)
+	$(LUAROCKS) remove $(LUAROCKS_FLAGS) lastcall
+
+clean: ## Remove everything that was built
+	rm -rf $(BUILD) $(LUAROCKS_LITTER)
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

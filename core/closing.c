@@ -1,0 +1,323 @@
+/* closing.c - the end of a connection, in this order and no other.
+ *
+ *   flush ----> fin ----> linger ----> close()
+ *     |          |          |
+ *     `----------+----------+-----> close() early: the time is over, or the peer failed
+ *
+ *   flush   what was accepted for writing, then the farewell
+ *   fin     shutdown(SHUT_WR): the FIN follows the last byte
+ *   linger  read and discard until the peer's FIN, for close() with unread bytes would send a
+ *           reset and take back what is still on its way
+ *   close   out of epoll first, then close() once, whatever it returns
+ *
+ * Nobody waits in here: each event, and the connection's one timer, calls the
+ * step that is due. The verdict comes from the kernel: with a FIN that was sent,
+ * SIOCOUTQ is 0 exactly when the peer's host has acknowledged all of it.
+ */
+#include <stdlib.h>
+
+#include "conn.h"
+#include "keepalive.h"
+#include "server.h"
+
+enum { DISCARD_SIZE = 16 * 1024 };
+
+/* ------------------------------------------------------------- the verdict -- */
+
+/* Bytes the peer's host has not acknowledged; the FIN counts as one for the kernel, not for us. */
+static size_t unacknowledged(const lc_conn *conn, int *fin_too)
+{
+  int count = conn->loop->sys->unacked(conn->loop->sys, conn->watch.fd);
+  *fin_too = count > 0;
+  if (count <= 0) return 0;
+  return (size_t)count - (conn->out_shut && lc_conn_is_tcp(conn) ? 1 : 0);
+}
+
+static int is_everything_acknowledged(const lc_conn *conn)
+{
+  int more;
+  size_t bytes = unacknowledged(conn, &more);
+  return conn->out_shut && !more && !bytes && !lc_output_size(conn);
+}
+
+static lc_verdict judge(const lc_conn *conn, int code)
+{
+  if (is_everything_acknowledged(conn) && (lc_conn_is_tcp(conn) || code != LC_RESET))
+    return (lc_verdict){0, 0};
+  int fin_too;
+  size_t unacked = unacknowledged(conn, &fin_too);
+  return (lc_verdict){code, unacked + lc_output_size(conn)};
+}
+
+int lc_conn_verdict(const lc_conn *conn, lc_verdict *verdict)
+{
+  if (conn->state != LC_STATE_CLOSED) return LC_AGAIN;
+  *verdict = conn->verdict;
+  return 0;
+}
+
+/* -------------------------------------------------------------- the release -- */
+
+static void account(lc_conn *conn, int by_reset)
+{
+  lc_report *report = conn->server ? &conn->server->report : NULL;
+  if (!report) return;
+  report->received += conn->received;
+  report->sent += conn->sent;
+  if (conn->server->step < LC_STEP_STOP || conn->detached) return;
+  if (by_reset) report->reset_by_us++;
+  if (conn->verdict.code == LC_RESET || conn->verdict.code == LC_BROKEN_PIPE)
+    report->reset_by_peer++;
+  else if (conn->dismissed && conn->was_idle) report->closed_idle++;
+  else if (!by_reset && !conn->counted_canceled && !conn->counted_killed) report->finished++;
+  if (!conn->verdict.code) return;
+  report->undelivered_bytes += conn->verdict.unacked;
+  if (lc_output_size(conn)) report->failed_flushes++;
+}
+
+/* Out of epoll, closed, told. The one place where a connection's descriptor ends. */
+static void release(lc_conn *conn, lc_verdict verdict, const char *cause, int by_reset)
+{
+  lc_loop *loop = conn->loop;
+  const lc_sys *sys = loop->sys;
+  conn->verdict = verdict;
+  account(conn, by_reset);
+  lc_loop_unwatch(loop, &conn->watch);
+  if (!conn->detached) sys->close(sys, conn->watch.fd);
+  conn->watch.fd = -1;
+  conn->wait = LC_WAIT_NONE;
+  conn->out_waits = 0;
+  lc_output_drop(conn);
+  lc_timer_clear(loop, &conn->timer);
+  loop->stats.connections--;
+  lc_conn_move(conn, LC_STATE_CLOSED, conn->state == LC_STATE_CLOSING ? conn->cause : cause);
+  lc_conn_tell(conn, LC_ENDED);
+}
+
+static void reset(lc_conn *conn, lc_verdict verdict, const char *cause)
+{
+  const lc_sys *sys = conn->loop->sys;
+  struct linger none = {.l_onoff = 1, .l_linger = 0};
+  int result;
+  LC_RETRY(result, sys->setsockopt(sys, conn->watch.fd, SOL_SOCKET, SO_LINGER, &none, sizeof none));
+  release(conn, verdict, cause, 1);
+}
+
+/* What a failing peer is called when nobody asked for a connect: both are the network giving up. */
+static int failure_of(const lc_conn *conn, int code)
+{
+  if (conn->connecting) return code == -ETIMEDOUT ? LC_TIMEOUT : code;
+  if (code == -EHOSTUNREACH || code == -ENETUNREACH) return LC_PEER_LOST;
+  return code;
+}
+
+void lc_conn_fail(lc_conn *conn, int code)
+{
+  if (conn->state == LC_STATE_CLOSED) return;
+  code = failure_of(conn, code);
+  lc_verdict verdict = judge(conn, code);
+  if (!conn->error) conn->error = code;
+  conn->cause = conn->state == LC_STATE_CLOSING ? conn->cause : lc_code_name(code);
+  release(conn, verdict, conn->cause, 0);
+}
+
+/* ---------------------------------------------------------------- the steps -- */
+
+enum { MORE_TO_DISCARD, NOTHING_NOW, SEEN_FIN, FAILED };
+
+static int discard(lc_conn *conn)
+{
+  const lc_sys *sys = conn->loop->sys;
+  char sink[DISCARD_SIZE];
+  for (size_t turn = 0; turn < LC_DISCARD_PER_TURN;) {
+    if (conn->in_eof) return SEEN_FIN;
+    ssize_t got;
+    LC_RETRY(got, sys->recv(sys, conn->watch.fd, sink, sizeof sink, 0));
+    if (got == -EAGAIN || got == -ENOMEM || got == -ENOBUFS) return NOTHING_NOW;
+    if (got < 0) {
+      lc_conn_fail(conn, (int)got);
+      return FAILED;
+    }
+    if (!got) conn->in_eof = 1;
+    conn->discarded += (uint64_t)got;
+    turn += (size_t)got;
+    if (conn->discarded > conn->settings->linger_bytes) return NOTHING_NOW;
+  }
+  return MORE_TO_DISCARD;
+}
+
+/* The time or the byte limit of the linger has been reached. */
+static void give_up(lc_conn *conn)
+{
+  int fin_too;
+  size_t unacked = unacknowledged(conn, &fin_too);
+  lc_verdict verdict = judge(conn, LC_TIMEOUT);
+  if (lc_output_size(conn) || !conn->out_shut) {
+    /* Part of a reply must not look like a whole one: the peer gets a reset, not a FIN. */
+    reset(conn, verdict, conn->cause);
+    return;
+  }
+  if (unacked || fin_too) {
+    lc_keepalive_bound_orphan(conn->loop->sys, conn->watch.fd, conn->settings);
+    discard(conn); /* close() with unread bytes would reset what the kernel is to deliver */
+    if (conn->state == LC_STATE_CLOSED) return;
+  }
+  release(conn, verdict, conn->cause, 0);
+}
+
+static int send_fin(lc_conn *conn)
+{
+  const lc_sys *sys = conn->loop->sys;
+  int result;
+  if (conn->out_shut) return 0;
+  LC_RETRY(result, sys->shutdown(sys, conn->watch.fd, SHUT_WR));
+  if (result < 0) {
+    lc_conn_fail(conn, result == -ENOTCONN ? LC_RESET : result);
+    return result;
+  }
+  conn->out_shut = 1;
+  return 0;
+}
+
+void lc_closing_step(lc_conn *conn)
+{
+  if (conn->state != LC_STATE_CLOSING) return;
+  int result = lc_output_send(conn);
+  if (conn->state != LC_STATE_CLOSING) return; /* failed */
+  if (result == LC_AGAIN) {
+    lc_conn_arm(conn, conn->write_deadline);
+    return;
+  }
+  if (conn->finishing) {
+    conn->finishing = 0;
+    conn->write_deadline = lc_time_add(conn->loop->now, conn->linger);
+    if (conn->timer.index) lc_timer_clear(conn->loop, &conn->timer);
+  }
+  if (send_fin(conn) < 0) return;
+  result = discard(conn);
+  if (result == FAILED) return;
+  if (result == SEEN_FIN && is_everything_acknowledged(conn)) {
+    release(conn, (lc_verdict){0, 0}, conn->cause, 0);
+    return;
+  }
+  if (conn->discarded > conn->settings->linger_bytes) {
+    give_up(conn);
+    return;
+  }
+  if (result == MORE_TO_DISCARD) lc_job_queue(conn->loop, &conn->job);
+  lc_conn_arm(conn, conn->write_deadline);
+}
+
+lc_time lc_closing_deadline(const lc_conn *conn) { return conn->write_deadline; }
+
+void lc_closing_due(lc_conn *conn, lc_time now)
+{
+  if (now >= conn->write_deadline) {
+    give_up(conn);
+    return;
+  }
+  conn->out_blocked = 0;
+  lc_closing_step(conn);
+}
+
+/* ------------------------------------------------------------- beginning it -- */
+
+static void say_farewell(lc_conn *conn)
+{
+  lc_conn_extra *extra = conn->extra;
+  conn->out_waits = 0;
+  lc_output_merge_posted(conn);
+  if (conn->dismissed && extra && extra->farewell_length)
+    lc_output_append(conn, extra->farewell, extra->farewell_length);
+}
+
+static void begin_closing(lc_conn *conn, lc_time linger, const char *cause)
+{
+  lc_time usual = conn->settings->linger > 0 ? conn->settings->linger : 3 * LC_SECOND;
+  conn->cause = cause;
+  conn->linger = linger < 0 ? usual : linger;
+  conn->wait = LC_WAIT_NONE;
+  conn->write_deadline = lc_time_add(conn->loop->now, conn->linger);
+  if (!conn->out_shut) say_farewell(conn);
+  conn->error = LC_CLOSED;
+  lc_input_drop(conn);
+  lc_conn_move(conn, LC_STATE_CLOSING, cause);
+  lc_conn_tell(conn, LC_ENDED);
+}
+
+void lc_conn_close(lc_conn *conn, lc_time linger, const char *cause)
+{
+  if (conn->state == LC_STATE_CLOSED) return;
+  if (linger == 0 || conn->connecting) {
+    lc_conn_abort(conn, cause);
+    return;
+  }
+  if (conn->state < LC_STATE_CLOSING) {
+    begin_closing(conn, linger, cause);
+  } else if (linger > 0) {
+    lc_time end = lc_time_add(conn->loop->now, linger);
+    conn->finishing = 0;
+    conn->linger = linger;
+    if (end < conn->write_deadline) conn->write_deadline = end;
+  }
+  lc_closing_step(conn);
+}
+
+void lc_conn_finish(lc_conn *conn, const char *cause)
+{
+  if (conn->state >= LC_STATE_CLOSING) return;
+  if (conn->settings->linger == 0 || conn->connecting) {
+    lc_conn_abort(conn, cause);
+    return;
+  }
+  begin_closing(conn, conn->settings->linger, cause);
+  conn->finishing = 1;
+  conn->write_deadline = lc_time_add(conn->loop->now, conn->settings->write_timeout);
+  lc_closing_step(conn);
+}
+
+void lc_conn_abort(lc_conn *conn, const char *cause)
+{
+  if (conn->state == LC_STATE_CLOSED) return;
+  lc_verdict verdict = judge(conn, LC_CLOSED);
+  if (!conn->error) conn->error = LC_CLOSED;
+  reset(conn, verdict, cause);
+}
+
+/* ------------------------------------------------------- halves, and leaving -- */
+
+int lc_conn_shutdown(lc_conn *conn, int how)
+{
+  if (conn->error) return conn->error;
+  const lc_sys *sys = conn->loop->sys;
+  if (how == SHUT_RD || how == SHUT_RDWR) {
+    if (!conn->in_shut) sys->shutdown(sys, conn->watch.fd, SHUT_RD); /* the flag is what counts */
+    conn->in_shut = 1;
+    if (conn->wait) lc_conn_tell(conn, LC_READABLE);
+  }
+  if (how == SHUT_RD || conn->out_shut) return 0;
+  int result = lc_conn_flush(conn);
+  if (result < 0) return result;
+  result = send_fin(conn);
+  return result < 0 ? conn->error : 0;
+}
+
+int lc_conn_detach(lc_conn *conn, int *fd)
+{
+  if (conn->error) return conn->error;
+  int result = lc_output_send(conn);
+  if (result < 0) return result;
+  *fd = conn->watch.fd;
+  conn->detached = 1;
+  conn->error = LC_CLOSED;
+  if (conn->server) conn->server->report.detached++;
+  release(conn, (lc_verdict){0, 0}, "detached", 0);
+  return 0;
+}
+
+void lc_conn_release_detached(lc_conn *conn)
+{
+  if (!conn->detached) return;
+  conn->detached = 0;
+  if (conn->server) lc_job_queue(conn->loop, &conn->job);
+}

@@ -1,0 +1,490 @@
+/* conn.c - one connection: its states, its one timer, and what events do to it. */
+#include "conn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "keepalive.h"
+#include "server.h"
+
+static const lc_settings DEFAULTS; /* for connections that outlive their server */
+
+/* ----------------------------------------------------------------- states -- */
+
+const char *lc_state_name(lc_state state)
+{
+  static const char *const names[] = {"new", "active", "idle", "closing", "closed"};
+  return state < LC_STATES ? names[state] : "unknown";
+}
+
+void lc_conn_move(lc_conn *conn, lc_state to, const char *cause)
+{
+  lc_state from = (lc_state)conn->state;
+  if (from == to) return;
+  conn->state = (uint8_t)to;
+  if (conn->registered) lc_registry_move(&conn->server->registry, from, to);
+  if (to == LC_STATE_IDLE) conn->idle_since = conn->loop->now;
+  if (conn->server && conn->server->events->state)
+    conn->server->events->state(conn, from, to, cause, conn->server->user);
+}
+
+/* Whether somebody waits for the next unit of work and nothing is under way. Decides whose
+ * request is cut by a drain, so every doubt counts as work. */
+static int is_between_requests(const lc_conn *conn)
+{
+  if (conn->guards || lc_buffer_size(&conn->in) || lc_output_size(conn)) return 0;
+  switch ((lc_wait)conn->wait) {
+    case LC_WAIT_NONE: return 0;
+    case LC_WAIT_AWAIT: return 1;
+    case LC_WAIT_LINES: return conn->declared || conn->tasks <= 1;
+    case LC_WAIT_READ: return !conn->consumed && conn->tasks <= 1;
+  }
+  return 0;
+}
+
+void lc_conn_update(lc_conn *conn)
+{
+  if (conn->state > LC_STATE_IDLE || conn->connecting) return;
+  if (conn->dismissed && conn->state == LC_STATE_IDLE) return; /* the next move is closing */
+  int idle = is_between_requests(conn);
+  /* A connection is new until a byte was received; one that was greeted and waits is idle. */
+  if (conn->state == LC_STATE_NEW && !conn->received && !(idle && conn->wrote)) {
+    if (idle) lc_drain_consider(conn);
+    return;
+  }
+  lc_conn_move(conn, idle ? LC_STATE_IDLE : LC_STATE_ACTIVE, idle ? "waiting" : "work");
+  if (!idle) return;
+  if (conn->aged) lc_conn_arm(conn, conn->loop->now);
+  if (conn->settings->idle_timeout != LC_NEVER)
+    lc_conn_arm(conn, lc_time_add(conn->loop->now, conn->settings->idle_timeout));
+  lc_drain_consider(conn);
+}
+
+/* From when on the ladder may close it: at once when the wait said so itself, else after a time of
+ * silence; also for one that never spoke, whose first request may still be on its way. */
+lc_time lc_conn_dismissable_from(const lc_conn *conn)
+{
+  if (conn->state != LC_STATE_NEW && conn->state != LC_STATE_IDLE) return LC_NEVER;
+  int unattended = !conn->tasks && conn->wait == LC_WAIT_NONE && conn->state == LC_STATE_NEW;
+  if (!is_between_requests(conn) && !unattended) return LC_NEVER;
+  if (conn->declared && conn->received) return 0;
+  return lc_time_add(conn->last_byte_at, conn->server->options.drain.quiet);
+}
+
+/* ------------------------------------------------------------------ waits -- */
+
+void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline)
+{
+  conn->wait = (uint8_t)wait;
+  if (wait == LC_WAIT_NONE) {
+    conn->read_deadline = LC_NEVER;
+    lc_conn_update(conn);
+    return;
+  }
+  if (conn->error) { /* ended between the attempt and the wait */
+    lc_conn_tell(conn, LC_ENDED);
+    return;
+  }
+  conn->declared = wait == LC_WAIT_AWAIT || (wait == LC_WAIT_LINES && !conn->consumed);
+  if (conn->loop->output_tenant == conn) lc_output_send(conn);
+  if (conn->error) return;
+  lc_input_release(conn);
+  lc_time limit = lc_time_add(conn->loop->now, conn->settings->read_timeout);
+  if (conn->read_deadline == LC_NEVER) conn->read_deadline = deadline < limit ? deadline : limit;
+  lc_time first = conn->read_deadline < conn->deadline ? conn->read_deadline : conn->deadline;
+  if (first != LC_NEVER) lc_conn_arm(conn, first);
+  lc_conn_update(conn);
+}
+
+int lc_conn_admit(lc_conn *conn)
+{
+  lc_server *server = conn->server;
+  if (!server || server->step < LC_STEP_DRAIN) return 0;
+  if (conn->dismissed) return LC_DRAINING;
+  if (server->step < LC_STEP_CANCEL) {
+    if (conn->consumed && conn->wrote) return 0; /* half-way through a request */
+    lc_time from = server->report.step_at[LC_STEP_DRAIN];
+    if (conn->opened_at > from) from = conn->opened_at; /* so that its first request is served */
+    if (conn->loop->now < lc_time_add(from, server->options.drain.quiet)) return 0;
+  }
+  conn->dismissed = 1;
+  return LC_DRAINING;
+}
+
+void lc_conn_set_deadline(lc_conn *conn, lc_time at)
+{
+  conn->deadline = at;
+  if (at != LC_NEVER && conn->watch.fd >= 0) lc_conn_arm(conn, at);
+}
+
+void lc_conn_tell(lc_conn *conn, unsigned what)
+{
+  conn->pending = (uint8_t)(conn->pending | what);
+  lc_job_queue(conn->loop, &conn->job);
+}
+
+/* ------------------------------------------------------------------ timer -- */
+
+void lc_conn_arm(lc_conn *conn, lc_time at)
+{
+  if (!conn->timer.is_open || at == LC_NEVER) return;
+  if (!conn->timer.index || at < conn->timer.at) lc_timer_set(conn->loop, &conn->timer, at);
+}
+
+static lc_time first_byte_limit(const lc_conn *conn)
+{
+  if (conn->received || conn->state != LC_STATE_NEW) return LC_NEVER;
+  return lc_time_add(conn->opened_at, conn->settings->first_byte_timeout);
+}
+
+/* The age at which a connection is to go: within 10 % either way, by its id, so that those
+ * opened together do not all come back together. */
+static lc_time age_limit(const lc_conn *conn)
+{
+  lc_time age = conn->settings->max_age;
+  if (age == LC_NEVER || conn->aged) return LC_NEVER;
+  uint64_t mixed = conn->id * UINT64_C(0x9e3779b97f4a7c15);
+  lc_time tenth = age / 10;
+  return lc_time_add(conn->opened_at, age - tenth + (lc_time)(mixed >> 33) % (2 * tenth + 1));
+}
+
+static lc_time idle_limit(const lc_conn *conn)
+{
+  if (conn->state != LC_STATE_IDLE) return LC_NEVER;
+  return lc_time_add(conn->idle_since, conn->settings->idle_timeout);
+}
+
+static lc_time smaller(lc_time a, lc_time b) { return a < b ? a : b; }
+
+static void rearm(lc_conn *conn)
+{
+  if (conn->state == LC_STATE_CLOSED) return;
+  if (conn->state == LC_STATE_CLOSING) {
+    lc_conn_arm(conn, lc_closing_deadline(conn));
+    return;
+  }
+  lc_time next = conn->wait ? smaller(conn->read_deadline, conn->deadline) : LC_NEVER;
+  if (conn->out_waits) next = smaller(next, smaller(conn->write_deadline, conn->deadline));
+  else if (lc_output_size(conn)) next = smaller(next, conn->write_deadline);
+  next = smaller(next, first_byte_limit(conn));
+  next = smaller(next, idle_limit(conn));
+  if (lc_drain_wants(conn)) next = smaller(next, lc_conn_dismissable_from(conn));
+  lc_conn_arm(conn, smaller(next, age_limit(conn)));
+}
+
+/* The limits that close a connection. Whether one did. */
+static int over_a_limit(lc_conn *conn, lc_time now)
+{
+  const char *cause = NULL;
+  if (age_limit(conn) <= now) conn->aged = 1;
+  if (first_byte_limit(conn) <= now) cause = "first byte timeout";
+  else if (idle_limit(conn) <= now) cause = "idle timeout";
+  else if (conn->aged && (conn->state == LC_STATE_IDLE || !conn->received)) cause = "max age";
+  if (!cause || conn->loop->sys->unread(conn->loop->sys, conn->watch.fd) > 0) return 0;
+  lc_conn_close(conn, conn->settings->linger, cause);
+  return 1;
+}
+
+static unsigned passed_deadlines(lc_conn *conn, lc_time now)
+{
+  unsigned what = 0;
+  if (conn->wait && smaller(conn->read_deadline, conn->deadline) <= now) {
+    conn->read_deadline = LC_NEVER;
+    what |= LC_READ_TIMEOUT;
+  }
+  if (conn->out_waits && smaller(conn->write_deadline, conn->deadline) <= now) {
+    conn->write_deadline = LC_NEVER;
+    what |= LC_WRITE_TIMEOUT;
+  } else if (!conn->out_waits && conn->write_deadline <= now && lc_output_size(conn)) {
+    conn->write_deadline = LC_NEVER;
+    conn->failure = LC_TIMEOUT;
+    what |= LC_ENDED;
+  }
+  return what;
+}
+
+static void conn_due(lc_timer *timer, lc_time now)
+{
+  lc_conn *conn = lc_conn_ref(LC_OWNER(timer, lc_conn, timer));
+  if (conn->state == LC_STATE_CLOSING) {
+    lc_closing_due(conn, now);
+  } else {
+    conn->out_blocked = 0; /* a refusal for lack of memory is followed by no event */
+    if (lc_buffer_size(&conn->out)) lc_output_send(conn);
+    unsigned what = conn->state == LC_STATE_CLOSED ? 0 : passed_deadlines(conn, now);
+    if (conn->state < LC_STATE_CLOSING && !over_a_limit(conn, now)) lc_drain_visit(conn);
+    if (what && conn->server) conn->server->events->ready(conn, what, conn->server->user);
+  }
+  rearm(conn);
+  lc_conn_unref(conn);
+}
+
+/* ----------------------------------------------------------------- events -- */
+
+static int take_socket_error(lc_conn *conn)
+{
+  const lc_sys *sys = conn->loop->sys;
+  int error = 0;
+  socklen_t length = sizeof error;
+  int result = sys->getsockopt(sys, conn->watch.fd, SOL_SOCKET, SO_ERROR, &error, &length);
+  return result < 0 ? result : -error;
+}
+
+static unsigned finish_connect(lc_conn *conn)
+{
+  int error = take_socket_error(conn);
+  if (error < 0) {
+    lc_conn_fail(conn, error);
+    return 0;
+  }
+  conn->connecting = 0;
+  conn->out_blocked = 0;
+  lc_output_send(conn);
+  return conn->error ? 0 : LC_CONNECTED;
+}
+
+static unsigned on_writable(lc_conn *conn)
+{
+  conn->out_blocked = 0;
+  if (lc_buffer_size(&conn->out)) {
+    int result = lc_output_send(conn);
+    if (result < 0) return 0;
+    lc_conn_update(conn);
+  }
+  return conn->out_waits ? LC_WRITABLE : 0;
+}
+
+static void conn_ready(lc_watch *watch, uint32_t events)
+{
+  lc_conn *conn = lc_conn_ref(LC_OWNER(watch, lc_conn, watch));
+  unsigned what = 0;
+  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) conn->in_drained = 0;
+  if (events & (EPOLLRDHUP | EPOLLHUP)) conn->in_finished = 1;
+  if (conn->state == LC_STATE_CLOSING) {
+    conn->out_blocked = 0;
+    lc_closing_step(conn);
+  } else if (conn->connecting) {
+    if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) what = finish_connect(conn);
+  } else if (events & EPOLLERR) {
+    int error = take_socket_error(conn);
+    if (error < 0) lc_conn_fail(conn, error);
+  }
+  if (conn->state < LC_STATE_CLOSING && !conn->connecting) {
+    if (events & EPOLLOUT) what |= on_writable(conn);
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) what |= LC_READABLE;
+  }
+  if (what && conn->server && conn->state < LC_STATE_CLOSING)
+    conn->server->events->ready(conn, what, conn->server->user);
+  lc_conn_unref(conn);
+}
+
+/* The last stations: `closed` is told once, and the registry is left when the tasks have ended. */
+static void conn_depart(lc_conn *conn)
+{
+  if (!conn->told_closed) {
+    conn->told_closed = 1;
+    if (conn->server && conn->server->events->closed)
+      conn->server->events->closed(conn, conn->server->user);
+  }
+  if (conn->tasks || conn->detached || !conn->registered) return;
+  lc_server *server = conn->server;
+  lc_registry_remove(&server->registry, conn);
+  conn->registered = 0;
+  lc_server_departed(server, conn);
+  lc_conn_unref(conn);
+}
+
+static void conn_job(lc_job *job)
+{
+  lc_conn *conn = lc_conn_ref(LC_OWNER(job, lc_conn, job));
+  if (conn->flush_queued) {
+    conn->flush_queued = 0;
+    if (conn->state < LC_STATE_CLOSING) {
+      lc_output_send(conn);
+      lc_conn_update(conn);
+    }
+  }
+  unsigned what = conn->pending;
+  conn->pending = 0;
+  if (what && conn->server) conn->server->events->ready(conn, what, conn->server->user);
+  if (conn->state == LC_STATE_CLOSING) lc_closing_step(conn);
+  if (conn->state == LC_STATE_CLOSED && !lc_job_is_queued(&conn->job)) conn_depart(conn);
+  lc_conn_unref(conn);
+}
+
+/* ---------------------------------------------------------- birth and death -- */
+
+lc_conn *lc_conn_new(lc_server *server)
+{
+  lc_conn *conn = calloc(1, sizeof *conn);
+  if (!conn) return NULL;
+  if (lc_timer_open(server->loop, &conn->timer, conn_due) < 0) {
+    free(conn);
+    return NULL;
+  }
+  conn->watch.fd = -1;
+  conn->watch.ready = conn_ready;
+  conn->loop = server->loop;
+  conn->server = server;
+  conn->settings = &server->options.settings;
+  conn->references = 1;
+  conn->deadline = conn->read_deadline = conn->write_deadline = LC_NEVER;
+  lc_list_init(&conn->in_registry);
+  lc_job_init(&conn->job, conn_job);
+  return conn;
+}
+
+lc_conn *lc_conn_ref(lc_conn *conn)
+{
+  conn->references++;
+  return conn;
+}
+
+void lc_conn_unref(lc_conn *conn)
+{
+  if (--conn->references) return;
+  if (conn->extra) {
+    lc_buffer_free(&conn->extra->posted);
+    free(conn->extra->farewell);
+    free(conn->extra);
+  }
+  if (conn->server) { /* else the loop itself may be gone */
+    lc_input_drop(conn);
+    lc_timer_close(conn->loop, &conn->timer);
+  }
+  lc_buffer_free(&conn->out);
+  free(conn);
+}
+
+int lc_conn_begin(lc_conn *conn, int fd)
+{
+  lc_loop *loop = conn->loop;
+  int result = lc_registry_reserve(&conn->server->registry);
+  if (result < 0) return result;
+  conn->watch.fd = fd;
+  result = lc_loop_watch(loop, &conn->watch, LC_WATCH_ALL);
+  if (result < 0) {
+    conn->watch.fd = -1;
+    return result;
+  }
+  conn->id = ++loop->last_id;
+  conn->opened_at = conn->last_byte_at = conn->idle_since = loop->now;
+  conn->registered = 1;
+  loop->stats.connections++;
+  lc_registry_add(&conn->server->registry, conn);
+  lc_conn_arm(conn, smaller(first_byte_limit(conn), age_limit(conn)));
+  return 0;
+}
+
+/* Its server is going: what somebody still holds stays readable, and no more. */
+void lc_conn_orphan(lc_conn *conn)
+{
+  lc_job_cancel(&conn->job);
+  lc_input_drop(conn);
+  lc_timer_close(conn->loop, &conn->timer);
+  conn->registered = 0;
+  conn->server = NULL;
+  if (conn->settings != (conn->extra ? &conn->extra->settings : NULL)) conn->settings = &DEFAULTS;
+}
+
+/* ------------------------------------------------------------- properties -- */
+
+uint64_t lc_conn_id(const lc_conn *conn) { return conn->id; }
+int lc_conn_fd(const lc_conn *conn) { return conn->watch.fd; }
+lc_state lc_conn_state(const lc_conn *conn) { return (lc_state)conn->state; }
+lc_server *lc_conn_server(const lc_conn *conn) { return conn->server; }
+void *lc_conn_user(const lc_conn *conn) { return conn->user; }
+void lc_conn_set_user(lc_conn *conn, void *user) { conn->user = user; }
+int lc_conn_error(const lc_conn *conn) { return conn->error ? conn->error : conn->failure; }
+int lc_conn_is_tcp(const lc_conn *conn) { return conn->peer.family != AF_UNIX; }
+const lc_settings *lc_conn_settings(const lc_conn *conn) { return conn->settings; }
+
+void lc_conn_peer(const lc_conn *conn, lc_address *address)
+{
+  lc_peer_unpack(&conn->peer, address);
+}
+
+int lc_conn_local(const lc_conn *conn, lc_address *address)
+{
+  *address = (lc_address){.length = sizeof address->of};
+  if (conn->watch.fd < 0) return LC_CLOSED;
+  const lc_sys *sys = conn->loop->sys;
+  return sys->getsockname(sys, conn->watch.fd, &address->of.any, &address->length);
+}
+
+void lc_conn_stats_get(const lc_conn *conn, lc_conn_stats *stats)
+{
+  *stats = (lc_conn_stats){.opened_at = conn->opened_at,
+                           .last_byte_at = conn->last_byte_at,
+                           .received = conn->received,
+                           .sent = conn->sent};
+  if (conn->watch.fd < 0) {
+    stats->unacked = conn->verdict.unacked;
+    return;
+  }
+  int unacked = conn->loop->sys->unacked(conn->loop->sys, conn->watch.fd);
+  stats->unsent = lc_output_size(conn);
+  stats->unacked = unacked > 0 ? (size_t)unacked : 0;
+}
+
+lc_conn_extra *lc_conn_need_extra(lc_conn *conn)
+{
+  if (!conn->extra) conn->extra = calloc(1, sizeof *conn->extra);
+  return conn->extra;
+}
+
+int lc_conn_set_settings(lc_conn *conn, const lc_settings *settings)
+{
+  lc_conn_extra *extra = lc_conn_need_extra(conn);
+  if (!extra) return -ENOMEM;
+  lc_settings before = *conn->settings;
+  extra->settings = *settings;
+  extra->has_settings = 1;
+  conn->settings = &extra->settings;
+  if (conn->watch.fd < 0) return 0;
+  lc_time now = conn->loop->now;
+  if (conn->wait && settings->read_timeout != before.read_timeout)
+    conn->read_deadline = lc_time_add(now, settings->read_timeout);
+  if (lc_output_size(conn) || conn->out_waits)
+    if (settings->write_timeout != before.write_timeout)
+      conn->write_deadline = lc_time_add(now, settings->write_timeout);
+  rearm(conn);
+  return lc_keepalive_apply(conn->loop->sys, conn->watch.fd, conn->peer.family, settings, &before);
+}
+
+int lc_conn_set_farewell(lc_conn *conn, const char *data, size_t length)
+{
+  lc_conn_extra *extra = lc_conn_need_extra(conn);
+  char *copy = extra && length ? malloc(length) : NULL;
+  if (!extra || (length && !copy)) return -ENOMEM;
+  if (length) memcpy(copy, data, length);
+  free(extra->farewell);
+  extra->farewell = copy;
+  extra->farewell_length = length;
+  return 0;
+}
+
+void lc_conn_hold(lc_conn *conn)
+{
+  conn->tasks++;
+  if (conn->wait) lc_conn_update(conn);
+}
+
+void lc_conn_release(lc_conn *conn)
+{
+  conn->tasks--;
+  if (conn->state == LC_STATE_CLOSED) lc_job_queue(conn->loop, &conn->job);
+  else lc_conn_update(conn);
+}
+
+void lc_conn_guard(lc_conn *conn)
+{
+  conn->guards++;
+  lc_conn_update(conn);
+}
+
+void lc_conn_unguard(lc_conn *conn)
+{
+  conn->guards--;
+  lc_conn_update(conn);
+}

@@ -1,0 +1,128 @@
+/* conn.h - one connection, as the core's own files see it.
+ *
+ *              bytes arrive          a wait that counts as idle
+ *      new ------------------> active <----------------------> idle
+ *       |                        |         bytes, work          |
+ *       |  lc_conn_close         |  lc_conn_close, a limit      |  ... or the ladder
+ *       v                        v                              v
+ *       `---------------------> closing <-----------------------'
+ *                                |  FIN acknowledged and seen, a bound reached, a failure
+ *                                v
+ *      any -----------------> closed: descriptor gone, `closed` called once, from a job;
+ *         abort, reset, detach        it leaves the registry when its tasks have ended too
+ *
+ * The descriptor is valid (watch.fd >= 0) in every state but closed. `error` is
+ * 0 while operations make sense; afterwards it is what each of them returns.
+ */
+#ifndef LC_CONN_H
+#define LC_CONN_H
+
+#include "address.h"
+#include "buffer.h"
+#include "lastcall.h"
+#include "loop.h"
+
+/* What only some connections need, allocated when they do. */
+typedef struct lc_conn_extra {
+  lc_settings settings; /* when has_settings: this connection's own */
+  lc_buffer posted;     /* waits for the end of a write that is half-way through */
+  char *farewell;
+  size_t farewell_length;
+  int has_settings;
+} lc_conn_extra;
+
+struct lc_conn {
+  lc_watch watch;
+  lc_loop *loop;
+  lc_server *server; /* NULL once the server is gone */
+  const lc_settings *settings;
+  lc_conn_extra *extra;
+  void *user;
+
+  lc_link in_registry;
+  lc_conn *next_in_bucket;
+  uint64_t id;
+  lc_peer peer;
+
+  uint32_t references;
+  uint32_t tasks;
+  uint32_t guards;
+  int error;
+  int failure; /* of gathered bytes: reported by the next operation */
+  const char *cause;
+
+  uint8_t state;         /* lc_state */
+  uint8_t wait;          /* lc_wait */
+  uint8_t pending;       /* LC_READABLE ... to be told by the job */
+  unsigned declared : 1; /* this wait is idle by its own word */
+  unsigned consumed : 1; /* bytes were consumed since the last write */
+  unsigned wrote : 1;    /* something was ever written */
+  unsigned connecting : 1;
+  unsigned in_drained : 1;  /* the last recv took all there was: only an event brings more */
+  unsigned in_finished : 1; /* the peer has announced its FIN: recv until it says so */
+  unsigned in_eof : 1;      /* recv has said 0 */
+  unsigned in_shut : 1;     /* we closed our reading half */
+  unsigned out_blocked : 1; /* the kernel took less than offered: only an event brings room */
+  unsigned out_waits : 1;   /* a writer waits, its write half-way through */
+  unsigned out_shut : 1;    /* the FIN has been sent */
+  unsigned flush_queued : 1;
+  unsigned dismissed : 1; /* by the ladder: ends with the farewell */
+  unsigned was_idle : 1;  /* when it was dismissed */
+  unsigned told_closed : 1;
+  unsigned detached : 1;
+  unsigned registered : 1;
+  unsigned aged : 1; /* max_age has passed: closed at the next idle moment */
+  unsigned counted_canceled : 1;
+  unsigned counted_killed : 1;
+  unsigned finishing : 1; /* closing, and still within write_timeout for what is unsent */
+
+  lc_timer timer; /* one for everything below, re-armed when it fires early */
+  lc_time opened_at;
+  lc_time last_byte_at;
+  lc_time idle_since;
+  lc_time deadline;       /* the script's, absolute, for reads and writes */
+  lc_time read_deadline;  /* of the read that waits */
+  lc_time write_deadline; /* of the write that waits, of what is gathered, or of the linger */
+
+  uint64_t received;
+  uint64_t sent;
+  lc_buffer in;       /* data == loop->input while it is on loan */
+  size_t in_scanned;  /* bytes already searched for a delimiter */
+  lc_buffer out;      /* accepted, not yet taken by the kernel */
+  uint64_t discarded; /* while lingering */
+  lc_time linger;     /* how long, once the last byte is with the kernel */
+  lc_verdict verdict;
+  lc_job job;
+};
+
+/* conn.c */
+lc_conn *lc_conn_new(lc_server *server); /* one reference, nothing open */
+void lc_conn_move(lc_conn *conn, lc_state to, const char *cause);
+void lc_conn_update(lc_conn *conn);              /* brings new, active and idle up to date */
+void lc_conn_arm(lc_conn *conn, lc_time at);     /* the timer fires at `at` or earlier */
+void lc_conn_tell(lc_conn *conn, unsigned what); /* `ready`, from a job */
+lc_conn_extra *lc_conn_need_extra(lc_conn *conn);
+int lc_conn_is_tcp(const lc_conn *conn);
+lc_time lc_conn_dismissable_from(const lc_conn *conn); /* by the ladder; LC_NEVER while it works */
+int lc_conn_begin(lc_conn *conn, int fd);              /* watched and registered from here on */
+void lc_conn_orphan(lc_conn *conn);
+
+/* input.c */
+void lc_input_release(lc_conn *conn); /* gives the loan or the memory back when it is empty */
+void lc_input_drop(lc_conn *conn);    /* whatever it holds */
+
+/* output.c */
+size_t lc_output_size(const lc_conn *conn); /* accepted and not with the kernel */
+int lc_output_send(lc_conn *conn); /* 0: all sent; LC_AGAIN; or a code, the connection has failed */
+void lc_output_drop(lc_conn *conn);
+int lc_output_append(lc_conn *conn, const char *data, size_t size);
+void lc_output_merge_posted(lc_conn *conn);
+
+/* closing.c */
+void lc_closing_step(lc_conn *conn);
+void lc_closing_due(lc_conn *conn, lc_time now);
+lc_time lc_closing_deadline(const lc_conn *conn);
+/* The peer or the network ended it: descriptor closed, `error` and verdict set, waits told. */
+void lc_conn_fail(lc_conn *conn, int code);
+
+#endif

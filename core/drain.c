@@ -1,0 +1,194 @@
+/* drain.c - the ladder of one server.
+ *
+ *   serving ---> stop ---> drain ---> cancel ---> kill ---> done
+ *            shutdown   at once    cancel_at    kill_at    nothing is left
+ *                                                          (from any step on)
+ *
+ *   stop    every listener begins to stop; that goes on beside the next steps
+ *   drain   idle connections are closed, the others finish
+ *   cancel  the embedder cancels what still runs (without an embedder's `step`,
+ *           connections are closed)
+ *   kill    the embedder ends what still runs; every connection left is reset
+ *   done    no listener, connection, or task of the server is left
+ *
+ * Steps only go forward. Whoever asks for a step sets how far the ladder is to
+ * go; the job climbs, so that callbacks come from a turn, one step after the
+ * other, whatever called for them.
+ */
+#include "conn.h"
+#include "listener.h"
+#include "server.h"
+
+#define PACE (5 * LC_MILLISECOND) /* between two shares of a walk that is spread out */
+
+const char *lc_step_name(lc_step step)
+{
+  static const char *const names[] = {"serving", "unready", "stop",  "drain",
+                                      "cancel",  "kill",    "hooks", "done"};
+  return step < LC_STEPS ? names[step] : "unknown";
+}
+
+/* --------------------------------------------------- who is closed as idle -- */
+
+int lc_drain_wants(const lc_conn *conn)
+{
+  const lc_server *server = conn->server;
+  return server && server->step >= LC_STEP_DRAIN && !conn->dismissed && conn->registered;
+}
+
+void lc_drain_consider(lc_conn *conn)
+{
+  if (!lc_drain_wants(conn)) return;
+  lc_time from = lc_conn_dismissable_from(conn);
+  if (from == LC_NEVER) return;
+  lc_conn_arm(conn, from > conn->loop->now ? from : conn->loop->now);
+}
+
+void lc_drain_visit(lc_conn *conn)
+{
+  lc_server *server = conn->server;
+  const lc_sys *sys = conn->loop->sys;
+  if (!lc_drain_wants(conn) || lc_conn_dismissable_from(conn) > conn->loop->now) return;
+  if (sys->unread(sys, conn->watch.fd) > 0) return; /* a request has arrived: its event is coming */
+  conn->dismissed = conn->was_idle = 1;
+  if (server->events->draining) server->events->draining(conn, server->user);
+  else lc_conn_finish(conn, "drain");
+}
+
+/* A bounded share of the walk over all connections; what becomes idle later considers itself. */
+static void visit_share(lc_server *server)
+{
+  lc_time spread = server->options.drain.spread;
+  uint32_t share = LC_VISITS_PER_TURN, total = server->registry.counts[LC_STATES];
+  if (server->step == LC_STEP_DRAIN && spread > 0) {
+    lc_time shares = spread / PACE + 1;
+    share = (uint32_t)((lc_time)total / shares) + 1;
+  }
+  lc_conn *conn = NULL;
+  while (share-- && (conn = lc_registry_step(&server->registry))) {
+    lc_drain_visit(conn);
+    lc_drain_consider(conn);
+  }
+  server->visit_at = LC_NEVER;
+  if (!server->registry.cursor) return;
+  if (spread > 0) server->visit_at = server->loop->now + PACE;
+  else lc_job_queue(server->loop, &server->job);
+}
+
+/* ------------------------------------------------------------------- steps -- */
+
+static void for_each_listener(lc_server *server, void (*act)(lc_listener *listener))
+{
+  for (lc_link *link = server->listeners.next; link != &server->listeners; link = link->next)
+    act(LC_OWNER(link, lc_listener, in_server));
+}
+
+static void close_everything(lc_server *server)
+{
+  for (lc_conn *conn = NULL; (conn = lc_registry_next(&server->registry, conn));)
+    lc_conn_close(conn, conn->settings->linger, "canceled");
+}
+
+static void reset_everything(lc_server *server)
+{
+  for (lc_conn *conn = NULL; (conn = lc_registry_next(&server->registry, conn));) {
+    lc_conn_abort(conn, "killed");
+    lc_conn_release_detached(conn);
+  }
+}
+
+static void enter(lc_server *server, lc_step step)
+{
+  const lc_events *events = server->events;
+  server->step = step;
+  server->report.step_at[step] = server->loop->sys->now(server->loop->sys);
+  if (step == LC_STEP_STOP) for_each_listener(server, lc_listener_stop);
+  if (events->step) events->step(server, step, server->user);
+  switch (step) {
+    case LC_STEP_DRAIN:
+      lc_registry_rewind(&server->registry);
+      visit_share(server);
+      break;
+    case LC_STEP_CANCEL:
+      for_each_listener(server, lc_listener_stop_now);
+      if (!events->step) close_everything(server);
+      break;
+    case LC_STEP_KILL: reset_everything(server); break;
+    default: break;
+  }
+}
+
+static int is_done(const lc_server *server)
+{
+  return server->step >= LC_STEP_DRAIN && server->step < LC_STEP_DONE && !server->holds &&
+         !server->registry.counts[LC_STATES] && !lc_server_is_listening(server);
+}
+
+static void rearm(lc_server *server)
+{
+  lc_time at = LC_NEVER;
+  if (server->wanted < LC_STEP_KILL) at = server->kill_at;
+  if (server->wanted < LC_STEP_CANCEL && server->cancel_at < at) at = server->cancel_at;
+  if (server->visit_at < at) at = server->visit_at;
+  lc_timer_set(server->loop, &server->timer, at);
+}
+
+static void climb(lc_job *job)
+{
+  lc_server *server = LC_OWNER(job, lc_server, job);
+  if (server->registry.cursor && server->step >= LC_STEP_DRAIN) visit_share(server);
+  while (server->step < server->wanted) {
+    lc_step next = server->step + 1;
+    if (next == LC_STEP_UNREADY) next = LC_STEP_STOP; /* unready is the process's */
+    enter(server, next);
+  }
+  if (is_done(server)) {
+    lc_timer_clear(server->loop, &server->timer);
+    server->wanted = LC_STEP_DONE;
+    enter(server, LC_STEP_DONE);
+    lc_shutdown_check(server->loop);
+  } else if (server->step < LC_STEP_DONE) {
+    rearm(server);
+  }
+}
+
+static void ladder_due(lc_timer *timer, lc_time now)
+{
+  lc_server *server = LC_OWNER(timer, lc_server, timer);
+  if (now >= server->cancel_at && server->wanted < LC_STEP_CANCEL) server->wanted = LC_STEP_CANCEL;
+  if (now >= server->kill_at && server->wanted < LC_STEP_KILL) server->wanted = LC_STEP_KILL;
+  lc_job_queue(server->loop, &server->job);
+}
+
+/* ------------------------------------------------------------------- asking -- */
+
+int lc_drain_open(lc_server *server)
+{
+  lc_job_init(&server->job, climb);
+  return lc_timer_open(server->loop, &server->timer, ladder_due);
+}
+
+void lc_drain_check(lc_server *server)
+{
+  if (is_done(server)) lc_job_queue(server->loop, &server->job);
+}
+
+int lc_server_shutdown(lc_server *server, lc_time kill_at)
+{
+  if (server->step == LC_STEP_DONE) return 0;
+  if (kill_at < server->kill_at) {
+    lc_time cancel_at = kill_at - server->options.drain.grace, now = server->loop->now;
+    server->kill_at = kill_at;
+    if (cancel_at < server->cancel_at) server->cancel_at = cancel_at < now ? now : cancel_at;
+  }
+  lc_server_advance(server, LC_STEP_DRAIN);
+  rearm(server);
+  return 0;
+}
+
+void lc_server_advance(lc_server *server, lc_step step)
+{
+  if (server->wanted >= step) return;
+  server->wanted = step;
+  lc_job_queue(server->loop, &server->job);
+}

@@ -1,0 +1,224 @@
+/* input.c - what has been received and not yet consumed, and the ways to consume it.
+ *
+ * Most reads are served from the loop's one shared buffer, on loan to whichever
+ * connection read last. When another connection needs it, what is left there
+ * moves to a buffer of the first one's own, which exists only while it holds
+ * something. So an idle connection has no buffer, and a busy one copies nothing.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn.h"
+
+static int is_on_loan(const lc_conn *conn) { return conn->loop->input_tenant == conn; }
+
+void lc_input_drop(lc_conn *conn)
+{
+  if (is_on_loan(conn)) {
+    conn->loop->input_tenant = NULL;
+    conn->in = (lc_buffer){0};
+  }
+  lc_buffer_free(&conn->in);
+  conn->in_scanned = 0;
+}
+
+void lc_input_release(lc_conn *conn)
+{
+  if (conn->in.data && !lc_buffer_size(&conn->in)) lc_input_drop(conn);
+}
+
+/* The tenant keeps what it has not consumed, in memory of its own. */
+static int move_out(lc_conn *tenant)
+{
+  lc_buffer own = {0};
+  int result = lc_buffer_append(&own, lc_buffer_bytes(&tenant->in), lc_buffer_size(&tenant->in));
+  if (result < 0) return result;
+  tenant->loop->input_tenant = NULL;
+  tenant->in = own;
+  return 0;
+}
+
+static int move_in(lc_conn *conn)
+{
+  lc_loop *loop = conn->loop;
+  if (loop->input_tenant) {
+    int result = move_out(loop->input_tenant);
+    if (result < 0) return result;
+  }
+  lc_buffer_free(&conn->in);
+  loop->input_tenant = conn;
+  conn->in = (lc_buffer){.data = loop->input, .capacity = LC_SHARED_BUFFER};
+  return 0;
+}
+
+/* Room to receive into: the shared buffer when what is wanted fits there, else memory of our own,
+ * doubled as bytes really arrive, for `want` is only what the caller hopes for. */
+static int make_room(lc_conn *conn, size_t want)
+{
+  size_t held = lc_buffer_size(&conn->in);
+  int fits = want <= LC_SHARED_BUFFER && held < LC_SHARED_BUFFER;
+  if (!held && fits && !is_on_loan(conn)) return move_in(conn);
+  if (is_on_loan(conn)) {
+    if (fits) {
+      if (held && conn->in.start) memmove(conn->in.data, lc_buffer_bytes(&conn->in), held);
+      conn->in.start = 0;
+      conn->in.end = held;
+      return 0;
+    }
+    int result = move_out(conn);
+    if (result < 0) return result;
+  }
+  size_t more = want > held ? want - held : 1;
+  size_t step = held < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : held;
+  return lc_buffer_reserve(&conn->in, more < step ? more : step);
+}
+
+/* Receives once. The number of bytes, LC_AGAIN, LC_EOF or the code the connection failed with. */
+static int fill(lc_conn *conn, size_t want)
+{
+  if (conn->in_eof || conn->in_shut) return LC_EOF;
+  if (conn->in_drained || conn->connecting) return LC_AGAIN;
+  int result = make_room(conn, want);
+  if (result < 0) return result;
+  const lc_sys *sys = conn->loop->sys;
+  size_t room = conn->in.capacity - conn->in.end;
+  ssize_t got;
+  LC_RETRY(got, sys->recv(sys, conn->watch.fd, conn->in.data + conn->in.end, room, 0));
+  if (got == -EAGAIN) {
+    conn->in_drained = 1;
+    lc_input_release(conn);
+    return LC_AGAIN;
+  }
+  if (got == -ENOMEM || got == -ENOBUFS) return (int)got; /* the kernel's trouble, not the peer's */
+  if (got < 0) {
+    lc_conn_fail(conn, (int)got);
+    return conn->error;
+  }
+  if (got == 0) {
+    conn->in_eof = 1;
+    lc_input_release(conn);
+    return LC_EOF;
+  }
+  /* A FIN that came with the data makes no further event: look once more when one was announced. */
+  if ((size_t)got < room && !conn->in_finished) conn->in_drained = 1;
+  conn->in.end += (size_t)got;
+  conn->received += (uint64_t)got;
+  conn->last_byte_at = conn->loop->now;
+  if (conn->state == LC_STATE_NEW || conn->state == LC_STATE_IDLE)
+    lc_conn_move(conn, LC_STATE_ACTIVE, "data");
+  return got > INT32_MAX ? INT32_MAX : (int)got;
+}
+
+/* Every attempt ends the wait before it; one that gets nothing is followed by another wait, which goes
+ * on under the deadline that the operation began with. */
+static int begin(lc_conn *conn)
+{
+  conn->wait = LC_WAIT_NONE;
+  if (conn->error) return conn->error;
+  if (conn->deadline <= conn->loop->now) return LC_TIMEOUT;
+  return 0;
+}
+
+static int over(lc_conn *conn, int result)
+{
+  if (result != LC_AGAIN) conn->read_deadline = LC_NEVER;
+  return result;
+}
+
+void lc_conn_buffered(const lc_conn *conn, lc_slice *slice)
+{
+  slice->length = lc_buffer_size(&conn->in);
+  slice->data = slice->length ? lc_buffer_bytes(&conn->in) : "";
+}
+
+void lc_conn_take(lc_conn *conn, size_t size)
+{
+  size_t held = lc_buffer_size(&conn->in);
+  if (size > held) size = held;
+  if (!size) return;
+  /* The bytes stay where they are until the next receive: the caller is looking at them. */
+  conn->in.start += size;
+  conn->in_scanned = conn->in_scanned > size ? conn->in_scanned - size : 0;
+  conn->consumed = 1;
+}
+
+static int take(lc_conn *conn, size_t size, lc_slice *slice)
+{
+  slice->data = size ? lc_buffer_bytes(&conn->in) : "";
+  slice->length = size;
+  lc_conn_take(conn, size);
+  return over(conn, 0);
+}
+
+int lc_conn_read_some(lc_conn *conn, size_t max, lc_slice *slice)
+{
+  int result = begin(conn);
+  if (result < 0) return over(conn, result);
+  if (!lc_buffer_size(&conn->in)) {
+    result = fill(conn, LC_SHARED_BUFFER);
+    if (result < 0) return over(conn, result);
+  }
+  size_t held = lc_buffer_size(&conn->in);
+  return take(conn, held < max ? held : max, slice);
+}
+
+int lc_conn_read_exact(lc_conn *conn, size_t size, lc_slice *slice)
+{
+  int result = begin(conn);
+  if (result < 0) return over(conn, result);
+  if (size > conn->settings->max_read) return over(conn, LC_TOO_LONG);
+  while (lc_buffer_size(&conn->in) < size) {
+    result = fill(conn, size);
+    if (result < 0) return over(conn, result);
+  }
+  return take(conn, size, slice);
+}
+
+int lc_conn_read_until(lc_conn *conn, const char *delimiter, size_t length, size_t max,
+                       lc_slice *slice)
+{
+  int result = begin(conn);
+  if (result < 0) return over(conn, result);
+  for (;;) {
+    size_t held = lc_buffer_size(&conn->in);
+    if (held >= length && length) {
+      const char *bytes = lc_buffer_bytes(&conn->in);
+      const char *found =
+        length == 1 ? memchr(bytes + conn->in_scanned, delimiter[0], held - conn->in_scanned)
+                    : memmem(bytes + conn->in_scanned, held - conn->in_scanned, delimiter, length);
+      if (found) {
+        size_t size = (size_t)(found - bytes) + length;
+        if (size > max) return over(conn, LC_TOO_LONG);
+        conn->in_scanned = 0;
+        return take(conn, size, slice);
+      }
+      conn->in_scanned = held - (length - 1); /* the delimiter may have begun */
+    }
+    if (held >= max) return over(conn, LC_TOO_LONG);
+    size_t want = held < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : held * 2;
+    result = fill(conn, want);
+    if (result < 0) return over(conn, result);
+  }
+}
+
+int lc_conn_read_all(lc_conn *conn, size_t max, lc_slice *slice)
+{
+  int result = begin(conn);
+  if (result < 0) return over(conn, result);
+  for (;;) {
+    size_t held = lc_buffer_size(&conn->in);
+    if (held > max) return over(conn, LC_TOO_LONG);
+    result = fill(conn, held < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : held * 2);
+    if (result == LC_EOF) return take(conn, lc_buffer_size(&conn->in), slice);
+    if (result < 0) return over(conn, result);
+  }
+}
+
+int lc_conn_await(lc_conn *conn)
+{
+  int result = begin(conn);
+  if (result < 0) return over(conn, result);
+  if (lc_buffer_size(&conn->in)) return over(conn, 0);
+  result = fill(conn, LC_SHARED_BUFFER);
+  return over(conn, result < 0 ? result : 0);
+}

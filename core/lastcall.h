@@ -1,0 +1,594 @@
+/* lastcall.h - the whole public face of liblastcall.
+ *
+ * lastcall is the part of a TCP (or unix-domain stream) server that knows how to
+ * leave: it stops listening without losing a client, lets everyone finish, ends
+ * on time whatever a peer does, and reports who was slow.
+ *
+ * Threads. A loop and everything made from it belong to the thread that turns
+ * it. Only lc_loop_wake may be called from other threads. There is no global
+ * state, except the table of signal handlers; several loops may live in one
+ * process.
+ *
+ * Callbacks are made from inside lc_loop_turn only, never from inside another
+ * call, except `state`, which reports a move while it is made. A callback may
+ * call anything but lc_loop_turn and lc_loop_free.
+ *
+ * Results. Functions that can fail return 0 or a positive result, or a negative
+ * code: one of those below, or another -errno. Times are nanoseconds on the
+ * monotonic clock (lc_time); sizes are bytes.
+ *
+ * Ownership. What lc_x_new gives, lc_x_free takes. Connections are counted:
+ * the library holds one reference while the descriptor is open, the embedder
+ * takes more with lc_conn_ref. A closed connection stays readable (its state,
+ * peer, verdict, statistics) for as long as somebody holds it.
+ */
+#ifndef LASTCALL_H
+#define LASTCALL_H
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LC_VERSION "0.1.0"
+
+/* ------------------------------------------------------------------ time -- */
+
+typedef int64_t lc_time;
+#define LC_NEVER INT64_MAX
+#define LC_MILLISECOND ((lc_time)1000000)
+#define LC_SECOND ((lc_time)1000000000)
+
+/* Seconds to lc_time: clamps to [-LC_NEVER, LC_NEVER]; not-a-number gives 0. */
+lc_time lc_seconds(double seconds);
+double lc_to_seconds(lc_time time);
+/* a + b without overflow; LC_NEVER stays LC_NEVER. */
+lc_time lc_time_add(lc_time a, lc_time b);
+
+/* ----------------------------------------------------------------- codes -- */
+
+#define LC_AGAIN (-EAGAIN)         /* nothing yet: wait for `ready` */
+#define LC_EOF (-ENODATA)          /* the peer finished cleanly */
+#define LC_RESET (-ECONNRESET)     /* the peer reset the connection */
+#define LC_BROKEN_PIPE (-EPIPE)    /* wrote after the peer had left */
+#define LC_TIMEOUT (-ETIME)        /* a deadline of ours passed */
+#define LC_PEER_LOST (-ETIMEDOUT)  /* keepalive or the user timeout gave the peer up */
+#define LC_CLOSED (-EBADF)         /* we closed it */
+#define LC_DRAINING (-ESHUTDOWN)   /* this would begin new work, and the server is leaving */
+#define LC_CANCELED (-ECANCELED)   /* the operation was canceled */
+#define LC_TOO_LONG (-EMSGSIZE)    /* over the limit that the caller or the options set */
+#define LC_FULL (-EDQUOT)          /* a queue is full */
+#define LC_HOST_NOT_FOUND (-ENXIO) /* the name has no address */
+
+/* The word of doc/contract.md for a code ("reset", "peer lost", "address in
+ * use"), else the name of the errno in lower case ("emfile"). Static storage. */
+const char *lc_code_name(int code);
+/* A sentence fragment for people, as strerror gives. Static storage. */
+const char *lc_code_text(int code);
+
+/* ------------------------------------------------------------- addresses -- */
+
+typedef struct lc_address {
+  union {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    struct sockaddr_un un;
+  } of;
+  socklen_t length;
+} lc_address;
+
+#define LC_HOST_MAX 255         /* bytes of a host name, as DNS allows */
+#define LC_ADDRESS_TEXT_MAX 320 /* enough for lc_address_format's longest result */
+
+/* An address as people write it, taken apart but not looked up. */
+typedef struct lc_endpoint {
+  int is_unix;                /* then only `path` counts */
+  char host[LC_HOST_MAX + 1]; /* "" for every interface */
+  uint16_t port;
+  char path[108]; /* first byte 0 for an abstract name */
+  size_t path_length;
+} lc_endpoint;
+
+/* "host:port", "[v6]:port", ":port" or "*:port" (every interface, dual stack),
+ * "unix:/path", "unix:@name" (abstract). A port is 0 to 65535, in digits. 0, or
+ * -EINVAL with `*problem` saying what is wrong and what would be right. */
+int lc_endpoint_parse(const char *text, size_t length, lc_endpoint *endpoint, const char **problem);
+
+/* Without a look-up: 0 when the endpoint is a path, a numeric address or every
+ * interface, else -EINVAL (it is a name: ask lc_resolve). An empty host gives
+ * the IPv6 wildcard. */
+int lc_endpoint_address(const lc_endpoint *endpoint, lc_address *address);
+
+/* "127.0.0.1:80", "[::1]:80", "unix:/path", "unix:@name", "unix:" (unnamed).
+ * An IPv4 address mapped into IPv6 is shown as IPv4. `size` at least
+ * LC_ADDRESS_TEXT_MAX. Returns `text`. */
+char *lc_address_format(const lc_address *address, char *text, size_t size);
+/* The parts: host (or path) without brackets, port (0 for unix), and "inet",
+ * "inet6" or "unix". `host` has room for LC_HOST_MAX + 1. */
+const char *lc_address_parts(const lc_address *address, char *host, uint16_t *port);
+
+/* ------------------------------------------------------------------ loop -- */
+
+typedef struct lc_sys lc_sys; /* core/sys.h: the seam to the operating system */
+typedef struct lc_loop lc_loop;
+
+/* A loop on `sys` (NULL: the real kernel). NULL with `*error` set to a code when a descriptor
+ * or memory is lacking. */
+lc_loop *lc_loop_new(const lc_sys *sys, int *error);
+/* Closes what is left, without ceremony: connections are reset, listeners closed. No callback. */
+void lc_loop_free(lc_loop *loop);
+
+/* One turn: waits at most `timeout` nanoseconds for something to happen (0: not
+ * at all; LC_NEVER: until it does), then does a bounded share of it. 0, or a
+ * code when epoll itself failed. */
+int lc_loop_turn(lc_loop *loop, lc_time timeout);
+/* Makes the turn under way, or the next one, return without waiting. Any thread. */
+void lc_loop_wake(lc_loop *loop);
+
+/* The clock as read when the last wait ended; lc_loop_clock reads it now. */
+lc_time lc_loop_now(const lc_loop *loop);
+lc_time lc_loop_clock(const lc_loop *loop);
+
+/* For another loop around this one: a descriptor that is readable when there is
+ * something to do, and when lc_loop_turn must be called at the latest (0: at
+ * once; LC_NEVER: only when the descriptor is readable). */
+int lc_loop_pollfd(const lc_loop *loop);
+lc_time lc_loop_next(const lc_loop *loop);
+
+/* `run` is called once in each turn, after the events and timers of that turn;
+ * while it returns non-zero, the next turn does not wait. One per loop. */
+void lc_loop_on_turn(lc_loop *loop, int (*run)(void *user), void *user);
+
+/* Calls `seen` in the turn after the signal arrived, with how often it came and
+ * when it came last. NULL stops. -EBUSY when another loop owns the signal,
+ * -EINVAL for one that cannot be caught. */
+int lc_loop_signal(lc_loop *loop, int signal,
+                   void (*seen)(void *user, int signal, unsigned count, lc_time at), void *user);
+
+typedef struct lc_loop_stats {
+  uint64_t turns;
+  uint64_t events;
+  lc_time longest_turn; /* from the end of a wait to the beginning of the next */
+  uint32_t connections; /* open descriptors of connections */
+  uint32_t timers;      /* armed */
+} lc_loop_stats;
+void lc_loop_stats_get(const lc_loop *loop, lc_loop_stats *stats);
+void lc_loop_stats_reset(lc_loop *loop); /* begins a new longest_turn */
+
+/* What the start-up self-test found; made by the first call or the first TCP listener. */
+typedef struct lc_features {
+  int hide;         /* a listener can be hidden from new clients without losing those under way */
+  int sock_diag;    /* half-open handshakes can be counted */
+  const char *stop; /* "hide" or "accept-close": how a TCP listener of our own is stopped */
+} lc_features;
+const lc_features *lc_loop_features(lc_loop *loop);
+
+/* Socket options by name ("nodelay", "rcvbuf", "user_timeout", ...), on any descriptor. 0, -ENOENT for
+ * a name that is not known, or the kernel's code. lc_sockopt_name gives the known names, NULL past
+ * the last. */
+int lc_sockopt_set(lc_loop *loop, int fd, const char *name, int value);
+int lc_sockopt_get(lc_loop *loop, int fd, const char *name, int *value);
+const char *lc_sockopt_name(unsigned index);
+
+/* A timer is embedded in the embedder's own structure, zeroed, and opened once;
+ * from then on setting it cannot fail. `fire` runs in a turn, never early. */
+typedef struct lc_timer lc_timer;
+struct lc_timer {
+  lc_time at;
+  uint32_t index; /* its place in the heap, from 1; 0 when it is not armed */
+  uint32_t is_open;
+  void (*fire)(lc_timer *timer, lc_time now);
+};
+int lc_timer_open(lc_loop *loop, lc_timer *timer, void (*fire)(lc_timer *timer, lc_time now));
+void lc_timer_close(lc_loop *loop, lc_timer *timer);
+void lc_timer_set(lc_loop *loop, lc_timer *timer, lc_time at);
+void lc_timer_clear(lc_loop *loop, lc_timer *timer);
+
+/* A question to the system's resolver, asked on a thread of its own. */
+#define LC_ADDRESSES_MAX 8
+typedef struct lc_query lc_query;
+struct lc_query {
+  char host[LC_HOST_MAX + 1];
+  uint16_t port;
+  void (*answered)(lc_query *query); /* in a turn of the loop */
+  void *user;
+  int result; /* how many of `found` there are, or a code */
+  lc_address found[LC_ADDRESSES_MAX];
+  lc_query *next; /* the resolver's */
+  int stage;      /* the resolver's */
+};
+int lc_resolve(lc_loop *loop, lc_query *query);
+/* `answered` will not be called; the query may be freed at once. */
+void lc_resolve_cancel(lc_loop *loop, lc_query *query);
+/* The same, blocking the thread: for set-up. Fills query->found and result. */
+int lc_resolve_blocking(lc_loop *loop, lc_query *query);
+
+/* -------------------------------------------------------------- settings -- */
+
+typedef struct lc_keepalive {
+  lc_time idle;     /* silence before the first probe */
+  lc_time interval; /* between probes */
+  int count;        /* probes unanswered before the peer is given up; 0: keepalive off */
+} lc_keepalive;
+
+#define LC_LINGER_BACKGROUND (-1) /* the same steps as a positive linger, nobody waits */
+
+/* What one connection goes by. A server's connections share the server's until one is changed. */
+typedef struct lc_settings {
+  lc_time linger;             /* 3 s; 0 resets; negative: background */
+  uint64_t linger_bytes;      /* 1 MiB: what is discarded at most while lingering */
+  lc_keepalive keepalive;     /* 30 s, 10 s, 3 */
+  lc_time user_timeout;       /* derived: idle + interval * count; 0: off */
+  lc_time read_timeout;       /* LC_NEVER: ends a read with LC_TIMEOUT */
+  lc_time write_timeout;      /* 30 s: ends a write with LC_TIMEOUT */
+  lc_time first_byte_timeout; /* LC_NEVER: closes a connection that has not said a word */
+  lc_time idle_timeout;       /* LC_NEVER: closes one that has been idle for so long */
+  lc_time max_age;            /* LC_NEVER: closes one at its next idle moment; +-10 % of jitter */
+  size_t max_line;            /* 64 KiB */
+  size_t max_read;            /* 16 MiB: the longest single read */
+  size_t max_queue;           /* 256 KiB: posted and not yet sent */
+  size_t gather; /* 16 KiB: written bytes kept together at most; 0 sends each write at once */
+  int nodelay;   /* 1 */
+} lc_settings;
+
+typedef struct lc_drain_options {
+  lc_time timeout; /* 25 s: the whole of it */
+  lc_time delay;   /* 0: still accepting, but not ready */
+  lc_time settle;  /* 5 s: the longest wait for handshakes under way */
+  lc_time quiet;   /* 1 s: silence after which a connection counts as idle without having said so */
+  lc_time grace;   /* 1 s, at most a tenth of timeout: between cancel and kill */
+  lc_time
+    hooks; /* a fifth of timeout, kept back for hooks when there are any; negative: that default */
+  lc_time spread; /* 0: idle connections are closed over so long a time */
+} lc_drain_options;
+
+typedef struct lc_server_options {
+  uint32_t max_connections; /* 0: what the descriptor limit leaves */
+  int is_outbound;          /* only for lc_conn_connect: the process's shutdown passes it by */
+  lc_settings settings;
+  lc_drain_options drain;
+} lc_server_options;
+void lc_server_options_init(lc_server_options *options);
+/* Brings grace and hooks into their bounds, and derives user_timeout when it is negative. */
+void lc_drain_options_fit(lc_drain_options *drain);
+lc_time lc_keepalive_user_timeout(const lc_keepalive *keepalive);
+
+typedef struct lc_listen_options {
+  int backlog;      /* 4096 */
+  int reuseaddr;    /* 1 */
+  int reuseport;    /* 0 */
+  int ipv6_only;    /* 0 */
+  int defer_accept; /* 0; seconds */
+  int unix_mode;    /* -1: as the umask leaves it */
+  int shared;       /* another process accepts from the same socket too */
+  int (*control)(
+    int fd, void *user); /* on the socket before bind; non-zero: a code, listen fails with it */
+  void *user;
+} lc_listen_options;
+void lc_listen_options_init(lc_listen_options *options);
+
+/* ---------------------------------------------------------------- states -- */
+
+typedef struct lc_conn lc_conn;
+typedef struct lc_server lc_server;
+
+/*  new ----> active <----> idle        new: accepted, not a byte received yet
+ *   |  \       |            |          active: somebody owes it work
+ *   |   `------+----.-------'          idle: between two requests
+ *   v               v                  closing: our side is finished, the peer's is not
+ * closed <------ closing               closed: the descriptor is gone
+ * (any state may go to closed directly: an abort, a reset; new may go to idle) */
+typedef enum lc_state {
+  LC_STATE_NEW,
+  LC_STATE_ACTIVE,
+  LC_STATE_IDLE,
+  LC_STATE_CLOSING,
+  LC_STATE_CLOSED,
+  LC_STATES
+} lc_state;
+const char *lc_state_name(lc_state state);
+
+/* The ladder of a shutdown, in order. A server goes from LC_STEP_STOP to LC_STEP_KILL; the rest is the process's. */
+typedef enum lc_step {
+  LC_STEP_SERVING,
+  LC_STEP_UNREADY,
+  LC_STEP_STOP,
+  LC_STEP_DRAIN,
+  LC_STEP_CANCEL,
+  LC_STEP_KILL,
+  LC_STEP_HOOKS,
+  LC_STEP_DONE,
+  LC_STEPS
+} lc_step;
+const char *lc_step_name(lc_step step);
+
+/* What `ready` says; several may come together. */
+enum {
+  LC_READABLE = 1,     /* a read that waited may go on: bytes, or the end, or an error */
+  LC_WRITABLE = 2,     /* likewise a write */
+  LC_READ_TIMEOUT = 4, /* the deadline of the read that waits has passed */
+  LC_WRITE_TIMEOUT = 8,
+  LC_ENDED = 16,    /* closed by us or failed: every wait is over, lc_conn_error says why */
+  LC_CONNECTED = 32 /* the connect that was under way has succeeded */
+};
+
+/* Something an operator wants in the log. The strings are static or valid during the call. */
+typedef struct lc_notice {
+  const char *event;   /* "accept paused", "accept resumed", "stop degraded", "flush failed", ... */
+  int code;            /* or 0 */
+  const char *address; /* of the listener, or NULL */
+  lc_conn *conn;       /* or NULL */
+  lc_time retry;       /* when it will be tried again, from now; 0 when it will not */
+} lc_notice;
+
+typedef struct lc_events {
+  /* Accepted, in state new. A server without it hands connections out through lc_server_accept. */
+  void (*opened)(lc_conn *conn, void *user);
+  void (*ready)(lc_conn *conn, unsigned what, void *user);
+  /* A legal move was made; `cause` is a static string. For taking a note: must not call back. */
+  void (*state)(lc_conn *conn, lc_state from, lc_state to, const char *cause, void *user);
+  /* The server drains and this connection is idle. NULL: it is closed, as lc_conn_close does. */
+  void (*draining)(lc_conn *conn, void *user);
+  /* The descriptor is gone and the verdict is known. The last callback for this connection. */
+  void (*closed)(lc_conn *conn, void *user);
+  /* Connections wait for lc_server_accept (servers without `opened`); or accepting has ended. */
+  void (*acceptable)(lc_server *server, void *user);
+  void (*step)(lc_server *server, lc_step step, void *user);
+  void (*notice)(lc_server *server, const lc_notice *notice, void *user);
+} lc_events;
+
+/* ---------------------------------------------------------------- server -- */
+
+/* A server: any number of listeners, one registry of connections, one ladder.
+ * `events` must outlive it; `user` is handed to every callback. NULL with
+ * `*error` set for lack of memory. A server that never listens is a registry
+ * for connections made with lc_conn_connect. */
+lc_server *lc_server_new(lc_loop *loop, const lc_server_options *options, const lc_events *events,
+                         void *user, int *error);
+/* Resets and closes what is left of it; no callbacks. Connections that are still held stay valid. */
+void lc_server_free(lc_server *server);
+
+/* Opens a listener. Several are fine. 0, or a code: LC_CLOSED after shutdown
+ * has begun, -EADDRINUSE, -EACCES, ... */
+int lc_server_listen(lc_server *server, const lc_address *address,
+                     const lc_listen_options *options);
+/* Takes over a listening descriptor; it is the server's from success on. */
+int lc_server_listen_fd(lc_server *server, int fd, const lc_listen_options *options);
+/* Stops listeners without losing a client and leaves connections alone. NULL: all of them.
+ * How many were stopped; they go on accepting what was under way for a moment. */
+int lc_server_unlisten(lc_server *server, const lc_address *address);
+/* The i-th address listened on, with the port in use; -ENOENT past the last. */
+int lc_server_address(const lc_server *server, unsigned index, lc_address *address);
+
+/* Not accepting for a while, and again; clients wait in the kernel's queue meanwhile. */
+void lc_server_suspend(lc_server *server);
+void lc_server_resume(lc_server *server);
+
+/* Hands connections to `opened` (1) or to lc_server_accept (0, as it begins). */
+void lc_server_serve(lc_server *server, int serving);
+/* 0 with a connection in state new, LC_AGAIN, or LC_CLOSED when the last listener has stopped. */
+int lc_server_accept(lc_server *server, lc_conn **conn);
+/* Whether another connection may still come: a listener is open. */
+int lc_server_is_listening(const lc_server *server);
+
+/* Starts the ladder (stop, drain, cancel, kill) that ends at `kill_at` at the
+ * latest; a further call can only bring the end nearer. 0. */
+int lc_server_shutdown(lc_server *server, lc_time kill_at);
+/* Jumps ahead to LC_STEP_CANCEL or LC_STEP_KILL. Never goes back. */
+void lc_server_advance(lc_server *server, lc_step step);
+lc_step lc_server_step(const lc_server *server);
+/* While it is held, a server is not done: tasks it owns. */
+void lc_server_hold(lc_server *server);
+void lc_server_release(lc_server *server);
+
+lc_loop *lc_server_loop(const lc_server *server);
+void *lc_server_user(const lc_server *server);
+const lc_server_options *lc_server_options_get(const lc_server *server);
+/* Connections in a state; LC_STATES: all that are registered, those with tasks left included. */
+uint32_t lc_server_count(const lc_server *server, lc_state state);
+/* Walks the registry: the first connection (NULL) or the one after `conn`. Connections may be
+ * closed on the way, for they leave the registry only in a later turn. */
+lc_conn *lc_server_next(const lc_server *server, const lc_conn *conn);
+lc_conn *lc_server_find(const lc_server *server, uint64_t id);
+
+typedef struct lc_listener_report {
+  lc_address address;
+  const char *method; /* "hide", "close", "shutdown", "accept-close" */
+  int lossless;
+  int is_closed;
+  lc_time settled; /* how long it took */
+} lc_listener_report;
+
+typedef struct lc_report {
+  lc_time step_at[LC_STEPS]; /* when each step began; 0: not reached */
+  uint64_t accepted;         /* since the server began */
+  uint64_t accepted_while_stopping;
+  uint64_t finished; /* closed in order since the ladder began, by their handlers or peers */
+  uint64_t closed_idle;
+  uint64_t canceled;
+  uint64_t killed;
+  uint64_t reset_by_us;
+  uint64_t reset_by_peer;
+  uint64_t undelivered_bytes;
+  uint64_t failed_flushes;
+  uint64_t detached;
+  uint64_t received; /* bytes, since the server began, of connections already closed */
+  uint64_t sent;
+  int lossless; /* every listener was stopped without loss */
+} lc_report;
+const lc_report *lc_server_report(const lc_server *server);
+/* 0 and the report of the i-th listener, open or stopped; -ENOENT past the last. */
+int lc_server_listener_report(const lc_server *server, unsigned index, lc_listener_report *report);
+/* For the embedder's own part of the account. */
+void lc_server_count_canceled(lc_server *server, lc_conn *conn);
+void lc_server_count_killed(lc_server *server, lc_conn *conn);
+
+/* ----------------------------------------------------------- connections -- */
+
+/* Begins a connection to `to`, registered in `server`, of state active; `ready`
+ * says LC_CONNECTED or LC_ENDED. `from` may be NULL. */
+int lc_conn_connect(lc_server *server, const lc_address *to, const lc_address *from, int nodelay,
+                    lc_conn **conn);
+
+lc_conn *lc_conn_ref(lc_conn *conn);
+void lc_conn_unref(lc_conn *conn);
+
+uint64_t lc_conn_id(const lc_conn *conn);
+int lc_conn_fd(const lc_conn *conn); /* -1 once closed */
+lc_state lc_conn_state(const lc_conn *conn);
+lc_server *lc_conn_server(const lc_conn *conn); /* NULL once the server was freed */
+void *lc_conn_user(const lc_conn *conn);
+void lc_conn_set_user(lc_conn *conn, void *user);
+void lc_conn_peer(const lc_conn *conn, lc_address *address);
+int lc_conn_local(const lc_conn *conn, lc_address *address);
+/* 0 while it is usable; else the code that every further operation gives. */
+int lc_conn_error(const lc_conn *conn);
+
+typedef struct lc_conn_stats {
+  lc_time opened_at;
+  lc_time last_byte_at; /* either way; opened_at before the first */
+  uint64_t received;
+  uint64_t sent;  /* handed to the kernel */
+  size_t unsent;  /* accepted for writing, not handed to the kernel */
+  size_t unacked; /* in the kernel, not acknowledged */
+} lc_conn_stats;
+void lc_conn_stats_get(const lc_conn *conn, lc_conn_stats *stats);
+
+/* Reading never waits. A slice points into the library's memory and is valid
+ * until the next call on any connection of the loop; what it holds has been
+ * consumed. LC_AGAIN: tell lc_conn_wait, and try again at `ready`. At LC_EOF,
+ * an error or LC_TOO_LONG whatever was left stays in lc_conn_buffered. */
+typedef struct lc_slice {
+  const char *data;
+  size_t length;
+} lc_slice;
+int lc_conn_read_some(lc_conn *conn, size_t max, lc_slice *slice);
+/* Exactly `size` bytes, at most settings.max_read. */
+int lc_conn_read_exact(lc_conn *conn, size_t size, lc_slice *slice);
+/* Up to and including the delimiter; LC_TOO_LONG when it is not within `max` bytes. */
+int lc_conn_read_until(lc_conn *conn, const char *delimiter, size_t length, size_t max,
+                       lc_slice *slice);
+/* Everything until the peer finishes; LC_TOO_LONG over `max`. */
+int lc_conn_read_all(lc_conn *conn, size_t max, lc_slice *slice);
+/* 0 when at least one byte has arrived. Consumes nothing. */
+int lc_conn_await(lc_conn *conn);
+/* What has been received and not consumed; lc_conn_take consumes it. */
+void lc_conn_buffered(const lc_conn *conn, lc_slice *slice);
+void lc_conn_take(lc_conn *conn, size_t size);
+
+/* How somebody waits for input: it decides whether the connection counts as idle. */
+typedef enum lc_wait {
+  LC_WAIT_NONE,  /* nobody does: it is being worked for */
+  LC_WAIT_READ,  /* any read */
+  LC_WAIT_LINES, /* the next line of an iterator */
+  LC_WAIT_AWAIT  /* the next unit of work: idle by its own word */
+} lc_wait;
+/* Declares it, with a deadline (LC_NEVER: only settings.read_timeout counts). */
+void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline);
+/* Whether a read that begins new work may still be served while draining: 0 or LC_DRAINING. */
+int lc_conn_admit(lc_conn *conn);
+
+/* Writing never waits. Accepts all it can: the number of bytes accepted, from 0
+ * to the whole, or a code. Less than the whole: tell lc_conn_wait_write and go
+ * on at LC_WRITABLE; until then nothing else is sent in between. Small writes
+ * are gathered and sent at the latest when the callback returns. */
+ssize_t lc_conn_write(lc_conn *conn, const struct iovec *pieces, int count);
+/* The writer waits for room (deadline as for lc_conn_wait). */
+void lc_conn_wait_write(lc_conn *conn, lc_time deadline);
+/* The writer that waited has finished or given up: others may write. */
+void lc_conn_end_write(lc_conn *conn);
+/* 0 when the kernel took everything, LC_AGAIN, or a code. */
+int lc_conn_flush(lc_conn *conn);
+/* Queues whole pieces, to be sent between two writes; LC_FULL over settings.max_queue. */
+int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count);
+/* Sends what is gathered for whichever connection wrote last. Called by the loop after each
+ * callback; an embedder with tasks of its own calls it when one is suspended. */
+void lc_loop_flush(lc_loop *loop);
+
+/* Deadline for reads and writes alike, absolute; LC_NEVER clears. Holds for an operation that already waits. */
+void lc_conn_set_deadline(lc_conn *conn, lc_time at);
+/* Changes this connection's settings: copy lc_conn_settings, change, set. 0, -ENOMEM, or the
+ * code with which the kernel refused keepalive or nodelay. */
+const lc_settings *lc_conn_settings(const lc_conn *conn);
+int lc_conn_set_settings(lc_conn *conn, const lc_settings *settings);
+/* Sent as the last words when the ladder closes the connection. Copied. 0 or -ENOMEM. */
+int lc_conn_set_farewell(lc_conn *conn, const char *data, size_t length);
+
+/* Tasks that belong to the connection: it stays registered while one is left. */
+void lc_conn_hold(lc_conn *conn);
+void lc_conn_release(lc_conn *conn);
+/* While guarded, it is not idle. */
+void lc_conn_guard(lc_conn *conn);
+void lc_conn_unguard(lc_conn *conn);
+
+/* Half-closes: SHUT_WR after everything written was sent (LC_AGAIN until then), SHUT_RD, SHUT_RDWR. */
+int lc_conn_shutdown(lc_conn *conn, int how);
+
+/* Closes in order: what was written, the FIN, discarding until the peer's FIN,
+ * close(); all within `linger` (0: reset; negative: the default time, nobody
+ * waits). Idempotent; a shorter linger shortens. `closed` says when it is over. */
+void lc_conn_close(lc_conn *conn, lc_time linger, const char *cause);
+/* The handler has returned: what it wrote may take settings.write_timeout to leave, as long as it
+ * moves; then as lc_conn_close with settings.linger. */
+void lc_conn_finish(lc_conn *conn, const char *cause);
+/* Resets: unsent bytes are discarded. Idempotent. */
+void lc_conn_abort(lc_conn *conn, const char *cause);
+
+/* How it ended. */
+typedef struct lc_verdict {
+  int code;       /* 0: the peer's host acknowledged every byte and our FIN */
+  size_t unacked; /* bytes accepted for writing and not known to have arrived */
+} lc_verdict;
+/* 0 when the verdict is known, LC_AGAIN before. */
+int lc_conn_verdict(const lc_conn *conn, lc_verdict *verdict);
+
+/* Hands the descriptor to the caller, with the bytes already read left in
+ * lc_conn_buffered; output is flushed first (LC_AGAIN until then). The
+ * connection is closed for us, its descriptor open for the caller. It stays
+ * registered as detached until lc_conn_release_detached. */
+int lc_conn_detach(lc_conn *conn, int *fd);
+void lc_conn_release_detached(lc_conn *conn);
+
+/* -------------------------------------------------------------- shutdown -- */
+
+/* The process's ladder: unready, then every server of the loop, then hooks. */
+typedef struct lc_shutdown lc_shutdown;
+typedef struct lc_shutdown_events {
+  void (*step)(lc_step step, void *user);
+} lc_shutdown_events;
+lc_shutdown *lc_shutdown_new(lc_loop *loop, const lc_drain_options *options,
+                             const lc_shutdown_events *events, void *user, int *error);
+void lc_shutdown_free(lc_shutdown *shutdown);
+
+/* Starts, as of `began` (the moment the signal arrived); further calls join and may only shorten.
+ * `timeout` negative: the options'. */
+void lc_shutdown_begin(lc_shutdown *shutdown, lc_time began, lc_time timeout);
+/* What a signal does: the first drains, the second cancels, the third kills and skips the hooks;
+ * those less than 0.1 s apart count once. */
+void lc_shutdown_signal(lc_shutdown *shutdown, lc_time at);
+/* The ladder stays on the steps unready and hooks while it is held; not beyond their time. */
+void lc_shutdown_hold(lc_shutdown *shutdown);
+void lc_shutdown_release(lc_shutdown *shutdown);
+/* Whether time is to be kept back for hooks. */
+void lc_shutdown_set_hooks(lc_shutdown *shutdown, int any);
+lc_step lc_shutdown_step(const lc_shutdown *shutdown);
+int lc_shutdown_skips_hooks(const lc_shutdown *shutdown);
+lc_time lc_shutdown_deadline(const lc_shutdown *shutdown); /* LC_NEVER before it begins */
+lc_time lc_shutdown_began(const lc_shutdown *shutdown);
+/* When each step began; 0: not reached. */
+lc_time lc_shutdown_step_at(const lc_shutdown *shutdown, lc_step step);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

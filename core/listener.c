@@ -1,0 +1,313 @@
+/* listener.c - opening a listening socket and accepting from it, a bounded share a turn. */
+#include "listener.h"
+
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn.h"
+#include "keepalive.h"
+#include "server.h"
+
+#define RETRY_FIRST (5 * LC_MILLISECOND)
+#define RETRY_LONGEST LC_SECOND
+
+void lc_listen_options_init(lc_listen_options *options)
+{
+  *options = (lc_listen_options){.backlog = 4096, .reuseaddr = 1, .unix_mode = -1};
+}
+
+/* -------------------------------------------------------------- accepting -- */
+
+/* Lack of something that may come back: there is no point in asking again at once. */
+static int is_shortage(int code)
+{
+  return code == -EMFILE || code == -ENFILE || code == -ENOBUFS || code == -ENOMEM ||
+         code == -EPERM; /* a firewall's word, according to accept(2) */
+}
+
+static void pause_accepting(lc_listener *listener, int code)
+{
+  lc_loop *loop = listener->server->loop;
+  int is_first = !listener->retry_after;
+  lc_time wait = is_first ? RETRY_FIRST : listener->retry_after * 2;
+  listener->retry_after = wait > RETRY_LONGEST ? RETRY_LONGEST : wait;
+  listener->paused = 1;
+  if (listener->state == LC_LISTENER_OPEN) /* else the stop's own timer asks again */
+    lc_timer_set(loop, &listener->timer, loop->now + listener->retry_after);
+  if (is_first)
+    lc_server_notice(listener->server, "accept paused", code, &listener->address,
+                     listener->retry_after);
+}
+
+static void accepting_again(lc_listener *listener)
+{
+  if (!listener->retry_after) return;
+  listener->retry_after = 0;
+  lc_server_notice(listener->server, "accept resumed", 0, &listener->address, 0);
+}
+
+static int adopt(lc_listener *listener, int fd, const lc_address *peer, lc_conn **conn)
+{
+  lc_server *server = listener->server;
+  int result = lc_server_adopt(server, fd, peer, conn);
+  if (result < 0) {
+    server->loop->sys->close(server->loop->sys, fd);
+    return result;
+  }
+  server->report.accepted++;
+  if (server->step >= LC_STEP_STOP) server->report.accepted_while_stopping++;
+  return 0;
+}
+
+int lc_listener_accept(lc_listener *listener, lc_conn **conn)
+{
+  const lc_sys *sys = listener->server->loop->sys;
+  if (listener->state == LC_LISTENER_CLOSED) return LC_AGAIN;
+  for (int skipped = 0; skipped < LC_ACCEPTS_PER_TURN; skipped++) {
+    if (!lc_server_spare(listener->server)) {
+      pause_accepting(listener, -ENOMEM);
+      return -ENOMEM;
+    }
+    lc_address peer = {.length = sizeof peer.of};
+    int fd = sys->accept(sys, listener->watch.fd, &peer.of.any, &peer.length);
+    if (fd == -EAGAIN) {
+      if (listener->state != LC_LISTENER_OPEN) lc_listener_stop_empty(listener);
+      return LC_AGAIN;
+    }
+    if (is_shortage(fd)) {
+      pause_accepting(listener, fd);
+      return fd;
+    }
+    if (fd < 0) continue; /* this client left while it queued, or a signal came: the next one */
+    accepting_again(listener);
+    if (peer.length == 0 || peer.of.any.sa_family == AF_UNSPEC) peer.of.any.sa_family = AF_UNIX;
+    return adopt(listener, fd, &peer, conn);
+  }
+  lc_job_queue(listener->server->loop, &listener->job);
+  return LC_AGAIN;
+}
+
+static int must_hold(const lc_listener *listener)
+{
+  const lc_server *server = listener->server;
+  if (listener->state != LC_LISTENER_OPEN) return 0; /* a stop holds nobody back */
+  return server->suspended || lc_server_is_full(server);
+}
+
+void lc_listener_accept_share(lc_listener *listener)
+{
+  lc_server *server = listener->server;
+  if (listener->state == LC_LISTENER_CLOSED) return;
+  if (!server->serving) {
+    if (server->events->acceptable) server->events->acceptable(server, server->user);
+    return;
+  }
+  for (int i = 0; i < LC_ACCEPTS_PER_TURN; i++) {
+    if (must_hold(listener)) {
+      listener->held = 1;
+      return;
+    }
+    lc_conn *conn;
+    if (lc_listener_accept(listener, &conn) < 0) return;
+    server->events->opened(conn, server->user);
+  }
+  lc_job_queue(server->loop, &listener->job);
+}
+
+void lc_listener_unhold(lc_listener *listener)
+{
+  if (!listener->held || listener->state == LC_LISTENER_CLOSED || must_hold(listener)) return;
+  listener->held = 0;
+  lc_job_queue(listener->server->loop, &listener->job);
+}
+
+static void listener_ready(lc_watch *watch, uint32_t events)
+{
+  lc_listener *listener = LC_OWNER(watch, lc_listener, watch);
+  (void)events;
+  if (!listener->paused) lc_listener_accept_share(listener);
+}
+
+static void listener_job(lc_job *job)
+{
+  lc_listener *listener = LC_OWNER(job, lc_listener, job);
+  const lc_server *server = listener->server;
+  if (listener->stop_wanted) lc_listener_stop(listener);
+  if (listener->state == LC_LISTENER_CLOSED) { /* who waits in accept hears that it is over */
+    if (!server->serving && server->events->acceptable)
+      server->events->acceptable(listener->server, server->user);
+  } else if (!listener->paused) {
+    lc_listener_accept_share(listener);
+  }
+}
+
+static void listener_due(lc_timer *timer, lc_time now)
+{
+  lc_listener *listener = LC_OWNER(timer, lc_listener, timer);
+  listener->paused = 0;
+  if (listener->state == LC_LISTENER_OPEN) lc_listener_accept_share(listener);
+  else lc_listener_stop_due(listener, now);
+}
+
+/* ---------------------------------------------------------------- opening -- */
+
+static int set(const lc_sys *sys, int fd, int level, int name, int value)
+{
+  int result;
+  LC_RETRY(result, sys->setsockopt(sys, fd, level, name, &value, sizeof value));
+  return result;
+}
+
+/* A path left behind by a server that died is removed: nobody answers there. */
+static int clear_stale_path(const lc_sys *sys, const lc_address *address)
+{
+  lc_file_identity file = {0};
+  int result = sys->file_identity(sys, address->of.un.sun_path, &file);
+  if (result < 0) return result == -ENOENT ? 0 : result;
+  if (!file.is_socket) return -EADDRINUSE;
+  int fd = sys->socket(sys, AF_UNIX, SOCK_STREAM, 0);
+  if (fd < 0) return fd;
+  LC_RETRY(result, sys->connect(sys, fd, &address->of.any, address->length));
+  sys->close(sys, fd);
+  if (result != -ECONNREFUSED) return -EADDRINUSE; /* somebody does, or its queue is full */
+  result = sys->unlink(sys, address->of.un.sun_path);
+  return result == -ENOENT ? 0 : result;
+}
+
+static int prepare(const lc_sys *sys, int fd, const lc_address *address,
+                   const lc_listen_options *options)
+{
+  int family = address->of.any.sa_family, result = 0;
+  if (family == AF_UNIX) {
+    if (address->of.un.sun_path[0]) result = clear_stale_path(sys, address);
+    return result;
+  }
+  if (options->reuseaddr) result = set(sys, fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (!result && options->reuseport) result = set(sys, fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (!result && family == AF_INET6)
+    result = set(sys, fd, IPPROTO_IPV6, IPV6_V6ONLY, options->ipv6_only);
+  if (!result && options->defer_accept)
+    result = set(sys, fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, options->defer_accept);
+  return result;
+}
+
+static lc_listener *listener_new(lc_server *server, const lc_listen_options *options)
+{
+  lc_listener *listener = calloc(1, sizeof *listener);
+  if (!listener) return NULL;
+  listener->watch.fd = listener->diag = -1;
+  listener->watch.ready = listener_ready;
+  listener->server = server;
+  listener->backlog = options->backlog;
+  listener->is_shared = options->shared;
+  listener->defers = options->defer_accept > 0;
+  listener->lossless = 1;
+  lc_list_init(&listener->in_server);
+  lc_job_init(&listener->job, listener_job);
+  if (!lc_timer_open(server->loop, &listener->timer, listener_due)) return listener;
+  free(listener);
+  return NULL;
+}
+
+void lc_listener_free(lc_listener *listener)
+{
+  lc_listener_close(listener);
+  lc_timer_close(listener->server->loop, &listener->timer);
+  lc_job_cancel(&listener->job);
+  lc_list_remove(&listener->in_server);
+  free(listener);
+}
+
+/* From here on it is one of the server's. */
+static int begin(lc_listener *listener)
+{
+  lc_server *server = listener->server;
+  const lc_sys *sys = server->loop->sys;
+  listener->address.length = sizeof listener->address.of;
+  int result =
+    sys->getsockname(sys, listener->watch.fd, &listener->address.of.any, &listener->address.length);
+  if (result < 0) return result;
+  if (listener->address.of.any.sa_family != AF_UNIX) lc_loop_features(server->loop);
+  result = lc_loop_watch(server->loop, &listener->watch, EPOLLIN | EPOLLET);
+  if (result < 0) return result;
+  lc_list_append(&server->listeners, &listener->in_server);
+  return 0;
+}
+
+static int bind_and_listen(lc_listener *listener, const lc_address *address,
+                           const lc_listen_options *options)
+{
+  lc_server *server = listener->server;
+  const lc_sys *sys = server->loop->sys;
+  int fd = listener->watch.fd;
+  int result = prepare(sys, fd, address, options);
+  if (!result)
+    result =
+      lc_keepalive_apply(sys, fd, address->of.any.sa_family, &server->options.settings, NULL);
+  if (!result && options->control) result = options->control(fd, options->user);
+  if (!result) result = sys->bind(sys, fd, &address->of.any, address->length);
+  if (result < 0) return result;
+  if (address->of.any.sa_family == AF_UNIX && address->of.un.sun_path[0]) {
+    const char *path = address->of.un.sun_path;
+    if (options->unix_mode >= 0) result = sys->chmod(sys, path, (unsigned)options->unix_mode);
+    if (!result) result = sys->file_identity(sys, path, &listener->file);
+    if (result < 0) {
+      sys->unlink(sys, path);
+      return result;
+    }
+  }
+  result = sys->listen(sys, fd, options->backlog);
+  return result ? result : begin(listener);
+}
+
+static const lc_listen_options *or_defaults(const lc_listen_options *options,
+                                            lc_listen_options *defaults)
+{
+  if (options) return options;
+  lc_listen_options_init(defaults);
+  return defaults;
+}
+
+int lc_listener_open(lc_server *server, const lc_address *address, const lc_listen_options *options)
+{
+  lc_listen_options defaults;
+  options = or_defaults(options, &defaults);
+  const lc_sys *sys = server->loop->sys;
+  lc_listener *listener = listener_new(server, options);
+  if (!listener) return -ENOMEM;
+  int result = sys->socket(sys, address->of.any.sa_family, SOCK_STREAM, 0);
+  if (result >= 0) {
+    listener->watch.fd = result;
+    result = bind_and_listen(listener, address, options);
+  }
+  if (result < 0) lc_listener_free(listener);
+  return result;
+}
+
+int lc_listener_take(lc_server *server, int fd, const lc_listen_options *options)
+{
+  lc_listen_options defaults;
+  options = or_defaults(options, &defaults);
+  const lc_sys *sys = server->loop->sys;
+  int listening = 0;
+  socklen_t length = sizeof listening;
+  int result = sys->getsockopt(sys, fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length);
+  if (result < 0) return result;
+  if (!listening) return -EINVAL;
+  result = sys->set_nonblocking(sys, fd);
+  if (result < 0) return result;
+  lc_listener *listener = listener_new(server, options);
+  if (!listener) return -ENOMEM;
+  listener->watch.fd = fd;
+  result = begin(listener);
+  if (!result && listener->address.of.any.sa_family != AF_UNIX)
+    result = lc_keepalive_apply(sys, fd, listener->address.of.any.sa_family,
+                                &server->options.settings, NULL);
+  if (result < 0) { /* it stays the caller's */
+    lc_loop_unwatch(server->loop, &listener->watch);
+    listener->watch.fd = -1;
+    lc_listener_free(listener);
+  }
+  return result;
+}

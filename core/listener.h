@@ -1,0 +1,63 @@
+/* listener.h - one listening socket, from bind to the last client it may not lose. */
+#ifndef LC_LISTENER_H
+#define LC_LISTENER_H
+
+#include "list.h"
+#include "loop.h"
+#include "sys.h"
+
+typedef enum lc_listener_state {
+  LC_LISTENER_OPEN,
+  LC_LISTENER_WIDENING, /* the states of a stop: listener_stop.c has their diagram */
+  LC_LISTENER_SETTLING,
+  LC_LISTENER_EMPTYING,
+  LC_LISTENER_CLOSED
+} lc_listener_state;
+
+typedef struct lc_listener {
+  lc_watch watch;
+  lc_link in_server;
+  lc_server *server;
+  lc_address address; /* with the port in use */
+  lc_listener_state state;
+  int backlog;
+  int is_shared;
+  int defers;            /* TCP_DEFER_ACCEPT is on */
+  int stop_wanted;       /* the job stops it */
+  int held;              /* not accepting: full, suspended, or nobody asked; unhold looks again */
+  int paused;            /* not accepting: an error; the timer looks again */
+  lc_time retry_after;   /* grows while errors last */
+  lc_file_identity file; /* of a unix path we made */
+  lc_timer timer;
+  lc_job job; /* the rest of a queue longer than one turn's share */
+
+  const char *method;
+  int lossless;
+  int diag;        /* netlink socket, or -1 */
+  int quiet_looks; /* consecutive looks that found no handshake under way */
+  lc_time stop_began;
+  lc_time settled; /* how long it took */
+} lc_listener;
+
+int lc_listener_open(lc_server *server, const lc_address *address,
+                     const lc_listen_options *options);
+int lc_listener_take(lc_server *server, int fd, const lc_listen_options *options);
+void lc_listener_free(lc_listener *listener);
+
+/* One connection: 0, LC_AGAIN, or a code after which accepting pauses. */
+int lc_listener_accept(lc_listener *listener, lc_conn **conn);
+/* Takes up to a turn's share of the queue for the server. */
+void lc_listener_accept_share(lc_listener *listener);
+/* The reason for holding back may be gone. */
+void lc_listener_unhold(lc_listener *listener);
+
+/* listener_stop.c: stops without losing a client; once, in a turn. */
+void lc_listener_stop(lc_listener *listener);
+void lc_listener_stop_due(lc_listener *listener, lc_time now);
+/* The queue has been found empty. */
+void lc_listener_stop_empty(lc_listener *listener);
+/* Now, whoever is in the queue. */
+void lc_listener_stop_now(lc_listener *listener);
+void lc_listener_close(lc_listener *listener);
+
+#endif

@@ -1,0 +1,236 @@
+/* listener_stop.c - stopping a listener so that every client whose connect() succeeded is served.
+ *
+ *   open --+-- TCP, ours ---> [widening] ---> settling ---> emptying ---> closed
+ *          |                  150 ms for a    no SYN finds  accept until
+ *          |                  small backlog   it any more;  nobody is left
+ *          |                                  handshakes
+ *          |                                  under way end
+ *          +-- TCP, ours, but it cannot be hidden ------> emptying ---> closed   (not lossless)
+ *          +-- unix ---> shutdown(SHUT_RD) ---> emptying ---> closed
+ *          `-- shared with another process ---> closed: the queue is the socket's, not ours
+ *
+ * close() on a TCP listener resets its queue and every handshake under way, and
+ * so does "accept until there is nobody, then close": the client that has had
+ * our SYN-ACK counts itself connected. Hiding takes the socket out of the look-up
+ * for new connections (they are refused at once), while a handshake already
+ * begun is found through its own request socket and completes. The descriptor is
+ * valid in every state but closed; connections are accepted in all of them.
+ */
+#include <netinet/tcp.h>
+
+#include "listener.h"
+#include "server.h"
+#include "sock_diag.h"
+
+#define NO_SUCH_INTERFACE 0x7fffffff
+#define SMALL_BACKLOG 1024 /* below it, a burst means syncookies, which leave nothing to settle */
+#define WIDENING (150 * LC_MILLISECOND)
+#define SETTLE_AT_LEAST (100 * LC_MILLISECOND)
+#define SETTLE_BLIND LC_SECOND /* at most, where half-open handshakes cannot be counted */
+#define SETTLE_DEFERRED (1100 * LC_MILLISECOND) /* the SYN-ACK timer of a client kept half-open */
+#define LOOK_EVERY (20 * LC_MILLISECOND)
+#define LOOK_COST 10 /* looking takes at most a tenth of the time */
+#define EMPTY_EVERY (5 * LC_MILLISECOND)
+
+static void wait_until(lc_listener *listener, lc_time at)
+{
+  lc_timer_set(listener->server->loop, &listener->timer, at);
+}
+
+static void not_lossless(lc_listener *listener, const char *event, int code)
+{
+  listener->lossless = 0;
+  listener->server->report.lossless = 0;
+  lc_server_notice(listener->server, event, code, &listener->address, 0);
+}
+
+static void forget_path(lc_listener *listener)
+{
+  const lc_sys *sys = listener->server->loop->sys;
+  const char *path = listener->address.of.un.sun_path;
+  lc_file_identity now = {0};
+  if (!listener->file.inode || listener->is_shared) return;
+  if (sys->file_identity(sys, path, &now) < 0) return;
+  if (now.device == listener->file.device && now.inode == listener->file.inode)
+    sys->unlink(sys, path);
+  listener->file.inode = 0;
+}
+
+void lc_listener_close(lc_listener *listener)
+{
+  lc_loop *loop = listener->server->loop;
+  if (listener->watch.fd < 0) return;
+  if (listener->diag >= 0) loop->sys->close(loop->sys, listener->diag);
+  listener->diag = -1;
+  lc_loop_unwatch(loop, &listener->watch);
+  loop->sys->close(loop->sys, listener->watch.fd);
+  listener->watch.fd = -1;
+  if (listener->address.of.any.sa_family == AF_UNIX) forget_path(listener);
+  listener->state = LC_LISTENER_CLOSED;
+  listener->settled = loop->now - listener->stop_began;
+  lc_timer_clear(loop, &listener->timer);
+  lc_job_cancel(&listener->job);
+}
+
+static void finish(lc_listener *listener)
+{
+  lc_listener_close(listener);
+  if (!listener->server->serving) lc_job_queue(listener->server->loop, &listener->job);
+  lc_drain_check(listener->server);
+}
+
+/* Nobody new can come: whoever is in the queue is accepted, then it ends. */
+static void empty(lc_listener *listener)
+{
+  listener->state = LC_LISTENER_EMPTYING;
+  wait_until(listener, listener->server->loop->now + EMPTY_EVERY);
+  lc_listener_accept_share(listener);
+}
+
+void lc_listener_stop_empty(lc_listener *listener)
+{
+  if (listener->state == LC_LISTENER_EMPTYING) finish(listener);
+}
+
+/* ---------------------------------------------------------------- settling -- */
+
+static int hide(lc_listener *listener)
+{
+  const lc_sys *sys = listener->server->loop->sys;
+  int nowhere = NO_SUCH_INTERFACE, result;
+  LC_RETRY(result, sys->setsockopt(sys, listener->watch.fd, SOL_SOCKET, SO_BINDTOIFINDEX, &nowhere,
+                                   sizeof nowhere));
+  return result;
+}
+
+static void settle(lc_listener *listener)
+{
+  lc_loop *loop = listener->server->loop;
+  int result = lc_loop_features(loop)->hide ? hide(listener) : -EOPNOTSUPP;
+  if (result < 0) {
+    listener->method = "accept-close";
+    not_lossless(listener, "stop degraded", result);
+    empty(listener);
+    return;
+  }
+  listener->method = "hide";
+  listener->state = LC_LISTENER_SETTLING;
+  listener->stop_began = loop->now;
+  listener->diag = lc_loop_features(loop)->sock_diag ? lc_sock_diag_open(loop->sys) : -1;
+  wait_until(listener, loop->now + (listener->defers ? SETTLE_DEFERRED : SETTLE_AT_LEAST));
+}
+
+static uint16_t port_of(const lc_address *address)
+{
+  return ntohs(address->of.any.sa_family == AF_INET6 ? address->of.in6.sin6_port
+                                                     : address->of.in.sin_port);
+}
+
+/* Whether the handshakes that were under way have ended; `*again` when to look next. */
+static int is_settled(lc_listener *listener, lc_time now, lc_time *again)
+{
+  lc_loop *loop = listener->server->loop;
+  lc_time limit = listener->server->options.drain.settle;
+  if (listener->diag < 0) { /* blind: as long as is reasonable */
+    lc_time end = listener->stop_began + (limit < SETTLE_BLIND ? limit : SETTLE_BLIND);
+    *again = end;
+    return now >= end;
+  }
+  lc_time before = loop->sys->now(loop->sys);
+  int half_open = lc_sock_diag_half_open(
+    loop->sys, listener->diag, listener->address.of.any.sa_family, port_of(&listener->address));
+  lc_time cost = (loop->sys->now(loop->sys) - before) * LOOK_COST;
+  *again = now + (cost > LOOK_EVERY ? cost : LOOK_EVERY);
+  listener->quiet_looks = half_open ? 0 : listener->quiet_looks + 1;
+  if (half_open < 0) { /* it stopped telling: go on blind */
+    loop->sys->close(loop->sys, listener->diag);
+    listener->diag = -1;
+  }
+  if (listener->quiet_looks >= 2) return 1;
+  if (now < listener->stop_began + limit) return 0;
+  not_lossless(listener, "stop unsettled", 0); /* clients too slow for settle, or a SYN flood */
+  return 1;
+}
+
+/* ------------------------------------------------------------------ stopping -- */
+
+static void stop_tcp(lc_listener *listener)
+{
+  lc_loop *loop = listener->server->loop;
+  const lc_sys *sys = loop->sys;
+  if (listener->defers) {
+    int off = 0, result;
+    LC_RETRY(result, sys->setsockopt(sys, listener->watch.fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &off,
+                                     sizeof off));
+    if (result < 0) listener->lossless = 0;
+  }
+  if (listener->backlog < SMALL_BACKLOG && sys->listen(sys, listener->watch.fd, 4096) == 0) {
+    listener->state = LC_LISTENER_WIDENING;
+    wait_until(listener, loop->now + WIDENING);
+    return;
+  }
+  settle(listener);
+}
+
+static void stop_unix(lc_listener *listener)
+{
+  const lc_sys *sys = listener->server->loop->sys;
+  listener->method = "shutdown";
+  int result = sys->shutdown(sys, listener->watch.fd, SHUT_RD); /* new clients are refused */
+  if (result < 0) not_lossless(listener, "stop degraded", result);
+  empty(listener);
+}
+
+void lc_listener_stop(lc_listener *listener)
+{
+  if (listener->state != LC_LISTENER_OPEN) return;
+  listener->stop_began = listener->server->loop->now;
+  listener->paused = listener->held = 0;
+  if (listener->is_shared) {
+    listener->method = "close";
+    finish(listener);
+  } else if (listener->address.of.any.sa_family == AF_UNIX) {
+    stop_unix(listener);
+  } else {
+    stop_tcp(listener);
+  }
+}
+
+void lc_listener_stop_due(lc_listener *listener, lc_time now)
+{
+  lc_time again;
+  switch (listener->state) {
+    case LC_LISTENER_WIDENING: settle(listener); break;
+    case LC_LISTENER_SETTLING:
+      if (is_settled(listener, now, &again)) {
+        empty(listener);
+      } else {
+        wait_until(listener, again);
+        lc_listener_accept_share(listener);
+      }
+      break;
+    case LC_LISTENER_EMPTYING: empty(listener); break;
+    case LC_LISTENER_OPEN:
+    case LC_LISTENER_CLOSED: break;
+  }
+}
+
+static int queue_length(const lc_listener *listener)
+{
+  const lc_sys *sys = listener->server->loop->sys;
+  struct tcp_info info = {0};
+  socklen_t length = sizeof info;
+  if (listener->address.of.any.sa_family == AF_UNIX) return 0;
+  if (sys->getsockopt(sys, listener->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return 0;
+  return (int)info.tcpi_unacked;
+}
+
+void lc_listener_stop_now(lc_listener *listener)
+{
+  if (listener->state == LC_LISTENER_CLOSED) return;
+  if (listener->state == LC_LISTENER_OPEN) lc_listener_stop(listener);
+  if (listener->state == LC_LISTENER_CLOSED) return;
+  if (listener->state != LC_LISTENER_EMPTYING || queue_length(listener) > 0)
+    not_lossless(listener, "stop cut short", 0);
+  finish(listener);
+}

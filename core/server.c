@@ -1,0 +1,320 @@
+/* server.c - listeners and connections under one roof. */
+#include "server.h"
+
+#include <stdlib.h>
+
+#include "conn.h"
+#include "keepalive.h"
+#include "listener.h"
+
+/* Descriptors that are not for connections: files, logs, upstreams, the loop's own. */
+enum { RESERVED_DESCRIPTORS = 32 };
+
+void lc_server_options_init(lc_server_options *options)
+{
+  *options = (lc_server_options){.settings = {.linger = 3 * LC_SECOND,
+                                              .linger_bytes = 1024 * 1024,
+                                              .keepalive = {30 * LC_SECOND, 10 * LC_SECOND, 3},
+                                              .user_timeout = 60 * LC_SECOND,
+                                              .read_timeout = LC_NEVER,
+                                              .write_timeout = 30 * LC_SECOND,
+                                              .first_byte_timeout = LC_NEVER,
+                                              .idle_timeout = LC_NEVER,
+                                              .max_age = LC_NEVER,
+                                              .max_line = 64 * 1024,
+                                              .max_read = 16 * 1024 * 1024,
+                                              .max_queue = 256 * 1024,
+                                              .gather = 16 * 1024,
+                                              .nodelay = 1},
+                                 .drain = {.timeout = 25 * LC_SECOND,
+                                           .settle = 5 * LC_SECOND,
+                                           .quiet = LC_SECOND,
+                                           .grace = LC_SECOND,
+                                           .hooks = -1}};
+  lc_drain_options_fit(&options->drain);
+}
+
+void lc_drain_options_fit(lc_drain_options *drain)
+{
+  lc_time tenth = drain->timeout / 10;
+  if (drain->grace > tenth) drain->grace = tenth;
+  if (drain->hooks < 0) drain->hooks = drain->timeout / 5;
+}
+
+static uint32_t default_limit(const lc_sys *sys)
+{
+  int limit = sys->descriptor_limit(sys), open = sys->descriptors_open(sys);
+  int left = limit - (open > 0 ? open : 0) - RESERVED_DESCRIPTORS;
+  if (limit < 0 || left < 1) return 1;
+  return (uint32_t)left;
+}
+
+lc_server *lc_server_new(lc_loop *loop, const lc_server_options *options, const lc_events *events,
+                         void *user, int *error)
+{
+  lc_server *server = calloc(1, sizeof *server);
+  if (!server) goto no_memory;
+  server->loop = loop;
+  if (options) server->options = *options;
+  else lc_server_options_init(&server->options);
+  if (server->options.settings.gather > LC_SHARED_BUFFER)
+    server->options.settings.gather = LC_SHARED_BUFFER;
+  server->events = events;
+  server->user = user;
+  server->max_connections =
+    server->options.max_connections ? server->options.max_connections : default_limit(loop->sys);
+  server->is_outbound = server->options.is_outbound;
+  server->serving = events->opened != NULL;
+  server->cancel_at = server->kill_at = server->visit_at = LC_NEVER;
+  server->report.lossless = 1;
+  lc_list_init(&server->listeners);
+  lc_registry_init(&server->registry);
+  if (lc_drain_open(server) < 0) goto no_memory;
+  lc_list_append(&loop->servers, &server->in_loop);
+  return server;
+no_memory:
+  free(server);
+  if (error) *error = -ENOMEM;
+  return NULL;
+}
+
+void lc_server_free(lc_server *server)
+{
+  if (!server) return;
+  while (!lc_list_is_empty(&server->listeners))
+    lc_listener_free(LC_OWNER(server->listeners.next, lc_listener, in_server));
+  server->events = &(const lc_events){0};
+  for (lc_conn *conn; (conn = lc_registry_next(&server->registry, NULL));) {
+    lc_conn_abort(conn, "server freed");
+    lc_registry_remove(&server->registry, conn);
+    lc_conn_orphan(conn);
+    lc_conn_unref(conn);
+  }
+  if (server->spare) lc_conn_unref(server->spare);
+  lc_registry_free(&server->registry);
+  lc_timer_close(server->loop, &server->timer);
+  lc_job_cancel(&server->job);
+  lc_list_remove(&server->in_loop);
+  free(server);
+}
+
+/* ------------------------------------------------------------ connections -- */
+
+int lc_server_is_full(const lc_server *server)
+{
+  if (server->step >= LC_STEP_STOP) return 0; /* those in the queue are to be served */
+  return server->registry.counts[LC_STATES] >= server->max_connections;
+}
+
+lc_conn *lc_server_spare(lc_server *server)
+{
+  if (!server->spare) server->spare = lc_conn_new(server);
+  return server->spare;
+}
+
+int lc_server_adopt(lc_server *server, int fd, const lc_address *peer, lc_conn **conn)
+{
+  lc_conn *spare = lc_server_spare(server);
+  if (!spare) return -ENOMEM;
+  lc_peer_pack(&spare->peer, peer);
+  int result = lc_conn_begin(spare, fd);
+  if (result < 0) return result;
+  server->spare = NULL;
+  *conn = spare;
+  return 0;
+}
+
+void lc_server_departed(lc_server *server, lc_conn *conn)
+{
+  (void)conn;
+  if (!server->suspended && !lc_server_is_full(server)) {
+    for (lc_link *link = server->listeners.next; link != &server->listeners; link = link->next)
+      lc_listener_unhold(LC_OWNER(link, lc_listener, in_server));
+  }
+  lc_drain_check(server);
+}
+
+int lc_conn_connect(lc_server *server, const lc_address *to, const lc_address *from, int nodelay,
+                    lc_conn **conn)
+{
+  const lc_sys *sys = server->loop->sys;
+  int fd = sys->socket(sys, to->of.any.sa_family, SOCK_STREAM, 0), result;
+  if (fd < 0) return fd;
+  lc_settings settings = server->options.settings;
+  settings.nodelay = nodelay;
+  result = lc_keepalive_apply(sys, fd, to->of.any.sa_family, &settings, NULL);
+  if (!result && from) result = sys->bind(sys, fd, &from->of.any, from->length);
+  if (!result) LC_RETRY(result, sys->connect(sys, fd, &to->of.any, to->length));
+  int in_progress = result == -EINPROGRESS || result == -EALREADY;
+  if (result < 0 && !in_progress) goto failed;
+  result = lc_server_adopt(server, fd, to, conn);
+  if (result < 0) goto failed;
+  (*conn)->connecting = 1; /* the first OUT edge tells, also when it has succeeded already */
+  lc_conn_move(*conn, LC_STATE_ACTIVE, "connect");
+  return 0;
+failed:
+  sys->close(sys, fd);
+  return result == -EAGAIN ? -ECONNREFUSED : result; /* a unix listener whose queue is full */
+}
+
+/* -------------------------------------------------------------- listeners -- */
+
+int lc_server_listen(lc_server *server, const lc_address *address, const lc_listen_options *options)
+{
+  if (server->step >= LC_STEP_STOP) return LC_CLOSED;
+  return lc_listener_open(server, address, options);
+}
+
+int lc_server_listen_fd(lc_server *server, int fd, const lc_listen_options *options)
+{
+  if (server->step >= LC_STEP_STOP) return LC_CLOSED;
+  return lc_listener_take(server, fd, options);
+}
+
+static lc_listener *listener_at(const lc_server *server, unsigned index)
+{
+  for (lc_link *link = server->listeners.next; link != &server->listeners; link = link->next)
+    if (!index--) return LC_OWNER(link, lc_listener, in_server);
+  return NULL;
+}
+
+int lc_server_address(const lc_server *server, unsigned index, lc_address *address)
+{
+  for (unsigned i = 0;; i++) {
+    const lc_listener *listener = listener_at(server, i);
+    if (!listener) return -ENOENT;
+    if (listener->state != LC_LISTENER_OPEN || index--) continue;
+    *address = listener->address;
+    return 0;
+  }
+}
+
+int lc_server_listener_report(const lc_server *server, unsigned index, lc_listener_report *report)
+{
+  const lc_listener *listener = listener_at(server, index);
+  if (!listener) return -ENOENT;
+  *report = (lc_listener_report){.address = listener->address,
+                                 .method = listener->method,
+                                 .lossless = listener->lossless,
+                                 .is_closed = listener->state == LC_LISTENER_CLOSED,
+                                 .settled = listener->settled};
+  return 0;
+}
+
+static int is_same_address(const lc_address *a, const lc_address *b)
+{
+  char left[LC_ADDRESS_TEXT_MAX], right[LC_ADDRESS_TEXT_MAX];
+  lc_address_format(a, left, sizeof left);
+  lc_address_format(b, right, sizeof right);
+  for (size_t i = 0; left[i] == right[i]; i++)
+    if (!left[i]) return 1;
+  return 0;
+}
+
+int lc_server_unlisten(lc_server *server, const lc_address *address)
+{
+  int count = 0;
+  for (lc_link *link = server->listeners.next; link != &server->listeners; link = link->next) {
+    lc_listener *listener = LC_OWNER(link, lc_listener, in_server);
+    if (listener->state != LC_LISTENER_OPEN || listener->stop_wanted) continue;
+    if (address && !is_same_address(address, &listener->address)) continue;
+    listener->stop_wanted = 1;
+    lc_job_queue(server->loop, &listener->job);
+    count++;
+  }
+  return count;
+}
+
+void lc_server_suspend(lc_server *server) { server->suspended = 1; }
+
+void lc_server_resume(lc_server *server)
+{
+  server->suspended = 0;
+  for (lc_link *link = server->listeners.next; link != &server->listeners; link = link->next) {
+    lc_listener *listener = LC_OWNER(link, lc_listener, in_server);
+    listener->held = 1; /* there was no event for who came meanwhile */
+    lc_listener_unhold(listener);
+  }
+}
+
+void lc_server_serve(lc_server *server, int serving)
+{
+  server->serving = serving;
+  if (serving) lc_server_resume(server);
+}
+
+int lc_server_accept(lc_server *server, lc_conn **conn)
+{
+  int any_left = 0;
+  if (server->suspended && server->step < LC_STEP_STOP) return LC_AGAIN;
+  for (lc_link *link = server->listeners.next; link != &server->listeners; link = link->next) {
+    lc_listener *listener = LC_OWNER(link, lc_listener, in_server);
+    if (listener->state == LC_LISTENER_CLOSED) continue;
+    any_left = 1;
+    if (lc_listener_accept(listener, conn) == 0) return 0;
+  }
+  return any_left ? LC_AGAIN : LC_CLOSED;
+}
+
+int lc_server_is_listening(const lc_server *server)
+{
+  for (lc_link *link = server->listeners.next; link != &server->listeners; link = link->next)
+    if (LC_OWNER(link, lc_listener, in_server)->state != LC_LISTENER_CLOSED) return 1;
+  return 0;
+}
+
+void lc_server_notice(lc_server *server, const char *event, int code, const lc_address *address,
+                      lc_time retry)
+{
+  char text[LC_ADDRESS_TEXT_MAX];
+  if (!server->events->notice) return;
+  lc_notice notice = {.event = event, .code = code, .retry = retry};
+  if (address) notice.address = lc_address_format(address, text, sizeof text);
+  server->events->notice(server, &notice, server->user);
+}
+
+/* ------------------------------------------------------------- properties -- */
+
+lc_loop *lc_server_loop(const lc_server *server) { return server->loop; }
+void *lc_server_user(const lc_server *server) { return server->user; }
+lc_step lc_server_step(const lc_server *server) { return server->step; }
+const lc_report *lc_server_report(const lc_server *server) { return &server->report; }
+
+const lc_server_options *lc_server_options_get(const lc_server *server) { return &server->options; }
+
+uint32_t lc_server_count(const lc_server *server, lc_state state)
+{
+  return state <= LC_STATES ? server->registry.counts[state] : 0;
+}
+
+lc_conn *lc_server_next(const lc_server *server, const lc_conn *conn)
+{
+  return lc_registry_next(&server->registry, conn);
+}
+
+lc_conn *lc_server_find(const lc_server *server, uint64_t id)
+{
+  return lc_registry_find(&server->registry, id);
+}
+
+void lc_server_hold(lc_server *server) { server->holds++; }
+
+void lc_server_release(lc_server *server)
+{
+  server->holds--;
+  lc_drain_check(server);
+}
+
+void lc_server_count_canceled(lc_server *server, lc_conn *conn)
+{
+  if (conn->counted_canceled) return;
+  conn->counted_canceled = 1;
+  server->report.canceled++;
+}
+
+void lc_server_count_killed(lc_server *server, lc_conn *conn)
+{
+  if (conn->counted_killed) return;
+  conn->counted_killed = 1;
+  server->report.killed++;
+}

@@ -1,0 +1,55 @@
+/* server.h - a server as the core's own files see it: listeners, a registry, a ladder. */
+#ifndef LC_SERVER_H
+#define LC_SERVER_H
+
+#include "list.h"
+#include "loop.h"
+#include "registry.h"
+
+struct lc_server {
+  lc_link in_loop;
+  lc_loop *loop;
+  lc_server_options options;
+  const lc_events *events;
+  void *user;
+
+  lc_registry registry;
+  lc_link listeners; /* open or being stopped; a stopped one stays for the report */
+  lc_conn *spare;    /* made before accept, so that no accepted client lacks memory */
+  uint32_t max_connections;
+  int is_outbound; /* for connections of our own making: no ladder of the process */
+  int serving;     /* connections go to `opened` */
+  int suspended;
+  uint32_t holds; /* tasks it owns */
+
+  lc_step step;
+  lc_step wanted; /* the job climbs to it */
+  lc_time cancel_at;
+  lc_time kill_at;
+  lc_time visit_at; /* when the walk over idle connections goes on */
+  lc_timer timer;
+  lc_job job;
+  lc_report report;
+};
+
+/* server.c */
+void lc_server_departed(lc_server *server, lc_conn *conn); /* one has left the registry */
+int lc_server_is_full(const lc_server *server);
+/* A spare connection, or NULL for lack of memory. */
+lc_conn *lc_server_spare(lc_server *server);
+/* The spare becomes the connection of a descriptor just accepted or connecting. */
+int lc_server_adopt(lc_server *server, int fd, const lc_address *peer, lc_conn **conn);
+void lc_server_notice(lc_server *server, const char *event, int code, const lc_address *address,
+                      lc_time retry);
+
+/* drain.c */
+int lc_drain_open(lc_server *server);    /* the ladder's timer: 0 or -ENOMEM */
+int lc_drain_wants(const lc_conn *conn); /* whether idle connections are being closed */
+void lc_drain_consider(lc_conn *conn);   /* it has become idle: its timer is to look at it */
+void lc_drain_visit(lc_conn *conn);      /* from its timer: closes it when its time has come */
+void lc_drain_check(lc_server *server);  /* something has ended: the server may be done */
+
+/* shutdown.c: a server has ended; the process's ladder may go on. */
+void lc_shutdown_check(lc_loop *loop);
+
+#endif

@@ -1,0 +1,109 @@
+/* sys.h - the one seam between lastcall and the operating system.
+ *
+ * Every system call the core makes, and every look at the clock, goes through a
+ * table of this type, so that a test can put a faulty or a simulated kernel in
+ * the place of the real one. Nothing else in core/ includes a header that
+ * offers system calls and uses them.
+ *
+ * Convention: a descriptor, a count or 0 on success, -errno on failure; errno
+ * itself is not part of the interface. Calls that the kernel may interrupt
+ * return -EINTR like any other failure; LC_RETRY repeats them. close() is never
+ * repeated: on Linux it has released the descriptor even then.
+ *
+ * A table is used by the thread that runs the loop, except for `resolve` and
+ * `wake`, which any thread may call.
+ */
+#ifndef LC_SYS_H
+#define LC_SYS_H
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "lastcall.h"
+
+#define LC_RETRY(result, call) \
+  do {                         \
+    (result) = (call);         \
+  } while ((result) == -EINTR)
+
+/* What a signal handler left for its owner since the last look. */
+typedef struct lc_signal_seen {
+  unsigned count;   /* how often the signal arrived */
+  lc_time first_at; /* when the first and the last of them arrived, by the handler's own clock */
+  lc_time last_at;
+} lc_signal_seen;
+
+/* Which file a unix-domain path names, to unlink only what is still ours. */
+typedef struct lc_file_identity {
+  uint64_t device;
+  uint64_t inode;
+  int is_socket;
+} lc_file_identity;
+
+struct lc_sys {
+  void *state; /* the table's own; the real kernel needs none */
+
+  lc_time (*now)(const lc_sys *);
+  int (*random)(const lc_sys *, void *buffer, size_t size);
+
+  int (*socket)(const lc_sys *, int family, int type, int protocol);
+  int (*bind)(const lc_sys *, int fd, const struct sockaddr *address, socklen_t length);
+  int (*listen)(const lc_sys *, int fd, int backlog);
+  /* Always SOCK_NONBLOCK | SOCK_CLOEXEC. `address` and `length` may be NULL. */
+  int (*accept)(const lc_sys *, int fd, struct sockaddr *address, socklen_t *length);
+  int (*connect)(const lc_sys *, int fd, const struct sockaddr *address, socklen_t length);
+  int (*getsockname)(const lc_sys *, int fd, struct sockaddr *address, socklen_t *length);
+  int (*getpeername)(const lc_sys *, int fd, struct sockaddr *address, socklen_t *length);
+  int (*setsockopt)(const lc_sys *, int fd, int level, int name, const void *value,
+                    socklen_t length);
+  int (*getsockopt)(const lc_sys *, int fd, int level, int name, void *value, socklen_t *length);
+  ssize_t (*recv)(const lc_sys *, int fd, void *buffer, size_t size, int flags);
+  ssize_t (*sendmsg)(const lc_sys *, int fd, const struct msghdr *message, int flags);
+  int (*shutdown)(const lc_sys *, int fd, int how);
+  int (*close)(const lc_sys *, int fd);
+  int (*set_nonblocking)(const lc_sys *,
+                         int fd); /* O_NONBLOCK and FD_CLOEXEC, for inherited ones */
+
+  int (*unread)(const lc_sys *, int fd); /* bytes received and not read (FIONREAD) */
+  int (*unacked)(const lc_sys *,
+                 int fd); /* bytes sent and not acknowledged, FIN included (SIOCOUTQ) */
+
+  int (*epoll_create)(const lc_sys *);
+  int (*epoll_control)(const lc_sys *, int epoll, int operation, int fd, struct epoll_event *event);
+  /* Waits at most `timeout` nanoseconds (negative: for ever), never less than
+   * asked because of rounding. */
+  int (*epoll_wait)(const lc_sys *, int epoll, struct epoll_event *events, int capacity,
+                    lc_time timeout);
+
+  int (*wake_create)(const lc_sys *);  /* a descriptor that `wake` makes readable */
+  int (*wake)(const lc_sys *, int fd); /* from any thread, or a signal handler */
+  int (*wake_clear)(const lc_sys *, int fd);
+
+  /* The signal table is the only process-wide state of the library. One owner a
+   * signal (-EBUSY for a second); arrivals are counted, stamped, and `wake_fd`
+   * is written to. SIGKILL and SIGSTOP give -EINVAL. `signal_release` restores
+   * the disposition that was there before. */
+  int (*signal_watch)(const lc_sys *, int signal, int wake_fd);
+  int (*signal_release)(const lc_sys *, int signal);
+  int (*signal_take)(const lc_sys *, int signal, lc_signal_seen *seen);
+
+  int (*descriptor_limit)(const lc_sys *); /* RLIMIT_NOFILE, the soft one */
+  int (*descriptors_open)(const lc_sys *); /* how many this process has open now */
+  int (*file_identity)(const lc_sys *, const char *path, lc_file_identity *identity); /* lstat */
+  int (*unlink)(const lc_sys *, const char *path);
+  int (*chmod)(const lc_sys *, const char *path, unsigned mode);
+
+  /* Blocks; called on the resolver's thread, or by a caller that said it may
+   * wait. Fills up to `capacity` stream addresses; the number found, or a
+   * code (LC_HOST_NOT_FOUND, -EAGAIN, -ENOMEM). */
+  int (*resolve)(const lc_sys *, const char *host, uint16_t port, lc_address *found, int capacity);
+};
+
+/* The real kernel. Shared by everyone, never freed. */
+const lc_sys *lc_sys_linux(void);
+
+#endif

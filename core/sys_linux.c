@@ -1,0 +1,391 @@
+/* sys_linux.c - the real kernel behind sys.h, each call as thin as it can be. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/sockios.h>
+#include <linux/time_types.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sys.h"
+#include "sys_signal.h"
+
+/* -1 and errno, as libc tells a failure, to -errno. */
+#define RESULT(call)                       \
+  do {                                     \
+    int result_ = (call);                  \
+    return result_ < 0 ? -errno : result_; \
+  } while (0)
+
+/* ------------------------------------------------------- clock and chance -- */
+
+static lc_time linux_now(const lc_sys *sys)
+{
+  struct timespec now;
+
+  (void)sys;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (lc_time)now.tv_sec * LC_SECOND + now.tv_nsec;
+}
+
+static int linux_random(const lc_sys *sys, void *buffer, size_t size)
+{
+  size_t filled = 0;
+
+  (void)sys;
+  while (filled < size) {
+    ssize_t got = getrandom((char *)buffer + filled, size - filled, 0);
+
+    if (got >= 0) {
+      filled += (size_t)got;
+    } else if (errno != EINTR) {
+      return -errno;
+    }
+  }
+  return 0;
+}
+
+/* ---------------------------------------------------------------- sockets -- */
+
+static int linux_socket(const lc_sys *sys, int family, int type, int protocol)
+{
+  (void)sys;
+  RESULT(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+}
+
+static int linux_bind(const lc_sys *sys, int fd, const struct sockaddr *address, socklen_t length)
+{
+  (void)sys;
+  RESULT(bind(fd, address, length));
+}
+
+static int linux_listen(const lc_sys *sys, int fd, int backlog)
+{
+  (void)sys;
+  RESULT(listen(fd, backlog));
+}
+
+static int linux_accept(const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length)
+{
+  (void)sys;
+  RESULT(accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+static int linux_connect(const lc_sys *sys, int fd, const struct sockaddr *address,
+                         socklen_t length)
+{
+  (void)sys;
+  RESULT(connect(fd, address, length));
+}
+
+static int linux_getsockname(const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length)
+{
+  (void)sys;
+  RESULT(getsockname(fd, address, length));
+}
+
+static int linux_getpeername(const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length)
+{
+  (void)sys;
+  RESULT(getpeername(fd, address, length));
+}
+
+static int linux_setsockopt(const lc_sys *sys, int fd, int level, int name, const void *value,
+                            socklen_t length)
+{
+  (void)sys;
+  RESULT(setsockopt(fd, level, name, value, length));
+}
+
+static int linux_getsockopt(const lc_sys *sys, int fd, int level, int name, void *value,
+                            socklen_t *length)
+{
+  (void)sys;
+  RESULT(getsockopt(fd, level, name, value, length));
+}
+
+static ssize_t linux_recv(const lc_sys *sys, int fd, void *buffer, size_t size, int flags)
+{
+  ssize_t got = recv(fd, buffer, size, flags);
+
+  (void)sys;
+  return got < 0 ? -errno : got;
+}
+
+/* A peer that has left is a result, never a signal that ends the process. */
+static ssize_t linux_sendmsg(const lc_sys *sys, int fd, const struct msghdr *message, int flags)
+{
+  ssize_t sent = sendmsg(fd, message, flags | MSG_NOSIGNAL);
+
+  (void)sys;
+  return sent < 0 ? -errno : sent;
+}
+
+static int linux_shutdown(const lc_sys *sys, int fd, int how)
+{
+  (void)sys;
+  RESULT(shutdown(fd, how));
+}
+
+static int linux_close(const lc_sys *sys, int fd)
+{
+  (void)sys;
+  RESULT(close(fd));
+}
+
+static int linux_set_nonblocking(const lc_sys *sys, int fd)
+{
+  int status = fcntl(fd, F_GETFL);
+  int flags = fcntl(fd, F_GETFD);
+
+  (void)sys;
+  if (status < 0 || flags < 0) return -errno;
+  if (fcntl(fd, F_SETFL, status | O_NONBLOCK) < 0) return -errno;
+  RESULT(fcntl(fd, F_SETFD, flags | FD_CLOEXEC));
+}
+
+static int linux_unread(const lc_sys *sys, int fd)
+{
+  int size = 0;
+
+  (void)sys;
+  return ioctl(fd, SIOCINQ, &size) < 0 ? -errno : size;
+}
+
+static int linux_unacked(const lc_sys *sys, int fd)
+{
+  int size = 0;
+
+  (void)sys;
+  return ioctl(fd, SIOCOUTQ, &size) < 0 ? -errno : size;
+}
+
+/* ---------------------------------------------------------------- waiting -- */
+
+static int linux_epoll_create(const lc_sys *sys)
+{
+  (void)sys;
+  RESULT(epoll_create1(EPOLL_CLOEXEC));
+}
+
+static int linux_epoll_control(const lc_sys *sys, int epoll, int operation, int fd,
+                               struct epoll_event *event)
+{
+  (void)sys;
+  RESULT(epoll_ctl(epoll, operation, fd, event));
+}
+
+/* Waits to the nanosecond, where the kernel can (5.11); -ENOSYS where it cannot. */
+static int wait_exactly(int epoll, struct epoll_event *events, int capacity, lc_time timeout)
+{
+#ifdef SYS_epoll_pwait2
+  struct __kernel_timespec time;
+
+  time.tv_sec = timeout / LC_SECOND;
+  time.tv_nsec = timeout % LC_SECOND;
+  RESULT((int)syscall(SYS_epoll_pwait2, epoll, events, capacity, &time, NULL, (size_t)0));
+#else
+  (void)epoll, (void)events, (void)capacity, (void)timeout;
+  return -ENOSYS;
+#endif
+}
+
+static int linux_epoll_wait(const lc_sys *sys, int epoll, struct epoll_event *events, int capacity,
+                            lc_time timeout)
+{
+  lc_time milliseconds;
+
+  (void)sys;
+  if (timeout < 0 || timeout == LC_NEVER) RESULT(epoll_wait(epoll, events, capacity, -1));
+  if (timeout > 0) {
+    int count = wait_exactly(epoll, events, capacity, timeout);
+
+    if (count != -ENOSYS && count != -EPERM) return count; /* EPERM: an old container's filter */
+  }
+  milliseconds = timeout / LC_MILLISECOND + (timeout % LC_MILLISECOND > 0); /* up: never early */
+  if (milliseconds > INT_MAX) milliseconds = INT_MAX;
+  RESULT(epoll_wait(epoll, events, capacity, (int)milliseconds));
+}
+
+static int linux_wake_create(const lc_sys *sys)
+{
+  (void)sys;
+  RESULT(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+}
+
+/* EAGAIN means that the counter is full, or empty: awake, or clear, already. */
+static int linux_wake(const lc_sys *sys, int fd)
+{
+  uint64_t one = 1;
+
+  (void)sys;
+  return write(fd, &one, sizeof one) < 0 && errno != EAGAIN ? -errno : 0;
+}
+
+static int linux_wake_clear(const lc_sys *sys, int fd)
+{
+  uint64_t count;
+
+  (void)sys;
+  return read(fd, &count, sizeof count) < 0 && errno != EAGAIN ? -errno : 0;
+}
+
+/* ------------------------------------------------------ files, descriptors -- */
+
+static int linux_descriptor_limit(const lc_sys *sys)
+{
+  struct rlimit limit;
+
+  (void)sys;
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;
+  return limit.rlim_cur > INT_MAX ? INT_MAX : (int)limit.rlim_cur;
+}
+
+/* Without /proc, or without a descriptor left to read it by: asks one by one. */
+static int count_by_asking(int limit)
+{
+  enum { FAR = 1 << 16 };
+  int count = 0;
+
+  for (int fd = 0; fd < limit && fd < FAR; fd++) {
+    if (fcntl(fd, F_GETFD) >= 0) count++;
+  }
+  return count;
+}
+
+static int linux_descriptors_open(const lc_sys *sys)
+{
+  DIR *directory = opendir("/proc/self/fd");
+  const struct dirent *entry;
+  int count = 0;
+
+  if (directory == NULL) {
+    int limit = linux_descriptor_limit(sys);
+
+    return limit < 0 ? limit : count_by_asking(limit);
+  }
+  while ((entry = readdir(directory)) != NULL) {
+    if (entry->d_name[0] != '.') count++;
+  }
+  closedir(directory);
+  return count - 1; /* the directory's own */
+}
+
+static int linux_file_identity(const lc_sys *sys, const char *path, lc_file_identity *identity)
+{
+  struct stat status;
+
+  (void)sys;
+  if (lstat(path, &status) < 0) return -errno;
+  identity->device = status.st_dev;
+  identity->inode = status.st_ino;
+  identity->is_socket = S_ISSOCK(status.st_mode);
+  return 0;
+}
+
+static int linux_unlink(const lc_sys *sys, const char *path)
+{
+  (void)sys;
+  RESULT(unlink(path));
+}
+
+static int linux_chmod(const lc_sys *sys, const char *path, unsigned mode)
+{
+  (void)sys;
+  RESULT(chmod(path, (mode_t)mode));
+}
+
+/* ------------------------------------------------------------------ names -- */
+
+static int resolve_error(int failure)
+{
+  switch (failure) {
+    case EAI_AGAIN: return -EAGAIN;
+    case EAI_MEMORY: return -ENOMEM;
+    case EAI_SYSTEM: return errno > 0 ? -errno : -EIO;
+    default: return LC_HOST_NOT_FOUND;
+  }
+}
+
+static void set_port(lc_address *address, uint16_t port)
+{
+  if (address->of.any.sa_family == AF_INET) {
+    address->of.in.sin_port = htons(port);
+  } else {
+    address->of.in6.sin6_port = htons(port);
+  }
+}
+
+static int linux_resolve(const lc_sys *sys, const char *host, uint16_t port, lc_address *found,
+                         int capacity)
+{
+  struct addrinfo hints, *list = NULL;
+  int failure, count = 0;
+
+  (void)sys;
+  memset(&hints, 0, sizeof hints);
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM; /* each address once. No AI_ADDRCONFIG: it hides ::1 offline */
+  failure = getaddrinfo(host, NULL, &hints, &list);
+  if (failure != 0) return resolve_error(failure);
+
+  for (const struct addrinfo *one = list; one != NULL && count < capacity; one = one->ai_next) {
+    if (one->ai_family != AF_INET && one->ai_family != AF_INET6) continue;
+    memset(&found[count], 0, sizeof found[count]);
+    memcpy(&found[count].of, one->ai_addr, one->ai_addrlen);
+    found[count].length = one->ai_addrlen;
+    set_port(&found[count], port);
+    count++;
+  }
+  freeaddrinfo(list);
+  return count > 0 ? count : LC_HOST_NOT_FOUND;
+}
+
+const lc_sys *lc_sys_linux(void)
+{
+  static const lc_sys table = {
+    .now = linux_now,
+    .random = linux_random,
+    .socket = linux_socket,
+    .bind = linux_bind,
+    .listen = linux_listen,
+    .accept = linux_accept,
+    .connect = linux_connect,
+    .getsockname = linux_getsockname,
+    .getpeername = linux_getpeername,
+    .setsockopt = linux_setsockopt,
+    .getsockopt = linux_getsockopt,
+    .recv = linux_recv,
+    .sendmsg = linux_sendmsg,
+    .shutdown = linux_shutdown,
+    .close = linux_close,
+    .set_nonblocking = linux_set_nonblocking,
+    .unread = linux_unread,
+    .unacked = linux_unacked,
+    .epoll_create = linux_epoll_create,
+    .epoll_control = linux_epoll_control,
+    .epoll_wait = linux_epoll_wait,
+    .wake_create = linux_wake_create,
+    .wake = linux_wake,
+    .wake_clear = linux_wake_clear,
+    .signal_watch = lc_sys_signal_watch,
+    .signal_release = lc_sys_signal_release,
+    .signal_take = lc_sys_signal_take,
+    .descriptor_limit = linux_descriptor_limit,
+    .descriptors_open = linux_descriptors_open,
+    .file_identity = linux_file_identity,
+    .unlink = linux_unlink,
+    .chmod = linux_chmod,
+    .resolve = linux_resolve,
+  };
+
+  return &table;
+}

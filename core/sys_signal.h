@@ -1,0 +1,13 @@
+/* sys_signal.h - the signal table, the only state that the library shares between loops.
+ *
+ * The three functions are members of lc_sys_linux(); sys.h says what they do. */
+#ifndef LC_SYS_SIGNAL_H
+#define LC_SYS_SIGNAL_H
+
+#include "sys.h"
+
+int lc_sys_signal_watch(const lc_sys *sys, int signal, int wake_fd);
+int lc_sys_signal_release(const lc_sys *sys, int signal);
+int lc_sys_signal_take(const lc_sys *sys, int signal, lc_signal_seen *seen);
+
+#endif

@@ -1,0 +1,303 @@
+/* binding.h - what the files of the Lua binding share.
+ *
+ * One runtime for each Lua state: a loop, its tasks, and what they wait for.
+ * Tasks are coroutines. Only the loop resumes them, from its ready queue, one
+ * bounded share a turn; whatever makes a task runnable (an event, a timer, a
+ * cancel, another task) puts it there, so no task ever runs inside another's call.
+ *
+ * Lua's registry holds one anchor table with everything that must stay alive by
+ * our own doing: coroutines of unfinished tasks, connections being served,
+ * servers that are not done. An anchor is an integer key (luaL_ref).
+ */
+#ifndef LC_BINDING_H
+#define LC_BINDING_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "lastcall.h"
+#include "list.h"
+
+#define TASK_OPERATIONS 128 /* in one resume, before the others get their turn */
+#define TASK_BYTES (256 * 1024)
+#define TASKS_PER_TURN 256
+#define TASKS_POOLED 64
+
+typedef struct runtime runtime;
+typedef struct task task;
+typedef struct context context;
+typedef struct conn_box conn_box;
+typedef struct server_box server_box;
+
+/* ---------------------------------------------------------------- runtime -- */
+
+struct runtime {
+  lua_State *L; /* who turns the loop, or loaded the library; resumes come from it */
+  lc_loop *loop;
+  lc_server *outbound;
+  lc_shutdown *shutdown; /* while run is under way or a shutdown was asked for */
+  context *process;      /* the context of process-owned tasks */
+  task *current;
+  lc_link ready; /* tasks to be resumed */
+  lc_link tasks; /* all unfinished ones */
+  task *pool;    /* finished ones, with their coroutines */
+  unsigned pooled;
+  unsigned process_tasks; /* unfinished and owned by the process, those of ours left out */
+  unsigned system_tasks;
+  int running_turn;      /* inside the ready queue's share */
+  unsigned live_servers; /* not done */
+  uint64_t last_task_id;
+  lc_link ending;          /* contexts on their way out, while context_end runs */
+  lc_link process_waiters; /* tasks that wait for process_tasks to be 0 */
+  int running;             /* inside core.run */
+  const char *trouble;     /* the last error that nobody could be told of */
+  int anchors;             /* registry reference of the anchor table */
+  int callbacks;           /* registry reference of the queue of callbacks */
+  int process_anchor;
+  int hooks; /* registry reference of the table of Lua functions below, set by the modules */
+  unsigned callback_first, callback_last;
+  unsigned leaked; /* connections collected while open, not yet told to the log */
+};
+
+runtime *runtime_get(lua_State *L);            /* creates it on first use */
+runtime *runtime_upvalue(lua_State *L);        /* for functions registered with it as upvalue 1 */
+int runtime_anchor(lua_State *L, runtime *rt); /* pops a value, returns its anchor [-1, 0] */
+void runtime_release(runtime *rt, int anchor);
+void runtime_push_anchored(lua_State *L, runtime *rt, int anchor); /* [0, +1] */
+/* Queues a call: pops a function and `count` arguments; run between turns, errors go to on_error. */
+void runtime_callback(lua_State *L, runtime *rt, int count); /* [-(count+1), 0] */
+/* Queues a call to one of the modules' functions ("log", "on_error", "on_step") if it is set;
+ * pops `count` arguments. */
+void runtime_hook(lua_State *L, runtime *rt, const char *name, int count); /* [-count, 0] */
+/* Calls `function` with `argument` protected: callbacks of the core must not be left by an error. */
+void runtime_protect(runtime *rt, lua_CFunction function, void *argument);
+
+/* ---------------------------------------------------------------- contexts -- */
+
+struct context {
+  runtime *rt;
+  context *parent; /* kept alive by the first user value; NULL when it has ended or is a root */
+  lc_link in_parent;
+  lc_link children;
+  lc_link tasks;              /* that go by this context */
+  int ended;                  /* 0, LC_CANCELED or LC_TIMEOUT */
+  const char *cause;          /* when it is not a Lua value (second user value) */
+  lc_time deadline;           /* its own; LC_NEVER */
+  lc_timer timer;             /* opened when it has a deadline */
+  unsigned drains : 1;        /* ends when draining begins */
+  unsigned is_draining : 1;   /* set where a drain begins: at a server's, or the process's */
+  unsigned has_functions : 1; /* for on_done */
+  unsigned holds;             /* tasks that go by it, and its functions */
+  int anchor;                 /* while it is held: LUA_NOREF otherwise */
+  conn_box *box;              /* whose own context this is, kept by its second user value */
+};
+
+void context_hold(lua_State *L, context *ctx); /* one more hold: it has one, or a connection's */
+void context_hold_object(lua_State *L, int index);
+void context_unhold(context *ctx);
+int context_push(lua_State *L, context *ctx); /* [0, +1], or 0 and nothing */
+
+context *context_new(lua_State *L, runtime *rt,
+                     context *parent); /* [0, +1]; parent at the top or NULL */
+context *context_check(lua_State *L, int index);
+/* Ends it and everything below. `cause` is static; a Lua value in the second user value comes before it. */
+void context_end(lua_State *L, context *ctx, int code, const char *cause);
+void context_drain(lua_State *L, context *ctx); /* draining begins here */
+int context_is_draining(const context *ctx);
+lc_time context_deadline(const context *ctx);
+void context_open(lua_State *L, runtime *rt); /* module functions into the table at the top */
+
+/* ------------------------------------------------------------------- tasks -- */
+
+typedef enum owner_kind { OWNER_PROCESS, OWNER_SERVER, OWNER_CONN, OWNER_KINDS } owner_kind;
+
+typedef struct owner {
+  owner_kind kind;
+  union {
+    server_box *server;
+    conn_box *conn;
+  } of;
+} owner;
+
+struct task {
+  lc_link in_ready;
+  lc_link in_tasks;
+  lc_link in_context;
+  lc_link in_wait; /* of whatever list it waits in */
+  runtime *rt;
+  lua_State *co;
+  int anchor; /* of the coroutine */
+  int handle; /* anchor of the task object, when the script has one */
+  owner owned_by;
+  context *ctx;
+  uint64_t id;
+  lc_time began;
+
+  /* While suspended: what it waits for, and how to stop waiting for it. */
+  const char *waits_for; /* NULL when it does not */
+  void (*unwait)(task *t);
+  void *wait_object;
+  lc_time waits_since;
+  int woken; /* why it was resumed: 0, or a code */
+  lc_timer timer;
+
+  int operations; /* left in this resume */
+  ssize_t bytes;
+  unsigned failures;  /* terminal ones, for handlers that do not take no for an answer */
+  unsigned arguments; /* of the first resume, the function among them; 0 once it has begun */
+  int result_count;   /* on its stack, when it has finished */
+  unsigned is_handler : 1;
+  unsigned is_system : 1; /* ours: neither counted nor canceled with the process's */
+  unsigned failed : 1;
+  unsigned doomed : 1;   /* to be killed when it next lets go */
+  unsigned killing : 1;  /* its <close> variables are running */
+  unsigned canceled : 1; /* task:cancel: whatever its context says */
+  task *next_pooled;
+};
+
+/* Pops a function and `count` arguments; the task runs them in `ctx`. Raises for lack of memory. */
+task *task_start(lua_State *L, runtime *rt, owner by, context *ctx,
+                 int count); /* [-(count+1), 0] */
+/* The task that runs on L; raises, naming `what`, when there is none or it cannot wait. */
+task *task_current(lua_State *L, runtime *rt, const char *what);
+/* The same without raising: NULL. */
+task *task_running(lua_State *L, const runtime *rt);
+/* 0, or the code with which every wait of this task ends at once. */
+int task_ended(const task *t);
+/* Whether the task has had its share and must let others run: then `return task_yield(...)`. */
+int task_is_spent(task *t);
+int task_yield(lua_State *L, task *t, lua_KContext kept, lua_KFunction again);
+/* A terminal failure was handed to the script. */
+void task_failed(task *t);
+/* Suspends until task_wake; `unwait` is called when it is woken, whatever by. */
+int task_suspend(lua_State *L, task *t, const char *waits_for, void *object,
+                 void (*unwait)(task *t), lua_KContext kept, lua_KFunction again);
+void task_wake(task *t, int code);
+/* Wakes it with LC_TIMEOUT at `at`. */
+void task_alarm(task *t, lc_time at);
+void task_kill(lua_State *L, task *t);
+int task_run_ready(runtime *rt); /* one share; whether more are ready */
+void task_open(lua_State *L, runtime *rt);
+void task_pool_free(runtime *rt);
+/* Starts a task from a call's arguments (a function and its own) and pushes its handle: returns 1. */
+int task_go(lua_State *L, runtime *rt, owner by, context *ctx);
+owner owner_current(runtime *rt);
+void owner_hold(lua_State *L, owner by);
+void owner_release(owner by);
+void task_push_traceback(lua_State *L, task *t); /* [0, +1] */
+
+/* ------------------------------------------------------------- connections -- */
+
+struct conn_box {
+  lc_conn *conn; /* never NULL */
+  runtime *rt;
+  context *ctx; /* kept by the second user value */
+  task *reader;
+  task *writer;           /* whose write is half-way through */
+  lc_link writers;        /* tasks that wait for their turn to write */
+  lc_link closers;        /* tasks that wait for the end */
+  server_box *server;     /* NULL for outbound ones */
+  unsigned tasks;         /* that it owns */
+  int anchor;             /* while it is served or owns tasks; LUA_NOREF otherwise */
+  int cut;                /* LC_DRAINING or LC_CANCELED: the ladder ends every wait for input */
+  int last_failure;       /* for conn:error() */
+  unsigned is_served : 1; /* by a handler */
+  unsigned connecting : 1;
+  unsigned aborted : 1;      /* by the script: its verdict is what was asked for */
+  unsigned has_farewell : 1; /* of its own */
+  unsigned logged : 1;
+  task *holder; /* found by a walk over the tasks, for the report only */
+};
+
+extern const char CONN_TYPE[];
+conn_box *conn_check(lua_State *L, int index);
+/* A box for a connection: pushes it. `ctx_parent` may be NULL. */
+conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_box *server,
+                       context *parent);            /* [0, +1] */
+int conn_push(lua_State *L, conn_box *box);         /* [0, +1], or 0 and nothing when it is gone */
+void conn_keep(lua_State *L, conn_box *box);        /* anchors the box at the top [0, 0] */
+void conn_keep_weakly(lua_State *L, conn_box *box); /* findable, but not kept alive [0, 0] */
+void conn_end_context(conn_box *box, const char *cause);
+/* nil, code, message: returns 3. */
+int push_failure(lua_State *L, int code, const char *peer, const char *operation);
+int conn_failure(lua_State *L, conn_box *box, int code, const char *operation);
+void conn_on_ready(lc_conn *conn, unsigned what);
+void conn_on_closed(lc_conn *conn);
+void conn_on_draining(lc_conn *conn);
+void conn_cancel(conn_box *box);
+/* Closes in order, with the farewell. */
+void conn_dismiss(lua_State *L, conn_box *box, const char *cause);
+/* Suspends until everything written is with the kernel; afterwards conn_end_write. */
+int conn_wait_flushed(lua_State *L, task *t, conn_box *box, const char *operation,
+                      lua_KContext kept, lua_KFunction again);
+void conn_end_write(conn_box *box, const task *t);
+/* Its handler has ended: closes it in order, with the farewell when the ladder is why. */
+void conn_handler_ended(lua_State *L, conn_box *box);
+void conn_hold(lua_State *L, conn_box *box); /* owns one more task */
+void conn_release(conn_box *box);
+/* Fills a lua table at the top with id, peer, state, age, quiet, received, sent, unsent, unacked. */
+void conn_describe(lua_State *L, const lc_conn *conn);
+const char *conn_peer_text(const lc_conn *conn, char *text, size_t size);
+void conn_open(lua_State *L, runtime *rt);
+void conn_open_reading(lua_State *L, runtime *rt); /* methods into the table at the top */
+void conn_open_writing(lua_State *L, runtime *rt);
+void conn_open_closing(lua_State *L, runtime *rt);
+lc_server *conn_new_outbound(runtime *rt); /* the registry of connections of our own making */
+void sockopt_open(lua_State *L, runtime *rt);
+void conn_open_sockopt(lua_State *L, runtime *rt);
+void connect_open(lua_State *L, runtime *rt);
+
+/* ----------------------------------------------------------------- servers -- */
+
+struct server_box {
+  lc_server *server; /* NULL once freed */
+  runtime *rt;
+  context *ctx;
+  int anchor;  /* until it is done */
+  int handler; /* anchors: LUA_NOREF when there is none */
+  int on_error;
+  int on_state;
+  int on_step;
+  int on_drain;
+  int farewell;   /* a string or a function */
+  int stragglers; /* a table */
+  int log;
+  int is_done;
+  lc_link acceptors; /* tasks in accept */
+  lc_link waiters;   /* tasks in serve, wait and wait_for */
+};
+
+server_box *server_check(lua_State *L, int index);
+void server_open(lua_State *L, runtime *rt);
+/* Queues a line for its log, or the process's: pops level, event, fields. */
+void server_log(lua_State *L, server_box *box, runtime *rt); /* [-3, 0] */
+/* Wakes who waits for numbers of connections. */
+void server_changed(server_box *box);
+/* stragglers.c: who was canceled or killed, and what held them. */
+void stragglers_note(lua_State *L, server_box *box, const char *fate);
+void stragglers_kill(lua_State *L, server_box *box);
+server_box *server_of(owner by);
+
+/* ----------------------------------------------------------------- options -- */
+
+/* Fields of the table at `index`, already checked by the modules. */
+lc_time option_time(lua_State *L, int index, const char *name, lc_time otherwise);
+lua_Integer option_integer(lua_State *L, int index, const char *name, lua_Integer otherwise);
+int option_boolean(lua_State *L, int index, const char *name, int otherwise);
+void option_settings(lua_State *L, int index, lc_settings *settings);
+void option_drain(lua_State *L, int index, lc_drain_options *drain);
+void option_keepalive(lua_State *L, int index, lc_keepalive *keepalive);
+void option_listen(lua_State *L, int index, lc_listen_options *listen);
+/* An optional argument in seconds: LC_NEVER when absent; raises for what is not a number. */
+lc_time optional_seconds(lua_State *L, int argument);
+
+void process_open(lua_State *L, runtime *rt); /* run, step, shutdown, signals */
+void process_context_new(lua_State *L, runtime *rt);
+/* Raises unless the string at `index` is an address that needs no look-up. */
+int check_numeric(lua_State *L, int index, lc_address *address);
+int server_facts(lua_State *L);
+
+/* Registers functions, each with the runtime as its only upvalue, into the table at the top. */
+void register_functions(lua_State *L, runtime *rt, const luaL_Reg *functions);
+
+#endif

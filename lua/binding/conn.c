@@ -1,0 +1,443 @@
+/* conn.c - connections as Lua objects: their birth, what events do to their tasks, and properties.
+ *
+ * A box is a full userdata around a counted lc_conn, which stays valid as long
+ * as the box does. It is anchored while a handler serves it or tasks belong to
+ * it; others (connect, accept) live as long as the script holds them, and one
+ * that is collected while open is closed in the background and reported.
+ *
+ * User values: 1 conn.data, 2 the context.
+ */
+#include <string.h>
+
+#include "binding.h"
+
+const char CONN_TYPE[] = "lastcall.connection";
+static const char BOXES_KEY = 0; /* weak: boxes that nobody anchors, by address */
+
+conn_box *conn_check(lua_State *L, int index)
+{
+  conn_box *box = luaL_testudata(L, index, CONN_TYPE);
+  if (!box)
+    luaL_error(L, "expected a connection as self: call its methods with ':', as in conn:read()");
+  return box;
+}
+
+/* ------------------------------------------------------------------- boxes -- */
+
+static void push_boxes(lua_State *L)
+{
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &BOXES_KEY) == LUA_TTABLE) return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &BOXES_KEY);
+}
+
+conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_box *server,
+                       context *parent)
+{
+  conn_box *box = lua_newuserdatauv(L, sizeof *box, 2);
+  *box = (conn_box){.rt = rt, .server = server, .anchor = LUA_NOREF};
+  lc_list_init(&box->writers);
+  lc_list_init(&box->closers);
+  if (parent && context_push(L, parent)) {
+    box->ctx = context_new(L, rt, parent);
+    box->ctx->box = box;
+    lua_setiuservalue(L, -3, 2);
+    lua_pop(L, 1);
+  }
+  luaL_setmetatable(L, CONN_TYPE);
+  box->conn = lc_conn_ref(conn);
+  lc_conn_set_user(conn, box);
+  return box;
+}
+
+/* Findable without an anchor, until it is collected. */
+static void remember(lua_State *L, conn_box *box, int index)
+{
+  index = lua_absindex(L, index);
+  push_boxes(L);
+  lua_pushvalue(L, index);
+  lua_rawsetp(L, -2, box);
+  lua_pop(L, 1);
+}
+
+void conn_keep_weakly(lua_State *L, conn_box *box) { remember(L, box, -1); }
+
+void conn_keep(lua_State *L, conn_box *box)
+{
+  lua_pushvalue(L, -1);
+  box->anchor = runtime_anchor(L, box->rt);
+}
+
+int conn_push(lua_State *L, conn_box *box)
+{
+  if (box->anchor != LUA_NOREF) {
+    runtime_push_anchored(L, box->rt, box->anchor);
+    return 1;
+  }
+  push_boxes(L);
+  int found = lua_rawgetp(L, -1, box) == LUA_TUSERDATA;
+  lua_remove(L, -2);
+  if (!found) lua_pop(L, 1);
+  return found;
+}
+
+static void unanchor_when_over(conn_box *box)
+{
+  if (box->tasks || box->anchor == LUA_NOREF) return;
+  if (lc_conn_state(box->conn) != LC_STATE_CLOSED && box->is_served) return;
+  runtime_release(box->rt, box->anchor);
+  box->anchor = LUA_NOREF;
+}
+
+void conn_hold(lua_State *L, conn_box *box)
+{
+  if (!box->tasks && box->anchor == LUA_NOREF && conn_push(L, box)) {
+    conn_keep(L, box);
+    lua_pop(L, 1);
+  }
+  box->tasks++;
+  lc_conn_hold(box->conn);
+}
+
+void conn_release(conn_box *box)
+{
+  box->tasks--;
+  if (!box->tasks && box->ctx) context_end(box->rt->L, box->ctx, LC_CANCELED, "finished");
+  lc_conn_release(box->conn);
+  unanchor_when_over(box);
+}
+
+static int conn_collect(lua_State *L)
+{
+  conn_box *box = luaL_checkudata(L, 1, CONN_TYPE);
+  lc_conn *conn = box->conn;
+  if (!conn) return 0;
+  box->conn = NULL;
+  lc_conn_set_user(conn, NULL);
+  if (box->rt->loop && lc_conn_state(conn) < LC_STATE_CLOSING) {
+    box->rt->leaked++; /* told to the log in a turn: a finalizer runs no script code */
+    lc_conn_close(conn, LC_LINGER_BACKGROUND, "leaked");
+  }
+  lc_conn_unref(conn);
+  return 0;
+}
+
+/* ------------------------------------------------------------------ failures -- */
+
+const char *conn_peer_text(const lc_conn *conn, char *text, size_t size)
+{
+  lc_address peer;
+  lc_conn_peer(conn, &peer);
+  return lc_address_format(&peer, text, size);
+}
+
+int push_failure(lua_State *L, int code, const char *peer, const char *operation)
+{
+  lua_pushnil(L);
+  lua_pushstring(L, lc_code_name(code));
+  if (peer) lua_pushfstring(L, "%s: %s: %s", peer, operation, lc_code_text(code));
+  else lua_pushfstring(L, "%s: %s", operation, lc_code_text(code));
+  return 3;
+}
+
+int conn_failure(lua_State *L, conn_box *box, int code, const char *operation)
+{
+  char text[LC_ADDRESS_TEXT_MAX];
+  task *t = task_running(L, box->rt);
+  if (t) task_failed(t);
+  return push_failure(L, code, conn_peer_text(box->conn, text, sizeof text), operation);
+}
+
+/* -------------------------------------------------------------------- events -- */
+
+static void wake_list(lc_link *tasks, int code)
+{
+  while (!lc_list_is_empty(tasks)) task_wake(LC_OWNER(tasks->next, task, in_wait), code);
+}
+
+/* Its context ends with it; the tasks that wait on the connection itself are told why more exactly. */
+void conn_end_context(conn_box *box, const char *cause)
+{
+  if (box->ctx) context_end(box->rt->L, box->ctx, LC_CANCELED, cause);
+}
+
+static int log_failure(lua_State *L)
+{
+  conn_box *box = lua_touserdata(L, 1);
+  char text[LC_ADDRESS_TEXT_MAX];
+  lua_settop(L, 0);
+  lua_pushliteral(L, "warning");
+  lua_pushliteral(L, "connection failed");
+  lua_createtable(L, 0, 3);
+  lua_pushinteger(L, (lua_Integer)lc_conn_id(box->conn));
+  lua_setfield(L, -2, "id");
+  lua_pushstring(L, conn_peer_text(box->conn, text, sizeof text));
+  lua_setfield(L, -2, "peer");
+  lua_pushstring(L, lc_code_name(lc_conn_error(box->conn)));
+  lua_setfield(L, -2, "cause");
+  server_log(L, box->server, box->rt);
+  return 0;
+}
+
+static void on_ended(conn_box *box)
+{
+  int error = lc_conn_error(box->conn);
+  if (box->reader) task_wake(box->reader, 0); /* its next attempt finds the reason */
+  if (box->writer) task_wake(box->writer, 0);
+  wake_list(&box->writers, 0);
+  if (error != LC_CLOSED && !box->logged && !box->connecting) {
+    box->logged = 1;
+    runtime_protect(box->rt, log_failure, box);
+  }
+  conn_end_context(box, lc_code_name(error));
+}
+
+void conn_on_ready(lc_conn *conn, unsigned what)
+{
+  conn_box *box = lc_conn_user(conn);
+  if (!box) return;
+  if (box->reader) {
+    if (what & LC_READABLE) task_wake(box->reader, 0);
+    else if (what & LC_READ_TIMEOUT) task_wake(box->reader, LC_TIMEOUT);
+  }
+  if (box->writer) {
+    if (what & (LC_WRITABLE | LC_CONNECTED)) task_wake(box->writer, 0);
+    else if (what & LC_WRITE_TIMEOUT) task_wake(box->writer, LC_TIMEOUT);
+  }
+  if (what & LC_ENDED) on_ended(box);
+}
+
+void conn_on_closed(lc_conn *conn)
+{
+  conn_box *box = lc_conn_user(conn);
+  if (!box) return;
+  conn_end_context(box, "closed");
+  wake_list(&box->closers, 0);
+  unanchor_when_over(box);
+}
+
+void conn_on_draining(lc_conn *conn)
+{
+  conn_box *box = lc_conn_user(conn);
+  if (!box) {
+    lc_conn_finish(conn, "drain");
+    return;
+  }
+  box->cut = LC_DRAINING;
+  if (box->reader) task_wake(box->reader, LC_DRAINING);
+  else if (!box->tasks) conn_dismiss(box->rt->L, box, "drain");
+}
+
+/* The ladder has reached cancel: whoever waits on it is told, whatever context the task goes by. */
+void conn_cancel(conn_box *box)
+{
+  box->cut = LC_CANCELED;
+  conn_end_context(box, "drain timeout");
+  if (box->reader) task_wake(box->reader, LC_CANCELED);
+  if (box->writer) task_wake(box->writer, LC_CANCELED);
+  wake_list(&box->writers, LC_CANCELED);
+  wake_list(&box->closers, LC_CANCELED);
+}
+
+/* ---------------------------------------------------------------- properties -- */
+
+void conn_describe(lua_State *L, const lc_conn *conn)
+{
+  char text[LC_ADDRESS_TEXT_MAX];
+  lc_conn_stats stats;
+  lc_conn_stats_get(conn, &stats);
+  const lc_server *server = lc_conn_server(conn);
+  lc_time now = server ? lc_loop_clock(lc_server_loop(server)) : stats.last_byte_at;
+  const struct {
+    const char *name;
+    lua_Integer value;
+  } integers[] = {{"id", (lua_Integer)lc_conn_id(conn)},
+                  {"received", (lua_Integer)stats.received},
+                  {"sent", (lua_Integer)stats.sent},
+                  {"unsent", (lua_Integer)stats.unsent},
+                  {"unacked", (lua_Integer)stats.unacked}};
+  for (size_t i = 0; i < sizeof integers / sizeof *integers; i++) {
+    lua_pushinteger(L, integers[i].value);
+    lua_setfield(L, -2, integers[i].name);
+  }
+  lua_pushstring(L, conn_peer_text(conn, text, sizeof text));
+  lua_setfield(L, -2, "peer");
+  lua_pushstring(L, lc_state_name(lc_conn_state(conn)));
+  lua_setfield(L, -2, "state");
+  lua_pushnumber(L, lc_to_seconds(now - stats.opened_at));
+  lua_setfield(L, -2, "age");
+  lua_pushnumber(L, lc_to_seconds(now - stats.last_byte_at));
+  lua_setfield(L, -2, "quiet");
+}
+
+static int conn_stats(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  lua_createtable(L, 0, 10);
+  conn_describe(L, box->conn);
+  return 1;
+}
+
+static int push_address(lua_State *L, const lc_address *address)
+{
+  char host[LC_HOST_MAX + 1];
+  uint16_t port;
+  const char *family = lc_address_parts(address, host, &port);
+  lua_pushstring(L, host);
+  lua_pushinteger(L, port);
+  lua_pushstring(L, family);
+  return 3;
+}
+
+static int conn_peer(lua_State *L)
+{
+  lc_address address;
+  lc_conn_peer(conn_check(L, 1)->conn, &address);
+  return push_address(L, &address);
+}
+
+static int conn_localname(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  lc_address address;
+  int result = lc_conn_local(box->conn, &address);
+  return result < 0 ? conn_failure(L, box, result, "localname") : push_address(L, &address);
+}
+
+static int conn_state(lua_State *L)
+{
+  lua_pushstring(L, lc_state_name(lc_conn_state(conn_check(L, 1)->conn)));
+  return 1;
+}
+
+static int conn_server(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  if (box->server && box->server->anchor != LUA_NOREF)
+    runtime_push_anchored(L, box->rt, box->server->anchor);
+  else lua_pushnil(L);
+  return 1;
+}
+
+static int conn_context(lua_State *L)
+{
+  conn_check(L, 1);
+  lua_getiuservalue(L, 1, 2);
+  return 1;
+}
+
+static int conn_error(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  int code = box->last_failure ? box->last_failure : lc_conn_error(box->conn);
+  if (!code) return 0;
+  push_failure(L, code, NULL, "connection");
+  lua_remove(L, -3);
+  return 2;
+}
+
+static int guard_done(lua_State *L)
+{
+  conn_box **held = luaL_checkudata(L, 1, "lastcall.guard");
+  if (*held) lc_conn_unguard((*held)->conn);
+  *held = NULL;
+  return 0;
+}
+
+static int conn_work(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  conn_box **held = lua_newuserdatauv(L, sizeof *held, 1);
+  *held = NULL;
+  luaL_setmetatable(L, "lastcall.guard");
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1);
+  *held = box;
+  lc_conn_guard(box->conn);
+  return 1;
+}
+
+static int conn_tostring(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  char text[LC_ADDRESS_TEXT_MAX];
+  lua_pushfstring(L, "connection %I: %s %s", (lua_Integer)lc_conn_id(box->conn),
+                  conn_peer_text(box->conn, text, sizeof text),
+                  lc_state_name(lc_conn_state(box->conn)));
+  return 1;
+}
+
+/* Upvalue 1: the methods. Fields: id, data. */
+static int conn_index(lua_State *L)
+{
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  const char *name = lua_tostring(L, 2);
+  if (name && !strcmp(name, "id")) {
+    lua_pushinteger(L, (lua_Integer)lc_conn_id(conn_check(L, 1)->conn));
+    return 1;
+  }
+  if (!name || strcmp(name, "data")) return 0;
+  conn_check(L, 1);
+  if (lua_getiuservalue(L, 1, 1) != LUA_TNIL) return 1;
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, 1, 1);
+  return 1;
+}
+
+static int conn_newindex(lua_State *L)
+{
+  conn_check(L, 1);
+  const char *name = lua_tostring(L, 2);
+  if (!name || strcmp(name, "data"))
+    return luaL_error(L,
+                      "a connection has no settable field '%s': keep your own values in conn.data",
+                      name ? name : luaL_typename(L, 2));
+  lua_settop(L, 3);
+  lua_setiuservalue(L, 1, 1);
+  return 0;
+}
+
+void conn_open(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg methods[] = {
+    {"stats", conn_stats}, {"peer", conn_peer},     {"localname", conn_localname},
+    {"state", conn_state}, {"server", conn_server}, {"context", conn_context},
+    {"error", conn_error}, {"work", conn_work},     {NULL, NULL}};
+  luaL_newmetatable(L, "lastcall.guard");
+  lua_newtable(L);
+  lua_pushcfunction(L, guard_done);
+  lua_setfield(L, -2, "done");
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, guard_done);
+  lua_setfield(L, -2, "__close");
+  lua_pushcfunction(L, guard_done);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+
+  luaL_newmetatable(L, CONN_TYPE);
+  lua_newtable(L);
+  register_functions(L, rt, methods);
+  conn_open_reading(L, rt);
+  conn_open_writing(L, rt);
+  conn_open_sockopt(L, rt);
+  conn_open_closing(L, rt);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -4, "connection_methods"); /* the modules add theirs */
+  lua_pushcclosure(L, conn_index, 1);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, conn_newindex);
+  lua_setfield(L, -2, "__newindex");
+  lua_pushcfunction(L, conn_collect);
+  lua_setfield(L, -2, "__gc");
+  lua_pushcfunction(L, conn_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,305 @@
+/* conn_reading.c - await, lines, read, read_some, read_until.
+ *
+ * Each function tries first, and suspends its task when there is nothing; the
+ * continuation is the function itself, so every path is the path of a first
+ * attempt. What a failed read had got so far is its fourth result; it has been
+ * consumed, except when the read was canceled.
+ */
+#include <string.h>
+
+#include "binding.h"
+
+static void reader_unwait(task *t)
+{
+  conn_box *box = t->wait_object;
+  box->reader = NULL;
+  /* Woken by input, the next attempt ends the wait: the connection must not look busy until then. */
+  if (t->woken && t->woken != LC_DRAINING) lc_conn_wait(box->conn, LC_WAIT_NONE, LC_NEVER);
+}
+
+static int wait_for_input(lua_State *L, task *t, conn_box *box, lc_wait wait, lc_time deadline,
+                          const char *operation, lua_KContext kept, lua_KFunction again)
+{
+  box->reader = t;
+  lc_conn_wait(box->conn, wait, deadline);
+  return task_suspend(L, t, operation, box, reader_unwait, kept, again);
+}
+
+/* The task that reads, after making sure that no other one does. */
+static task *begin_read(lua_State *L, conn_box *box, const char *operation)
+{
+  task *t = task_current(L, box->rt, operation);
+  if (box->reader && box->reader != t)
+    luaL_error(L, "%s: another task is already reading this connection; one task reads at a time",
+               operation);
+  return t;
+}
+
+/* Why the wait that `result` asks for must not begin, or 0. */
+static int refusal(const task *t, const conn_box *box)
+{
+  if (box->cut) return box->cut;
+  return task_ended(t);
+}
+
+static int read_failure(lua_State *L, conn_box *box, int code, const char *operation)
+{
+  lc_slice rest;
+  box->last_failure = code;
+  conn_failure(L, box, code, operation);
+  if (code == LC_TOO_LONG) return 3; /* it stays readable, and may be large */
+  lc_conn_buffered(box->conn, &rest);
+  lua_pushlstring(L, rest.data, rest.length);
+  if (code != LC_CANCELED && code != LC_DRAINING) lc_conn_take(box->conn, rest.length);
+  return 4;
+}
+
+/* -------------------------------------------------------------------- await -- */
+
+static int await(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = conn_check(L, 1);
+  task *t = box->rt->current;
+  int result = t->woken;
+  (void)status;
+  t->woken = 0;
+  if (!result) result = lc_conn_admit(box->conn);
+  if (!result) result = lc_conn_await(box->conn);
+  if (!result) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  if (result == LC_AGAIN) {
+    result = refusal(t, box);
+    if (!result) {
+      lc_time deadline = lc_time_add(lc_loop_now(box->rt->loop), optional_seconds(L, 2));
+      return wait_for_input(L, t, box, LC_WAIT_AWAIT, deadline, "await", kept, await);
+    }
+  }
+  return read_failure(L, box, result, "await");
+}
+
+static int conn_await(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  optional_seconds(L, 2);
+  lua_settop(L, 2);
+  task *t = begin_read(L, box, "conn:await");
+  t->woken = 0;
+  if (task_is_spent(t)) return task_yield(L, t, 0, await);
+  return await(L, LUA_OK, 0);
+}
+
+/* ------------------------------------------------------------------- formats -- */
+
+/* One read by an io format at `index`; pushes the value on success. */
+static int read_format(lua_State *L, conn_box *box, int index, task *t)
+{
+  lc_conn *conn = box->conn;
+  const lc_settings *settings = lc_conn_settings(conn);
+  lc_slice slice = {"", 0};
+  int result, keep = 1;
+  if (lua_type(L, index) == LUA_TNUMBER) {
+    lua_Integer size = lua_tointeger(L, index);
+    result = size ? lc_conn_read_exact(conn, (size_t)size, &slice) : lc_conn_await(conn);
+  } else {
+    const char *format = lua_tostring(L, index);
+    if (*format == '*') format++;
+    if (*format == 'a') {
+      result = lc_conn_read_all(conn, settings->max_read, &slice);
+    } else {
+      keep = *format == 'L';
+      result = lc_conn_read_until(conn, "\n", 1, settings->max_line + 1, &slice);
+    }
+  }
+  if (result < 0) return result;
+  t->bytes -= (ssize_t)slice.length;
+  lua_pushlstring(L, slice.data, slice.length - (keep ? 0 : 1));
+  return 0;
+}
+
+static void check_format(lua_State *L, int index)
+{
+  if (lua_type(L, index) == LUA_TNUMBER) {
+    int is_integer;
+    lua_Integer size = lua_tointegerx(L, index, &is_integer);
+    luaL_argcheck(L, is_integer && size >= 0, index,
+                  "a number of bytes is a whole number from 0 on");
+    return;
+  }
+  const char *format = luaL_checkstring(L, index);
+  if (*format == '*') format++;
+  if (!*format || !strchr("lLa", *format))
+    luaL_argerror(L, index, "invalid format: \"l\", \"L\", \"a\" or a number of bytes");
+}
+
+/* ---------------------------------------------------------------------- read -- */
+
+/* Stack: conn, `context` formats, the values read so far. */
+static int read_more(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = conn_check(L, 1);
+  task *t = box->rt->current;
+  int formats = (int)kept, done = lua_gettop(L) - 1 - formats;
+  (void)status;
+  int why = t->woken;
+  t->woken = 0;
+  if (why) return read_failure(L, box, why, "read");
+  for (; done < formats; done++) {
+    int result = read_format(L, box, 2 + done, t);
+    if (!result) continue;
+    if (result == LC_AGAIN) {
+      result = refusal(t, box);
+      if (!result)
+        return wait_for_input(L, t, box, LC_WAIT_READ, LC_NEVER, "read", kept, read_more);
+    }
+    return read_failure(L, box, result, "read");
+  }
+  return formats;
+}
+
+static int conn_read(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  int formats = lua_gettop(L) - 1;
+  if (!formats) {
+    lua_pushliteral(L, "l");
+    formats = 1;
+  }
+  luaL_checkstack(L, formats + 8, "too many formats");
+  for (int i = 0; i < formats; i++) check_format(L, 2 + i);
+  task *t = begin_read(L, box, "conn:read");
+  t->woken = 0;
+  if (task_is_spent(t)) return task_yield(L, t, formats, read_more);
+  return read_more(L, LUA_OK, formats);
+}
+
+/* ----------------------------------------------------------------- read_some -- */
+
+static int read_some(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = conn_check(L, 1);
+  task *t = box->rt->current;
+  lc_slice slice;
+  (void)status;
+  int result = t->woken;
+  t->woken = 0;
+  if (!result) result = lc_conn_read_some(box->conn, (size_t)kept, &slice);
+  if (result == LC_AGAIN) {
+    result = refusal(t, box);
+    if (!result)
+      return wait_for_input(L, t, box, LC_WAIT_READ, LC_NEVER, "read_some", kept, read_some);
+  }
+  if (result < 0) return read_failure(L, box, result, "read_some");
+  t->bytes -= (ssize_t)slice.length;
+  lua_pushlstring(L, slice.data, slice.length);
+  return 1;
+}
+
+static int conn_read_some(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  lua_Integer max = luaL_optinteger(L, 2, LUA_MAXINTEGER);
+  luaL_argcheck(L, max > 0, 2, "at least one byte");
+  task *t = begin_read(L, box, "conn:read_some");
+  t->woken = 0;
+  if (task_is_spent(t)) return task_yield(L, t, (lua_KContext)max, read_some);
+  return read_some(L, LUA_OK, (lua_KContext)max);
+}
+
+/* ---------------------------------------------------------------- read_until -- */
+
+static int read_until(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = conn_check(L, 1);
+  task *t = box->rt->current;
+  lc_slice slice;
+  size_t length;
+  const char *delimiter = lua_tolstring(L, 2, &length);
+  (void)status;
+  int result = t->woken;
+  t->woken = 0;
+  if (!result) result = lc_conn_read_until(box->conn, delimiter, length, (size_t)kept, &slice);
+  if (result == LC_AGAIN) {
+    result = refusal(t, box);
+    if (!result)
+      return wait_for_input(L, t, box, LC_WAIT_READ, LC_NEVER, "read_until", kept, read_until);
+  }
+  if (result < 0) return read_failure(L, box, result, "read_until");
+  t->bytes -= (ssize_t)slice.length;
+  lua_pushlstring(L, slice.data, slice.length);
+  return 1;
+}
+
+static int conn_read_until(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  size_t length;
+  luaL_checklstring(L, 2, &length);
+  luaL_argcheck(L, length > 0, 2, "the delimiter is empty");
+  lua_Integer max =
+    luaL_optinteger(L, 3, (lua_Integer)(lc_conn_settings(box->conn)->max_line + length));
+  luaL_argcheck(L, max > 0, 3, "at least one byte");
+  task *t = begin_read(L, box, "conn:read_until");
+  t->woken = 0;
+  if (task_is_spent(t)) return task_yield(L, t, (lua_KContext)max, read_until);
+  return read_until(L, LUA_OK, (lua_KContext)max);
+}
+
+/* --------------------------------------------------------------------- lines -- */
+
+/* Upvalues: the connection, the format. Never raises for what a peer does: it ends, and
+ * conn:error() tells why. */
+static int lines_next(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = lua_touserdata(L, lua_upvalueindex(1));
+  task *t = box->rt->current;
+  (void)status;
+  (void)kept;
+  int result = t->woken;
+  t->woken = 0;
+  if (!result) result = lc_conn_admit(box->conn);
+  if (!result) result = read_format(L, box, lua_upvalueindex(2), t);
+  if (!result) return 1;
+  if (result == LC_AGAIN) {
+    result = refusal(t, box);
+    if (!result) {
+      lua_settop(L, 0);
+      return wait_for_input(L, t, box, LC_WAIT_LINES, LC_NEVER, "lines", 0, lines_next);
+    }
+  }
+  box->last_failure = result;
+  task_failed(t);
+  return 0;
+}
+
+static int lines_call(lua_State *L)
+{
+  conn_box *box = lua_touserdata(L, lua_upvalueindex(1));
+  lua_settop(L, 0);
+  task *t = begin_read(L, box, "conn:lines");
+  t->woken = 0;
+  if (task_is_spent(t)) return task_yield(L, t, 0, lines_next);
+  return lines_next(L, LUA_OK, 0);
+}
+
+static int conn_lines(lua_State *L)
+{
+  conn_check(L, 1);
+  lua_settop(L, 2);
+  if (lua_isnil(L, 2)) {
+    lua_pushliteral(L, "l");
+    lua_replace(L, 2);
+  }
+  check_format(L, 2);
+  lua_pushcclosure(L, lines_call, 2);
+  return 1;
+}
+
+void conn_open_reading(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg methods[] = {
+    {"await", conn_await},         {"lines", conn_lines},           {"read", conn_read},
+    {"read_some", conn_read_some}, {"read_until", conn_read_until}, {NULL, NULL}};
+  register_functions(L, rt, methods);
+}

@@ -1,0 +1,224 @@
+/* conn_writing.c - write, flush, post: whole writes, one after the other, never interleaved.
+ *
+ * A write that the kernel does not take at once is half-way through: its task is
+ * the connection's writer until it has finished or given up, and others queue
+ * behind it. The strings stay on the task's stack meanwhile; nothing is copied.
+ */
+#include <string.h>
+
+#include "binding.h"
+
+enum { PIECES = 32 };
+
+static void next_writer(conn_box *box)
+{
+  if (!lc_list_is_empty(&box->writers)) task_wake(LC_OWNER(box->writers.next, task, in_wait), 0);
+}
+
+static void writer_unwait(task *t)
+{
+  conn_box *box = t->wait_object;
+  if (!t->woken) return; /* it goes on; its turn is not over */
+  box->writer = NULL;
+  lc_conn_end_write(box->conn);
+  next_writer(box);
+}
+
+void conn_end_write(conn_box *box, const task *t)
+{
+  if (box->writer != t || !t) return;
+  box->writer = NULL;
+  lc_conn_end_write(box->conn);
+  next_writer(box);
+}
+
+static int wait_for_room(lua_State *L, task *t, conn_box *box, const char *operation,
+                         lua_KContext kept, lua_KFunction again)
+{
+  box->writer = t;
+  lc_conn_wait_write(box->conn, LC_NEVER);
+  return task_suspend(L, t, operation, box, writer_unwait, kept, again);
+}
+
+/* Somebody else's write is half-way through: this one waits for its turn, as long as for room. */
+static int wait_for_turn(lua_State *L, task *t, conn_box *box, const char *operation,
+                         lua_KContext kept, lua_KFunction again)
+{
+  lc_time limit = lc_conn_settings(box->conn)->write_timeout;
+  lc_list_append(&box->writers, &t->in_wait);
+  if (limit != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_now(box->rt->loop), limit));
+  return task_suspend(L, t, operation, box, NULL, kept, again);
+}
+
+static int write_failure(lua_State *L, conn_box *box, int code, const char *operation, size_t done)
+{
+  box->last_failure = code;
+  conn_failure(L, box, code, operation);
+  lua_pushinteger(L, (lua_Integer)done);
+  return 4;
+}
+
+/* --------------------------------------------------------------------- write -- */
+
+/* The pieces behind the first `done` bytes, as many as one call takes; how many. */
+static int gather_pieces(lua_State *L, int first, int last, size_t done, struct iovec *pieces,
+                         size_t *total)
+{
+  int count = 0;
+  *total = 0;
+  for (int i = first; i <= last && count < PIECES; i++) {
+    size_t length;
+    const char *data = lua_tolstring(L, i, &length);
+    if (done >= length) {
+      done -= length;
+      continue;
+    }
+    pieces[count++] = (struct iovec){(void *)(uintptr_t)(data + done), length - done};
+    *total += length - done;
+    done = 0;
+  }
+  return count;
+}
+
+/* Stack: conn, pieces; `context` bytes have been accepted. */
+static int write_more(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = conn_check(L, 1);
+  task *t = task_running(L, box->rt);
+  size_t done = (size_t)kept, total;
+  int last = lua_gettop(L), why = t ? t->woken : 0;
+  (void)status;
+  if (t) t->woken = 0;
+  if (why) return write_failure(L, box, why, "write", done);
+  if (box->writer && box->writer != t) {
+    if (!t || task_ended(t)) t = task_current(L, box->rt, "conn:write");
+    if (task_ended(t)) return write_failure(L, box, task_ended(t), "write", done);
+    return wait_for_turn(L, t, box, "write", kept, write_more);
+  }
+  for (;;) {
+    struct iovec pieces[PIECES];
+    int count = gather_pieces(L, 2, last, done, pieces, &total);
+    ssize_t accepted = lc_conn_write(box->conn, pieces, count);
+    if (accepted < 0) {
+      conn_end_write(box, t);
+      return write_failure(L, box, (int)accepted, "write", done);
+    }
+    done += (size_t)accepted;
+    if (t) t->bytes -= accepted;
+    if ((size_t)accepted < total) break;
+    if (count < PIECES) {
+      conn_end_write(box, t);
+      lua_pushboolean(L, 1);
+      return 1;
+    }
+  }
+  if (!t) t = task_current(L, box->rt, "conn:write");
+  int refused = box->cut == LC_CANCELED ? LC_CANCELED : task_ended(t);
+  if (refused) {
+    conn_end_write(box, t);
+    return write_failure(L, box, refused, "write", done);
+  }
+  return wait_for_room(L, t, box, "write", (lua_KContext)done, write_more);
+}
+
+static int conn_write(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  int last = lua_gettop(L);
+  for (int i = 2; i <= last; i++) luaL_checkstring(L, i); /* numbers become strings here */
+  luaL_checkstack(L, 8, NULL);
+  task *t = task_running(L, box->rt);
+  if (t) {
+    t->woken = 0;
+    if (task_is_spent(t)) return task_yield(L, t, 0, write_more);
+  }
+  return write_more(L, LUA_OK, 0);
+}
+
+/* --------------------------------------------------------------------- flush -- */
+
+int conn_wait_flushed(lua_State *L, task *t, conn_box *box, const char *operation,
+                      lua_KContext kept, lua_KFunction again)
+{
+  if (box->writer && box->writer != t) return wait_for_turn(L, t, box, operation, kept, again);
+  return wait_for_room(L, t, box, operation, kept, again);
+}
+
+static int flush_more(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = conn_check(L, 1);
+  task *t = task_running(L, box->rt);
+  int result = t ? t->woken : 0;
+  (void)status;
+  if (t) t->woken = 0;
+  if (!result) result = lc_conn_flush(box->conn);
+  if (result == LC_AGAIN) {
+    t = task_current(L, box->rt, "conn:flush");
+    result = box->cut == LC_CANCELED ? LC_CANCELED : task_ended(t);
+    if (!result) return conn_wait_flushed(L, t, box, "flush", kept, flush_more);
+  }
+  conn_end_write(box, t);
+  if (result < 0) {
+    box->last_failure = result;
+    return conn_failure(L, box, result, "flush");
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int conn_flush(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  lua_settop(L, 1);
+  task *t = task_running(L, box->rt);
+  if (t) {
+    t->woken = 0;
+    if (task_is_spent(t)) return task_yield(L, t, 0, flush_more);
+  }
+  return flush_more(L, LUA_OK, 0);
+}
+
+static int conn_setvbuf(lua_State *L)
+{
+  static const char *const modes[] = {"no", "full", NULL};
+  conn_box *box = conn_check(L, 1);
+  int mode = luaL_checkoption(L, 2, NULL, modes);
+  lua_Integer size = luaL_optinteger(L, 3, 16384);
+  luaL_argcheck(L, size >= 0, 3, "a size in bytes is not negative");
+  lc_settings settings = *lc_conn_settings(box->conn);
+  settings.gather = mode ? (size_t)(size > 65536 ? 65536 : size) : 0;
+  int result = lc_conn_set_settings(box->conn, &settings);
+  if (result < 0) return conn_failure(L, box, result, "setvbuf");
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* ---------------------------------------------------------------------- post -- */
+
+static int conn_post(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  struct iovec pieces[PIECES];
+  int last = lua_gettop(L);
+  for (int i = 2; i <= last; i++) luaL_checkstring(L, i);
+  if (last - 1 > PIECES) {
+    lua_concat(L, last - 1);
+    last = 2;
+  }
+  size_t total;
+  int count = gather_pieces(L, 2, last, 0, pieces, &total);
+  int result = lc_conn_post(box->conn, pieces, count);
+  if (result < 0) return conn_failure(L, box, result, "post");
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+void conn_open_writing(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg methods[] = {{"write", conn_write},
+                                     {"flush", conn_flush},
+                                     {"setvbuf", conn_setvbuf},
+                                     {"post", conn_post},
+                                     {NULL, NULL}};
+  register_functions(L, rt, methods);
+}

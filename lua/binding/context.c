@@ -1,0 +1,396 @@
+/* context.c - the tree of contexts: who is to stop when what ends.
+ *
+ * A context ends once, by cancel, by its deadline, or with its parent; ending
+ * marks everything below it before any task runs, and wakes who waits. Children
+ * are not kept alive by their parents: one that nobody refers to any more, and
+ * that has no task and no function to call, takes itself out when it is collected.
+ *
+ * User values: 1 the parent, 2 the cause (a Lua value), 3 a table: functions for
+ * on_done (array part), and under the key `values` what with_value has set.
+ */
+#include "binding.h"
+
+#define CONTEXT_TYPE "lastcall.context"
+
+context *context_check(lua_State *L, int index) { return luaL_checkudata(L, index, CONTEXT_TYPE); }
+
+static void context_due(lc_timer *timer, lc_time now)
+{
+  context *ctx = LC_OWNER(timer, context, timer);
+  (void)now;
+  context_end(ctx->rt->L, ctx, LC_TIMEOUT, "deadline passed");
+}
+
+context *context_new(lua_State *L, runtime *rt, context *parent)
+{
+  context *ctx = lua_newuserdatauv(L, sizeof *ctx, 3);
+  *ctx = (context){.rt = rt, .deadline = LC_NEVER, .anchor = LUA_NOREF};
+  lc_list_init(&ctx->in_parent);
+  lc_list_init(&ctx->children);
+  lc_list_init(&ctx->tasks);
+  luaL_setmetatable(L, CONTEXT_TYPE);
+  if (!parent) return ctx;
+  lua_pushvalue(L, -2);
+  lua_setiuservalue(L, -2, 1);
+  ctx->ended = parent->ended;
+  ctx->cause = parent->cause;
+  if (parent->ended) { /* born ended, for the same reason */
+    lua_getiuservalue(L, -2, 2);
+    lua_setiuservalue(L, -2, 2);
+  } else {
+    lc_list_append(&parent->children, &ctx->in_parent);
+  }
+  ctx->parent = parent;
+  return ctx;
+}
+
+lc_time context_deadline(const context *ctx)
+{
+  lc_time earliest = LC_NEVER;
+  for (; ctx; ctx = ctx->parent)
+    if (ctx->deadline < earliest) earliest = ctx->deadline;
+  return earliest;
+}
+
+int context_is_draining(const context *ctx)
+{
+  for (; ctx; ctx = ctx->parent)
+    if (ctx->is_draining) return 1;
+  return 0;
+}
+
+/* Somebody needs it: a task, or functions to call. A connection's own is kept by the connection. */
+void context_hold(lua_State *L, context *ctx)
+{
+  if (ctx->box || ctx->holds++ || ctx->anchor != LUA_NOREF) return;
+  luaL_error(L, "lastcall: a context that is not anchored cannot be held without its object");
+}
+
+void context_hold_object(lua_State *L, int index)
+{
+  context *ctx = context_check(L, index);
+  if (ctx->box || ctx->holds++) return;
+  lua_pushvalue(L, index);
+  ctx->anchor = runtime_anchor(L, ctx->rt);
+}
+
+void context_unhold(context *ctx)
+{
+  if (ctx->box || --ctx->holds) return;
+  runtime_release(ctx->rt, ctx->anchor);
+  ctx->anchor = LUA_NOREF;
+}
+
+int context_push(lua_State *L, context *ctx)
+{
+  if (!ctx->box) {
+    runtime_push_anchored(L, ctx->rt, ctx->anchor);
+    return 1;
+  }
+  if (!conn_push(L, ctx->box)) return 0;
+  lua_getiuservalue(L, -1, 2);
+  lua_remove(L, -2);
+  return 1;
+}
+
+/* ------------------------------------------------------------------ ending -- */
+
+/* Called for functions registered with on_done: queued, never run from in here. */
+static void queue_done_functions(lua_State *L, context *ctx)
+{
+  if (!ctx->has_functions || !context_push(L, ctx)) return;
+  ctx->has_functions = 0;
+  lua_getiuservalue(L, -1, 3);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+  for (lua_Integer i = 1; i <= count; i++) {
+    if (lua_rawgeti(L, -1, i) == LUA_TFUNCTION) runtime_callback(L, ctx->rt, 0);
+    else lua_pop(L, 1);
+  }
+  lua_pop(L, 2);
+  context_unhold(ctx);
+}
+
+static void end_one(lua_State *L, context *ctx, int code, const char *cause)
+{
+  ctx->ended = code;
+  ctx->cause = cause;
+  if (ctx->timer.is_open) lc_timer_close(ctx->rt->loop, &ctx->timer);
+  for (lc_link *link = ctx->tasks.next; link != &ctx->tasks; link = link->next) {
+    task *t = LC_OWNER(link, task, in_context);
+    if (t->waits_for) task_wake(t, code);
+  }
+  queue_done_functions(L, ctx);
+}
+
+/* The Lua object of a descendant is only reachable when something holds it; the cause of the one that
+ * was canceled is looked up through the parents, so nothing has to be copied down. */
+void context_end(lua_State *L, context *ctx, int code, const char *cause)
+{
+  if (ctx->ended) return;
+  lc_link *pending = &ctx->rt->ending;
+  lc_list_remove(&ctx->in_parent);
+  lc_list_append(pending, &ctx->in_parent);
+  while (!lc_list_is_empty(pending)) { /* no recursion: a chain may be very deep */
+    context *next = LC_OWNER(pending->next, context, in_parent);
+    lc_list_remove(&next->in_parent);
+    while (!lc_list_is_empty(&next->children)) {
+      lc_link *child = next->children.next;
+      lc_list_remove(child);
+      lc_list_append(pending, child);
+    }
+    end_one(L, next, code, cause);
+  }
+}
+
+/* Everything below `ctx` that asked to end when draining begins. */
+void context_drain(lua_State *L, context *ctx)
+{
+  ctx->is_draining = 1;
+  for (lc_link *link = ctx->children.next, *next; link != &ctx->children; link = next) {
+    context *child = LC_OWNER(link, context, in_parent);
+    next = link->next;
+    if (child->drains) context_end(L, child, LC_CANCELED, "draining");
+    else context_drain(L, child);
+  }
+}
+
+/* --------------------------------------------------------------- functions -- */
+
+static context *parent_argument(lua_State *L, runtime *rt, int index)
+{
+  if (!lua_isnoneornil(L, index)) {
+    context *ctx = context_check(L, index);
+    lua_pushvalue(L, index);
+    return ctx;
+  }
+  runtime_push_anchored(L, rt, rt->process_anchor);
+  return rt->process;
+}
+
+/* A root that nothing ends but its own cancel: for the functions of a shutdown. */
+static int context_root(lua_State *L)
+{
+  context_new(L, runtime_upvalue(L), NULL);
+  return 1;
+}
+
+static int context_background(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  runtime_push_anchored(L, rt, rt->process_anchor);
+  return 1;
+}
+
+static int cancel_call(lua_State *L)
+{
+  context *ctx = lua_touserdata(L, lua_upvalueindex(1));
+  if (ctx->ended) return 0;
+  if (!lua_isnoneornil(L, 1)) {
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, lua_upvalueindex(1), 2);
+  }
+  context_end(L, ctx, LC_CANCELED, "canceled");
+  return 0;
+}
+
+static int context_with_cancel(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  context *parent = parent_argument(L, rt, 1);
+  context_new(L, rt, parent);
+  lua_pushvalue(L, -1);
+  lua_pushcclosure(L, cancel_call, 1);
+  return 2;
+}
+
+static int with_deadline(lua_State *L, runtime *rt, context *parent, lc_time at)
+{
+  context *ctx = context_new(L, rt, parent);
+  if (!ctx->ended && at < context_deadline(ctx)) {
+    ctx->deadline = at;
+    if (at <= lc_loop_clock(rt->loop)) {
+      context_end(L, ctx, LC_TIMEOUT, "deadline passed");
+    } else if (at != LC_NEVER) {
+      if (lc_timer_open(rt->loop, &ctx->timer, context_due) < 0)
+        return luaL_error(L, "not enough memory for a deadline");
+      lc_timer_set(rt->loop, &ctx->timer, at);
+    }
+  }
+  lua_pushvalue(L, -1);
+  lua_pushcclosure(L, cancel_call, 1);
+  return 2;
+}
+
+static int context_with_timeout(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  luaL_checknumber(L, 2);
+  lc_time seconds = optional_seconds(L, 2);
+  context *parent = parent_argument(L, rt, 1);
+  return with_deadline(L, rt, parent, lc_time_add(lc_loop_clock(rt->loop), seconds));
+}
+
+static int context_with_deadline(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  luaL_checknumber(L, 2);
+  lc_time at = optional_seconds(L, 2);
+  context *parent = parent_argument(L, rt, 1);
+  return with_deadline(L, rt, parent, at);
+}
+
+/* ----------------------------------------------------------------- methods -- */
+
+static int context_done(lua_State *L)
+{
+  lua_pushboolean(L, context_check(L, 1)->ended != 0);
+  return 1;
+}
+
+static int context_err(lua_State *L)
+{
+  context *ctx = context_check(L, 1);
+  if (ctx->ended) lua_pushstring(L, lc_code_name(ctx->ended));
+  else lua_pushnil(L);
+  return 1;
+}
+
+/* The nearest ancestor that was given a Lua value when it ended has the cause. */
+static int context_cause(lua_State *L)
+{
+  context *ctx = context_check(L, 1);
+  if (!ctx->ended) return 0;
+  lua_pushvalue(L, 1);
+  for (context *from = ctx; from && from->ended; from = from->parent) {
+    if (lua_getiuservalue(L, -1, 2) != LUA_TNIL) return 1;
+    lua_pop(L, 1);
+    lua_getiuservalue(L, -1, 1);
+    lua_remove(L, -2);
+  }
+  lua_pushstring(L, ctx->cause);
+  return 1;
+}
+
+static int context_get_deadline(lua_State *L)
+{
+  lc_time at = context_deadline(context_check(L, 1));
+  if (at == LC_NEVER) lua_pushnil(L);
+  else lua_pushnumber(L, lc_to_seconds(at));
+  return 1;
+}
+
+static int context_draining(lua_State *L)
+{
+  lua_pushboolean(L, context_is_draining(context_check(L, 1)));
+  return 1;
+}
+
+static int context_until_drain(lua_State *L)
+{
+  context *parent = context_check(L, 1);
+  lua_settop(L, 1);
+  context *ctx = context_new(L, parent->rt, parent);
+  ctx->drains = 1;
+  if (context_is_draining(parent)) context_end(L, ctx, LC_CANCELED, "draining");
+  return 1;
+}
+
+static void push_table(lua_State *L, int index)
+{
+  if (lua_getiuservalue(L, index, 3) == LUA_TTABLE) return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, index, 3);
+}
+
+static int stop_call(lua_State *L)
+{
+  context *ctx = lua_touserdata(L, lua_upvalueindex(1));
+  lua_Integer index = lua_tointeger(L, lua_upvalueindex(2));
+  int pending = 0;
+  if (!ctx->ended && index) {
+    lua_getiuservalue(L, lua_upvalueindex(1), 3);
+    pending = lua_rawgeti(L, -1, index) == LUA_TFUNCTION;
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, -3, index);
+  }
+  lua_pushboolean(L, pending);
+  return 1;
+}
+
+static int context_on_done(lua_State *L)
+{
+  context *ctx = context_check(L, 1);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  lua_settop(L, 2);
+  lua_Integer index = 0;
+  if (ctx->ended) {
+    runtime_callback(L, ctx->rt, 0);
+  } else {
+    push_table(L, 1);
+    index = (lua_Integer)lua_rawlen(L, -1) + 1;
+    lua_pushvalue(L, 2);
+    lua_rawseti(L, -2, index);
+    if (!ctx->has_functions) context_hold_object(L, 1);
+    ctx->has_functions = 1;
+  }
+  lua_pushvalue(L, 1);
+  lua_pushinteger(L, index);
+  lua_pushcclosure(L, stop_call, 2);
+  return 1;
+}
+
+static int context_close(lua_State *L)
+{
+  context_end(L, context_check(L, 1), LC_CANCELED, "closed");
+  return 0;
+}
+
+static int context_collect(lua_State *L)
+{
+  context *ctx = context_check(L, 1);
+  if (!ctx->rt || !ctx->rt->loop) return 0; /* the loop went first */
+  lc_list_remove(&ctx->in_parent);
+  while (!lc_list_is_empty(&ctx->children)) { /* collected in the same cycle */
+    context *child = LC_OWNER(ctx->children.next, context, in_parent);
+    lc_list_remove(&child->in_parent);
+    child->parent = NULL;
+  }
+  if (ctx->timer.is_open) lc_timer_close(ctx->rt->loop, &ctx->timer);
+  ctx->rt = NULL;
+  return 0;
+}
+
+static int context_tostring(lua_State *L)
+{
+  context *ctx = context_check(L, 1);
+  lua_pushfstring(L, "context: %s", ctx->ended ? lc_code_name(ctx->ended) : "live");
+  return 1;
+}
+
+void context_open(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg methods[] = {
+    {"done", context_done},         {"err", context_err},
+    {"cause", context_cause},       {"deadline", context_get_deadline},
+    {"draining", context_draining}, {"until_drain", context_until_drain},
+    {"on_done", context_on_done},   {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+    {"background", context_background},       {"root", context_root},
+    {"with_cancel", context_with_cancel},     {"with_timeout", context_with_timeout},
+    {"with_deadline", context_with_deadline}, {NULL, NULL}};
+  luaL_newmetatable(L, CONTEXT_TYPE);
+  lua_newtable(L);
+  register_functions(L, rt, methods);
+  lua_setfield(L, -2, "__index");
+  static const luaL_Reg meta[] = {{"__gc", context_collect},
+                                  {"__close", context_close},
+                                  {"__tostring", context_tostring},
+                                  {NULL, NULL}};
+  register_functions(L, rt, meta);
+  lua_pop(L, 1);
+  lua_newtable(L);
+  register_functions(L, rt, functions);
+  lua_setfield(L, -2, "context");
+}

@@ -1,0 +1,31 @@
+/* module.c - luaopen: one table of functions for the Lua modules. Not for scripts. */
+#include "binding.h"
+
+int luaopen_lastcall_core(lua_State *L);
+
+/* The context that process-owned tasks live in; a run that has ended leaves an ended one behind. */
+void process_context_new(lua_State *L, runtime *rt)
+{
+  runtime_release(rt, rt->process_anchor);
+  rt->process = context_new(L, rt, NULL);
+  context_hold_object(L, -1);
+  rt->process_anchor = runtime_anchor(L, rt);
+}
+
+int luaopen_lastcall_core(lua_State *L)
+{
+  luaL_checkversion(L);
+  runtime *rt = runtime_get(L);
+  lua_newtable(L);
+  context_open(L, rt);
+  task_open(L, rt);
+  conn_open(L, rt);
+  connect_open(L, rt);
+  sockopt_open(L, rt);
+  server_open(L, rt);
+  process_open(L, rt);
+  process_context_new(L, rt);
+  lua_pushliteral(L, LC_VERSION);
+  lua_setfield(L, -2, "version");
+  return 1;
+}

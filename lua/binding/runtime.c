@@ -1,0 +1,213 @@
+/* runtime.c - one loop for each Lua state, its anchors, and calls into the script between turns. */
+#include <stdlib.h>
+
+#include "binding.h"
+#include "sys.h"
+
+static const char RUNTIME_KEY = 0;
+static const char RUNTIME_TYPE[] = "lastcall.runtime";
+
+/* A light userdata in the registry under this name is used as the operating system: for tests. */
+static const char SYS_KEY[] = "lastcall.sys";
+
+runtime *runtime_upvalue(lua_State *L)
+{
+  runtime *rt = lua_touserdata(L, lua_upvalueindex(1));
+  if (!rt->loop) luaL_error(L, "lastcall: its loop has ended with the Lua state");
+  return rt;
+}
+
+void register_functions(lua_State *L, runtime *rt, const luaL_Reg *functions)
+{
+  for (; functions->name; functions++) {
+    lua_pushlightuserdata(L, rt);
+    lua_pushcclosure(L, functions->func, 1);
+    lua_setfield(L, -2, functions->name);
+  }
+}
+
+/* ------------------------------------------------------------------ anchors -- */
+
+int runtime_anchor(lua_State *L, runtime *rt)
+{
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->anchors);
+  lua_insert(L, -2);
+  int anchor = luaL_ref(L, -2);
+  lua_pop(L, 1);
+  return anchor;
+}
+
+void runtime_release(runtime *rt, int anchor)
+{
+  if (anchor == LUA_NOREF || anchor == LUA_REFNIL) return;
+  lua_rawgeti(rt->L, LUA_REGISTRYINDEX, rt->anchors);
+  luaL_unref(rt->L, -1, anchor);
+  lua_pop(rt->L, 1);
+}
+
+void runtime_push_anchored(lua_State *L, runtime *rt, int anchor)
+{
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->anchors);
+  lua_rawgeti(L, -1, anchor);
+  lua_remove(L, -2);
+}
+
+/* ---------------------------------------------------------------- callbacks -- */
+
+void runtime_callback(lua_State *L, runtime *rt, int count)
+{
+  lua_createtable(L, count + 1, 1);
+  lua_insert(L, -(count + 2));
+  for (int i = count + 1; i >= 1; i--) lua_rawseti(L, -(i + 1), i);
+  lua_pushinteger(L, count);
+  lua_setfield(L, -2, "n");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->callbacks);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, ++rt->callback_last);
+  lua_pop(L, 1);
+}
+
+void runtime_hook(lua_State *L, runtime *rt, const char *name, int count)
+{
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->hooks);
+  int is_set = lua_getfield(L, -1, name) == LUA_TFUNCTION;
+  lua_remove(L, -2);
+  if (!is_set) {
+    lua_pop(L, count + 1);
+    return;
+  }
+  lua_insert(L, -(count + 1));
+  runtime_callback(L, rt, count);
+}
+
+static int with_traceback(lua_State *L)
+{
+  luaL_tolstring(L, 1, NULL);
+  luaL_traceback(L, L, lua_tostring(L, -1), 1);
+  return 1;
+}
+
+static int call_next(lua_State *L)
+{
+  runtime *rt = lua_touserdata(L, 1);
+  lua_settop(L, 0);
+  lua_pushcfunction(L, with_traceback);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->callbacks);
+  lua_rawgeti(L, 2, rt->callback_first);
+  lua_pushnil(L);
+  lua_rawseti(L, 2, rt->callback_first);
+  lua_getfield(L, 3, "n");
+  int count = (int)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  luaL_checkstack(L, count + 2, NULL);
+  for (int i = 1; i <= count + 1; i++) lua_rawgeti(L, 3, i);
+  if (lua_pcall(L, count, 0, 1) == LUA_OK) return 0;
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->hooks);
+  if (lua_getfield(L, -1, "callback_failed") == LUA_TFUNCTION) {
+    lua_pushvalue(L, -3);
+    lua_pcall(L, 1, 0, 0); /* it reports its own failures */
+  }
+  return 0;
+}
+
+/* Those queued when it begins: one that queues another does not keep the loop. */
+static void run_callbacks(runtime *rt)
+{
+  for (unsigned last = rt->callback_last; rt->callback_first <= last; rt->callback_first++)
+    runtime_protect(rt, call_next, rt);
+}
+
+void runtime_protect(runtime *rt, lua_CFunction function, void *argument)
+{
+  lua_State *L = rt->L;
+  if (!lua_checkstack(L, 8)) return;
+  lua_pushcfunction(L, function);
+  lua_pushlightuserdata(L, argument);
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
+  const char *message = lua_tostring(L, -1);
+  rt->trouble = message ? "an error in lastcall's own callback" : "an error that is not a string";
+  lua_warning(L, "lastcall: ", 1);
+  lua_warning(L, message ? message : rt->trouble, 0);
+  lua_pop(L, 1);
+}
+
+static int turn(void *user)
+{
+  runtime *rt = user;
+  run_callbacks(rt);
+  int more = task_run_ready(rt);
+  run_callbacks(rt);
+  return more || rt->callback_first <= rt->callback_last;
+}
+
+/* ---------------------------------------------------------- birth and death -- */
+
+static int runtime_collect(lua_State *L)
+{
+  runtime *rt = lua_touserdata(L, 1);
+  lc_loop *loop = rt->loop;
+  rt->L = L;
+  if (!loop) return 0;
+  lc_shutdown_free(rt->shutdown);
+  task_pool_free(rt);
+  rt->loop = NULL; /* finalizers that come later find nothing to touch */
+  lc_loop_free(loop);
+  return 0;
+}
+
+static const lc_sys *chosen_sys(lua_State *L)
+{
+  lua_getfield(L, LUA_REGISTRYINDEX, SYS_KEY);
+  const lc_sys *sys = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return sys;
+}
+
+static int new_table_reference(lua_State *L)
+{
+  lua_newtable(L);
+  return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+static runtime *runtime_new(lua_State *L)
+{
+  int error = 0;
+  runtime *rt = lua_newuserdatauv(L, sizeof *rt, 0);
+  *rt = (runtime){.process_anchor = LUA_NOREF, .callback_first = 1};
+  lc_list_init(&rt->ready);
+  lc_list_init(&rt->tasks);
+  lc_list_init(&rt->ending);
+  lc_list_init(&rt->process_waiters);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  rt->L = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  if (luaL_newmetatable(L, RUNTIME_TYPE)) {
+    lua_pushcfunction(L, runtime_collect);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  rt->loop = lc_loop_new(chosen_sys(L), &error);
+  if (!rt->loop) luaL_error(L, "lastcall: no loop: %s", lc_code_text(error));
+  rt->outbound = conn_new_outbound(rt);
+  if (!rt->outbound) luaL_error(L, "lastcall: not enough memory");
+  rt->anchors = new_table_reference(L);
+  rt->callbacks = new_table_reference(L);
+  rt->hooks = new_table_reference(L);
+  lc_loop_on_turn(rt->loop, turn, rt);
+  return rt;
+}
+
+runtime *runtime_get(lua_State *L)
+{
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &RUNTIME_KEY) != LUA_TUSERDATA) {
+    lua_pop(L, 1);
+    runtime_new(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &RUNTIME_KEY);
+  }
+  runtime *rt = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return rt;
+}

@@ -1,0 +1,100 @@
+/* stragglers.c - who was canceled or killed, and the line of script that held it.
+ *
+ * A server's table of stragglers is keyed by connection or task, so that one
+ * that was canceled and later killed is listed once, with its last fate.
+ */
+#include "binding.h"
+
+static void add(lua_State *L, server_box *box, const char *key, const char *fate)
+{
+  lua_pushstring(L, fate);
+  lua_setfield(L, -2, "fate");
+  runtime_push_anchored(L, box->rt, box->stragglers);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, key);
+  lua_pop(L, 1);
+}
+
+static void add_traceback(lua_State *L, task *t)
+{
+  if (!t) return;
+  task_push_traceback(L, t);
+  lua_setfield(L, -2, "traceback");
+  lua_pushstring(L, t->waits_for);
+  lua_setfield(L, -2, "waits_for");
+}
+
+static void add_conn(lua_State *L, server_box *box, lc_conn *conn, const char *fate)
+{
+  conn_box *of = lc_conn_user(conn);
+  task *holder = NULL;
+  if (of) holder = of->holder ? of->holder : of->reader ? of->reader : of->writer;
+  if (!holder && lc_conn_state(conn) == LC_STATE_CLOSED) return;
+  lua_createtable(L, 0, 12);
+  conn_describe(L, conn);
+  add_traceback(L, holder);
+  const char *key = lua_pushfstring(L, "connection %I", (lua_Integer)lc_conn_id(conn));
+  lua_insert(L, -2);
+  add(L, box, key, fate);
+  lua_pop(L, 1);
+}
+
+static void add_task(lua_State *L, server_box *box, task *t, const char *fate)
+{
+  lua_createtable(L, 0, 6);
+  lua_pushinteger(L, (lua_Integer)t->id);
+  lua_setfield(L, -2, "task");
+  lua_pushnumber(L, lc_to_seconds(lc_loop_now(t->rt->loop) - t->began));
+  lua_setfield(L, -2, "age");
+  add_traceback(L, t);
+  const char *key = lua_pushfstring(L, "task %I", (lua_Integer)t->id);
+  lua_insert(L, -2);
+  add(L, box, key, fate);
+  lua_pop(L, 1);
+}
+
+/* One walk over the tasks finds who holds which connection: the handler, else the oldest task. */
+static void find_holders(lua_State *L, server_box *box, const char *fate)
+{
+  runtime *rt = box->rt;
+  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
+    conn_box *of = lc_conn_user(conn);
+    if (of) of->holder = NULL;
+  }
+  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
+    task *t = LC_OWNER(link, task, in_tasks);
+    if (server_of(t->owned_by) != box) continue;
+    if (t->owned_by.kind == OWNER_SERVER) {
+      add_task(L, box, t, fate);
+      continue;
+    }
+    conn_box *of = t->owned_by.of.conn;
+    if (!of->holder || (t->is_handler && !of->holder->is_handler)) of->holder = t;
+    else add_task(L, box, t, fate);
+  }
+}
+
+void stragglers_note(lua_State *L, server_box *box, const char *fate)
+{
+  int is_kill = fate[0] == 'k';
+  find_holders(L, box, fate);
+  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
+    conn_box *of = lc_conn_user(conn);
+    int lingers = lc_conn_state(conn) >= LC_STATE_CLOSING && !(of && of->holder);
+    if (lingers && !is_kill) continue; /* nobody holds it but its peer, and it has time left */
+    add_conn(L, box, conn, fate);
+    if (is_kill) lc_server_count_killed(box->server, conn);
+    else lc_server_count_canceled(box->server, conn);
+  }
+}
+
+/* Ends every task that belongs to the server or to one of its connections. */
+void stragglers_kill(lua_State *L, server_box *box)
+{
+  runtime *rt = box->rt;
+  for (lc_link *link = rt->tasks.next, *next; link != &rt->tasks; link = next) {
+    task *t = LC_OWNER(link, task, in_tasks);
+    next = link->next; /* killing one ends no other, and new ones come at the end */
+    if (server_of(t->owned_by) == box) task_kill(L, t);
+  }
+}

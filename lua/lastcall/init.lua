@@ -1,0 +1,44 @@
+--- lastcall: network servers that leave with dignity. The API is described in lastcall/meta.lua.
+
+local core = require "lastcall.core"
+local hooks = require "lastcall.hooks"
+local run = require "lastcall.run"
+local server = require "lastcall.server"
+
+local lastcall = {
+  version = core.version,
+  context = require "lastcall.context",
+  serve = run.serve,
+  run = run.run,
+  listen = server.new,
+  connect = require "lastcall.connect",
+  go = core.go,
+  spawn = core.spawn,
+  sleep = core.sleep,
+  now = core.now,
+  on_shutdown = hooks.on_shutdown,
+  before_shutdown = hooks.before_shutdown,
+}
+
+--- Starts the process's ladder, as SIGTERM does; true at once.
+function lastcall.shutdown(seconds)
+  if not core.shutdown(seconds) then
+    error("shutdown: nothing is running; it is for use inside lastcall.run or lastcall.serve", 2)
+  end
+  return true
+end
+
+--- False from the step unready on.
+function lastcall.ready() return core.ladder() == "serving" end
+
+--- The report of the run that ended last.
+function lastcall.report() return run.last_report end
+
+-- Found out by the first look: it opens two sockets on loopback for a moment.
+return setmetatable(lastcall, {
+  __index = function(self, name)
+    if name ~= "features" then return nil end
+    self.features = core.features()
+    return self.features
+  end,
+})

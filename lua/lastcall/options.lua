@@ -1,0 +1,176 @@
+--- Option tables: what may be in them, checked before anything is done with them.
+-- An unknown name raises and names the nearest known one; a wrong type or range names the option.
+
+local options = {}
+
+local huge = math.huge
+
+local function is_number(value)
+  return type(value) == "number" and value == value
+end
+
+local function seconds(least)
+  return function(value)
+    return is_number(value) and value >= least and value <= huge, least > 0 and "seconds, more than 0" or "seconds"
+  end
+end
+
+local function whole(least, most)
+  return function(value)
+    return math.type(value) == "integer" and value >= least and value <= most
+      or math.type(value) == "float" and math.tointeger(value) and value >= least and value <= most,
+      ("a whole number from %d to %d"):format(least, most)
+  end
+end
+
+local function either(text, ...)
+  local kinds = { ... }
+  return function(value)
+    for _, kind in ipairs(kinds) do
+      if type(kind) == "function" and kind(value) or type(value) == kind then return true, text end
+    end
+    return false, text
+  end
+end
+
+local function is(kind)
+  return function(value) return type(value) == kind, "a " .. kind end
+end
+
+local function is_false(value) return value == false end
+
+local function callable(value)
+  local meta = getmetatable(value)
+  return type(value) == "function" or type(meta) == "table" and meta.__call ~= nil, "a function"
+end
+
+local limit = either("seconds, more than 0, or false", seconds(1e-9), is_false)
+
+options.keepalive = {
+  idle = seconds(1), interval = seconds(1), count = whole(1, 127),
+}
+
+options.drain = {
+  timeout = seconds(0), delay = seconds(0), settle = seconds(0), quiet = seconds(0),
+  grace = seconds(0), hooks = seconds(0), spread = seconds(0),
+}
+
+local function nested(name, ...)
+  local others = { ... }
+  return function(value)
+    if type(value) == "table" then
+      options.check(name, value, options[name], 0)
+      return true
+    end
+    for _, other in ipairs(others) do
+      if other(value) then return true end
+    end
+    return false, name == "drain" and "seconds, or a table of drain options" or "a table, or false"
+  end
+end
+
+local function linger(value)
+  return is_number(value) or value == "background", 'seconds, 0 to reset, or "background"'
+end
+
+--- What one connection goes by.
+options.connection = {
+  linger = linger,
+  linger_bytes = whole(0, 2 ^ 53), keepalive = nested("keepalive", is_false),
+  user_timeout = limit, read_timeout = limit, write_timeout = limit,
+  first_byte_timeout = limit, idle_timeout = limit, max_age = limit,
+  max_line = whole(1, 2 ^ 40), max_read = whole(1, 2 ^ 40), max_queue = whole(0, 2 ^ 40),
+  nodelay = is("boolean"),
+}
+
+--- What one listening socket goes by.
+options.listener = {
+  backlog = whole(1, 65535), reuseaddr = is("boolean"), reuseport = is("boolean"),
+  ipv6_only = is("boolean"), defer_accept = either("true, false or seconds", "boolean", seconds(1)),
+  control = callable, unix_mode = whole(0, 511), shared = is("boolean"),
+}
+
+local function with(...)
+  local all = {}
+  for _, part in ipairs { ... } do
+    for name, check in pairs(part) do all[name] = check end
+  end
+  return all
+end
+
+local handling = {
+  max_connections = whole(1, 2 ^ 31 - 1), drain = nested("drain", seconds(0)),
+  on_drain = callable, on_error = callable, log = callable,
+  farewell = either("a string or a function", "string", callable),
+}
+
+options.server = with(options.connection, options.listener, handling)
+
+options.run = {
+  signals = either("a list of signal names, or false", "table", is_false),
+  drain = nested("drain", seconds(0)), log = callable, on_error = callable,
+  progress = is("boolean"),
+}
+
+options.serve = with(options.server, options.run)
+
+options.connect = with(options.connection, { timeout = limit, bind = is("string") })
+
+options.hook = { timeout = seconds(1e-9) }
+
+--- Edit distance, for guessing what was meant.
+local function distance(a, b)
+  local row = {}
+  for j = 0, #b do row[j] = j end
+  for i = 1, #a do
+    local diagonal = row[0]
+    row[0] = i
+    for j = 1, #b do
+      local above = row[j]
+      local cost = a:byte(i) == b:byte(j) and 0 or 1
+      row[j] = math.min(above + 1, row[j - 1] + 1, diagonal + cost)
+      diagonal = above
+    end
+  end
+  return row[#b]
+end
+
+local function nearest(name, known)
+  local best, least
+  for candidate in pairs(known) do
+    local d = distance(name, candidate)
+    if not least or d < least or d == least and candidate < best then best, least = candidate, d end
+  end
+  return best
+end
+
+--- Raises at the caller's caller unless every field of `given` is known and of its kind.
+function options.check(what, given, known, level)
+  level = level == 0 and 0 or (level or 1) + 2
+  if given == nil then return {} end
+  if type(given) ~= "table" then
+    error(("%s: options are a table, not a %s"):format(what, type(given)), level)
+  end
+  for name, value in pairs(given) do
+    local check = known[name]
+    if not check then
+      error(("%s: unknown option '%s'; did you mean '%s'?"):format(what, tostring(name),
+        nearest(tostring(name), known)), level)
+    end
+    local fine, expected = check(value)
+    if not fine then
+      error(("%s: option '%s' is %s, not %s"):format(what, name, expected,
+        type(value) == "string" and ("%q"):format(value) or tostring(value)), level)
+    end
+  end
+  return given
+end
+
+--- The fields of `given` that `known` has.
+function options.pick(given, known)
+  local picked = {}
+  for name in pairs(known) do picked[name] = given[name] end
+  return picked
+end
+
+return options

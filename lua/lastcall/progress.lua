@@ -1,0 +1,53 @@
+--- The live line of a drain: step, who is left, seconds left.
+
+local core = require "lastcall.core"
+
+local progress = {}
+
+local INTERVAL = 0.1
+
+local function counts(servers)
+  local total = { new = 0, active = 0, idle = 0, closing = 0, closed = 0 }
+  for _, server in ipairs(servers) do
+    for state in pairs(total) do total[state] = total[state] + server:count(state) end
+  end
+  return total
+end
+
+local function line(servers)
+  local step, deadline = core.ladder()
+  local n = counts(servers)
+  local left = deadline and math.max(0, deadline - core.now()) or 0
+  return ("lastcall: %-7s %5d idle %5d active %5d closing %6.1f s left"):format(
+    step, n.idle + n.new, n.active + n.closed, n.closing, left)
+end
+
+--- Shows the drain of `servers` on stderr until the returned function is called: one line that is
+-- rewritten on a terminal, else a line whenever the numbers have changed.
+function progress.show(servers)
+  local live = core.is_terminal(2)
+  local last
+  local function show(ending)
+    local text = line(servers)
+    if live then
+      io.stderr:write("\r\27[K", text, ending or "")
+    elseif text:sub(1, -15) ~= last then
+      last = text:sub(1, -15)
+      io.stderr:write(text, "\n")
+    end
+  end
+  local stopped = false
+  local task = core.system_task(core.context.root(), function()
+    while not stopped do
+      show()
+      core.sleep(live and INTERVAL or 2 * INTERVAL)
+    end
+  end)
+  return function()
+    stopped = true
+    core.kill_task(task)
+    show("\n")
+  end
+end
+
+return progress

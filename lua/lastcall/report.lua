@@ -1,0 +1,131 @@
+--- What a shutdown did, in numbers and, by tostring, in sentences.
+
+local report = {}
+
+local COUNTS = {
+  "accepted_while_stopping", "finished", "closed_idle", "canceled", "killed", "reset_by_us",
+  "reset_by_peer", "undelivered_bytes", "failed_flushes", "detached",
+}
+
+local meta = { __name = "lastcall.report" }
+
+local function count_of(n, one, many)
+  return ("%d %s"):format(n, n == 1 and one or many or one .. "s")
+end
+
+--- The line of the script where a traceback's task was: its first level that is not C.
+local function place(traceback)
+  for line in (traceback or ""):gmatch("[^\n]+") do
+    local where, rest = line:match("^%s+([^%[][^:]*:%d+): ?(.*)$")
+    if where then return where, rest end
+  end
+end
+
+local function straggler_line(one)
+  local parts = {}
+  if one.task then parts[1] = ("task %d"):format(one.task)
+  else parts[1] = ("connection %d from %s, %s"):format(one.id, one.peer, one.state) end
+  parts[#parts + 1] = ("%s after %.1f s"):format(one.fate, one.age)
+  if one.quiet then parts[#parts + 1] = ("silent for %.1f s"):format(one.quiet) end
+  if one.unsent and one.unsent + one.unacked > 0 then
+    parts[#parts + 1] = ("%d bytes unsent, %d unacknowledged"):format(one.unsent, one.unacked)
+  end
+  local where, what = place(one.traceback)
+  if where then
+    parts[#parts + 1] = ("held in %s at %s%s"):format(one.waits_for or "Lua", where,
+      what ~= "" and (" (%s)"):format(what) or "")
+  end
+  return table.concat(parts, ", ")
+end
+
+function meta:__tostring()
+  local lines = {}
+  local function say(...) lines[#lines + 1] = (...):format(select(2, ...)) end
+  say("shutdown %s in %.2f s%s", self.ok and "ok" or "NOT ok", self.elapsed,
+    self.clean and ", clean" or "")
+  for _, one in ipairs(self.stop) do
+    say("  stopped %s by %s in %.2f s, %s", one.address, one.method or "nothing", one.settled,
+      one.lossless and "nobody lost" or "not lossless")
+  end
+  say("  %s, %s closed idle, %s while stopping", count_of(self.finished, "connection") .. " finished",
+    self.closed_idle, count_of(self.accepted_while_stopping, "accepted", "accepted"))
+  if self.canceled + self.killed + self.reset_by_us + self.reset_by_peer > 0 then
+    say("  %d canceled, %d killed, %d reset by us, %d reset by the peer", self.canceled, self.killed,
+      self.reset_by_us, self.reset_by_peer)
+  end
+  if self.undelivered_bytes > 0 or self.failed_flushes > 0 then
+    say("  %s undelivered, %s", count_of(self.undelivered_bytes, "byte"),
+      count_of(self.failed_flushes, "flush", "flushes") .. " failed")
+  end
+  for _, hook in ipairs(self.hooks) do
+    say("  hook %s: %s in %.2f s%s", hook.name, hook.ok and "ok" or "failed", hook.elapsed,
+      hook.error and (": " .. tostring(hook.error)) or "")
+  end
+  if self.tasks_left > 0 then say("  %s had to be ended by force", count_of(self.tasks_left, "task")) end
+  if self.detached > 0 then say("  %s detached", count_of(self.detached, "connection")) end
+  for _, one in ipairs(self.stragglers) do say("  %s", straggler_line(one)) end
+  return table.concat(lines, "\n")
+end
+
+local function new(began, ended)
+  local self = {
+    elapsed = math.max(0, ended - began), steps = {}, stop = {}, hooks = {}, stragglers = {},
+    tasks_left = 0, lossless = true,
+  }
+  for _, name in ipairs(COUNTS) do self[name] = 0 end
+  return setmetatable(self, meta)
+end
+
+--- Adds what one server has to tell.
+local function add(self, facts)
+  for _, name in ipairs(COUNTS) do self[name] = self[name] + facts[name] end
+  self.lossless = self.lossless and facts.lossless
+  for _, listener in ipairs(facts.listeners) do self.stop[#self.stop + 1] = listener end
+  for _, one in pairs(facts.stragglers) do self.stragglers[#self.stragglers + 1] = one end
+end
+
+local function by_age(a, b)
+  if a.age ~= b.age then return a.age > b.age end
+  return (a.id or a.task) < (b.id or b.task)
+end
+
+local function judge(self, timeout)
+  local hooks_fine = true
+  for _, hook in ipairs(self.hooks) do hooks_fine = hooks_fine and hook.ok end
+  -- A tick of the scheduler over the deadline is not a broken promise.
+  local in_time = not timeout or self.elapsed <= timeout + 0.1
+  self.ok = in_time and self.killed == 0 and self.tasks_left == 0 and hooks_fine
+  self.clean = self.ok and self.canceled == 0 and self.reset_by_us == 0
+    and self.undelivered_bytes == 0 and self.failed_flushes == 0 and self.lossless
+  table.sort(self.stragglers, by_age)
+  return self
+end
+
+local function offsets(self, steps, began)
+  for name, at in pairs(steps) do self.steps[name] = math.max(0, at - began) end
+end
+
+--- The report of one server that is done.
+function report.of_server(facts, timeout)
+  local began = facts.steps.stop or 0
+  local self = new(began, facts.steps.done or began)
+  add(self, facts)
+  offsets(self, facts.steps, began)
+  return judge(self, timeout)
+end
+
+--- The report of the process: every server, the hooks, the tasks.
+function report.of_process(all_facts, ladder, hooks, tasks)
+  local self = new(ladder.began, ladder.ended)
+  for _, facts in ipairs(all_facts) do add(self, facts) end
+  offsets(self, ladder.steps, ladder.began)
+  self.hooks = hooks
+  for _, one in ipairs(tasks) do
+    self.tasks_left = self.tasks_left + 1
+    one.task, one.id, one.fate = one.id, nil, "killed"
+    self.stragglers[#self.stragglers + 1] = one
+  end
+  return judge(self, ladder.timeout)
+end
+
+return report

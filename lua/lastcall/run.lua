@@ -1,0 +1,165 @@
+--- A run: from the first task to the report.
+
+local core = require "lastcall.core"
+local hooks = require "lastcall.hooks"
+local log = require "lastcall.log"
+local options = require "lastcall.options"
+local progress = require "lastcall.progress"
+local report = require "lastcall.report"
+local server = require "lastcall.server"
+
+local run = {}
+
+local state -- of the run under way
+
+local function drain_options(given)
+  local drain = given.drain
+  return type(drain) == "table" and drain or { timeout = drain }
+end
+
+--- Step unready: the script's own preparations, then the ladder goes on.
+local function on_unready()
+  local _, deadline = core.ladder()
+  if state.show then state.stop_showing = progress.show(server.all) end
+  if #hooks.before == 0 then return core.release_step() end
+  core.system_task(core.context.root(), function()
+    hooks.run_before(deadline)
+    core.release_step()
+  end)
+end
+
+--- Connections that tasks of the process have made end after the hooks.
+local function close_outbound(deadline)
+  local left = core.close_outbound()
+  while left > 0 and core.now() < deadline do
+    core.sleep(0.005)
+    left = core.close_outbound()
+  end
+  core.close_outbound(true)
+end
+
+local function end_tasks(deadline)
+  core.cancel_process()
+  local grace = math.min(state.grace, math.max(0, deadline - core.now()))
+  if core.wait_process_tasks(grace) then return {} end
+  local left = core.process_tasks()
+  core.kill_process_tasks()
+  return left
+end
+
+--- Step hooks: the tasks of the process, the hooks, the connections that both may have used.
+local function on_hooks()
+  local _, deadline = core.ladder()
+  core.system_task(core.context.root(), function()
+    state.tasks = end_tasks(deadline)
+    hooks.run_after(deadline)
+    close_outbound(math.min(deadline, core.now() + 3))
+    core.release_step()
+  end)
+end
+
+local ON_STEP = { unready = on_unready, hooks = on_hooks, kill = function()
+  local _, _, _, _, skips = core.ladder()
+  if skips then hooks.skip() end
+end }
+
+local function on_step(step)
+  if ON_STEP[step] then ON_STEP[step]() end
+end
+
+local function watch_signals(names)
+  for _, name in ipairs(names) do core.signal(name, true) end
+end
+
+local function unwatch_signals(names)
+  for _, name in ipairs(names) do core.signal(name, false) end
+end
+
+local function start(given)
+  local drain = drain_options(given)
+  local timeout = drain.timeout or 25
+  state = {
+    timeout = timeout,
+    grace = math.min(drain.grace or 1, timeout / 10),
+    show = given.progress ~= false and (given.progress or core.is_terminal(2)),
+    tasks = {},
+  }
+  core.set_hook("log", given.log or log.to_stderr)
+  core.set_hook("on_error", given.on_error or log.error_to_stderr)
+  core.set_hook("callback_failed", function(traceback)
+    local message = tostring(traceback):match("^[^\n]*")
+    local fine = pcall(given.on_error or log.error_to_stderr, message, traceback)
+    if not fine then log.error_to_stderr(message, traceback) end
+  end)
+  core.set_hook("on_step", on_step)
+  core.begin { drain = drain }
+  core.reserve_for_hooks(#hooks.after > 0)
+end
+
+local function finish()
+  if state.stop_showing then state.stop_showing() end
+  local _, deadline, began, steps = core.ladder()
+  local made = report.of_process(server.facts(), {
+    began = began, steps = steps, ended = steps.done or core.now(),
+    timeout = deadline and math.min(state.timeout, deadline - began),
+  }, hooks.results, state.tasks)
+  run.last_report = made
+  return made
+end
+
+local function forget()
+  core.finish()
+  hooks.forget()
+  server.all = {}
+  state = nil
+end
+
+--- Runs `main` as the first task and returns the report when everything has ended.
+function run.run(main, given)
+  if type(main) ~= "function" then
+    error(("run: the first argument is a function(ctx), not a %s"):format(type(main)), 2)
+  end
+  given = options.check("run", given, options.run, 1)
+  local running, in_task = core.running()
+  if running or in_task then
+    error("run: the loop of this Lua state is running already; start tasks with go or spawn", 2)
+  end
+  local signals = given.signals == nil and { "INT", "TERM" } or given.signals or {}
+  start(given)
+  local watched, problem = pcall(watch_signals, signals)
+  if not watched then
+    forget()
+    error(problem, 2)
+  end
+  local failure
+  core.spawn(function()
+    local fine, err = xpcall(main, debug.traceback, core.context.background())
+    if not fine then
+      failure = err
+      core.shutdown()
+    end
+  end)
+  local ran, err = pcall(core.run)
+  unwatch_signals(signals)
+  local made = ran and finish()
+  forget()
+  if not ran then error(err, 0) end
+  if failure then error(failure, 0) end
+  return made
+end
+
+--- listen, serve and run in one.
+function run.serve(where, handler, given)
+  given = options.check("serve", given, options.serve, 1)
+  if type(handler) ~= "function" then
+    error(("serve: the handler is a function(conn, ctx), not a %s"):format(type(handler)), 2)
+  end
+  local one, code, message = server.new(where, options.pick(given, options.server))
+  if not one then
+    error(("serve: cannot listen on %s: %s (%s)"):format(
+      type(where) == "table" and "descriptor " .. tostring(where.fd) or where, code, message), 2)
+  end
+  return run.run(function() one:serve(handler) end, options.pick(given, options.run))
+end
+
+return run

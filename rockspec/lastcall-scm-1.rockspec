@@ -1,0 +1,93 @@
+rockspec_format = "3.0"
+package = "lastcall"
+version = "scm-1"
+
+source = {
+  -- Built where it lies: luarocks make rockspec/lastcall-scm-1.rockspec
+  url = "git+file://.",
+}
+
+description = {
+  summary = "Network servers that leave without losing anyone's reply",
+  detailed = [[
+    A TCP and unix-socket server for Lua. On SIGTERM it stops listening without
+    losing a client, lets every handler finish, ends on time whatever a peer does,
+    and reports who was slow. Linux only.
+  ]],
+  labels = { "network", "server", "async" },
+  license = "MIT",
+}
+
+supported_platforms = { "linux" }
+
+dependencies = {
+  "lua >= 5.4, < 5.5",
+}
+
+test = {
+  type = "busted",
+}
+
+build = {
+  type = "builtin",
+  modules = {
+    -- BEGIN files (make rockspec)
+    ["lastcall.core"] = {
+      sources = {
+        "lua/binding/conn.c",
+        "lua/binding/conn_closing.c",
+        "lua/binding/conn_reading.c",
+        "lua/binding/conn_writing.c",
+        "lua/binding/connect.c",
+        "lua/binding/context.c",
+        "lua/binding/facts.c",
+        "lua/binding/module.c",
+        "lua/binding/options.c",
+        "lua/binding/process.c",
+        "lua/binding/runtime.c",
+        "lua/binding/server.c",
+        "lua/binding/sockopt.c",
+        "lua/binding/stragglers.c",
+        "lua/binding/task.c",
+        "core/address.c",
+        "core/buffer.c",
+        "core/closing.c",
+        "core/code.c",
+        "core/conn.c",
+        "core/drain.c",
+        "core/features.c",
+        "core/input.c",
+        "core/keepalive.c",
+        "core/listener.c",
+        "core/listener_stop.c",
+        "core/loop.c",
+        "core/output.c",
+        "core/registry.c",
+        "core/resolver.c",
+        "core/server.c",
+        "core/shutdown.c",
+        "core/sock_diag.c",
+        "core/sockopt.c",
+        "core/sys_linux.c",
+        "core/sys_signal.c",
+        "core/time.c",
+        "core/timer.c",
+      },
+      incdirs = { "core" },
+      defines = { "_GNU_SOURCE" },
+      libraries = { "pthread" },
+    },
+    ["lastcall.address"] = "lua/lastcall/address.lua",
+    ["lastcall.connect"] = "lua/lastcall/connect.lua",
+    ["lastcall.context"] = "lua/lastcall/context.lua",
+    ["lastcall.hooks"] = "lua/lastcall/hooks.lua",
+    ["lastcall"] = "lua/lastcall/init.lua",
+    ["lastcall.log"] = "lua/lastcall/log.lua",
+    ["lastcall.options"] = "lua/lastcall/options.lua",
+    ["lastcall.progress"] = "lua/lastcall/progress.lua",
+    ["lastcall.report"] = "lua/lastcall/report.lua",
+    ["lastcall.run"] = "lua/lastcall/run.lua",
+    ["lastcall.server"] = "lua/lastcall/server.lua",
+    -- END files
+  },
+}
