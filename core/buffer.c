@@ -20,7 +20,7 @@ int lc_buffer_reserve(lc_buffer *buffer, size_t size)
     while (capacity - held < size) capacity *= 2;
     char *data = malloc(capacity);
     if (!data) return -ENOMEM;
-    if (held) memcpy(data, buffer->data + buffer->start, held);
+    if (buffer->data && held) memcpy(data, buffer->data + buffer->start, held);
     free(buffer->data);
     buffer->data = data;
     buffer->capacity = capacity;

@@ -151,7 +151,7 @@ void lc_loop_on_turn(lc_loop *loop, int (*run)(void *user), void *user);
 /* Calls `seen` in the turn after the signal arrived, with how often it came and
  * when it came last. NULL stops. -EBUSY when another loop owns the signal,
  * -EINVAL for one that cannot be caught. */
-int lc_loop_signal(lc_loop *loop, int signal,
+int lc_loop_signal(lc_loop *loop, int number,
                    void (*seen)(void *user, int signal, unsigned count, lc_time at), void *user);
 
 typedef struct lc_loop_stats {

@@ -44,7 +44,7 @@ static int refusal(const task *t, const conn_box *box)
 
 static int read_failure(lua_State *L, conn_box *box, int code, const char *operation)
 {
-  lc_slice rest;
+  lc_slice rest = {"", 0};
   box->last_failure = code;
   conn_failure(L, box, code, operation);
   if (code == LC_TOO_LONG) return 3; /* it stays readable, and may be large */
@@ -180,7 +180,7 @@ static int read_some(lua_State *L, int status, lua_KContext kept)
 {
   conn_box *box = conn_check(L, 1);
   task *t = box->rt->current;
-  lc_slice slice;
+  lc_slice slice = {"", 0};
   (void)status;
   int result = t->woken;
   t->woken = 0;
@@ -213,7 +213,7 @@ static int read_until(lua_State *L, int status, lua_KContext kept)
 {
   conn_box *box = conn_check(L, 1);
   task *t = box->rt->current;
-  lc_slice slice;
+  lc_slice slice = {"", 0};
   size_t length;
   const char *delimiter = lua_tolstring(L, 2, &length);
   (void)status;

@@ -38,32 +38,43 @@ local function straggler_line(one)
   return table.concat(parts, ", ")
 end
 
-function meta:__tostring()
-  local lines = {}
-  local function say(...) lines[#lines + 1] = (...):format(select(2, ...)) end
-  say("shutdown %s in %.2f s%s", self.ok and "ok" or "NOT ok", self.elapsed,
-    self.clean and ", clean" or "")
+local function say_stops(self, say)
   for _, one in ipairs(self.stop) do
-    say("  stopped %s by %s in %.2f s, %s", one.address, one.method or "nothing", one.settled,
+    say("stopped %s by %s in %.2f s, %s", one.address, one.method or "nothing", one.settled,
       one.lossless and "nobody lost" or "not lossless")
   end
-  say("  %s, %s closed idle, %s while stopping", count_of(self.finished, "connection") .. " finished",
-    self.closed_idle, count_of(self.accepted_while_stopping, "accepted", "accepted"))
+end
+
+local function say_counts(self, say)
+  say("%s finished, %d closed idle, %d accepted while stopping",
+    count_of(self.finished, "connection"), self.closed_idle, self.accepted_while_stopping)
   if self.canceled + self.killed + self.reset_by_us + self.reset_by_peer > 0 then
-    say("  %d canceled, %d killed, %d reset by us, %d reset by the peer", self.canceled, self.killed,
+    say("%d canceled, %d killed, %d reset by us, %d reset by the peer", self.canceled, self.killed,
       self.reset_by_us, self.reset_by_peer)
   end
   if self.undelivered_bytes > 0 or self.failed_flushes > 0 then
-    say("  %s undelivered, %s", count_of(self.undelivered_bytes, "byte"),
-      count_of(self.failed_flushes, "flush", "flushes") .. " failed")
+    say("%s undelivered, %s failed", count_of(self.undelivered_bytes, "byte"),
+      count_of(self.failed_flushes, "flush", "flushes"))
   end
+  if self.tasks_left > 0 then say("%s had to be ended by force", count_of(self.tasks_left, "task")) end
+  if self.detached > 0 then say("%s detached", count_of(self.detached, "connection")) end
+end
+
+local function say_hooks(self, say)
   for _, hook in ipairs(self.hooks) do
-    say("  hook %s: %s in %.2f s%s", hook.name, hook.ok and "ok" or "failed", hook.elapsed,
+    say("hook %s: %s in %.2f s%s", hook.name, hook.ok and "ok" or "failed", hook.elapsed,
       hook.error and (": " .. tostring(hook.error)) or "")
   end
-  if self.tasks_left > 0 then say("  %s had to be ended by force", count_of(self.tasks_left, "task")) end
-  if self.detached > 0 then say("  %s detached", count_of(self.detached, "connection")) end
-  for _, one in ipairs(self.stragglers) do say("  %s", straggler_line(one)) end
+end
+
+function meta:__tostring()
+  local lines = { ("shutdown %s in %.2f s%s"):format(self.ok and "ok" or "NOT ok", self.elapsed,
+    self.clean and ", clean" or "") }
+  local function say(text, ...) lines[#lines + 1] = "  " .. text:format(...) end
+  say_stops(self, say)
+  say_counts(self, say)
+  say_hooks(self, say)
+  for _, one in ipairs(self.stragglers) do say("%s", straggler_line(one)) end
   return table.concat(lines, "\n")
 end
 

@@ -1,0 +1,82 @@
+--- What the specs share: time bounds, raw clients, and the check that nothing is left behind.
+
+local helper = {}
+
+local build = os.getenv "LASTCALL_BUILD" or "build"
+local slow = tonumber(os.getenv "LASTCALL_SLOW") or 1
+
+--- Seconds, stretched where a sanitizer or valgrind makes everything slower.
+function helper.seconds(n) return n * slow end
+
+--- Where a program that the Makefile built is.
+function helper.program(name) return build .. "/" .. name end
+
+--- The environment in which a process finds lastcall.
+helper.environment = ("LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='%s/lua/?.so;;' "):format(build)
+
+--- Runs a shell command, bounded in time; its output, whether it succeeded, and its status.
+function helper.run(command, seconds)
+  local pipe = assert(io.popen(("%stimeout %d %s 2>&1"):format(helper.environment,
+    math.ceil(helper.seconds(seconds or 30)), command)))
+  local output = pipe:read("a")
+  local fine, _, status = pipe:close()
+  return output, fine == true, status
+end
+
+--- How many descriptors this process has open.
+function helper.descriptors()
+  local count = 0
+  local pipe = assert(io.popen("ls /proc/" .. helper.pid() .. "/fd"))
+  for _ in pipe:lines() do count = count + 1 end
+  pipe:close()
+  return count
+end
+
+function helper.pid()
+  local file = assert(io.open("/proc/self/stat"))
+  local pid = file:read("n")
+  file:close()
+  return math.tointeger(pid)
+end
+
+--- Runs `body(lastcall)` as the first task under a time bound; raises what it raised. Afterwards no
+-- descriptor, timer or task may be left.
+function helper.task(body, options)
+  local lastcall = require "lastcall"
+  local core = require "lastcall.core"
+  local before = helper.descriptors()
+  options = options or {}
+  options.drain = options.drain or 5
+  options.log = options.log or function() end
+  options.signals = options.signals or false
+  local late = false
+  local report = lastcall.run(function(ctx)
+    lastcall.spawn(function()
+      if lastcall.sleep(helper.seconds(20)) then
+        late = true
+        lastcall.shutdown(0)
+      end
+    end)
+    body(lastcall, ctx)
+    lastcall.shutdown()
+  end, options)
+  assert(not late, "the spec took longer than its bound")
+  collectgarbage()
+  collectgarbage()
+  local stats = core.loop_stats()
+  assert(stats.tasks == 0, ("%d tasks left"):format(stats.tasks))
+  assert(stats.connections == 0, ("%d connections left"):format(stats.connections))
+  assert(stats.timers == 0, ("%d timers left"):format(stats.timers))
+  assert(helper.descriptors() <= before, "descriptors left open")
+  return report
+end
+
+--- A server with `handler`, on loopback; the server and its address.
+function helper.serve(lastcall, handler, options)
+  local server = assert(lastcall.listen("127.0.0.1:0", options))
+  lastcall.spawn(function() server:serve(handler) end)
+  lastcall.sleep(0)
+  return server, server:addresses()[1]
+end
+
+return helper

@@ -1,0 +1,60 @@
+--- The server that build/clients talks to: echo, big, slow, upload, early, quit. Prints where it listens.
+-- Usage: lua line_server.lua ADDRESS [DRAIN SECONDS]
+
+local lastcall = require "lastcall"
+
+local function pattern(n)
+  local alphabet = "abcdefghijklmnopqrstuvwxyz"
+  return alphabet:rep(n // 26 + 1):sub(1, n)
+end
+
+local commands = {}
+
+function commands.echo(conn, text) conn:write(text, "\n") end
+
+function commands.big(conn, n) conn:write(pattern(tonumber(n)), "\n") end
+
+function commands.slow(conn, rest)
+  local ms, text = rest:match("^(%d+) (.*)$")
+  lastcall.sleep(tonumber(ms) / 1000)
+  conn:write(text, "\n")
+end
+
+function commands.upload(conn, n)
+  local left = tonumber(n)
+  while left > 0 do
+    local got = conn:read_some(left)
+    if not got then return true end
+    left = left - #got
+  end
+  conn:write("done ", n, "\n")
+end
+
+function commands.early(conn, rest)
+  conn:write(pattern(tonumber(rest:match("^%d+"))), "\n")
+  return true
+end
+
+function commands.quit(conn)
+  conn:write("bye\n")
+  return true
+end
+
+local function handle(conn)
+  for line in conn:lines() do
+    local name, rest = line:match("^(%a+) ?(.*)$")
+    local command = commands[name]
+    if not command then return end
+    if command(conn, rest) then return end
+  end
+end
+
+local report = lastcall.run(function()
+  local server = assert(lastcall.listen(arg[1] or "127.0.0.1:0", { drain = tonumber(arg[2]) }))
+  io.stdout:write("listening ", server:addresses()[1], "\n")
+  io.stdout:flush()
+  server:serve(handle)
+end, { drain = tonumber(arg[2]), log = function() end })
+
+print(report)
+os.exit(report.ok)
