@@ -1,5 +1,5 @@
 --- The server that build/clients talks to: echo, big, slow, upload, early, quit. Prints where it listens.
--- Usage: lua line_server.lua ADDRESS [DRAIN SECONDS]
+-- Usage: lua line_server.lua ADDRESS [DRAIN SECONDS [progress]]
 
 local lastcall = require "lastcall"
 
@@ -54,7 +54,7 @@ local report = lastcall.run(function()
   io.stdout:write("listening ", server:addresses()[1], "\n")
   io.stdout:flush()
   server:serve(handle)
-end, { drain = tonumber(arg[2]), log = function() end })
+end, { drain = tonumber(arg[2]), log = function() end, progress = arg[3] and true or nil })
 
 print(report)
 os.exit(report.ok)
