@@ -23,13 +23,12 @@ function helper.run(command, seconds)
   return output, fine == true, status
 end
 
---- How many descriptors this process has open.
+--- What this process has open: how many, and a listing for the message of a failure.
 function helper.descriptors()
-  local count = 0
-  local pipe = assert(io.popen("ls /proc/" .. helper.pid() .. "/fd"))
-  for _ in pipe:lines() do count = count + 1 end
+  local pipe = assert(io.popen(("ls -l /proc/%d/fd"):format(helper.pid())))
+  local listing = pipe:read("a")
   pipe:close()
-  return count
+  return select(2, listing:gsub("%->", "")), listing
 end
 
 function helper.pid()
@@ -44,7 +43,7 @@ end
 function helper.task(body, options)
   local lastcall = require "lastcall"
   local core = require "lastcall.core"
-  local before = helper.descriptors()
+  local before, first = helper.descriptors()
   options = options or {}
   options.drain = options.drain or 5
   options.log = options.log or function() end
@@ -67,7 +66,8 @@ function helper.task(body, options)
   assert(stats.tasks == 0, ("%d tasks left"):format(stats.tasks))
   assert(stats.connections == 0, ("%d connections left"):format(stats.connections))
   assert(stats.timers == 0, ("%d timers left"):format(stats.timers))
-  assert(helper.descriptors() <= before, "descriptors left open")
+  local after, listing = helper.descriptors()
+  assert(after <= before, ("descriptors left open; before:\n%s\nafter:\n%s"):format(first, listing))
   return report
 end
 

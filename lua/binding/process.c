@@ -141,6 +141,8 @@ static int turn(lua_State *L, runtime *rt, lc_time timeout)
   return result;
 }
 
+enum { LAST_TURNS = 8 };
+
 static int is_over(runtime *rt)
 {
   if (lc_shutdown_step(rt->shutdown) == LC_STEP_DONE) return 1;
@@ -159,10 +161,19 @@ static int core_run(lua_State *L)
   luaL_checkstack(L, 32, NULL);
   rt->running = 1;
   while (!is_over(rt) && result >= 0) result = turn(L, rt, LC_NEVER);
-  /* What was asked for in the last turn (callbacks, the ends of tasks) still happens. */
-  for (int i = 0; i < 8 && result >= 0 && lc_loop_next(rt->loop) == 0; i++) result = turn(L, rt, 0);
   rt->running = 0;
   if (result < 0) return luaL_error(L, "lastcall: the loop failed: %s", lc_code_text(result));
+  return 0;
+}
+
+/* settle(): what was asked for last (callbacks, the ends of tasks) still happens; nothing is waited for. */
+static int core_settle(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  luaL_checkstack(L, 32, NULL);
+  rt->running = 1;
+  for (int i = 0; i < LAST_TURNS && lc_loop_next(rt->loop) == 0; i++) turn(L, rt, 0);
+  rt->running = 0;
   return 0;
 }
 
@@ -300,6 +311,7 @@ void process_open(lua_State *L, runtime *rt)
                                        {"cancel_process", core_cancel_process},
                                        {"left", core_left},
                                        {"run", core_run},
+                                       {"settle", core_settle},
                                        {"running", core_running},
                                        {"step", core_step},
                                        {"signal", core_signal},

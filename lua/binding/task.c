@@ -647,21 +647,23 @@ static int core_process_tasks(lua_State *L)
   return 1;
 }
 
-static task *first_process_task(runtime *rt)
+static task *first_process_task(runtime *rt, int with_ours)
 {
   for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
     task *t = LC_OWNER(link, task, in_tasks);
-    if (t->owned_by.kind == OWNER_PROCESS && !t->is_system && t != rt->current) return t;
+    if (t->owned_by.kind != OWNER_PROCESS || t == rt->current) continue;
+    if (with_ours || !t->is_system) return t;
   }
   return NULL;
 }
 
-/* Ends every unfinished task of the process by force; how many. */
+/* Ends every unfinished task of the process by force, with true also the modules' own; how many. */
 static int core_kill_process_tasks(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
+  int with_ours = lua_toboolean(L, 1);
   lua_Integer count = 0;
-  for (task *t; (t = first_process_task(rt)); count++) task_kill(L, t);
+  for (task *t; (t = first_process_task(rt, with_ours)); count++) task_kill(L, t);
   lua_pushinteger(L, count);
   return 1;
 }

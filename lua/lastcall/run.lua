@@ -96,8 +96,17 @@ local function start(given)
   core.reserve_for_hooks(#hooks.after > 0)
 end
 
+--- When the deadline came before our own task could, what is left is ended here.
+local function end_everything()
+  for _, one in ipairs(core.process_tasks()) do state.tasks[#state.tasks + 1] = one end
+  core.kill_process_tasks(true)
+  core.close_outbound(true)
+  core.settle()
+end
+
 local function finish()
   if state.stop_showing then state.stop_showing() end
+  end_everything()
   local _, deadline, began, steps = core.ladder()
   local made = report.of_process(server.facts(), {
     began = began, steps = steps, ended = steps.done or core.now(),
