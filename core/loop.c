@@ -12,6 +12,8 @@
 #include "conn.h"
 #include "server.h"
 
+enum { SIGNALS_AT_MOST = 64 }; /* there are no more */
+
 struct lc_signal {
   int number;
   void (*seen)(void *user, int signal, unsigned count, lc_time at);
@@ -120,13 +122,24 @@ static void run_jobs(lc_loop *loop)
 
 /* ---------------------------------------------------------------- signals -- */
 
+static lc_signal *find_signal(const lc_loop *loop, int number)
+{
+  lc_signal *signal = loop->signals;
+  while (signal && signal->number != number) signal = signal->next;
+  return signal;
+}
+
+/* By number, for a callback may stop watching this signal or any other. */
 static void deliver_signals(lc_loop *loop)
 {
-  for (lc_signal *signal = loop->signals, *next; signal; signal = next) {
-    next = signal->next; /* the callback may stop watching this one */
+  int numbers[SIGNALS_AT_MOST], count = 0;
+  for (lc_signal *signal = loop->signals; signal && count < SIGNALS_AT_MOST; signal = signal->next)
+    numbers[count++] = signal->number;
+  for (int i = 0; i < count; i++) {
     lc_signal_seen seen = {0};
-    if (loop->sys->signal_take(loop->sys, signal->number, &seen) < 0 || !seen.count) continue;
-    signal->seen(signal->user, signal->number, seen.count, seen.last_at);
+    lc_signal *signal = find_signal(loop, numbers[i]);
+    if (!signal || loop->sys->signal_take(loop->sys, signal->number, &seen) < 0) continue;
+    if (seen.count) signal->seen(signal->user, signal->number, seen.count, seen.last_at);
   }
 }
 
