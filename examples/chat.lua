@@ -1,0 +1,29 @@
+-- A chat room: what one says, everybody else hears; one slow reader holds nobody up. Usage: lua chat.lua [ADDRESS]
+
+local lastcall = require "lastcall"
+
+local report = lastcall.run(function()
+  local room = assert(lastcall.listen(arg[1] or "127.0.0.1:7001", {
+    farewell = "* the room closes, good night\n",
+    max_queue = 64 * 1024, -- a reader further behind than this misses lines
+  }))
+  print("listening " .. room:addresses()[1])
+  io.stdout:flush()
+
+  local function tell_others(speaker, text)
+    room:broadcast(text, function(conn) return conn ~= speaker and conn.data.name ~= nil end)
+  end
+
+  room:serve(function(conn)
+    conn:write("your name? ")
+    local name = conn:read()
+    if not name or name == "" then return end
+    conn.data.name = name
+    tell_others(conn, ("* %s is here\n"):format(name))
+    for line in conn:lines() do tell_others(conn, ("%s: %s\n"):format(name, line)) end
+    conn.data.name = nil
+    tell_others(conn, ("* %s has left\n"):format(name))
+  end)
+end)
+print(report)
+os.exit(report.ok)

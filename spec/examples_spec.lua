@@ -1,0 +1,40 @@
+local helper = require "spec.helper"
+
+describe("the examples", function()
+  it("echo drains in mid-work", function()
+    local output, fine = helper.run([[sh -c 'lua5.4 examples/echo.lua 127.0.0.1:0 & sleep 0.5
+      kill -TERM $!; wait $!']])
+    assert.is_true(fine, output)
+    assert.is_truthy(output:find("shutdown ok", 1, true), output)
+  end)
+
+  it("chat passes lines on and says goodbye", function()
+    local path = os.tmpname()
+    os.remove(path)
+    local address = "unix:" .. path
+    local started = io.popen(("echo $$; %sexec timeout 20 lua5.4 examples/chat.lua %s"):format(
+      helper.environment, address))
+    local pid = started:read()
+    assert.equal("listening " .. address, started:read())
+    helper.task(function(lastcall)
+      local ann, bob = assert(lastcall.connect(address)), assert(lastcall.connect(address))
+      ann:write("ann\n")
+      ann:flush()
+      lastcall.sleep(0.1)
+      bob:write("bob\n")
+      bob:flush()
+      assert.equal("your name? * bob is here", ann:read())
+      bob:write("hello\n")
+      bob:flush()
+      assert.equal("bob: hello", ann:read())
+      os.execute("kill -TERM " .. pid)
+      local last = ann:read()
+      if last == "* bob has left" then last = ann:read() end -- bob may be shown out first
+      assert.equal("* the room closes, good night", last)
+      ann:close()
+      bob:close()
+    end)
+    assert.is_truthy(started:read("a"):find("shutdown ok", 1, true))
+    assert.is_true(started:close())
+  end)
+end)
