@@ -173,6 +173,7 @@ void task_failed(task *t);
 int task_suspend(lua_State *L, task *t, const char *waits_for, void *object,
                  void (*unwait)(task *t), lua_KContext kept, lua_KFunction again);
 void task_wake(task *t, int code);
+void tasks_wake(lc_link *waiting, int code); /* all that wait in a list */
 /* Wakes it with LC_TIMEOUT at `at`. */
 void task_alarm(task *t, lc_time at);
 void task_kill(lua_State *L, task *t);
@@ -268,11 +269,15 @@ struct server_box {
 };
 
 server_box *server_check(lua_State *L, int index);
+extern const lc_events SERVER_EVENTS;
+/* on_state's first word of a connection, whose box there is: "new". */
+void server_tell_new(lua_State *L, server_box *box, lc_conn *conn);
 void server_open(lua_State *L, runtime *rt);
+void server_open_events(lua_State *L, runtime *rt); /* methods into the table at the top */
+void server_open_listening(lua_State *L, runtime *rt);
+void server_open_waiting(lua_State *L, runtime *rt);
 /* Queues a line for its log, or the process's: pops level, event, fields. */
 void server_log(lua_State *L, server_box *box, runtime *rt); /* [-3, 0] */
-/* Wakes who waits for numbers of connections. */
-void server_changed(server_box *box);
 /* stragglers.c: who was canceled or killed, and what held them. */
 void stragglers_note(lua_State *L, server_box *box, const char *fate);
 void stragglers_kill(lua_State *L, server_box *box);

@@ -156,11 +156,6 @@ int conn_failure(lua_State *L, conn_box *box, int code, const char *operation)
 
 /* -------------------------------------------------------------------- events -- */
 
-static void wake_list(lc_link *tasks, int code)
-{
-  while (!lc_list_is_empty(tasks)) task_wake(LC_OWNER(tasks->next, task, in_wait), code);
-}
-
 /* Its context ends with it; the tasks that wait on the connection itself are told why more exactly. */
 void conn_end_context(conn_box *box, const char *cause)
 {
@@ -190,7 +185,7 @@ static void on_ended(conn_box *box)
   int error = lc_conn_error(box->conn);
   if (box->reader) task_wake(box->reader, 0); /* its next attempt finds the reason */
   if (box->writer) task_wake(box->writer, 0);
-  wake_list(&box->writers, 0);
+  tasks_wake(&box->writers, 0);
   if (error != LC_CLOSED && !box->logged && !box->connecting) {
     box->logged = 1;
     runtime_protect(box->rt, log_failure, box);
@@ -218,7 +213,7 @@ void conn_on_closed(lc_conn *conn)
   conn_box *box = lc_conn_user(conn);
   if (!box) return;
   conn_end_context(box, "closed");
-  wake_list(&box->closers, 0);
+  tasks_wake(&box->closers, 0);
   unanchor_when_over(box);
 }
 
@@ -241,8 +236,8 @@ void conn_cancel(conn_box *box)
   conn_end_context(box, "drain timeout");
   if (box->reader) task_wake(box->reader, LC_CANCELED);
   if (box->writer) task_wake(box->writer, LC_CANCELED);
-  wake_list(&box->writers, LC_CANCELED);
-  wake_list(&box->closers, LC_CANCELED);
+  tasks_wake(&box->writers, LC_CANCELED);
+  tasks_wake(&box->closers, LC_CANCELED);
 }
 
 /* ---------------------------------------------------------------- properties -- */

@@ -71,6 +71,11 @@ void task_wake(task *t, int code)
   if (!t->rt->running_turn) lc_loop_wake(t->rt->loop);
 }
 
+void tasks_wake(lc_link *waiting, int code)
+{
+  while (!lc_list_is_empty(waiting)) task_wake(LC_OWNER(waiting->next, task, in_wait), code);
+}
+
 int task_ended(const task *t)
 {
   if (t->killing || t->canceled) return LC_CANCELED;
@@ -214,11 +219,6 @@ task *task_start(lua_State *L, runtime *rt, owner by, context *ctx, int count)
 
 /* ------------------------------------------------------------------- finishing -- */
 
-static void wake_all(lc_link *waiters)
-{
-  while (!lc_list_is_empty(waiters)) task_wake(LC_OWNER(waiters->next, task, in_wait), 0);
-}
-
 server_box *server_of(owner by)
 {
   if (by.kind == OWNER_SERVER) return by.of.server;
@@ -267,7 +267,7 @@ static int deliver(lua_State *L)
     }
     lua_setiuservalue(L, -2, 1);
     handle->task = NULL;
-    wake_all(&handle->waiters);
+    tasks_wake(&handle->waiters, 0);
     lua_pop(L, 1);
   }
   if (t->failed && !waited) {
@@ -316,7 +316,7 @@ static void task_finish(task *t, int reusable)
   lc_list_remove(&t->in_context);
   if (t->is_system) rt->system_tasks--;
   else if (t->owned_by.kind == OWNER_PROCESS && !--rt->process_tasks)
-    wake_all(&rt->process_waiters);
+    tasks_wake(&rt->process_waiters, 0);
   if (t->is_handler) runtime_protect(rt, end_handler, t);
   context_unhold(t->ctx);
   owner_release(t->owned_by);

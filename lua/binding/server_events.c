@@ -1,0 +1,277 @@
+/* server_events.c - what the core tells a server becomes tasks, wake-ups and callbacks of the script. */
+#include <string.h>
+
+#include "binding.h"
+
+void server_log(lua_State *L, server_box *box, runtime *rt)
+{
+  if (!box || box->log == LUA_NOREF) {
+    runtime_hook(L, rt, "log", 3);
+    return;
+  }
+  runtime_push_anchored(L, rt, box->log);
+  lua_insert(L, -4);
+  runtime_callback(L, rt, 3);
+}
+
+/* What a protected call needs to know. */
+typedef struct move {
+  server_box *box;
+  lc_conn *conn;
+  const char *from;
+  const char *to;
+  const char *cause;
+} move;
+
+static int queue_state(lua_State *L)
+{
+  move *m = lua_touserdata(L, 1);
+  conn_box *conn = lc_conn_user(m->conn);
+  lua_settop(L, 0);
+  runtime_push_anchored(L, m->box->rt, m->box->on_state);
+  if (!conn || !conn_push(L, conn)) return 0;
+  lua_pushstring(L, m->from);
+  lua_pushstring(L, m->to);
+  lua_pushstring(L, m->cause);
+  runtime_callback(L, m->box->rt, 4);
+  return 0;
+}
+
+static void on_state(lc_conn *conn, lc_state from, lc_state to, const char *cause, void *user)
+{
+  server_box *box = user;
+  if (to == LC_STATE_CLOSED) tasks_wake(&box->waiters, 0);
+  if (box->on_state == LUA_NOREF) return;
+  move m = {box, conn, lc_state_name(from), lc_state_name(to), cause};
+  runtime_protect(box->rt, queue_state, &m);
+}
+
+void server_tell_new(lua_State *L, server_box *box, lc_conn *conn)
+{
+  if (box->on_state == LUA_NOREF) return;
+  move m = {box, conn, NULL, "new", "accept"};
+  lua_pushcfunction(L, queue_state);
+  lua_pushlightuserdata(L, &m);
+  lua_call(L, 1, 0);
+}
+
+static int start_handler(lua_State *L)
+{
+  move *m = lua_touserdata(L, 1);
+  server_box *box = m->box;
+  lua_settop(L, 0);
+  runtime_push_anchored(L, box->rt, box->handler);
+  conn_box *conn = conn_box_new(L, box->rt, m->conn, box, box->ctx);
+  conn->is_served = 1;
+  conn_keep(L, conn);
+  server_tell_new(L, box, m->conn);
+  lua_getiuservalue(L, 2, 2);
+  task *t = task_start(L, box->rt, (owner){.kind = OWNER_CONN, .of.conn = conn}, conn->ctx, 2);
+  t->is_handler = 1;
+  return 0;
+}
+
+static void on_opened(lc_conn *conn, void *user)
+{
+  move m = {.box = user, .conn = conn};
+  runtime_protect(m.box->rt, start_handler, &m);
+  tasks_wake(&m.box->waiters, 0);
+  conn_box *box = lc_conn_user(conn);
+  if (!box || !box->tasks) lc_conn_abort(conn, "no memory for a handler");
+}
+
+static void on_ready(lc_conn *conn, unsigned what, void *user)
+{
+  (void)user;
+  conn_on_ready(conn, what);
+}
+
+static void on_closed(lc_conn *conn, void *user)
+{
+  (void)user;
+  conn_on_closed(conn);
+}
+
+static int dismiss_protected(lua_State *L)
+{
+  conn_on_draining(lua_touserdata(L, 1));
+  return 0;
+}
+
+static void on_draining(lc_conn *conn, void *user)
+{
+  server_box *box = user;
+  runtime_protect(box->rt, dismiss_protected, conn);
+}
+
+static void on_acceptable(lc_server *server, void *user)
+{
+  server_box *box = user;
+  (void)server;
+  tasks_wake(&box->acceptors, 0);
+}
+
+static int start_goodbyes(lua_State *L)
+{
+  server_box *box = lua_touserdata(L, 1);
+  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
+    conn_box *of = lc_conn_user(conn);
+    if (!of || lc_conn_state(conn) >= LC_STATE_CLOSING) continue;
+    lua_settop(L, 0);
+    runtime_push_anchored(L, box->rt, box->on_drain);
+    if (conn_push(L, of))
+      task_start(L, box->rt, (owner){.kind = OWNER_CONN, .of.conn = of}, of->ctx, 1);
+  }
+  return 0;
+}
+
+static void cancel_everything(lua_State *L, server_box *box)
+{
+  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
+    conn_box *of = lc_conn_user(conn);
+    if (of) conn_cancel(of);
+    else lc_conn_finish(conn, "canceled");
+  }
+  context_end(L, box->ctx, LC_CANCELED, "drain timeout");
+}
+
+static void on_done(lua_State *L, server_box *box)
+{
+  box->is_done = 1;
+  box->rt->live_servers--;
+  context_end(L, box->ctx, LC_CANCELED, "server done");
+  tasks_wake(&box->waiters, 0);
+  tasks_wake(&box->acceptors, 0);
+}
+
+typedef struct step_note {
+  server_box *box;
+  lc_step step;
+} step_note;
+
+static int take_step(lua_State *L)
+{
+  step_note *note = lua_touserdata(L, 1);
+  server_box *box = note->box;
+  if (note->step == LC_STEP_DRAIN) {
+    context_drain(L, box->ctx);
+    if (box->on_drain != LUA_NOREF) {
+      lua_pushcfunction(L, start_goodbyes);
+      lua_pushlightuserdata(L, box);
+      lua_call(L, 1, 0);
+    }
+  } else if (note->step == LC_STEP_CANCEL) {
+    stragglers_note(L, box, "canceled");
+    cancel_everything(L, box);
+  } else if (note->step == LC_STEP_KILL) {
+    stragglers_note(L, box, "killed");
+    stragglers_kill(L, box);
+  } else if (note->step == LC_STEP_DONE) {
+    on_done(L, box);
+  }
+  if (box->on_step == LUA_NOREF || note->step == LC_STEP_SERVING) return 0;
+  runtime_push_anchored(L, box->rt, box->on_step);
+  lua_pushstring(L, lc_step_name(note->step));
+  runtime_push_anchored(L, box->rt, box->anchor);
+  runtime_callback(L, box->rt, 2);
+  return 0;
+}
+
+static void on_step(lc_server *server, lc_step step, void *user)
+{
+  server_box *box = user;
+  (void)server;
+  step_note note = {box, step};
+  runtime_protect(box->rt, take_step, &note);
+  if (step != LC_STEP_DONE) return;
+  runtime_release(box->rt, box->anchor); /* from now on it lives as long as the script holds it */
+  box->anchor = LUA_NOREF;
+}
+
+typedef struct notice_note {
+  server_box *box;
+  const lc_notice *notice;
+} notice_note;
+
+static int log_notice(lua_State *L)
+{
+  notice_note *note = lua_touserdata(L, 1);
+  const lc_notice *notice = note->notice;
+  lua_settop(L, 0);
+  lua_pushstring(L, strstr(notice->event, "resumed") ? "info" : "warning");
+  lua_pushstring(L, notice->event);
+  lua_createtable(L, 0, 3);
+  lua_pushstring(L, notice->address);
+  lua_setfield(L, -2, "address");
+  if (notice->code) {
+    lua_pushstring(L, lc_code_name(notice->code));
+    lua_setfield(L, -2, "cause");
+  }
+  if (notice->retry) {
+    lua_pushnumber(L, lc_to_seconds(notice->retry));
+    lua_setfield(L, -2, "retry");
+  }
+  server_log(L, note->box, note->box->rt);
+  return 0;
+}
+
+static void on_notice(lc_server *server, const lc_notice *notice, void *user)
+{
+  (void)server;
+  notice_note note = {user, notice};
+  runtime_protect(note.box->rt, log_notice, &note);
+}
+
+const lc_events SERVER_EVENTS = {.opened = on_opened,
+                                 .ready = on_ready,
+                                 .state = on_state,
+                                 .draining = on_draining,
+                                 .closed = on_closed,
+                                 .acceptable = on_acceptable,
+                                 .step = on_step,
+                                 .notice = on_notice};
+
+/* --------------------------------------------------------------- who is told -- */
+
+static void replace_anchor(lua_State *L, runtime *rt, int *anchor, int index)
+{
+  runtime_release(rt, *anchor);
+  *anchor = LUA_NOREF;
+  if (lua_isnoneornil(L, index)) return;
+  lua_pushvalue(L, index);
+  *anchor = runtime_anchor(L, rt);
+}
+
+static int server_set_handler(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  replace_anchor(L, box->rt, &box->handler, 2);
+  lc_server_serve(box->server, 1);
+  return 0;
+}
+
+static int server_on_state(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
+  replace_anchor(L, box->rt, &box->on_state, 2);
+  return 0;
+}
+
+static int server_on_step(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
+  replace_anchor(L, box->rt, &box->on_step, 2);
+  return 0;
+}
+
+void server_open_events(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg methods[] = {{"set_handler", server_set_handler},
+                                     {"on_state", server_on_state},
+                                     {"on_step", server_on_step},
+                                     {NULL, NULL}};
+  register_functions(L, rt, methods);
+}
