@@ -178,7 +178,13 @@ void tasks_wake(lc_link *waiting, int code); /* all that wait in a list */
 void task_alarm(task *t, lc_time at);
 void task_kill(lua_State *L, task *t);
 int task_run_ready(runtime *rt); /* one share; whether more are ready */
+void task_stop_waiting(task *t); /* for a task that is about to end */
+int task_body(lua_State *L);     /* what a task's coroutine runs: a function and its arguments */
+int task_deliver(lua_State *L);  /* hands its outcome to who waits, else to on_error */
+void task_recycle(task *t, int reusable);
 void task_open(lua_State *L, runtime *rt);
+void task_open_handles(lua_State *L, runtime *rt);
+void task_open_process(lua_State *L, runtime *rt);
 void task_pool_free(runtime *rt);
 /* Starts a task from a call's arguments (a function and its own) and pushes its handle: returns 1. */
 int task_go(lua_State *L, runtime *rt, owner by, context *ctx);

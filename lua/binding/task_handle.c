@@ -1,0 +1,238 @@
+/* task_handle.c - what the script holds of a task, and the functions that make tasks. */
+#include "binding.h"
+
+#define TASK_TYPE "lastcall.task"
+
+/* What the script holds. User value 1: the results in a table, or {error, traceback}. */
+typedef struct task_handle {
+  task *task; /* NULL once finished */
+  runtime *rt;
+  lc_link waiters;
+  int failed;
+} task_handle;
+
+/* ----------------------------------------------------------------- the outcome -- */
+
+/* The error table lies at the top of L; pops it. */
+static void report_error(lua_State *L, task *t)
+{
+  server_box *server = server_of(t->owned_by);
+  lua_rawgeti(L, -1, 1);
+  lua_rawgeti(L, -2, 2);
+  lua_remove(L, -3);
+  if (t->owned_by.kind != OWNER_CONN || !conn_push(L, t->owned_by.of.conn)) lua_pushnil(L);
+  if (!server || server->on_error == LUA_NOREF) {
+    runtime_hook(L, t->rt, "on_error", 3);
+    return;
+  }
+  runtime_push_anchored(L, t->rt, server->on_error);
+  lua_insert(L, -4);
+  runtime_callback(L, t->rt, 3);
+}
+
+int task_deliver(lua_State *L)
+{
+  task *t = lua_touserdata(L, 1);
+  int count = t->result_count, waited = 0;
+  luaL_checkstack(L, count + 8, NULL);
+  lua_xmove(t->co, L, count);
+  if (t->failed) lua_settop(L, 2);
+  if (t->handle != LUA_NOREF) {
+    runtime_push_anchored(L, t->rt, t->handle);
+    task_handle *handle = lua_touserdata(L, -1);
+    waited = !lc_list_is_empty(&handle->waiters);
+    handle->failed = t->failed;
+    if (t->failed) {
+      lua_pushvalue(L, 2);
+    } else {
+      lua_createtable(L, count, 1);
+      for (int i = 1; i <= count; i++) {
+        lua_pushvalue(L, i + 1);
+        lua_rawseti(L, -2, i);
+      }
+      lua_pushinteger(L, count);
+      lua_setfield(L, -2, "n");
+    }
+    lua_setiuservalue(L, -2, 1);
+    handle->task = NULL;
+    tasks_wake(&handle->waiters, 0);
+    lua_pop(L, 1);
+  }
+  if (t->failed && !waited) {
+    lua_settop(L, 2);
+    report_error(L, t);
+  }
+  return 0;
+}
+
+/* -------------------------------------------------------------------- starting -- */
+
+static int push_handle(lua_State *L, runtime *rt, task *t)
+{
+  task_handle *handle = lua_newuserdatauv(L, sizeof *handle, 1);
+  *handle = (task_handle){.task = t, .rt = rt};
+  lc_list_init(&handle->waiters);
+  luaL_setmetatable(L, TASK_TYPE);
+  lua_pushvalue(L, -1);
+  t->handle = runtime_anchor(L, rt);
+  return 1;
+}
+
+int task_go(lua_State *L, runtime *rt, owner by, context *ctx)
+{
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  return push_handle(L, rt, task_start(L, rt, by, ctx, lua_gettop(L) - 1));
+}
+
+static int core_go(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  return task_go(L, rt, owner_current(rt), rt->current ? rt->current->ctx : rt->process);
+}
+
+static int core_spawn(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  return task_go(L, rt, (owner){.kind = OWNER_PROCESS}, rt->process);
+}
+
+/* For the modules: a process-owned task that is neither counted nor canceled with the others. */
+static int core_system_task(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  context *ctx = context_check(L, 1);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  context_hold_object(L, 1);
+  task *t = task_start(L, rt, (owner){.kind = OWNER_PROCESS}, ctx, lua_gettop(L) - 2);
+  context_unhold(ctx);
+  t->is_system = 1;
+  rt->process_tasks--;
+  rt->system_tasks++;
+  return push_handle(L, rt, t);
+}
+
+/* ------------------------------------------------------------------- methods -- */
+
+static task_handle *handle_check(lua_State *L) { return luaL_checkudata(L, 1, TASK_TYPE); }
+
+static int push_results(lua_State *L, const task_handle *handle)
+{
+  lua_getiuservalue(L, 1, 1);
+  if (lua_type(L, -1) != LUA_TTABLE) return push_failure(L, LC_CANCELED, NULL, "task");
+  if (handle->failed) {
+    lua_pushnil(L);
+    lua_rawgeti(L, -2, 1);
+    lua_rawgeti(L, -3, 2);
+    return 3;
+  }
+  lua_getfield(L, -1, "n");
+  int count = (int)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  luaL_checkstack(L, count, NULL);
+  for (int i = 1; i <= count; i++) lua_rawgeti(L, -i, i);
+  return count;
+}
+
+static int wait_done(lua_State *L, int status, lua_KContext kept)
+{
+  (void)status;
+  (void)kept;
+  task_handle *handle = handle_check(L);
+  if (!handle->task) return push_results(L, handle);
+  task *t = handle->rt->current;
+  task_failed(t);
+  return push_failure(L, task_ended(t) ? task_ended(t) : t->woken, NULL, "wait");
+}
+
+static int task_wait(lua_State *L)
+{
+  task_handle *handle = handle_check(L);
+  lc_time seconds = optional_seconds(L, 2);
+  if (!handle->task) return push_results(L, handle);
+  task *t = task_current(L, handle->rt, "task:wait");
+  if (handle->task == t) return luaL_error(L, "task:wait: a task cannot wait for itself");
+  if (task_ended(t)) return push_failure(L, task_ended(t), NULL, "wait");
+  lc_list_append(&handle->waiters, &t->in_wait);
+  if (seconds != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(t->rt->loop), seconds));
+  return task_suspend(L, t, "task:wait", handle, NULL, 0, wait_done);
+}
+
+static int task_cancel(lua_State *L)
+{
+  task_handle *handle = handle_check(L);
+  if (handle->task && !handle->task->canceled) {
+    handle->task->canceled = 1;
+    task_wake(handle->task, LC_CANCELED);
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* For the ladder: `<close>` variables run, nothing else does. */
+static int task_kill_method(lua_State *L)
+{
+  task_handle *handle = handle_check(L);
+  if (handle->task) task_kill(L, handle->task);
+  return 0;
+}
+
+static const char *status_of(const task *t)
+{
+  if (t == t->rt->current) return "running";
+  return t->waits_for ? "waiting" : "ready";
+}
+
+static int task_status(lua_State *L)
+{
+  task_handle *handle = handle_check(L);
+  if (handle->task) {
+    lua_pushstring(L, status_of(handle->task));
+    if (!handle->task->waits_for) return 1;
+    lua_pushstring(L, handle->task->waits_for);
+    return 2;
+  }
+  lua_pushstring(L, handle->failed ? "failed" : "finished");
+  return 1;
+}
+
+static int task_traceback(lua_State *L)
+{
+  task_handle *handle = handle_check(L);
+  if (handle->task) {
+    task_push_traceback(L, handle->task);
+    return 1;
+  }
+  if (!handle->failed) return 0;
+  lua_getiuservalue(L, 1, 1);
+  lua_rawgeti(L, -1, 2);
+  return 1;
+}
+
+static int task_collect(lua_State *L)
+{
+  task_handle *handle = handle_check(L);
+  if (handle->task) handle->task->handle = LUA_NOREF;
+  return 0;
+}
+
+void task_open_handles(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg methods[] = {{"wait", task_wait},
+                                     {"cancel", task_cancel},
+                                     {"status", task_status},
+                                     {"traceback", task_traceback},
+                                     {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"go", core_go},
+                                       {"spawn", core_spawn},
+                                       {"system_task", core_system_task},
+                                       {"kill_task", task_kill_method},
+                                       {NULL, NULL}};
+  register_functions(L, rt, functions);
+  luaL_newmetatable(L, TASK_TYPE);
+  lua_newtable(L);
+  register_functions(L, rt, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, task_collect);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+}

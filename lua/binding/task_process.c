@@ -1,0 +1,75 @@
+/* task_process.c - the tasks that no connection and no server owns: the process's. */
+#include "binding.h"
+
+static int process_waited(lua_State *L, int status, lua_KContext kept)
+{
+  (void)status;
+  (void)kept;
+  lua_pushboolean(L, !runtime_upvalue(L)->process_tasks);
+  return 1;
+}
+
+/* wait_process_tasks(seconds): true when none of the process's tasks is left. */
+static int core_wait_process_tasks(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  lc_time seconds = optional_seconds(L, 1);
+  task *t = task_current(L, rt, "wait_process_tasks");
+  if (!rt->process_tasks) return process_waited(L, LUA_OK, 0);
+  lc_list_append(&rt->process_waiters, &t->in_wait);
+  if (seconds != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(rt->loop), seconds));
+  return task_suspend(L, t, "shutdown", NULL, NULL, 0, process_waited);
+}
+
+/* The unfinished tasks of the process, as an array of {id, waits_for, traceback}. */
+static int core_process_tasks(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  lua_newtable(L);
+  lua_Integer count = 0;
+  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
+    task *t = LC_OWNER(link, task, in_tasks);
+    if (t->owned_by.kind != OWNER_PROCESS || t->is_system) continue;
+    lua_createtable(L, 0, 5);
+    lua_pushinteger(L, (lua_Integer)t->id);
+    lua_setfield(L, -2, "id");
+    lua_pushnumber(L, lc_to_seconds(lc_loop_now(rt->loop) - t->began));
+    lua_setfield(L, -2, "age");
+    lua_pushstring(L, t->waits_for);
+    lua_setfield(L, -2, "waits_for");
+    task_push_traceback(L, t);
+    lua_setfield(L, -2, "traceback");
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
+static task *first_process_task(runtime *rt, int with_ours)
+{
+  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
+    task *t = LC_OWNER(link, task, in_tasks);
+    if (t->owned_by.kind != OWNER_PROCESS || t == rt->current) continue;
+    if (with_ours || !t->is_system) return t;
+  }
+  return NULL;
+}
+
+/* Ends every unfinished task of the process by force, with true also the modules' own; how many. */
+static int core_kill_process_tasks(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  int with_ours = lua_toboolean(L, 1);
+  lua_Integer count = 0;
+  for (task *t; (t = first_process_task(rt, with_ours)); count++) task_kill(L, t);
+  lua_pushinteger(L, count);
+  return 1;
+}
+
+void task_open_process(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg functions[] = {{"process_tasks", core_process_tasks},
+                                       {"wait_process_tasks", core_wait_process_tasks},
+                                       {"kill_process_tasks", core_kill_process_tasks},
+                                       {NULL, NULL}};
+  register_functions(L, rt, functions);
+}
