@@ -1,0 +1,162 @@
+/* test_registry.c - finding, counting and walking stay true while connections come and go. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "conn.h"
+#include "registry.h"
+
+enum { MANY = 500 };
+
+static lc_registry registry;
+static lc_conn conns[MANY]; /* only what the registry looks at is filled in */
+
+static int set_up(void **state)
+{
+  (void)state;
+  memset(conns, 0, sizeof conns);
+  lc_registry_init(&registry);
+  return 0;
+}
+
+static int tear_down(void **state)
+{
+  (void)state;
+  lc_registry_free(&registry);
+  return 0;
+}
+
+static void add(int i)
+{
+  conns[i].id = (uint64_t)i + 1;
+  assert_int_equal(lc_registry_reserve(&registry), 0);
+  lc_registry_add(&registry, &conns[i]);
+}
+
+static void add_many(int count)
+{
+  for (int i = 0; i < count; i++) add(i);
+}
+
+static void move(int i, lc_state to)
+{
+  lc_state from = (lc_state)conns[i].state;
+  conns[i].state = (uint8_t)to;
+  lc_registry_move(&registry, from, to);
+}
+
+static void an_empty_one_finds_nobody(void **state)
+{
+  (void)state;
+  assert_null(lc_registry_find(&registry, 1));
+  assert_null(lc_registry_next(&registry, NULL));
+  lc_registry_rewind(&registry);
+  assert_null(lc_registry_step(&registry));
+}
+
+static void everybody_is_found_by_id_and_nobody_else(void **state)
+{
+  (void)state;
+  add_many(MANY);
+  for (int i = 0; i < MANY; i++)
+    assert_ptr_equal(lc_registry_find(&registry, (uint64_t)i + 1), &conns[i]);
+  assert_null(lc_registry_find(&registry, 0));
+  assert_null(lc_registry_find(&registry, MANY + 1));
+  assert_null(lc_registry_find(&registry, UINT64_C(1) << 40 | 1)); /* the same bucket */
+}
+
+static void those_that_left_are_not_found(void **state)
+{
+  (void)state;
+  add_many(MANY);
+  for (int i = 0; i < MANY; i += 3) lc_registry_remove(&registry, &conns[i]);
+  for (int i = 0; i < MANY; i++)
+    assert_ptr_equal(lc_registry_find(&registry, (uint64_t)i + 1), i % 3 ? &conns[i] : NULL);
+}
+
+static void counts_by_state_add_up(void **state)
+{
+  (void)state;
+  add_many(100);
+  assert_int_equal(registry.counts[LC_STATE_NEW], 100);
+  for (int i = 0; i < 30; i++) move(i, LC_STATE_ACTIVE);
+  for (int i = 0; i < 10; i++) move(i, LC_STATE_IDLE);
+  assert_int_equal(registry.counts[LC_STATE_NEW], 70);
+  assert_int_equal(registry.counts[LC_STATE_ACTIVE], 20);
+  assert_int_equal(registry.counts[LC_STATE_IDLE], 10);
+  for (int i = 0; i < 100; i++) lc_registry_remove(&registry, &conns[i]);
+  for (int i = 0; i <= LC_STATES; i++) assert_int_equal(registry.counts[i], 0);
+}
+
+static void walks_in_the_order_of_arrival(void **state)
+{
+  int i = 0;
+  (void)state;
+  add_many(MANY);
+  for (const lc_conn *conn = NULL; (conn = lc_registry_next(&registry, conn)); i++)
+    assert_ptr_equal(conn, &conns[i]);
+  assert_int_equal(i, MANY);
+}
+
+/* A walk in shares sees everyone who was there and stayed, and nobody twice, whoever leaves. */
+static void a_walk_in_shares_survives_departures(void **state)
+{
+  int visits[100] = {0}, gone[100] = {0}, step = 0;
+  (void)state;
+  add_many(100);
+  lc_registry_rewind(&registry);
+  for (lc_conn *conn; (conn = lc_registry_step(&registry)); step++) {
+    int i = (int)(conn - conns);
+    visits[i]++;
+    for (int leaver = i; leaver <= i + 1 && leaver < 100; leaver++) { /* itself, or the next one */
+      if (step % (leaver == i ? 3 : 2)) continue;
+      lc_registry_remove(&registry, &conns[leaver]);
+      gone[leaver] = 1;
+    }
+  }
+  assert_true(step > 50 && step < 100);
+  for (int i = 0; i < 100; i++)
+    if (gone[i]) assert_true(visits[i] <= 1);
+    else assert_int_equal(visits[i], 1);
+}
+
+static void the_last_may_leave_under_the_walk(void **state)
+{
+  (void)state;
+  add_many(2);
+  lc_registry_rewind(&registry);
+  assert_ptr_equal(lc_registry_step(&registry), &conns[0]);
+  lc_registry_remove(&registry, &conns[1]);
+  lc_registry_remove(&registry, &conns[0]);
+  assert_null(lc_registry_step(&registry));
+  assert_null(lc_registry_step(&registry)); /* over, and stays over */
+}
+
+static void newcomers_are_visited_by_a_walk_under_way(void **state)
+{
+  int steps = 1;
+  (void)state;
+  add_many(3);
+  lc_registry_rewind(&registry);
+  assert_non_null(lc_registry_step(&registry));
+  add(3);
+  while (lc_registry_step(&registry)) steps++;
+  assert_int_equal(steps, 4);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    TEST(an_empty_one_finds_nobody),         TEST(everybody_is_found_by_id_and_nobody_else),
+    TEST(those_that_left_are_not_found),     TEST(counts_by_state_add_up),
+    TEST(walks_in_the_order_of_arrival),     TEST(a_walk_in_shares_survives_departures),
+    TEST(the_last_may_leave_under_the_walk), TEST(newcomers_are_visited_by_a_walk_under_way),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
