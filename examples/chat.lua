@@ -2,8 +2,14 @@
 
 local lastcall = require "lastcall"
 
+local address = arg[1] or "127.0.0.1:7001"
+if arg[2] or address:sub(1, 1) == "-" then
+  io.stderr:write("usage: lua chat.lua [ADDRESS]\n")
+  os.exit(2)
+end
+
 local report = lastcall.run(function()
-  local room = assert(lastcall.listen(arg[1] or "127.0.0.1:7001", {
+  local room = assert(lastcall.listen(address, {
     farewell = "* the room closes, good night\n",
     max_queue = 64 * 1024, -- a reader further behind than this misses lines
   }))

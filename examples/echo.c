@@ -73,6 +73,10 @@ int main(int argc, char **argv)
   static const lc_events events = {.opened = on_opened, .ready = on_ready};
   const char *where = argc > 1 ? argv[1] : "127.0.0.1:7000";
   int error = 0;
+  if (argc > 2 || where[0] == '-') {
+    fputs("usage: echo [ADDRESS]\n", stderr);
+    return 2;
+  }
   lc_loop *loop = lc_loop_new(NULL, &error);
   if (!loop) return fail("loop", error);
   lc_server *server = lc_server_new(loop, NULL, &events, NULL, &error);

@@ -1,0 +1,50 @@
+--- A program under test as a process of its own: started, watched by its output, told to stop.
+
+local helper = require "spec.helper"
+
+local process = {}
+process.__index = process
+
+--- Starts a shell command, bounded in time; its output and errors come through the object.
+function process.start(command, seconds)
+  local pipe = assert(io.popen(("echo $$; export %s; exec timeout --foreground %d %s 2>&1"):format(
+    helper.environment, math.ceil(helper.seconds(seconds or 30)), command)))
+  return setmetatable({ pipe = pipe, pid = assert(pipe:read("n", "l")) }, process)
+end
+
+--- An example of examples/, written in Lua.
+function process.example(name, ...)
+  return process.start(("lua5.4 examples/%s.lua %s"):format(name, table.concat({ ... }, " ")))
+end
+
+--- The address the program says it listens on: its first line.
+function process:address()
+  local line = self.pipe:read()
+  local address = line and line:match("^listening (.*)$")
+  return address or error(line or "it printed nothing")
+end
+
+function process:signal(name)
+  assert(os.execute(("kill -%s %d"):format(name, self.pid)))
+end
+
+--- Waits for its end: what else it printed, and whether it succeeded.
+function process:finish()
+  local output = self.pipe:read("a")
+  return output, self.pipe:close() == true
+end
+
+--- A TCP address on which nobody listens yet: a loopback address that this process alone uses.
+function process.address_to_be()
+  local pid = helper.pid()
+  return ("127.%d.%d.2:7099"):format(64 + pid // 256 % 128, pid % 256)
+end
+
+--- A path for a unix-domain socket that does not exist yet.
+function process.socket_path()
+  local path = os.tmpname()
+  os.remove(path)
+  return path
+end
+
+return process
