@@ -250,6 +250,9 @@ void conn_open_reading(lua_State *L, runtime *rt); /* methods into the table at 
 void conn_open_writing(lua_State *L, runtime *rt);
 void conn_open_closing(lua_State *L, runtime *rt);
 lc_server *conn_new_outbound(runtime *rt); /* the registry of connections of our own making */
+/* Calls the function at `function` with a socket object for `fd`, which is of use only until it
+ * returns. LUA_OK, or another status with the error at the top. */
+int socket_call(lua_State *L, runtime *rt, int function, int fd); /* [0, 0 or +1] */
 void sockopt_open(lua_State *L, runtime *rt);
 void conn_open_sockopt(lua_State *L, runtime *rt);
 void connect_open(lua_State *L, runtime *rt);

@@ -3,6 +3,7 @@
 
 typedef struct control_call {
   lua_State *L;
+  runtime *rt;
   int function;
   int failed;
 } control_call;
@@ -11,10 +12,7 @@ typedef struct control_call {
 static int call_control(int fd, void *user)
 {
   control_call *call = user;
-  lua_State *L = call->L;
-  lua_pushvalue(L, call->function);
-  lua_pushinteger(L, fd);
-  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return 0;
+  if (socket_call(call->L, call->rt, call->function, fd) == LUA_OK) return 0;
   call->failed = 1;
   return LC_CANCELED;
 }
@@ -28,7 +26,7 @@ static int server_listen(lua_State *L)
   lc_listen_options options;
   lc_address address;
   option_listen(L, 3, &options);
-  control_call call = {L, 4, 0};
+  control_call call = {L, box->rt, 4, 0};
   if (lua_getfield(L, 3, "control") == LUA_TFUNCTION) {
     options.control = call_control;
     options.user = &call;

@@ -1,4 +1,7 @@
-/* sockopt.c - socket options by name, for connections and for the `control` function of a listener. */
+/* sockopt.c - socket options by name, for connections and for the `control` function of a listener.
+ *
+ * Values are integers; true and false stand for 1 and 0.
+ */
 #include "binding.h"
 
 static int unknown_option(lua_State *L, int index)
@@ -49,22 +52,69 @@ static int conn_getsockopt(lua_State *L)
   return get(L, box->rt, lc_conn_fd(box->conn));
 }
 
-/* For sockets that are not connections: (fd, name[, value]). */
-static int core_setsockopt(lua_State *L)
+/* ------------------------------------------------------- sockets before bind -- */
+
+static const char SOCKET_TYPE[] = "lastcall.socket";
+
+/* What the `control` function of a listener is given: the descriptor stays the listener's. */
+typedef struct bare_socket {
+  runtime *rt;
+  int fd; /* -1 once the function has returned */
+} bare_socket;
+
+static bare_socket *socket_check(lua_State *L)
 {
-  return set(L, runtime_upvalue(L), (int)luaL_checkinteger(L, 1));
+  bare_socket *socket = luaL_testudata(L, 1, SOCKET_TYPE);
+  if (!socket)
+    luaL_error(L, "expected a socket as self: call its methods with ':', as in sock:setsockopt()");
+  return socket;
 }
 
-static int core_getsockopt(lua_State *L)
+static int socket_setsockopt(lua_State *L)
 {
-  return get(L, runtime_upvalue(L), (int)luaL_checkinteger(L, 1));
+  bare_socket *socket = socket_check(L);
+  return set(L, socket->rt, socket->fd);
+}
+
+static int socket_getsockopt(lua_State *L)
+{
+  bare_socket *socket = socket_check(L);
+  return get(L, socket->rt, socket->fd);
+}
+
+static int socket_fd(lua_State *L)
+{
+  int fd = socket_check(L)->fd;
+  if (fd < 0) return push_failure(L, LC_CLOSED, NULL, "fd");
+  lua_pushinteger(L, fd);
+  return 1;
+}
+
+int socket_call(lua_State *L, runtime *rt, int function, int fd)
+{
+  lua_pushvalue(L, function);
+  bare_socket *socket = lua_newuserdatauv(L, sizeof *socket, 0);
+  *socket = (bare_socket){rt, fd};
+  luaL_setmetatable(L, SOCKET_TYPE);
+  lua_pushvalue(L, -1);
+  lua_insert(L, -3); /* it must outlive the call, to be told that its time is over */
+  int status = lua_pcall(L, 1, 0, 0);
+  socket->fd = -1;
+  lua_remove(L, status == LUA_OK ? -1 : -2);
+  return status;
 }
 
 void sockopt_open(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg functions[] = {
-    {"setsockopt", core_setsockopt}, {"getsockopt", core_getsockopt}, {NULL, NULL}};
-  register_functions(L, rt, functions);
+  static const luaL_Reg methods[] = {{"setsockopt", socket_setsockopt},
+                                     {"getsockopt", socket_getsockopt},
+                                     {"fd", socket_fd},
+                                     {NULL, NULL}};
+  luaL_newmetatable(L, SOCKET_TYPE);
+  lua_newtable(L);
+  register_functions(L, rt, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
 }
 
 void conn_open_sockopt(lua_State *L, runtime *rt)
