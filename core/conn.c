@@ -290,7 +290,7 @@ static void conn_depart(lc_conn *conn)
   lc_server *server = conn->server;
   lc_registry_remove(&server->registry, conn);
   conn->registered = 0;
-  lc_server_departed(server, conn);
+  lc_server_departed(server);
   lc_conn_unref(conn);
 }
 

@@ -176,14 +176,23 @@ void lc_drain_check(lc_server *server)
 int lc_server_shutdown(lc_server *server, lc_time kill_at)
 {
   if (server->step == LC_STEP_DONE) return 0;
+  if (server->kill_at == LC_NEVER) server->shutdown_began = lc_loop_clock(server->loop);
   if (kill_at < server->kill_at) {
-    lc_time cancel_at = kill_at - server->options.drain.grace, now = server->loop->now;
+    lc_time tenth = (kill_at - server->shutdown_began) / 10, grace = server->options.drain.grace;
     server->kill_at = kill_at;
-    if (cancel_at < server->cancel_at) server->cancel_at = cancel_at < now ? now : cancel_at;
+    if (tenth < grace) grace = tenth > 0 ? tenth : 0;
+    server->cancel_at = kill_at - grace;
   }
   lc_server_advance(server, LC_STEP_DRAIN);
   rearm(server);
   return 0;
+}
+
+lc_time lc_server_deadline(const lc_server *server) { return server->kill_at; }
+
+void lc_server_set_drain(lc_server *server, const lc_drain_options *drain)
+{
+  if (server->kill_at == LC_NEVER) server->options.drain = *drain;
 }
 
 void lc_server_advance(lc_server *server, lc_step step)

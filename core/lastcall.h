@@ -340,6 +340,8 @@ typedef struct lc_events {
   void (*draining)(lc_conn *conn, void *user);
   /* The descriptor is gone and the verdict is known. The last callback for this connection. */
   void (*closed)(lc_conn *conn, void *user);
+  /* A connection has left the registry: there is one less. */
+  void (*departed)(lc_server *server, void *user);
   /* Connections wait for lc_server_accept (servers without `opened`); or accepting has ended. */
   void (*acceptable)(lc_server *server, void *user);
   void (*step)(lc_server *server, lc_step step, void *user);
@@ -383,6 +385,10 @@ int lc_server_is_listening(const lc_server *server);
 /* Starts the ladder (stop, drain, cancel, kill) that ends at `kill_at` at the
  * latest; a further call can only bring the end nearer. 0. */
 int lc_server_shutdown(lc_server *server, lc_time kill_at);
+/* When its ladder ends at the latest; LC_NEVER before a shutdown. */
+lc_time lc_server_deadline(const lc_server *server);
+/* What its ladder goes by, until it begins: as lc_server_options.drain. */
+void lc_server_set_drain(lc_server *server, const lc_drain_options *drain);
 /* Jumps ahead to LC_STEP_CANCEL or LC_STEP_KILL. Never goes back. */
 void lc_server_advance(lc_server *server, lc_step step);
 lc_step lc_server_step(const lc_server *server);
@@ -570,7 +576,7 @@ lc_shutdown *lc_shutdown_new(lc_loop *loop, const lc_drain_options *options,
 void lc_shutdown_free(lc_shutdown *shutdown);
 
 /* Starts, as of `began` (the moment the signal arrived); further calls join and may only shorten.
- * `timeout` negative: the options'. */
+ * `timeout` negative: the options'. A server whose own drain.timeout is shorter ends earlier. */
 void lc_shutdown_begin(lc_shutdown *shutdown, lc_time began, lc_time timeout);
 /* What a signal does: the first drains, the second cancels, the third kills and skips the hooks;
  * those less than 0.1 s apart count once. */

@@ -19,11 +19,23 @@ void lc_listen_options_init(lc_listen_options *options)
 
 /* -------------------------------------------------------------- accepting -- */
 
-/* Lack of something that may come back: there is no point in asking again at once. */
-static int is_shortage(int code)
+/* What became of one client while it queued, or a signal: the next one may be fine. Whatever else
+ * accept says (too few descriptors, too little memory) it would say again at once. */
+static int is_passing(int code)
 {
-  return code == -EMFILE || code == -ENFILE || code == -ENOBUFS || code == -ENOMEM ||
-         code == -EPERM; /* a firewall's word, according to accept(2) */
+  switch (code) {
+    case -ECONNABORTED:
+    case -EINTR:
+    case -EPROTO:
+    case -ENETDOWN:
+    case -ENOPROTOOPT:
+    case -EHOSTDOWN:
+    case -ENONET:
+    case -EHOSTUNREACH:
+    case -ENETUNREACH:
+    case -ETIMEDOUT: return 1;
+    default: return 0;
+  }
 }
 
 static void pause_accepting(lc_listener *listener, int code)
@@ -60,10 +72,21 @@ static int adopt(lc_listener *listener, int fd, const lc_address *peer, lc_conn 
   return 0;
 }
 
+static int must_hold(const lc_listener *listener)
+{
+  const lc_server *server = listener->server;
+  if (listener->state != LC_LISTENER_OPEN) return 0; /* a stop holds nobody back */
+  return server->suspended || lc_server_is_full(server);
+}
+
 int lc_listener_accept(lc_listener *listener, lc_conn **conn)
 {
   const lc_sys *sys = listener->server->loop->sys;
-  if (listener->state == LC_LISTENER_CLOSED) return LC_AGAIN;
+  if (listener->state == LC_LISTENER_CLOSED || listener->paused) return LC_AGAIN;
+  if (must_hold(listener)) {
+    listener->held = 1;
+    return LC_AGAIN;
+  }
   for (int skipped = 0; skipped < LC_ACCEPTS_PER_TURN; skipped++) {
     if (!lc_server_spare(listener->server)) {
       pause_accepting(listener, -ENOMEM);
@@ -75,24 +98,17 @@ int lc_listener_accept(lc_listener *listener, lc_conn **conn)
       if (listener->state != LC_LISTENER_OPEN) lc_listener_stop_empty(listener);
       return LC_AGAIN;
     }
-    if (is_shortage(fd)) {
+    if (is_passing(fd)) continue;
+    if (fd < 0) {
       pause_accepting(listener, fd);
       return fd;
     }
-    if (fd < 0) continue; /* this client left while it queued, or a signal came: the next one */
     accepting_again(listener);
     if (peer.length == 0 || peer.of.any.sa_family == AF_UNSPEC) peer.of.any.sa_family = AF_UNIX;
     return adopt(listener, fd, &peer, conn);
   }
   lc_job_queue(listener->server->loop, &listener->job);
   return LC_AGAIN;
-}
-
-static int must_hold(const lc_listener *listener)
-{
-  const lc_server *server = listener->server;
-  if (listener->state != LC_LISTENER_OPEN) return 0; /* a stop holds nobody back */
-  return server->suspended || lc_server_is_full(server);
 }
 
 void lc_listener_accept_share(lc_listener *listener)
@@ -104,10 +120,6 @@ void lc_listener_accept_share(lc_listener *listener)
     return;
   }
   for (int i = 0; i < LC_ACCEPTS_PER_TURN; i++) {
-    if (must_hold(listener)) {
-      listener->held = 1;
-      return;
-    }
     lc_conn *conn;
     if (lc_listener_accept(listener, &conn) < 0) return;
     server->events->opened(conn, server->user);
@@ -126,7 +138,8 @@ static void listener_ready(lc_watch *watch, uint32_t events)
 {
   lc_listener *listener = LC_OWNER(watch, lc_listener, watch);
   (void)events;
-  if (!listener->paused) lc_listener_accept_share(listener);
+  listener->is_waiting = 1;
+  lc_listener_accept_share(listener);
 }
 
 static void listener_job(lc_job *job)
@@ -137,7 +150,7 @@ static void listener_job(lc_job *job)
   if (listener->state == LC_LISTENER_CLOSED) { /* who waits in accept hears that it is over */
     if (!server->serving && server->events->acceptable)
       server->events->acceptable(listener->server, server->user);
-  } else if (!listener->paused) {
+  } else {
     lc_listener_accept_share(listener);
   }
 }

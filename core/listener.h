@@ -34,6 +34,7 @@ typedef struct lc_listener {
   const char *method;
   int lossless;
   int diag;        /* netlink socket, or -1 */
+  int is_waiting;  /* for somebody to accept: the last look at the queue found a client */
   int quiet_looks; /* consecutive looks that found no handshake under way */
   lc_time stop_began;
   lc_time settled; /* how long it took */

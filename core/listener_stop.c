@@ -79,12 +79,41 @@ static void finish(lc_listener *listener)
   lc_drain_check(listener->server);
 }
 
+/* The length of a TCP listener's queue; -1 where the kernel does not tell. */
+static int queue_length(const lc_listener *listener)
+{
+  const lc_sys *sys = listener->server->loop->sys;
+  struct tcp_info info = {0};
+  socklen_t length = sizeof info;
+  if (listener->address.of.any.sa_family == AF_UNIX) return -1;
+  if (sys->getsockopt(sys, listener->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
+    return -1;
+  return (int)info.tcpi_unacked;
+}
+
+/* Whether nobody is left, as far as can be seen without accepting: by a script that accepts by hand,
+ * or has ceased to. Where the queue has no length to be asked for, epoll is asked instead. */
+static int is_seen_empty(const lc_listener *listener)
+{
+  int length = queue_length(listener);
+  return length < 0 ? !listener->is_waiting : length == 0;
+}
+
 /* Nobody new can come: whoever is in the queue is accepted, then it ends. */
 static void empty(lc_listener *listener)
 {
+  lc_server *server = listener->server;
+  int again = listener->state == LC_LISTENER_EMPTYING;
+  if (again && !server->serving && is_seen_empty(listener)) {
+    finish(listener);
+    return;
+  }
   listener->state = LC_LISTENER_EMPTYING;
-  wait_until(listener, listener->server->loop->now + EMPTY_EVERY);
-  lc_listener_accept_share(listener);
+  wait_until(listener, server->loop->now + EMPTY_EVERY);
+  listener->is_waiting = 0;
+  if (server->serving) lc_listener_accept_share(listener);
+  else if (lc_loop_rewatch(server->loop, &listener->watch, EPOLLIN | EPOLLET) < 0)
+    listener->is_waiting = 1;
 }
 
 void lc_listener_stop_empty(lc_listener *listener)
@@ -213,16 +242,6 @@ void lc_listener_stop_due(lc_listener *listener, lc_time now)
     case LC_LISTENER_OPEN:
     case LC_LISTENER_CLOSED: break;
   }
-}
-
-static int queue_length(const lc_listener *listener)
-{
-  const lc_sys *sys = listener->server->loop->sys;
-  struct tcp_info info = {0};
-  socklen_t length = sizeof info;
-  if (listener->address.of.any.sa_family == AF_UNIX) return 0;
-  if (sys->getsockopt(sys, listener->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return 0;
-  return (int)info.tcpi_unacked;
 }
 
 void lc_listener_stop_now(lc_listener *listener)

@@ -124,13 +124,13 @@ int lc_server_adopt(lc_server *server, int fd, const lc_address *peer, lc_conn *
   return 0;
 }
 
-void lc_server_departed(lc_server *server, lc_conn *conn)
+void lc_server_departed(lc_server *server)
 {
-  (void)conn;
   if (!server->suspended && !lc_server_is_full(server)) {
     for (lc_link *link = server->listeners.next; link != &server->listeners; link = link->next)
       lc_listener_unhold(LC_OWNER(link, lc_listener, in_server));
   }
+  if (server->events->departed) server->events->departed(server, server->user);
   lc_drain_check(server);
 }
 
@@ -246,7 +246,6 @@ void lc_server_serve(lc_server *server, int serving)
 int lc_server_accept(lc_server *server, lc_conn **conn)
 {
   int any_left = 0;
-  if (server->suspended && server->step < LC_STEP_STOP) return LC_AGAIN;
   for (lc_link *link = server->listeners.next; link != &server->listeners; link = link->next) {
     lc_listener *listener = LC_OWNER(link, lc_listener, in_server);
     if (listener->state == LC_LISTENER_CLOSED) continue;

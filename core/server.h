@@ -24,6 +24,7 @@ struct lc_server {
 
   lc_step step;
   lc_step wanted; /* the job climbs to it */
+  lc_time shutdown_began;
   lc_time cancel_at;
   lc_time kill_at;
   lc_time visit_at; /* when the walk over idle connections goes on */
@@ -33,7 +34,7 @@ struct lc_server {
 };
 
 /* server.c */
-void lc_server_departed(lc_server *server, lc_conn *conn); /* one has left the registry */
+void lc_server_departed(lc_server *server); /* a connection has left the registry */
 int lc_server_is_full(const lc_server *server);
 /* A spare connection, or NULL for lack of memory. */
 lc_conn *lc_server_spare(lc_server *server);

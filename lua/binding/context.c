@@ -76,7 +76,7 @@ void context_hold_object(lua_State *L, int index)
 
 void context_unhold(context *ctx)
 {
-  if (ctx->box || --ctx->holds) return;
+  if (!ctx->rt || ctx->box || --ctx->holds) return; /* without rt: collected, as the state closes */
   runtime_release(ctx->rt, ctx->anchor);
   ctx->anchor = LUA_NOREF;
 }

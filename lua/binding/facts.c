@@ -34,7 +34,7 @@ static void push_listeners(lua_State *L, const lc_server *server)
   }
 }
 
-/* facts() -> {counts..., lossless, steps, listeners, stragglers}; steps by the clock of now(). */
+/* facts() -> {counts..., lossless, deadline, steps, listeners, stragglers}; steps by the clock of now(). */
 int server_facts(lua_State *L)
 {
   server_box *box = server_check(L, 1);
@@ -62,6 +62,8 @@ int server_facts(lua_State *L)
   }
   lua_pushboolean(L, report->lossless);
   lua_setfield(L, -2, "lossless");
+  if (lc_server_deadline(box->server) != LC_NEVER)
+    set_seconds(L, "deadline", lc_server_deadline(box->server));
   push_steps(L, report);
   lua_setfield(L, -2, "steps");
   push_listeners(L, box->server);

@@ -102,6 +102,18 @@ static int server_close(lua_State *L)
   return 1;
 }
 
+/* set_drain({drain =}): what the ladder goes by, until it begins. */
+static int server_set_drain(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  lc_server_options defaults;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lc_server_options_init(&defaults);
+  option_drain(L, 2, &defaults.drain);
+  lc_server_set_drain(box->server, &defaults.drain);
+  return 0;
+}
+
 static int server_step(lua_State *L)
 {
   lua_pushstring(L, lc_step_name(lc_server_step(server_check(L, 1)->server)));
@@ -172,12 +184,17 @@ static int server_connections(lua_State *L)
 
 void server_open(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg methods[] = {
-    {"shutdown", server_shutdown}, {"close", server_close},
-    {"step", server_step},         {"go", server_go},
-    {"count", server_count},       {"get", server_get},
-    {"all", server_all},           {"connections", server_connections},
-    {"facts", server_facts},       {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"shutdown", server_shutdown},
+                                     {"close", server_close},
+                                     {"step", server_step},
+                                     {"go", server_go},
+                                     {"set_drain", server_set_drain},
+                                     {"count", server_count},
+                                     {"get", server_get},
+                                     {"all", server_all},
+                                     {"connections", server_connections},
+                                     {"facts", server_facts},
+                                     {NULL, NULL}};
   lua_pushlightuserdata(L, rt);
   lua_pushcclosure(L, core_new_server, 1);
   lua_setfield(L, -2, "new_server");

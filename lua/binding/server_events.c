@@ -40,7 +40,6 @@ static int queue_state(lua_State *L)
 static void on_state(lc_conn *conn, lc_state from, lc_state to, const char *cause, void *user)
 {
   server_box *box = user;
-  if (to == LC_STATE_CLOSED) tasks_wake(&box->waiters, 0);
   if (box->on_state == LUA_NOREF) return;
   move m = {box, conn, lc_state_name(from), lc_state_name(to), cause};
   runtime_protect(box->rt, queue_state, &m);
@@ -96,6 +95,13 @@ static int dismiss_protected(lua_State *L)
 {
   conn_on_draining(lua_touserdata(L, 1));
   return 0;
+}
+
+static void on_departed(lc_server *server, void *user)
+{
+  server_box *box = user;
+  (void)server;
+  tasks_wake(&box->waiters, 0);
 }
 
 static void on_draining(lc_conn *conn, void *user)
@@ -227,6 +233,7 @@ const lc_events SERVER_EVENTS = {.opened = on_opened,
                                  .state = on_state,
                                  .draining = on_draining,
                                  .closed = on_closed,
+                                 .departed = on_departed,
                                  .acceptable = on_acceptable,
                                  .step = on_step,
                                  .notice = on_notice};

@@ -69,7 +69,7 @@ static int server_wait_change(lua_State *L)
   lc_time seconds = optional_seconds(L, 2);
   int outlasts = lua_toboolean(L, 3);
   task *t = task_current(L, box->rt, "waiting for a server");
-  if (server_of(t->owned_by) == box)
+  if (outlasts && server_of(t->owned_by) == box)
     return luaL_error(
       L, "a task of a server cannot wait for that server's end: it would wait for itself");
   lua_settop(L, 1);
