@@ -39,10 +39,7 @@ end
 
 local function is_false(value) return value == false end
 
-local function callable(value)
-  local meta = getmetatable(value)
-  return type(value) == "function" or type(meta) == "table" and meta.__call ~= nil, "a function"
-end
+local is_function = is("function")
 
 local limit = either("seconds, more than 0, or false", seconds(1e-9), is_false)
 
@@ -87,7 +84,7 @@ options.connection = {
 options.listener = {
   backlog = whole(1, 65535), reuseaddr = is("boolean"), reuseport = is("boolean"),
   ipv6_only = is("boolean"), defer_accept = either("true, false or seconds", "boolean", seconds(1)),
-  control = callable, unix_mode = whole(0, 511), shared = is("boolean"),
+  control = is_function, unix_mode = whole(0, 511), shared = is("boolean"),
 }
 
 local function with(...)
@@ -100,15 +97,15 @@ end
 
 local handling = {
   max_connections = whole(1, 2 ^ 31 - 1), drain = nested("drain", seconds(0)),
-  on_drain = callable, on_error = callable, log = callable,
-  farewell = either("a string or a function", "string", callable),
+  on_drain = is_function, on_error = is_function, log = is_function,
+  farewell = either("a string or a function", "string", is_function),
 }
 
 options.server = with(options.connection, options.listener, handling)
 
 options.run = {
   signals = either("a list of signal names, or false", "table", is_false),
-  drain = nested("drain", seconds(0)), log = callable, on_error = callable,
+  drain = nested("drain", seconds(0)), log = is_function, on_error = is_function,
   progress = is("boolean"),
 }
 

@@ -117,12 +117,12 @@ local function offsets(self, steps, began)
 end
 
 --- The report of one server that is done.
-function report.of_server(facts, timeout)
+function report.of_server(facts)
   local began = facts.steps.stop or 0
   local self = new(began, facts.steps.done or began)
   add(self, facts)
   offsets(self, facts.steps, began)
-  return judge(self, timeout)
+  return judge(self, facts.deadline and facts.deadline - began)
 end
 
 --- The report of the process: every server, the hooks, the tasks.

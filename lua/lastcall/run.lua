@@ -1,6 +1,7 @@
 --- A run: from the first task to the report.
 
 local core = require "lastcall.core"
+local address = require "lastcall.address"
 local hooks = require "lastcall.hooks"
 local log = require "lastcall.log"
 local options = require "lastcall.options"
@@ -93,6 +94,7 @@ local function start(given)
   end)
   core.set_hook("on_step", on_step)
   core.begin { drain = drain }
+  server.inherit_drain(drain)
   core.reserve_for_hooks(#hooks.after > 0)
 end
 
@@ -119,7 +121,7 @@ end
 local function forget()
   core.finish()
   hooks.forget()
-  server.all = {}
+  server.all, server.drain = {}, nil
   state = nil
 end
 
@@ -163,6 +165,7 @@ function run.serve(where, handler, given)
   if type(handler) ~= "function" then
     error(("serve: the handler is a function(conn, ctx), not a %s"):format(type(handler)), 2)
   end
+  if type(where) == "string" then address.check("serve", where, 1) end
   local one, code, message = server.new(where, options.pick(given, options.server))
   if not one then
     error(("serve: cannot listen on %s: %s (%s)"):format(

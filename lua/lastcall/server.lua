@@ -8,52 +8,72 @@ local report = require "lastcall.report"
 local server = { all = {} }
 local methods = core.server_methods
 
-local details = setmetatable({}, { __mode = "k" }) -- server -> its drain timeout and its report
+local details = setmetatable({}, { __mode = "k" }) -- server -> its listener options and its report
 
-local function drain_timeout(given)
-  local drain = given.drain
-  if type(drain) == "table" then return drain.timeout or 25 end
-  return drain or 25
-end
-
-local function listen_on(self, where, given)
+--- What `where` stands for: a list of numeric addresses, or of one descriptor and the listener options
+-- that come with it. Raises for what cannot be an address; nil, code, message for a name without one.
+local function places(what, where)
   if type(where) == "table" then
     local fd = math.tointeger(where.fd)
     if not fd or fd < 0 then
-      error("listen: a table as address needs fd, the number of a listening descriptor", 3)
+      error(what .. ": a table as address needs fd, the number of a listening descriptor", 3)
     end
     -- One that was inherited is shared with whoever made it, unless the script knows better.
-    return self:listen_numeric(fd, setmetatable({ shared = where.shared ~= false }, { __index = given }))
+    return { fd }, { shared = where.shared ~= false }
   end
-  local endpoint = address.check("listen", where, 2)
-  local list, code, message = address.resolve(where, endpoint)
+  local list, code, message = address.resolve(where, address.check(what, where, 2))
   if not list then return nil, code, message end
-  local fine
-  for _, numeric in ipairs(list) do
-    fine, code, message = self:listen_numeric(numeric, given)
+  return list
+end
+
+--- Listens on the first of `list` that can be listened on.
+local function listen_on(self, list, given)
+  local fine, code, message
+  for _, place in ipairs(list) do
+    fine, code, message = self:listen_numeric(place, given)
     if fine then return true end
   end
   return nil, code, message
 end
 
+--- The first table that has the option decides.
+local function layered(first, ...)
+  if not first then return ... end
+  return setmetatable(first, { __index = ... })
+end
+
 --- Opens a server on `where`. Returns it, or nil, code, message.
 function server.new(where, given)
-  given = options.check("listen", given, options.server, 2)
-  local self = core.new_server(given)
-  details[self] = { timeout = drain_timeout(given), listener = options.pick(given, options.listener) }
-  local fine, code, message = listen_on(self, where, given)
-  if not fine then
-    self:close()
-    return nil, code, message
-  end
+  given = options.check("listen", given, options.server, 1)
+  local list, own, message = places("listen", where)
+  if not list then return nil, own, message end
+  local self = core.new_server(layered({ drain = given.drain or server.drain }, given))
+  details[self] = { has_drain = given.drain ~= nil, listener = options.pick(given, options.listener) }
+  local ran, fine, code
+  ran, fine, code, message = pcall(listen_on, self, list, layered(own, given))
+  if not ran or not fine then self:close() end
+  if not ran then error(fine, 0) end -- by its `control` function
+  if not fine then return nil, code, message end
   server.all[#server.all + 1] = self
   return self
+end
+
+--- The servers without drain options of their own go by those of the run.
+function server.inherit_drain(drain)
+  server.drain = drain
+  for _, one in ipairs(server.all) do
+    if not details[one].has_drain then one:set_drain { drain = drain } end
+  end
 end
 
 --- Adds an address, with the server's own listener options where none are given.
 function methods:listen(where, given)
   given = options.check("server:listen", given, options.listener, 1)
-  local fine, code, message = listen_on(self, where, setmetatable(given, { __index = details[self].listener }))
+  local list, own, message = places("server:listen", where)
+  if not list then return nil, own, message end
+  local fine, code
+  given = layered(options.pick(given, options.listener), details[self].listener)
+  fine, code, message = listen_on(self, list, layered(own, given))
   if not fine then return nil, code, message end
   return true
 end
@@ -74,7 +94,7 @@ local function is_done(self) return self:step() == "done" end
 function methods:report()
   if not is_done(self) then return nil end
   local mine = details[self]
-  mine.report = mine.report or report.of_server(self:facts(), mine.timeout)
+  mine.report = mine.report or report.of_server(self:facts())
   return mine.report
 end
 
