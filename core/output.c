@@ -52,6 +52,15 @@ int lc_output_append(lc_conn *conn, const char *data, size_t size)
   return lc_buffer_append(&conn->out, data, size);
 }
 
+/* The time for what is queued counts from the last progress; with nothing left there is none. */
+static void made_progress(lc_conn *conn, int is_all)
+{
+  if (conn->state == LC_STATE_CLOSING && !conn->finishing) return; /* it is the linger's */
+  conn->write_deadline = is_all && conn->state != LC_STATE_CLOSING
+                           ? LC_NEVER
+                           : lc_time_add(conn->loop->now, conn->settings->write_timeout);
+}
+
 /* One sendmsg. Bytes taken (0 when the kernel is full), or a code. */
 static ssize_t send_pieces(lc_conn *conn, struct iovec *pieces, int count, size_t total)
 {
@@ -72,8 +81,7 @@ static ssize_t send_pieces(lc_conn *conn, struct iovec *pieces, int count, size_
   if (sent > 0) {
     conn->sent += (uint64_t)sent;
     conn->last_byte_at = conn->loop->now;
-    if (!conn->out_waits && (conn->state != LC_STATE_CLOSING || conn->finishing)) /* progress */
-      conn->write_deadline = lc_time_add(conn->loop->now, conn->settings->write_timeout);
+    if (!conn->out_waits) made_progress(conn, (size_t)sent == total);
   }
   if ((size_t)sent < total) conn->out_blocked = 1;
   return sent;
@@ -89,11 +97,14 @@ static int keep_gathered(lc_conn *conn, size_t from)
   return result;
 }
 
-/* Somebody must notice when what is queued never leaves. */
+/* Somebody must notice when what is queued never leaves. A deadline under way is left alone: to have
+ * tried once more is no progress. */
 static void watch_queue(lc_conn *conn)
 {
   if (!lc_output_size(conn) || conn->out_waits || conn->state == LC_STATE_CLOSING) return;
-  conn->write_deadline = lc_time_add(conn->loop->now, conn->settings->write_timeout);
+  if (conn->failure) return; /* it has been noticed */
+  if (conn->write_deadline == LC_NEVER)
+    conn->write_deadline = lc_time_add(conn->loop->now, conn->settings->write_timeout);
   lc_conn_arm(conn, conn->write_deadline);
 }
 
@@ -250,7 +261,9 @@ void lc_conn_wait_write(lc_conn *conn, lc_time deadline)
 
 void lc_conn_end_write(lc_conn *conn)
 {
-  conn->out_waits = 0;
+  if (conn->out_waits && conn->state < LC_STATE_CLOSING) conn->write_deadline = LC_NEVER;
+  conn->out_waits = 0; /* and the deadline was the writer's: the queue has its own */
+  watch_queue(conn);
   lc_output_merge_posted(conn);
 }
 

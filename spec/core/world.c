@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { TIME_LIMIT = 60 }; /* seconds for one test, then SIGALRM ends it */
+
 /* ------------------------------------------------------------------ notes -- */
 
 static void note(char *text, const char *word)
@@ -114,6 +116,7 @@ static const lc_events EVENTS_HANDING_OUT = {.ready = on_ready,
 
 void world_begin(world *w, const lc_sys *sys)
 {
+  alarm((unsigned)lc_to_seconds(world_seconds(TIME_LIMIT)));
   *w = (world){.sys = sys};
   lc_server_options_init(&w->options);
   w->descriptors = lc_sys_linux()->descriptors_open(lc_sys_linux());

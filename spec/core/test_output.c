@@ -1,0 +1,305 @@
+/* test_output.c - writes: gathered, queued, bounded, in order, and never lost without a word. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "conn.h"
+#include "world.h"
+
+enum { BLOCK = 64 * 1024 };
+
+/* Writes zeros until the kernel and the gathering buffer are full; how many were accepted. */
+static size_t fill(seen *one)
+{
+  static char zeros[BLOCK];
+  struct iovec piece = {zeros, sizeof zeros};
+  size_t total = 0;
+  ssize_t took;
+  while ((took = lc_conn_write(one->conn, &piece, 1)) == BLOCK) total += BLOCK;
+  assert_true(took >= 0);
+  return total + (size_t)took;
+}
+
+static size_t unsent(const seen *one)
+{
+  lc_conn_stats stats;
+  lc_conn_stats_get(one->conn, &stats);
+  return stats.unsent;
+}
+
+static uint64_t sent(const seen *one)
+{
+  lc_conn_stats stats;
+  lc_conn_stats_get(one->conn, &stats);
+  return stats.sent;
+}
+
+static void small_writes_are_gathered_and_leave_with_the_turn(void **state)
+{
+  world *w = *state;
+  int peer;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  world_write(one, "one ");
+  world_write(one, "two ");
+  assert_int_equal(sent(one), 0);
+  assert_int_equal(unsent(one), 8);
+  world_turn(w);
+  assert_int_equal(sent(one), 8);
+  world_expect(w, peer, "one two ");
+  peer_close(peer);
+}
+
+static void a_flush_sends_at_once_and_tells_when_the_kernel_has_it(void **state)
+{
+  world *w = *state;
+  int peer;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  world_write(one, "now");
+  assert_int_equal(lc_conn_flush(one->conn), 0);
+  assert_int_equal(sent(one), 3);
+  assert_int_equal(lc_conn_flush(one->conn), 0); /* nothing left: true at once */
+  world_expect(w, peer, "now");
+  peer_close(peer);
+}
+
+static void without_gathering_each_write_leaves_at_once(void **state)
+{
+  world *w = *state;
+  int peer;
+  w->options.settings.gather = 0;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  world_write(one, "unbuffered");
+  assert_int_equal(sent(one), 10);
+  world_expect(w, peer, "unbuffered");
+  peer_close(peer);
+}
+
+static void the_bytes_of_two_connections_do_not_mix(void **state)
+{
+  world *w = *state;
+  int peers[2];
+  world_serve(w);
+  seen *a = world_accept(w, &peers[0]), *b = world_accept(w, &peers[1]);
+  for (int i = 0; i < 3; i++) {
+    world_write(a, "a");
+    world_write(b, "b");
+  }
+  world_expect(w, peers[0], "aaa");
+  world_expect(w, peers[1], "bbb");
+  for (int i = 0; i < 2; i++) peer_close(peers[i]);
+}
+
+static void pieces_are_written_in_their_order_however_many(void **state)
+{
+  enum { MANY = 200 };
+  world *w = *state;
+  struct iovec pieces[MANY];
+  char expected[MANY * 2 + 1] = "";
+  int peer, first = 0;
+  w->options.settings.gather = 0;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  for (int i = 0; i < MANY; i++) {
+    expected[i] = (char)('a' + i % 26);
+    pieces[i] = (struct iovec){&expected[i], 1};
+  }
+  while (first < MANY) {
+    ssize_t took = lc_conn_write(one->conn, pieces + first, MANY - first);
+    assert_true(took > 0);
+    first += (int)took;
+  }
+  world_expect(w, peer, expected);
+  peer_close(peer);
+}
+
+static void an_empty_write_is_accepted(void **state)
+{
+  world *w = *state;
+  struct iovec nothing = {NULL, 0};
+  int peer;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  assert_int_equal(lc_conn_write(one->conn, &nothing, 1), 0);
+  assert_int_equal(lc_conn_write(one->conn, NULL, 0), 0);
+  peer_close(peer);
+}
+
+static void a_peer_that_does_not_read_bounds_what_is_accepted(void **state)
+{
+  world *w = *state;
+  int peer;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  size_t taken = fill(one), received = 0;
+  assert_true(unsent(one) <= w->options.settings.gather); /* the rest is the kernel's */
+  assert_int_equal(lc_conn_flush(one->conn), LC_AGAIN);
+  lc_conn_wait_write(one->conn, LC_NEVER);
+  one->ready = 0;
+  TURN_UNTIL(w, (received += peer_skip(peer), one->ready & LC_WRITABLE));
+  lc_conn_end_write(one->conn);
+  TURN_UNTIL(w, (received += peer_skip(peer)) == taken); /* every byte that was accepted */
+  assert_int_equal(unsent(one), 0);
+  peer_close(peer);
+}
+
+static void a_writer_that_waits_too_long_is_told(void **state)
+{
+  world *w = *state;
+  int peer;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  fill(one);
+  lc_time due = lc_loop_now(w->loop) + 20 * LC_MILLISECOND;
+  lc_conn_wait_write(one->conn, due);
+  TURN_UNTIL(w, one->ready & LC_WRITE_TIMEOUT);
+  assert_true(lc_loop_now(w->loop) >= due);
+  peer_close(peer);
+}
+
+static void gathered_bytes_that_never_leave_end_in_a_timeout(void **state)
+{
+  world *w = *state;
+  int peer;
+  w->options.settings.write_timeout = 30 * LC_MILLISECOND;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  fill(one);
+  TURN_UNTIL(w, one->ready & LC_ENDED);
+  assert_int_equal(lc_conn_error(one->conn), LC_TIMEOUT);
+  assert_int_equal(lc_conn_write(one->conn, NULL, 0), LC_TIMEOUT); /* told by the next operation */
+  peer_close(peer);
+}
+
+static void a_post_goes_out_between_two_writes(void **state)
+{
+  world *w = *state;
+  struct iovec piece = {"posted", 6};
+  size_t received = 0;
+  char text[16] = "";
+  int peer;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  size_t taken = fill(one);
+  lc_conn_wait_write(one->conn, LC_NEVER); /* a write is half-way through */
+  assert_int_equal(lc_conn_post(one->conn, &piece, 1), 0);
+  TURN_UNTIL(w, (received += peer_skip(peer)) == taken);
+  world_turn_for(w, 20 * LC_MILLISECOND);
+  assert_int_equal(peer_look(peer), PEER_QUIET); /* not before the write has ended */
+  world_write(one, "whole");
+  lc_conn_end_write(one->conn);
+  TURN_UNTIL(w, (received += peer_take(peer, text + (received - taken), 11)) == taken + 11);
+  assert_string_equal(text, "wholeposted");
+  peer_close(peer);
+}
+
+static void posts_are_bounded_and_all_or_nothing(void **state)
+{
+  world *w = *state;
+  struct iovec piece = {"0123456789", 10};
+  int peer;
+  w->options.settings.max_queue = 25;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  assert_int_equal(lc_conn_post(one->conn, &piece, 1), 0);
+  assert_int_equal(lc_conn_post(one->conn, &piece, 1), 0);
+  assert_int_equal(lc_conn_post(one->conn, &piece, 1), LC_FULL);
+  world_expect(w, peer, "01234567890123456789");
+  assert_int_equal(lc_conn_post(one->conn, &piece, 1), 0); /* there is room again */
+  world_expect(w, peer, "0123456789");
+  peer_close(peer);
+}
+
+static void writing_after_the_peer_reset_fails_and_says_so(void **state)
+{
+  world *w = *state;
+  int peer;
+  struct iovec piece = {"x", 1};
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  peer_reset(peer);
+  TURN_UNTIL(w, one->closed);
+  assert_int_equal(lc_conn_write(one->conn, &piece, 1), LC_RESET);
+  assert_int_equal(lc_conn_flush(one->conn), LC_RESET);
+  assert_int_equal(lc_conn_post(one->conn, &piece, 1), LC_RESET);
+}
+
+static void writing_after_the_writing_half_was_shut_is_closed(void **state)
+{
+  world *w = *state;
+  struct iovec piece = {"x", 1};
+  int peer;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  world_write(one, "last words");
+  assert_int_equal(lc_conn_shutdown(one->conn, SHUT_WR), 0);
+  assert_int_equal(lc_conn_shutdown(one->conn, SHUT_WR), 0); /* again */
+  world_expect(w, peer, "last words");
+  world_expect_sight(w, peer, PEER_EOF);
+  assert_int_equal(lc_conn_write(one->conn, &piece, 1), LC_CLOSED);
+  peer_say(peer, "we still listen");
+  char text[32];
+  assert_string_equal(world_read(one, text, sizeof text), "we still listen");
+  peer_close(peer);
+}
+
+static void shutting_the_writing_half_waits_for_what_is_queued(void **state)
+{
+  world *w = *state;
+  size_t received = 0;
+  int peer, result;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  size_t taken = fill(one);
+  assert_int_equal(lc_conn_shutdown(one->conn, SHUT_WR), LC_AGAIN);
+  TURN_UNTIL(
+    w, (received += peer_skip(peer), (result = lc_conn_shutdown(one->conn, SHUT_WR)) != LC_AGAIN));
+  assert_int_equal(result, 0);
+  TURN_UNTIL(w, (received += peer_skip(peer), peer_look(peer) == PEER_EOF));
+  assert_int_equal(received, taken);
+  peer_close(peer);
+}
+
+static void a_large_write_goes_behind_what_was_gathered(void **state)
+{
+  world *w = *state;
+  char *large = malloc(BLOCK + 1), heard[8] = "";
+  int peer;
+  assert_non_null(large);
+  memset(large, 'L', BLOCK);
+  large[BLOCK] = 0;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  world_write(one, "small ");
+  struct iovec piece = {large, BLOCK};
+  assert_int_equal(lc_conn_write(one->conn, &piece, 1), BLOCK);
+  assert_int_equal(sent(one), BLOCK + 6);
+  TURN_UNTIL(w, peer_look(peer) == PEER_DATA);
+  assert_int_equal(peer_take(peer, heard, 7), 7);
+  assert_string_equal(heard, "small L");
+  peer_close(peer);
+  free(large);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    WORLD_TEST(small_writes_are_gathered_and_leave_with_the_turn),
+    WORLD_TEST(a_flush_sends_at_once_and_tells_when_the_kernel_has_it),
+    WORLD_TEST(without_gathering_each_write_leaves_at_once),
+    WORLD_TEST(the_bytes_of_two_connections_do_not_mix),
+    WORLD_TEST(pieces_are_written_in_their_order_however_many),
+    WORLD_TEST(an_empty_write_is_accepted),
+    WORLD_TEST(a_peer_that_does_not_read_bounds_what_is_accepted),
+    WORLD_TEST(a_writer_that_waits_too_long_is_told),
+    WORLD_TEST(gathered_bytes_that_never_leave_end_in_a_timeout),
+    WORLD_TEST(a_post_goes_out_between_two_writes),
+    WORLD_TEST(posts_are_bounded_and_all_or_nothing),
+    WORLD_TEST(writing_after_the_peer_reset_fails_and_says_so),
+    WORLD_TEST(writing_after_the_writing_half_was_shut_is_closed),
+    WORLD_TEST(shutting_the_writing_half_waits_for_what_is_queued),
+    WORLD_TEST(a_large_write_goes_behind_what_was_gathered),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
