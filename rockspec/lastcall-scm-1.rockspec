@@ -89,6 +89,7 @@ build = {
     ["lastcall.hooks"] = "lua/lastcall/hooks.lua",
     ["lastcall"] = "lua/lastcall/init.lua",
     ["lastcall.log"] = "lua/lastcall/log.lua",
+    ["lastcall.meta"] = "lua/lastcall/meta.lua",
     ["lastcall.options"] = "lua/lastcall/options.lua",
     ["lastcall.progress"] = "lua/lastcall/progress.lua",
     ["lastcall.report"] = "lua/lastcall/report.lua",

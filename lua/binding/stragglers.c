@@ -5,14 +5,30 @@
  */
 #include "binding.h"
 
+/* One whose task obeyed the cancel, and which then waited for its peer until the kill, is still told
+ * with the line that held it before. Between the new record, at the top, and the one at `older`. */
+static void keep_traceback(lua_State *L, int older)
+{
+  static const char *const names[] = {"traceback", "waits_for"};
+  int is_held = lua_getfield(L, -1, names[0]) != LUA_TNIL;
+  lua_pop(L, 1);
+  if (is_held || !lua_istable(L, older)) return;
+  for (int i = 0; i < 2; i++) {
+    lua_getfield(L, older, names[i]);
+    lua_setfield(L, -2, names[i]);
+  }
+}
+
 static void add(lua_State *L, server_box *box, const char *key, const char *fate)
 {
   lua_pushstring(L, fate);
   lua_setfield(L, -2, "fate");
   runtime_push_anchored(L, box->rt, box->stragglers);
-  lua_insert(L, -2);
-  lua_setfield(L, -2, key);
-  lua_pop(L, 1);
+  lua_getfield(L, -1, key);
+  lua_pushvalue(L, -3);
+  keep_traceback(L, lua_gettop(L) - 1);
+  lua_setfield(L, -3, key);
+  lua_pop(L, 3);
 }
 
 static void add_traceback(lua_State *L, task *t)

@@ -1,0 +1,139 @@
+local helper = require "spec.helper"
+local options = require "lastcall.options"
+
+-- What the modules use among themselves, out of the binding's tables.
+local INTERNAL = {
+  Server = { "listen_numeric", "unlisten_numeric", "set_handler", "set_drain", "wait_change", "all", "facts" },
+}
+
+-- Classes of the meta file: their parents and fields; and the functions of each of its tables.
+local function parse()
+  local classes, functions = {}, {}
+  local class
+  for line in io.lines("lua/lastcall/meta.lua") do
+    local name, parents = line:match("^%-%-%-@class lastcall%.?([%w]*):? ?(.*)$")
+    if name then
+      class = name
+      classes[class] = { parents = {}, fields = {} }
+      for parent in parents:gmatch("lastcall%.(%w+)") do table.insert(classes[class].parents, parent) end
+    end
+    local field = line:match("^%-%-%-@field ([%w_]+)")
+    if field then classes[class].fields[field] = true end
+    local of, separator, method = line:match("^function (%w+)([.:])([%w_]+)%(")
+    if of then
+      functions[of] = functions[of] or {}
+      functions[of][method] = separator
+    end
+  end
+  return classes, functions
+end
+
+local classes, functions = parse()
+
+local function all_fields(name)
+  local fields = {}
+  for field in pairs(classes[name].fields) do fields[field] = true end
+  for _, parent in ipairs(classes[name].parents) do
+    for field in pairs(all_fields(parent)) do fields[field] = true end
+  end
+  return fields
+end
+
+local function sorted(set)
+  local names = {}
+  for name in pairs(set) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+local function methods_of(kind)
+  return assert(debug.getregistry()["lastcall." .. kind], kind).__index
+end
+
+local function functions_in(t, left_out)
+  local names = {}
+  for name, value in pairs(t) do names[name] = type(value) == "function" or nil end
+  for _, name in ipairs(left_out or {}) do names[name] = nil end
+  return names
+end
+
+describe("lastcall/meta.lua", function()
+  local lastcall = require "lastcall"
+
+  it("has every function of the module, and no other", function()
+    assert.same(sorted(functions_in(lastcall)), sorted(functions.lastcall))
+    assert.same(sorted(functions_in(lastcall.context)), sorted(functions.context))
+    assert.same({ "context", "features", "version" }, sorted(classes[""].fields))
+    assert.same(sorted(lastcall.features), sorted(classes.Features.fields))
+    assert.equal("string", type(lastcall.version))
+  end)
+
+  for class, methods in pairs {
+    Server = function() return require "lastcall.core".server_methods end,
+    Connection = function() return require "lastcall.core".connection_methods end,
+    Context = function() return methods_of "context" end,
+    Task = function() return methods_of "task" end,
+    Guard = function() return methods_of "guard" end,
+    Ticket = function() return methods_of "ticket" end,
+    Socket = function() return methods_of "socket" end,
+  } do
+    it("has every method of a " .. class:lower() .. ", and no other", function()
+      assert.same(sorted(functions_in(methods(), INTERNAL[class])), sorted(functions[class]))
+      for method, separator in pairs(functions[class]) do assert.equal(":", separator, method) end
+    end)
+  end
+
+  for class, known in pairs {
+    KeepaliveOptions = "keepalive", DrainOptions = "drain", ConnectionOptions = "connection",
+    ListenerOptions = "listener", ServerOptions = "server", RunOptions = "run", ServeOptions = "serve",
+    ConnectOptions = "connect", HookOptions = "hook",
+  } do
+    it("has every option of " .. known .. ", and no other", function()
+      assert.same(sorted(options[known]), sorted(all_fields(class)))
+    end)
+  end
+
+  it("has every field of what a server and its connections tell, and no other", function()
+    helper.task(function(run)
+      local server, address = helper.serve(run, function(conn) conn:await() end)
+      local conn = assert(run.connect(address))
+      assert.is_true(server:wait_for("==", 1, 2))
+      assert.same(sorted(server:stats()), sorted(classes.ServerStats.fields))
+      assert.same(sorted(server:connections()[1]), sorted(classes.Snapshot.fields))
+      assert.same(sorted(conn:stats()), sorted(classes.Snapshot.fields))
+      assert.equal("number", type(conn.id))
+      assert.equal("table", type(conn.data))
+      conn:close("background")
+    end)
+  end)
+
+  it("has every field of a report, and no other", function()
+    local held = {} -- collected, they would be closed
+    local report = helper.task(function(run)
+      local _, address = helper.serve(run, function(conn)
+        if conn:read() == "obey" then return conn:read() end
+        while true do run.sleep(60) end
+      end)
+      run.on_shutdown("broken", function() error "on purpose" end)
+      for i, line in ipairs { "obey\nhalf a li", "resist\n" } do
+        held[i] = assert(run.connect(address))
+        held[i]:write(line)
+        held[i]:flush()
+      end
+      run.spawn(function() while true do run.sleep(60) end end)
+      run.sleep(0.05)
+    end, { drain = 1, on_error = function() end })
+    assert.same(sorted(report), sorted(classes.Report.fields))
+    assert.same(sorted(report.stop[1]), sorted(classes.StopReport.fields))
+    assert.same(sorted(report.hooks[1]), sorted(classes.HookReport.fields))
+    local seen = {}
+    for _, one in ipairs(report.stragglers) do
+      for name in pairs(one) do seen[name] = true end
+    end
+    assert.same(sorted(seen), sorted(classes.Straggler.fields))
+  end)
+
+  it("is Lua", function()
+    assert(loadfile("lua/lastcall/meta.lua"))
+  end)
+end)
