@@ -196,3 +196,25 @@ const char *lc_code_text(int code)
 #endif
   return text != NULL ? text : "unknown error";
 }
+
+static int is_our_own(int error)
+{
+  static const int own[] = {-LC_EOF,      -LC_TIMEOUT,  -LC_CLOSED, -LC_DRAINING,
+                            -LC_CANCELED, -LC_TOO_LONG, -LC_FULL,   -LC_HOST_NOT_FOUND};
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+    if (own[i] == error) return 1;
+  }
+  return 0;
+}
+
+const char *lc_code_errno(int code)
+{
+  int error = error_of(code);
+
+  if (error == 0 || is_our_own(error)) return NULL;
+#if defined(__GLIBC__)
+  return strerrorname_np(error);
+#else
+  return NULL;
+#endif
+}

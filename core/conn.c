@@ -73,11 +73,20 @@ lc_time lc_conn_dismissable_from(const lc_conn *conn)
 
 /* ------------------------------------------------------------------ waits -- */
 
+static lc_time smaller(lc_time a, lc_time b) { return a < b ? a : b; }
+
+/* A limit of an operation that begins now: by the clock, for the script may have computed since the
+ * turn began, and a time that is counted from then would be over early. */
+lc_time lc_conn_limit(const lc_conn *conn, lc_time allowed)
+{
+  return allowed == LC_NEVER ? LC_NEVER : lc_time_add(lc_loop_clock(conn->loop), allowed);
+}
+
 void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline)
 {
   conn->wait = (uint8_t)wait;
   if (wait == LC_WAIT_NONE) {
-    conn->read_deadline = LC_NEVER;
+    lc_conn_end_read(conn);
     lc_conn_update(conn);
     return;
   }
@@ -89,8 +98,8 @@ void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline)
   if (conn->loop->output_tenant == conn) lc_output_send(conn);
   if (conn->error) return;
   lc_input_release(conn);
-  lc_time limit = lc_time_add(conn->loop->now, conn->settings->read_timeout);
-  if (conn->read_deadline == LC_NEVER) conn->read_deadline = deadline < limit ? deadline : limit;
+  if (conn->read_deadline == LC_NEVER)
+    conn->read_deadline = smaller(deadline, lc_conn_limit(conn, conn->settings->read_timeout));
   lc_time first = conn->read_deadline < conn->deadline ? conn->read_deadline : conn->deadline;
   if (first != LC_NEVER) lc_conn_arm(conn, first);
   lc_conn_update(conn);
@@ -153,8 +162,6 @@ static lc_time idle_limit(const lc_conn *conn)
   if (conn->state != LC_STATE_IDLE) return LC_NEVER;
   return lc_time_add(conn->idle_since, conn->settings->idle_timeout);
 }
-
-static lc_time smaller(lc_time a, lc_time b) { return a < b ? a : b; }
 
 static void rearm(lc_conn *conn)
 {
@@ -442,12 +449,10 @@ int lc_conn_set_settings(lc_conn *conn, const lc_settings *settings)
   extra->has_settings = 1;
   conn->settings = &extra->settings;
   if (conn->watch.fd < 0) return 0;
-  lc_time now = conn->loop->now;
   if (conn->wait && settings->read_timeout != before.read_timeout)
-    conn->read_deadline = lc_time_add(now, settings->read_timeout);
-  if (lc_output_size(conn) || conn->out_waits)
-    if (settings->write_timeout != before.write_timeout)
-      conn->write_deadline = lc_time_add(now, settings->write_timeout);
+    conn->read_deadline = lc_conn_limit(conn, settings->read_timeout);
+  if ((lc_output_size(conn) || conn->out_waits) && settings->write_timeout != before.write_timeout)
+    conn->write_deadline = lc_conn_limit(conn, settings->write_timeout);
   rearm(conn);
   return lc_keepalive_apply(conn->loop->sys, conn->watch.fd, conn->peer.family, settings, &before);
 }

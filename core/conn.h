@@ -98,9 +98,10 @@ struct lc_conn {
 /* conn.c */
 lc_conn *lc_conn_new(lc_server *server); /* one reference, nothing open */
 void lc_conn_move(lc_conn *conn, lc_state to, const char *cause);
-void lc_conn_update(lc_conn *conn);              /* brings new, active and idle up to date */
-void lc_conn_arm(lc_conn *conn, lc_time at);     /* the timer fires at `at` or earlier */
-void lc_conn_tell(lc_conn *conn, unsigned what); /* `ready`, from a job */
+void lc_conn_update(lc_conn *conn);          /* brings new, active and idle up to date */
+void lc_conn_arm(lc_conn *conn, lc_time at); /* the timer fires at `at` or earlier */
+lc_time lc_conn_limit(const lc_conn *conn, lc_time allowed); /* so much from now on */
+void lc_conn_tell(lc_conn *conn, unsigned what);             /* `ready`, from a job */
 lc_conn_extra *lc_conn_need_extra(lc_conn *conn);
 int lc_conn_is_tcp(const lc_conn *conn);
 lc_time lc_conn_dismissable_from(const lc_conn *conn); /* by the ladder; LC_NEVER while it works */

@@ -121,8 +121,28 @@ static int begin(lc_conn *conn)
 
 static int over(lc_conn *conn, int result)
 {
-  if (result != LC_AGAIN) conn->read_deadline = LC_NEVER;
+  if (result != LC_AGAIN) lc_conn_end_read(conn);
   return result;
+}
+
+void lc_conn_end_read(lc_conn *conn)
+{
+  conn->read_deadline = LC_NEVER;
+  conn->in_scanned = 0; /* the next read may look for another delimiter */
+}
+
+int lc_conn_give_back(lc_conn *conn, const char *data, size_t size)
+{
+  lc_buffer whole = {0};
+  size_t held = lc_buffer_size(&conn->in);
+  if (!size) return 0;
+  int result = lc_buffer_reserve(&whole, size + held);
+  if (result < 0) return result;
+  lc_buffer_append(&whole, data, size);
+  if (held) lc_buffer_append(&whole, lc_buffer_bytes(&conn->in), held);
+  lc_input_drop(conn);
+  conn->in = whole;
+  return 0;
 }
 
 void lc_conn_buffered(const lc_conn *conn, lc_slice *slice)
@@ -189,7 +209,6 @@ int lc_conn_read_until(lc_conn *conn, const char *delimiter, size_t length, size
       if (found) {
         size_t size = (size_t)(found - bytes) + length;
         if (size > max) return over(conn, LC_TOO_LONG);
-        conn->in_scanned = 0;
         return take(conn, size, slice);
       }
       conn->in_scanned = held - (length - 1); /* the delimiter may have begun */

@@ -73,6 +73,8 @@ lc_time lc_time_add(lc_time a, lc_time b);
 const char *lc_code_name(int code);
 /* A sentence fragment for people, as strerror gives. Static storage. */
 const char *lc_code_text(int code);
+/* "ECONNRESET" for what the kernel reported, where libc knows its name; NULL for codes of our own. */
+const char *lc_code_errno(int code);
 
 /* ------------------------------------------------------------- addresses -- */
 
@@ -490,6 +492,9 @@ int lc_conn_await(lc_conn *conn);
 /* What has been received and not consumed; lc_conn_take consumes it. */
 void lc_conn_buffered(const lc_conn *conn, lc_slice *slice);
 void lc_conn_take(lc_conn *conn, size_t size);
+/* Puts bytes that were consumed in front of what is buffered: a read of several parts that was
+ * canceled between two of them. Copied. 0 or -ENOMEM. */
+int lc_conn_give_back(lc_conn *conn, const char *data, size_t size);
 
 /* How somebody waits for input: it decides whether the connection counts as idle. */
 typedef enum lc_wait {
@@ -498,8 +503,11 @@ typedef enum lc_wait {
   LC_WAIT_LINES, /* the next line of an iterator */
   LC_WAIT_AWAIT  /* the next unit of work: idle by its own word */
 } lc_wait;
-/* Declares it, with a deadline (LC_NEVER: only settings.read_timeout counts). */
+/* Declares it, with a deadline (LC_NEVER: only settings.read_timeout counts). A read that waits again
+ * goes on under the deadline it began with, until it succeeds, fails, or is given up. */
 void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline);
+/* The read that waited was given up: forgets its deadline and how far it had searched. */
+void lc_conn_end_read(lc_conn *conn);
 /* Whether a read that begins new work may still be served while draining: 0 or LC_DRAINING. */
 int lc_conn_admit(lc_conn *conn);
 

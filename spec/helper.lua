@@ -80,4 +80,28 @@ function helper.serve(lastcall, handler, options)
   return server, server:addresses()[1]
 end
 
+--- Two ends of one connection over loopback (or at `options.at`): the server's end, the client's, and the server.
+function helper.pair(lastcall, options, connect_options)
+  options = options or {}
+  local at = options.at or "127.0.0.1:0"
+  options.at = nil
+  local server = assert(lastcall.listen(at, options))
+  local there = assert(lastcall.connect(server:addresses()[1], connect_options))
+  local here = assert(server:accept(helper.seconds(5)))
+  return here, there, server
+end
+
+--- Writes and sees to it that the kernel has it.
+function helper.send(conn, ...)
+  assert(conn:write(...))
+  assert(conn:flush())
+end
+
+--- A path for a unix socket, that nothing has yet.
+function helper.socket_path()
+  local path = os.tmpname()
+  os.remove(path)
+  return path
+end
+
 return helper

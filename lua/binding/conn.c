@@ -141,8 +141,9 @@ int push_failure(lua_State *L, int code, const char *peer, const char *operation
 {
   lua_pushnil(L);
   lua_pushstring(L, lc_code_name(code));
-  if (peer) lua_pushfstring(L, "%s: %s: %s", peer, operation, lc_code_text(code));
-  else lua_pushfstring(L, "%s: %s", operation, lc_code_text(code));
+  const char *number = lc_code_errno(code);
+  lua_pushfstring(L, "%s%s%s: %s%s%s%s", peer ? peer : "", peer ? ": " : "", operation,
+                  lc_code_text(code), number ? " (" : "", number ? number : "", number ? ")" : "");
   return 3;
 }
 

@@ -2,8 +2,9 @@
  *
  * Each function tries first, and suspends its task when there is nothing; the
  * continuation is the function itself, so every path is the path of a first
- * attempt. What a failed read had got so far is its fourth result; it has been
- * consumed, except when the read was canceled.
+ * attempt. What a failed read had got so far is its fourth result. It has been
+ * consumed, unless somebody else ended the read (it was canceled, or the server
+ * drains) or it was over its limit: then it stays readable.
  */
 #include <string.h>
 
@@ -17,9 +18,20 @@ static void reader_unwait(task *t)
   if (t->woken && t->woken != LC_DRAINING) lc_conn_wait(box->conn, LC_WAIT_NONE, LC_NEVER);
 }
 
+static void refuse_second_reader(lua_State *L, const conn_box *box, const task *t,
+                                 const char *operation)
+{
+  if (box->reader && box->reader != t)
+    luaL_error(L,
+               "conn:%s: another task is already reading this connection; let one task read, and "
+               "pass on what it gets",
+               operation);
+}
+
 static int wait_for_input(lua_State *L, task *t, conn_box *box, lc_wait wait, lc_time deadline,
                           const char *operation, lua_KContext kept, lua_KFunction again)
 {
+  refuse_second_reader(L, box, t, operation); /* it may have come while this one was put off */
   box->reader = t;
   lc_conn_wait(box->conn, wait, deadline);
   return task_suspend(L, t, operation, box, reader_unwait, kept, again);
@@ -28,10 +40,10 @@ static int wait_for_input(lua_State *L, task *t, conn_box *box, lc_wait wait, lc
 /* The task that reads, after making sure that no other one does. */
 static task *begin_read(lua_State *L, conn_box *box, const char *operation)
 {
-  task *t = task_current(L, box->rt, operation);
-  if (box->reader && box->reader != t)
-    luaL_error(L, "%s: another task is already reading this connection; one task reads at a time",
-               operation);
+  lua_pushfstring(L, "conn:%s", operation);
+  task *t = task_current(L, box->rt, lua_tostring(L, -1));
+  lua_pop(L, 1);
+  refuse_second_reader(L, box, t, operation);
   return t;
 }
 
@@ -42,16 +54,39 @@ static int refusal(const task *t, const conn_box *box)
   return task_ended(t);
 }
 
+static int stays_readable(int code)
+{
+  return code == LC_CANCELED || code == LC_DRAINING || code == LC_TOO_LONG;
+}
+
+/* The string at the top is what the read got before the part that failed. */
+static int fail_with_partial(lua_State *L, conn_box *box, int code, const char *operation)
+{
+  lc_slice rest;
+  size_t length;
+  int before = lua_gettop(L);
+  box->last_failure = code;
+  lc_conn_end_read(box->conn);
+  if (stays_readable(code)) {
+    const char *earlier = lua_tolstring(L, before, &length);
+    if (lc_conn_give_back(box->conn, earlier, length) < 0)
+      return luaL_error(L, "not enough memory to keep what was read");
+    lua_pushliteral(L, "");
+    lua_replace(L, before);
+  }
+  conn_failure(L, box, code, operation);
+  lc_conn_buffered(box->conn, &rest);
+  lua_pushvalue(L, before);
+  lua_pushlstring(L, rest.data, rest.length);
+  lua_concat(L, 2);
+  if (!stays_readable(code)) lc_conn_take(box->conn, rest.length);
+  return 4;
+}
+
 static int read_failure(lua_State *L, conn_box *box, int code, const char *operation)
 {
-  lc_slice rest = {"", 0};
-  box->last_failure = code;
-  conn_failure(L, box, code, operation);
-  if (code == LC_TOO_LONG) return 3; /* it stays readable, and may be large */
-  lc_conn_buffered(box->conn, &rest);
-  lua_pushlstring(L, rest.data, rest.length);
-  if (code != LC_CANCELED && code != LC_DRAINING) lc_conn_take(box->conn, rest.length);
-  return 4;
+  lua_pushliteral(L, "");
+  return fail_with_partial(L, box, code, operation);
 }
 
 /* -------------------------------------------------------------------- await -- */
@@ -72,7 +107,7 @@ static int await(lua_State *L, int status, lua_KContext kept)
   if (result == LC_AGAIN) {
     result = refusal(t, box);
     if (!result) {
-      lc_time deadline = lc_time_add(lc_loop_now(box->rt->loop), optional_seconds(L, 2));
+      lc_time deadline = lc_time_add(lc_loop_clock(box->rt->loop), optional_seconds(L, 2));
       return wait_for_input(L, t, box, LC_WAIT_AWAIT, deadline, "await", kept, await);
     }
   }
@@ -84,7 +119,7 @@ static int conn_await(lua_State *L)
   conn_box *box = conn_check(L, 1);
   optional_seconds(L, 2);
   lua_settop(L, 2);
-  task *t = begin_read(L, box, "conn:await");
+  task *t = begin_read(L, box, "await");
   t->woken = 0;
   if (task_is_spent(t)) return task_yield(L, t, 0, await);
   return await(L, LUA_OK, 0);
@@ -135,6 +170,26 @@ static void check_format(lua_State *L, int index)
 
 /* ---------------------------------------------------------------------- read -- */
 
+static int strips_newline(lua_State *L, int index)
+{
+  const char *format = lua_type(L, index) == LUA_TNUMBER ? "" : lua_tostring(L, index);
+  return format[*format == '*'] == 'l';
+}
+
+/* One call is one read: when a later part fails, the earlier ones, as they came, are its partial. */
+static int read_parts_failure(lua_State *L, conn_box *box, int code, int formats, int done)
+{
+  luaL_Buffer earlier;
+  luaL_buffinit(L, &earlier);
+  for (int i = 0; i < done; i++) {
+    lua_pushvalue(L, 2 + formats + i);
+    luaL_addvalue(&earlier);
+    if (strips_newline(L, 2 + i)) luaL_addchar(&earlier, '\n');
+  }
+  luaL_pushresult(&earlier);
+  return fail_with_partial(L, box, code, "read");
+}
+
 /* Stack: conn, `context` formats, the values read so far. */
 static int read_more(lua_State *L, int status, lua_KContext kept)
 {
@@ -144,7 +199,7 @@ static int read_more(lua_State *L, int status, lua_KContext kept)
   (void)status;
   int why = t->woken;
   t->woken = 0;
-  if (why) return read_failure(L, box, why, "read");
+  if (why) return read_parts_failure(L, box, why, formats, done);
   for (; done < formats; done++) {
     int result = read_format(L, box, 2 + done, t);
     if (!result) continue;
@@ -153,7 +208,7 @@ static int read_more(lua_State *L, int status, lua_KContext kept)
       if (!result)
         return wait_for_input(L, t, box, LC_WAIT_READ, LC_NEVER, "read", kept, read_more);
     }
-    return read_failure(L, box, result, "read");
+    return read_parts_failure(L, box, result, formats, done);
   }
   return formats;
 }
@@ -168,7 +223,7 @@ static int conn_read(lua_State *L)
   }
   luaL_checkstack(L, formats + 8, "too many formats");
   for (int i = 0; i < formats; i++) check_format(L, 2 + i);
-  task *t = begin_read(L, box, "conn:read");
+  task *t = begin_read(L, box, "read");
   t->woken = 0;
   if (task_is_spent(t)) return task_yield(L, t, formats, read_more);
   return read_more(L, LUA_OK, formats);
@@ -201,7 +256,7 @@ static int conn_read_some(lua_State *L)
   conn_box *box = conn_check(L, 1);
   lua_Integer max = luaL_optinteger(L, 2, LUA_MAXINTEGER);
   luaL_argcheck(L, max > 0, 2, "at least one byte");
-  task *t = begin_read(L, box, "conn:read_some");
+  task *t = begin_read(L, box, "read_some");
   t->woken = 0;
   if (task_is_spent(t)) return task_yield(L, t, (lua_KContext)max, read_some);
   return read_some(L, LUA_OK, (lua_KContext)max);
@@ -240,13 +295,20 @@ static int conn_read_until(lua_State *L)
   lua_Integer max =
     luaL_optinteger(L, 3, (lua_Integer)(lc_conn_settings(box->conn)->max_line + length));
   luaL_argcheck(L, max > 0, 3, "at least one byte");
-  task *t = begin_read(L, box, "conn:read_until");
+  task *t = begin_read(L, box, "read_until");
   t->woken = 0;
   if (task_is_spent(t)) return task_yield(L, t, (lua_KContext)max, read_until);
   return read_until(L, LUA_OK, (lua_KContext)max);
 }
 
 /* --------------------------------------------------------------------- lines -- */
+
+/* The value at the top is what a read of everything gives when there is nothing left. */
+static int is_end_of_all(lua_State *L)
+{
+  return lua_type(L, lua_upvalueindex(2)) == LUA_TSTRING &&
+         strchr(lua_tostring(L, lua_upvalueindex(2)), 'a') && !lua_rawlen(L, -1);
+}
 
 /* Upvalues: the connection, the format. Never raises for what a peer does: it ends, and
  * conn:error() tells why. */
@@ -260,6 +322,7 @@ static int lines_next(lua_State *L, int status, lua_KContext kept)
   t->woken = 0;
   if (!result) result = lc_conn_admit(box->conn);
   if (!result) result = read_format(L, box, lua_upvalueindex(2), t);
+  if (!result && is_end_of_all(L)) result = LC_EOF;
   if (!result) return 1;
   if (result == LC_AGAIN) {
     result = refusal(t, box);
@@ -269,6 +332,7 @@ static int lines_next(lua_State *L, int status, lua_KContext kept)
     }
   }
   box->last_failure = result;
+  lc_conn_end_read(box->conn);
   task_failed(t);
   return 0;
 }
@@ -277,7 +341,7 @@ static int lines_call(lua_State *L)
 {
   conn_box *box = lua_touserdata(L, lua_upvalueindex(1));
   lua_settop(L, 0);
-  task *t = begin_read(L, box, "conn:lines");
+  task *t = begin_read(L, box, "lines");
   t->woken = 0;
   if (task_is_spent(t)) return task_yield(L, t, 0, lines_next);
   return lines_next(L, LUA_OK, 0);
