@@ -1,0 +1,79 @@
+local helper = require "spec.helper"
+local process = require "spec.support.process"
+
+-- The command without the paths of the specs, and where a network is out of reach.
+local function plain(command)
+  return ("env -u LUA_PATH -u LUA_CPATH http_proxy=http://127.0.0.1:1 https_proxy=http://127.0.0.1:1 " ..
+    "sh -c '%s'"):format(command)
+end
+
+local function read_file(path)
+  local file = assert(io.open(path))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+-- The first program of the README, at an address of its own.
+local function quick_start(address)
+  local text = assert(read_file("README.md"):match("\n```lua\n(.-)```\n"), "README.md has no Lua program")
+  local count
+  text, count = text:gsub("127%.0%.0%.1:7000", address)
+  assert(count == 1, "the quick start listens on 127.0.0.1:7000")
+  return text
+end
+
+local rockspec = {}
+assert(loadfile("rockspec/lastcall-scm-1.rockspec", "t", rockspec))()
+
+describe("the rock", function()
+  it("needs Lua 5.4 and nothing else", function()
+    assert.same({ "lua >= 5.4, < 5.5" }, rockspec.dependencies)
+  end)
+
+  it("installs into a tree without a network, and runs the README's quick start from there alone", function()
+    local _, has_luarocks = helper.run("luarocks --version")
+    if not has_luarocks then
+      pending "no luarocks here (apt-get install luarocks)"
+      return
+    end
+    local work = os.tmpname()
+    os.remove(work)
+    assert(os.execute(("mkdir %s %s/copy %s/empty && cp -r core lua rockspec README.md LICENSE %s/copy"):format(
+      work, work, work, work)))
+    finally(function() os.execute("rm -rf " .. work) end)
+
+    local output, fine = helper.run(plain(("cd %s/copy && exec luarocks --lua-version 5.4 make --tree %s/tree " ..
+      "rockspec/lastcall-scm-1.rockspec"):format(work, work)), 120)
+    assert.is_true(fine, output)
+
+    local address = process.address_to_be()
+    local file = assert(io.open(work .. "/empty/server.lua", "w"))
+    file:write(quick_start(address))
+    file:close()
+    local tree = work .. "/tree"
+    local server = process.start(([[sh -c 'cd %s/empty && exec env LUA_CPATH="%s/lib/lua/5.4/?.so" \
+      LUA_PATH="%s/share/lua/5.4/?.lua;%s/share/lua/5.4/?/init.lua" lua5.4 server.lua']]):format(
+      work, tree, tree, tree))
+    helper.task(function(lastcall)
+      local conn
+      for _ = 1, 200 do -- it does not say when it listens
+        conn = lastcall.connect(address)
+        if conn then break end
+        lastcall.sleep(helper.seconds(0.02))
+      end
+      assert(conn, "the quick start does not listen")
+      conn:write("hello\n")
+      assert.equal("you said: hello", conn:read())
+      conn:close()
+    end)
+    server:signal("TERM")
+    output, fine = server:finish()
+    assert.is_true(fine, output)
+    assert.is_truthy(output:find("^shutdown ok in "), output)
+  end)
+
+  it("brings the annotations for editors along", function()
+    assert.equal("lua/lastcall/meta.lua", rockspec.build.modules["lastcall.meta"])
+  end)
+end)
