@@ -291,7 +291,9 @@ int lc_conn_shutdown(lc_conn *conn, int how)
   if (conn->error) return conn->error;
   const lc_sys *sys = conn->loop->sys;
   if (how == SHUT_RD || how == SHUT_RDWR) {
-    if (!conn->in_shut) sys->shutdown(sys, conn->watch.fd, SHUT_RD); /* the flag is what counts */
+    /* The flag is what counts. TCP has no such thing on the wire, and recv would say 0 from then on,
+     * as if the peer's FIN had come: the linger waits for the real one. */
+    if (!conn->in_shut && !lc_conn_is_tcp(conn)) sys->shutdown(sys, conn->watch.fd, SHUT_RD);
     conn->in_shut = 1;
     if (conn->wait) lc_conn_tell(conn, LC_READABLE);
   }
