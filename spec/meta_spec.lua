@@ -7,14 +7,13 @@ local INTERNAL = {
 }
 
 -- Classes of the meta file: their parents and fields; and the functions of each of its tables.
-local function parse()
-  local classes, functions = {}, {}
+local function parse(path, classes, functions)
   local class
-  for line in io.lines("lua/lastcall/meta.lua") do
+  for line in io.lines(path) do
     local name, parents = line:match("^%-%-%-@class lastcall%.?([%w]*):? ?(.*)$")
     if name then
       class = name
-      classes[class] = { parents = {}, fields = {} }
+      classes[class] = classes[class] or { parents = {}, fields = {} }
       for parent in parents:gmatch("lastcall%.(%w+)") do table.insert(classes[class].parents, parent) end
     end
     local field = line:match("^%-%-%-@field ([%w_]+)")
@@ -25,10 +24,11 @@ local function parse()
       functions[of][method] = separator
     end
   end
-  return classes, functions
 end
 
-local classes, functions = parse()
+local FILES = { "lua/lastcall/meta.lua", "lua/lastcall/meta_tasks.lua" }
+local classes, functions = {}, {}
+for _, path in ipairs(FILES) do parse(path, classes, functions) end
 
 local function all_fields(name)
   local fields = {}
@@ -75,6 +75,10 @@ describe("lastcall/meta.lua", function()
     Task = function() return methods_of "task" end,
     Guard = function() return methods_of "guard" end,
     Ticket = function() return methods_of "ticket" end,
+    Group = function() return getmetatable(lastcall.group()) end,
+    Waitgroup = function() return getmetatable(lastcall.waitgroup()) end,
+    Semaphore = function() return getmetatable(lastcall.semaphore(1)) end,
+    Channel = function() return getmetatable(lastcall.channel()).__index end,
     Socket = function() return methods_of "socket" end,
   } do
     it("has every method of a " .. class:lower() .. ", and no other", function()
@@ -134,6 +138,6 @@ describe("lastcall/meta.lua", function()
   end)
 
   it("is Lua", function()
-    assert(loadfile("lua/lastcall/meta.lua"))
+    for _, path in ipairs(FILES) do assert(loadfile(path)) end
   end)
 end)

@@ -54,6 +54,8 @@ struct runtime {
   int anchors;             /* registry reference of the anchor table */
   int callbacks;           /* registry reference of the queue of callbacks */
   int process_anchor;
+  context *background; /* never ends */
+  int background_anchor;
   int hooks; /* registry reference of the table of Lua functions below, set by the modules */
   unsigned callback_first, callback_last;
   unsigned leaked; /* connections collected while open, not yet told to the log */
@@ -79,17 +81,19 @@ struct context {
   context *parent; /* kept alive by the first user value; NULL when it has ended or is a root */
   lc_link in_parent;
   lc_link children;
-  lc_link tasks;              /* that go by this context */
-  int ended;                  /* 0, LC_CANCELED or LC_TIMEOUT */
-  const char *cause;          /* when it is not a Lua value (second user value) */
-  lc_time deadline;           /* its own; LC_NEVER */
-  lc_timer timer;             /* opened when it has a deadline */
-  unsigned drains : 1;        /* ends when draining begins */
-  unsigned is_draining : 1;   /* set where a drain begins: at a server's, or the process's */
-  unsigned has_functions : 1; /* for on_done */
-  unsigned holds;             /* tasks that go by it, and its functions */
-  int anchor;                 /* while it is held: LUA_NOREF otherwise */
-  conn_box *box;              /* whose own context this is, kept by its second user value */
+  lc_link tasks;             /* that go by this context */
+  int ended;                 /* 0, LC_CANCELED or LC_TIMEOUT */
+  const char *cause;         /* when it is not a Lua value (second user value) */
+  lc_time deadline;          /* the earliest of its own and its parents'; LC_NEVER */
+  lc_timer timer;            /* opened when the deadline is its own */
+  unsigned drains : 1;       /* ends when draining begins */
+  unsigned is_draining : 1;  /* set where a drain begins: at a server's, or the process's */
+  unsigned has_value : 1;    /* made by with_value */
+  unsigned functions;        /* registered with on_done */
+  lua_Integer last_function; /* numbers them */
+  unsigned holds;            /* tasks that go by it, and its functions */
+  int anchor;                /* while it is held: LUA_NOREF otherwise */
+  conn_box *box;             /* whose own context this is, kept by its second user value */
 };
 
 void context_hold(lua_State *L, context *ctx); /* one more hold: it has one, or a connection's */
@@ -104,7 +108,8 @@ context *context_check(lua_State *L, int index);
 void context_end(lua_State *L, context *ctx, int code, const char *cause);
 void context_drain(lua_State *L, context *ctx); /* draining begins here */
 int context_is_draining(const context *ctx);
-lc_time context_deadline(const context *ctx);
+context *context_push_current(lua_State *L, runtime *rt); /* what the caller goes by [0, +1] */
+void context_open_tasks(lua_State *L, runtime *rt);       /* methods into the table at the top */
 void context_open(lua_State *L, runtime *rt); /* module functions into the table at the top */
 
 /* ------------------------------------------------------------------- tasks -- */
@@ -186,12 +191,15 @@ void task_open(lua_State *L, runtime *rt);
 void task_open_handles(lua_State *L, runtime *rt);
 void task_open_process(lua_State *L, runtime *rt);
 void task_pool_free(runtime *rt);
-/* Starts a task from a call's arguments (a function and its own) and pushes its handle: returns 1. */
-int task_go(lua_State *L, runtime *rt, owner by, context *ctx);
+/* task_start, and pushes the task's handle: returns 1. */
+int task_go(lua_State *L, runtime *rt, owner by, context *ctx, int count);
 owner owner_current(runtime *rt);
 void owner_hold(lua_State *L, owner by);
 void owner_release(owner by);
+int owner_push(lua_State *L, owner by);          /* [0, +1], or 0 and nothing for the process */
 void task_push_traceback(lua_State *L, task *t); /* [0, +1] */
+
+void spot_open(lua_State *L, runtime *rt); /* where one task waits for another */
 
 /* ------------------------------------------------------------- connections -- */
 

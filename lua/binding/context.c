@@ -5,9 +5,12 @@
  * are not kept alive by their parents: one that nobody refers to any more, and
  * that has no task and no function to call, takes itself out when it is collected.
  *
- * User values: 1 the parent, 2 the cause (a Lua value), 3 a table: functions for
- * on_done (array part), and under the key `values` what with_value has set.
+ * User values: 1 the parent, 2 the cause (a Lua value), 3 a table: the functions
+ * for on_done by number, or, for with_value, {key, value}; 4, for those that a
+ * script made, the connection or server whose task it was.
  */
+#include <stdlib.h>
+
 #include "binding.h"
 
 #define CONTEXT_TYPE "lastcall.context"
@@ -21,9 +24,9 @@ static void context_due(lc_timer *timer, lc_time now)
   context_end(ctx->rt->L, ctx, LC_TIMEOUT, "deadline passed");
 }
 
-context *context_new(lua_State *L, runtime *rt, context *parent)
+static context *new_context(lua_State *L, runtime *rt, context *parent, int user_values)
 {
-  context *ctx = lua_newuserdatauv(L, sizeof *ctx, 3);
+  context *ctx = lua_newuserdatauv(L, sizeof *ctx, user_values);
   *ctx = (context){.rt = rt, .deadline = LC_NEVER, .anchor = LUA_NOREF};
   lc_list_init(&ctx->in_parent);
   lc_list_init(&ctx->children);
@@ -32,6 +35,8 @@ context *context_new(lua_State *L, runtime *rt, context *parent)
   if (!parent) return ctx;
   lua_pushvalue(L, -2);
   lua_setiuservalue(L, -2, 1);
+  ctx->parent = parent;
+  ctx->deadline = parent->deadline;
   ctx->ended = parent->ended;
   ctx->cause = parent->cause;
   if (parent->ended) { /* born ended, for the same reason */
@@ -40,16 +45,20 @@ context *context_new(lua_State *L, runtime *rt, context *parent)
   } else {
     lc_list_append(&parent->children, &ctx->in_parent);
   }
-  ctx->parent = parent;
   return ctx;
 }
 
-lc_time context_deadline(const context *ctx)
+context *context_new(lua_State *L, runtime *rt, context *parent)
 {
-  lc_time earliest = LC_NEVER;
-  for (; ctx; ctx = ctx->parent)
-    if (ctx->deadline < earliest) earliest = ctx->deadline;
-  return earliest;
+  return new_context(L, rt, parent, 3);
+}
+
+/* For a script: it remembers whose task made it. The parent lies at the top. */
+static context *made_by_script(lua_State *L, runtime *rt, context *parent)
+{
+  context *ctx = new_context(L, rt, parent, 4);
+  if (owner_push(L, owner_current(rt))) lua_setiuservalue(L, -2, 4);
+  return ctx;
 }
 
 int context_is_draining(const context *ctx)
@@ -95,18 +104,28 @@ int context_push(lua_State *L, context *ctx)
 
 /* ------------------------------------------------------------------ ending -- */
 
-/* Called for functions registered with on_done: queued, never run from in here. */
+static int by_number(const void *a, const void *b)
+{
+  const lua_Integer *x = a, *y = b;
+  return (*x > *y) - (*x < *y);
+}
+
+/* Queues the functions registered with on_done, in their order; none is run from in here. */
 static void queue_done_functions(lua_State *L, context *ctx)
 {
-  if (!ctx->has_functions || !context_push(L, ctx)) return;
-  ctx->has_functions = 0;
-  lua_getiuservalue(L, -1, 3);
-  lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
-  for (lua_Integer i = 1; i <= count; i++) {
-    if (lua_rawgeti(L, -1, i) == LUA_TFUNCTION) runtime_callback(L, ctx->rt, 0);
-    else lua_pop(L, 1);
+  if (!ctx->functions || !context_push(L, ctx)) return;
+  lua_Integer *numbers = lua_newuserdatauv(L, ctx->functions * sizeof *numbers, 0);
+  lua_getiuservalue(L, -2, 3);
+  size_t count = 0;
+  for (lua_pushnil(L); lua_next(L, -2) && count < ctx->functions; lua_pop(L, 1))
+    numbers[count++] = lua_tointeger(L, -2);
+  qsort(numbers, count, sizeof *numbers, by_number);
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, -1, numbers[i]);
+    runtime_callback(L, ctx->rt, 0);
   }
-  lua_pop(L, 2);
+  ctx->functions = 0;
+  lua_pop(L, 3);
   context_unhold(ctx);
 }
 
@@ -142,29 +161,37 @@ void context_end(lua_State *L, context *ctx, int code, const char *cause)
   }
 }
 
-/* Everything below `ctx` that asked to end when draining begins. */
-void context_drain(lua_State *L, context *ctx)
+/* Everything below `root` that asked to end when draining begins. A walk without recursion, too. */
+void context_drain(lua_State *L, context *root)
 {
-  ctx->is_draining = 1;
-  for (lc_link *link = ctx->children.next, *next; link != &ctx->children; link = next) {
+  root->is_draining = 1;
+  context *at = root;
+  for (lc_link *link = root->children.next; at != root || link != &root->children;) {
+    if (link == &at->children) {
+      link = at->in_parent.next;
+      at = at->parent;
+      continue;
+    }
     context *child = LC_OWNER(link, context, in_parent);
-    next = link->next;
-    if (child->drains) context_end(L, child, LC_CANCELED, "draining");
-    else context_drain(L, child);
+    if (child->drains) {
+      link = link->next;
+      context_end(L, child, LC_CANCELED, "draining");
+    } else {
+      at = child;
+      link = child->children.next;
+    }
   }
 }
 
 /* --------------------------------------------------------------- functions -- */
 
+/* Pushes the context that is argument `index`, or when there is none the one that the caller goes by. */
 static context *parent_argument(lua_State *L, runtime *rt, int index)
 {
-  if (!lua_isnoneornil(L, index)) {
-    context *ctx = context_check(L, index);
-    lua_pushvalue(L, index);
-    return ctx;
-  }
-  runtime_push_anchored(L, rt, rt->process_anchor);
-  return rt->process;
+  if (lua_isnoneornil(L, index)) return context_push_current(L, rt);
+  context *ctx = context_check(L, index);
+  lua_pushvalue(L, index);
+  return ctx;
 }
 
 /* A root that nothing ends but its own cancel: for the functions of a shutdown. */
@@ -174,10 +201,25 @@ static int context_root(lua_State *L)
   return 1;
 }
 
+/* The one that nothing ever ends. */
 static int context_background(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
+  runtime_push_anchored(L, rt, rt->background_anchor);
+  return 1;
+}
+
+/* The one of process-owned tasks: it ends when the connections are gone. */
+static int context_of_process(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
   runtime_push_anchored(L, rt, rt->process_anchor);
+  return 1;
+}
+
+static int context_is(lua_State *L)
+{
+  lua_pushboolean(L, luaL_testudata(L, 1, CONTEXT_TYPE) != NULL);
   return 1;
 }
 
@@ -197,7 +239,7 @@ static int context_with_cancel(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   context *parent = parent_argument(L, rt, 1);
-  context_new(L, rt, parent);
+  made_by_script(L, rt, parent);
   lua_pushvalue(L, -1);
   lua_pushcclosure(L, cancel_call, 1);
   return 2;
@@ -205,8 +247,8 @@ static int context_with_cancel(lua_State *L)
 
 static int with_deadline(lua_State *L, runtime *rt, context *parent, lc_time at)
 {
-  context *ctx = context_new(L, rt, parent);
-  if (!ctx->ended && at < context_deadline(ctx)) {
+  context *ctx = made_by_script(L, rt, parent);
+  if (!ctx->ended && at < ctx->deadline) {
     ctx->deadline = at;
     if (at <= lc_loop_clock(rt->loop)) {
       context_end(L, ctx, LC_TIMEOUT, "deadline passed");
@@ -237,6 +279,34 @@ static int context_with_deadline(lua_State *L)
   lc_time at = optional_seconds(L, 2);
   context *parent = parent_argument(L, rt, 1);
   return with_deadline(L, rt, parent, at);
+}
+
+static int context_with_value(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  luaL_argcheck(L, !lua_isnoneornil(L, 2), 2, "a key is any value but nil");
+  luaL_checkany(L, 3);
+  lua_settop(L, 3);
+  context *parent = parent_argument(L, rt, 1);
+  made_by_script(L, rt, parent)->has_value = 1;
+  lua_createtable(L, 2, 0);
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, -2, 1);
+  lua_pushvalue(L, 3);
+  lua_rawseti(L, -2, 2);
+  lua_setiuservalue(L, -2, 3);
+  return 1;
+}
+
+/* It keeps the parent for its values alone: neither an end nor a deadline comes down. */
+static int context_without_cancel(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  parent_argument(L, rt, 1);
+  made_by_script(L, rt, NULL);
+  lua_pushvalue(L, -2);
+  lua_setiuservalue(L, -2, 1);
+  return 1;
 }
 
 /* ----------------------------------------------------------------- methods -- */
@@ -273,9 +343,34 @@ static int context_cause(lua_State *L)
 
 static int context_get_deadline(lua_State *L)
 {
-  lc_time at = context_deadline(context_check(L, 1));
+  lc_time at = context_check(L, 1)->deadline;
   if (at == LC_NEVER) lua_pushnil(L);
   else lua_pushnumber(L, lc_to_seconds(at));
+  return 1;
+}
+
+/* The nearest value for the key, here or above. */
+static int context_value(lua_State *L)
+{
+  context *ctx = context_check(L, 1);
+  luaL_checkany(L, 2);
+  lua_settop(L, 2);
+  lua_pushvalue(L, 1);
+  while (ctx) {
+    if (ctx->has_value) {
+      lua_getiuservalue(L, 3, 3);
+      lua_rawgeti(L, 4, 1);
+      if (lua_rawequal(L, 2, -1)) {
+        lua_rawgeti(L, 4, 2);
+        return 1;
+      }
+    }
+    lua_settop(L, 3);
+    lua_getiuservalue(L, 3, 1);
+    lua_replace(L, 3);
+    ctx = lua_touserdata(L, 3);
+  }
+  lua_pushnil(L);
   return 1;
 }
 
@@ -289,13 +384,29 @@ static int context_until_drain(lua_State *L)
 {
   context *parent = context_check(L, 1);
   lua_settop(L, 1);
-  context *ctx = context_new(L, parent->rt, parent);
+  context *ctx = made_by_script(L, parent->rt, parent);
   ctx->drains = 1;
   if (context_is_draining(parent)) context_end(L, ctx, LC_CANCELED, "draining");
   return 1;
 }
 
-static void push_table(lua_State *L, int index)
+/* on_done's stop: true when the function will not be called because of it. */
+static int stop_call(lua_State *L)
+{
+  context *ctx = lua_touserdata(L, lua_upvalueindex(1));
+  int pending = 0;
+  if (!ctx->ended && lua_getiuservalue(L, lua_upvalueindex(1), 3) == LUA_TTABLE) {
+    lua_Integer number = lua_tointeger(L, lua_upvalueindex(2));
+    pending = lua_rawgeti(L, -1, number) == LUA_TFUNCTION;
+    lua_pushnil(L);
+    lua_rawseti(L, -3, number);
+    if (pending && !--ctx->functions) context_unhold(ctx);
+  }
+  lua_pushboolean(L, pending);
+  return 1;
+}
+
+static void push_functions(lua_State *L, int index)
 {
   if (lua_getiuservalue(L, index, 3) == LUA_TTABLE) return;
   lua_pop(L, 1);
@@ -304,39 +415,26 @@ static void push_table(lua_State *L, int index)
   lua_setiuservalue(L, index, 3);
 }
 
-static int stop_call(lua_State *L)
-{
-  context *ctx = lua_touserdata(L, lua_upvalueindex(1));
-  lua_Integer index = lua_tointeger(L, lua_upvalueindex(2));
-  int pending = 0;
-  if (!ctx->ended && index) {
-    lua_getiuservalue(L, lua_upvalueindex(1), 3);
-    pending = lua_rawgeti(L, -1, index) == LUA_TFUNCTION;
-    lua_pushboolean(L, 0);
-    lua_rawseti(L, -3, index);
-  }
-  lua_pushboolean(L, pending);
-  return 1;
-}
-
+/* A context that holds a value has no room for functions: a child of its own has. */
 static int context_on_done(lua_State *L)
 {
   context *ctx = context_check(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_settop(L, 2);
-  lua_Integer index = 0;
   if (ctx->ended) {
     runtime_callback(L, ctx->rt, 0);
   } else {
-    push_table(L, 1);
-    index = (lua_Integer)lua_rawlen(L, -1) + 1;
+    if (ctx->has_value) {
+      ctx = new_context(L, ctx->rt, ctx, 3);
+      lua_replace(L, 1);
+    }
+    push_functions(L, 1);
     lua_pushvalue(L, 2);
-    lua_rawseti(L, -2, index);
-    if (!ctx->has_functions) context_hold_object(L, 1);
-    ctx->has_functions = 1;
+    lua_rawseti(L, -2, ++ctx->last_function);
+    if (!ctx->functions++) context_hold_object(L, 1);
   }
   lua_pushvalue(L, 1);
-  lua_pushinteger(L, index);
+  lua_pushinteger(L, ctx->last_function);
   lua_pushcclosure(L, stop_call, 2);
   return 1;
 }
@@ -371,18 +469,29 @@ static int context_tostring(lua_State *L)
 
 void context_open(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg methods[] = {
-    {"done", context_done},         {"err", context_err},
-    {"cause", context_cause},       {"deadline", context_get_deadline},
-    {"draining", context_draining}, {"until_drain", context_until_drain},
-    {"on_done", context_on_done},   {NULL, NULL}};
-  static const luaL_Reg functions[] = {
-    {"background", context_background},       {"root", context_root},
-    {"with_cancel", context_with_cancel},     {"with_timeout", context_with_timeout},
-    {"with_deadline", context_with_deadline}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"done", context_done},
+                                     {"err", context_err},
+                                     {"cause", context_cause},
+                                     {"deadline", context_get_deadline},
+                                     {"draining", context_draining},
+                                     {"until_drain", context_until_drain},
+                                     {"on_done", context_on_done},
+                                     {"value", context_value},
+                                     {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"background", context_background},
+                                       {"process", context_of_process},
+                                       {"root", context_root},
+                                       {"is", context_is},
+                                       {"with_cancel", context_with_cancel},
+                                       {"with_timeout", context_with_timeout},
+                                       {"with_deadline", context_with_deadline},
+                                       {"with_value", context_with_value},
+                                       {"without_cancel", context_without_cancel},
+                                       {NULL, NULL}};
   luaL_newmetatable(L, CONTEXT_TYPE);
   lua_newtable(L);
   register_functions(L, rt, methods);
+  context_open_tasks(L, rt);
   lua_setfield(L, -2, "__index");
   static const luaL_Reg meta[] = {{"__gc", context_collect},
                                   {"__close", context_close},
@@ -392,5 +501,9 @@ void context_open(lua_State *L, runtime *rt)
   lua_pop(L, 1);
   lua_newtable(L);
   register_functions(L, rt, functions);
+  lua_getfield(L, LUA_REGISTRYINDEX, CONTEXT_TYPE);
+  lua_getfield(L, -1, "__index");
+  lua_remove(L, -2);
+  lua_setfield(L, -2, "methods"); /* where the modules add theirs */
   lua_setfield(L, -2, "context");
 }

@@ -19,12 +19,16 @@ int luaopen_lastcall_core(lua_State *L)
   lua_newtable(L);
   context_open(L, rt);
   task_open(L, rt);
+  spot_open(L, rt);
   conn_open(L, rt);
   connect_open(L, rt);
   sockopt_open(L, rt);
   server_open(L, rt);
   process_open(L, rt);
   process_context_new(L, rt);
+  rt->background = context_new(L, rt, NULL);
+  context_hold_object(L, -1);
+  rt->background_anchor = runtime_anchor(L, rt);
   lua_pushliteral(L, LC_VERSION);
   lua_setfield(L, -2, "version");
   return 1;

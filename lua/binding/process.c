@@ -15,7 +15,10 @@ typedef struct step_call {
 static int tell_step(lua_State *L)
 {
   step_call *call = lua_touserdata(L, 1);
-  if (call->step == LC_STEP_DRAIN) context_drain(L, call->rt->process);
+  if (call->step == LC_STEP_DRAIN) {
+    context_drain(L, call->rt->process);
+    context_drain(L, call->rt->background);
+  }
   lua_pushstring(L, lc_step_name(call->step));
   runtime_hook(L, call->rt, "on_step", 1);
   return 0;
@@ -45,6 +48,7 @@ static int core_begin(lua_State *L)
   rt->shutdown = lc_shutdown_new(rt->loop, &defaults.drain, &SHUTDOWN_EVENTS, rt, &error);
   if (!rt->shutdown) return luaL_error(L, "lastcall: no shutdown: %s", lc_code_text(error));
   if (rt->process->ended || context_is_draining(rt->process)) process_context_new(L, rt);
+  rt->background->is_draining = 0;
   return 0;
 }
 

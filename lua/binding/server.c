@@ -126,7 +126,8 @@ static int server_go(lua_State *L)
   luaL_checktype(L, 2, LUA_TFUNCTION);
   if (box->is_done) return luaL_error(L, "server:go: this server has ended");
   lua_remove(L, 1);
-  return task_go(L, box->rt, (owner){.kind = OWNER_SERVER, .of.server = box}, box->ctx);
+  return task_go(L, box->rt, (owner){.kind = OWNER_SERVER, .of.server = box}, box->ctx,
+                 lua_gettop(L) - 1);
 }
 
 /* --------------------------------------------------------------------- looking -- */

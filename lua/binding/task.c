@@ -25,6 +25,14 @@ void owner_release(owner by)
   if (by.kind == OWNER_SERVER && by.of.server->server) lc_server_release(by.of.server->server);
 }
 
+int owner_push(lua_State *L, owner by)
+{
+  if (by.kind == OWNER_CONN) return conn_push(L, by.of.conn);
+  if (by.kind == OWNER_PROCESS || by.of.server->anchor == LUA_NOREF) return 0;
+  runtime_push_anchored(L, by.of.server->rt, by.of.server->anchor);
+  return 1;
+}
+
 owner owner_current(runtime *rt)
 {
   return rt->current ? rt->current->owned_by : (owner){.kind = OWNER_PROCESS};

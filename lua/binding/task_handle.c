@@ -78,22 +78,27 @@ static int push_handle(lua_State *L, runtime *rt, task *t)
   return 1;
 }
 
-int task_go(lua_State *L, runtime *rt, owner by, context *ctx)
+int task_go(lua_State *L, runtime *rt, owner by, context *ctx, int count)
+{
+  return push_handle(L, rt, task_start(L, rt, by, ctx, count));
+}
+
+static int go(lua_State *L, runtime *rt, owner by, context *ctx)
 {
   luaL_checktype(L, 1, LUA_TFUNCTION);
-  return push_handle(L, rt, task_start(L, rt, by, ctx, lua_gettop(L) - 1));
+  return task_go(L, rt, by, ctx, lua_gettop(L) - 1);
 }
 
 static int core_go(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  return task_go(L, rt, owner_current(rt), rt->current ? rt->current->ctx : rt->process);
+  return go(L, rt, owner_current(rt), rt->current ? rt->current->ctx : rt->process);
 }
 
 static int core_spawn(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  return task_go(L, rt, (owner){.kind = OWNER_PROCESS}, rt->process);
+  return go(L, rt, (owner){.kind = OWNER_PROCESS}, rt->process);
 }
 
 /* For the modules: a process-owned task that is neither counted nor canceled with the others. */

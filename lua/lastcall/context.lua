@@ -1,10 +1,28 @@
 --- Contexts: who is to stop when what ends.
 
 local core = require "lastcall.core"
+local check_seconds = require "lastcall.options".check_seconds
+
+local methods = core.context.methods
+
+--- Waits until it has ended: true; nil, "timeout" after `seconds`; nil, "canceled" when the calling task's
+-- own context ended first.
+function methods:wait(seconds)
+  check_seconds("context:wait", seconds, 2)
+  if self:done() then return true end
+  local spot = core.spot()
+  local stop = self:on_done(function() spot:wake(true) end)
+  local woken, code, message = spot:wait("context:wait", seconds)
+  stop()
+  if woken or self:done() then return true end
+  return nil, code, message
+end
 
 return {
   background = core.context.background,
   with_cancel = core.context.with_cancel,
   with_timeout = core.context.with_timeout,
   with_deadline = core.context.with_deadline,
+  with_value = core.context.with_value,
+  without_cancel = core.context.without_cancel,
 }

@@ -16,6 +16,11 @@ local lastcall = {
   spawn = core.spawn,
   sleep = core.sleep,
   now = core.now,
+  group = require "lastcall.group",
+  waitgroup = require "lastcall.waitgroup",
+  semaphore = require "lastcall.semaphore",
+  channel = require "lastcall.channel".new,
+  select = require "lastcall.select",
   on_shutdown = hooks.on_shutdown,
   before_shutdown = hooks.before_shutdown,
 }

@@ -163,6 +163,13 @@ function options.check(what, given, known, level)
   return given
 end
 
+--- Raises unless `value`, an optional argument of `what`, is a time in seconds.
+function options.check_seconds(what, value, level)
+  if value == nil or is_number(value) then return end
+  error(("%s: expected a time in seconds, not %s"):format(what,
+    type(value) == "number" and "NaN" or "a " .. type(value)), level + 1)
+end
+
 --- The fields of `given` that `known` has.
 function options.pick(given, known)
   local picked = {}

@@ -144,7 +144,7 @@ function run.run(main, given)
   end
   local failure
   core.spawn(function()
-    local fine, err = xpcall(main, debug.traceback, core.context.background())
+    local fine, err = xpcall(main, debug.traceback, core.context.process())
     if not fine then
       failure = err
       core.shutdown()

@@ -1,0 +1,150 @@
+--- Channels: values handed from task to task, in order, each to one receiver.
+--
+-- What can happen to a sender or a receiver is decided here at once or when its partner comes; the
+-- waiting itself is done by whoever calls (channel.lua for one channel, select.lua for several).
+
+local options = require "lastcall.options"
+local queue = require "lastcall.queue"
+
+local check_seconds = options.check_seconds
+
+local channel = {}
+local methods = {}
+
+channel.metatable = { __index = methods, __name = "lastcall.channel" }
+
+local CLOSED = "closed"
+
+function channel.is(value) return getmetatable(value) == channel.metatable end
+
+local function check(self, what)
+  if not channel.is(self) then
+    error(("channel:%s: expected a channel as self: call it with ':'"):format(what), 3)
+  end
+end
+
+--- A channel that holds up to `capacity` values that nobody has received yet (0: each send meets a receive).
+function channel.new(capacity)
+  capacity = capacity or 0
+  if math.type(capacity) ~= "integer" or capacity < 0 then
+    error("channel: the capacity is a whole number, 0 or more", 2)
+  end
+  return setmetatable({
+    capacity = capacity, values = {}, first = 1, last = 0, closed = false,
+    senders = queue.new(), receivers = queue.new(),
+  }, channel.metatable)
+end
+
+local function pop(self)
+  local first = self.first
+  local value = self.values[first]
+  self.values[first] = nil
+  self.first = first + 1
+  return value
+end
+
+local function push(self, value)
+  self.last = self.last + 1
+  self.values[self.last] = value
+end
+
+--- Raises for what no channel can carry: receive could not tell it from the end.
+function channel.check_value(value, what, level)
+  if value == nil then
+    error(("%s: a channel carries any value but nil; send false, or close the channel"):format(what), level + 1)
+  end
+end
+
+--- True when it was sent, false and "closed" when it never can be, nil when a receiver must come first.
+function channel.try_send(self, value)
+  if self.closed then return false, CLOSED end
+  local receiver = self.receivers:take()
+  if receiver then
+    receiver.spot:wake(receiver.index or true, value)
+    return true
+  end
+  if self.last - self.first + 1 < self.capacity then
+    push(self, value)
+    return true
+  end
+  return nil
+end
+
+--- True and the value; false and "closed" when none will come; nil when a sender must come first.
+function channel.try_receive(self)
+  local waiting = self.senders:take()
+  if self.first <= self.last then
+    local value = pop(self)
+    if waiting then
+      push(self, waiting.value)
+      waiting.spot:wake(waiting.index or true)
+    end
+    return true, value
+  end
+  if waiting then
+    waiting.spot:wake(waiting.index or true)
+    return true, waiting.value
+  end
+  if self.closed then return false, CLOSED end
+  return nil
+end
+
+local function closed(operation)
+  return nil, CLOSED, operation .. ": the channel is closed"
+end
+
+--- Waits in `line` until a partner comes.
+local function wait(line, what, seconds, value)
+  local first, second, message = line:wait(what, seconds, value)
+  if first == false then return closed(what) end
+  return first, second, message
+end
+
+--- Hands over `value`: true; nil, "closed" (the channel was closed), "timeout" (after `seconds`) or "canceled".
+function methods:send(value, seconds)
+  check(self, "send")
+  channel.check_value(value, "channel:send", 2)
+  check_seconds("channel:send", seconds, 2)
+  local sent, code = channel.try_send(self, value)
+  if sent then return true end
+  if code then return closed("channel:send") end
+  local fine, failure, message = wait(self.senders, "channel:send", seconds, value)
+  if fine then return true end
+  return nil, failure, message
+end
+
+--- The next value; nil, "closed" once it is closed and empty; nil, "timeout" or "canceled".
+function methods:receive(seconds)
+  check(self, "receive")
+  check_seconds("channel:receive", seconds, 2)
+  local received, value = channel.try_receive(self)
+  if received then return value end
+  if value then return closed("channel:receive") end
+  local fine, second, message = wait(self.receivers, "channel:receive", seconds)
+  if fine then return second end
+  return nil, second, message
+end
+
+--- No more values will be sent; those already there can still be received. Twice raises.
+function methods:close()
+  check(self, "close")
+  if self.closed then error("channel:close: it is closed already", 2) end
+  self.closed = true
+  self.receivers:wake_all(false, CLOSED)
+  self.senders:wake_all(false, CLOSED)
+  return true
+end
+
+--- For `for`: every value until it is closed and empty, or until this task is canceled.
+function methods:iter()
+  check(self, "iter")
+  return function() return (self:receive()) end
+end
+
+--- How many values wait in it to be received.
+function methods:count()
+  check(self, "count")
+  return self.last - self.first + 1
+end
+
+return channel

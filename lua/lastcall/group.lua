@@ -1,0 +1,82 @@
+--- Groups: tasks that succeed or fail together. The first error cancels the others.
+
+local context = require "lastcall.context"
+local semaphore = require "lastcall.semaphore"
+local waitgroup = require "lastcall.waitgroup"
+
+local group = { __name = "lastcall.group" }
+group.__index = group
+
+--- A group whose tasks go by a child of `parent` (the calling task's context).
+local function new(parent)
+  local ctx, cancel = context.with_cancel(parent)
+  return setmetatable({ ctx = ctx, cancel = cancel, pending = waitgroup() }, group)
+end
+
+--- The context of its tasks: it ends with the first error, and when wait has returned.
+function group:context() return self.ctx end
+
+--- At most `n` of its tasks at a time; go waits for a place. Before the first go only.
+function group:set_limit(n)
+  if self.pending.pending > 0 then
+    error("group:set_limit: tasks are running already; set it before the first go", 2)
+  end
+  if n ~= nil and (math.type(n) ~= "integer" or n < 1) then
+    error("group:set_limit: takes a whole number, 1 or more, or nil for no limit", 2)
+  end
+  self.places = n and semaphore(n)
+  return true
+end
+
+local function fail(self, err, traceback)
+  if self.failed then return end
+  self.failed, self.err, self.traceback = true, err, traceback
+  self.cancel(err)
+end
+
+local function with_traceback(err)
+  return { err = err, traceback = debug.traceback(nil, 2) }
+end
+
+--- What a task of the group is: `fn`, and whatever becomes of it told to the group.
+local function member(self, places, fn, ...)
+  local _ <close> = setmetatable({}, { __close = function()
+    if places then places:release() end
+    self.pending:done()
+  end })
+  local fine, first, second = xpcall(fn, with_traceback, ...)
+  if not fine then
+    fail(self, first.err, first.traceback)
+  elseif first == nil and second ~= nil then
+    fail(self, second)
+  end
+end
+
+--- Runs `fn(...)` as a task of the group: the task; nil, code, message when it waited for a place in vain.
+-- The task fails when fn raises, or returns nil and an error.
+function group:go(fn, ...)
+  if type(fn) ~= "function" then
+    error(("group:go: the first argument is a function, not a %s"):format(type(fn)), 2)
+  end
+  if self.over then error("group:go: this group has been waited for; make a new one", 2) end
+  local places = self.places
+  if places then
+    local fine, code, message = places:acquire()
+    if not fine then return nil, code, message end
+  end
+  self.pending:add()
+  return self.ctx:go(member, self, places, fn, ...)
+end
+
+--- Waits until all of its tasks have ended: true; nil, the first error and where it was raised; nil, "canceled"
+-- when the calling task was. The group's context has ended then.
+function group:wait()
+  local fine, code, message = self.pending:wait()
+  if not fine then return nil, code, message end
+  self.over = true
+  self.cancel("group done")
+  if self.failed then return nil, self.err, self.traceback end
+  return true
+end
+
+return new

@@ -1,0 +1,66 @@
+--- Who waits, in the order in which they came: a list from which any entry can be taken in one step.
+--
+-- An entry is a table of its owner's with a field `spot`. One whose task has gone (canceled, timed
+-- out, killed, or served by another queue of a select) is passed over.
+
+local core = require "lastcall.core"
+
+local queue = {}
+queue.__index = queue
+
+function queue.new() return setmetatable({}, queue) end
+
+function queue:append(entry)
+  local last = self.last
+  entry.before, entry.queue = last, self
+  if last then last.after = entry else self.first = entry end
+  self.last = entry
+  return entry
+end
+
+--- Takes it out, if it is in.
+function queue.remove(entry)
+  local self = entry.queue
+  if not self then return end
+  local before, after = entry.before, entry.after
+  if before then before.after = after else self.first = after end
+  if after then after.before = before else self.last = before end
+  entry.before, entry.after, entry.queue = nil, nil, nil
+end
+
+--- The first one that still waits, or nil; it stays in.
+function queue:peek()
+  local entry = self.first
+  while entry and not entry.spot:is_free() do
+    queue.remove(entry)
+    entry = self.first
+  end
+  return entry
+end
+
+--- The first one that still waits, or nil; it is taken out.
+function queue:take()
+  local entry = self:peek()
+  if entry then queue.remove(entry) end
+  return entry
+end
+
+--- The calling task waits in it: what it was woken with, or nil, code, message.
+function queue:wait(what, seconds, value)
+  local entry = self:append { spot = core.spot(), value = value }
+  local first, second, message = entry.spot:wait(what, seconds)
+  queue.remove(entry)
+  if first ~= nil then return first, second end
+  return nil, second, message
+end
+
+--- Wakes every one of them.
+function queue:wake_all(...)
+  local entry = self:take()
+  while entry do
+    entry.spot:wake(...)
+    entry = self:take()
+  end
+end
+
+return queue

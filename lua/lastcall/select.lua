@@ -1,0 +1,105 @@
+--- select: waits for the first of several channels and contexts.
+
+local channel = require "lastcall.channel"
+local core = require "lastcall.core"
+local queue = require "lastcall.queue"
+
+local check_seconds = require "lastcall.options".check_seconds
+local is_context = core.context.is
+
+--- What kind of entry it is: "receive", "send", "context", or false for one that is left out.
+local function kind_of(entry, index)
+  if entry == false then return false end
+  if channel.is(entry) then return "receive" end
+  if is_context(entry) then return "context" end
+  if type(entry) == "table" and channel.is(entry[1]) then
+    channel.check_value(entry[2], ("select: entry %d"):format(index), 3)
+    return "send"
+  end
+  error(("select: entry %d is a %s; it can be a channel (to receive), {channel, value} (to send), a context, or false")
+    :format(index, type(entry)), 3)
+end
+
+local function check(cases)
+  if type(cases) ~= "table" then
+    error(("select: takes a table of channels and contexts, not a %s"):format(type(cases)), 3)
+  end
+  for name in pairs(cases) do
+    if math.type(name) ~= "integer" and name ~= "timeout" then
+      error(("select: unknown option '%s'; did you mean 'timeout'?"):format(tostring(name)), 3)
+    end
+  end
+  check_seconds("select", cases.timeout, 3)
+  local kinds, live = {}, false
+  for i = 1, #cases do
+    kinds[i] = kind_of(cases[i], i)
+    live = live or kinds[i] ~= false
+  end
+  if not live and not cases.timeout then error("select: nothing to wait for, and no timeout", 3) end
+  return kinds
+end
+
+--- Index and result of the first entry that is ready as things stand.
+local function try(cases, kinds)
+  for i, kind in ipairs(kinds) do
+    local entry = cases[i]
+    local done, value
+    if kind == "receive" then
+      done, value = channel.try_receive(entry)
+    elseif kind == "send" then
+      done, value = channel.try_send(entry[1], entry[2])
+      if done then value = nil end
+    elseif kind == "context" and entry:done() then
+      done, value = false, entry:err()
+    end
+    if done then return i, value end
+    if done == false then return i, nil, value end
+  end
+end
+
+--- Puts the one spot in every queue; returns the functions and entries to take it out again.
+local function enter(cases, kinds, spot)
+  local places, stops = {}, {}
+  for i, kind in ipairs(kinds) do
+    local entry = cases[i]
+    if kind == "receive" then
+      places[#places + 1] = entry.receivers:append { spot = spot, index = i }
+    elseif kind == "send" then
+      places[#places + 1] = entry[1].senders:append { spot = spot, index = i, value = entry[2] }
+    elseif kind == "context" then
+      stops[#stops + 1] = entry:on_done(function() spot:wake(i) end)
+    end
+  end
+  return places, stops
+end
+
+local function leave(places, stops)
+  for _, place in ipairs(places) do queue.remove(place) end
+  for _, stop in ipairs(stops) do stop() end
+end
+
+--- What the entry that was woken has to tell.
+local function result(cases, kinds, index, value)
+  if kinds[index] == "context" then return index, nil, cases[index]:err() end
+  return index, value
+end
+
+--- The index of the first entry that is ready, and what was received. A closed channel is ready: index, nil,
+-- "closed"; an ended context: index, nil, its err(). nil, "timeout" after `timeout` seconds; nil, "canceled".
+-- Several ready at once: the first in the list.
+local function select(cases)
+  local kinds = check(cases)
+  local ready, value, code = try(cases, kinds)
+  if ready then return ready, value, code end
+  local spot = core.spot()
+  local places, stops = enter(cases, kinds, spot)
+  local index, second, message = spot:wait("select", cases.timeout)
+  leave(places, stops)
+  if index == false then -- some channel was closed: the first look finds which
+    return try(cases, kinds)
+  end
+  if not index then return nil, second, message end
+  return result(cases, kinds, index, second)
+end
+
+return select
