@@ -41,6 +41,7 @@ build = {
         "lua/binding/connect.c",
         "lua/binding/context.c",
         "lua/binding/context_tasks.c",
+        "lua/binding/coroutine.c",
         "lua/binding/facts.c",
         "lua/binding/module.c",
         "lua/binding/options.c",

@@ -38,9 +38,10 @@ struct runtime {
   lc_shutdown *shutdown; /* while run is under way or a shutdown was asked for */
   context *process;      /* the context of process-owned tasks */
   task *current;
-  lc_link ready; /* tasks to be resumed */
-  lc_link tasks; /* all unfinished ones */
-  task *pool;    /* finished ones, with their coroutines */
+  lua_State *innermost; /* the coroutine that runs the script, as far as we are told */
+  lc_link ready;        /* tasks to be resumed */
+  lc_link tasks;        /* all unfinished ones */
+  task *pool;           /* finished ones, with their coroutines */
   unsigned pooled;
   unsigned process_tasks; /* unfinished and owned by the process, those of ours left out */
   unsigned system_tasks;
@@ -53,6 +54,7 @@ struct runtime {
   const char *trouble;     /* the last error that nobody could be told of */
   int anchors;             /* registry reference of the anchor table */
   int callbacks;           /* registry reference of the queue of callbacks */
+  int busy; /* registry reference of a set: coroutines that the loop alone may resume */
   int process_anchor;
   context *background; /* never ends */
   int background_anchor;
@@ -124,6 +126,14 @@ typedef struct owner {
   } of;
 } owner;
 
+/* A coroutine of the script's that was resumed, through lastcall.coroutine, by a task or by another
+ * such coroutine of it. */
+typedef struct level {
+  lua_State *co;
+  enum { LEVEL_OPEN, LEVEL_IN_C, LEVEL_FOREIGN } barrier; /* what a wait inside cannot get past */
+  int is_marked;                                          /* in runtime.busy */
+} level;
+
 struct task {
   lc_link in_ready;
   lc_link in_tasks;
@@ -131,8 +141,11 @@ struct task {
   lc_link in_wait; /* of whatever list it waits in */
   runtime *rt;
   lua_State *co;
-  int anchor; /* of the coroutine */
-  int handle; /* anchor of the task object, when the script has one */
+  int anchor;    /* of the coroutine */
+  level *levels; /* the coroutines nested in it now, the innermost last */
+  unsigned depth;
+  unsigned room; /* for that many */
+  int handle;    /* anchor of the task object, when the script has one */
   owner owned_by;
   context *ctx;
   uint64_t id;
@@ -140,6 +153,8 @@ struct task {
 
   /* While suspended: what it waits for, and how to stop waiting for it. */
   const char *waits_for; /* NULL when it does not */
+  lua_KFunction again;   /* goes on with it */
+  lua_KContext kept;
   void (*unwait)(task *t);
   void *wait_object;
   lc_time waits_since;
@@ -148,9 +163,11 @@ struct task {
 
   int operations; /* left in this resume */
   ssize_t bytes;
-  unsigned failures;  /* terminal ones, for handlers that do not take no for an answer */
-  unsigned arguments; /* of the first resume, the function among them; 0 once it has begun */
-  int result_count;   /* on its stack, when it has finished */
+  unsigned failures;       /* terminal ones, for handlers that do not take no for an answer */
+  unsigned arguments;      /* of the first resume, the function among them; 0 once it has begun */
+  int result_count;        /* on its stack, when it has finished */
+  unsigned lets_go : 1;    /* its yield is for the loop, not for whoever resumed its coroutine */
+  unsigned is_exposed : 1; /* the script has seen its coroutine: it is in runtime.busy */
   unsigned is_handler : 1;
   unsigned is_system : 1; /* ours: neither counted nor canceled with the process's */
   unsigned failed : 1;
@@ -188,6 +205,10 @@ int task_body(lua_State *L);     /* what a task's coroutine runs: a function and
 int task_deliver(lua_State *L);  /* hands its outcome to who waits, else to on_error */
 void task_recycle(task *t, int reusable);
 void task_open(lua_State *L, runtime *rt);
+/* coroutine.c: closes what is nested in it, innermost first, then its own coroutine; a status. */
+int task_close_coroutines(lua_State *L, task *t);
+void coroutine_forget(task *t); /* it has ended: its own coroutine is busy no more */
+void coroutine_open(lua_State *L, runtime *rt);
 void task_open_handles(lua_State *L, runtime *rt);
 void task_open_process(lua_State *L, runtime *rt);
 void task_pool_free(runtime *rt);

@@ -195,6 +195,7 @@ static runtime *runtime_new(lua_State *L)
   rt->anchors = new_table_reference(L);
   rt->callbacks = new_table_reference(L);
   rt->hooks = new_table_reference(L);
+  rt->busy = new_table_reference(L);
   lc_loop_on_turn(rt->loop, turn, rt);
   return rt;
 }

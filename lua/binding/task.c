@@ -84,6 +84,23 @@ int task_ended(const task *t)
   return t->ctx->ended;
 }
 
+/* Whoever else resumes a coroutine of a waiting task, by means we are not told of, gets nothing:
+ * the wait goes on. */
+static int go_on(lua_State *L, int status, lua_KContext kept)
+{
+  task *t = (task *)kept;
+  if (t->rt->current != t || t->rt->innermost != L) return lua_yieldk(L, 0, kept, go_on);
+  return t->again(L, status, t->kept);
+}
+
+static int let_go(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
+{
+  t->again = again;
+  t->kept = kept;
+  t->lets_go = 1;
+  return lua_yieldk(L, 0, (lua_KContext)t, go_on);
+}
+
 int task_suspend(lua_State *L, task *t, const char *waits_for, void *object,
                  void (*unwait)(task *t), lua_KContext kept, lua_KFunction again)
 {
@@ -92,7 +109,7 @@ int task_suspend(lua_State *L, task *t, const char *waits_for, void *object,
   t->unwait = unwait;
   t->waits_since = lc_loop_now(t->rt->loop);
   t->woken = 0;
-  return lua_yieldk(L, 0, kept, again);
+  return let_go(L, t, kept, again);
 }
 
 int task_is_spent(task *t)
@@ -104,7 +121,7 @@ int task_is_spent(task *t)
 int task_yield(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
 {
   lc_list_append(&t->rt->ready, &t->in_ready);
-  return lua_yieldk(L, 0, kept, again);
+  return let_go(L, t, kept, again);
 }
 
 void task_failed(task *t)
@@ -116,7 +133,15 @@ void task_failed(task *t)
 
 task *task_running(lua_State *L, const runtime *rt)
 {
-  return rt->current && rt->current->co == L ? rt->current : NULL;
+  return rt->current && rt->innermost == L ? rt->current : NULL;
+}
+
+/* What keeps a wait in the innermost coroutine from suspending the whole task. */
+static int barrier_of(lua_State *L, const task *t)
+{
+  if (t->rt->innermost != L) return LEVEL_FOREIGN;
+  if (t->depth && t->levels[t->depth - 1].barrier) return (int)t->levels[t->depth - 1].barrier;
+  return lua_isyieldable(L) ? LEVEL_OPEN : LEVEL_IN_C;
 }
 
 task *task_current(lua_State *L, runtime *rt, const char *what)
@@ -129,16 +154,22 @@ task *task_current(lua_State *L, runtime *rt, const char *what)
                what);
     return NULL;
   }
-  if (t->co != L)
-    luaL_error(L,
-               "%s cannot wait inside a coroutine of the script's own: call it from the task "
-               "itself, or give the work to lastcall.go",
-               what);
-  if (!t->killing && !lua_isyieldable(L))
-    luaL_error(L,
-               "%s cannot wait here: a C function that cannot be suspended (table.sort, "
-               "string.gsub, ...) called this one",
-               what);
+  if (t->killing) return t; /* it waits for nothing any more: it is told that it was canceled */
+  switch (barrier_of(L, t)) {
+    case LEVEL_FOREIGN:
+      luaL_error(L,
+                 "%s cannot wait inside a coroutine that lastcall does not know: make and resume "
+                 "it with lastcall.coroutine, or give the work to lastcall.go",
+                 what);
+      break;
+    case LEVEL_IN_C:
+      luaL_error(L,
+                 "%s cannot wait here: a C function that cannot be suspended (table.sort, "
+                 "string.gsub, ...) called this one",
+                 what);
+      break;
+    default: break;
+  }
   return t;
 }
 
@@ -180,7 +211,8 @@ task *task_start(lua_State *L, runtime *rt, owner by, context *ctx, int count)
   t->ctx = ctx;
   t->id = ++rt->last_task_id;
   t->began = lc_loop_now(rt->loop);
-  t->is_handler = t->is_system = t->doomed = t->killing = t->canceled = t->failed = 0;
+  t->is_handler = t->is_system = t->doomed = t->killing = t->canceled = t->failed = t->is_exposed =
+    0;
   t->failures = 0;
   lua_pushcfunction(co, task_body);
   lua_xmove(L, co, count + 1);
@@ -196,6 +228,7 @@ task *task_start(lua_State *L, runtime *rt, owner by, context *ctx, int count)
 static void task_free(task *t)
 {
   lc_timer_close(t->rt->loop, &t->timer);
+  free(t->levels);
   free(t);
 }
 
@@ -273,4 +306,5 @@ void task_open(lua_State *L, runtime *rt)
   register_functions(L, rt, functions);
   task_open_handles(L, rt);
   task_open_process(L, rt);
+  coroutine_open(L, rt);
 }

@@ -60,6 +60,7 @@ static void task_finish(task *t, int reusable)
   owner_release(t->owned_by);
   runtime_release(rt, t->handle);
   t->handle = LUA_NOREF;
+  coroutine_forget(t);
   lua_settop(t->co, 0);
   task_recycle(t, reusable);
 }
@@ -72,8 +73,11 @@ static void task_resume(runtime *rt, task *t)
   t->arguments = 0;
   t->operations = TASK_OPERATIONS;
   t->bytes = TASK_BYTES;
+  t->lets_go = 0;
   rt->current = t;
+  rt->innermost = t->co;
   int status = lua_resume(t->co, rt->L, arguments, &count);
+  rt->innermost = NULL;
   rt->current = NULL;
   lc_loop_flush(rt->loop);
   if (status == LUA_YIELD) {
@@ -108,16 +112,6 @@ int task_run_ready(runtime *rt)
 
 /* --------------------------------------------------------------------- killing -- */
 
-static int close_coroutine(lua_State *co, lua_State *from)
-{
-#if LUA_VERSION_RELEASE_NUM >= 50406
-  return lua_closethread(co, from);
-#else
-  (void)from;
-  return lua_resetthread(co);
-#endif
-}
-
 void task_kill(lua_State *L, task *t)
 {
   runtime *rt = t->rt;
@@ -132,7 +126,7 @@ void task_kill(lua_State *L, task *t)
   t->killing = 1;
   rt->current = t;
   int status = LUA_OK;
-  if (!t->arguments) status = close_coroutine(t->co, L);
+  if (!t->arguments) status = task_close_coroutines(L, t);
   else lua_settop(t->co, 0); /* it never began */
   rt->current = before;
   lc_loop_flush(rt->loop);
@@ -149,6 +143,15 @@ void task_kill(lua_State *L, task *t)
 
 void task_push_traceback(lua_State *L, task *t)
 {
-  if (t->arguments) lua_pushliteral(L, "not begun yet");
-  else luaL_traceback(L, t->co, NULL, 0);
+  if (t->arguments) {
+    lua_pushliteral(L, "not begun yet");
+    return;
+  }
+  int top = lua_gettop(L);
+  for (unsigned i = t->depth; i > 0; i--) {
+    luaL_traceback(L, t->levels[i - 1].co, i == t->depth ? NULL : "resumed by", 0);
+    lua_pushliteral(L, "\n");
+  }
+  luaL_traceback(L, t->co, t->depth ? "resumed by" : NULL, 0);
+  lua_concat(L, lua_gettop(L) - top);
 }

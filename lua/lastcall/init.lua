@@ -8,6 +8,7 @@ local server = require "lastcall.server"
 local lastcall = {
   version = core.version,
   context = require "lastcall.context",
+  coroutine = core.coroutine,
   serve = run.serve,
   run = run.run,
   listen = server.new,

@@ -99,6 +99,7 @@
 ---@field drain? number|lastcall.DrainOptions
 ---@field log? fun(level: "info"|"warning"|"error", event: string, fields: table) may not wait (to stderr)
 ---@field on_error? fun(err: any, traceback: string, conn: lastcall.Connection?) may not wait (to stderr)
+---@field patch_coroutine? boolean `lastcall.coroutine` stands in for the global `coroutine` while it runs (true)
 ---@field progress? boolean a live line of the drain on stderr (when that is a terminal)
 
 ---@class lastcall.ServeOptions: lastcall.ServerOptions, lastcall.RunOptions
@@ -117,6 +118,7 @@
 ---@field version string
 ---@field features lastcall.Features found out by the first look, with two sockets on loopback
 ---@field context lastcall.context
+---@field coroutine lastcall.coroutine
 local lastcall = {}
 
 ---@class lastcall.Features

@@ -25,6 +25,47 @@ function Task:status() end
 ---@return string?
 function Task:traceback() end
 
+--- The standard functions, aware of tasks: a wait inside a generator, at any depth, suspends the whole
+--- task, and a task that is killed has its generators closed first, the innermost before the others.
+--- Outside a task they do what the standard ones do. A coroutine that is made or resumed by other means
+--- cannot wait: that raises.
+---@class lastcall.coroutine
+local coroutine = {}
+
+---@param fn function
+---@return thread
+function coroutine.create(fn) end
+
+---@param co thread
+---@return boolean fine
+---@return any ... what it yielded or returned, or the error
+function coroutine.resume(co, ...) end
+
+---@param fn function
+---@return fun(...): ...
+function coroutine.wrap(fn) end
+
+--- In a task itself, outside any generator, it lets the other tasks run.
+---@return any ... what it is resumed with
+function coroutine.yield(...) end
+
+---@param co thread
+---@return "running"|"suspended"|"normal"|"dead" status "normal" also for one that waits with its task
+function coroutine.status(co) end
+
+---@param co thread
+---@return boolean fine
+---@return any err of a `<close>` variable
+function coroutine.close(co) end
+
+---@return thread
+---@return boolean is_main
+function coroutine.running() end
+
+---@param co? thread
+---@return boolean
+function coroutine.isyieldable(co) end
+
 --- Who is to stop when what ends. Every wait obeys the context of the task that makes it.
 ---@class lastcall.context
 local context = {}

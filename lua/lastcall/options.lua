@@ -106,7 +106,7 @@ options.server = with(options.connection, options.listener, handling)
 options.run = {
   signals = either("a list of signal names, or false", "table", is_false),
   drain = nested("drain", seconds(0)), log = is_function, on_error = is_function,
-  progress = is("boolean"),
+  progress = is("boolean"), patch_coroutine = is("boolean"),
 }
 
 options.serve = with(options.server, options.run)

@@ -76,6 +76,20 @@ local function unwatch_signals(names)
   for _, name in ipairs(names) do core.signal(name, false) end
 end
 
+--- The global `coroutine` of the script's, while lastcall's is in its place.
+local function patch_coroutine()
+  local theirs = { global = _G.coroutine, loaded = package.loaded.coroutine }
+  _G.coroutine, package.loaded.coroutine = core.coroutine, core.coroutine
+  return theirs
+end
+
+--- Back again, unless the script has put something else there meanwhile.
+local function restore_coroutine(theirs)
+  if not theirs then return end
+  if _G.coroutine == core.coroutine then _G.coroutine = theirs.global end
+  if package.loaded.coroutine == core.coroutine then package.loaded.coroutine = theirs.loaded end
+end
+
 local function start(given)
   local drain = drain_options(given)
   local timeout = drain.timeout or 25
@@ -84,6 +98,7 @@ local function start(given)
     grace = math.min(drain.grace or 1, timeout / 10),
     show = given.progress ~= false and (given.progress or core.is_terminal(2)),
     tasks = {},
+    coroutine = given.patch_coroutine ~= false and patch_coroutine(),
   }
   core.set_hook("log", given.log or log.to_stderr)
   core.set_hook("on_error", given.on_error or log.error_to_stderr)
@@ -119,6 +134,7 @@ local function finish()
 end
 
 local function forget()
+  restore_coroutine(state.coroutine)
   core.finish()
   hooks.forget()
   server.all, server.drain = {}, nil
