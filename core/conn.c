@@ -128,6 +128,7 @@ void lc_conn_set_deadline(lc_conn *conn, lc_time at)
 
 void lc_conn_tell(lc_conn *conn, unsigned what)
 {
+  if (!conn->server) return; /* nobody to tell */
   conn->pending = (uint8_t)(conn->pending | what);
   lc_job_queue(conn->loop, &conn->job);
 }
@@ -296,7 +297,7 @@ static void conn_depart(lc_conn *conn)
   if (conn->tasks || conn->detached || !conn->registered) return;
   lc_server *server = conn->server;
   lc_registry_remove(&server->registry, conn);
-  conn->registered = 0;
+  lc_conn_orphan(conn);
   lc_server_departed(server);
   lc_conn_unref(conn);
 }
@@ -359,6 +360,7 @@ void lc_conn_unref(lc_conn *conn)
     lc_input_drop(conn);
     lc_timer_close(conn->loop, &conn->timer);
   }
+  lc_buffer_free(&conn->in);
   lc_buffer_free(&conn->out);
   free(conn);
 }
@@ -383,11 +385,12 @@ int lc_conn_begin(lc_conn *conn, int fd)
   return 0;
 }
 
-/* Its server is going: what somebody still holds stays readable, and no more. */
+/* It has left the registry, or its server is going: what somebody still holds stays readable, and
+ * touches neither server nor loop any more, for they may go first. */
 void lc_conn_orphan(lc_conn *conn)
 {
   lc_job_cancel(&conn->job);
-  lc_input_drop(conn);
+  lc_input_keep(conn);
   lc_timer_close(conn->loop, &conn->timer);
   conn->registered = 0;
   conn->server = NULL;
@@ -478,8 +481,8 @@ void lc_conn_hold(lc_conn *conn)
 void lc_conn_release(lc_conn *conn)
 {
   conn->tasks--;
-  if (conn->state == LC_STATE_CLOSED) lc_job_queue(conn->loop, &conn->job);
-  else lc_conn_update(conn);
+  if (conn->state != LC_STATE_CLOSED) lc_conn_update(conn);
+  else if (conn->registered) lc_job_queue(conn->loop, &conn->job);
 }
 
 void lc_conn_guard(lc_conn *conn)

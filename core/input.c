@@ -38,6 +38,12 @@ static int move_out(lc_conn *tenant)
   return 0;
 }
 
+void lc_input_keep(lc_conn *conn)
+{
+  lc_input_release(conn);
+  if (is_on_loan(conn) && move_out(conn) < 0) lc_input_drop(conn);
+}
+
 static int move_in(lc_conn *conn)
 {
   lc_loop *loop = conn->loop;

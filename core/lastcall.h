@@ -453,7 +453,7 @@ void lc_conn_unref(lc_conn *conn);
 uint64_t lc_conn_id(const lc_conn *conn);
 int lc_conn_fd(const lc_conn *conn); /* -1 once closed */
 lc_state lc_conn_state(const lc_conn *conn);
-lc_server *lc_conn_server(const lc_conn *conn); /* NULL once the server was freed */
+lc_server *lc_conn_server(const lc_conn *conn); /* NULL once it has left the registry */
 void *lc_conn_user(const lc_conn *conn);
 void lc_conn_set_user(lc_conn *conn, void *user);
 void lc_conn_peer(const lc_conn *conn, lc_address *address);
