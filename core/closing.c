@@ -248,7 +248,7 @@ static void begin_closing(lc_conn *conn, lc_time linger, const char *cause)
 void lc_conn_close(lc_conn *conn, lc_time linger, const char *cause)
 {
   if (conn->state == LC_STATE_CLOSED) return;
-  if (linger == 0 || conn->connecting) {
+  if (linger == 0 || conn->connecting || conn->torn) {
     lc_conn_abort(conn, cause);
     return;
   }
@@ -266,8 +266,8 @@ void lc_conn_close(lc_conn *conn, lc_time linger, const char *cause)
 void lc_conn_finish(lc_conn *conn, const char *cause)
 {
   if (conn->state >= LC_STATE_CLOSING) return;
-  if (conn->settings->linger == 0 || conn->connecting) {
-    lc_conn_abort(conn, cause);
+  if (conn->failure || conn->settings->linger == 0 || conn->connecting) {
+    lc_conn_close(conn, conn->settings->linger, cause); /* what did not leave yet will not now */
     return;
   }
   begin_closing(conn, conn->settings->linger, cause);
@@ -279,7 +279,7 @@ void lc_conn_finish(lc_conn *conn, const char *cause)
 void lc_conn_abort(lc_conn *conn, const char *cause)
 {
   if (conn->state == LC_STATE_CLOSED) return;
-  lc_verdict verdict = judge(conn, LC_CLOSED);
+  lc_verdict verdict = judge(conn, conn->failure ? conn->failure : LC_CLOSED);
   if (!conn->error) conn->error = LC_CLOSED;
   reset(conn, verdict, cause);
 }

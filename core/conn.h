@@ -48,7 +48,7 @@ struct lc_conn {
   uint32_t tasks;
   uint32_t guards;
   int error;
-  int failure; /* of gathered bytes: reported by the next operation */
+  int failure; /* of gathered bytes, or of a write given up half-way: what further writes give */
   const char *cause;
 
   uint8_t state;         /* lc_state */
@@ -65,6 +65,7 @@ struct lc_conn {
   unsigned out_blocked : 1; /* the kernel took less than offered: only an event brings room */
   unsigned out_waits : 1;   /* a writer waits, its write half-way through */
   unsigned out_shut : 1;    /* the FIN has been sent */
+  unsigned torn : 1;        /* a write was given up half-way: only a reset is honest now */
   unsigned flush_queued : 1;
   unsigned dismissed : 1; /* by the ladder: ends with the farewell */
   unsigned was_idle : 1;  /* when it was dismissed */

@@ -520,6 +520,9 @@ ssize_t lc_conn_write(lc_conn *conn, const struct iovec *pieces, int count);
 void lc_conn_wait_write(lc_conn *conn, lc_time deadline);
 /* The writer that waited has finished or given up: others may write. */
 void lc_conn_end_write(lc_conn *conn);
+/* A write was given up half-way: nothing may follow it. Further writes fail with `code`, and closing
+ * resets, for the peer must not take half a message for a whole one. */
+void lc_conn_break_write(lc_conn *conn, int code);
 /* 0 when the kernel took everything, LC_AGAIN, or a code. */
 int lc_conn_flush(lc_conn *conn);
 /* Queues whole pieces, to be sent between two writes; LC_FULL over settings.max_queue. */
@@ -548,8 +551,8 @@ void lc_conn_unguard(lc_conn *conn);
 int lc_conn_shutdown(lc_conn *conn, int how);
 
 /* Closes in order: what was written, the FIN, discarding until the peer's FIN,
- * close(); all within `linger` (0: reset; negative: the default time, nobody
- * waits). Idempotent; a shorter linger shortens. `closed` says when it is over. */
+ * close(); all within `linger` (0, or after a write that was given up half-way:
+ * reset; negative: the default time, nobody waits). Idempotent; a shorter linger shortens. `closed` says when it is over. */
 void lc_conn_close(lc_conn *conn, lc_time linger, const char *cause);
 /* The handler has returned: what it wrote may take settings.write_timeout to leave, as long as it
  * moves; then as lc_conn_close with settings.linger. */

@@ -104,7 +104,7 @@ static void watch_queue(lc_conn *conn)
   if (!lc_output_size(conn) || conn->out_waits || conn->state == LC_STATE_CLOSING) return;
   if (conn->failure) return; /* it has been noticed */
   if (conn->write_deadline == LC_NEVER)
-    conn->write_deadline = lc_time_add(conn->loop->now, conn->settings->write_timeout);
+    conn->write_deadline = lc_conn_limit(conn, conn->settings->write_timeout);
   lc_conn_arm(conn, conn->write_deadline);
 }
 
@@ -144,13 +144,18 @@ void lc_loop_flush(lc_loop *loop)
   lc_conn_update(tenant);
 }
 
-static int writable(lc_conn *conn)
+/* 0, or why nothing more is accepted. */
+static int output_state(const lc_conn *conn)
 {
   if (conn->error) return conn->error;
   if (conn->out_shut) return LC_CLOSED;
-  if (conn->failure) return conn->failure;
-  if (conn->deadline <= conn->loop->now) return LC_TIMEOUT;
-  return 0;
+  return conn->failure;
+}
+
+static int writable(const lc_conn *conn)
+{
+  int result = output_state(conn);
+  return !result && conn->deadline <= conn->loop->now ? LC_TIMEOUT : result;
 }
 
 static size_t total_of(const struct iovec *pieces, int count)
@@ -222,9 +227,9 @@ ssize_t lc_conn_write(lc_conn *conn, const struct iovec *pieces, int count)
   int result = writable(conn);
   if (result < 0) return result;
   size_t total = total_of(pieces, count), limit = conn->settings->gather;
+  if (!total) return 0;
   conn->wrote = 1;
   conn->consumed = 0;
-  if (!total) return 0;
   if (lc_buffer_size(&conn->out)) { /* the queue comes first */
     result = lc_output_send(conn);
     if (result < 0 && result != LC_AGAIN) return result;
@@ -249,12 +254,14 @@ ssize_t lc_conn_write(lc_conn *conn, const struct iovec *pieces, int count)
 
 void lc_conn_wait_write(lc_conn *conn, lc_time deadline)
 {
-  lc_time limit = lc_time_add(conn->loop->now, conn->settings->write_timeout);
   if (conn->error) {
     lc_conn_tell(conn, LC_ENDED);
     return;
   }
-  if (!conn->out_waits) conn->write_deadline = deadline < limit ? deadline : limit;
+  if (!conn->out_waits) {
+    lc_time limit = lc_conn_limit(conn, conn->settings->write_timeout);
+    conn->write_deadline = deadline < limit ? deadline : limit;
+  }
   conn->out_waits = 1; /* one deadline for the whole write, however often it waits */
   lc_conn_arm(conn, conn->write_deadline < conn->deadline ? conn->write_deadline : conn->deadline);
 }
@@ -265,6 +272,12 @@ void lc_conn_end_write(lc_conn *conn)
   conn->out_waits = 0; /* and the deadline was the writer's: the queue has its own */
   watch_queue(conn);
   lc_output_merge_posted(conn);
+}
+
+void lc_conn_break_write(lc_conn *conn, int code)
+{
+  if (!conn->failure) conn->failure = code;
+  conn->torn = 1;
 }
 
 int lc_conn_flush(lc_conn *conn)
@@ -292,8 +305,8 @@ void lc_output_merge_posted(lc_conn *conn)
 
 int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count)
 {
-  int result = writable(conn);
-  if (result < 0 && result != LC_TIMEOUT) return result;
+  int result = output_state(conn); /* it waits for nothing, so a deadline means nothing to it */
+  if (result < 0) return result;
   size_t total = total_of(pieces, count);
   if (lc_output_size(conn) + total > conn->settings->max_queue) return LC_FULL;
   lc_conn_extra *extra = lc_conn_need_extra(conn);

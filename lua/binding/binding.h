@@ -242,7 +242,8 @@ struct conn_box {
   unsigned aborted : 1;      /* by the script: its verdict is what was asked for */
   unsigned has_farewell : 1; /* of its own */
   unsigned logged : 1;
-  task *holder; /* found by a walk over the tasks, for the report only */
+  unsigned half_way : 1; /* the writer waits with part of its write accepted */
+  task *holder;          /* found by a walk over the tasks, for the report only */
 };
 
 extern const char CONN_TYPE[];
@@ -257,6 +258,8 @@ void conn_end_context(conn_box *box, const char *cause);
 /* nil, code, message: returns 3. */
 int push_failure(lua_State *L, int code, const char *peer, const char *operation);
 int conn_failure(lua_State *L, conn_box *box, int code, const char *operation);
+/* The same for operations that never wait: from the second failure on, others run first. */
+int conn_fail_fairly(lua_State *L, conn_box *box, int code, const char *operation);
 void conn_on_ready(lc_conn *conn, unsigned what);
 void conn_on_closed(lc_conn *conn);
 void conn_on_draining(lc_conn *conn);

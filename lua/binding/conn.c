@@ -151,15 +151,36 @@ int conn_failure(lua_State *L, conn_box *box, int code, const char *operation)
 {
   char text[LC_ADDRESS_TEXT_MAX];
   task *t = task_running(L, box->rt);
-  if (t) task_failed(t);
+  if (t && code != LC_FULL) task_failed(t);
   return push_failure(L, code, conn_peer_text(box->conn, text, sizeof text), operation);
+}
+
+static int failed_fairly(lua_State *L, int status, lua_KContext count)
+{
+  (void)L;
+  (void)status;
+  return (int)count;
+}
+
+int conn_fail_fairly(lua_State *L, conn_box *box, int code, const char *operation)
+{
+  task *t = task_running(L, box->rt);
+  int count = conn_failure(L, box, code, operation);
+  if (t && code != LC_FULL && task_is_spent(t)) return task_yield(L, t, count, failed_fairly);
+  return count;
 }
 
 /* -------------------------------------------------------------------- events -- */
 
-/* Its context ends with it; the tasks that wait on the connection itself are told why more exactly. */
+/* Its context ends with it. The tasks that wait on the connection itself come first: their next
+ * attempt tells them why more exactly than `canceled` would. */
 void conn_end_context(conn_box *box, const char *cause)
 {
+  if (lc_conn_error(box->conn) && !box->connecting) {
+    if (box->reader) task_wake(box->reader, 0);
+    if (box->writer) task_wake(box->writer, 0);
+    tasks_wake(&box->writers, 0);
+  }
   if (box->ctx) context_end(box->rt->L, box->ctx, LC_CANCELED, cause);
 }
 
@@ -184,9 +205,7 @@ static int log_failure(lua_State *L)
 static void on_ended(conn_box *box)
 {
   int error = lc_conn_error(box->conn);
-  if (box->reader) task_wake(box->reader, 0); /* its next attempt finds the reason */
-  if (box->writer) task_wake(box->writer, 0);
-  tasks_wake(&box->writers, 0);
+  if (box->connecting && box->writer) task_wake(box->writer, 0);
   if (error != LC_CLOSED && !box->logged && !box->connecting) {
     box->logged = 1;
     runtime_protect(box->rt, log_failure, box);

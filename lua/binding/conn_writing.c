@@ -3,6 +3,8 @@
  * A write that the kernel does not take at once is half-way through: its task is
  * the connection's writer until it has finished or given up, and others queue
  * behind it. The strings stay on the task's stack meanwhile; nothing is copied.
+ * One that gives up half-way leaves a stream that nothing may follow, and any
+ * that fails ends the connection's context: nobody is there to work for.
  */
 #include <string.h>
 
@@ -19,6 +21,7 @@ static void writer_unwait(task *t)
 {
   conn_box *box = t->wait_object;
   if (!t->woken) return; /* it goes on; its turn is not over */
+  if (box->half_way) lc_conn_break_write(box->conn, t->woken);
   box->writer = NULL;
   lc_conn_end_write(box->conn);
   next_writer(box);
@@ -26,16 +29,19 @@ static void writer_unwait(task *t)
 
 void conn_end_write(conn_box *box, const task *t)
 {
-  if (box->writer != t || !t) return;
-  box->writer = NULL;
-  lc_conn_end_write(box->conn);
-  next_writer(box);
+  if (box->writer && box->writer == t) {
+    box->writer = NULL;
+    lc_conn_end_write(box->conn);
+  }
+  if (!box->writer)
+    next_writer(box); /* also after one whose turn had come, and who need not wait */
 }
 
 static int wait_for_room(lua_State *L, task *t, conn_box *box, const char *operation,
                          lua_KContext kept, lua_KFunction again)
 {
   box->writer = t;
+  box->half_way = 0;
   lc_conn_wait_write(box->conn, LC_NEVER);
   return task_suspend(L, t, operation, box, writer_unwait, kept, again);
 }
@@ -46,17 +52,35 @@ static int wait_for_turn(lua_State *L, task *t, conn_box *box, const char *opera
 {
   lc_time limit = lc_conn_settings(box->conn)->write_timeout;
   lc_list_append(&box->writers, &t->in_wait);
-  if (limit != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_now(box->rt->loop), limit));
+  if (limit != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(box->rt->loop), limit));
   return task_suspend(L, t, operation, box, NULL, kept, again);
 }
 
-static int write_failure(lua_State *L, conn_box *box, int code, const char *operation, size_t done)
+static int output_failure(lua_State *L, conn_box *box, int code, const char *operation)
 {
   box->last_failure = code;
-  conn_failure(L, box, code, operation);
-  lua_pushinteger(L, (lua_Integer)done);
-  return 4;
+  if (code != LC_CANCELED && code != LC_CLOSED) conn_end_context(box, lc_code_name(code));
+  return conn_failure(L, box, code, operation);
 }
+
+static int write_failure(lua_State *L, conn_box *box, int code, size_t done)
+{
+  int count = output_failure(L, box, code, "write");
+  lua_pushinteger(L, (lua_Integer)done);
+  return count + 1;
+}
+
+/* It was given up by somebody else than the kernel, after `done` bytes had been accepted. */
+static void give_up_write(conn_box *box, const task *t, int code, size_t done)
+{
+  if (done) {
+    lc_conn_break_write(box->conn, code);
+    conn_end_context(box, lc_code_name(code));
+  }
+  conn_end_write(box, t);
+}
+
+static int can_wait(lua_State *L, const task *t) { return t && (t->killing || lua_isyieldable(L)); }
 
 /* --------------------------------------------------------------------- write -- */
 
@@ -80,7 +104,17 @@ static int gather_pieces(lua_State *L, int first, int last, size_t done, struct 
   return count;
 }
 
-/* Stack: conn, pieces; `context` bytes have been accepted. */
+static int write_more(lua_State *L, int status, lua_KContext kept);
+
+static int wait_half_way(lua_State *L, task *t, conn_box *box, size_t done)
+{
+  box->writer = t;
+  box->half_way = done > 0;
+  lc_conn_wait_write(box->conn, LC_NEVER);
+  return task_suspend(L, t, "write", box, writer_unwait, (lua_KContext)done, write_more);
+}
+
+/* Stack: conn, pieces; `kept` bytes have been accepted. */
 static int write_more(lua_State *L, int status, lua_KContext kept)
 {
   conn_box *box = conn_check(L, 1);
@@ -89,10 +123,13 @@ static int write_more(lua_State *L, int status, lua_KContext kept)
   int last = lua_gettop(L), why = t ? t->woken : 0;
   (void)status;
   if (t) t->woken = 0;
-  if (why) return write_failure(L, box, why, "write", done);
+  if (why) {
+    give_up_write(box, t, why, done);
+    return write_failure(L, box, why, done);
+  }
   if (box->writer && box->writer != t) {
-    if (!t || task_ended(t)) t = task_current(L, box->rt, "conn:write");
-    if (task_ended(t)) return write_failure(L, box, task_ended(t), "write", done);
+    if (!can_wait(L, t)) t = task_current(L, box->rt, "conn:write");
+    if (task_ended(t)) return write_failure(L, box, task_ended(t), done);
     return wait_for_turn(L, t, box, "write", kept, write_more);
   }
   for (;;) {
@@ -101,7 +138,7 @@ static int write_more(lua_State *L, int status, lua_KContext kept)
     ssize_t accepted = lc_conn_write(box->conn, pieces, count);
     if (accepted < 0) {
       conn_end_write(box, t);
-      return write_failure(L, box, (int)accepted, "write", done);
+      return write_failure(L, box, (int)accepted, done);
     }
     done += (size_t)accepted;
     if (t) t->bytes -= accepted;
@@ -112,13 +149,14 @@ static int write_more(lua_State *L, int status, lua_KContext kept)
       return 1;
     }
   }
-  if (!t) t = task_current(L, box->rt, "conn:write");
-  int refused = box->cut == LC_CANCELED ? LC_CANCELED : task_ended(t);
+  int refused = LC_CANCELED;
+  if (can_wait(L, t)) refused = box->cut == LC_CANCELED ? LC_CANCELED : task_ended(t);
   if (refused) {
-    conn_end_write(box, t);
-    return write_failure(L, box, refused, "write", done);
+    give_up_write(box, t, refused, done);
+    if (!can_wait(L, t)) task_current(L, box->rt, "conn:write"); /* raises */
+    return write_failure(L, box, refused, done);
   }
-  return wait_for_room(L, t, box, "write", (lua_KContext)done, write_more);
+  return wait_half_way(L, t, box, done);
 }
 
 static int conn_write(lua_State *L)
@@ -158,10 +196,7 @@ static int flush_more(lua_State *L, int status, lua_KContext kept)
     if (!result) return conn_wait_flushed(L, t, box, "flush", kept, flush_more);
   }
   conn_end_write(box, t);
-  if (result < 0) {
-    box->last_failure = result;
-    return conn_failure(L, box, result, "flush");
-  }
+  if (result < 0) return output_failure(L, box, result, "flush");
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -208,7 +243,7 @@ static int conn_post(lua_State *L)
   size_t total;
   int count = gather_pieces(L, 2, last, 0, pieces, &total);
   int result = lc_conn_post(box->conn, pieces, count);
-  if (result < 0) return conn_failure(L, box, result, "post");
+  if (result < 0) return conn_fail_fairly(L, box, result, "post");
   lua_pushboolean(L, 1);
   return 1;
 }

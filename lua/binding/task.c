@@ -114,7 +114,7 @@ int task_suspend(lua_State *L, task *t, const char *waits_for, void *object,
 
 int task_is_spent(task *t)
 {
-  if (t->killing) return 0; /* it cannot yield, and it has little left to do */
+  if (t->killing || !lua_isyieldable(t->co)) return 0; /* it cannot; its next wait will tell */
   return --t->operations <= 0 || t->bytes <= 0;
 }
 
