@@ -156,6 +156,16 @@ void lc_loop_on_turn(lc_loop *loop, int (*run)(void *user), void *user);
 int lc_loop_signal(lc_loop *loop, int number,
                    void (*seen)(void *user, int signal, unsigned count, lc_time at), void *user);
 
+/* Waiting for a descriptor that somebody else owns and uses. `ready` is called once for each
+ * lc_poll_want, with LC_READABLE and LC_WRITABLE as they are; an error counts as both. The descriptor
+ * is never closed here, and may be closed by its owner while nothing is wanted. */
+typedef struct lc_poll lc_poll;
+lc_poll *lc_poll_new(lc_loop *loop, int fd, void (*ready)(void *user, unsigned what), void *user);
+/* Waits for one of LC_READABLE and LC_WRITABLE, in place of what was wanted before; 0: for nothing.
+ * -EPERM for what is always ready (a regular file), -EBADF, -EEXIST when the loop itself has it. */
+int lc_poll_want(lc_poll *poll, unsigned what);
+void lc_poll_free(lc_poll *poll);
+
 typedef struct lc_loop_stats {
   uint64_t turns;
   uint64_t events;

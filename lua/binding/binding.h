@@ -60,6 +60,8 @@ struct runtime {
   int background_anchor;
   int hooks; /* registry reference of the table of Lua functions below, set by the modules */
   unsigned callback_first, callback_last;
+  struct poll **polls; /* by descriptor, those that tasks wait for */
+  int poll_capacity;
   unsigned leaked; /* connections collected while open, not yet told to the log */
 };
 
@@ -337,7 +339,10 @@ void option_listen(lua_State *L, int index, lc_listen_options *listen);
 /* An optional argument in seconds: LC_NEVER when absent; raises for what is not a number. */
 lc_time optional_seconds(lua_State *L, int argument);
 
-void process_open(lua_State *L, runtime *rt); /* run, step, shutdown, signals */
+void process_open(lua_State *L, runtime *rt); /* run, step, shutdown */
+void signals_open(lua_State *L, runtime *rt);
+void poll_open(lua_State *L, runtime *rt); /* other people's descriptors */
+void polls_free(runtime *rt);
 void process_context_new(lua_State *L, runtime *rt);
 /* Raises unless the string at `index` is an address that needs no look-up. */
 int check_numeric(lua_State *L, int index, lc_address *address);

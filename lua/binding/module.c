@@ -25,6 +25,8 @@ int luaopen_lastcall_core(lua_State *L)
   sockopt_open(L, rt);
   server_open(L, rt);
   process_open(L, rt);
+  signals_open(L, rt);
+  poll_open(L, rt);
   process_context_new(L, rt);
   rt->background = context_new(L, rt, NULL);
   context_hold_object(L, -1);

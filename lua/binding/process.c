@@ -1,6 +1,4 @@
-/* process.c - running the loop, the process's ladder, and signals. */
-#include <signal.h>
-#include <string.h>
+/* process.c - running the loop, and the process's ladder. */
 #include <unistd.h>
 
 #include "binding.h"
@@ -201,40 +199,6 @@ static int core_step(lua_State *L)
   return 1;
 }
 
-/* --------------------------------------------------------------------- signals -- */
-
-static const struct {
-  const char *name;
-  int number;
-} SIGNALS[] = {{"HUP", SIGHUP},   {"INT", SIGINT},     {"QUIT", SIGQUIT}, {"TERM", SIGTERM},
-               {"USR1", SIGUSR1}, {"USR2", SIGUSR2},   {"PIPE", SIGPIPE}, {"ALRM", SIGALRM},
-               {"CHLD", SIGCHLD}, {"WINCH", SIGWINCH}, {"KILL", SIGKILL}, {"STOP", SIGSTOP}};
-
-static void seen(void *user, int number, unsigned count, lc_time at)
-{
-  runtime *rt = user;
-  (void)number;
-  (void)count;
-  if (rt->shutdown) lc_shutdown_signal(rt->shutdown, at);
-}
-
-/* signal(name, on): whether the ladder begins with it. */
-static int core_signal(lua_State *L)
-{
-  runtime *rt = runtime_upvalue(L);
-  const char *name = luaL_checkstring(L, 1);
-  if (!strncmp(name, "SIG", 3)) name += 3;
-  for (size_t i = 0; i < sizeof SIGNALS / sizeof *SIGNALS; i++) {
-    if (strcmp(SIGNALS[i].name, name)) continue;
-    int result = lc_loop_signal(rt->loop, SIGNALS[i].number, lua_toboolean(L, 2) ? seen : NULL, rt);
-    if (result == -EBUSY) return luaL_error(L, "signal %s belongs to another loop already", name);
-    if (result < 0)
-      return luaL_error(L, "signal %s cannot be handled: %s", name, lc_code_text(result));
-    return 0;
-  }
-  return luaL_argerror(L, 1, "no signal of that name: HUP, INT, QUIT, TERM, USR1, USR2, ...");
-}
-
 /* -------------------------------------------------------------------- the rest -- */
 
 static int core_set_hook(lua_State *L)
@@ -318,7 +282,6 @@ void process_open(lua_State *L, runtime *rt)
                                        {"settle", core_settle},
                                        {"running", core_running},
                                        {"step", core_step},
-                                       {"signal", core_signal},
                                        {"set_hook", core_set_hook},
                                        {"features", core_features},
                                        {"loop_stats", core_loop_stats},

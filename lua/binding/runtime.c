@@ -152,6 +152,7 @@ static int runtime_collect(lua_State *L)
   if (!loop) return 0;
   lc_shutdown_free(rt->shutdown);
   task_pool_free(rt);
+  polls_free(rt);
   rt->loop = NULL; /* finalizers that come later find nothing to touch */
   lc_loop_free(loop);
   return 0;

@@ -65,6 +65,14 @@ int task_deliver(lua_State *L)
   return 0;
 }
 
+/* report_error(err, traceback): to on_error, for errors that the modules have caught. */
+static int core_report_error(lua_State *L)
+{
+  lua_settop(L, 2);
+  runtime_hook(L, runtime_upvalue(L), "on_error", 2);
+  return 0;
+}
+
 /* -------------------------------------------------------------------- starting -- */
 
 static int push_handle(lua_State *L, runtime *rt, task *t)
@@ -227,7 +235,8 @@ void task_open_handles(lua_State *L, runtime *rt)
                                      {"status", task_status},
                                      {"traceback", task_traceback},
                                      {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"go", core_go},
+  static const luaL_Reg functions[] = {{"report_error", core_report_error},
+                                       {"go", core_go},
                                        {"spawn", core_spawn},
                                        {"system_task", core_system_task},
                                        {"kill_task", task_kill_method},

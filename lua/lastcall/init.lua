@@ -2,8 +2,10 @@
 
 local core = require "lastcall.core"
 local hooks = require "lastcall.hooks"
+local relay = require "lastcall.pipe"
 local run = require "lastcall.run"
 local server = require "lastcall.server"
+local signals = require "lastcall.signals"
 
 local lastcall = {
   version = core.version,
@@ -17,6 +19,11 @@ local lastcall = {
   spawn = core.spawn,
   sleep = core.sleep,
   now = core.now,
+  every = require "lastcall.every",
+  poll = require "lastcall.poll",
+  pipe = relay.pipe,
+  copy = relay.copy,
+  on_signal = signals.on_signal,
   group = require "lastcall.group",
   waitgroup = require "lastcall.waitgroup",
   semaphore = require "lastcall.semaphore",

@@ -284,3 +284,61 @@ function lastcall.semaphore(n) end
 ---@return any value what was received; nil and "closed" for a closed channel; nil and its err() for a context. Without an index: "timeout" or "canceled"
 ---@return string? message
 function lastcall.select(cases) end
+
+-- ---------------------------------------------------------------------------------------------------
+-- From time to time, from elsewhere.
+
+--- Calls `fn` every so many seconds, first after so long, as one process-owned task, until the shutdown or
+--- `task:cancel()`. What it raises goes to on_error; moments that a slow call has missed are skipped.
+---@param seconds number more than 0
+---@param fn fun()
+---@return lastcall.Task
+function lastcall.every(seconds, fn) end
+
+--- Runs `fn(name)` as a process-owned task each time the signal arrives (several that arrive together count
+--- once); forgotten when `run` ends. Raises for the signals that begin the shutdown, for those that cannot be
+--- caught, and when another Lua state's loop has it.
+---@param name string "HUP", "SIGHUP", "USR1", ...
+---@param fn fun(name: string)
+---@return fun(): boolean cancel forgets it; whether it was still on
+function lastcall.on_signal(name, fn) end
+
+---@class lastcall.Pollable
+---@field pollfd? integer|fun(self: table): integer?
+---@field events? string|fun(self: table): string? "r", "w" or "rw"
+---@field timeout? number|fun(self: table): number? seconds
+
+--- (waits) For a descriptor that belongs to somebody else, or for an object that has one (the convention of
+--- cqueues). An object's own timeout ends the wait with true. A descriptor closed meanwhile wakes nobody.
+---@param what integer|lastcall.Pollable
+---@param mode? "r"|"w"|"rw" ("r", or what the object says)
+---@param seconds? number at most so long
+---@return "r"|"w"|"rw"|true|nil ready
+---@return lastcall.Code? code "timeout", "canceled", "closed" (no such descriptor), ...
+---@return string? message
+function lastcall.poll(what, mode, seconds) end
+
+---@class lastcall.PipeOptions
+---@field timeout? number|false seconds of silence, both ways, that end it with "timeout" (none)
+
+--- (waits) Copies both ways until both are done. A half-close is passed on, and a reset as a reset. Both
+--- connections are left to the caller to close.
+---@param a lastcall.Connection
+---@param b lastcall.Connection
+---@param options? lastcall.PipeOptions
+---@return integer? up bytes from a to b
+---@return integer|lastcall.Code down bytes from b to a; or why it failed
+---@return string? message
+---@return integer? up when it failed
+---@return integer? down when it failed
+function lastcall.pipe(a, b, options) end
+
+--- (waits) Copies `n` bytes, or until `src` has ended. `dst` is left open.
+---@param dst lastcall.Connection
+---@param src lastcall.Connection
+---@param n? integer
+---@return integer? count
+---@return lastcall.Code? code
+---@return string? message
+---@return integer? copied when it failed
+function lastcall.copy(dst, src, n) end

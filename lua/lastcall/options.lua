@@ -113,6 +113,8 @@ options.serve = with(options.server, options.run)
 
 options.connect = with(options.connection, { timeout = limit, bind = is("string") })
 
+options.pipe = { timeout = limit }
+
 options.hook = { timeout = seconds(1e-9) }
 
 --- Edit distance, for guessing what was meant.

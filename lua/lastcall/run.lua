@@ -8,6 +8,7 @@ local options = require "lastcall.options"
 local progress = require "lastcall.progress"
 local report = require "lastcall.report"
 local server = require "lastcall.server"
+local signals = require "lastcall.signals"
 
 local run = {}
 
@@ -66,14 +67,6 @@ end }
 
 local function on_step(step)
   if ON_STEP[step] then ON_STEP[step]() end
-end
-
-local function watch_signals(names)
-  for _, name in ipairs(names) do core.signal(name, true) end
-end
-
-local function unwatch_signals(names)
-  for _, name in ipairs(names) do core.signal(name, false) end
 end
 
 --- The global `coroutine` of the script's, while lastcall's is in its place.
@@ -137,6 +130,7 @@ local function forget()
   restore_coroutine(state.coroutine)
   core.finish()
   hooks.forget()
+  signals.forget()
   server.all, server.drain = {}, nil
   state = nil
 end
@@ -151,9 +145,9 @@ function run.run(main, given)
   if running or in_task then
     error("run: the loop of this Lua state is running already; start tasks with go or spawn", 2)
   end
-  local signals = given.signals == nil and { "INT", "TERM" } or given.signals or {}
+  local names = given.signals == nil and { "INT", "TERM" } or given.signals or {}
   start(given)
-  local watched, problem = pcall(watch_signals, signals)
+  local watched, problem = pcall(signals.climb, names)
   if not watched then
     forget()
     error(problem, 2)
@@ -167,7 +161,6 @@ function run.run(main, given)
     end
   end)
   local ran, err = pcall(core.run)
-  unwatch_signals(signals)
   local made = ran and finish()
   forget()
   if not ran then error(err, 0) end

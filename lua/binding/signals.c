@@ -1,0 +1,87 @@
+/* signals.c - what a signal does: it begins the ladder, or is told to the modules. */
+#include <signal.h>
+#include <string.h>
+
+#include "binding.h"
+
+static const struct {
+  const char *name;
+  int number;
+} SIGNALS[] = {{"HUP", SIGHUP},   {"INT", SIGINT},     {"QUIT", SIGQUIT}, {"TERM", SIGTERM},
+               {"USR1", SIGUSR1}, {"USR2", SIGUSR2},   {"PIPE", SIGPIPE}, {"ALRM", SIGALRM},
+               {"CHLD", SIGCHLD}, {"WINCH", SIGWINCH}, {"KILL", SIGKILL}, {"STOP", SIGSTOP}};
+
+enum { SIGNAL_COUNT = sizeof SIGNALS / sizeof *SIGNALS };
+
+static void climb(void *user, int number, unsigned count, lc_time at)
+{
+  runtime *rt = user;
+  (void)number;
+  (void)count;
+  if (rt->shutdown) lc_shutdown_signal(rt->shutdown, at);
+}
+
+typedef struct arrival {
+  runtime *rt;
+  const char *name;
+} arrival;
+
+static int tell_protected(lua_State *L)
+{
+  const arrival *seen = lua_touserdata(L, 1);
+  lua_pushstring(L, seen->name);
+  runtime_hook(L, seen->rt, "on_signal", 1);
+  return 0;
+}
+
+static void tell(void *user, int number, unsigned count, lc_time at)
+{
+  arrival seen = {user, NULL};
+  (void)count;
+  (void)at;
+  for (size_t i = 0; i < SIGNAL_COUNT; i++)
+    if (SIGNALS[i].number == number) seen.name = SIGNALS[i].name;
+  runtime_protect(seen.rt, tell_protected, &seen);
+}
+
+static size_t check_signal(lua_State *L)
+{
+  const char *name = luaL_checkstring(L, 1);
+  if (!strncmp(name, "SIG", 3)) name += 3;
+  for (size_t i = 0; i < SIGNAL_COUNT; i++)
+    if (!strcmp(SIGNALS[i].name, name)) return i;
+  luaL_error(L, "no signal named '%s': there are HUP, INT, QUIT, TERM, USR1, USR2, CHLD, ...",
+             name);
+  return 0;
+}
+
+/* signal(name, "climb" | "tell" | nil) -> the name without SIG; nil gives the signal back. */
+static int core_signal(lua_State *L)
+{
+  static const char *const purposes[] = {"climb", "tell", "", NULL};
+  static void (*const actions[])(void *, int, unsigned, lc_time) = {climb, tell, NULL};
+  runtime *rt = runtime_upvalue(L);
+  size_t i = check_signal(L);
+  int result =
+    lc_loop_signal(rt->loop, SIGNALS[i].number, actions[luaL_checkoption(L, 2, "", purposes)], rt);
+  if (result == -EBUSY)
+    return luaL_error(L, "signal %s belongs to another loop already", SIGNALS[i].name);
+  if (result < 0)
+    return luaL_error(L, "signal %s cannot be handled: %s", SIGNALS[i].name, lc_code_text(result));
+  lua_pushstring(L, SIGNALS[i].name);
+  return 1;
+}
+
+/* signal_name(name) -> the name without SIG; raises when there is none. */
+static int core_signal_name(lua_State *L)
+{
+  lua_pushstring(L, SIGNALS[check_signal(L)].name);
+  return 1;
+}
+
+void signals_open(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg functions[] = {
+    {"signal", core_signal}, {"signal_name", core_signal_name}, {NULL, NULL}};
+  register_functions(L, rt, functions);
+}

@@ -1,0 +1,76 @@
+--- pipe and copy: what one connection says, said to another.
+
+local core = require "lastcall.core"
+local options = require "lastcall.options"
+
+local relay = {}
+
+local function check(what, ...)
+  for i, one in ipairs { ... } do
+    if not core.is_connection(one) then
+      error(("%s: argument %d is a connection, not a %s"):format(what, i, type(one)), 3)
+    end
+  end
+end
+
+local CHUNK = 65536
+
+--- Copies up to `n` bytes, or until `src` has ended: the number of bytes; or nil, code, message, and the
+-- number of bytes that were copied. `dst` is left open.
+function relay.copy(dst, src, n)
+  check("copy", dst, src)
+  if n ~= nil and (math.type(n) ~= "integer" or n < 0) then
+    error("copy: the third argument is a number of bytes, a whole number, 0 or more", 2)
+  end
+  local count = 0
+  while not n or count < n do
+    local data, code, message = src:read_some(n and math.min(n - count, CHUNK) or CHUNK)
+    if not data then
+      if code == "eof" and not n then break end
+      return nil, code, message, count
+    end
+    local fine
+    fine, code, message = dst:write(data)
+    if not fine then return nil, code, message, count end
+    count = count + #data
+  end
+  local fine, code, message = dst:flush()
+  if not fine then return nil, code, message, count end
+  return count
+end
+
+--- One direction of a pipe. What ends it without a clean end ends the other direction too, and is
+-- what the pipe failed of.
+local function direction(state, name, dst, src)
+  local count, code, message, copied
+  repeat
+    count, code, message, copied = relay.copy(dst, src)
+    state[name] = state[name] + (count or copied)
+  until code ~= "timeout" or math.min(src:stats().quiet, dst:stats().quiet) >= state.timeout
+  if count or code == "draining" then return dst:shutdown("write") end
+  state.failure = state.failure or { code, message }
+  if src:error() == "reset" then dst:abort() else dst:close("background") end
+  src:close("background")
+end
+
+--- Copies both ways until both are done; each half-close is passed on, a reset too. The bytes that went
+-- from `a` to `b`, and from `b` to `a`; or nil, code, message and both numbers when something failed. Both
+-- connections are left to the caller to close. Option `timeout`: seconds of silence both ways that end it.
+function relay.pipe(a, b, given)
+  check("pipe", a, b)
+  given = options.check("pipe", given, options.pipe, 1)
+  if given.timeout then
+    a:set_read_timeout(given.timeout)
+    b:set_read_timeout(given.timeout)
+  end
+  local state = { up = 0, down = 0, timeout = given.timeout or 0 }
+  local back = core.go(direction, state, "down", a, b)
+  direction(state, "up", b, a)
+  -- The end of a connection ends this task's context, and the other direction soon: it is waited for all the same.
+  core.context.background():call(back.wait, back)
+  local failure = state.failure
+  if failure then return nil, failure[1], failure[2], state.up, state.down end
+  return state.up, state.down
+end
+
+return relay

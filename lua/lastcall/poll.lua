@@ -1,0 +1,55 @@
+--- poll: waits for a descriptor that belongs to somebody else: a driver's, a library's, another loop's.
+
+local core = require "lastcall.core"
+local check_seconds = require "lastcall.options".check_seconds
+
+local MODES = { r = true, w = true, rw = true }
+
+local function check_mode(mode, what)
+  if mode ~= nil and not MODES[mode] then
+    error(('poll: %s is "r", "w" or "rw", not %s'):format(what, tostring(mode)), 3)
+  end
+  return mode
+end
+
+local function field(object, name)
+  local value = object[name]
+  if type(value) == "function" then return value(object) end
+  return value
+end
+
+--- What an object that can be polled asks for: a descriptor and a mode, a time, or both.
+local function ask(object)
+  local fine, fd, events, timeout = pcall(function()
+    return field(object, "pollfd"), field(object, "events"), field(object, "timeout")
+  end)
+  if not fine or fd == nil and timeout == nil or fd ~= nil and math.type(fd) ~= "integer" then
+    error(("poll: expected a descriptor, or an object with pollfd, events and timeout, not a %s")
+      :format(type(object)), 3)
+  end
+  return fd, check_mode(events ~= "" and events or nil, "what events() says"), timeout
+end
+
+local function wait(fd, mode, seconds)
+  if not fd then return core.spot():wait("poll", seconds) end
+  local ready, code, message = core.poll_fd(fd, mode, seconds)
+  if code == "closed" then message = ("poll: %d is no open descriptor"):format(fd) end
+  return ready, code, message
+end
+
+--- Waits until it is ready: "r", "w" or "rw", as it is; nil, "timeout" after `seconds`; nil, "canceled".
+-- An object is asked for its pollfd, events and timeout; when a timeout of its own passes, it has something
+-- to do, which is true. A descriptor that its owner closes while it is waited for wakes nobody.
+local function poll(what, mode, seconds)
+  check_mode(mode, "the second argument")
+  check_seconds("poll", seconds, 2)
+  if math.type(what) == "integer" then return wait(what, mode or "r", seconds) end
+  local fd, events, timeout = ask(what)
+  mode = mode or events
+  local own = timeout and (not seconds or timeout <= seconds)
+  local ready, code, message = wait(mode and fd, mode, own and timeout or seconds)
+  if own and code == "timeout" then return true end
+  return ready, code, message
+end
+
+return poll

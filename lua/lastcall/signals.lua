@@ -1,0 +1,63 @@
+--- Signals: those that begin the shutdown, and those that a script has a use for.
+
+local core = require "lastcall.core"
+
+local signals = {}
+
+local functions = {} -- name -> list of {fn}
+local climbing = {} -- name -> true: it begins the shutdown
+
+--- Makes each of these signals begin the shutdown, or hurry the one under way.
+function signals.climb(names)
+  for _, name in ipairs(names) do climbing[core.signal(name, "climb")] = true end
+end
+
+local function give_back(name)
+  functions[name], climbing[name] = nil, nil
+  core.signal(name)
+end
+
+--- Gives back every signal: they belong to one run.
+function signals.forget()
+  for name in pairs(climbing) do give_back(name) end
+  for name in pairs(functions) do give_back(name) end
+end
+
+local function remove(name, entry)
+  local list = functions[name] or {}
+  for i, one in ipairs(list) do
+    if one == entry then
+      table.remove(list, i)
+      if #list == 0 then give_back(name) end
+      return true
+    end
+  end
+  return false
+end
+
+--- Runs `fn(name)` as a process-owned task each time the signal arrives (several that arrive together
+-- count once). Returns a function that ends it: true when it was still on.
+function signals.on_signal(name, fn)
+  if type(fn) ~= "function" then
+    error(("on_signal: the second argument is a function, not a %s"):format(type(fn)), 2)
+  end
+  local known, canonical = pcall(core.signal_name, name)
+  if not known then error("on_signal: " .. canonical, 2) end
+  if climbing[canonical] then
+    error(("on_signal: %s begins the shutdown; leave it out of run's option `signals` to use it"):format(canonical), 2)
+  end
+  if not functions[canonical] then
+    local fine, problem = pcall(core.signal, canonical, "tell")
+    if not fine then error("on_signal: " .. problem, 2) end
+    functions[canonical] = {}
+  end
+  local entry = { fn = fn }
+  table.insert(functions[canonical], entry)
+  return function() return remove(canonical, entry) end
+end
+
+core.set_hook("on_signal", function(name)
+  for _, entry in ipairs(functions[name] or {}) do core.spawn(entry.fn, name) end
+end)
+
+return signals

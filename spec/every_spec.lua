@@ -1,0 +1,95 @@
+local helper = require "spec.helper"
+
+describe("every", function()
+  it("calls again and again, whatever one call raises, until it is canceled", function()
+    local errors = {}
+    helper.task(function(lastcall)
+      local count = 0
+      local task = lastcall.every(0.01, function()
+        count = count + 1
+        if count == 2 then error("second", 0) end
+      end)
+      while count < 4 do lastcall.sleep(0.005) end
+      task:cancel()
+      task:wait()
+      local last = count
+      lastcall.sleep(0.03)
+      assert.equal(last, count)
+    end, { on_error = function(err) errors[#errors + 1] = err end })
+    assert.same({ "second" }, errors)
+  end)
+
+  it("ends by itself when the process shuts down", function()
+    local code
+    local report = helper.task(function(lastcall)
+      lastcall.every(0.01, function() code = select(2, lastcall.sleep(10)) end)
+      lastcall.sleep(0.03)
+    end)
+    assert.equal("canceled", code)
+    assert.is_true(report.ok)
+    assert.equal(0, report.tasks_left)
+  end)
+
+  it("skips the moments that a slow call has missed", function()
+    helper.task(function(lastcall)
+      local count = 0
+      local task = lastcall.every(0.005, function()
+        count = count + 1
+        lastcall.sleep(0.05)
+      end)
+      lastcall.sleep(0.22)
+      task:cancel()
+      assert.is_true(count <= 6)
+    end)
+  end)
+
+  it("raises for a time that is none", function()
+    helper.task(function(lastcall)
+      for _, wrong in ipairs { 0, -1, 0 / 0, math.huge, "1" } do
+        assert.error_matches(function() lastcall.every(wrong, print) end, "more than 0")
+      end
+      assert.error_matches(function() lastcall.every(1) end, "function")
+    end)
+  end)
+end)
+
+describe("on_signal", function()
+  local function raise(lastcall, name)
+    os.execute(("kill -%s %d"):format(name, helper.pid()))
+    lastcall.sleep(0.02)
+  end
+
+  it("runs each function as a task that may wait, until it is taken back", function()
+    helper.task(function(lastcall)
+      local seen = {}
+      local cancel = lastcall.on_signal("SIGUSR2", function(name)
+        lastcall.sleep(0.001)
+        table.insert(seen, name)
+      end)
+      local other = lastcall.on_signal("USR2", function() table.insert(seen, "other") end)
+      raise(lastcall, "USR2")
+      assert.same({ "other", "USR2" }, seen)
+      assert.is_true(other())
+      raise(lastcall, "USR2")
+      assert.equal(3, #seen)
+      assert.is_true(cancel())
+      assert.is_false(cancel())
+    end)
+  end)
+
+  it("raises for the signals of the shutdown, and for those that cannot be had", function()
+    helper.task(function(lastcall)
+      assert.error_matches(function() lastcall.on_signal("TERM", print) end, "begins the shutdown.*signals")
+      assert.error_matches(function() lastcall.on_signal("KILL", print) end, "KILL cannot be handled")
+      assert.error_matches(function() lastcall.on_signal("NONE", print) end, "no signal named 'NONE'")
+      assert.error_matches(function() lastcall.on_signal("HUP") end, "function")
+    end, { signals = { "TERM" } })
+  end)
+
+  it("is forgotten when run ends", function()
+    helper.task(function(lastcall) lastcall.on_signal("HUP", print) end)
+    local status = io.open("/proc/self/status"):read("a")
+    local caught = tonumber(status:match("SigCgt:%s*(%x+)"), 16)
+    assert.equal(0, caught & 1)
+  end)
+end)
