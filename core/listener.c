@@ -95,6 +95,7 @@ int lc_listener_accept(lc_listener *listener, lc_conn **conn)
     lc_address peer = {.length = sizeof peer.of};
     int fd = sys->accept(sys, listener->watch.fd, &peer.of.any, &peer.length);
     if (fd == -EAGAIN) {
+      accepting_again(listener); /* a shortage is found out without a client too */
       if (listener->state != LC_LISTENER_OPEN) lc_listener_stop_empty(listener);
       return LC_AGAIN;
     }

@@ -91,8 +91,8 @@ static int queue_length(const lc_listener *listener)
   return (int)info.tcpi_unacked;
 }
 
-/* Whether nobody is left, as far as can be seen without accepting: by a script that accepts by hand,
- * or has ceased to. Where the queue has no length to be asked for, epoll is asked instead. */
+/* Whether nobody is left, as far as can be seen without accepting. Where the queue has no length to
+ * be asked for, epoll is asked instead. */
 static int is_seen_empty(const lc_listener *listener)
 {
   int length = queue_length(listener);
@@ -104,16 +104,18 @@ static void empty(lc_listener *listener)
 {
   lc_server *server = listener->server;
   int again = listener->state == LC_LISTENER_EMPTYING;
-  if (again && !server->serving && is_seen_empty(listener)) {
+  /* A script that accepts by hand may have ceased to; accept may have no descriptor to give. */
+  int only_looks = !server->serving || listener->retry_after;
+  if (again && only_looks && is_seen_empty(listener)) {
     finish(listener);
     return;
   }
   listener->state = LC_LISTENER_EMPTYING;
   wait_until(listener, server->loop->now + EMPTY_EVERY);
   listener->is_waiting = 0;
-  if (server->serving) lc_listener_accept_share(listener);
-  else if (lc_loop_rewatch(server->loop, &listener->watch, EPOLLIN | EPOLLET) < 0)
+  if (only_looks && lc_loop_rewatch(server->loop, &listener->watch, EPOLLIN | EPOLLET) < 0)
     listener->is_waiting = 1;
+  if (server->serving) lc_listener_accept_share(listener);
 }
 
 void lc_listener_stop_empty(lc_listener *listener)

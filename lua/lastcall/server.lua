@@ -14,7 +14,7 @@ local details = setmetatable({}, { __mode = "k" }) -- server -> its listener opt
 -- that come with it. Raises for what cannot be an address; nil, code, message for a name without one.
 local function places(what, where)
   if type(where) == "table" then
-    local fd = math.tointeger(where.fd)
+    local fd = math.type(where.fd) and math.tointeger(where.fd)
     if not fd or fd < 0 then
       error(what .. ": a table as address needs fd, the number of a listening descriptor", 3)
     end
