@@ -254,7 +254,7 @@ describe("a suspended server", function()
       assert.equal("one", before:read())
       server:suspend()
       local queued = {}
-      for i = 1, 100 do
+      for i = 1, 40 do
         queued[i] = assert(client(address))
         queued[i]:send(("queued %d\n"):format(i))
       end
@@ -336,7 +336,7 @@ describe("an accept that finds no descriptor left", function()
   it("pauses, is reported, does not spin, and goes on when there is one", function()
     local output, fine = helper.run([[sh -c 'ulimit -n 24; exec lua5.4 spec/support/descriptor_eater.lua']], 30)
     assert.is_true(fine, output)
-    assert.equal("emfile", output:match "accept paused cause=(%S+)")
+    assert.equal("emfile", output:match "accept paused (%S+)")
     assert.is_truthy(output:find("accept resumed", 1, true), output)
     -- 5 ms, doubled up to a second: eight times in the first 1.3 seconds.
     local turns = tonumber(output:match "turns (%d+)")
@@ -411,7 +411,7 @@ describe("the options of a listener", function()
       local server = assert(lastcall.listen("[::]:0", { ipv6_only = true }))
       lastcall.spawn(function() server:serve(greet) end)
       local port = port_of(server:addresses()[1])
-      assert.equal("hello", assert(lastcall.connect(("[::1]:%d"):format(port))):read())
+      assert.equal("hello", says(("[::1]:%d"):format(port)))
       local conn, code = lastcall.connect(("127.0.0.1:%d"):format(port))
       assert.is_nil(conn)
       assert.equal("refused", code)

@@ -10,7 +10,7 @@ local function echo(conn)
 end
 
 local function log(_, event, fields)
-  print(event, "cause=" .. tostring(fields.cause), "retry=" .. tostring(fields.retry))
+  print(event .. " " .. tostring(fields.cause))
 end
 
 local function line_of(client)
@@ -48,6 +48,7 @@ local report = lastcall.run(function()
     lastcall.sleep(0)
   end
   print "all served"
+  lastcall.shutdown()
 end, { log = log, drain = 5 })
 print(report)
 os.exit(report.ok)
