@@ -150,10 +150,10 @@ test: ## Build, run the C tests and every spec; the last line is the count
 	@$(MAKE) -s tests
 	@scripts/test
 
-lab: ## The specs that want a slow or lossy network (spec/lab)
-	@scripts/install-deps test lab
-	@$(MAKE) -s tests
-	@scripts/test spec/lab $(wildcard spec/lab_*spec.lua)
+lab: ## Who is lost at a distance, by ways of stopping: STOPS=, RTT= ms, LOSS= (root; under 3 min)
+	@scripts/install-deps build lab
+	@$(MAKE) -s all
+	@spec/lab/compare.sh
 
 asan: ## All tests under the address and undefined-behaviour sanitizers
 	@scripts/install-deps test

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# compare.sh - stops servers in the middle of a storm, the usual ways and lastcall's, near and at a
+# distance, and prints one table of who was lost. `make lab` runs it.
+#
+# Variables: STOPS (20) for each row; RTT (40) in milliseconds; LOSS (12): of so many packets one is lost,
+# 0 for no such rows; RATE (800) connects a second at a distance; SEED (1).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=spec/lab/lib.sh
+source "$PWD/spec/lab/lib.sh"
+
+stops=${STOPS:-20} rtt=${RTT:-40} loss=${LOSS:-12} rate=${RATE:-800} seed=${SEED:-1}
+for number in "$stops" "$rtt" "$loss" "$rate" "$seed"; do
+  [[ $number =~ ^[0-9]+$ ]] || { say "STOPS, RTT, LOSS, RATE and SEED are whole numbers, not '$number'"; exit 2; }
+done
+((stops > 0 && rate > 0)) || { say "STOPS and RATE are at least 1"; exit 2; }
+
+export BUILD LUA_PATH="lua/?.lua;lua/?/init.lua;;" LUA_CPATH="$BUILD/lua/?.so;;"
+
+near=127.0.0.1:0 far=10.77.0.1:0
+row='%-34s %6s %10s %7s %8s\n'
+harmed=0 # clients that lastcall lost
+
+# The counts of one row of stop_storm.sh: stops, connected, lost (by whatever it came), delayed, and
+# servers that did not end well.
+counts() {
+  awk '{ print $(NF-9), $(NF-8), $(NF-5) + $(NF-4) + $(NF-3) + $(NF-2), $(NF-1), $NF }'
+}
+
+# measure NAME OPTIONS... -- SERVER...: one row of the table.
+measure() {
+  local name=$1 out stops_made connected lost delayed failed
+  shift
+  out=$(spec/lab/stop_storm.sh --seed "$seed" --label row "$@" | counts) || true
+  read -r stops_made connected lost delayed failed <<<"$out"
+  # shellcheck disable=SC2059
+  printf "$row" "$name" "$stops_made" "$connected" "$lost" "$delayed"
+  ((failed == 0)) || echo "    $failed of these servers did not end with status 0"
+  [[ $name != lastcall ]] || harmed=$((harmed + lost + failed))
+}
+
+# compare ADDRESS OPTIONS...: the four servers.
+compare() {
+  local address=$1
+  shift
+  measure "close()" "$@" -- "$BUILD/plain_server" --stop close "$address"
+  measure "accept until EAGAIN, close()" "$@" -- "$BUILD/plain_server" --stop accept-close "$address"
+  measure "hide, settle 50 ms, close()" "$@" -- "$BUILD/plain_server" --stop hide "$address"
+  measure lastcall "$@" -- lua5.4 spec/support/line_server.lua "$address" 10
+}
+
+heading() {
+  printf '\n%s\n' "$1"
+  # shellcheck disable=SC2059
+  printf "$row" "how the server stops" stops connected lost delayed
+}
+
+echo "Each stop: SIGTERM in the middle of a storm of connects."
+echo "lost: connect() had succeeded, and the reply did not come whole. delayed: it took more than 0.9 s."
+
+heading "loopback, connecting flat out, 512 at once"
+compare "$near" --stops "$stops" --rate 0 --flight 512
+
+missing=$(lab_missing)
+if [[ -n $missing ]]; then
+  printf '\nskipped: the rows at a distance: %s\n' "$missing"
+else
+  heading "round trip $rtt ms, $rate connects a second"
+  compare "$far" --stops "$stops" --rate "$rate" --rtt "$rtt"
+  if ((loss > 0)); then
+    few=$(((stops + 4) / 5)) # lost packets are sent again after a second, three, seven
+    heading "round trip $rtt ms, $rate connects a second, one packet in $loss lost"
+    compare "$far" --stops "$few" --rate "$rate" --rtt "$rtt" --loss "$loss"
+  else
+    printf '\nskipped: the rows with packets lost: LOSS=0\n'
+  fi
+fi
+
+echo
+if ((harmed > 0)); then
+  echo "lastcall lost $harmed"
+  exit 1
+fi
+echo "lastcall lost nobody"
