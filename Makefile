@@ -6,6 +6,7 @@
 #   examples/<name>.c          build/examples/<name>
 #   spec/support/clients/*.c   build/clients
 #   spec/support/<x>_module.c  build/lua/spec_<x>.so        (module spec_<x>)
+#   spec/support/faults.c      linked to each C test, and to spec_faults.so
 #   spec/lab/<name>.c          build/<name>
 #   spec/core/test_<x>.c       build/spec/test_<x>          (the other files there are linked to each)
 #
@@ -48,12 +49,14 @@ CORE_SOURCES := $(wildcard core/*.c)
 BINDING_SOURCES := $(wildcard lua/binding/*.c)
 CLIENT_SOURCES := $(wildcard spec/support/clients/*.c)
 TEST_SOURCES := $(wildcard spec/core/test_*.c)
-TEST_HELPER_SOURCES := $(filter-out $(TEST_SOURCES),$(wildcard spec/core/*.c))
+FAULTS_SOURCE := spec/support/faults.c
+TEST_HELPER_SOURCES := $(filter-out $(TEST_SOURCES),$(wildcard spec/core/*.c)) $(FAULTS_SOURCE)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 CORE := $(call objects,$(CORE_SOURCES))
 BINDING := $(call objects,$(BINDING_SOURCES))
 CLIENTS := $(call objects,$(CLIENT_SOURCES))
+FAULTS := $(call objects,$(FAULTS_SOURCE))
 TEST_HELPERS := $(call objects,$(TEST_HELPER_SOURCES))
 
 LIBRARY := $(if $(CORE),$(BUILD)/liblastcall.a)
@@ -97,9 +100,13 @@ $(BUILD)/obj/spec/support/%_module.o: spec/support/%_module.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
 	$(call say,cc)$(COMPILE) -fPIC -Icore $(LUA_CFLAGS) -c -o $@ $<
 
+$(FAULTS): $(FAULTS_SOURCE) $(FLAGS_FILE)
+	@mkdir -p $(@D)
+	$(call say,cc)$(COMPILE) -fPIC -Icore -c -o $@ $<
+
 $(BUILD)/obj/%.o: %.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
-	$(call say,cc)$(COMPILE) -Icore -c -o $@ $<
+	$(call say,cc)$(COMPILE) -Icore -Ispec/support -c -o $@ $<
 
 $(BUILD)/liblastcall.a: $(CORE)
 	@rm -f $@
@@ -116,6 +123,7 @@ $(BUILD)/lua/lastcall/core.so: $(BINDING) $(CORE) $(BUILD)/exports
 $(BUILD)/lua/spec_%.so: $(BUILD)/obj/spec/support/%_module.o
 	@mkdir -p $(@D)
 	$(call say,link)$(LINK) -shared -o $@ $^
+$(BUILD)/lua/spec_faults.so: $(FAULTS) $(LIBRARY)
 
 $(BUILD)/clients: $(CLIENTS)
 	$(call say,link)$(LINK) -o $@ $^ -lm
@@ -129,7 +137,7 @@ $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(LIBRARY)
 
 $(BUILD)/spec/%: $(BUILD)/obj/spec/core/%.o $(TEST_HELPERS) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(call say,link)$(LINK) -o $@ $^ -lcmocka
+	$(call say,link)$(LINK) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -o $@ $^ -lcmocka
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 

@@ -104,9 +104,11 @@ int lc_listener_accept(lc_listener *listener, lc_conn **conn)
       pause_accepting(listener, fd);
       return fd;
     }
-    accepting_again(listener);
     if (peer.length == 0 || peer.of.any.sa_family == AF_UNSPEC) peer.of.any.sa_family = AF_UNIX;
-    return adopt(listener, fd, &peer, conn);
+    int result = adopt(listener, fd, &peer, conn);
+    if (result < 0) pause_accepting(listener, result); /* no event will tell of those behind it */
+    else accepting_again(listener);
+    return result;
   }
   lc_job_queue(listener->server->loop, &listener->job);
   return LC_AGAIN;
@@ -238,10 +240,10 @@ static int begin(lc_listener *listener)
 {
   lc_server *server = listener->server;
   const lc_sys *sys = server->loop->sys;
-  listener->address.length = sizeof listener->address.of;
-  int result =
-    sys->getsockname(sys, listener->watch.fd, &listener->address.of.any, &listener->address.length);
+  lc_address bound = {.length = sizeof bound.of};
+  int result = sys->getsockname(sys, listener->watch.fd, &bound.of.any, &bound.length);
   if (result < 0) return result;
+  listener->address = bound;
   if (listener->address.of.any.sa_family != AF_UNIX) lc_loop_features(server->loop);
   result = lc_loop_watch(server->loop, &listener->watch, EPOLLIN | EPOLLET);
   if (result < 0) return result;
@@ -293,6 +295,7 @@ int lc_listener_open(lc_server *server, const lc_address *address, const lc_list
   int result = sys->socket(sys, address->of.any.sa_family, SOCK_STREAM, 0);
   if (result >= 0) {
     listener->watch.fd = result;
+    listener->address = *address; /* so that a path is removed, should the rest fail */
     result = bind_and_listen(listener, address, options);
   }
   if (result < 0) lc_listener_free(listener);

@@ -1,0 +1,215 @@
+/* faults.c - the real kernel with bad luck. */
+#include "faults.h"
+
+#include <string.h>
+
+static const lc_sys *real(void) { return lc_sys_linux(); }
+
+static faults *of(const lc_sys *sys) { return sys->state; }
+
+/* 0, or the code with which this call fails. */
+static int luck(const lc_sys *sys, fault_call call)
+{
+  faults *f = of(sys);
+  unsigned number = atomic_fetch_add(&f->of[call].made, 1) + 1;
+  if (!f->of[call].first || number < f->of[call].first || number > f->of[call].last) return 0;
+  f->of[call].failed++;
+  return f->of[call].code;
+}
+
+/* Its own clock goes `speed` times as fast; what the real kernel is asked for is that much less. */
+static lc_time faulty_now(const lc_sys *sys)
+{
+  lc_time now = real()->now(real());
+  return of(sys)->speed > 1 ? now * of(sys)->speed : now;
+}
+
+static lc_time slowed(const lc_sys *sys, lc_time time)
+{
+  return of(sys)->speed > 1 ? time / of(sys)->speed + 1 : time;
+}
+
+/* Calls that only may fail: FORWARD(kind, name, parameters, arguments). */
+#define FORWARD(type, kind, name, parameters, arguments) \
+  static type faulty_##name parameters                   \
+  {                                                      \
+    int code = luck(sys, kind);                          \
+    return code ? code : real()->name arguments;         \
+  }
+
+FORWARD(int, FAULT_RANDOM, random, (const lc_sys *sys, void *buffer, size_t size),
+        (real(), buffer, size))
+FORWARD(int, FAULT_BIND, bind,
+        (const lc_sys *sys, int fd, const struct sockaddr *address, socklen_t length),
+        (real(), fd, address, length))
+FORWARD(int, FAULT_LISTEN, listen, (const lc_sys *sys, int fd, int backlog), (real(), fd, backlog))
+FORWARD(int, FAULT_CONNECT, connect,
+        (const lc_sys *sys, int fd, const struct sockaddr *address, socklen_t length),
+        (real(), fd, address, length))
+FORWARD(int, FAULT_GETSOCKNAME, getsockname,
+        (const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length),
+        (real(), fd, address, length))
+FORWARD(int, FAULT_GETPEERNAME, getpeername,
+        (const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length),
+        (real(), fd, address, length))
+FORWARD(int, FAULT_SETSOCKOPT, setsockopt,
+        (const lc_sys *sys, int fd, int level, int name, const void *value, socklen_t length),
+        (real(), fd, level, name, value, length))
+FORWARD(int, FAULT_GETSOCKOPT, getsockopt,
+        (const lc_sys *sys, int fd, int level, int name, void *value, socklen_t *length),
+        (real(), fd, level, name, value, length))
+FORWARD(int, FAULT_SHUTDOWN, shutdown, (const lc_sys *sys, int fd, int how), (real(), fd, how))
+FORWARD(int, FAULT_SET_NONBLOCKING, set_nonblocking, (const lc_sys *sys, int fd), (real(), fd))
+FORWARD(int, FAULT_UNREAD, unread, (const lc_sys *sys, int fd), (real(), fd))
+FORWARD(int, FAULT_UNACKED, unacked, (const lc_sys *sys, int fd), (real(), fd))
+FORWARD(int, FAULT_EPOLL_CONTROL, epoll_control,
+        (const lc_sys *sys, int epoll, int operation, int fd, struct epoll_event *event),
+        (real(), epoll, operation, fd, event))
+FORWARD(int, FAULT_EPOLL_WAIT, epoll_wait,
+        (const lc_sys *sys, int epoll, struct epoll_event *events, int capacity, lc_time timeout),
+        (real(), epoll, events, capacity, timeout > 0 ? slowed(sys, timeout) : timeout))
+FORWARD(int, FAULT_WAKE, wake, (const lc_sys *sys, int fd), (real(), fd))
+FORWARD(int, FAULT_WAKE_CLEAR, wake_clear, (const lc_sys *sys, int fd), (real(), fd))
+FORWARD(int, FAULT_SIGNAL_WATCH, signal_watch, (const lc_sys *sys, int signal, int wake_fd),
+        (real(), signal, wake_fd))
+FORWARD(int, FAULT_FILE_IDENTITY, file_identity,
+        (const lc_sys *sys, const char *path, lc_file_identity *identity), (real(), path, identity))
+FORWARD(int, FAULT_UNLINK, unlink, (const lc_sys *sys, const char *path), (real(), path))
+FORWARD(int, FAULT_CHMOD, chmod, (const lc_sys *sys, const char *path, unsigned mode),
+        (real(), path, mode))
+FORWARD(int, FAULT_RESOLVE, resolve,
+        (const lc_sys *sys, const char *host, uint16_t port, lc_address *found, int capacity),
+        (real(), host, port, found, capacity))
+
+/* ------------------------------------------------------------ descriptors -- */
+
+static int handed_out(const lc_sys *sys, int fd)
+{
+  faults *f = of(sys);
+  if (fd < 0 || fd >= FAULT_DESCRIPTORS) return fd;
+  f->is_open[fd] = 1;
+  f->open++;
+  return fd;
+}
+
+#define HAND_OUT(kind, name, parameters, arguments)               \
+  static int faulty_##name parameters                             \
+  {                                                               \
+    int code = luck(sys, kind);                                   \
+    return code ? code : handed_out(sys, real()->name arguments); \
+  }
+
+HAND_OUT(FAULT_SOCKET, socket, (const lc_sys *sys, int family, int type, int protocol),
+         (real(), family, type, protocol))
+HAND_OUT(FAULT_ACCEPT, accept,
+         (const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length),
+         (real(), fd, address, length))
+HAND_OUT(FAULT_EPOLL_CREATE, epoll_create, (const lc_sys *sys), (real()))
+HAND_OUT(FAULT_WAKE_CREATE, wake_create, (const lc_sys *sys), (real()))
+
+static int faulty_close(const lc_sys *sys, int fd)
+{
+  faults *f = of(sys);
+  int code = luck(sys, FAULT_CLOSE), result;
+  if (fd < 0 || fd >= FAULT_DESCRIPTORS || !f->is_open[fd]) {
+    f->strange++;
+    return -EBADF;
+  }
+  f->is_open[fd] = 0;
+  f->open--;
+  result = real()->close(real(), fd);
+  return code ? code : result;
+}
+
+/* ------------------------------------------------------------------- bytes -- */
+
+static ssize_t faulty_recv(const lc_sys *sys, int fd, void *buffer, size_t size, int flags)
+{
+  const faults *f = of(sys);
+  int code = luck(sys, FAULT_RECV);
+  if (code) return code;
+  if (f->most && size > f->most && !(flags & MSG_TRUNC)) size = f->most; /* not netlink's */
+  return real()->recv(real(), fd, buffer, size, flags);
+}
+
+static ssize_t faulty_sendmsg(const lc_sys *sys, int fd, const struct msghdr *message, int flags)
+{
+  const faults *f = of(sys);
+  int code = luck(sys, FAULT_SENDMSG);
+  if (code) return code;
+  if (!f->most || !message->msg_iovlen || message->msg_iov[0].iov_len <= f->most)
+    return real()->sendmsg(real(), fd, message, flags);
+  struct iovec start = {message->msg_iov[0].iov_base, f->most};
+  struct msghdr less = {.msg_iov = &start, .msg_iovlen = 1};
+  return real()->sendmsg(real(), fd, &less, flags);
+}
+
+/* ------------------------------------------------------------------- setup -- */
+
+void faults_init(faults *f)
+{
+  memset(f, 0, sizeof *f);
+  f->sys = *real(); /* what cannot fail, and the signals' own functions */
+  f->sys.state = f;
+  f->sys.now = faulty_now;
+  f->sys.random = faulty_random;
+  f->sys.socket = faulty_socket;
+  f->sys.bind = faulty_bind;
+  f->sys.listen = faulty_listen;
+  f->sys.accept = faulty_accept;
+  f->sys.connect = faulty_connect;
+  f->sys.getsockname = faulty_getsockname;
+  f->sys.getpeername = faulty_getpeername;
+  f->sys.setsockopt = faulty_setsockopt;
+  f->sys.getsockopt = faulty_getsockopt;
+  f->sys.recv = faulty_recv;
+  f->sys.sendmsg = faulty_sendmsg;
+  f->sys.shutdown = faulty_shutdown;
+  f->sys.close = faulty_close;
+  f->sys.set_nonblocking = faulty_set_nonblocking;
+  f->sys.unread = faulty_unread;
+  f->sys.unacked = faulty_unacked;
+  f->sys.epoll_create = faulty_epoll_create;
+  f->sys.epoll_control = faulty_epoll_control;
+  f->sys.epoll_wait = faulty_epoll_wait;
+  f->sys.wake_create = faulty_wake_create;
+  f->sys.wake = faulty_wake;
+  f->sys.wake_clear = faulty_wake_clear;
+  f->sys.signal_watch = faulty_signal_watch;
+  f->sys.file_identity = faulty_file_identity;
+  f->sys.unlink = faulty_unlink;
+  f->sys.chmod = faulty_chmod;
+  f->sys.resolve = faulty_resolve;
+}
+
+void faults_fail(faults *f, fault_call call, unsigned nth, unsigned times, int code)
+{
+  unsigned first = atomic_load(&f->of[call].made) + nth;
+  f->of[call].first = first;
+  f->of[call].last = times > UINT32_MAX - first ? UINT32_MAX : first + times - 1;
+  f->of[call].code = code;
+  f->of[call].failed = 0;
+}
+
+void faults_none(faults *f)
+{
+  for (int i = 0; i < FAULT_CALLS; i++) f->of[i].first = 0;
+  f->most = 0;
+}
+
+static const char *const NAMES[FAULT_CALLS] = {
+  "random",      "socket",      "bind",         "listen",        "accept",
+  "connect",     "getsockname", "getpeername",  "setsockopt",    "getsockopt",
+  "recv",        "sendmsg",     "shutdown",     "close",         "set_nonblocking",
+  "unread",      "unacked",     "epoll_create", "epoll_control", "epoll_wait",
+  "wake_create", "wake",        "wake_clear",   "signal_watch",  "file_identity",
+  "unlink",      "chmod",       "resolve"};
+
+const char *fault_name(fault_call call) { return call < FAULT_CALLS ? NAMES[call] : "none"; }
+
+fault_call fault_named(const char *name)
+{
+  int i = 0;
+  while (i < FAULT_CALLS && strcmp(NAMES[i], name) != 0) i++;
+  return (fault_call)i;
+}
