@@ -93,6 +93,7 @@ build = {
     ["lastcall.channel"] = "lua/lastcall/channel.lua",
     ["lastcall.connect"] = "lua/lastcall/connect.lua",
     ["lastcall.context"] = "lua/lastcall/context.lua",
+    ["lastcall.embed"] = "lua/lastcall/embed.lua",
     ["lastcall.every"] = "lua/lastcall/every.lua",
     ["lastcall.group"] = "lua/lastcall/group.lua",
     ["lastcall.hooks"] = "lua/lastcall/hooks.lua",

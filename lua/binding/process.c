@@ -33,7 +33,7 @@ static void on_step(lc_step step, void *user)
 
 static const lc_shutdown_events SHUTDOWN_EVENTS = {.step = on_step};
 
-/* begin(options): a ladder for the process, with a fresh context for its tasks. */
+/* begin(options): a ladder for the process. */
 static int core_begin(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -45,17 +45,18 @@ static int core_begin(lua_State *L)
   if (rt->shutdown) lc_shutdown_free(rt->shutdown);
   rt->shutdown = lc_shutdown_new(rt->loop, &defaults.drain, &SHUTDOWN_EVENTS, rt, &error);
   if (!rt->shutdown) return luaL_error(L, "lastcall: no shutdown: %s", lc_code_text(error));
-  if (rt->process->ended || context_is_draining(rt->process)) process_context_new(L, rt);
-  rt->background->is_draining = 0;
   return 0;
 }
 
-/* finish(): the ladder has been climbed, or was never needed. */
+/* finish(): the ladder has been climbed, or was never needed. What is started from now on belongs to the
+ * next one, with a context of its own. */
 static int core_finish(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   lc_shutdown_free(rt->shutdown);
   rt->shutdown = NULL;
+  if (rt->process->ended || context_is_draining(rt->process)) process_context_new(L, rt);
+  rt->background->is_draining = 0;
   return 0;
 }
 
@@ -193,7 +194,9 @@ static int core_step(lua_State *L)
   lc_time seconds = optional_seconds(L, 1);
   if (rt->running || rt->current) return luaL_error(L, "step: the loop is turning already");
   luaL_checkstack(L, 32, NULL);
+  rt->running = 1;
   int result = turn(L, rt, lua_isnoneornil(L, 1) ? 0 : seconds);
+  rt->running = 0;
   if (result < 0) return push_failure(L, result, NULL, "step");
   lua_pushboolean(L, 1);
   return 1;

@@ -1,6 +1,7 @@
 --- lastcall: network servers that leave with dignity. The API is described in lastcall/meta.lua.
 
 local core = require "lastcall.core"
+local embed = require "lastcall.embed"
 local hooks = require "lastcall.hooks"
 local relay = require "lastcall.pipe"
 local run = require "lastcall.run"
@@ -24,6 +25,10 @@ local lastcall = {
   pipe = relay.pipe,
   copy = relay.copy,
   on_signal = signals.on_signal,
+  pollfd = embed.pollfd,
+  events = embed.events,
+  timeout = embed.timeout,
+  step = embed.step,
   group = require "lastcall.group",
   waitgroup = require "lastcall.waitgroup",
   semaphore = require "lastcall.semaphore",
@@ -35,10 +40,8 @@ local lastcall = {
 
 --- Starts the process's ladder, as SIGTERM does; true at once.
 function lastcall.shutdown(seconds)
-  if not core.shutdown(seconds) then
-    error("shutdown: nothing is running; it is for use inside lastcall.run or lastcall.serve", 2)
-  end
-  return true
+  run.attach()
+  return core.shutdown(seconds)
 end
 
 --- False from the step unready on.

@@ -202,7 +202,7 @@ function lastcall.on_shutdown(name, fn, options) end
 function lastcall.before_shutdown(name, fn, options) end
 
 --- Starts the process's ladder, as SIGTERM does; the report is what `serve` or `run` returns. A further
---- call joins, and may only shorten. Raises when nothing is running.
+--- call joins, and may only shorten.
 ---@param seconds? number for the whole of it (drain.timeout)
 ---@return true
 function lastcall.shutdown(seconds) end

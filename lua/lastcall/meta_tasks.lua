@@ -342,3 +342,24 @@ function lastcall.pipe(a, b, options) end
 ---@return string? message
 ---@return integer? copied when it failed
 function lastcall.copy(dst, src, n) end
+
+-- ---------------------------------------------------------------------------------------------------
+-- Inside another loop: wait for pollfd to become readable, at most timeout seconds, then step. Outside a
+-- task everything works but what waits. All four may also be called as methods of the module.
+
+--- The descriptor that becomes readable when there is something to do.
+---@return integer fd lastcall's own: to be watched, not read
+function lastcall.pollfd() end
+
+---@return "r" events what to wait for on it
+function lastcall.events() end
+
+---@return number? seconds until step is to be called all the same; nil: no need to
+function lastcall.timeout() end
+
+--- One turn of the loop. After the turn in which a shutdown has ended, `lastcall.report()` has its report.
+---@param seconds? number wait at most so long for something to do (0)
+---@return true? fine
+---@return lastcall.Code? code when the loop cannot go on
+---@return string? message
+function lastcall.step(seconds) end

@@ -135,6 +135,20 @@ local function forget()
   state = nil
 end
 
+--- For a loop that somebody else turns: makes sure that there is a ladder to climb.
+function run.attach()
+  if state then return end
+  start { signals = false, progress = false, patch_coroutine = false }
+  state.attached = true
+end
+
+--- After each turn by somebody else: makes the report when the ladder has been climbed.
+function run.look()
+  if not state or not state.attached or core.ladder() ~= "done" then return end
+  finish()
+  forget()
+end
+
 --- Runs `main` as the first task and returns the report when everything has ended.
 function run.run(main, given)
   if type(main) ~= "function" then
@@ -145,6 +159,7 @@ function run.run(main, given)
   if running or in_task then
     error("run: the loop of this Lua state is running already; start tasks with go or spawn", 2)
   end
+  if state then forget() end -- it was attached to another loop until now
   local names = given.signals == nil and { "INT", "TERM" } or given.signals or {}
   start(given)
   local watched, problem = pcall(signals.climb, names)
