@@ -19,7 +19,7 @@
 #include "listener.h"
 #include "server.h"
 
-#define PACE (5 * LC_MILLISECOND) /* between two shares of a walk that is spread out */
+#define PACE (5 * LC_MILLISECOND) /* at least, between two shares of a walk that is spread out */
 
 const char *lc_step_name(lc_step step)
 {
@@ -55,15 +55,22 @@ void lc_drain_visit(lc_conn *conn)
   else lc_conn_finish(conn, "drain");
 }
 
+/* How many are visited at a time, and how long after the last ones. */
+static uint32_t share_of_spread(const lc_server *server, lc_time *pace)
+{
+  lc_time spread = server->options.drain.spread, total = server->to_visit ? server->to_visit : 1;
+  *pace = spread / total;
+  if (*pace >= PACE) return 1;
+  *pace = PACE;
+  return (uint32_t)(total * PACE / spread) + 1;
+}
+
 /* A bounded share of the walk over all connections; what becomes idle later considers itself. */
 static void visit_share(lc_server *server)
 {
-  lc_time spread = server->options.drain.spread;
-  uint32_t share = LC_VISITS_PER_TURN, total = server->registry.counts[LC_STATES];
-  if (server->step == LC_STEP_DRAIN && spread > 0) {
-    lc_time shares = spread / PACE + 1;
-    share = (uint32_t)((lc_time)total / shares) + 1;
-  }
+  int is_spread = server->step == LC_STEP_DRAIN && server->options.drain.spread > 0;
+  lc_time pace = 0;
+  uint32_t share = is_spread ? share_of_spread(server, &pace) : LC_VISITS_PER_TURN;
   lc_conn *conn = NULL;
   while (share-- && (conn = lc_registry_step(&server->registry))) {
     lc_drain_visit(conn);
@@ -71,7 +78,7 @@ static void visit_share(lc_server *server)
   }
   server->visit_at = LC_NEVER;
   if (!server->registry.cursor) return;
-  if (spread > 0) server->visit_at = server->loop->now + PACE;
+  if (is_spread) server->visit_at = server->loop->now + pace;
   else lc_job_queue(server->loop, &server->job);
 }
 
@@ -107,6 +114,7 @@ static void enter(lc_server *server, lc_step step)
   switch (step) {
     case LC_STEP_DRAIN:
       lc_registry_rewind(&server->registry);
+      server->to_visit = server->registry.counts[LC_STATES];
       visit_share(server);
       break;
     case LC_STEP_CANCEL:
@@ -136,7 +144,8 @@ static void rearm(lc_server *server)
 static void climb(lc_job *job)
 {
   lc_server *server = LC_OWNER(job, lc_server, job);
-  if (server->registry.cursor && server->step >= LC_STEP_DRAIN) visit_share(server);
+  int is_time = server->visit_at == LC_NEVER || server->loop->now >= server->visit_at;
+  if (server->registry.cursor && server->step >= LC_STEP_DRAIN && is_time) visit_share(server);
   while (server->step < server->wanted) {
     lc_step next = server->step + 1;
     if (next == LC_STEP_UNREADY) next = LC_STEP_STOP; /* unready is the process's */

@@ -27,7 +27,8 @@ struct lc_server {
   lc_time shutdown_began;
   lc_time cancel_at;
   lc_time kill_at;
-  lc_time visit_at; /* when the walk over idle connections goes on */
+  lc_time visit_at;  /* when the walk over idle connections goes on */
+  uint32_t to_visit; /* how many there were when it began */
   lc_timer timer;
   lc_job job;
   lc_report report;

@@ -171,7 +171,8 @@ struct task {
   unsigned lets_go : 1;    /* its yield is for the loop, not for whoever resumed its coroutine */
   unsigned is_exposed : 1; /* the script has seen its coroutine: it is in runtime.busy */
   unsigned is_handler : 1;
-  unsigned is_system : 1; /* ours: neither counted nor canceled with the process's */
+  unsigned is_goodbye : 1; /* on_drain: guards its connection */
+  unsigned is_system : 1;  /* ours: neither counted nor canceled with the process's */
   unsigned failed : 1;
   unsigned doomed : 1;   /* to be killed when it next lets go */
   unsigned killing : 1;  /* its <close> variables are running */

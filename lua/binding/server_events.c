@@ -117,6 +117,7 @@ static void on_acceptable(lc_server *server, void *user)
   tasks_wake(&box->acceptors, 0);
 }
 
+/* While it is being said goodbye to, a connection is not idle. */
 static int start_goodbyes(lua_State *L)
 {
   server_box *box = lua_touserdata(L, 1);
@@ -125,8 +126,10 @@ static int start_goodbyes(lua_State *L)
     if (!of || lc_conn_state(conn) >= LC_STATE_CLOSING) continue;
     lua_settop(L, 0);
     runtime_push_anchored(L, box->rt, box->on_drain);
-    if (conn_push(L, of))
-      task_start(L, box->rt, (owner){.kind = OWNER_CONN, .of.conn = of}, of->ctx, 1);
+    if (!conn_push(L, of)) continue;
+    task *t = task_start(L, box->rt, (owner){.kind = OWNER_CONN, .of.conn = of}, of->ctx, 1);
+    t->is_goodbye = 1;
+    lc_conn_guard(conn);
   }
   return 0;
 }

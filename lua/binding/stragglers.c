@@ -104,13 +104,21 @@ void stragglers_note(lua_State *L, server_box *box, const char *fate)
   }
 }
 
-/* Ends every task that belongs to the server or to one of its connections. */
-void stragglers_kill(lua_State *L, server_box *box)
+static task *first_task(const server_box *box)
 {
   runtime *rt = box->rt;
-  for (lc_link *link = rt->tasks.next, *next; link != &rt->tasks; link = next) {
+  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
     task *t = LC_OWNER(link, task, in_tasks);
-    next = link->next; /* killing one ends no other, and new ones come at the end */
-    if (server_of(t->owned_by) == box) task_kill(L, t);
+    if (server_of(t->owned_by) == box && t != rt->current) return t;
   }
+  return NULL;
+}
+
+/* Resets every connection, so that no peer takes the end of a handler for the end of a reply, and
+ * ends every task that belongs to the server or to one of them, those that a dying one starts too. */
+void stragglers_kill(lua_State *L, server_box *box)
+{
+  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));)
+    lc_conn_abort(conn, "killed");
+  for (task *t; (t = first_task(box));) task_kill(L, t);
 }

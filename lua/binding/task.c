@@ -211,8 +211,8 @@ task *task_start(lua_State *L, runtime *rt, owner by, context *ctx, int count)
   t->ctx = ctx;
   t->id = ++rt->last_task_id;
   t->began = lc_loop_now(rt->loop);
-  t->is_handler = t->is_system = t->doomed = t->killing = t->canceled = t->failed = t->is_exposed =
-    0;
+  t->is_handler = t->is_goodbye = t->is_system = t->doomed = t->killing = t->canceled = t->failed =
+    t->is_exposed = 0;
   t->failures = 0;
   lua_pushcfunction(co, task_body);
   lua_xmove(L, co, count + 1);

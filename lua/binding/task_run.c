@@ -56,6 +56,7 @@ static void task_finish(task *t, int reusable)
   else if (t->owned_by.kind == OWNER_PROCESS && !--rt->process_tasks)
     tasks_wake(&rt->process_waiters, 0);
   if (t->is_handler) runtime_protect(rt, end_handler, t);
+  if (t->is_goodbye) lc_conn_unguard(t->owned_by.of.conn->conn);
   context_unhold(t->ctx);
   owner_release(t->owned_by);
   runtime_release(rt, t->handle);

@@ -38,7 +38,7 @@ local report = lastcall.run(function()
   lastcall.sleep(0.05)
   local before = core.loop_stats().turns
   lastcall.sleep(1)
-  print("turns", core.loop_stats().turns - before)
+  print(("turns %d"):format(core.loop_stats().turns - before))
   clients[1]:send("x\n")
   if line_of(clients[1]) == "x" then print "served while paused" end
   for _, client in ipairs(clients) do
