@@ -394,7 +394,7 @@ describe("the steps cancel and kill", function()
     local closed = 0
     helper.task(function()
       local server, address = helper.serve(lastcall, function(conn)
-        local mark <close> = setmetatable({}, { __close = function() closed = closed + 1 end })
+        local _ <close> = setmetatable({}, { __close = function() closed = closed + 1 end })
         conn:read()
         while true do lastcall.sleep(60) end
       end, { drain = { timeout = 0.6 } })
