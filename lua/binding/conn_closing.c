@@ -30,7 +30,18 @@ static int close_done(lua_State *L, int status, lua_KContext kept)
   (void)kept;
   conn_box *box = conn_check(L, 1);
   if (lc_conn_state(box->conn) == LC_STATE_CLOSED) return push_verdict(L, box);
-  return push_pending(L); /* canceled: the steps go on, nobody waits */
+  lc_verdict verdict; /* of the moment: the steps go on, nobody waits */
+  lc_conn_verdict(box->conn, &verdict);
+  conn_failure(L, box, box->rt->current->woken, "close");
+  lua_pushinteger(L, (lua_Integer)verdict.unacked);
+  return 4;
+}
+
+/* Whether the task has been told to end, by something else than the end of this very connection. */
+static int must_not_wait(const task *t, const conn_box *box)
+{
+  if (t->killing || t->canceled || box->cut == LC_CANCELED) return 1;
+  return t->ctx != box->ctx && t->ctx->ended && lc_conn_state(box->conn) < LC_STATE_CLOSING;
 }
 
 static int linger_argument(lua_State *L, const conn_box *box, int index, lc_time *linger)
@@ -51,6 +62,7 @@ static int close_with(lua_State *L, conn_box *box, lc_time linger)
 {
   task *t = task_running(L, box->rt);
   int over = lc_conn_state(box->conn) == LC_STATE_CLOSED;
+  int waits = linger >= 0 && t && lua_isyieldable(L) && !must_not_wait(t, box);
   if (!over) {
     if (!linger) box->aborted = 1;
     lc_conn_close(box->conn, linger, "close");
@@ -58,10 +70,7 @@ static int close_with(lua_State *L, conn_box *box, lc_time linger)
     over = lc_conn_state(box->conn) == LC_STATE_CLOSED;
   }
   if (over) return push_verdict(L, box);
-  /* Nobody waits who said so, who cannot, or who has been told to end. */
-  if (linger < 0 || !t || t->killing || t->canceled || box->cut == LC_CANCELED ||
-      !lua_isyieldable(L))
-    return push_pending(L);
+  if (!waits) return push_pending(L);
   lc_list_append(&box->closers, &t->in_wait);
   return task_suspend(L, t, "close", box, NULL, 0, close_done);
 }

@@ -62,21 +62,22 @@ static int changed(lua_State *L, int status, lua_KContext kept)
   return push_failure(L, t->woken, NULL, "wait");
 }
 
-/* wait_change([seconds], [unended]): for serve and wait, which outlast their context. */
+/* wait_change([seconds], [for_end]): raises when a task of this server would wait for its end. */
 static int server_wait_change(lua_State *L)
 {
   server_box *box = server_check(L, 1);
   lc_time seconds = optional_seconds(L, 2);
-  int outlasts = lua_toboolean(L, 3);
   task *t = task_current(L, box->rt, "waiting for a server");
-  if (outlasts && server_of(t->owned_by) == box)
+  if (lua_toboolean(L, 3) && server_of(t->owned_by) == box)
     return luaL_error(
       L, "a task of a server cannot wait for that server's end: it would wait for itself");
   lua_settop(L, 1);
   t->woken = 0;
   if (box->is_done) return changed(L, LUA_OK, 0);
-  if (task_ended(t) && (!outlasts || t->killing))
+  if (task_ended(t)) {
+    task_failed(t);
     return push_failure(L, task_ended(t), NULL, "wait");
+  }
   lc_list_append(&box->waiters, &t->in_wait);
   if (seconds != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(box->rt->loop), seconds));
   return task_suspend(L, t, "server:wait", box, NULL, 0, changed);

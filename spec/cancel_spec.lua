@@ -1,0 +1,221 @@
+local helper = require "spec.helper"
+local system = require "spec_system"
+
+-- A connection that a silent server holds open, and the server.
+local function silent(lastcall)
+  local server, address = helper.serve(lastcall, function(conn) conn:server():wait_for("==", 99) end)
+  return assert(lastcall.connect(address, { linger = 0 })), server, address
+end
+
+-- One whose peer reads nothing and whose buffers are full.
+local function full(lastcall)
+  local conn = silent(lastcall)
+  local block = ("x"):rep(65536)
+  lastcall.go(function() while conn:write(block) do end end)
+  lastcall.sleep(0.05)
+  return conn
+end
+
+-- For each function that the API says waits: what makes a call of it wait for ever. Each is given the
+-- module and returns the call.
+local CALLS = {
+  ["lastcall.connect"] = function(lastcall)
+    local _, _, address = silent(lastcall)
+    local deaf = assert(lastcall.listen("127.0.0.1:0", { backlog = 1 }))
+    deaf:suspend()
+    for _ = 1, 3 do lastcall.go(lastcall.connect, deaf:addresses()[1], { timeout = 0.5 }) end
+    lastcall.sleep(0.02)
+    assert.is_truthy(address)
+    return function() return lastcall.connect(deaf:addresses()[1]) end
+  end,
+  ["lastcall.sleep"] = function(lastcall) return function() return lastcall.sleep(60) end end,
+  ["lastcall.select"] = function(lastcall)
+    local channel = lastcall.channel()
+    return function() return lastcall.select { channel } end
+  end,
+  ["lastcall.poll"] = function(lastcall)
+    local reading, writing = system.pipe()
+    return function() return lastcall.poll(reading) end, function()
+      system.close(reading)
+      system.close(writing)
+    end
+  end,
+  ["lastcall.pipe"] = function(lastcall)
+    local a, b = silent(lastcall), silent(lastcall)
+    return function() return lastcall.pipe(a, b) end
+  end,
+  ["lastcall.copy"] = function(lastcall)
+    local a, b = silent(lastcall), silent(lastcall)
+    return function() return lastcall.copy(a, b) end
+  end,
+  ["Server:serve"] = function(lastcall)
+    local server = assert(lastcall.listen("127.0.0.1:0"))
+    return function() return server:serve(print) end
+  end,
+  ["Server:accept"] = function(lastcall)
+    local server = assert(lastcall.listen("127.0.0.1:0"))
+    return function() return server:accept() end
+  end,
+  ["Server:wait"] = function(lastcall)
+    local server = assert(lastcall.listen("127.0.0.1:0"))
+    return function() return server:wait() end
+  end,
+  ["Server:wait_for"] = function(lastcall)
+    local server = assert(lastcall.listen("127.0.0.1:0"))
+    return function() return server:wait_for("==", 1) end
+  end,
+  ["Connection:lines"] = function(lastcall)
+    local conn = silent(lastcall)
+    return function()
+      local line = conn:lines()()
+      return line, conn:error()
+    end
+  end,
+  ["Connection:close"] = function(lastcall)
+    local conn = full(lastcall)
+    return function() return conn:close(60) end, function() conn:abort() end
+  end,
+  ["Task:wait"] = function(lastcall)
+    local task = lastcall.go(lastcall.sleep, 60)
+    return function() return task:wait() end
+  end,
+  ["Context:wait"] = function(lastcall)
+    local ctx = lastcall.context.background()
+    return function() return ctx:wait() end
+  end,
+  ["Group:go"] = function(lastcall)
+    local group = lastcall.group()
+    group:set_limit(1)
+    group:go(lastcall.sleep, 60)
+    return function() return group:go(print) end
+  end,
+  ["Group:wait"] = function(lastcall)
+    local group = lastcall.group(lastcall.context.background())
+    group:go(lastcall.sleep, 60)
+    return function() return group:wait() end
+  end,
+  ["Waitgroup:wait"] = function(lastcall)
+    local group = lastcall.waitgroup()
+    group:add(1)
+    return function() return group:wait() end
+  end,
+  ["Channel:send"] = function(lastcall)
+    local channel = lastcall.channel()
+    return function() return channel:send(1) end
+  end,
+  ["Channel:receive"] = function(lastcall)
+    local channel = lastcall.channel()
+    return function() return channel:receive() end
+  end,
+  ["Semaphore:acquire"] = function(lastcall)
+    local semaphore = lastcall.semaphore(1)
+    semaphore:acquire()
+    return function() return semaphore:acquire() end
+  end,
+}
+
+for name, arguments in pairs {
+  await = {}, read = {}, read_some = {}, read_until = { ";" },
+} do
+  CALLS["Connection:" .. name] = function(lastcall)
+    local conn = silent(lastcall)
+    return function() return conn[name](conn, table.unpack(arguments)) end
+  end
+end
+
+for name, arguments in pairs { write = { ("x"):rep(1 << 20) }, flush = {}, shutdown = { "write" }, detach = {} } do
+  CALLS["Connection:" .. name] = function(lastcall)
+    local conn = full(lastcall)
+    return function() return conn[name](conn, table.unpack(arguments)) end, function() conn:abort() end
+  end
+end
+
+-- Those that the table cannot have, and why.
+local ELSEWHERE = {
+  ["lastcall.listen"] = "waits for a name to be looked up: address_spec has it",
+  ["Server:listen"] = "waits for a name to be looked up: address_spec has it",
+  ["Channel:iter"] = "ends without a code: it is receive that waits",
+}
+
+-- What the meta files mark as waiting.
+local function waiting_functions()
+  local found, marked = {}, false
+  for _, path in ipairs { "lua/lastcall/meta.lua", "lua/lastcall/meta_tasks.lua" } do
+    for line in io.lines(path) do
+      local name = line:match("^function ([%w.:_]+)")
+      if name and marked then found[#found + 1] = name end
+      if line:find("^%-%-%-.*%(waits") then marked = true end
+      if name or not line:find("^%-%-%-") then marked = false end
+    end
+  end
+  return found
+end
+
+local sorted = {}
+for name in pairs(CALLS) do sorted[#sorted + 1] = name end
+table.sort(sorted)
+
+-- Each call in a task of its own, entered by `enter`; `wake` ends its wait, which must be told as `code`.
+local function each_call(enter, wake, code)
+  helper.task(function(lastcall)
+    for _, name in ipairs(sorted) do
+      local call, tidy = CALLS[name](lastcall)
+      local task, argument = enter(lastcall, call)
+      lastcall.sleep(0.02)
+      assert.equal("waiting", task:status(), name)
+      wake(task, argument)
+      local first, failure = task:wait(helper.seconds(2))
+      assert.is_nil(first, name)
+      assert.equal(code, failure, name)
+      if tidy then tidy() end
+    end
+  end, { drain = 0.3, on_error = function() end })
+end
+
+describe("a task blocked in anything that waits", function()
+  it("is in the table of this spec", function()
+    local names = waiting_functions()
+    assert.is_true(#names > 25)
+    for _, name in ipairs(names) do assert.is_truthy(CALLS[name] or ELSEWHERE[name], name) end
+  end)
+
+  it("is woken by its cancel", function()
+    each_call(function(lastcall, call) return lastcall.go(call) end, function(task) task:cancel() end, "canceled")
+  end)
+
+  it("is woken by the end of its context", function()
+    each_call(function(lastcall, call)
+      local ctx, cancel = lastcall.context.with_cancel()
+      return lastcall.go(function() return ctx:call(call) end), cancel
+    end, function(_, cancel) cancel() end, "canceled")
+  end)
+
+  it("is woken by its context's deadline", function()
+    each_call(function(lastcall, call)
+      local ctx = lastcall.context.with_timeout(nil, helper.seconds(0.1))
+      return lastcall.go(function() return ctx:call(call) end)
+    end, function() end, "timeout")
+  end)
+
+  it("does not even begin to wait when it is canceled already", function()
+    helper.task(function(lastcall)
+      local ctx, cancel = lastcall.context.with_cancel()
+      cancel()
+      for _, name in ipairs(sorted) do
+        local call, tidy = CALLS[name](lastcall)
+        local task = lastcall.go(function() return ctx:call(call) end)
+        lastcall.sleep(0.02)
+        assert.not_equal("waiting", task:status(), name)
+        local first, code = task:wait(helper.seconds(2))
+        -- A close is carried out all the same, without waiting for its end.
+        if name == "Connection:close" then
+          assert.equal("pending", first)
+        else
+          assert.is_nil(first, name)
+          assert.equal("canceled", code, name)
+        end
+        if tidy then tidy() end
+      end
+    end, { drain = 0.3, on_error = function() end })
+  end)
+end)
