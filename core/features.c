@@ -19,11 +19,11 @@ static int listen_on_loopback(const lc_sys *sys, struct sockaddr_in *address)
 }
 
 /* On loopback the answer to a SYN is there when connect() returns: accepted handshakes complete,
- * refusals are refusals. */
+ * refusals are refusals. 1, 0, or a code when there was no socket to ask with. */
 static int is_refused(const lc_sys *sys, const struct sockaddr_in *address)
 {
   int fd = sys->socket(sys, AF_INET, SOCK_STREAM, 0), result;
-  if (fd < 0) return 0;
+  if (fd < 0) return fd;
   LC_RETRY(result, sys->connect(sys, fd, (const struct sockaddr *)address, sizeof *address));
   if (result == -EINPROGRESS) {
     int error = 0;
@@ -35,16 +35,18 @@ static int is_refused(const lc_sys *sys, const struct sockaddr_in *address)
   return result == -ECONNREFUSED;
 }
 
+/* 1, 0, or a code. */
 static int can_hide(const lc_sys *sys)
 {
   struct sockaddr_in address;
-  int fd = listen_on_loopback(sys, &address), nowhere = NO_SUCH_INTERFACE, works = 0;
-  if (fd < 0) return 0;
-  if (!is_refused(sys, &address) &&
+  int nowhere = NO_SUCH_INTERFACE, fd = listen_on_loopback(sys, &address);
+  if (fd < 0) return fd;
+  int result = is_refused(sys, &address), works = 0;
+  if (result == 0 &&
       sys->setsockopt(sys, fd, SOL_SOCKET, SO_BINDTOIFINDEX, &nowhere, sizeof nowhere) == 0)
-    works = is_refused(sys, &address);
+    works = result = is_refused(sys, &address);
   sys->close(sys, fd);
-  return works;
+  return result < 0 ? result : works;
 }
 
 static int can_count_handshakes(const lc_sys *sys)
@@ -56,9 +58,11 @@ static int can_count_handshakes(const lc_sys *sys)
   return result >= 0;
 }
 
-void lc_features_probe(const lc_sys *sys, lc_features *features)
+int lc_features_probe(const lc_sys *sys, lc_features *features)
 {
-  features->hide = can_hide(sys);
+  int result = can_hide(sys);
+  features->hide = result > 0;
   features->sock_diag = can_count_handshakes(sys);
   features->stop = features->hide ? "hide" : "accept-close";
+  return result < 0 ? result : 0;
 }

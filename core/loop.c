@@ -261,10 +261,8 @@ void lc_loop_stats_reset(lc_loop *loop) { loop->stats.longest_turn = 0; }
 
 const lc_features *lc_loop_features(lc_loop *loop)
 {
-  if (!loop->features_known) {
-    lc_features_probe(loop->sys, &loop->features);
-    loop->features_known = 1;
-  }
+  if (!loop->features_known)
+    loop->features_known = lc_features_probe(loop->sys, &loop->features) == 0;
   return &loop->features;
 }
 
