@@ -2,6 +2,7 @@
 
 local core = require "lastcall.core"
 local options = require "lastcall.options"
+local report = require "lastcall.report"
 
 local hooks = { before = {}, after = {}, results = {} }
 
@@ -54,8 +55,7 @@ local function run_one(entry, deadline)
   -- Its context has ended by then: a hook that obeys is given the moment it needs to return.
   local ended = task:wait(allowed + math.min(0.05, math.max(0, deadline - began - allowed)))
   if not ended then
-    local where = (task:traceback() or ""):match("%S.-\n%s*(.-)\n") or "running"
-    result.error = ("not done within %.3g s; it was %s"):format(allowed, where)
+    result.error = ("not done within %.3g s; it was at %s"):format(allowed, report.place(task:traceback()) or "work")
     core.kill_task(task)
   elseif result.ok and ctx:err() == "timeout" and core.now() - began >= allowed then
     result.ok, result.error = false, ("took more than its %.3g s"):format(allowed)

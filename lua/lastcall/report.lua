@@ -14,7 +14,7 @@ local function count_of(n, one, many)
 end
 
 --- The line of the script where a traceback's task was: its first level that is not C.
-local function place(traceback)
+function report.place(traceback)
   for line in (traceback or ""):gmatch("[^\n]+") do
     local where, rest = line:match("^%s+([^%[][^:]*:%d+): ?(.*)$")
     if where then return where, rest end
@@ -30,7 +30,7 @@ local function straggler_line(one)
   if one.unsent and one.unsent + one.unacked > 0 then
     parts[#parts + 1] = ("%d bytes unsent, %d unacknowledged"):format(one.unsent, one.unacked)
   end
-  local where, what = place(one.traceback)
+  local where, what = report.place(one.traceback)
   if where then
     parts[#parts + 1] = ("held in %s at %s%s"):format(one.waits_for or "Lua", where,
       what ~= "" and (" (%s)"):format(what) or "")
