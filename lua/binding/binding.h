@@ -26,6 +26,7 @@
 typedef struct runtime runtime;
 typedef struct task task;
 typedef struct context context;
+typedef struct scope scope;
 typedef struct conn_box conn_box;
 typedef struct server_box server_box;
 
@@ -62,7 +63,8 @@ struct runtime {
   unsigned callback_first, callback_last;
   struct poll **polls; /* by descriptor, those that tasks wait for */
   int poll_capacity;
-  unsigned leaked; /* connections collected while open, not yet told to the log */
+  unsigned scopes_aside; /* of ctx:call, in generators that are suspended */
+  unsigned leaked;       /* connections collected while open, not yet told to the log */
 };
 
 runtime *runtime_get(lua_State *L);            /* creates it on first use */
@@ -114,6 +116,10 @@ void context_drain(lua_State *L, context *ctx); /* draining begins here */
 int context_is_draining(const context *ctx);
 context *context_push_current(lua_State *L, runtime *rt); /* what the caller goes by [0, +1] */
 void context_open_tasks(lua_State *L, runtime *rt);       /* methods into the table at the top */
+/* A generator of the task is left, or gone on with: its calls of ctx:call bound nobody meanwhile. */
+void scopes_leave(lua_State *L, task *t, lua_State *co);
+void scopes_enter(lua_State *L, task *t, lua_State *co);
+void scopes_forget(task *t);                  /* it has finished */
 void context_open(lua_State *L, runtime *rt); /* module functions into the table at the top */
 
 /* ------------------------------------------------------------------- tasks -- */
@@ -150,6 +156,7 @@ struct task {
   int handle;    /* anchor of the task object, when the script has one */
   owner owned_by;
   context *ctx;
+  scope *scopes; /* of ctx:call under way, the innermost first */
   uint64_t id;
   lc_time began;
 

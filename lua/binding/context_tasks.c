@@ -39,14 +39,22 @@ static int context_go(lua_State *L)
   return results;
 }
 
-/* A call under way. The closing of its slot on the stack ends it, whichever way it is left. */
-typedef struct call {
-  task *by;
+/* ----------------------------------------------------------------------- scopes -- */
+
+/* A call of ctx:call under way: the closing of its slot on the stack ends it, whichever way it is left. While the
+ * generator that it was made in is suspended it is set aside, so that it bounds nobody else; its user
+ * value is that generator, lest one of the two be collected before the other. */
+struct scope {
+  task *by; /* whose context it has changed; NULL while it is set aside, or over */
   context *ctx;
   context *before;
-} call;
+  lua_State *co;
+  scope *outer; /* of the same task, or set aside with it */
+  int is_aside;
+};
 
-static const char CALL_TYPE[] = "lastcall.call";
+static const char SCOPE_TYPE[] = "lastcall.scope";
+static const char ASIDE_KEY = 0; /* registry: coroutine -> its innermost call that was set aside */
 
 static void go_by(task *t, context *ctx)
 {
@@ -55,13 +63,93 @@ static void go_by(task *t, context *ctx)
   lc_list_append(&ctx->tasks, &t->in_context);
 }
 
-static int call_close(lua_State *L)
+static void scope_enter(scope *now, task *t)
 {
-  call *now = luaL_checkudata(L, 1, CALL_TYPE);
-  if (!now->by) return 0;
-  go_by(now->by, now->before);
+  now->by = t;
+  now->before = t->ctx;
+  now->outer = t->scopes;
+  t->scopes = now;
+  go_by(t, now->ctx);
+}
+
+/* The innermost, as a rule; a coroutine that we are not told of may leave them in another order. */
+static void scope_leave(scope *now)
+{
+  task *t = now->by;
+  scope *inner = t->scopes;
   now->by = NULL;
-  context_unhold(now->ctx);
+  if (inner == now) {
+    t->scopes = now->outer;
+    go_by(t, now->before);
+    return;
+  }
+  while (inner->outer != now) inner = inner->outer;
+  inner->outer = now->outer;
+  inner->before = now->before;
+}
+
+void scopes_forget(task *t)
+{
+  while (t->scopes) scope_leave(t->scopes);
+}
+
+static scope *set_aside(lua_State *L, lua_State *co, scope *innermost)
+{
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &ASIDE_KEY);
+  lua_rawgetp(L, -1, co);
+  scope *before = lua_touserdata(L, -1);
+  if (innermost) lua_pushlightuserdata(L, innermost);
+  else lua_pushnil(L);
+  lua_rawsetp(L, -3, co);
+  lua_pop(L, 2);
+  return before;
+}
+
+void scopes_leave(lua_State *L, task *t, lua_State *co)
+{
+  scope *outermost = NULL;
+  while (t->scopes && t->scopes->co == co) {
+    scope *now = t->scopes;
+    scope_leave(now);
+    now->is_aside = 1;
+    now->outer = outermost; /* the chain set aside begins with the one that was entered first */
+    outermost = now;
+    t->rt->scopes_aside++;
+  }
+  if (outermost) set_aside(L, co, outermost);
+}
+
+void scopes_enter(lua_State *L, task *t, lua_State *co)
+{
+  for (scope *now = set_aside(L, co, NULL), *inner; now; now = inner) {
+    inner = now->outer;
+    now->is_aside = 0;
+    t->rt->scopes_aside--;
+    scope_enter(now, t);
+  }
+}
+
+/* Set aside with others, in a generator that is closed or collected. */
+static void forget_aside(lua_State *L, runtime *rt, scope *now)
+{
+  scope *first = set_aside(L, now->co, NULL), **place = &first;
+  while (*place && *place != now) place = &(*place)->outer;
+  if (*place) *place = now->outer;
+  set_aside(L, now->co, first);
+  now->is_aside = 0;
+  rt->scopes_aside--;
+}
+
+/* Also as its finalizer. */
+static int scope_close(lua_State *L)
+{
+  scope *now = luaL_checkudata(L, 1, SCOPE_TYPE);
+  context *ctx = now->ctx;
+  now->ctx = NULL;
+  if (!ctx || !ctx->rt || !ctx->rt->loop) return 0;
+  if (now->by) scope_leave(now);
+  else if (now->is_aside) forget_aside(L, ctx->rt, now);
+  context_unhold(ctx);
   return 0;
 }
 
@@ -78,16 +166,17 @@ static int context_call(lua_State *L)
   context *ctx = context_check(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   task *t = ctx->rt->current;
-  call *now = lua_newuserdatauv(L, sizeof *now, 0);
-  *now = (call){NULL, ctx, NULL};
-  luaL_setmetatable(L, CALL_TYPE);
+  scope *now = lua_newuserdatauv(L, sizeof *now, 1);
+  *now = (scope){.co = L};
+  luaL_setmetatable(L, SCOPE_TYPE);
+  lua_pushthread(L);
+  lua_setiuservalue(L, -2, 1);
   lua_insert(L, 2);
   lua_toclose(L, 2);
   if (t) { /* outside a task nothing waits, so there is nothing to bound */
     context_hold_object(L, 1);
-    now->before = t->ctx;
-    now->by = t;
-    go_by(t, ctx);
+    now->ctx = ctx;
+    scope_enter(now, t);
   }
   lua_callk(L, lua_gettop(L) - 3, LUA_MULTRET, 0, call_done);
   return call_done(L, LUA_OK, 0);
@@ -97,9 +186,12 @@ void context_open_tasks(lua_State *L, runtime *rt)
 {
   static const luaL_Reg methods[] = {{"go", context_go}, {"call", context_call}, {NULL, NULL}};
   register_functions(L, rt, methods);
-  if (luaL_newmetatable(L, CALL_TYPE)) {
-    lua_pushcfunction(L, call_close);
-    lua_setfield(L, -2, "__close");
-  }
+  luaL_newmetatable(L, SCOPE_TYPE);
+  lua_pushcfunction(L, scope_close);
+  lua_setfield(L, -2, "__close");
+  lua_pushcfunction(L, scope_close);
+  lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);
+  lua_newtable(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &ASIDE_KEY);
 }

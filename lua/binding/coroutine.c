@@ -158,6 +158,7 @@ static int run(lua_State *L, runtime *rt, lua_State *co, int arguments, lua_KFun
   task *t = rt->current;
   lua_State *before = rt->innermost;
   int count = 0;
+  if (t && rt->scopes_aside) scopes_enter(L, t, co);
   rt->innermost = co;
   int status = lua_resume(co, L, arguments, &count);
   rt->innermost = before;
@@ -166,6 +167,7 @@ static int run(lua_State *L, runtime *rt, lua_State *co, int arguments, lua_KFun
     mark_levels(L, t);
     return lua_yieldk(L, 0, (lua_KContext)t, again);
   }
+  if (status == LUA_YIELD && t->scopes) scopes_leave(L, t, co);
   pop_level(L, t, co);
   return take_results(L, co, status, count);
 }

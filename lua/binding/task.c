@@ -214,6 +214,7 @@ task *task_start(lua_State *L, runtime *rt, owner by, context *ctx, int count)
   t->is_handler = t->is_goodbye = t->is_system = t->doomed = t->killing = t->canceled = t->failed =
     t->is_exposed = 0;
   t->failures = 0;
+  t->scopes = NULL;
   lua_pushcfunction(co, task_body);
   lua_xmove(L, co, count + 1);
   t->arguments = (unsigned)count + 1;
@@ -255,6 +256,7 @@ void task_pool_free(runtime *rt)
   rt->pool = NULL;
   while (!lc_list_is_empty(&rt->tasks)) {
     task *t = LC_OWNER(rt->tasks.next, task, in_tasks);
+    scopes_forget(t);
     lc_list_remove(&t->in_tasks);
     lc_list_remove(&t->in_context);
     lc_list_remove(&t->in_wait);

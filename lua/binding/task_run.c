@@ -57,6 +57,7 @@ static void task_finish(task *t, int reusable)
     tasks_wake(&rt->process_waiters, 0);
   if (t->is_handler) runtime_protect(rt, end_handler, t);
   if (t->is_goodbye) lc_conn_unguard(t->owned_by.of.conn->conn);
+  scopes_forget(t);
   context_unhold(t->ctx);
   owner_release(t->owned_by);
   runtime_release(rt, t->handle);
