@@ -239,15 +239,16 @@ struct conn_box {
   runtime *rt;
   context *ctx; /* kept by the second user value */
   task *reader;
-  task *writer;           /* whose write is half-way through */
-  lc_link writers;        /* tasks that wait for their turn to write */
-  lc_link closers;        /* tasks that wait for the end */
-  server_box *server;     /* NULL for outbound ones */
-  unsigned tasks;         /* that it owns */
-  int anchor;             /* while it is served or owns tasks; LUA_NOREF otherwise */
-  int cut;                /* LC_DRAINING or LC_CANCELED: the ladder ends every wait for input */
-  int last_failure;       /* for conn:error() */
-  unsigned is_served : 1; /* by a handler */
+  task *writer;              /* whose write is half-way through */
+  lc_link writers;           /* tasks that wait for their turn to write */
+  lc_link closers;           /* tasks that wait for the end */
+  server_box *server;        /* NULL for outbound ones */
+  unsigned tasks;            /* that it owns */
+  int anchor;                /* while it is served or owns tasks; LUA_NOREF otherwise */
+  int cut;                   /* LC_DRAINING or LC_CANCELED: the ladder ends every wait for input */
+  int last_failure;          /* for conn:error() */
+  unsigned is_served : 1;    /* by a handler */
+  unsigned is_unstarted : 1; /* which begins with the first byte */
   unsigned connecting : 1;
   unsigned aborted : 1;      /* by the script: its verdict is what was asked for */
   unsigned has_farewell : 1; /* of its own */
@@ -315,8 +316,9 @@ struct server_box {
   int stragglers; /* a table */
   int log;
   int is_done;
-  lc_link acceptors; /* tasks in accept */
-  lc_link waiters;   /* tasks in serve, wait and wait_for */
+  int starts_with_data; /* handlers begin with the first byte */
+  lc_link acceptors;    /* tasks in accept */
+  lc_link waiters;      /* tasks in serve, wait and wait_for */
 };
 
 server_box *server_check(lua_State *L, int index);
@@ -340,6 +342,7 @@ server_box *server_of(owner by);
 lc_time option_time(lua_State *L, int index, const char *name, lc_time otherwise);
 lua_Integer option_integer(lua_State *L, int index, const char *name, lua_Integer otherwise);
 int option_boolean(lua_State *L, int index, const char *name, int otherwise);
+int option_is(lua_State *L, int index, const char *name, const char *word);
 void option_settings(lua_State *L, int index, lc_settings *settings);
 void option_drain(lua_State *L, int index, lc_drain_options *drain);
 void option_keepalive(lua_State *L, int index, lc_keepalive *keepalive);

@@ -1,5 +1,6 @@
 /* options.c - numbers and switches out of option tables. The modules have checked names and types. */
 #include <math.h>
+#include <string.h>
 
 #include "binding.h"
 
@@ -28,6 +29,15 @@ int option_boolean(lua_State *L, int index, const char *name, int otherwise)
   int value = type == LUA_TNIL ? otherwise : lua_toboolean(L, -1);
   lua_pop(L, 1);
   return value;
+}
+
+int option_is(lua_State *L, int index, const char *name, const char *word)
+{
+  lua_getfield(L, index, name);
+  const char *given = lua_tostring(L, -1);
+  int is = given && !strcmp(given, word);
+  lua_pop(L, 1);
+  return is;
 }
 
 void option_keepalive(lua_State *L, int index, lc_keepalive *keepalive)

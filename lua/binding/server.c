@@ -2,6 +2,8 @@
  *
  * User value 1: the context, parent of its connections' contexts.
  */
+#include <string.h>
+
 #include "binding.h"
 
 static const char SERVER_TYPE[] = "lastcall.server";
@@ -61,6 +63,7 @@ static int core_new_server(lua_State *L)
   lua_newtable(L);
   box->stragglers = runtime_anchor(L, rt);
   box->is_done = 0;
+  box->starts_with_data = option_is(L, 1, "start", "data");
   rt->live_servers++;
   return 1;
 }
@@ -134,8 +137,12 @@ static int server_go(lua_State *L)
 
 static int state_argument(lua_State *L, int index)
 {
-  static const char *const names[] = {"new", "active", "idle", "closing", "closed", NULL};
-  return lua_isnoneornil(L, index) ? LC_STATES : luaL_checkoption(L, index, NULL, names);
+  if (lua_isnoneornil(L, index)) return LC_STATES;
+  const char *name = luaL_checkstring(L, index);
+  for (int state = LC_STATE_NEW; state < LC_STATES; state++)
+    if (!strcmp(name, lc_state_name((lc_state)state))) return state;
+  return luaL_error(
+    L, "server: a connection is never '%s', but new, active, idle, closing or closed", name);
 }
 
 static int server_count(lua_State *L)

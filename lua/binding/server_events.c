@@ -54,35 +54,63 @@ void server_tell_new(lua_State *L, server_box *box, lc_conn *conn)
   lua_call(L, 1, 0);
 }
 
-static int start_handler(lua_State *L)
+/* The box lies at the top. */
+static void start_handler(lua_State *L, conn_box *conn)
+{
+  server_box *box = conn->server;
+  conn->is_unstarted = 0;
+  runtime_push_anchored(L, box->rt, box->handler);
+  lua_pushvalue(L, -2);
+  lua_getiuservalue(L, -3, 2);
+  task *t = task_start(L, box->rt, (owner){.kind = OWNER_CONN, .of.conn = conn}, conn->ctx, 2);
+  t->is_handler = 1;
+}
+
+static int open_connection(lua_State *L)
 {
   move *m = lua_touserdata(L, 1);
   server_box *box = m->box;
-  lua_settop(L, 0);
-  runtime_push_anchored(L, box->rt, box->handler);
   conn_box *conn = conn_box_new(L, box->rt, m->conn, box, box->ctx);
   conn->is_served = 1;
   conn_keep(L, conn);
   server_tell_new(L, box, m->conn);
-  lua_getiuservalue(L, 2, 2);
-  task *t = task_start(L, box->rt, (owner){.kind = OWNER_CONN, .of.conn = conn}, conn->ctx, 2);
-  t->is_handler = 1;
+  if (box->starts_with_data) conn->is_unstarted = 1;
+  else start_handler(L, conn);
   return 0;
 }
 
 static void on_opened(lc_conn *conn, void *user)
 {
   move m = {.box = user, .conn = conn};
-  runtime_protect(m.box->rt, start_handler, &m);
+  runtime_protect(m.box->rt, open_connection, &m);
   tasks_wake(&m.box->waiters, 0);
   conn_box *box = lc_conn_user(conn);
-  if (!box || !box->tasks) lc_conn_abort(conn, "no memory for a handler");
+  if (!box || (!box->tasks && !box->is_unstarted)) lc_conn_abort(conn, "no memory for a handler");
+}
+
+static int start_late(lua_State *L)
+{
+  conn_box *box = lua_touserdata(L, 1);
+  if (conn_push(L, box)) start_handler(L, box);
+  return 0;
+}
+
+/* One whose handler begins with the first byte: it has come, or it will not. */
+static void on_first_byte(conn_box *box)
+{
+  int result = lc_conn_await(box->conn);
+  if (result == LC_EOF) lc_conn_finish(box->conn, "no data");
+  if (result) return;
+  runtime_protect(box->rt, start_late, box);
+  if (!box->tasks) lc_conn_abort(box->conn, "no memory for a handler");
 }
 
 static void on_ready(lc_conn *conn, unsigned what, void *user)
 {
+  conn_box *box = lc_conn_user(conn);
   (void)user;
-  conn_on_ready(conn, what);
+  if (box && box->is_unstarted && what & LC_READABLE) on_first_byte(box);
+  else conn_on_ready(conn, what);
 }
 
 static void on_closed(lc_conn *conn, void *user)
@@ -139,7 +167,7 @@ static void cancel_everything(lua_State *L, server_box *box)
   for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
     conn_box *of = lc_conn_user(conn);
     if (of) conn_cancel(of);
-    else lc_conn_finish(conn, "canceled");
+    if (!of || of->is_unstarted) lc_conn_finish(conn, "canceled");
   }
   context_end(L, box->ctx, LC_CANCELED, "drain timeout");
 }

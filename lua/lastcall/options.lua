@@ -95,8 +95,12 @@ local function with(...)
   return all
 end
 
+local function start(value)
+  return value == "accept" or value == "data", '"accept" or "data"'
+end
+
 local handling = {
-  max_connections = whole(1, 2 ^ 31 - 1), drain = nested("drain", seconds(0)),
+  start = start, max_connections = whole(1, 2 ^ 31 - 1), drain = nested("drain", seconds(0)),
   on_drain = is_function, on_error = is_function, log = is_function,
   farewell = either("a string or a function", "string", is_function),
 }

@@ -167,10 +167,15 @@ function methods:wait_for(operator, n, seconds)
   return true
 end
 
+local function is_open(conn)
+  local state = conn:state()
+  return state ~= "closing" and state ~= "closed"
+end
+
 function methods:close_where(wanted)
   local count = 0
   for conn in self:each() do
-    if conn:state() ~= "closed" and wanted(conn:stats()) then
+    if is_open(conn) and wanted(conn:stats()) then
       conn:close("background")
       count = count + 1
     end
@@ -181,8 +186,7 @@ end
 function methods:broadcast(data, wanted)
   local queued, dropped = 0, 0
   for conn in self:each() do
-    local state = conn:state()
-    if state ~= "closing" and state ~= "closed" and (not wanted or wanted(conn)) then
+    if is_open(conn) and (not wanted or wanted(conn)) then
       if conn:post(data) then queued = queued + 1 else dropped = dropped + 1 end
     end
   end
