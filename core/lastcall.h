@@ -270,8 +270,10 @@ typedef struct lc_server_options {
   lc_drain_options drain;
 } lc_server_options;
 void lc_server_options_init(lc_server_options *options);
-/* Brings grace and hooks into their bounds, and derives user_timeout when it is negative. */
+/* Brings grace and hooks into their bounds, by timeout; lc_server_new and lc_shutdown_new do the same
+ * with their copies. */
 void lc_drain_options_fit(lc_drain_options *drain);
+/* The user timeout that goes with it: idle + interval * count, 0 when keepalive is off. */
 lc_time lc_keepalive_user_timeout(const lc_keepalive *keepalive);
 
 typedef struct lc_listen_options {

@@ -31,7 +31,6 @@ void lc_server_options_init(lc_server_options *options)
                                            .quiet = LC_SECOND,
                                            .grace = LC_SECOND,
                                            .hooks = -1}};
-  lc_drain_options_fit(&options->drain);
 }
 
 void lc_drain_options_fit(lc_drain_options *drain)
@@ -57,6 +56,7 @@ lc_server *lc_server_new(lc_loop *loop, const lc_server_options *options, const 
   server->loop = loop;
   if (options) server->options = *options;
   else lc_server_options_init(&server->options);
+  lc_drain_options_fit(&server->options.drain);
   if (server->options.settings.gather > LC_SHARED_BUFFER)
     server->options.settings.gather = LC_SHARED_BUFFER;
   server->events = events;
