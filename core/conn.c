@@ -62,13 +62,14 @@ void lc_conn_update(lc_conn *conn)
 
 /* From when on the ladder may close it: at once when the wait said so itself, else after a time of
  * silence; also for one that never spoke, whose first request may still be on its way. */
-lc_time lc_conn_dismissable_from(const lc_conn *conn)
+lc_time lc_conn_dismissable_from(lc_conn *conn)
 {
   if (conn->state != LC_STATE_NEW && conn->state != LC_STATE_IDLE) return LC_NEVER;
   int unattended = !conn->tasks && conn->wait == LC_WAIT_NONE && conn->state == LC_STATE_NEW;
   if (!is_between_requests(conn) && !unattended) return LC_NEVER;
   if (conn->declared && conn->received) return 0;
-  return lc_time_add(conn->last_byte_at, conn->server->options.drain.quiet);
+  lc_time silence = conn->received ? conn->server->options.drain.quiet : lc_drain_patience(conn);
+  return lc_time_add(conn->last_byte_at, silence);
 }
 
 /* ------------------------------------------------------------------ waits -- */
@@ -114,7 +115,7 @@ int lc_conn_admit(lc_conn *conn)
     if (conn->consumed && conn->wrote) return 0; /* half-way through a request */
     lc_time from = server->report.step_at[LC_STEP_DRAIN];
     if (conn->opened_at > from) from = conn->opened_at; /* so that its first request is served */
-    if (conn->loop->now < lc_time_add(from, server->options.drain.quiet)) return 0;
+    if (conn->loop->now < lc_time_add(from, lc_drain_patience(conn))) return 0;
   }
   conn->dismissed = 1;
   return LC_DRAINING;

@@ -75,7 +75,9 @@ struct lc_conn {
   unsigned aged : 1; /* max_age has passed: closed at the next idle moment */
   unsigned counted_canceled : 1;
   unsigned counted_killed : 1;
-  unsigned finishing : 1; /* closing, and still within write_timeout for what is unsent */
+  unsigned finishing : 1;      /* closing, and still within write_timeout for what is unsent */
+  unsigned handshake_seen : 1; /* lc_drain_patience has looked */
+  unsigned handshake_losses : 2;
 
   lc_timer timer; /* one for everything below, re-armed when it fires early */
   lc_time opened_at;
@@ -105,8 +107,8 @@ lc_time lc_conn_limit(const lc_conn *conn, lc_time allowed); /* so much from now
 void lc_conn_tell(lc_conn *conn, unsigned what);             /* `ready`, from a job */
 lc_conn_extra *lc_conn_need_extra(lc_conn *conn);
 int lc_conn_is_tcp(const lc_conn *conn);
-lc_time lc_conn_dismissable_from(const lc_conn *conn); /* by the ladder; LC_NEVER while it works */
-int lc_conn_begin(lc_conn *conn, int fd);              /* watched and registered from here on */
+lc_time lc_conn_dismissable_from(lc_conn *conn); /* by the ladder; LC_NEVER while it works */
+int lc_conn_begin(lc_conn *conn, int fd);        /* watched and registered from here on */
 void lc_conn_orphan(lc_conn *conn);
 
 /* input.c */

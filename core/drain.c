@@ -15,6 +15,8 @@
  * go; the job climbs, so that callbacks come from a turn, one step after the
  * other, whatever called for them.
  */
+#include <netinet/tcp.h>
+
 #include "conn.h"
 #include "listener.h"
 #include "server.h"
@@ -34,6 +36,20 @@ int lc_drain_wants(const lc_conn *conn)
 {
   const lc_server *server = conn->server;
   return server && server->step >= LC_STEP_DRAIN && !conn->dismissed && conn->registered;
+}
+
+/* A handshake of which packets were lost tells of a first request that may be late: whoever had to
+ * connect twice sends it again only after 3 s (RFC 6298, 5.7), and after more when more was lost. */
+lc_time lc_drain_patience(lc_conn *conn)
+{
+  const lc_sys *sys = conn->loop->sys;
+  struct tcp_info info = {0};
+  socklen_t length = sizeof info;
+  if (!conn->handshake_seen && !conn->received && lc_conn_is_tcp(conn) &&
+      sys->getsockopt(sys, conn->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0)
+    conn->handshake_losses = info.tcpi_total_retrans < 3 ? info.tcpi_total_retrans & 3 : 3;
+  conn->handshake_seen = 1;
+  return lc_time_add(conn->server->options.drain.quiet, 3 * LC_SECOND * conn->handshake_losses);
 }
 
 void lc_drain_consider(lc_conn *conn)

@@ -45,11 +45,12 @@ void lc_server_notice(lc_server *server, const char *event, int code, const lc_a
                       lc_time retry);
 
 /* drain.c */
-int lc_drain_open(lc_server *server);    /* the ladder's timer: 0 or -ENOMEM */
-int lc_drain_wants(const lc_conn *conn); /* whether idle connections are being closed */
-void lc_drain_consider(lc_conn *conn);   /* it has become idle: its timer is to look at it */
-void lc_drain_visit(lc_conn *conn);      /* from its timer: closes it when its time has come */
-void lc_drain_check(lc_server *server);  /* something has ended: the server may be done */
+int lc_drain_open(lc_server *server);     /* the ladder's timer: 0 or -ENOMEM */
+int lc_drain_wants(const lc_conn *conn);  /* whether idle connections are being closed */
+void lc_drain_consider(lc_conn *conn);    /* it has become idle: its timer is to look at it */
+lc_time lc_drain_patience(lc_conn *conn); /* the silence after which one that never spoke is idle */
+void lc_drain_visit(lc_conn *conn);       /* from its timer: closes it when its time has come */
+void lc_drain_check(lc_server *server);   /* something has ended: the server may be done */
 
 /* shutdown.c: a server has ended; the process's ladder may go on. */
 void lc_shutdown_check(lc_loop *loop);

@@ -19,7 +19,7 @@ export BUILD LUA_PATH="lua/?.lua;lua/?/init.lua;;" LUA_CPATH="$BUILD/lua/?.so;;"
 
 near=127.0.0.1:0 far=10.77.0.1:0
 row='%-34s %6s %10s %7s %8s\n'
-harmed=0 # clients that lastcall lost
+harmed=0 # clients that lastcall lost, where no packet was
 
 # The counts of one row of stop_storm.sh: stops, connected, lost (by whatever it came), delayed, and
 # servers that did not end well.
@@ -36,7 +36,7 @@ measure() {
   # shellcheck disable=SC2059
   printf "$row" "$name" "$stops_made" "$connected" "$lost" "$delayed"
   ((failed == 0)) || echo "    $failed of these servers did not end with status 0"
-  [[ $name != lastcall ]] || harmed=$((harmed + lost + failed))
+  [[ $name != lastcall || " $* " == *" --loss "* ]] || harmed=$((harmed + lost + failed))
 }
 
 # compare ADDRESS OPTIONS...: the four servers.
@@ -71,6 +71,10 @@ else
     few=$(((stops + 4) / 5)) # lost packets are sent again after a second, three, seven
     heading "round trip $rtt ms, $rate connects a second, one packet in $loss lost"
     compare "$far" --stops "$few" --rate "$rate" --rtt "$rtt" --loss "$loss"
+    measure "lastcall, drain.quiet = 4" --stops "$few" --rate "$rate" --rtt "$rtt" --loss "$loss" \
+      -- lua5.4 spec/support/line_server.lua "$far" 25,4
+    echo "A first request of which the first packets are lost comes seconds after the handshake; by then it"
+    echo "may have been taken for none. Where such networks are usual, drain.quiet should be longer than 1 s."
   else
     printf '\nskipped: the rows with packets lost: LOSS=0\n'
   fi
@@ -78,7 +82,7 @@ fi
 
 echo
 if ((harmed > 0)); then
-  echo "lastcall lost $harmed"
+  echo "lastcall lost $harmed where no packet was lost"
   exit 1
 fi
-echo "lastcall lost nobody"
+echo "where no packet was lost, lastcall lost nobody"

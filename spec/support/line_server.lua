@@ -1,5 +1,5 @@
 --- The server that build/clients talks to: echo, big, slow, upload, early, quit. Prints where it listens.
--- Usage: lua line_server.lua ADDRESS [DRAIN SECONDS [progress]]
+-- Usage: lua line_server.lua ADDRESS [TIMEOUT[,QUIET] [progress]]; both of the drain, in seconds
 
 local lastcall = require "lastcall"
 
@@ -49,12 +49,18 @@ local function handle(conn)
   end
 end
 
+local timeout, quiet = (arg[2] or "25"):match("^([%d.]+),?([%d.]*)$")
+
 local report = lastcall.run(function()
-  local server = assert(lastcall.listen(arg[1] or "127.0.0.1:0", { drain = tonumber(arg[2]) }))
+  local server = assert(lastcall.listen(arg[1] or "127.0.0.1:0"))
   io.stdout:write("listening ", server:addresses()[1], "\n")
   io.stdout:flush()
   server:serve(handle)
-end, { drain = tonumber(arg[2]), log = function() end, progress = arg[3] and true or nil })
+end, {
+  drain = { timeout = tonumber(timeout), quiet = tonumber(quiet) },
+  log = function() end,
+  progress = arg[3] and true or nil,
+})
 
 print(report)
 os.exit(report.ok)
