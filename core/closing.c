@@ -147,7 +147,7 @@ static int discard(lc_conn *conn)
 }
 
 /* The time or the byte limit of the linger has been reached. */
-static void give_up(lc_conn *conn)
+void lc_closing_give_up(lc_conn *conn)
 {
   int fin_too;
   size_t unacked = unacknowledged(conn, &fin_too);
@@ -201,7 +201,7 @@ void lc_closing_step(lc_conn *conn)
     return;
   }
   if (conn->discarded > conn->settings->linger_bytes) {
-    give_up(conn);
+    lc_closing_give_up(conn);
     return;
   }
   if (result == MORE_TO_DISCARD) lc_job_queue(conn->loop, &conn->job);
@@ -213,7 +213,7 @@ lc_time lc_closing_deadline(const lc_conn *conn) { return conn->write_deadline; 
 void lc_closing_due(lc_conn *conn, lc_time now)
 {
   if (now >= conn->write_deadline) {
-    give_up(conn);
+    lc_closing_give_up(conn);
     return;
   }
   conn->out_blocked = 0;

@@ -127,6 +127,12 @@ void lc_conn_set_deadline(lc_conn *conn, lc_time at)
   if (at != LC_NEVER && conn->watch.fd >= 0) lc_conn_arm(conn, at);
 }
 
+void lc_conn_look(lc_conn *conn)
+{
+  conn->in_drained = 0;
+  conn->out_blocked = 0;
+}
+
 void lc_conn_tell(lc_conn *conn, unsigned what)
 {
   if (!conn->server) return; /* nobody to tell */

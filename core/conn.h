@@ -127,6 +127,8 @@ void lc_output_merge_posted(lc_conn *conn);
 void lc_closing_step(lc_conn *conn);
 void lc_closing_due(lc_conn *conn, lc_time now);
 lc_time lc_closing_deadline(const lc_conn *conn);
+void lc_closing_give_up(
+  lc_conn *conn); /* nobody waits any longer: the kernel delivers what it has */
 /* The peer or the network ended it: descriptor closed, `error` and verdict set, waits told. */
 void lc_conn_fail(lc_conn *conn, int code);
 

@@ -195,6 +195,9 @@ int lc_drain_open(lc_server *server)
 
 void lc_drain_check(lc_server *server)
 {
+  if (server->retiring && server->step < LC_STEP_STOP && !server->holds &&
+      !server->registry.counts[LC_STATES])
+    lc_server_shutdown(server, server->loop->now);
   if (is_done(server)) lc_job_queue(server->loop, &server->job);
 }
 

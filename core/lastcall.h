@@ -133,6 +133,8 @@ void lc_loop_free(lc_loop *loop);
  * at all; LC_NEVER: until it does), then does a bounded share of it. 0, or a
  * code when epoll itself failed. */
 int lc_loop_turn(lc_loop *loop, lc_time timeout);
+/* What it was made on. */
+const lc_sys *lc_loop_sys(const lc_loop *loop);
 /* Makes the turn under way, or the next one, return without waiting. Any thread. */
 void lc_loop_wake(lc_loop *loop);
 
@@ -205,6 +207,15 @@ void lc_timer_close(lc_loop *loop, lc_timer *timer);
 void lc_timer_set(lc_loop *loop, lc_timer *timer, lc_time at);
 void lc_timer_clear(lc_loop *loop, lc_timer *timer);
 
+/* The same for any of several descriptors: `ready` is called in a turn as soon as one of them is ready for what
+ * its `events` (POLLIN, POLLOUT) ask, or has failed; which one, poll() tells. They may be watched by
+ * the loop already, even here. NULL with `*error` set; lc_select_end ends the wait and frees it. */
+struct pollfd;
+typedef struct lc_select lc_select;
+lc_select *lc_select_begin(lc_loop *loop, const struct pollfd *fds, unsigned count,
+                           void (*ready)(void *user), void *user, int *error);
+void lc_select_end(lc_select *wait);
+
 /* A question to the system's resolver, asked on a thread of its own. */
 #define LC_ADDRESSES_MAX 8
 typedef struct lc_query lc_query;
@@ -215,6 +226,11 @@ struct lc_query {
   void *user;
   int result; /* how many of `found` there are, or a code */
   lc_address found[LC_ADDRESSES_MAX];
+  /* Another question than for the addresses of `host`: `ask` is called on the resolver's thread, `drop`
+   * when the query is canceled, as it must be in the end, answered or not. NULL: that one. */
+  void (*ask)(void *question);
+  void (*drop)(void *question);
+  void *question;
   lc_query *next; /* the resolver's */
   int stage;      /* the resolver's */
 };
@@ -385,6 +401,13 @@ int lc_server_unlisten(lc_server *server, const lc_address *address);
 /* The i-th address listened on, with the port in use; -ENOENT past the last. */
 int lc_server_address(const lc_server *server, unsigned index, lc_address *address);
 
+/* The descriptor of the i-th listener, for options and for looking; -1 when it is closed, or past the
+ * last. It stays the server's. */
+int lc_server_listener_fd(const lc_server *server, unsigned index);
+/* Closes the listeners now, whoever queues there, and leaves connections alone: the server is done
+ * when the last of them is gone. */
+void lc_server_retire(lc_server *server);
+
 /* Not accepting for a while, and again; clients wait in the kernel's queue meanwhile. */
 void lc_server_suspend(lc_server *server);
 void lc_server_resume(lc_server *server);
@@ -458,6 +481,14 @@ void lc_server_count_killed(lc_server *server, lc_conn *conn);
  * says LC_CONNECTED or LC_ENDED. `from` may be NULL. */
 int lc_conn_connect(lc_server *server, const lc_address *to, const lc_address *from, int nodelay,
                     lc_conn **conn);
+
+/* Registers a connected stream socket that the caller has made, as it is: no option of it is changed.
+ * `settings` (NULL: the server's) are copied. 0, and it is the connection's from then on; or a code,
+ * and it stays the caller's. */
+int lc_conn_adopt(lc_server *server, int fd, const lc_settings *settings, lc_conn **conn);
+/* For a caller who learns from elsewhere (poll) that the descriptor is ready: the next attempt asks
+ * the kernel, whatever the loop knows. */
+void lc_conn_look(lc_conn *conn);
 
 lc_conn *lc_conn_ref(lc_conn *conn);
 void lc_conn_unref(lc_conn *conn);

@@ -199,6 +199,8 @@ lc_time lc_loop_now(const lc_loop *loop) { return loop->now; }
 
 lc_time lc_loop_clock(const lc_loop *loop) { return loop->sys->now(loop->sys); }
 
+const lc_sys *lc_loop_sys(const lc_loop *loop) { return loop->sys; }
+
 int lc_loop_pollfd(const lc_loop *loop) { return loop->epoll; }
 
 static int has_work(const lc_loop *loop)

@@ -81,18 +81,24 @@ static void ask_next(lc_resolver *resolver)
   lc_address found[LC_ADDRESSES_MAX];
   char host[sizeof query->host];
   uint16_t port = query->port;
-  int result;
+  void (*ask)(void *) = query->ask, (*drop)(void *) = query->drop;
+  void *question = query->question;
+  int result = 0;
 
   memcpy(host, query->host, sizeof host);
   query->stage = ASKED;
   resolver->asked = query;
 
   pthread_mutex_unlock(&resolver->lock);
-  result = resolver->sys->resolve(resolver->sys, host, port, found, LC_ADDRESSES_MAX);
+  if (ask != NULL) ask(question);
+  else result = resolver->sys->resolve(resolver->sys, host, port, found, LC_ADDRESSES_MAX);
   pthread_mutex_lock(&resolver->lock);
 
   query = resolver->asked;
-  if (query == NULL) return; /* canceled meanwhile, and perhaps freed */
+  if (query == NULL) { /* canceled meanwhile, and perhaps freed */
+    if (ask != NULL) drop(question);
+    return;
+  }
   resolver->asked = NULL;
   query->result = result;
   if (result > 0) memcpy(query->found, found, (size_t)result * sizeof *found);
@@ -146,6 +152,17 @@ lc_resolver *lc_resolver_new(const lc_sys *sys, void (*woken)(void *user), void 
   return resolver;
 }
 
+static void drop_question(lc_query *query)
+{
+  if (query->ask != NULL && query->question != NULL) query->drop(query->question);
+  query->question = NULL;
+}
+
+static void drop_questions(queue *q)
+{
+  for (lc_query *query; (query = queue_pop(q)) != NULL;) drop_question(query);
+}
+
 void lc_resolver_free(lc_resolver *resolver)
 {
   if (resolver == NULL) return;
@@ -156,6 +173,8 @@ void lc_resolver_free(lc_resolver *resolver)
     pthread_mutex_unlock(&resolver->lock);
     pthread_join(resolver->thread, NULL);
   }
+  drop_questions(&resolver->waiting);
+  drop_questions(&resolver->answered);
   pthread_cond_destroy(&resolver->work);
   pthread_mutex_destroy(&resolver->lock);
   free(resolver);
@@ -179,13 +198,15 @@ void lc_resolver_cancel(lc_resolver *resolver, lc_query *query)
   pthread_mutex_lock(&resolver->lock);
   switch (query->stage) {
     case WAITING: queue_remove(&resolver->waiting, query); break;
-    case ASKED:
+    case ASKED: /* the thread has the question and drops it */
       resolver->asked = NULL;
       query->stage = IDLE;
+      query->question = NULL;
       break;
     case ANSWERED: queue_remove(&resolver->answered, query); break;
     default: /* never asked, or answered already */ break;
   }
+  drop_question(query);
   pthread_mutex_unlock(&resolver->lock);
 }
 

@@ -78,6 +78,13 @@ no_memory:
   return NULL;
 }
 
+/* Those that are closing in order go on without us, in the kernel's hands; the others are cut. */
+static void abandon(lc_conn *conn)
+{
+  if (conn->state == LC_STATE_CLOSING) lc_closing_give_up(conn);
+  else lc_conn_abort(conn, "server freed");
+}
+
 void lc_server_free(lc_server *server)
 {
   if (!server) return;
@@ -85,7 +92,7 @@ void lc_server_free(lc_server *server)
     lc_listener_free(LC_OWNER(server->listeners.next, lc_listener, in_server));
   server->events = &(const lc_events){0};
   for (lc_conn *conn; (conn = lc_registry_next(&server->registry, NULL));) {
-    lc_conn_abort(conn, "server freed");
+    abandon(conn);
     lc_registry_remove(&server->registry, conn);
     lc_conn_orphan(conn);
     lc_conn_unref(conn);
@@ -157,6 +164,29 @@ failed:
   return result == -EAGAIN ? -ECONNREFUSED : result; /* a unix listener whose queue is full */
 }
 
+int lc_conn_adopt(lc_server *server, int fd, const lc_settings *settings, lc_conn **conn)
+{
+  const lc_sys *sys = server->loop->sys;
+  lc_address peer = {.length = sizeof peer.of};
+  int result = sys->getpeername(sys, fd, &peer.of.any, &peer.length);
+  if (result < 0) return result;
+  lc_conn *spare = lc_server_spare(server);
+  lc_conn_extra *extra = spare ? lc_conn_need_extra(spare) : NULL;
+  if (!extra) return -ENOMEM;
+  if (settings) {
+    extra->settings = *settings;
+    extra->has_settings = 1;
+    spare->settings = &extra->settings;
+  }
+  result = lc_server_adopt(server, fd, &peer, conn);
+  if (result < 0) {
+    spare->settings = &server->options.settings; /* it is somebody else's next */
+    return result;
+  }
+  lc_conn_move(*conn, LC_STATE_ACTIVE, "connect");
+  return 0;
+}
+
 /* -------------------------------------------------------------- listeners -- */
 
 int lc_server_listen(lc_server *server, const lc_address *address, const lc_listen_options *options)
@@ -199,6 +229,20 @@ int lc_server_listener_report(const lc_server *server, unsigned index, lc_listen
                                  .is_closed = listener->state == LC_LISTENER_CLOSED,
                                  .settled = listener->settled};
   return 0;
+}
+
+int lc_server_listener_fd(const lc_server *server, unsigned index)
+{
+  const lc_listener *listener = listener_at(server, index);
+  return listener && listener->state != LC_LISTENER_CLOSED ? listener->watch.fd : -1;
+}
+
+void lc_server_retire(lc_server *server)
+{
+  server->retiring = 1;
+  for (lc_link *link = server->listeners.next; link != &server->listeners; link = link->next)
+    lc_listener_close(LC_OWNER(link, lc_listener, in_server));
+  lc_drain_check(server);
 }
 
 static int is_same_address(const lc_address *a, const lc_address *b)

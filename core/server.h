@@ -20,6 +20,7 @@ struct lc_server {
   int is_outbound; /* for connections of our own making: no ladder of the process */
   int serving;     /* connections go to `opened` */
   int suspended;
+  int retiring;   /* done as soon as no connection is left */
   uint32_t holds; /* tasks it owns */
 
   lc_step step;

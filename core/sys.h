@@ -17,6 +17,7 @@
 #define LC_SYS_H
 
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -63,10 +64,13 @@ struct lc_sys {
   int (*getsockopt)(const lc_sys *, int fd, int level, int name, void *value, socklen_t *length);
   ssize_t (*recv)(const lc_sys *, int fd, void *buffer, size_t size, int flags);
   ssize_t (*sendmsg)(const lc_sys *, int fd, const struct msghdr *message, int flags);
+  ssize_t (*recvmsg)(const lc_sys *, int fd, struct msghdr *message, int flags);
   int (*shutdown)(const lc_sys *, int fd, int how);
   int (*close)(const lc_sys *, int fd);
   int (*set_nonblocking)(const lc_sys *,
                          int fd); /* O_NONBLOCK and FD_CLOEXEC, for inherited ones */
+
+  int (*duplicate)(const lc_sys *, int fd); /* another descriptor of the same, FD_CLOEXEC */
 
   int (*unread)(const lc_sys *, int fd); /* bytes received and not read (FIONREAD) */
   int (*unacked)(const lc_sys *,
@@ -78,6 +82,9 @@ struct lc_sys {
    * asked because of rounding. */
   int (*epoll_wait)(const lc_sys *, int epoll, struct epoll_event *events, int capacity,
                     lc_time timeout);
+
+  /* The same for a caller outside a loop, which may block its thread. */
+  int (*poll)(const lc_sys *, struct pollfd *fds, unsigned count, lc_time timeout);
 
   int (*wake_create)(const lc_sys *);  /* a descriptor that `wake` makes readable */
   int (*wake)(const lc_sys *, int fd); /* from any thread, or a signal handler */

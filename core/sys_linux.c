@@ -129,6 +129,14 @@ static ssize_t linux_sendmsg(const lc_sys *sys, int fd, const struct msghdr *mes
   return sent < 0 ? -errno : sent;
 }
 
+static ssize_t linux_recvmsg(const lc_sys *sys, int fd, struct msghdr *message, int flags)
+{
+  ssize_t got = recvmsg(fd, message, flags);
+
+  (void)sys;
+  return got < 0 ? -errno : got;
+}
+
 static int linux_shutdown(const lc_sys *sys, int fd, int how)
 {
   (void)sys;
@@ -150,6 +158,12 @@ static int linux_set_nonblocking(const lc_sys *sys, int fd)
   if (status < 0 || flags < 0) return -errno;
   if (fcntl(fd, F_SETFL, status | O_NONBLOCK) < 0) return -errno;
   RESULT(fcntl(fd, F_SETFD, flags | FD_CLOEXEC));
+}
+
+static int linux_duplicate(const lc_sys *sys, int fd)
+{
+  (void)sys;
+  RESULT(fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
 static int linux_unread(const lc_sys *sys, int fd)
@@ -213,6 +227,17 @@ static int linux_epoll_wait(const lc_sys *sys, int epoll, struct epoll_event *ev
   milliseconds = timeout / LC_MILLISECOND + (timeout % LC_MILLISECOND > 0); /* up: never early */
   if (milliseconds > INT_MAX) milliseconds = INT_MAX;
   RESULT(epoll_wait(epoll, events, capacity, (int)milliseconds));
+}
+
+static int linux_poll(const lc_sys *sys, struct pollfd *fds, unsigned count, lc_time timeout)
+{
+  struct timespec time;
+
+  (void)sys;
+  if (timeout < 0 || timeout == LC_NEVER) RESULT(ppoll(fds, count, NULL, NULL));
+  time.tv_sec = timeout / LC_SECOND;
+  time.tv_nsec = timeout % LC_SECOND;
+  RESULT(ppoll(fds, count, &time, NULL));
 }
 
 static int linux_wake_create(const lc_sys *sys)
@@ -365,14 +390,17 @@ const lc_sys *lc_sys_linux(void)
     .getsockopt = linux_getsockopt,
     .recv = linux_recv,
     .sendmsg = linux_sendmsg,
+    .recvmsg = linux_recvmsg,
     .shutdown = linux_shutdown,
     .close = linux_close,
     .set_nonblocking = linux_set_nonblocking,
+    .duplicate = linux_duplicate,
     .unread = linux_unread,
     .unacked = linux_unacked,
     .epoll_create = linux_epoll_create,
     .epoll_control = linux_epoll_control,
     .epoll_wait = linux_epoll_wait,
+    .poll = linux_poll,
     .wake_create = linux_wake_create,
     .wake = linux_wake,
     .wake_clear = linux_wake_clear,

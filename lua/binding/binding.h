@@ -49,12 +49,13 @@ struct runtime {
   int running_turn;      /* inside the ready queue's share */
   unsigned live_servers; /* not done */
   uint64_t last_task_id;
-  lc_link ending;          /* contexts on their way out, while context_end runs */
-  lc_link process_waiters; /* tasks that wait for process_tasks to be 0 */
-  int running;             /* inside core.run */
-  const char *trouble;     /* the last error that nobody could be told of */
-  int anchors;             /* registry reference of the anchor table */
-  int callbacks;           /* registry reference of the queue of callbacks */
+  lc_link ending;           /* contexts on their way out, while context_end runs */
+  lc_link descriptor_waits; /* of tasks, for descriptors that are not connections */
+  lc_link process_waiters;  /* tasks that wait for process_tasks to be 0 */
+  int running;              /* inside core.run */
+  const char *trouble;      /* the last error that nobody could be told of */
+  int anchors;              /* registry reference of the anchor table */
+  int callbacks;            /* registry reference of the queue of callbacks */
   int busy; /* registry reference of a set: coroutines that the loop alone may resume */
   int process_anchor;
   context *background; /* never ends */
@@ -192,6 +193,8 @@ task *task_start(lua_State *L, runtime *rt, owner by, context *ctx,
                  int count); /* [-(count+1), 0] */
 /* The task that runs on L; raises, naming `what`, when there is none or it cannot wait. */
 task *task_current(lua_State *L, runtime *rt, const char *what);
+/* The same, NULL where that one raises, and for a task that is being killed. */
+task *task_that_can_wait(lua_State *L, const runtime *rt);
 /* The same without raising: NULL. */
 task *task_running(lua_State *L, const runtime *rt);
 /* 0, or the code with which every wait of this task ends at once. */
@@ -254,7 +257,9 @@ struct conn_box {
   unsigned has_farewell : 1; /* of its own */
   unsigned logged : 1;
   unsigned half_way : 1; /* the writer waits with part of its write accepted */
-  task *holder;          /* found by a walk over the tasks, for the report only */
+  unsigned
+    is_socket : 1; /* of lastcall.socket, where to be collected while open is nothing strange */
+  task *holder;    /* found by a walk over the tasks, for the report only */
 };
 
 extern const char CONN_TYPE[];
@@ -277,6 +282,9 @@ void conn_on_draining(lc_conn *conn);
 void conn_cancel(conn_box *box);
 /* Closes in order, with the farewell. */
 void conn_dismiss(lua_State *L, conn_box *box, const char *cause);
+/* Suspends the one task that reads until input comes, the deadline passes, or the ladder cuts it. */
+int conn_wait_input(lua_State *L, task *t, conn_box *box, lc_time deadline, const char *operation,
+                    lua_KContext kept, lua_KFunction again);
 /* Suspends until everything written is with the kernel; afterwards conn_end_write. */
 int conn_wait_flushed(lua_State *L, task *t, conn_box *box, const char *operation,
                       lua_KContext kept, lua_KFunction again);
@@ -317,6 +325,7 @@ struct server_box {
   int log;
   int is_done;
   int starts_with_data; /* handlers begin with the first byte */
+  int is_uncounted;     /* a run does not wait for it */
   lc_link acceptors;    /* tasks in accept */
   lc_link waiters;      /* tasks in serve, wait and wait_for */
 };

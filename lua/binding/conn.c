@@ -121,8 +121,9 @@ static int conn_collect(lua_State *L)
   box->conn = NULL;
   lc_conn_set_user(conn, NULL);
   if (box->rt->loop && lc_conn_state(conn) < LC_STATE_CLOSING) {
-    box->rt->leaked++; /* told to the log in a turn: a finalizer runs no script code */
-    lc_conn_close(conn, LC_LINGER_BACKGROUND, "leaked");
+    if (!box->is_socket)
+      box->rt->leaked++; /* told to the log in a turn: a finalizer runs no script code */
+    lc_conn_close(conn, LC_LINGER_BACKGROUND, box->is_socket ? "collected" : "leaked");
   }
   lc_conn_unref(conn);
   return 0;

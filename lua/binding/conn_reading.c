@@ -37,6 +37,12 @@ static int wait_for_input(lua_State *L, task *t, conn_box *box, lc_wait wait, lc
   return task_suspend(L, t, operation, box, reader_unwait, kept, again);
 }
 
+int conn_wait_input(lua_State *L, task *t, conn_box *box, lc_time deadline, const char *operation,
+                    lua_KContext kept, lua_KFunction again)
+{
+  return wait_for_input(L, t, box, LC_WAIT_READ, deadline, operation, kept, again);
+}
+
 /* The task that reads, after making sure that no other one does. */
 static task *begin_read(lua_State *L, conn_box *box, const char *operation)
 {

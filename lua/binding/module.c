@@ -1,5 +1,5 @@
 /* module.c - luaopen: one table of functions for the Lua modules. Not for scripts. */
-#include "binding.h"
+#include "socket.h"
 
 int luaopen_lastcall_core(lua_State *L);
 
@@ -27,6 +27,7 @@ int luaopen_lastcall_core(lua_State *L)
   process_open(L, rt);
   signals_open(L, rt);
   poll_open(L, rt);
+  socket_open(L, rt);
   process_context_new(L, rt);
   rt->background = context_new(L, rt, NULL);
   context_hold_object(L, -1);

@@ -181,6 +181,7 @@ static runtime *runtime_new(lua_State *L)
   lc_list_init(&rt->tasks);
   lc_list_init(&rt->ending);
   lc_list_init(&rt->process_waiters);
+  lc_list_init(&rt->descriptor_waits);
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   rt->L = lua_tothread(L, -1);
   lua_pop(L, 1);

@@ -144,6 +144,12 @@ static int barrier_of(lua_State *L, const task *t)
   return lua_isyieldable(L) ? LEVEL_OPEN : LEVEL_IN_C;
 }
 
+task *task_that_can_wait(lua_State *L, const runtime *rt)
+{
+  task *t = rt->current;
+  return t && !t->killing && barrier_of(L, t) == LEVEL_OPEN ? t : NULL;
+}
+
 task *task_current(lua_State *L, runtime *rt, const char *what)
 {
   task *t = rt->current;

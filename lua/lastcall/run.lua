@@ -19,9 +19,20 @@ local function drain_options(given)
   return type(drain) == "table" and drain or { timeout = drain }
 end
 
+--- When no task is left, nobody can use what sockets of lastcall.socket are still open: they close, as they
+-- would with the script.
+local function close_abandoned()
+  local tasks, servers = core.left()
+  if tasks > 0 or servers > 0 then return end
+  for _, one in ipairs(server.all) do
+    for conn in one:each() do conn:close("background") end
+  end
+end
+
 --- Step unready: the script's own preparations, then the ladder goes on.
 local function on_unready()
   local _, deadline = core.ladder()
+  close_abandoned()
   if state.show then state.stop_showing = progress.show(server.all) end
   if #hooks.before == 0 then return core.release_step() end
   core.system_task(core.context.root(), function()

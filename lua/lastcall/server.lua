@@ -66,6 +66,19 @@ function server.inherit_drain(drain)
   end
 end
 
+--- A server around a listening descriptor of our own, which it takes over. Returns it, or nil, code, message.
+function server.adopt(fd, given, backlog)
+  local self = core.new_server(layered({ drain = given.drain or server.drain }, given))
+  details[self] = { has_drain = given.drain ~= nil, listener = {} }
+  local fine, code, message = self:listen_numeric(fd, { shared = false, backlog = backlog })
+  if not fine then
+    self:close()
+    return nil, code, message
+  end
+  server.all[#server.all + 1] = self
+  return self
+end
+
 --- Adds an address, with the server's own listener options where none are given.
 function methods:listen(where, given)
   given = options.check("server:listen", given, options.listener, 1)

@@ -1,0 +1,249 @@
+/* socket_object.c - the objects that scripts hold: a userdata of one of LuaSocket's classes around a
+ * table, in which the modules keep what they know of the socket.
+ *
+ * Third parties read getmetatable(object).__index.class, copy methods out of that table, and tell
+ * objects by the first letters of tostring: hence a class is a metatable with a table as __index, and an
+ * object changes its class by changing its metatable.
+ *
+ * User value 1: the table. Its fields `fd`, `stream` (a connection) and `server` are closed when the
+ * object is collected; a finalizer runs no script code.
+ */
+#include <signal.h>
+#include <time.h>
+
+#include "socket.h"
+
+static const char CLASSES_KEY = 0; /* the set of our metatables, in the registry */
+
+static int is_object(lua_State *L, int index)
+{
+  if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index)) return 0;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &CLASSES_KEY);
+  lua_insert(L, -2);
+  int ours = lua_rawget(L, -2) != LUA_TNIL;
+  lua_pop(L, 2);
+  return ours;
+}
+
+static int object_tostring(lua_State *L)
+{
+  if (!is_object(L, 1)) return luaL_error(L, "not a socket");
+  luaL_getmetafield(L, 1, "__name");
+  lua_pushfstring(L, "%s: %p", lua_tostring(L, -1), lua_touserdata(L, 1));
+  return 1;
+}
+
+static void close_stream(lua_State *L, runtime *rt)
+{
+  conn_box *box = luaL_testudata(L, -1, CONN_TYPE);
+  if (!box || !box->conn || !rt->loop) return;
+  const lc_settings *settings = lc_conn_settings(box->conn);
+  if (lc_conn_state(box->conn) < LC_STATE_CLOSING)
+    lc_conn_close(box->conn, settings->linger ? LC_LINGER_BACKGROUND : 0, "collected");
+}
+
+static int object_collect(lua_State *L)
+{
+  runtime *rt = lua_touserdata(L, lua_upvalueindex(1));
+  if (!is_object(L, 1) || lua_getiuservalue(L, 1, 1) != LUA_TTABLE) return 0;
+  if (!rt->loop) return 0; /* it took everything with it */
+  lua_pushliteral(L, "stream");
+  if (lua_rawget(L, 2) == LUA_TUSERDATA) close_stream(L, rt);
+  lua_pushliteral(L, "server");
+  server_box *server = lua_rawget(L, 2) == LUA_TUSERDATA ? lua_touserdata(L, -1) : NULL;
+  if (server && server->server) lc_server_retire(server->server);
+  lua_pushliteral(L, "fd");
+  if (lua_rawget(L, 2) == LUA_TNUMBER && lua_tointeger(L, -1) >= 0)
+    socket_sys(rt)->close(socket_sys(rt), (int)lua_tointeger(L, -1));
+  return 0;
+}
+
+/* class(name, methods) -> metatable */
+static int object_class(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_createtable(L, 0, 8);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &CLASSES_KEY);
+  lua_pushvalue(L, -2);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+  lua_pushvalue(L, 1);
+  lua_setfield(L, -2, "__name");
+  lua_pushvalue(L, 2);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, object_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushlightuserdata(L, rt);
+  lua_pushcclosure(L, object_collect, 1);
+  lua_setfield(L, -2, "__gc");
+  return 1;
+}
+
+/* object(metatable, state) */
+static int object_new(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_newuserdatauv(L, 0, 1);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, -2, 1);
+  lua_pushvalue(L, 1);
+  lua_setmetatable(L, -2);
+  return 1;
+}
+
+/* become(object, metatable) */
+static int object_become(lua_State *L)
+{
+  luaL_argcheck(L, is_object(L, 1), 1, "not a socket");
+  lua_settop(L, 2);
+  lua_setmetatable(L, 1);
+  return 0;
+}
+
+/* state(object) -> its table and class's name, or nothing when it is not one of ours. */
+static int object_state(lua_State *L)
+{
+  if (!is_object(L, 1)) return 0;
+  lua_getiuservalue(L, 1, 1);
+  luaL_getmetafield(L, 1, "__name");
+  return 2;
+}
+
+/* ------------------------------------------------------------------- methods -- */
+
+/* What a script calls is a C function around one of the modules': its errors tell of the script's line and
+ * of the name by which the script called it, also in a tail call, as those of LuaSocket's do. The
+ * arguments stay where they are, for the errors to look at. Upvalues: the function, its full name. */
+static int method_done(lua_State *L, int status, lua_KContext below)
+{
+  (void)status;
+  return lua_gettop(L) - (int)below;
+}
+
+static int method_call(lua_State *L)
+{
+  int count = lua_gettop(L);
+  luaL_checkstack(L, count + 1, NULL);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  for (int i = 1; i <= count; i++) lua_pushvalue(L, i);
+  lua_callk(L, count, LUA_MULTRET, count, method_done);
+  return method_done(L, LUA_OK, count);
+}
+
+/* method(function, full name or nil) */
+static int object_method(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 2);
+  lua_pushcclosure(L, method_call, 2);
+  return 1;
+}
+
+/* The call under way, with its function pushed; how deep it is. */
+static int find_call(lua_State *L, lua_Debug *call)
+{
+  int depth = 1;
+  for (; lua_getstack(L, depth, call); depth++) {
+    lua_getinfo(L, "f", call);
+    if (lua_tocfunction(L, -1) == method_call) return depth;
+    lua_pop(L, 1);
+  }
+  return luaL_error(L, "not in a method of a socket");
+}
+
+static int raise_argument(lua_State *L, int argument, const char *text)
+{
+  lua_Debug call;
+  int depth = find_call(L, &call);
+  lua_getupvalue(L, -1, 2);
+  const char *name = lua_tostring(L, -1);
+  lua_getinfo(L, "n", &call);
+  if (call.name) name = call.name;
+  else if (!name) name = "?";
+  luaL_where(L, depth + 1);
+  if (*call.namewhat == 'm') argument--; /* a method: self is not counted */
+  if (!argument) lua_pushfstring(L, "calling '%s' on bad self (%s)", name, text);
+  else lua_pushfstring(L, "bad argument #%d to '%s' (%s)", argument, name, text);
+  lua_concat(L, 2);
+  return lua_error(L);
+}
+
+/* argument_error(number, text) */
+static int argument_error(lua_State *L)
+{
+  return raise_argument(L, (int)luaL_checkinteger(L, 1), luaL_checkstring(L, 2));
+}
+
+static const char *argument_type(lua_State *L, int argument)
+{
+  lua_Debug call;
+  find_call(L, &call);
+  if (!lua_getlocal(L, &call, argument)) return "no value";
+  lua_getupvalue(L, -2, 1); /* behind the arguments lies the function */
+  if (lua_rawequal(L, -1, -2)) return "no value";
+  lua_pop(L, 1);
+  if (luaL_getmetafield(L, -1, "__name") == LUA_TSTRING) return lua_tostring(L, -1);
+  return lua_islightuserdata(L, -1) ? "light userdata" : luaL_typename(L, -1);
+}
+
+/* type_error(number, expected) */
+static int type_error(lua_State *L)
+{
+  int argument = (int)luaL_checkinteger(L, 1);
+  const char *got = argument_type(L, argument);
+  return raise_argument(L, argument,
+                        lua_pushfstring(L, "%s expected, got %s", luaL_checkstring(L, 2), got));
+}
+
+/* --------------------------------------------------------------- beside objects -- */
+
+/* The time of day, which jumps when it is set: for gettime, as LuaSocket has it; not for timeouts. */
+static int time_of_day(lua_State *L)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+  return 1;
+}
+
+/* As LuaSocket does when it is loaded: a peer that has left is a result, not a signal. */
+static int ignore_sigpipe(lua_State *L)
+{
+  struct sigaction ignore = {.sa_handler = SIG_IGN};
+  (void)L;
+  sigaction(SIGPIPE, &ignore, NULL);
+  return 0;
+}
+
+void socket_open_object(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg functions[] = {{"class", object_class},
+                                       {"object", object_new},
+                                       {"become", object_become},
+                                       {"state", object_state},
+                                       {"method", object_method},
+                                       {"argument_error", argument_error},
+                                       {"type_error", type_error},
+                                       {"time_of_day", time_of_day},
+                                       {"ignore_sigpipe", ignore_sigpipe},
+                                       {NULL, NULL}};
+  register_functions(L, rt, functions);
+}
+
+void socket_open(lua_State *L, runtime *rt)
+{
+  lua_newtable(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &CLASSES_KEY);
+  lua_newtable(L);
+  socket_open_object(L, rt);
+  socket_open_waiting(L, rt);
+  socket_open_stream(L, rt);
+  socket_open_descriptor(L, rt);
+  socket_open_options(L, rt);
+  socket_open_select(L, rt);
+  socket_open_dns(L, rt);
+  lua_setfield(L, -2, "socket");
+}

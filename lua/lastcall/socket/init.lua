@@ -1,0 +1,79 @@
+--- lastcall.socket: what LuaSocket's `socket` exports, on lastcall.
+--
+-- In a task a call suspends the task; elsewhere it blocks, as LuaSocket does. Names, arguments, results and
+-- error strings are LuaSocket 3.1's. doc/from-luasocket.md tells the few differences.
+
+local core = require "lastcall.core"
+local dns = require "lastcall.socket.dns"
+local except = require "lastcall.socket.except"
+local object = require "lastcall.socket.object"
+local tcp = require "lastcall.socket.tcp"
+local udp = require "lastcall.socket.udp"
+
+local raw = core.socket
+
+-- The fields of LuaSocket's module may be assigned by anybody, so this is one table of its own, which the
+-- functions here look into at each call.
+local socket = {
+  _VERSION = "LuaSocket 3.0.0", _SETSIZE = 1024, _SOCKETINVALID = -1, _DATAGRAMSIZE = 8192, BLOCKSIZE = 2048,
+  dns = dns, newtry = except.newtry, protect = except.protect, try = except.newtry(),
+  gettime = raw.time_of_day,
+}
+
+local function export(name, fn) socket[name] = raw.method(fn, "socket." .. name) end
+
+for name, fn in pairs(tcp) do export(name, fn) end
+for name, fn in pairs(udp) do export(name, fn) end
+export("select", require "lastcall.socket.select")
+
+export("sleep", function(seconds)
+  seconds = object.number(1, seconds)
+  raw.sleep_until(core.now() + math.max(0, seconds))
+end)
+
+--- Its arguments but the first `count`.
+export("skip", function(count, ...)
+  local first = object.integer(1, count)
+  if first >= 0 then return select(first + 1, ...) end
+  return count, ...
+end)
+
+--- For those who unload LuaSocket: there is nothing to unload here.
+function socket.__unload() end
+
+function socket.connect4(host, port, local_host, local_port)
+  return socket.connect(host, port, local_host, local_port, "inet")
+end
+
+function socket.connect6(host, port, local_host, local_port)
+  return socket.connect(host, port, local_host, local_port, "inet6")
+end
+
+local function listen_on(one, port, backlog)
+  local self, problem = (one.family == "inet" and socket.tcp4 or socket.tcp6)()
+  if not self then return nil, problem end
+  self:setoption("reuseaddr", true)
+  local fine
+  fine, problem = self:bind(one.addr, port)
+  if fine then fine, problem = self:listen(backlog) end
+  if fine then return self end
+  self:close()
+  return nil, problem
+end
+
+--- A listening socket on the first address of `host` that can be listened on; "*" for every interface.
+function socket.bind(host, port, backlog)
+  local list, problem = socket.dns.getaddrinfo(host == "*" and "0.0.0.0" or host)
+  if not list then return nil, problem end
+  problem = "no info on address"
+  for _, one in ipairs(list) do
+    local self
+    self, problem = listen_on(one, port, backlog)
+    if self then return self end
+  end
+  return nil, problem
+end
+
+require "lastcall.socket.ltn12" (socket)
+
+return socket

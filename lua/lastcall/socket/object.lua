@@ -1,0 +1,97 @@
+--- What all socket objects have in common: classes, argument checks, timeouts.
+
+local core = require "lastcall.core"
+
+local raw = core.socket
+local now = core.now
+local huge = math.huge
+
+local object = {}
+
+local classes = {} -- name -> metatable
+local members = {} -- "tcp{any}" -> set of class names
+
+--- Makes the classes `family{role}`, all with the same methods, and the group `family{any}`.
+function object.family(family, roles, methods)
+  local group = family .. "{any}"
+  members[group] = {}
+  for _, role in ipairs(roles) do
+    local name = ("%s{%s}"):format(family, role)
+    local index = { class = name }
+    for method, fn in pairs(methods) do index[method] = raw.method(fn) end
+    local class = raw.class(name, index)
+    class[group] = true
+    class.__close = index.close
+    classes[name], members[name], members[group][name] = class, { [name] = true }, true
+  end
+end
+
+function object.new(class, state)
+  state.block, state.total = -1.0, -1.0
+  state.born = now()
+  return raw.object(classes[class], state)
+end
+
+function object.become(self, class) raw.become(self, classes[class]) end
+
+--- What is known of `self`, which must be of `group`; raises as LuaSocket does when it is not.
+function object.expect(self, group)
+  local state, class = raw.state(self)
+  if not state or not members[group][class] then raw.argument_error(1, group .. " expected") end
+  return state
+end
+
+-- ------------------------------------------------------------------ arguments
+
+--- The number at position `i`; numerals will do.
+function object.number(i, value, otherwise)
+  if value == nil and otherwise then return otherwise end
+  local kind = type(value)
+  local number = (kind == "number" or kind == "string") and tonumber(value)
+  return number or raw.type_error(i, "number")
+end
+
+--- The same, cut to a whole number.
+function object.integer(i, value, otherwise)
+  local number = object.number(i, value, otherwise)
+  return math.tointeger(number // 1) or number > 0 and math.maxinteger or math.mininteger
+end
+
+--- The string at position `i`; numbers will do.
+function object.string(i, value, otherwise)
+  if type(value) == "string" then return value end
+  if type(value) == "number" then return tostring(value) end
+  if value == nil and otherwise then return otherwise end
+  return raw.type_error(i, "string")
+end
+
+-- ------------------------------------------------------------------- timeouts
+
+--- Until when an operation that begins now may wait, or nil for ever.
+function object.deadline(state)
+  local block, total = state.block, state.total
+  local seconds = block >= 0 and block or huge
+  if total >= 0 and total < seconds then seconds = total end
+  return seconds < huge and now() + seconds or nil
+end
+
+function object.settimeout(group)
+  return function(self, seconds, mode)
+    local state = object.expect(self, group)
+    local value = seconds == nil and -1.0 or object.number(2, seconds) + 0.0
+    local first = object.string(3, mode, "b"):sub(1, 1)
+    if first == "b" then state.block = value
+    elseif first == "r" or first == "t" then state.total = value
+    else raw.argument_error(3, "invalid timeout mode") end
+    return 1.0
+  end
+end
+
+function object.gettimeout(group)
+  return function(self)
+    local state = object.expect(self, group)
+    return state.block, state.total
+  end
+end
+
+return object

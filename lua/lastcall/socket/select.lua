@@ -1,0 +1,76 @@
+--- socket.select: for any number of objects that have getfd, and dirty where they keep what they have read.
+
+local core = require "lastcall.core"
+local object = require "lastcall.socket.object"
+
+local raw = core.socket
+
+--- Something is there already: bytes in the object's own buffer, or word of its end.
+local function is_due(one)
+  local dirty = one.dirty
+  if dirty and dirty(one) then return true end
+  local state = raw.state(one)
+  return state and state.server and raw.listener_fd(state.server) < 0
+end
+
+--- The descriptors of `list`, and for each descriptor its object. Those that are due go to `due` instead.
+local function collect(list, due)
+  local fds, owner, count = {}, {}, 0
+  if not list then return fds, owner end
+  local i = 1
+  local one = list[i]
+  while one ~= nil do
+    if type(one) == "number" or type(one) == "boolean" then
+      error(("attempt to index a %s value"):format(type(one)), 0)
+    end
+    local getfd = one.getfd
+    local fd = getfd and getfd(one)
+    fd = type(fd) == "number" and math.tointeger(fd // 1) or -1
+    if due and is_due(one) then
+      due[#due + 1] = one
+    elseif fd >= 0 then
+      if owner[fd] == nil then
+        count = count + 1
+        fds[count] = fd
+      end
+      owner[fd] = one
+    end
+    i = i + 1
+    one = list[i]
+  end
+  return fds, owner
+end
+
+--- Appends those that are ready, by their descriptors, and the way back from each object to its place.
+local function give(result, indices, fds, owner)
+  local ready = {}
+  for i, index in ipairs(indices) do ready[i] = fds[index] end
+  table.sort(ready)
+  for _, fd in ipairs(ready) do result[#result + 1] = owner[fd] end
+  for i = 1, #result do result[result[i]] = i + 0.0 end
+  return result
+end
+
+local function check_table(i, list)
+  if list ~= nil and type(list) ~= "table" then raw.type_error(i, "table") end
+end
+
+--- Those of `reading` that may be read, those of `writing` that may be written, and "timeout" when
+-- there was none within `seconds`.
+return function(reading, writing, seconds)
+  check_table(1, reading)
+  check_table(2, writing)
+  seconds = object.number(3, seconds, -1)
+  local due = {}
+  local read_fds, readers = collect(reading, due)
+  local write_fds, writers = collect(writing)
+  if #due > 0 then seconds = 0 end
+  local limit = seconds >= 0 and core.now() + seconds or nil
+  local readable, writable = raw.select(read_fds, write_fds, limit)
+  if not readable then error("select failed: " .. writable, 0) end
+  local some = #due + #readable + #writable > 0
+  local read_result = give(due, readable, read_fds, readers)
+  local write_result = give({}, writable, write_fds, writers)
+  if some then return read_result, write_result end
+  return read_result, write_result, "timeout"
+end

@@ -1,0 +1,334 @@
+--- Streams: what TCP and unix-domain stream sockets have in common.
+--
+-- A socket's state goes through `fd` (a descriptor of its own: not connected yet, or connecting), then
+-- `stream` (a connection of lastcall's, in its registry) or `server` (a server of lastcall's, which listens).
+
+local core = require "lastcall.core"
+local object = require "lastcall.socket.object"
+local server = require "lastcall.server"
+
+local raw = core.socket
+local now = core.now
+local expect, deadline = object.expect, object.deadline
+
+local stream = {}
+
+--- The descriptor of a socket in any of its states; -1 when there is none.
+function stream.descriptor(state)
+  if state.stream then return raw.stream_fd(state.stream) end
+  if state.server then return raw.listener_fd(state.server) end
+  return state.fd or -1
+end
+
+-- ----------------------------------------------------------------- connecting
+
+local function adopt(state)
+  local conn, problem = raw.adopt(state.fd)
+  if not conn then return nil, problem end
+  state.fd, state.stream = nil, conn
+  if state.linger then conn:set_linger(state.linger) end
+  return conn
+end
+
+--- Waits until a connect under way has come to an end: the connection, or nil and a word.
+local function finish_connect(state, limit)
+  local waited = false
+  while state.fd do
+    local fine, word = raw.outcome(state.fd)
+    if fine then return adopt(state) end
+    if word ~= "again" then return nil, word end
+    if state.block == 0 then return nil, "timeout" end
+    if waited then return nil, "closed" end -- ready, and not connected: no connect is under way
+    fine, word = raw.wait_descriptor(state.fd, "w", limit)
+    if not fine then return nil, word end
+    waited = true
+  end
+  return nil, "closed"
+end
+
+--- Connects to one address, with the descriptor there is when it is of that family.
+function stream.connect(state, family, address)
+  if state.stream and not raw.trouble(state.stream) then return true end
+  if state.stream or state.fd and state.family ~= family then stream.drop(state) end
+  if not state.fd then
+    local fd, problem = raw.open(family, "stream")
+    if not fd then return nil, problem end
+    state.fd, state.family = fd, family
+  end
+  local limit = deadline(state)
+  local fine, word = raw.connect(state.fd, address)
+  if fine or word == "already connected" then return adopt(state) end
+  if word ~= "again" then return nil, word end
+  if state.block == 0 then return nil, "timeout" end
+  fine, word = raw.wait_descriptor(state.fd, "w", limit)
+  if not fine then return nil, word end
+  return finish_connect(state, limit)
+end
+
+-- ------------------------------------------------------------------ receiving
+
+local PATTERNS = { ["*l"] = "l", ["*a"] = "a" }
+
+local function receive_pattern(pattern, prefix)
+  local size = (type(pattern) == "number" or type(pattern) == "string") and tonumber(pattern)
+  if not size then
+    local kind = PATTERNS[object.string(2, pattern, "*l"):sub(1, 2)]
+    return kind or raw.argument_error(2, "invalid receive pattern")
+  end
+  if size < 0 or size ~= size then raw.argument_error(2, "invalid receive pattern") end
+  size = math.tointeger(size // 1) or math.maxinteger
+  return "n", size - #prefix
+end
+
+local function receive_data(state, conn, kind, size, limit)
+  local data, word = raw.receive(conn, kind, size, state.block == 0)
+  if data or word ~= "again" then return data, word end
+  if state.block == 0 then return nil, "timeout" end
+  limit = limit or deadline(state)
+  repeat
+    local fine, why = raw.wait_stream(conn, "r", limit)
+    if not fine then return nil, why end
+    data, word = raw.receive_more(conn, kind, size)
+  until word ~= "again"
+  return data, word
+end
+
+function stream.receive(group)
+  return function(self, pattern, prefix)
+    local state = expect(self, group)
+    prefix = object.string(3, prefix, "")
+    local kind, size = receive_pattern(pattern, prefix)
+    if kind == "n" and size <= 0 and prefix ~= "" then return prefix, nil, nil end
+    local conn, limit = state.stream, nil
+    if not conn then
+      local problem
+      limit = deadline(state)
+      conn, problem = finish_connect(state, limit)
+      if not conn then return nil, problem, prefix end
+    end
+    local data, word = receive_data(state, conn, kind, size, limit)
+    if not data then return nil, word, prefix .. raw.partial(conn, kind) end
+    if kind == "a" and data == "" then return nil, "closed", prefix end
+    if prefix ~= "" then data = prefix .. data end
+    return data, nil, nil
+  end
+end
+
+-- -------------------------------------------------------------------- sending
+
+--- From where and how much, as string.sub takes its arguments.
+local function range(size, first, last)
+  first, last = object.integer(3, first, 1), object.integer(4, last, -1)
+  if first < 0 then first = size + first + 1 end
+  if last < 0 then last = size + last + 1 end
+  return math.max(first, 1), math.min(last, size)
+end
+
+local function send_data(state, data, first, last)
+  local conn, limit = state.stream, nil
+  if not conn then
+    local problem
+    limit = deadline(state)
+    conn, problem = finish_connect(state, limit)
+    if not conn then return 0, problem end
+  end
+  local zero, sent, size = state.block == 0, 0, last - first + 1
+  while true do
+    local accepted, word = raw.send(conn, data, first - 1 + sent, size - sent, zero)
+    if not accepted then return sent, word end
+    sent = sent + accepted
+    if sent == size then return sent end
+    if zero then return sent, "timeout" end
+    limit = limit or deadline(state)
+    accepted, word = raw.wait_stream(conn, "w", limit)
+    if not accepted then return sent, word end
+  end
+end
+
+function stream.send(group)
+  return function(self, data, first, last)
+    local state = expect(self, group)
+    data = object.string(2, data)
+    first, last = range(#data, first, last)
+    local sent, word = 0, nil
+    if first <= last then sent, word = send_data(state, data, first, last) end
+    local index = sent + first - 1 + 0.0
+    if word then return nil, word, index end
+    return index, nil, nil
+  end
+end
+
+-- ------------------------------------------------------------------ listening
+
+--- What lastcall.listen is told of a server made here: LuaSocket knows no limits but its own timeouts.
+-- lastcall.socket.install may change it.
+stream.server_options = {
+  keepalive = false, user_timeout = false, write_timeout = false, nodelay = false,
+}
+
+local PAUSE = 0.05
+
+--- A loop that ignores what accept says must not keep the processor busy.
+local function refuse(state, word)
+  if word == "closed" then
+    state.refusals = (state.refusals or 0) + 1
+    if state.refusals > 2 then raw.sleep_until(now() + PAUSE) end
+  end
+  return nil, word
+end
+
+local function accept(state, limit)
+  local listener = state.server
+  if not listener then return nil, "closed" end
+  local conn, word = raw.accept(listener)
+  local in_vain = 0
+  while word == "again" do
+    if state.block == 0 then return nil, "timeout" end
+    local fine, why = raw.wait_server(listener, limit)
+    if not fine then return nil, why end
+    conn, word = raw.accept(listener)
+    in_vain = in_vain + 1
+    -- Ready, and still nothing: descriptors are lacking, or another process was faster.
+    if word == "again" and in_vain > 1 then raw.sleep_until(now() + 0.005) end
+  end
+  return conn, word
+end
+
+function stream.accept(family)
+  local group, client = family .. "{server}", family .. "{client}"
+  return function(self)
+    local state = expect(self, group)
+    local conn, word = accept(state, deadline(state))
+    if not conn then return refuse(state, word) end
+    state.refusals = nil
+    return object.new(client, { family = state.family, stream = conn })
+  end
+end
+
+function stream.listen(family)
+  local group, class = family .. "{master}", family .. "{server}"
+  return function(self, backlog)
+    local state = expect(self, group)
+    backlog = object.integer(2, backlog, 32)
+    local fine, problem = raw.listen(state.fd or -1, backlog)
+    if not fine then return nil, problem end
+    local made, _, message = server.adopt(state.fd, stream.server_options, backlog)
+    if not made then return nil, message end
+    raw.uncount(made)
+    state.fd, state.server = nil, made
+    object.become(self, class)
+    return 1.0
+  end
+end
+
+--- Binds to one of several addresses.
+function stream.bind(state, family, address)
+  if state.fd and state.family ~= family then stream.drop(state) end
+  if not state.fd then
+    local fd, problem = raw.open(family, "stream")
+    if not fd then return nil, problem end
+    state.fd, state.family = fd, family
+  end
+  return raw.bind(state.fd, address)
+end
+
+-- --------------------------------------------------------------------- ending
+
+--- Lets go of what there is: a connection closes in the background, a server listens no more, at once.
+function stream.drop(state)
+  local conn, listener, fd = state.stream, state.server, state.fd
+  state.stream, state.server, state.fd, state.ticket = nil, nil, nil, nil
+  raw.turn()
+  if conn then
+    local stats = conn:stats()
+    state.received = (state.received or 0) + stats.received
+    state.sent = (state.sent or 0) + stats.sent
+    if state.linger == 0 then conn:abort() else conn:close("background") end
+  end
+  if listener then raw.retire(listener) end
+  if fd then raw.close(fd) end
+  raw.turn()
+end
+
+function stream.close(group)
+  return function(self)
+    stream.drop(expect(self, group))
+    return 1.0
+  end
+end
+
+local DIRECTIONS = { receive = true, send = true, both = true }
+
+function stream.shutdown(group)
+  return function(self, how)
+    local state = expect(self, group)
+    how = object.string(2, how, "both")
+    if not DIRECTIONS[how] then raw.argument_error(2, ("invalid option '%s'"):format(how)) end
+    if state.stream and how ~= "receive" then raw.shut_write(state.stream) end
+    if not state.stream or how ~= "send" then
+      raw.shutdown(stream.descriptor(state), state.stream and "receive" or how)
+    end
+    return 1.0
+  end
+end
+
+-- -------------------------------------------------------------------- looking
+
+function stream.dirty(group)
+  return function(self)
+    local state = expect(self, group)
+    return state.stream ~= nil and raw.dirty(state.stream)
+  end
+end
+
+function stream.getfd(group)
+  return function(self) return stream.descriptor(expect(self, group)) + 0.0 end
+end
+
+--- Another descriptor from now on. What there was is not closed: its owner is whoever asked for it with
+-- getfd. A connection stays in the registry, as detached, for as long as the object lives.
+function stream.setfd(group)
+  return function(self, fd)
+    local state = expect(self, group)
+    fd = object.integer(2, fd)
+    if state.stream then
+      local _, _, ticket = state.stream:detach()
+      state.stream, state.ticket = nil, ticket
+    elseif state.server then
+      raw.retire(state.server)
+      state.server = nil
+    end
+    state.fd = fd >= 0 and fd or nil
+  end
+end
+
+local function counts(state)
+  local received, sent = state.received or 0, state.sent or 0
+  if not state.stream then return received, sent end
+  local stats = state.stream:stats()
+  return received + stats.received, sent + stats.sent
+end
+
+function stream.getstats(group)
+  return function(self)
+    local state = expect(self, group)
+    local received, sent = counts(state)
+    return received + 0.0, sent + 0.0, now() - state.born
+  end
+end
+
+function stream.setstats(group)
+  return function(self, received, sent, age)
+    local state = expect(self, group)
+    local have_received, have_sent = counts(state)
+    local function change(i, value, field, have)
+      if value ~= nil then state[field] = (state[field] or 0) + object.number(i, value) - have end
+    end
+    change(2, received, "received", have_received)
+    change(3, sent, "sent", have_sent)
+    if age ~= nil then state.born = now() - object.number(4, age) end
+    return 1.0
+  end
+end
+
+return stream

@@ -1,0 +1,121 @@
+--- socket.unix: stream and datagram sockets with paths for addresses.
+
+local core = require "lastcall.core"
+local datagram = require "lastcall.socket.datagram"
+local object = require "lastcall.socket.object"
+local options = require "lastcall.socket.options"
+local stream = require "lastcall.socket.stream"
+
+local raw = core.socket
+local expect = object.expect
+
+local ANY, MASTER, CLIENT = "unixstream{any}", "unixstream{master}", "unixstream{client}"
+local DGRAM, CONNECTED, UNCONNECTED = "unixdgram{any}", "unixdgram{connected}", "unixdgram{unconnected}"
+
+--- `self` of `group`, and a path: its state and address, or nil and what is wrong.
+local function with_path(self, group, path)
+  local state = expect(self, group)
+  local address = raw.unix_address(object.string(2, path))
+  if not address then return nil, "path too long" end
+  return state, address
+end
+
+local function getsockname(group, descriptor)
+  return function(self) return raw.sockname(descriptor(expect(self, group))) end
+end
+
+-- ------------------------------------------------------------------- streams
+
+local function stream_bind(self, path)
+  local state, address = with_path(self, MASTER, path)
+  if not state then return nil, address end
+  if not state.fd then return nil, "closed" end
+  local fine, problem = raw.bind(state.fd, address)
+  if fine then return 1.0 end
+  stream.drop(state)
+  return nil, problem
+end
+
+local function stream_connect(self, path)
+  local state, address = with_path(self, MASTER, path)
+  if not state then return nil, address end
+  if not state.fd then return nil, "closed" end
+  local fine, problem = stream.connect(state, "unix", address)
+  if not fine then
+    stream.drop(state)
+    return nil, problem
+  end
+  object.become(self, CLIENT)
+  return 1.0
+end
+
+object.family("unixstream", { "master", "client", "server" }, {
+  accept = stream.accept("unixstream"), bind = stream_bind, close = stream.close(ANY), connect = stream_connect,
+  dirty = stream.dirty(ANY), getfd = stream.getfd(ANY), getsockname = getsockname(ANY, stream.descriptor),
+  getstats = stream.getstats(CLIENT), setstats = stream.setstats(CLIENT), listen = stream.listen("unixstream"),
+  receive = stream.receive(CLIENT), send = stream.send(CLIENT), setfd = stream.setfd(ANY),
+  setoption = options.setter(ANY, options.unixstream), setpeername = stream_connect,
+  setsockname = stream_bind, settimeout = object.settimeout(ANY), shutdown = stream.shutdown(CLIENT),
+})
+
+-- ----------------------------------------------------------------- datagrams
+
+local function sendto(self, data, path)
+  local state = expect(self, UNCONNECTED)
+  data = object.string(2, data)
+  local address = raw.unix_address(object.string(3, path))
+  if not address then return nil, "path too long" end
+  return datagram.send_to(state, data, address)
+end
+
+local function dgram_bind(self, path)
+  local state, address = with_path(self, UNCONNECTED, path)
+  if not state then return nil, address end
+  local fine, problem = raw.bind(state.fd or -1, address)
+  if fine then return 1.0 end
+  datagram.drop(state)
+  return nil, problem
+end
+
+local function dgram_connect(self, path)
+  local state, address = with_path(self, DGRAM, path)
+  if not state then return nil, address end
+  if not state.fd then return nil, "closed" end
+  local fine, problem = raw.connect(state.fd, address)
+  if not fine then
+    datagram.drop(state)
+    return nil, problem
+  end
+  object.become(self, CONNECTED)
+  return 1.0
+end
+
+object.family("unixdgram", { "connected", "unconnected" }, {
+  bind = dgram_bind, close = datagram.close(DGRAM), connect = dgram_connect, dirty = datagram.dirty(DGRAM),
+  getfd = datagram.getfd(DGRAM), send = datagram.send(CONNECTED), sendto = sendto,
+  receive = datagram.receive(DGRAM), receivefrom = datagram.receivefrom(UNCONNECTED),
+  setfd = datagram.setfd(DGRAM), setoption = options.setter(DGRAM, options.unixdgram),
+  setpeername = dgram_connect, setsockname = dgram_bind,
+  getsockname = getsockname(DGRAM, function(state) return state.fd or -1 end),
+  settimeout = object.settimeout(DGRAM), gettimeout = object.gettimeout(DGRAM),
+})
+
+-- -------------------------------------------------------------------- module
+
+local function create(class, kind)
+  return function()
+    local fd, problem = raw.open("unix", kind)
+    if not fd then return nil, problem end
+    return object.new(class, { family = "unix", fd = fd })
+  end
+end
+
+local unix = {}
+
+unix.stream, unix.dgram = create(MASTER, "stream"), create(UNCONNECTED, "dgram")
+unix.tcp, unix.udp = unix.stream, unix.dgram
+
+--- `unix()` makes a stream, as in earlier times.
+function unix.__call() return unix.stream() end
+
+return setmetatable(unix, unix)
