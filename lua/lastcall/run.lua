@@ -126,8 +126,8 @@ local function end_everything()
 end
 
 local function finish()
-  if state.stop_showing then state.stop_showing() end
   end_everything()
+  if state.stop_showing then state.stop_showing() end
   local _, deadline, began, steps = core.ladder()
   local made = report.of_process(server.facts(), {
     began = began, steps = steps, ended = steps.done or core.now(),
