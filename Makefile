@@ -74,7 +74,7 @@ PROGRAMS := $(if $(CLIENTS),$(BUILD)/clients) $(LAB) $(EXAMPLES)
 # --- build -----------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all tests demo test lint format asan tsan valgrind lab rockspec install uninstall clean help
+.PHONY: all tests demo test bench lint format asan tsan valgrind lab rockspec install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -166,6 +166,11 @@ lab: ## Who is lost at a distance, by ways of stopping: STOPS=, RTT= ms, LOSS= (
 	@scripts/install-deps build lab
 	@$(MAKE) -s all
 	@spec/lab/compare.sh
+
+bench: ## Ten thousand tasks canceled, beside Go where there is one: ROUNDS=
+	@scripts/install-deps build
+	@$(MAKE) -s all
+	@scripts/bench $(ROUNDS)
 
 asan: ## All tests under the address and undefined-behaviour sanitizers
 	@scripts/install-deps test

@@ -179,25 +179,25 @@ describe("a task blocked in anything that waits", function()
     for _, name in ipairs(names) do assert.is_truthy(CALLS[name] or ELSEWHERE[name], name) end
   end)
 
-  it("is woken by its cancel", function()
+  it("[9] is woken by its cancel", function()
     each_call(function(lastcall, call) return lastcall.go(call) end, function(task) task:cancel() end, "canceled")
   end)
 
-  it("is woken by the end of its context", function()
+  it("[9] is woken by the end of its context", function()
     each_call(function(lastcall, call)
       local ctx, cancel = lastcall.context.with_cancel()
       return lastcall.go(function() return ctx:call(call) end), cancel
     end, function(_, cancel) cancel() end, "canceled")
   end)
 
-  it("is woken by its context's deadline", function()
+  it("[9] is woken by its context's deadline", function()
     each_call(function(lastcall, call)
       local ctx = lastcall.context.with_timeout(nil, helper.seconds(0.1))
       return lastcall.go(function() return ctx:call(call) end)
     end, function() end, "timeout")
   end)
 
-  it("does not even begin to wait when it is canceled already", function()
+  it("[9] does not even begin to wait when it is canceled already", function()
     helper.task(function(lastcall)
       local ctx, cancel = lastcall.context.with_cancel()
       cancel()
@@ -217,5 +217,26 @@ describe("a task blocked in anything that waits", function()
         if tidy then tidy() end
       end
     end, { drain = 0.3, on_error = function() end })
+  end)
+end)
+
+describe("ten thousand tasks under one context", function()
+  it("[2] [10] are marked at once by its cancel, and resumed before any new work", function()
+    helper.task(function(lastcall)
+      local ctx, cancel = lastcall.context.with_cancel()
+      local woken, early = 0, 0
+      for _ = 1, 10000 do
+        ctx:go(function()
+          lastcall.sleep(3600)
+          woken = woken + 1
+        end)
+      end
+      lastcall.sleep(0.01)
+      cancel("all")
+      assert.is_true(ctx:done())
+      lastcall.go(function() early = woken end):wait()
+      assert.equal(10000, woken)
+      assert.equal(10000, early)
+    end)
   end)
 end)

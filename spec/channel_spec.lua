@@ -92,7 +92,7 @@ describe("a channel", function()
     end)
   end)
 
-  it("gives nobody's value to a receiver that was canceled or timed out", function()
+  it("[11] gives nobody's value to a receiver that was canceled or timed out", function()
     helper.task(function(lastcall)
       local channel = lastcall.channel()
       local waiting = lastcall.go(function() return channel:receive() end)
@@ -106,7 +106,7 @@ describe("a channel", function()
     end)
   end)
 
-  it("keeps the value of a receiver that is canceled after it was served", function()
+  it("[12] keeps the value of a receiver that is canceled after it was served", function()
     helper.task(function(lastcall)
       local channel = lastcall.channel()
       local receiver = lastcall.go(function() return channel:receive() end)
@@ -117,7 +117,7 @@ describe("a channel", function()
     end)
   end)
 
-  it("does not grow with receivers that gave up", function()
+  it("[6] does not grow with receivers that gave up", function()
     helper.task(function(lastcall)
       local channel = lastcall.channel()
       for _ = 1, 1000 do channel:receive(0) end
@@ -170,7 +170,7 @@ describe("select", function()
     end)
   end)
 
-  it("gives a value to one of several that wait for it", function()
+  it("[11] gives a value to one of several that wait for it", function()
     helper.task(function(lastcall)
       local a, b, taken = lastcall.channel(), lastcall.channel(), {}
       for i = 1, 2 do

@@ -68,7 +68,8 @@ struct runtime {
   unsigned leaked;       /* connections collected while open, not yet told to the log */
 };
 
-runtime *runtime_get(lua_State *L);            /* creates it on first use */
+void runtime_check(lua_State *L, const runtime *rt); /* raises when its loop is gone */
+runtime *runtime_get(lua_State *L);                  /* creates it on first use */
 runtime *runtime_upvalue(lua_State *L);        /* for functions registered with it as upvalue 1 */
 int runtime_anchor(lua_State *L, runtime *rt); /* pops a value, returns its anchor [-1, 0] */
 void runtime_release(runtime *rt, int anchor);

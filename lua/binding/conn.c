@@ -19,6 +19,7 @@ conn_box *conn_check(lua_State *L, int index)
   conn_box *box = luaL_testudata(L, index, CONN_TYPE);
   if (!box)
     luaL_error(L, "expected a connection as self: call its methods with ':', as in conn:read()");
+  runtime_check(L, box->conn ? box->rt : NULL);
   return box;
 }
 
@@ -361,7 +362,7 @@ static int conn_error(lua_State *L)
 static int guard_done(lua_State *L)
 {
   conn_box **held = luaL_checkudata(L, 1, "lastcall.guard");
-  if (*held) lc_conn_unguard((*held)->conn);
+  if (*held && (*held)->conn && (*held)->rt->loop) lc_conn_unguard((*held)->conn);
   *held = NULL;
   return 0;
 }

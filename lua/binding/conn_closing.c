@@ -176,7 +176,7 @@ static int conn_shutdown(lua_State *L)
 static int ticket_done(lua_State *L)
 {
   conn_box **held = luaL_checkudata(L, 1, "lastcall.ticket");
-  if (*held) lc_conn_release_detached((*held)->conn);
+  if (*held && (*held)->conn && (*held)->rt->loop) lc_conn_release_detached((*held)->conn);
   *held = NULL;
   return 0;
 }

@@ -15,7 +15,12 @@
 
 #define CONTEXT_TYPE "lastcall.context"
 
-context *context_check(lua_State *L, int index) { return luaL_checkudata(L, index, CONTEXT_TYPE); }
+context *context_check(lua_State *L, int index)
+{
+  context *ctx = luaL_checkudata(L, index, CONTEXT_TYPE);
+  runtime_check(L, ctx->rt);
+  return ctx;
+}
 
 static void context_due(lc_timer *timer, lc_time now)
 {
@@ -226,6 +231,7 @@ static int context_is(lua_State *L)
 static int cancel_call(lua_State *L)
 {
   context *ctx = lua_touserdata(L, lua_upvalueindex(1));
+  runtime_check(L, ctx->rt);
   if (ctx->ended) return 0;
   if (!lua_isnoneornil(L, 1)) {
     lua_pushvalue(L, 1);
@@ -394,6 +400,7 @@ static int context_until_drain(lua_State *L)
 static int stop_call(lua_State *L)
 {
   context *ctx = lua_touserdata(L, lua_upvalueindex(1));
+  runtime_check(L, ctx->rt);
   int pending = 0;
   if (!ctx->ended && lua_getiuservalue(L, lua_upvalueindex(1), 3) == LUA_TTABLE) {
     lua_Integer number = lua_tointeger(L, lua_upvalueindex(2));
@@ -447,7 +454,7 @@ static int context_close(lua_State *L)
 
 static int context_collect(lua_State *L)
 {
-  context *ctx = context_check(L, 1);
+  context *ctx = luaL_checkudata(L, 1, CONTEXT_TYPE);
   if (!ctx->rt || !ctx->rt->loop) return 0; /* the loop went first */
   lc_list_remove(&ctx->in_parent);
   while (!lc_list_is_empty(&ctx->children)) { /* collected in the same cycle */

@@ -10,10 +10,15 @@ static const char RUNTIME_TYPE[] = "lastcall.runtime";
 /* A light userdata in the registry under this name is used as the operating system: for tests. */
 static const char SYS_KEY[] = "lastcall.sys";
 
+void runtime_check(lua_State *L, const runtime *rt)
+{
+  if (!rt || !rt->loop) luaL_error(L, "lastcall: its loop has ended with the Lua state");
+}
+
 runtime *runtime_upvalue(lua_State *L)
 {
   runtime *rt = lua_touserdata(L, lua_upvalueindex(1));
-  if (!rt->loop) luaL_error(L, "lastcall: its loop has ended with the Lua state");
+  runtime_check(L, rt);
   return rt;
 }
 

@@ -76,6 +76,7 @@ static int spot_wait(lua_State *L)
 static int spot_wake(lua_State *L)
 {
   spot *here = luaL_checkudata(L, 1, SPOT_TYPE);
+  runtime_check(L, runtime_upvalue(L));
   int is_free = here->state <= SPOT_WAITING;
   if (is_free) {
     lua_settop(L, 3);

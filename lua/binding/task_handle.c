@@ -126,7 +126,12 @@ static int core_system_task(lua_State *L)
 
 /* ------------------------------------------------------------------- methods -- */
 
-static task_handle *handle_check(lua_State *L) { return luaL_checkudata(L, 1, TASK_TYPE); }
+static task_handle *handle_check(lua_State *L)
+{
+  task_handle *handle = luaL_checkudata(L, 1, TASK_TYPE);
+  runtime_check(L, handle->rt);
+  return handle;
+}
 
 static int push_results(lua_State *L, const task_handle *handle)
 {
@@ -164,7 +169,9 @@ static int task_wait(lua_State *L)
   if (!handle->task) return push_results(L, handle);
   task *t = task_current(L, handle->rt, "task:wait");
   if (handle->task == t) return luaL_error(L, "task:wait: a task cannot wait for itself");
-  if (task_ended(t)) return push_failure(L, task_ended(t), NULL, "wait");
+  t->woken = LC_CANCELED;
+  if (task_ended(t))
+    return task_is_spent(t) ? task_yield(L, t, 0, wait_done) : wait_done(L, LUA_OK, 0);
   lc_list_append(&handle->waiters, &t->in_wait);
   if (seconds != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(t->rt->loop), seconds));
   return task_suspend(L, t, "task:wait", handle, NULL, 0, wait_done);
@@ -223,8 +230,8 @@ static int task_traceback(lua_State *L)
 
 static int task_collect(lua_State *L)
 {
-  task_handle *handle = handle_check(L);
-  if (handle->task) handle->task->handle = LUA_NOREF;
+  task_handle *handle = luaL_checkudata(L, 1, TASK_TYPE);
+  if (handle->task && handle->rt->loop) handle->task->handle = LUA_NOREF;
   return 0;
 }
 
