@@ -37,6 +37,7 @@ typedef struct lc_listener {
   int is_waiting;  /* for somebody to accept: the last look at the queue found a client */
   int quiet_looks; /* consecutive looks that found no handshake under way */
   lc_time stop_began;
+  lc_time hidden_at;
   lc_time settled; /* how long it took */
 } lc_listener;
 

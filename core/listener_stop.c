@@ -1,7 +1,7 @@
 /* listener_stop.c - stopping a listener so that every client whose connect() succeeded is served.
  *
  *   open --+-- TCP, ours ---> [widening] ---> settling ---> emptying ---> closed
- *          |                  150 ms for a    no SYN finds  accept until
+ *          |                  a moment for a  no SYN finds  accept until
  *          |                  small backlog   it any more;  nobody is left
  *          |                                  handshakes
  *          |                                  under way end
@@ -16,6 +16,7 @@
  * begun is found through its own request socket and completes. The descriptor is
  * valid in every state but closed; connections are accepted in all of them.
  */
+#include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 
 #include "listener.h"
@@ -25,6 +26,7 @@
 #define NO_SUCH_INTERFACE 0x7fffffff
 #define SMALL_BACKLOG 1024 /* below it, a burst means syncookies, which leave nothing to settle */
 #define WIDENING (150 * LC_MILLISECOND)
+#define WIDENING_DROPPED (3300 * LC_MILLISECOND) /* a client's fifth attempt: 0.2 s, doubled */
 #define SETTLE_AT_LEAST (100 * LC_MILLISECOND)
 #define SETTLE_BLIND LC_SECOND /* at most, where half-open handshakes cannot be counted */
 #define SETTLE_DEFERRED (1100 * LC_MILLISECOND) /* the SYN-ACK timer of a client kept half-open */
@@ -146,7 +148,7 @@ static void settle(lc_listener *listener)
   }
   listener->method = "hide";
   listener->state = LC_LISTENER_SETTLING;
-  listener->stop_began = loop->now;
+  listener->hidden_at = loop->now;
   listener->diag = lc_loop_features(loop)->sock_diag ? lc_sock_diag_open(loop->sys) : -1;
   wait_until(listener, loop->now + (listener->defers ? SETTLE_DEFERRED : SETTLE_AT_LEAST));
 }
@@ -163,7 +165,7 @@ static int is_settled(lc_listener *listener, lc_time now, lc_time *again)
   lc_loop *loop = listener->server->loop;
   lc_time limit = listener->server->options.drain.settle;
   if (listener->diag < 0) { /* blind: as long as is reasonable */
-    lc_time end = listener->stop_began + (limit < SETTLE_BLIND ? limit : SETTLE_BLIND);
+    lc_time end = listener->hidden_at + (limit < SETTLE_BLIND ? limit : SETTLE_BLIND);
     *again = end;
     return now >= end;
   }
@@ -178,12 +180,31 @@ static int is_settled(lc_listener *listener, lc_time now, lc_time *again)
     listener->diag = -1;
   }
   if (listener->quiet_looks >= 2) return 1;
-  if (now < listener->stop_began + limit) return 0;
+  if (now < listener->hidden_at + limit) return 0;
   not_lossless(listener, "stop unsettled", 0); /* clients too slow for settle, or a SYN flood */
   return 1;
 }
 
 /* ------------------------------------------------------------------ stopping -- */
+
+/* Whether its queue has ever been full. Then there may be clients that count themselves connected
+ * while we know nothing of them (a syncookie, and the last step of the handshake dropped), until
+ * they send their first request once more. */
+static int has_dropped(const lc_listener *listener)
+{
+  const lc_sys *sys = listener->server->loop->sys;
+  uint32_t info[SK_MEMINFO_VARS] = {0};
+  socklen_t length = sizeof info;
+  if (sys->getsockopt(sys, listener->watch.fd, SOL_SOCKET, SO_MEMINFO, info, &length) < 0) return 0;
+  return info[SK_MEMINFO_DROPS] > 0;
+}
+
+static lc_time widening(const lc_listener *listener)
+{
+  lc_time limit = listener->server->options.drain.settle;
+  if (!has_dropped(listener)) return WIDENING;
+  return limit < WIDENING_DROPPED ? limit : WIDENING_DROPPED;
+}
 
 static void stop_tcp(lc_listener *listener)
 {
@@ -197,7 +218,7 @@ static void stop_tcp(lc_listener *listener)
   }
   if (listener->backlog < SMALL_BACKLOG && sys->listen(sys, listener->watch.fd, 4096) == 0) {
     listener->state = LC_LISTENER_WIDENING;
-    wait_until(listener, loop->now + WIDENING);
+    wait_until(listener, loop->now + widening(listener));
     return;
   }
   settle(listener);

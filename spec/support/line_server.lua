@@ -1,5 +1,6 @@
 --- The server that build/clients talks to: echo, big, slow, upload, early, quit. Prints where it listens.
--- Usage: lua line_server.lua ADDRESS [TIMEOUT[,QUIET] [progress]]; both of the drain, in seconds
+-- Usage: lua line_server.lua ADDRESS [TIMEOUT[,QUIET] [progress] [OPTION=VALUE...]]; both times of the
+-- drain, in seconds; options of the listener
 
 local lastcall = require "lastcall"
 
@@ -50,16 +51,23 @@ local function handle(conn)
 end
 
 local timeout, quiet = (arg[2] or "25"):match("^([%d.]+),?([%d.]*)$")
+local options, progress = {}, nil
+for i = 3, #arg do
+  local name, value = arg[i]:match "^(%w[%w_]*)=(.*)$"
+  if name then options[name] = tonumber(value) or value == "true"
+  elseif arg[i] == "progress" then progress = true end
+end
 
 local report = lastcall.run(function()
-  local server = assert(lastcall.listen(arg[1] or "127.0.0.1:0"))
-  io.stdout:write("listening ", server:addresses()[1], "\n")
+  local server = assert(lastcall.listen(arg[1] or "127.0.0.1:0", options))
+  io.stdout:write("listening ", server:addresses()[1], "
+")
   io.stdout:flush()
   server:serve(handle)
 end, {
   drain = { timeout = tonumber(timeout), quiet = tonumber(quiet) },
   log = function() end,
-  progress = arg[3] and true or nil,
+  progress = progress,
 })
 
 print(report)
