@@ -60,8 +60,7 @@ end
 
 local report = lastcall.run(function()
   local server = assert(lastcall.listen(arg[1] or "127.0.0.1:0", options))
-  io.stdout:write("listening ", server:addresses()[1], "
-")
+  io.stdout:write("listening ", server:addresses()[1], "\n")
   io.stdout:flush()
   server:serve(handle)
 end, {
