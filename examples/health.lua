@@ -75,16 +75,12 @@ local function handle(conn)
   end
 end
 
-local drain = { timeout = 25, delay = delay }
-
 local report = lastcall.run(function()
-  local server = assert(lastcall.listen(address, {
-    max_line = 8192, read_timeout = 30, drain = drain,
-  }))
+  local server = assert(lastcall.listen(address, { max_line = 8192, read_timeout = 30 }))
   print("listening " .. server:addresses()[1])
   io.stdout:flush()
   server:serve(handle)
-end, { drain = drain })
+end, { drain = { timeout = 25, delay = delay } })
 
 print(report)
 os.exit(report.ok)
