@@ -87,6 +87,7 @@
 ---@field shared? boolean another process accepts from this socket too: it is left, never hidden (false; true for {fd=})
 
 ---@class lastcall.ServerOptions: lastcall.ConnectionOptions, lastcall.ListenerOptions
+---@field start? "accept"|"data" the handler begins at once, or with the first byte ("accept")
 ---@field max_connections? integer more wait in the kernel's queue (what the limit of descriptors leaves)
 ---@field drain? number|lastcall.DrainOptions
 ---@field on_drain? fun(conn: lastcall.Connection) runs as a task for each connection when draining begins: say goodbye in the protocol's words

@@ -1,0 +1,96 @@
+local options = require "lastcall.options"
+
+local function read_file(path)
+  local file = assert(io.open(path))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+local function exists(path)
+  local file = io.open(path)
+  if file then file:close() end
+  return file ~= nil
+end
+
+-- The option names in the tables under a heading of doc/options.md.
+local function documented(text, heading)
+  local section = assert(text:match("\n## " .. heading .. "\n(.-)\n## ") or text:match("\n## " .. heading .. "\n(.*)$"))
+  local names = {}
+  for cell in section:gmatch("\n| ([^|]*) |") do
+    for name in cell:gmatch("`([%l%d_]+)`") do names[name] = true end
+  end
+  return names
+end
+
+local function names_of(known)
+  local names = {}
+  for name in pairs(known) do names[name] = true end
+  return names
+end
+
+local function without(known, ...)
+  local names = names_of(known)
+  for _, others in ipairs { ... } do
+    for name in pairs(others) do names[name] = nil end
+  end
+  return names
+end
+
+describe("doc/options.md", function()
+  local text = read_file("doc/options.md")
+
+  for heading, known in pairs {
+    Connections = function() return names_of(options.connection) end,
+    Listeners = function() return names_of(options.listener) end,
+    Servers = function() return without(options.server, options.connection, options.listener) end,
+    Drain = function() return names_of(options.drain) end,
+    Keepalive = function() return names_of(options.keepalive) end,
+    Runs = function() return names_of(options.run) end,
+  } do
+    it("has every option of its table " .. heading .. ", and no other", function()
+      assert.same(known(), documented(text, heading))
+    end)
+  end
+end)
+
+describe("doc/contract.md", function()
+  local text = read_file("doc/contract.md")
+
+  it("explains every field of a report", function()
+    local class = read_file("lua/lastcall/meta.lua"):match("%-%-%-@class lastcall%.Report\n(.-)\n\n")
+    for field in class:gmatch("@field ([%l_]+)") do
+      assert.is_truthy(text:find("`" .. field .. "`", 1, true), field)
+    end
+  end)
+
+  it("explains every state, every step and every code", function()
+    local meta = read_file("lua/lastcall/meta.lua")
+    local words = {}
+    for word in meta:match("@alias lastcall%.State ([^\n]*)"):gmatch('"([%l ]+)"') do words[#words + 1] = word end
+    for word in meta:match("@alias lastcall%.Step ([^\n]*)"):gmatch('"([%l ]+)"') do words[#words + 1] = word end
+    local codes = meta:match("@alias lastcall%.Code\n(.-)\n\n")
+    for word in codes:gmatch('%-%-%-| "([%l ]+)"') do words[#words + 1] = word end
+    assert.is_true(#words > 25)
+    for _, word in ipairs(words) do
+      assert.is_truthy(word == "serving" or text:find("`" .. word .. "`", 1, true), word)
+    end
+  end)
+end)
+
+describe("what README.md and CONTRIBUTING.md name", function()
+  local OURS = { core = true, doc = true, examples = true, lua = true, scripts = true, spec = true }
+  local makefile = read_file("Makefile")
+
+  for _, page in ipairs { "README.md", "CONTRIBUTING.md" } do
+    it("exists, said in " .. page, function()
+      local text = read_file(page)
+      for target in text:gmatch("`make ([%l]+)") do
+        assert.is_truthy(makefile:find("\n" .. target .. ":", 1, true), "make " .. target)
+      end
+      for folder, rest in text:gmatch("[`( ](%l+)/([%w_/.]+%.%l+)") do
+        if OURS[folder] then assert.is_true(exists(folder .. "/" .. rest), folder .. "/" .. rest) end
+      end
+    end)
+  end
+end)
