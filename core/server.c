@@ -1,6 +1,7 @@
 /* server.c - listeners and connections under one roof. */
 #include "server.h"
 
+#include <netinet/tcp.h>
 #include <stdlib.h>
 
 #include "conn.h"
@@ -237,11 +238,31 @@ int lc_server_listener_fd(const lc_server *server, unsigned index)
   return listener && listener->state != LC_LISTENER_CLOSED ? listener->watch.fd : -1;
 }
 
+/* Whether somebody is connected and not accepted: lost, when the listener is closed now. */
+static int has_queue(const lc_sys *sys, int fd)
+{
+  struct tcp_info info = {0};
+  socklen_t length = sizeof info;
+  return !sys->getsockopt(sys, fd, IPPROTO_TCP, TCP_INFO, &info, &length) && info.tcpi_unacked > 0;
+}
+
+static void retire(lc_listener *listener)
+{
+  const lc_server *server = listener->server;
+  if (listener->state == LC_LISTENER_CLOSED) return;
+  if (listener->state == LC_LISTENER_OPEN) {
+    listener->method = "close";
+    listener->stop_began = server->loop->now;
+    listener->lossless = !has_queue(server->loop->sys, listener->watch.fd);
+  }
+  lc_listener_close(listener);
+}
+
 void lc_server_retire(lc_server *server)
 {
   server->retiring = 1;
   for (lc_link *link = server->listeners.next; link != &server->listeners; link = link->next)
-    lc_listener_close(LC_OWNER(link, lc_listener, in_server));
+    retire(LC_OWNER(link, lc_listener, in_server));
   lc_drain_check(server);
 }
 

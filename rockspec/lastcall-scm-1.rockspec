@@ -124,15 +124,20 @@ build = {
     ["lastcall.socket.dns"] = "lua/lastcall/socket/dns.lua",
     ["lastcall.socket.except"] = "lua/lastcall/socket/except.lua",
     ["lastcall.socket"] = "lua/lastcall/socket/init.lua",
+    ["lastcall.socket.install"] = "lua/lastcall/socket/install.lua",
     ["lastcall.socket.ltn12"] = "lua/lastcall/socket/ltn12.lua",
     ["lastcall.socket.object"] = "lua/lastcall/socket/object.lua",
     ["lastcall.socket.options"] = "lua/lastcall/socket/options.lua",
     ["lastcall.socket.select"] = "lua/lastcall/socket/select.lua",
+    ["lastcall.socket.serve"] = "lua/lastcall/socket/serve.lua",
     ["lastcall.socket.stream"] = "lua/lastcall/socket/stream.lua",
     ["lastcall.socket.tcp"] = "lua/lastcall/socket/tcp.lua",
     ["lastcall.socket.udp"] = "lua/lastcall/socket/udp.lua",
     ["lastcall.socket.unix"] = "lua/lastcall/socket/unix.lua",
     ["lastcall.waitgroup"] = "lua/lastcall/waitgroup.lua",
     -- END files
+  },
+  install = {
+    bin = { "bin/lastcall" },
   },
 }

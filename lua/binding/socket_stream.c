@@ -30,6 +30,25 @@ static int stream_adopt(lua_State *L)
   return 1;
 }
 
+/* The same for one that a server has accepted: the rest is the server's. Nothing of it is the kernel's
+ * business, so it cannot refuse. */
+static void prepare(lc_conn *conn)
+{
+  lc_settings settings = *lc_conn_settings(conn);
+  settings.gather = 0;
+  settings.max_line = settings.max_read = SIZE_MAX / 2;
+  lc_conn_set_settings(conn, &settings);
+}
+
+/* prepare(connection): one that comes from a server's own loop is to be a socket. */
+static int stream_prepare(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  box->is_socket = 1;
+  prepare(box->conn);
+  return 0;
+}
+
 /* accept(server) -> connection */
 static int stream_accept(lua_State *L, int status, lua_KContext kept)
 {
@@ -39,11 +58,7 @@ static int stream_accept(lua_State *L, int status, lua_KContext kept)
   (void)kept;
   int result = lc_server_accept(box->server, &conn);
   if (result < 0) return socket_failure(L, box->rt, result);
-  lc_settings settings = *lc_conn_settings(conn);
-  settings.gather = 0;
-  settings.max_line = settings.max_read = SIZE_MAX / 2;
-  lc_conn_set_settings(conn,
-                       &settings); /* nothing of it is the kernel's business: it cannot refuse */
+  prepare(conn);
   conn_box *made = conn_box_new(L, box->rt, conn, box, box->ctx);
   made->is_socket = 1;
   conn_keep_weakly(L, made);
@@ -257,13 +272,20 @@ static int listener_uncount(lua_State *L)
 
 void socket_open_stream(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg functions[] = {
-    {"adopt", stream_adopt},           {"accept", stream_begin_accept},
-    {"receive", stream_begin_receive}, {"receive_more", stream_go_on_receiving},
-    {"partial", stream_partial},       {"dirty", stream_dirty},
-    {"send", stream_begin_send},       {"trouble", stream_trouble},
-    {"stream_fd", stream_fd},          {"shut_write", stream_shut_write},
-    {"listener_fd", listener_fd},      {"retire", listener_retire},
-    {"uncount", listener_uncount},     {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"adopt", stream_adopt},
+                                       {"accept", stream_begin_accept},
+                                       {"prepare", stream_prepare},
+                                       {"receive", stream_begin_receive},
+                                       {"receive_more", stream_go_on_receiving},
+                                       {"partial", stream_partial},
+                                       {"dirty", stream_dirty},
+                                       {"send", stream_begin_send},
+                                       {"trouble", stream_trouble},
+                                       {"stream_fd", stream_fd},
+                                       {"shut_write", stream_shut_write},
+                                       {"listener_fd", listener_fd},
+                                       {"retire", listener_retire},
+                                       {"uncount", listener_uncount},
+                                       {NULL, NULL}};
   register_functions(L, rt, functions);
 }

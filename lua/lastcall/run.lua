@@ -25,8 +25,10 @@ local function close_abandoned()
   local tasks, servers = core.left()
   if tasks > 0 or servers > 0 then return end
   for _, one in ipairs(server.all) do
+    core.socket.retire(one)
     for conn in one:each() do conn:close("background") end
   end
+  core.close_outbound()
 end
 
 --- Step unready: the script's own preparations, then the ladder goes on.

@@ -76,4 +76,9 @@ end
 
 require "lastcall.socket.ltn12" (socket)
 
-return socket
+-- Not among LuaSocket's names, and not in the way of who enumerates them.
+local additions = { serve = require "lastcall.socket.serve" }
+
+function additions.install(options) return require "lastcall.socket.install" (socket, options) end
+
+return setmetatable(socket, { __index = additions })

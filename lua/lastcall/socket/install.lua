@@ -1,0 +1,23 @@
+--- lastcall.socket.install: from now on `require "socket"` is this.
+
+local core = require "lastcall.core"
+local known = require "lastcall.options"
+local stream = require "lastcall.socket.stream"
+
+--- Puts `socket` and socket.unix into package.loaded, ignores SIGPIPE as LuaSocket does, and makes LuaSec's
+-- objects wait in tasks. `options`: what servers that listen from now on go by, as lastcall.listen takes them
+-- (LuaSocket's own habits where nothing is said: no keepalive, no limits). Returns what was there before, by
+-- name, so that it can be put back.
+return function(socket, options)
+  for name, value in pairs(known.check("install", options, known.server, 1)) do
+    stream.server_options[name] = value
+  end
+  local modules = { socket = socket, ["socket.core"] = socket, ["socket.unix"] = require "lastcall.socket.unix" }
+  local before = {}
+  for name, module in pairs(modules) do
+    before[name] = package.loaded[name]
+    package.loaded[name] = module
+  end
+  core.socket.ignore_sigpipe()
+  return before
+end

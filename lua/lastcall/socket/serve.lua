@@ -1,0 +1,35 @@
+--- lastcall.socket.serve: the whole ladder for a listening socket that LuaSocket's functions have made.
+
+local core = require "lastcall.core"
+local object = require "lastcall.socket.object"
+local run = require "lastcall.run"
+
+local raw = core.socket
+
+local CLIENTS = { ["tcp{server}"] = "tcp{client}", ["unixstream{server}"] = "unixstream{client}" }
+
+--- Serves `listener`, a socket that listens, until the shutdown is done: `handler(client, ctx)` runs as a
+-- task of its own for each client, which is closed in order when it returns. Returns the report. Outside a
+-- task it does what lastcall.run does, with the same `options`; in a task it takes none.
+return function(listener, handler, options)
+  local state, class = raw.state(listener)
+  if not state or not CLIENTS[class] then
+    error("serve: the first argument is a socket that listens: from socket.bind, or after listen", 2)
+  end
+  if type(handler) ~= "function" then
+    error(("serve: the handler is a function(client, ctx), not a %s"):format(type(handler)), 2)
+  end
+  local server = state.server
+  if not server then error("serve: this socket has been closed", 2) end
+
+  local function serve()
+    return server:serve(function(conn, ctx)
+      raw.prepare(conn)
+      return handler(object.new(CLIENTS[class], { family = state.family, stream = conn }), ctx)
+    end)
+  end
+
+  local _, in_task = core.running()
+  if in_task then return serve() end
+  return run.run(serve, options)
+end
