@@ -88,6 +88,9 @@ describe("what README.md and CONTRIBUTING.md name", function()
       for target in text:gmatch("`make ([%l]+)") do
         assert.is_truthy(makefile:find("\n" .. target .. ":", 1, true), "make " .. target)
       end
+      for name in text:gmatch("scripts/test (test_[%l_]+)") do
+        assert.is_true(exists("spec/core/" .. name .. ".c"), name)
+      end
       for folder, rest in text:gmatch("[`( ](%l+)/([%w_/.]+%.%l+)") do
         if OURS[folder] then assert.is_true(exists(folder .. "/" .. rest), folder .. "/" .. rest) end
       end
