@@ -7,7 +7,9 @@
  *   flush   what was accepted for writing, then the farewell
  *   fin     shutdown(SHUT_WR): the FIN follows the last byte
  *   linger  read and discard until the peer's FIN, for close() with unread bytes would send a
- *           reset and take back what is still on its way
+ *           reset and take back what is still on its way. Discarding begins with the flush, for a
+ *           peer in the midst of sending may read nothing before it is done; the byte limit counts
+ *           from the FIN on, and ends the linger only when nothing of ours is on its way any more
  *   close   out of epoll first, then close() once, whatever it returns
  *
  * Nobody waits in here: each event, and the connection's one timer, calls the
@@ -125,12 +127,18 @@ void lc_conn_fail(lc_conn *conn, int code)
 
 enum { MORE_TO_DISCARD, NOTHING_NOW, SEEN_FIN, FAILED };
 
+static int is_over_limit(const lc_conn *conn)
+{
+  return conn->discarded > conn->settings->linger_bytes;
+}
+
 static int discard(lc_conn *conn)
 {
   const lc_sys *sys = conn->loop->sys;
   char sink[DISCARD_SIZE];
   for (size_t turn = 0; turn < LC_DISCARD_PER_TURN;) {
     if (conn->in_eof) return SEEN_FIN;
+    if (is_over_limit(conn)) return NOTHING_NOW; /* the window closes, and holds the peer up */
     ssize_t got;
     LC_RETRY(got, sys->recv(sys, conn->watch.fd, sink, sizeof sink, 0));
     if (got == -EAGAIN || got == -ENOMEM || got == -ENOBUFS) return NOTHING_NOW;
@@ -139,14 +147,13 @@ static int discard(lc_conn *conn)
       return FAILED;
     }
     if (!got) conn->in_eof = 1;
-    conn->discarded += (uint64_t)got;
+    if (conn->out_shut) conn->discarded += (uint64_t)got;
     turn += (size_t)got;
-    if (conn->discarded > conn->settings->linger_bytes) return NOTHING_NOW;
   }
   return MORE_TO_DISCARD;
 }
 
-/* The time or the byte limit of the linger has been reached. */
+/* The time of the linger is over. */
 void lc_closing_give_up(lc_conn *conn)
 {
   int fin_too;
@@ -179,29 +186,27 @@ static int send_fin(lc_conn *conn)
   return 0;
 }
 
-void lc_closing_step(lc_conn *conn)
+/* All of it is with the kernel: the linger's time begins, unless it began with the close. */
+static int end_output(lc_conn *conn)
 {
-  if (conn->state != LC_STATE_CLOSING) return;
-  int result = lc_output_send(conn);
-  if (conn->state != LC_STATE_CLOSING) return; /* failed */
-  if (result == LC_AGAIN) {
-    lc_conn_arm(conn, conn->write_deadline);
-    return;
-  }
   if (conn->finishing) {
     conn->finishing = 0;
     conn->write_deadline = lc_time_add(conn->loop->now, conn->linger);
     if (conn->timer.index) lc_timer_clear(conn->loop, &conn->timer);
   }
-  if (send_fin(conn) < 0) return;
+  return send_fin(conn);
+}
+
+void lc_closing_step(lc_conn *conn)
+{
+  if (conn->state != LC_STATE_CLOSING) return;
+  int result = lc_output_send(conn);
+  if (conn->state != LC_STATE_CLOSING) return; /* failed */
+  if (!result && end_output(conn) < 0) return;
   result = discard(conn);
   if (result == FAILED) return;
-  if (result == SEEN_FIN && is_everything_acknowledged(conn)) {
+  if ((result == SEEN_FIN || is_over_limit(conn)) && is_everything_acknowledged(conn)) {
     release(conn, (lc_verdict){0, 0}, conn->cause, 0);
-    return;
-  }
-  if (conn->discarded > conn->settings->linger_bytes) {
-    lc_closing_give_up(conn);
     return;
   }
   if (result == MORE_TO_DISCARD) lc_job_queue(conn->loop, &conn->job);
@@ -274,6 +279,12 @@ void lc_conn_finish(lc_conn *conn, const char *cause)
   conn->finishing = 1;
   conn->write_deadline = lc_time_add(conn->loop->now, conn->settings->write_timeout);
   lc_closing_step(conn);
+}
+
+void lc_conn_dismiss(lc_conn *conn, const char *cause)
+{
+  conn->dismissed = 1;
+  lc_conn_finish(conn, cause);
 }
 
 void lc_conn_abort(lc_conn *conn, const char *cause)

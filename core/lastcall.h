@@ -600,6 +600,8 @@ void lc_conn_close(lc_conn *conn, lc_time linger, const char *cause);
 /* The handler has returned: what it wrote may take settings.write_timeout to leave, as long as it
  * moves; then as lc_conn_close with settings.linger. */
 void lc_conn_finish(lc_conn *conn, const char *cause);
+/* The same, by the ladder's wish: the farewell is the last that is written. */
+void lc_conn_dismiss(lc_conn *conn, const char *cause);
 /* Resets: unsent bytes are discarded. Idempotent. */
 void lc_conn_abort(lc_conn *conn, const char *cause);
 

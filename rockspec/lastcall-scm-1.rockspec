@@ -36,7 +36,10 @@ build = {
       sources = {
         "lua/binding/conn.c",
         "lua/binding/conn_closing.c",
+        "lua/binding/conn_detach.c",
+        "lua/binding/conn_leaks.c",
         "lua/binding/conn_reading.c",
+        "lua/binding/conn_settings.c",
         "lua/binding/conn_writing.c",
         "lua/binding/connect.c",
         "lua/binding/context.c",
@@ -99,6 +102,7 @@ build = {
     },
     ["lastcall.address"] = "lua/lastcall/address.lua",
     ["lastcall.channel"] = "lua/lastcall/channel.lua",
+    ["lastcall.conn"] = "lua/lastcall/conn.lua",
     ["lastcall.connect"] = "lua/lastcall/connect.lua",
     ["lastcall.context"] = "lua/lastcall/context.lua",
     ["lastcall.embed"] = "lua/lastcall/embed.lua",

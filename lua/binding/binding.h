@@ -65,7 +65,8 @@ struct runtime {
   struct poll **polls; /* by descriptor, those that tasks wait for */
   int poll_capacity;
   unsigned scopes_aside; /* of ctx:call, in generators that are suspended */
-  unsigned leaked;       /* connections collected while open, not yet told to the log */
+  struct leak *leaks;    /* connections collected while open, not yet told to the log */
+  int debug;             /* note where connections are opened */
 };
 
 void runtime_check(lua_State *L, const runtime *rt); /* raises when its loop is gone */
@@ -254,8 +255,7 @@ struct conn_box {
   unsigned is_served : 1;    /* by a handler */
   unsigned is_unstarted : 1; /* which begins with the first byte */
   unsigned connecting : 1;
-  unsigned aborted : 1;      /* by the script: its verdict is what was asked for */
-  unsigned has_farewell : 1; /* of its own */
+  unsigned is_detached : 1; /* its ticket is not done yet */
   unsigned logged : 1;
   unsigned half_way : 1; /* the writer waits with part of its write accepted */
   unsigned
@@ -264,6 +264,15 @@ struct conn_box {
 };
 
 extern const char CONN_TYPE[];
+/* The user values of a connection's box. */
+enum {
+  CONN_DATA = 1, /* conn.data */
+  CONN_CONTEXT,
+  CONN_FAREWELL, /* its own: a string or a function */
+  CONN_HOOKS,    /* what detach was given */
+  CONN_PLACE,    /* where it was opened, with the option `debug` */
+  CONN_VALUES = CONN_PLACE
+};
 conn_box *conn_check(lua_State *L, int index);
 /* A box for a connection: pushes it. `ctx_parent` may be NULL. */
 conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_box *server,
@@ -301,6 +310,22 @@ void conn_open(lua_State *L, runtime *rt);
 void conn_open_reading(lua_State *L, runtime *rt); /* methods into the table at the top */
 void conn_open_writing(lua_State *L, runtime *rt);
 void conn_open_closing(lua_State *L, runtime *rt);
+void conn_open_settings(lua_State *L, runtime *rt);
+void conn_open_detach(lua_State *L, runtime *rt);
+/* For the ladder: runs what detach was given; at the kill it is counted no longer. */
+void conn_drain_detached(lua_State *L, conn_box *box);
+void conn_kill_detached(lua_State *L, conn_box *box);
+void conn_end_detached(conn_box *box);
+void conn_unanchor_when_over(conn_box *box);
+/* An optional linger argument: seconds, or "background". Raises for anything else. */
+void conn_linger_argument(lua_State *L, int index, lc_time *linger);
+/* Whether another task's write is half-way through. */
+int conn_is_being_written(const conn_box *box, const task *t);
+/* conn_leaks.c: connections that were collected while open. */
+void conn_note_place(lua_State *L);            /* of the connection at the top, with `debug` */
+void conn_leaked(lua_State *L, conn_box *box); /* from its finalizer; the box is at index 1 */
+void conn_tell_leaks(runtime *rt);             /* to the log */
+void conn_forget_leaks(runtime *rt);
 lc_server *conn_new_outbound(runtime *rt); /* the registry of connections of our own making */
 /* Calls the function at `function` with a socket object for `fd`, which is of use only until it
  * returns. LUA_OK, or another status with the error at the top. */
@@ -341,6 +366,8 @@ void server_open_listening(lua_State *L, runtime *rt);
 void server_open_waiting(lua_State *L, runtime *rt);
 /* Queues a line for its log, or the process's: pops level, event, fields. */
 void server_log(lua_State *L, server_box *box, runtime *rt); /* [-3, 0] */
+/* Queues a call to its on_error, or the process's: pops error, traceback, connection. */
+void server_report_error(lua_State *L, server_box *box, runtime *rt); /* [-3, 0] */
 /* stragglers.c: who was canceled or killed, and what held them. */
 void stragglers_note(lua_State *L, server_box *box, const char *fate);
 void stragglers_kill(lua_State *L, server_box *box);

@@ -5,7 +5,7 @@
  * it; others (connect, accept) live as long as the script holds them, and one
  * that is collected while open is closed in the background and reported.
  *
- * User values: 1 conn.data, 2 the context.
+ * User values: CONN_DATA and those after it.
  */
 #include <string.h>
 
@@ -41,14 +41,14 @@ static void push_boxes(lua_State *L)
 conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_box *server,
                        context *parent)
 {
-  conn_box *box = lua_newuserdatauv(L, sizeof *box, 2);
+  conn_box *box = lua_newuserdatauv(L, sizeof *box, CONN_VALUES);
   *box = (conn_box){.rt = rt, .server = server, .anchor = LUA_NOREF};
   lc_list_init(&box->writers);
   lc_list_init(&box->closers);
   if (parent && context_push(L, parent)) {
     box->ctx = context_new(L, rt, parent);
     box->ctx->box = box;
-    lua_setiuservalue(L, -3, 2);
+    lua_setiuservalue(L, -3, CONN_CONTEXT);
     lua_pop(L, 1);
   }
   luaL_setmetatable(L, CONN_TYPE);
@@ -67,7 +67,11 @@ static void remember(lua_State *L, conn_box *box, int index)
   lua_pop(L, 1);
 }
 
-void conn_keep_weakly(lua_State *L, conn_box *box) { remember(L, box, -1); }
+void conn_keep_weakly(lua_State *L, conn_box *box)
+{
+  remember(L, box, -1);
+  if (box->rt->debug) conn_note_place(L);
+}
 
 void conn_keep(lua_State *L, conn_box *box)
 {
@@ -88,9 +92,9 @@ int conn_push(lua_State *L, conn_box *box)
   return found;
 }
 
-static void unanchor_when_over(conn_box *box)
+void conn_unanchor_when_over(conn_box *box)
 {
-  if (box->tasks || box->anchor == LUA_NOREF) return;
+  if (box->tasks || box->is_detached || box->anchor == LUA_NOREF) return;
   if (lc_conn_state(box->conn) != LC_STATE_CLOSED && box->is_served) return;
   runtime_release(box->rt, box->anchor);
   box->anchor = LUA_NOREF;
@@ -111,7 +115,7 @@ void conn_release(conn_box *box)
   box->tasks--;
   if (!box->tasks && box->ctx) context_end(box->rt->L, box->ctx, LC_CANCELED, "finished");
   lc_conn_release(box->conn);
-  unanchor_when_over(box);
+  conn_unanchor_when_over(box);
 }
 
 static int conn_collect(lua_State *L)
@@ -119,13 +123,11 @@ static int conn_collect(lua_State *L)
   conn_box *box = luaL_checkudata(L, 1, CONN_TYPE);
   lc_conn *conn = box->conn;
   if (!conn) return 0;
-  box->conn = NULL;
+  int is_open = box->rt->loop && lc_conn_state(conn) < LC_STATE_CLOSING;
+  if (is_open && !box->is_socket) conn_leaked(L, box);
   lc_conn_set_user(conn, NULL);
-  if (box->rt->loop && lc_conn_state(conn) < LC_STATE_CLOSING) {
-    if (!box->is_socket)
-      box->rt->leaked++; /* told to the log in a turn: a finalizer runs no script code */
-    lc_conn_close(conn, LC_LINGER_BACKGROUND, box->is_socket ? "collected" : "leaked");
-  }
+  if (is_open) lc_conn_close(conn, LC_LINGER_BACKGROUND, box->is_socket ? "collected" : "leaked");
+  box->conn = NULL;
   lc_conn_unref(conn);
   return 0;
 }
@@ -236,7 +238,7 @@ void conn_on_closed(lc_conn *conn)
   if (!box) return;
   conn_end_context(box, "closed");
   tasks_wake(&box->closers, 0);
-  unanchor_when_over(box);
+  conn_unanchor_when_over(box);
 }
 
 void conn_on_draining(lc_conn *conn)
@@ -345,7 +347,7 @@ static int conn_server(lua_State *L)
 static int conn_context(lua_State *L)
 {
   conn_check(L, 1);
-  lua_getiuservalue(L, 1, 2);
+  lua_getiuservalue(L, 1, CONN_CONTEXT);
   return 1;
 }
 
@@ -402,10 +404,10 @@ static int conn_index(lua_State *L)
   }
   if (!name || strcmp(name, "data")) return 0;
   conn_check(L, 1);
-  if (lua_getiuservalue(L, 1, 1) != LUA_TNIL) return 1;
+  if (lua_getiuservalue(L, 1, CONN_DATA) != LUA_TNIL) return 1;
   lua_newtable(L);
   lua_pushvalue(L, -1);
-  lua_setiuservalue(L, 1, 1);
+  lua_setiuservalue(L, 1, CONN_DATA);
   return 1;
 }
 
@@ -418,7 +420,7 @@ static int conn_newindex(lua_State *L)
                       "a connection has no settable field '%s': keep your own values in conn.data",
                       name ? name : luaL_typename(L, 2));
   lua_settop(L, 3);
-  lua_setiuservalue(L, 1, 1);
+  lua_setiuservalue(L, 1, CONN_DATA);
   return 0;
 }
 
@@ -453,6 +455,8 @@ void conn_open(lua_State *L, runtime *rt)
   conn_open_reading(L, rt);
   conn_open_writing(L, rt);
   conn_open_sockopt(L, rt);
+  conn_open_settings(L, rt);
+  conn_open_detach(L, rt);
   conn_open_closing(L, rt);
   lua_pushvalue(L, -1);
   lua_setfield(L, -4, "connection_methods"); /* the modules add theirs */

@@ -127,7 +127,7 @@ static int write_more(lua_State *L, int status, lua_KContext kept)
     give_up_write(box, t, why, done);
     return write_failure(L, box, why, done);
   }
-  if (box->writer && box->writer != t) {
+  if (conn_is_being_written(box, t)) {
     if (!can_wait(L, t)) t = task_current(L, box->rt, "conn:write");
     if (task_ended(t)) return write_failure(L, box, task_ended(t), done);
     return wait_for_turn(L, t, box, "write", kept, write_more);
@@ -175,10 +175,15 @@ static int conn_write(lua_State *L)
 
 /* --------------------------------------------------------------------- flush -- */
 
+int conn_is_being_written(const conn_box *box, const task *t)
+{
+  return box->writer && box->writer != t;
+}
+
 int conn_wait_flushed(lua_State *L, task *t, conn_box *box, const char *operation,
                       lua_KContext kept, lua_KFunction again)
 {
-  if (box->writer && box->writer != t) return wait_for_turn(L, t, box, operation, kept, again);
+  if (conn_is_being_written(box, t)) return wait_for_turn(L, t, box, operation, kept, again);
   return wait_for_room(L, t, box, operation, kept, again);
 }
 

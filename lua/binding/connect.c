@@ -180,8 +180,10 @@ static int core_close_outbound(lua_State *L)
   runtime *rt = runtime_upvalue(L);
   int by_force = lua_toboolean(L, 1);
   for (lc_conn *conn = NULL; (conn = lc_server_next(rt->outbound, conn));) {
+    conn_box *box = lc_conn_user(conn);
     if (by_force) lc_conn_abort(conn, "shutdown");
-    else lc_conn_close(conn, LC_LINGER_BACKGROUND, "shutdown");
+    if (by_force && box) conn_kill_detached(L, box);
+    if (!by_force) lc_conn_close(conn, LC_LINGER_BACKGROUND, "shutdown");
   }
   lua_pushinteger(L, lc_server_count(rt->outbound, LC_STATES));
   return 1;

@@ -102,7 +102,7 @@ int context_push(lua_State *L, context *ctx)
     return 1;
   }
   if (!conn_push(L, ctx->box)) return 0;
-  lua_getiuservalue(L, -1, 2);
+  lua_getiuservalue(L, -1, CONN_CONTEXT);
   lua_remove(L, -2);
   return 1;
 }

@@ -42,6 +42,7 @@ static int core_begin(lua_State *L)
   luaL_checktype(L, 1, LUA_TTABLE);
   lc_server_options_init(&defaults);
   option_drain(L, 1, &defaults.drain);
+  rt->debug = option_boolean(L, 1, "debug", 0);
   if (rt->shutdown) lc_shutdown_free(rt->shutdown);
   rt->shutdown = lc_shutdown_new(rt->loop, &defaults.drain, &SHUTDOWN_EVENTS, rt, &error);
   if (!rt->shutdown) return luaL_error(L, "lastcall: no shutdown: %s", lc_code_text(error));
@@ -122,24 +123,12 @@ static int core_left(lua_State *L)
 
 /* --------------------------------------------------------------------- running -- */
 
-static void report_leaks(lua_State *L, runtime *rt)
-{
-  if (!rt->leaked) return;
-  lua_pushliteral(L, "warning");
-  lua_pushliteral(L, "connections collected while open");
-  lua_createtable(L, 0, 1);
-  lua_pushinteger(L, (lua_Integer)rt->leaked);
-  lua_setfield(L, -2, "count");
-  rt->leaked = 0;
-  runtime_hook(L, rt, "log", 3);
-}
-
 static int turn(lua_State *L, runtime *rt, lc_time timeout)
 {
   lua_State *before = rt->L;
   rt->L = L;
   int result = lc_loop_turn(rt->loop, timeout);
-  report_leaks(L, rt);
+  conn_tell_leaks(rt);
   rt->L = before;
   return result;
 }

@@ -158,6 +158,7 @@ static int runtime_collect(lua_State *L)
   lc_shutdown_free(rt->shutdown);
   task_pool_free(rt);
   polls_free(rt);
+  conn_forget_leaks(rt);
   rt->loop = NULL; /* finalizers that come later find nothing to touch */
   lc_loop_free(loop);
   return 0;

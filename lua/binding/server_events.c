@@ -14,6 +14,17 @@ void server_log(lua_State *L, server_box *box, runtime *rt)
   runtime_callback(L, rt, 3);
 }
 
+void server_report_error(lua_State *L, server_box *box, runtime *rt)
+{
+  if (!box || box->on_error == LUA_NOREF) {
+    runtime_hook(L, rt, "on_error", 3);
+    return;
+  }
+  runtime_push_anchored(L, rt, box->on_error);
+  lua_insert(L, -4);
+  runtime_callback(L, rt, 3);
+}
+
 /* What a protected call needs to know. */
 typedef struct move {
   server_box *box;
@@ -61,7 +72,7 @@ static void start_handler(lua_State *L, conn_box *conn)
   conn->is_unstarted = 0;
   runtime_push_anchored(L, box->rt, box->handler);
   lua_pushvalue(L, -2);
-  lua_getiuservalue(L, -3, 2);
+  lua_getiuservalue(L, -3, CONN_CONTEXT);
   task *t = task_start(L, box->rt, (owner){.kind = OWNER_CONN, .of.conn = conn}, conn->ctx, 2);
   t->is_handler = 1;
 }
@@ -162,6 +173,14 @@ static int start_goodbyes(lua_State *L)
   return 0;
 }
 
+static void tell_detached(lua_State *L, server_box *box, void (*tell)(lua_State *L, conn_box *conn))
+{
+  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
+    conn_box *of = lc_conn_user(conn);
+    if (of && of->is_detached) tell(L, of);
+  }
+}
+
 static void cancel_everything(lua_State *L, server_box *box)
 {
   for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
@@ -192,6 +211,7 @@ static int take_step(lua_State *L)
   server_box *box = note->box;
   if (note->step == LC_STEP_DRAIN) {
     context_drain(L, box->ctx);
+    tell_detached(L, box, conn_drain_detached);
     if (box->on_drain != LUA_NOREF) {
       lua_pushcfunction(L, start_goodbyes);
       lua_pushlightuserdata(L, box);
@@ -203,6 +223,7 @@ static int take_step(lua_State *L)
   } else if (note->step == LC_STEP_KILL) {
     stragglers_note(L, box, "killed");
     stragglers_kill(L, box);
+    tell_detached(L, box, conn_kill_detached);
   } else if (note->step == LC_STEP_DONE) {
     on_done(L, box);
   }

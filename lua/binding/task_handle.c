@@ -21,13 +21,7 @@ static void report_error(lua_State *L, task *t)
   lua_rawgeti(L, -2, 2);
   lua_remove(L, -3);
   if (t->owned_by.kind != OWNER_CONN || !conn_push(L, t->owned_by.of.conn)) lua_pushnil(L);
-  if (!server || server->on_error == LUA_NOREF) {
-    runtime_hook(L, t->rt, "on_error", 3);
-    return;
-  }
-  runtime_push_anchored(L, t->rt, server->on_error);
-  lua_insert(L, -4);
-  runtime_callback(L, t->rt, 3);
+  server_report_error(L, server, t->rt);
 }
 
 int task_deliver(lua_State *L)

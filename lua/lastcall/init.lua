@@ -3,6 +3,7 @@
 local core = require "lastcall.core"
 local embed = require "lastcall.embed"
 local hooks = require "lastcall.hooks"
+require "lastcall.conn"
 local relay = require "lastcall.pipe"
 local run = require "lastcall.run"
 local server = require "lastcall.server"

@@ -100,6 +100,7 @@
 ---@field drain? number|lastcall.DrainOptions
 ---@field log? fun(level: "info"|"warning"|"error", event: string, fields: table) may not wait (to stderr)
 ---@field on_error? fun(err: any, traceback: string, conn: lastcall.Connection?) may not wait (to stderr)
+---@field debug? boolean say in the log where a connection that was collected while open had been opened (false)
 ---@field patch_coroutine? boolean `lastcall.coroutine` stands in for the global `coroutine` while it runs (true)
 ---@field progress? boolean a live line of the drain on stderr (when that is a terminal)
 
@@ -502,10 +503,11 @@ function Connection:shutdown(how) end
 
 --- (waits) for a flush, then hands over the descriptor and the bytes already read. The connection is
 --- closed for us, and counts in the server until the ticket is done.
+---@param hooks? { on_drain?: fun(conn: lastcall.Connection), on_kill?: fun(conn: lastcall.Connection) } run as a task when the drain begins (at once when it has begun); called when its time is over, without waiting
 ---@return integer? fd the caller's from now on, non-blocking
 ---@return string bytes read from the peer and not yet consumed; on failure the code
 ---@return lastcall.Ticket|string ticket on failure the message
-function Connection:detach() end
+function Connection:detach(hooks) end
 
 --- Holds for a read that waits already.
 ---@param seconds? number nil for none
@@ -546,9 +548,9 @@ function Connection:set_keepalive(keepalive) end
 function Connection:set_nodelay(on) end
 
 --- The last words, sent when the ladder closes it; before the server's `farewell`.
----@param text? string "" for none
+---@param farewell? string|fun(conn: lastcall.Connection): string? "" for none, nil for the server's; a function may not wait
 ---@return true
-function Connection:set_farewell(text) end
+function Connection:set_farewell(farewell) end
 
 --- An integer option of the socket, by its name in lower case without prefix: "rcvbuf", "tos", ... An
 --- unknown name raises, and lists the known ones.

@@ -110,7 +110,7 @@ options.server = with(options.connection, options.listener, handling)
 options.run = {
   signals = either("a list of signal names, or false", "table", is_false),
   drain = nested("drain", seconds(0)), log = is_function, on_error = is_function,
-  progress = is("boolean"), patch_coroutine = is("boolean"),
+  progress = is("boolean"), patch_coroutine = is("boolean"), debug = is("boolean"),
 }
 
 options.serve = with(options.server, options.run)
@@ -120,6 +120,8 @@ options.connect = with(options.connection, { timeout = limit, bind = is("string"
 options.pipe = { timeout = limit }
 
 options.hook = { timeout = seconds(1e-9) }
+
+options.detach = { on_drain = is_function, on_kill = is_function }
 
 --- Edit distance, for guessing what was meant.
 local function distance(a, b)

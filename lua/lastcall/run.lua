@@ -114,7 +114,7 @@ local function start(given)
     if not fine then log.error_to_stderr(message, traceback) end
   end)
   core.set_hook("on_step", on_step)
-  core.begin { drain = drain }
+  core.begin { drain = drain, debug = given.debug }
   server.inherit_drain(drain)
   core.reserve_for_hooks(#hooks.after > 0)
 end

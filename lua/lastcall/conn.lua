@@ -1,0 +1,25 @@
+--- Connections: the methods that take a table, which is checked here.
+
+local core = require "lastcall.core"
+local options = require "lastcall.options"
+
+local methods = core.connection_methods
+local detach, set_keepalive = methods.detach, methods.set_keepalive
+
+--- Hands over the descriptor, the bytes already read, and a ticket to be done when it is closed.
+function methods:detach(given)
+  options.check("conn:detach", given, options.detach, 1)
+  return detach(self, given)
+end
+
+--- Keepalive and the user timeout that belongs to it; what is not given stays as it is.
+function methods:set_keepalive(given)
+  if given ~= false then
+    if type(given) ~= "table" then
+      error(("conn:set_keepalive: expected a table {idle=, interval=, count=}, or false to turn it off, not %s")
+        :format(given == nil and "nothing" or tostring(given)), 2)
+    end
+    options.check("conn:set_keepalive", given, options.keepalive, 1)
+  end
+  return set_keepalive(self, given)
+end
