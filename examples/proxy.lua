@@ -1,7 +1,7 @@
 -- A TCP proxy: what one side says the other hears, and so it does the end. Usage: lua proxy.lua ADDRESS UPSTREAM
 --
--- A half-close is passed on, so that a client which has finished asking still gets its answer. A side
--- that fails resets the other: half an answer must not look like a whole one.
+-- A half-close is passed on, so that a client which has finished asking still gets its answer. So is a
+-- reset, and no upstream is told as one: half an answer, or none, must not look like a whole one.
 
 local lastcall = require "lastcall"
 
@@ -15,17 +15,6 @@ end
 -- of bytes cannot know where a request ends.
 local QUIET = 1
 
-local function copy(from, to)
-  local bytes, code = from:read_some()
-  while bytes do
-    bytes, code = to:write(bytes)
-    if bytes then bytes, code = from:read_some() end
-  end
-  if code == "eof" or code == "draining" then return to:shutdown("write") end
-  from:abort()
-  to:abort()
-end
-
 local function relay(client)
   local upstream <close>, code, message = lastcall.connect(target, { timeout = 5 })
   if not upstream then
@@ -33,18 +22,15 @@ local function relay(client)
     return client:abort()
   end
   client.data.upstream = upstream
-  local answers = lastcall.go(copy, upstream, client)
-  copy(client, upstream)
-  answers:wait()
+  lastcall.pipe(client, upstream)
 end
 
 -- Tells a silent upstream that its client has finished; it still answers what it owes, then closes.
 local function part(client)
-  local upstream = client.data.upstream
-  while upstream and client:stats().quiet < QUIET do
-    if not lastcall.sleep(QUIET - client:stats().quiet) then return end
+  while not client.data.upstream or client:stats().quiet < QUIET do
+    if not lastcall.sleep(QUIET / 4) then return end -- it is over
   end
-  if upstream then upstream:shutdown("write") end
+  client.data.upstream:shutdown("write")
 end
 
 local report = lastcall.run(function()

@@ -78,6 +78,18 @@ describe("doc/contract.md", function()
   end)
 end)
 
+describe("the transcript in README.md", function()
+  it("names the line of the example that it says", function()
+    local path, number = read_file("README.md"):match("held in sleep at ([^:]+):(%d+)")
+    local wanted, count = math.tointeger(number), 0
+    for line in io.lines(path) do
+      count = count + 1
+      if count == wanted then assert.is_truthy(line:find("lastcall.sleep", 1, true), line) end
+    end
+    assert.is_true(count > wanted)
+  end)
+end)
+
 describe("what README.md and CONTRIBUTING.md name", function()
   local OURS = { core = true, doc = true, examples = true, lua = true, scripts = true, spec = true }
   local makefile = read_file("Makefile")
