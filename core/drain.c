@@ -153,6 +153,7 @@ static void rearm(lc_server *server)
   lc_time at = LC_NEVER;
   if (server->wanted < LC_STEP_KILL) at = server->kill_at;
   if (server->wanted < LC_STEP_CANCEL && server->cancel_at < at) at = server->cancel_at;
+  lc_watchdog_want(server->loop, &server->want, at);
   if (server->visit_at < at) at = server->visit_at;
   lc_timer_set(server->loop, &server->timer, at);
 }
@@ -169,6 +170,7 @@ static void climb(lc_job *job)
   }
   if (is_done(server)) {
     lc_timer_clear(server->loop, &server->timer);
+    lc_watchdog_want(server->loop, &server->want, LC_NEVER);
     server->wanted = LC_STEP_DONE;
     enter(server, LC_STEP_DONE);
     lc_shutdown_check(server->loop);

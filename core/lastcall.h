@@ -649,6 +649,69 @@ lc_time lc_shutdown_began(const lc_shutdown *shutdown);
 /* When each step began; 0: not reached. */
 lc_time lc_shutdown_step_at(const lc_shutdown *shutdown, lc_step step);
 
+/* -------------------------------------------------------------- watchdog -- */
+
+/* A thread that watches the loop's thread: it tells of work that holds the loop too long, interrupts
+ * work that holds it while a ladder's step is due, and, past the deadline of the process's ladder,
+ * ends the process when work cannot be interrupted. One for each loop. */
+typedef struct lc_watchdog lc_watchdog;
+
+/* What the loop's thread is at. */
+typedef enum lc_work {
+  LC_WORK_NONE,   /* waiting for events, or outside the loop */
+  LC_WORK_LOOP,   /* the library's own work */
+  LC_WORK_SCRIPT, /* the embedder's: watched */
+  LC_WORK_ENDING  /* the embedder's, ending something by force: given LC_ENDING_GRACE each */
+} lc_work;
+
+#define LC_ENDING_GRACE (25 * LC_MILLISECOND)
+#define LC_EXIT_STUCK 70 /* the status with which the watchdog ends the process (EX_SOFTWARE) */
+
+/* What lc_watchdog_asked says; several may come together. */
+enum {
+  LC_ASK_NOTICE = 1, /* it has held the loop longer than max_block: asked once for each work */
+  LC_ASK_YIELD = 2,  /* a ladder needs the loop: let it go on, and continue later */
+  LC_ASK_END = 4     /* its time is over */
+};
+
+typedef struct lc_watchdog_options {
+  lc_time max_block; /* 250 ms; LC_NEVER: none is told of */
+  int exit_stuck;    /* 1: the process ends with LC_EXIT_STUCK when nothing else helps */
+} lc_watchdog_options;
+void lc_watchdog_options_init(lc_watchdog_options *options);
+
+typedef struct lc_watchdog_events {
+  /* On the loop's thread, in a signal handler: have it call lc_watchdog_asked as soon as it can. */
+  void (*interrupt)(void *user);
+  /* On the watchdog's thread, while the loop's thread stays at the same work: it is held for so long. */
+  void (*held)(lc_time held, void *user);
+  /* On the loop's thread, in a signal handler, before it stands still for good: note where it is. */
+  void (*locate)(void *user);
+  /* On the watchdog's thread, while the loop's stands still: writes what is to be said of what was
+   * stuck; how many bytes. Neither this nor `locate` may allocate, lock, or call anything but pure
+   * functions of this header. */
+  size_t (*stuck)(char *text, size_t size, void *user);
+} lc_watchdog_events;
+
+/* Begins to watch the calling thread, which is to be the loop's. `events` must outlive it. 0, or a code. */
+int lc_watchdog_start(lc_loop *loop, const lc_watchdog_options *options,
+                      const lc_watchdog_events *events, void *user);
+/* Ends the thread and joins it; from the same thread. */
+void lc_watchdog_stop(lc_loop *loop);
+/* This signal, which lc_loop_signal watches, begins the process's ladder or drives it on: the
+ * watchdog goes by it from the moment it arrives, though the loop may not come to it. 0, or a code. */
+int lc_watchdog_follow(lc_loop *loop, int signal);
+/* Says what the loop's thread is at from now on; what it was at before. */
+lc_work lc_loop_enter(lc_loop *loop, lc_work work);
+/* What is asked of the work in hand. On the loop's thread. */
+unsigned lc_watchdog_asked(lc_loop *loop);
+/* Seconds that the work in hand is known to have taken. On the loop's thread. */
+lc_time lc_watchdog_held(lc_loop *loop);
+/* The embedder wants the loop at this moment, as a ladder does; LC_NEVER: no longer. */
+void lc_watchdog_limit(lc_loop *loop, lc_time at);
+/* A bound that is smaller than the options' max_block, or larger again. */
+void lc_watchdog_set_max_block(lc_loop *loop, lc_time max_block);
+
 #ifdef __cplusplus
 }
 #endif

@@ -11,6 +11,7 @@
 
 #include "conn.h"
 #include "server.h"
+#include "watchdog.h"
 
 enum { SIGNALS_AT_MOST = 64 }; /* there are no more */
 
@@ -149,7 +150,11 @@ static void deliver_signals(lc_loop *loop)
     lc_signal_seen seen = {0};
     lc_signal *signal = find_signal(loop, numbers[i]);
     if (!signal || loop->sys->signal_take(loop->sys, signal->number, &seen) < 0) continue;
-    if (seen.count) signal->seen(signal->user, signal->number, seen.count, seen.last_at);
+    if (!seen.count) continue;
+    unsigned presses = seen.presses ? seen.presses : 1;
+    signal->seen(signal->user, numbers[i], seen.count - (presses - 1), seen.first_at);
+    for (unsigned press = 1; press < presses && (signal = find_signal(loop, numbers[i])); press++)
+      signal->seen(signal->user, numbers[i], 1, lc_signal_press_at(&seen, press));
   }
 }
 
@@ -161,6 +166,7 @@ int lc_loop_signal(lc_loop *loop, int number,
   lc_signal *signal = *place;
   if (!seen) {
     if (!signal) return 0;
+    lc_watchdog_unfollow(loop, number);
     int result = loop->sys->signal_release(loop->sys, number);
     *place = signal->next;
     free(signal);
@@ -239,6 +245,7 @@ int lc_loop_turn(lc_loop *loop, lc_time timeout)
   loop->now = loop->sys->now(loop->sys);
   if (count < 0 && count != -EINTR) return count;
 
+  lc_work before = lc_loop_enter(loop, LC_WORK_LOOP);
   lc_time began = loop->now;
   for (int i = 0; i < count; i++) dispatch(loop, &events[i]);
   lc_timers_run(&loop->timers, loop->now);
@@ -250,6 +257,7 @@ int lc_loop_turn(lc_loop *loop, lc_time timeout)
   if (count > 0) loop->stats.events += (uint64_t)count;
   lc_time took = loop->sys->now(loop->sys) - began;
   if (took > loop->stats.longest_turn) loop->stats.longest_turn = took;
+  lc_loop_enter(loop, before);
   return 0;
 }
 
@@ -342,6 +350,7 @@ failed:
 void lc_loop_free(lc_loop *loop)
 {
   if (!loop) return;
+  lc_watchdog_stop(loop);
   while (!lc_list_is_empty(&loop->servers))
     lc_server_free(LC_OWNER(loop->servers.next, lc_server, in_loop));
   while (loop->signals) lc_loop_signal(loop, loop->signals->number, NULL, NULL);

@@ -59,6 +59,7 @@ struct lc_loop {
   lc_link jobs;
   lc_link servers;
   struct lc_shutdown *shutdown; /* the process's ladder, when there is one */
+  struct lc_watchdog *watchdog; /* likewise */
   int (*on_turn)(void *user);
   void *on_turn_user;
   int turn_again; /* on_turn has more to do */

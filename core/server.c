@@ -101,6 +101,7 @@ void lc_server_free(lc_server *server)
   if (server->spare) lc_conn_unref(server->spare);
   lc_registry_free(&server->registry);
   lc_timer_close(server->loop, &server->timer);
+  lc_watchdog_want(server->loop, &server->want, LC_NEVER);
   lc_job_cancel(&server->job);
   lc_list_remove(&server->in_loop);
   free(server);

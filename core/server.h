@@ -5,6 +5,7 @@
 #include "list.h"
 #include "loop.h"
 #include "registry.h"
+#include "watchdog.h"
 
 struct lc_server {
   lc_link in_loop;
@@ -31,6 +32,7 @@ struct lc_server {
   lc_time visit_at;  /* when the walk over idle connections goes on */
   uint32_t to_visit; /* how many there were when it began */
   lc_timer timer;
+  lc_want want; /* the next step, for the watchdog */
   lc_job job;
   lc_report report;
 };

@@ -15,48 +15,29 @@
 #include <stdlib.h>
 
 #include "server.h"
-
-#define SIGNALS_APART (100 * LC_MILLISECOND)
+#include "timetable.h"
 
 struct lc_shutdown {
   lc_loop *loop;
-  lc_drain_options options;
+  lc_timetable table;
   const lc_shutdown_events *events;
   void *user;
-  lc_step step;
-  lc_step wanted; /* how far signals have pushed it */
-  lc_time began;
-  lc_time deadline;
-  lc_time last_signal;
-  unsigned signals;
   unsigned holds;
-  int has_hooks;
-  int skips_hooks;
   lc_time step_at[LC_STEPS];
   lc_timer timer;
   lc_job job;
 };
 
-static lc_time kill_at(const lc_shutdown *shutdown)
+static void publish(const lc_shutdown *shutdown)
 {
-  lc_time length = shutdown->deadline - shutdown->began, kept = shutdown->options.hooks;
-  if (!shutdown->has_hooks || shutdown->skips_hooks) return shutdown->deadline;
-  if (kept > length / 2) kept = length / 2; /* the connections come first */
-  return shutdown->deadline - kept;
-}
-
-static lc_time cancel_at(const lc_shutdown *shutdown)
-{
-  lc_time length = shutdown->deadline - shutdown->began, grace = shutdown->options.grace;
-  if (grace > length / 10) grace = length / 10;
-  return kill_at(shutdown) - grace;
+  lc_watchdog_plan(shutdown->loop, &shutdown->table);
 }
 
 /* A server's own time, when it is shorter, ends its part earlier. */
 static void stop_server(lc_shutdown *shutdown, lc_server *server)
 {
-  lc_time own = lc_time_add(shutdown->began, server->options.drain.timeout);
-  lc_time at = kill_at(shutdown);
+  lc_time own = lc_time_add(shutdown->table.began, server->options.drain.timeout);
+  lc_time at = lc_timetable_kill_at(&shutdown->table);
   lc_server_shutdown(server, own < at ? own : at);
 }
 
@@ -83,22 +64,23 @@ static int is_any_left(const lc_shutdown *shutdown)
 
 static void enter(lc_shutdown *shutdown, lc_step step)
 {
-  if (shutdown->step >= step) return;
-  shutdown->step = step;
+  if (shutdown->table.step >= step) return;
+  shutdown->table.step = step;
   shutdown->step_at[step] = shutdown->loop->sys->now(shutdown->loop->sys);
-  if (step == LC_STEP_UNREADY) shutdown->step_at[step] = shutdown->began;
+  if (step == LC_STEP_UNREADY) shutdown->step_at[step] = shutdown->table.began;
+  publish(shutdown);
   if (shutdown->events && shutdown->events->step) shutdown->events->step(step, shutdown->user);
 }
 
 static int is_unready_over(const lc_shutdown *shutdown, lc_time now)
 {
-  if (shutdown->wanted >= LC_STEP_CANCEL || now >= cancel_at(shutdown)) return 1;
-  return now >= shutdown->began + shutdown->options.delay && !shutdown->holds;
+  if (now >= lc_timetable_cancel_at(&shutdown->table)) return 1;
+  return now >= shutdown->table.began + shutdown->table.options.delay && !shutdown->holds;
 }
 
 static void climb_servers(lc_shutdown *shutdown, lc_time now)
 {
-  if (shutdown->step < LC_STEP_STOP) {
+  if (shutdown->table.step < LC_STEP_STOP) {
     enter(shutdown, LC_STEP_STOP);
     for_each_server(shutdown, LC_STEP_STOP);
     enter(shutdown, LC_STEP_DRAIN);
@@ -107,11 +89,11 @@ static void climb_servers(lc_shutdown *shutdown, lc_time now)
     enter(shutdown, LC_STEP_HOOKS);
     return;
   }
-  if (shutdown->wanted >= LC_STEP_CANCEL || now >= cancel_at(shutdown)) {
+  if (now >= lc_timetable_cancel_at(&shutdown->table)) {
     enter(shutdown, LC_STEP_CANCEL);
     for_each_server(shutdown, LC_STEP_CANCEL);
   }
-  if (shutdown->wanted >= LC_STEP_KILL || now >= kill_at(shutdown)) {
+  if (now >= lc_timetable_kill_at(&shutdown->table)) {
     enter(shutdown, LC_STEP_KILL);
     for_each_server(shutdown, LC_STEP_KILL);
   }
@@ -119,17 +101,18 @@ static void climb_servers(lc_shutdown *shutdown, lc_time now)
 
 static lc_time next_look(const lc_shutdown *shutdown)
 {
-  switch (shutdown->step) {
+  const lc_timetable *table = &shutdown->table;
+  switch (table->step) {
     case LC_STEP_UNREADY: {
-      lc_time delayed = shutdown->began + shutdown->options.delay;
-      return shutdown->loop->now < delayed && delayed < cancel_at(shutdown) ? delayed
-                                                                            : cancel_at(shutdown);
+      lc_time delayed = table->began + table->options.delay;
+      lc_time cancel = lc_timetable_cancel_at(table);
+      return shutdown->loop->now < delayed && delayed < cancel ? delayed : cancel;
     }
     case LC_STEP_STOP:
-    case LC_STEP_DRAIN: return cancel_at(shutdown);
-    case LC_STEP_CANCEL: return kill_at(shutdown);
+    case LC_STEP_DRAIN: return lc_timetable_cancel_at(table);
+    case LC_STEP_CANCEL: return lc_timetable_kill_at(table);
     case LC_STEP_KILL:
-    case LC_STEP_HOOKS: return shutdown->deadline;
+    case LC_STEP_HOOKS: return table->deadline;
     default: return LC_NEVER;
   }
 }
@@ -138,19 +121,20 @@ static void climb(lc_job *job)
 {
   lc_shutdown *shutdown = LC_OWNER(job, lc_shutdown, job);
   lc_time now = shutdown->loop->now;
+  const lc_timetable *table = &shutdown->table;
   lc_step before;
   do {
-    before = shutdown->step;
-    if (shutdown->step == LC_STEP_SERVING) enter(shutdown, LC_STEP_UNREADY);
-    else if (shutdown->step == LC_STEP_UNREADY && is_unready_over(shutdown, now))
+    before = table->step;
+    if (table->step == LC_STEP_SERVING) enter(shutdown, LC_STEP_UNREADY);
+    else if (table->step == LC_STEP_UNREADY && is_unready_over(shutdown, now))
       climb_servers(shutdown, now);
-    else if (shutdown->step > LC_STEP_UNREADY && shutdown->step < LC_STEP_HOOKS)
+    else if (table->step > LC_STEP_UNREADY && table->step < LC_STEP_HOOKS)
       climb_servers(shutdown, now);
-    else if (shutdown->step == LC_STEP_HOOKS && (!shutdown->holds || now >= shutdown->deadline))
+    else if (table->step == LC_STEP_HOOKS && (!shutdown->holds || now >= table->deadline))
       enter(shutdown, LC_STEP_DONE);
-    if (shutdown->step >= LC_STEP_KILL && now >= shutdown->deadline && is_any_left(shutdown))
+    if (table->step >= LC_STEP_KILL && now >= table->deadline && is_any_left(shutdown))
       enter(shutdown, LC_STEP_HOOKS); /* whatever could not be ended is not waited for */
-  } while (shutdown->step != before);
+  } while (table->step != before);
   lc_time next = next_look(shutdown);
   if (next <= now && next != LC_NEVER) next = now + LC_MILLISECOND;
   lc_timer_set(shutdown->loop, &shutdown->timer, next);
@@ -177,13 +161,13 @@ lc_shutdown *lc_shutdown_new(lc_loop *loop, const lc_drain_options *options,
   lc_server_options defaults;
   lc_server_options_init(&defaults);
   shutdown->loop = loop;
-  shutdown->options = options ? *options : defaults.drain;
+  lc_timetable_init(&shutdown->table, options ? options : &defaults.drain);
   shutdown->events = events;
   shutdown->user = user;
-  shutdown->deadline = LC_NEVER;
-  lc_drain_options_fit(&shutdown->options);
+  lc_drain_options_fit(&shutdown->table.options);
   lc_job_init(&shutdown->job, climb);
   loop->shutdown = shutdown;
+  publish(shutdown);
   return shutdown;
 }
 
@@ -192,6 +176,7 @@ void lc_shutdown_free(lc_shutdown *shutdown)
   if (!shutdown) return;
   lc_timer_close(shutdown->loop, &shutdown->timer);
   lc_job_cancel(&shutdown->job);
+  lc_watchdog_plan(shutdown->loop, NULL);
   shutdown->loop->shutdown = NULL;
   free(shutdown);
 }
@@ -200,33 +185,24 @@ void lc_shutdown_free(lc_shutdown *shutdown)
 
 void lc_shutdown_check(lc_loop *loop)
 {
-  if (loop->shutdown && loop->shutdown->step != LC_STEP_SERVING)
+  if (loop->shutdown && loop->shutdown->table.step != LC_STEP_SERVING)
     lc_job_queue(loop, &loop->shutdown->job);
 }
 
 void lc_shutdown_begin(lc_shutdown *shutdown, lc_time began, lc_time timeout)
 {
-  if (timeout < 0) timeout = shutdown->options.timeout;
-  lc_time deadline = lc_time_add(began, timeout);
-  if (shutdown->deadline == LC_NEVER) shutdown->began = began;
-  if (deadline < shutdown->deadline) {
-    shutdown->deadline = deadline;
-    if (shutdown->step >= LC_STEP_STOP) for_each_server(shutdown, LC_STEP_STOP);
-  }
+  int shorter = lc_timetable_begin(&shutdown->table, began, timeout);
+  publish(shutdown);
+  if (shorter && shutdown->table.step >= LC_STEP_STOP) for_each_server(shutdown, LC_STEP_STOP);
   lc_job_queue(shutdown->loop, &shutdown->job);
 }
 
 void lc_shutdown_signal(lc_shutdown *shutdown, lc_time at)
 {
-  if (shutdown->signals && at - shutdown->last_signal < SIGNALS_APART) return;
-  shutdown->last_signal = at;
-  if (++shutdown->signals == 2) shutdown->wanted = LC_STEP_CANCEL;
-  if (shutdown->signals >= 3) {
-    shutdown->wanted = LC_STEP_KILL;
-    shutdown->skips_hooks = 1;
-    if (shutdown->step == LC_STEP_HOOKS && shutdown->events && shutdown->events->step)
-      shutdown->events->step(LC_STEP_KILL, shutdown->user); /* the hooks under way are to end */
-  }
+  if (!lc_timetable_signal(&shutdown->table, at)) return;
+  if (shutdown->table.skips_hooks && shutdown->table.step == LC_STEP_HOOKS && shutdown->events &&
+      shutdown->events->step)
+    shutdown->events->step(LC_STEP_KILL, shutdown->user); /* the hooks under way are to end */
   lc_shutdown_begin(shutdown, at, -1);
 }
 
@@ -238,11 +214,16 @@ void lc_shutdown_release(lc_shutdown *shutdown)
   lc_job_queue(shutdown->loop, &shutdown->job);
 }
 
-void lc_shutdown_set_hooks(lc_shutdown *shutdown, int any) { shutdown->has_hooks = any; }
-lc_step lc_shutdown_step(const lc_shutdown *shutdown) { return shutdown->step; }
-int lc_shutdown_skips_hooks(const lc_shutdown *shutdown) { return shutdown->skips_hooks; }
-lc_time lc_shutdown_deadline(const lc_shutdown *shutdown) { return shutdown->deadline; }
-lc_time lc_shutdown_began(const lc_shutdown *shutdown) { return shutdown->began; }
+void lc_shutdown_set_hooks(lc_shutdown *shutdown, int any)
+{
+  shutdown->table.has_hooks = any;
+  publish(shutdown);
+}
+
+lc_step lc_shutdown_step(const lc_shutdown *shutdown) { return shutdown->table.step; }
+int lc_shutdown_skips_hooks(const lc_shutdown *shutdown) { return shutdown->table.skips_hooks; }
+lc_time lc_shutdown_deadline(const lc_shutdown *shutdown) { return shutdown->table.deadline; }
+lc_time lc_shutdown_began(const lc_shutdown *shutdown) { return shutdown->table.began; }
 
 lc_time lc_shutdown_step_at(const lc_shutdown *shutdown, lc_step step)
 {

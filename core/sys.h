@@ -10,8 +10,9 @@
  * return -EINTR like any other failure; LC_RETRY repeats them. close() is never
  * repeated: on Linux it has released the descriptor even then.
  *
- * A table is used by the thread that runs the loop, except for `resolve` and
- * `wake`, which any thread may call.
+ * A table is used by the thread that runs the loop, except for `resolve`, and
+ * for what the watchdog's thread needs: `now`, `wake`, `wake_wait`, `wake_clear`,
+ * `signal_peek`, `interrupt`, `setsockopt`, `complain` and `exit`.
  */
 #ifndef LC_SYS_H
 #define LC_SYS_H
@@ -31,12 +32,22 @@
     (result) = (call);         \
   } while ((result) == -EINTR)
 
+#define LC_SIGNALS_APART (100 * LC_MILLISECOND) /* those closer to the one before are a bounce */
+
 /* What a signal handler left for its owner since the last look. */
 typedef struct lc_signal_seen {
   unsigned count;   /* how often the signal arrived */
+  unsigned presses; /* how many of them were no bounce */
   lc_time first_at; /* when the first and the last of them arrived, by the handler's own clock */
   lc_time last_at;
 } lc_signal_seen;
+
+/* When the i-th press arrived; of those between the first and the last no stamp is kept. */
+static inline lc_time lc_signal_press_at(const lc_signal_seen *seen, unsigned index)
+{
+  if (index > 0 && index + 1 >= seen->presses) return seen->last_at;
+  return seen->first_at + (lc_time)index * LC_SIGNALS_APART;
+}
 
 /* Which file a unix-domain path names, to unlink only what is still ours. */
 typedef struct lc_file_identity {
@@ -89,6 +100,8 @@ struct lc_sys {
   int (*wake_create)(const lc_sys *);  /* a descriptor that `wake` makes readable */
   int (*wake)(const lc_sys *, int fd); /* from any thread, or a signal handler */
   int (*wake_clear)(const lc_sys *, int fd);
+  /* Any thread: waits until it has been woken, at most `timeout`. 1, or 0 when the time is up. */
+  int (*wake_wait)(const lc_sys *, int fd, lc_time timeout);
 
   /* The signal table is the only process-wide state of the library. One owner a
    * signal (-EBUSY for a second); arrivals are counted, stamped, and `wake_fd`
@@ -97,6 +110,22 @@ struct lc_sys {
   int (*signal_watch)(const lc_sys *, int signal, int wake_fd);
   int (*signal_release)(const lc_sys *, int signal);
   int (*signal_take)(const lc_sys *, int signal, lc_signal_seen *seen);
+  /* The same without taking; from any thread. */
+  int (*signal_peek)(const lc_sys *, int signal, lc_signal_seen *seen);
+  /* A second descriptor to be written to at each arrival, until release; -1 for none. */
+  int (*signal_also_wake)(const lc_sys *, int signal, int wake_fd);
+
+  /* Makes this thread interruptible: a number for `interrupt`, with which any thread has `function`
+   * called on it, in a signal handler. When that returns true, the thread stands still for good.
+   * The owner ends it, on the same thread, when nobody will send any more. -EBUSY: no real-time
+   * signal is free. */
+  int (*interruptible)(const lc_sys *, int (*function)(void *user), void *user);
+  int (*interrupt)(const lc_sys *, int number);
+  int (*uninterruptible)(const lc_sys *, int number);
+
+  /* The last words of a process that is about to end: to stderr, waiting for room a moment at most. */
+  int (*complain)(const lc_sys *, const char *text, size_t length);
+  void (*exit)(const lc_sys *, int status); /* at once: _exit */
 
   int (*descriptor_limit)(const lc_sys *); /* RLIMIT_NOFILE, the soft one */
   int (*descriptors_open)(const lc_sys *); /* how many this process has open now */

@@ -5,6 +5,7 @@
 #include <linux/sockios.h>
 #include <linux/time_types.h>
 #include <netdb.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -263,6 +264,38 @@ static int linux_wake_clear(const lc_sys *sys, int fd)
   return read(fd, &count, sizeof count) < 0 && errno != EAGAIN ? -errno : 0;
 }
 
+static int linux_wake_wait(const lc_sys *sys, int fd, lc_time timeout)
+{
+  struct pollfd one = {fd, POLLIN, 0};
+  struct timespec time;
+
+  (void)sys;
+  if (timeout < 0) timeout = 0;
+  time.tv_sec = timeout / LC_SECOND;
+  time.tv_nsec = timeout % LC_SECOND;
+  RESULT(ppoll(&one, 1, timeout == LC_NEVER ? NULL : &time, NULL));
+}
+
+/* -------------------------------------------------------------- last words -- */
+
+/* No more than a pipe takes at once, so that one with room never blocks. */
+static int linux_complain(const lc_sys *sys, const char *text, size_t length)
+{
+  enum { PATIENCE = 100 /* milliseconds */ };
+  struct pollfd out = {STDERR_FILENO, POLLOUT, 0};
+
+  (void)sys;
+  if (length > PIPE_BUF) length = PIPE_BUF;
+  if (poll(&out, 1, PATIENCE) < 1) return -EAGAIN;
+  RESULT((int)write(STDERR_FILENO, text, length));
+}
+
+static void linux_exit(const lc_sys *sys, int status)
+{
+  (void)sys;
+  _exit(status);
+}
+
 /* ------------------------------------------------------ files, descriptors -- */
 
 static int linux_descriptor_limit(const lc_sys *sys)
@@ -404,9 +437,17 @@ const lc_sys *lc_sys_linux(void)
     .wake_create = linux_wake_create,
     .wake = linux_wake,
     .wake_clear = linux_wake_clear,
+    .wake_wait = linux_wake_wait,
     .signal_watch = lc_sys_signal_watch,
     .signal_release = lc_sys_signal_release,
     .signal_take = lc_sys_signal_take,
+    .signal_peek = lc_sys_signal_peek,
+    .signal_also_wake = lc_sys_signal_also_wake,
+    .interruptible = lc_sys_interruptible,
+    .interrupt = lc_sys_interrupt,
+    .uninterruptible = lc_sys_uninterruptible,
+    .complain = linux_complain,
+    .exit = linux_exit,
     .descriptor_limit = linux_descriptor_limit,
     .descriptors_open = linux_descriptors_open,
     .file_identity = linux_file_identity,

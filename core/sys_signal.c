@@ -1,4 +1,5 @@
-/* sys_signal.c - counts and stamps signals where they arrive, and wakes the loop that owns them.
+/* sys_signal.c - counts and stamps signals where they arrive, wakes the loop that owns them, and
+ * interrupts a thread for its watchdog.
  *
  * A slot of the table, one for each signal:
  *
@@ -12,11 +13,15 @@
  */
 #include "sys_signal.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
 
 #if ATOMIC_INT_LOCK_FREE != 2 || ATOMIC_LLONG_LOCK_FREE != 2
 #error "signal handlers need lock-free atomics"
@@ -25,14 +30,19 @@
 typedef struct slot {
   atomic_int owned;
   atomic_int wake_fd; /* descriptor + 1, so that the zeroed table holds none */
+  atomic_int also_fd; /* likewise, of somebody who watches the owner */
   atomic_int inside;  /* handlers at work */
   atomic_uint count;
-  atomic_llong first_at; /* 0: none since the last look */
+  atomic_uint presses;
+  atomic_llong pressed_at; /* the last arrival that was no bounce */
+  atomic_llong first_at;   /* 0: none since the last look */
   atomic_llong last_at;
   struct sigaction before; /* the owner's */
 } slot;
 
 static slot table[NSIG];
+
+static const struct timespec PAUSE = {0, 20000}; /* for a handler on another thread to leave */
 
 static lc_time clock_now(void)
 {
@@ -49,24 +59,35 @@ static void note(slot *s, lc_time at)
 
   atomic_compare_exchange_strong(&s->first_at, &none, at);
   while (last < at && !atomic_compare_exchange_weak(&s->last_at, &last, at)) continue;
+  last = atomic_load(&s->pressed_at);
+  if ((last == 0 || at - last >= LC_SIGNALS_APART) &&
+      atomic_compare_exchange_strong(&s->pressed_at, &last, at)) {
+    atomic_fetch_add(&s->presses, 1);
+  }
   atomic_fetch_add(&s->count, 1);
+}
+
+/* Fails only when the counter is full, and then whoever waits is awake anyway. */
+static void wake(int fd)
+{
+  uint64_t one = 1;
+  ssize_t written = fd >= 0 ? write(fd, &one, sizeof one) : 0;
+
+  (void)written;
 }
 
 static void handler(int signal)
 {
   int saved = errno;
   slot *s = &table[signal];
-  uint64_t one = 1;
-  ssize_t written;
   int wake_fd;
 
   atomic_fetch_add(&s->inside, 1);
   wake_fd = atomic_load(&s->wake_fd) - 1;
   if (wake_fd >= 0) {
     note(s, clock_now());
-    /* Fails only when the counter is full, and then the loop is awake anyway. */
-    written = write(wake_fd, &one, sizeof one);
-    (void)written;
+    wake(wake_fd);
+    wake(atomic_load(&s->also_fd) - 1);
   }
   atomic_fetch_sub(&s->inside, 1);
   errno = saved;
@@ -90,6 +111,8 @@ static int is_catchable(int signal)
 static void forget(slot *s)
 {
   atomic_store(&s->count, 0);
+  atomic_store(&s->presses, 0);
+  atomic_store(&s->pressed_at, 0);
   atomic_store(&s->first_at, 0);
   atomic_store(&s->last_at, 0);
 }
@@ -121,7 +144,6 @@ int lc_sys_signal_watch(const lc_sys *sys, int signal, int wake_fd)
 
 int lc_sys_signal_release(const lc_sys *sys, int signal)
 {
-  static const struct timespec pause = {0, 20000};
   struct sigaction current;
   slot *s;
 
@@ -135,27 +157,195 @@ int lc_sys_signal_release(const lc_sys *sys, int signal)
     sigaction(signal, &s->before, NULL);
   }
   atomic_store(&s->wake_fd, 0);
-  while (atomic_load(&s->inside) > 0) nanosleep(&pause, NULL); /* on another thread */
+  atomic_store(&s->also_fd, 0);
+  while (atomic_load(&s->inside) > 0) nanosleep(&PAUSE, NULL); /* on another thread */
   forget(s);
   atomic_store(&s->owned, 0);
   return 0;
 }
 
+/* The slot of a signal that has an owner; NULL, with an empty `seen`, for any other. */
+static slot *look(int signal, lc_signal_seen *seen)
+{
+  memset(seen, 0, sizeof *seen);
+  if (!is_catchable(signal) || !atomic_load(&table[signal].owned)) return NULL;
+  return &table[signal];
+}
+
+/* A handler that was just stamping while we looked had its first time taken by the last look. */
+static void complete(lc_signal_seen *seen, const slot *s)
+{
+  seen->last_at = atomic_load(&s->last_at);
+  if (seen->first_at == 0) seen->first_at = seen->last_at;
+}
+
 int lc_sys_signal_take(const lc_sys *sys, int signal, lc_signal_seen *seen)
 {
-  slot *s;
+  slot *s = look(signal, seen);
 
   (void)sys;
-  memset(seen, 0, sizeof *seen);
-  if (!is_catchable(signal)) return -EINVAL;
-  s = &table[signal];
-  if (!atomic_load(&s->owned)) return -EINVAL;
-
+  if (s == NULL) return -EINVAL;
   seen->count = atomic_exchange(&s->count, 0);
   if (seen->count == 0) return 0;
+  seen->presses = atomic_exchange(&s->presses, 0);
   seen->first_at = atomic_exchange(&s->first_at, 0);
-  seen->last_at = atomic_load(&s->last_at);
-  /* A handler that was just stamping while we looked had its first time taken by the last look. */
-  if (seen->first_at == 0) seen->first_at = seen->last_at;
+  complete(seen, s);
+  return 0;
+}
+
+int lc_sys_signal_peek(const lc_sys *sys, int signal, lc_signal_seen *seen)
+{
+  slot *s = look(signal, seen);
+
+  (void)sys;
+  if (s == NULL) return -EINVAL;
+  seen->count = atomic_load(&s->count);
+  if (seen->count == 0) return 0;
+  seen->presses = atomic_load(&s->presses);
+  seen->first_at = atomic_load(&s->first_at);
+  complete(seen, s);
+  return 0;
+}
+
+int lc_sys_signal_also_wake(const lc_sys *sys, int signal, int wake_fd)
+{
+  (void)sys;
+  if (!is_catchable(signal) || !atomic_load(&table[signal].owned)) return -EINVAL;
+  atomic_store(&table[signal].also_fd, wake_fd + 1);
+  while (wake_fd < 0 && atomic_load(&table[signal].inside) > 0) nanosleep(&PAUSE, NULL);
+  return 0;
+}
+
+/* ---------------------------------------------------------------- interrupts -- */
+
+/* Threads that can be interrupted, all by one real-time signal, which is ours while there are any. */
+typedef struct interruptible {
+  atomic_int tid; /* 0: free */
+  int (*function)(void *user);
+  void *user;
+  int was_blocked; /* the signal, in that thread */
+} interruptible;
+
+static struct {
+  pthread_mutex_t lock; /* over all but `tid` */
+  int signal;
+  int users;
+  interruptible threads[64];
+} interrupts = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* The number travels with the signal: a stray one from elsewhere finds nobody. */
+static void interrupt_handler(int signal, siginfo_t *info, void *context)
+{
+  int saved = errno, number = info->si_value.sival_int;
+  sigset_t all;
+
+  (void)signal;
+  (void)context;
+  if (info->si_code != SI_QUEUE || number < 0 || (size_t)number >= LENGTH(interrupts.threads))
+    return;
+  if (atomic_load(&interrupts.threads[number].tid) != (int)syscall(SYS_gettid)) return;
+  if (interrupts.threads[number].function(interrupts.threads[number].user)) {
+    sigfillset(&all);
+    for (;;) sigsuspend(&all);
+  }
+  errno = saved;
+}
+
+/* The first real-time signal that nobody handles. */
+static int claim_signal(void)
+{
+  struct sigaction action, present;
+
+  memset(&action, 0, sizeof action);
+  action.sa_sigaction = interrupt_handler;
+  action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+  sigfillset(&action.sa_mask);
+  for (int signal = SIGRTMIN + 1; signal < SIGRTMAX; signal++) {
+    if (sigaction(signal, NULL, &present) < 0 || (present.sa_flags & SA_SIGINFO) != 0 ||
+        present.sa_handler != SIG_DFL) {
+      continue;
+    }
+    if (sigaction(signal, &action, NULL) < 0) return -errno;
+    return signal;
+  }
+  return -EBUSY;
+}
+
+static void unclaim_signal(void)
+{
+  struct sigaction before;
+
+  memset(&before, 0, sizeof before);
+  before.sa_handler = SIG_DFL;
+  sigaction(interrupts.signal, &before, NULL);
+}
+
+static int find_free(void)
+{
+  for (size_t i = 0; i < LENGTH(interrupts.threads); i++) {
+    if (atomic_load(&interrupts.threads[i].tid) == 0) return (int)i;
+  }
+  return -EBUSY;
+}
+
+static int set_blocked(int blocked)
+{
+  sigset_t ours, before;
+
+  sigemptyset(&ours);
+  sigaddset(&ours, interrupts.signal);
+  pthread_sigmask(blocked ? SIG_BLOCK : SIG_UNBLOCK, &ours, &before);
+  return sigismember(&before, interrupts.signal) == 1;
+}
+
+int lc_sys_interruptible(const lc_sys *sys, int (*function)(void *user), void *user)
+{
+  int number, signal;
+
+  (void)sys;
+  pthread_mutex_lock(&interrupts.lock);
+  number = find_free();
+  if (number >= 0 && interrupts.users == 0) {
+    signal = claim_signal();
+    if (signal < 0) number = signal;
+    else interrupts.signal = signal;
+  }
+  if (number >= 0) {
+    interruptible *thread = &interrupts.threads[number];
+
+    interrupts.users++;
+    thread->function = function;
+    thread->user = user;
+    thread->was_blocked = set_blocked(0);
+    atomic_store(&thread->tid, (int)syscall(SYS_gettid));
+  }
+  pthread_mutex_unlock(&interrupts.lock);
+  return number;
+}
+
+int lc_sys_interrupt(const lc_sys *sys, int number)
+{
+  siginfo_t info;
+  int tid = atomic_load(&interrupts.threads[number].tid);
+
+  (void)sys;
+  if (tid == 0) return -EINVAL;
+  memset(&info, 0, sizeof info);
+  info.si_code = SI_QUEUE;
+  info.si_pid = getpid();
+  info.si_uid = getuid();
+  info.si_value.sival_int = number;
+  return syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, interrupts.signal, &info) < 0 ? -errno : 0;
+}
+
+/* What was sent has arrived: a signal to this thread is handled when its next system call returns. */
+int lc_sys_uninterruptible(const lc_sys *sys, int number)
+{
+  (void)sys;
+  pthread_mutex_lock(&interrupts.lock);
+  if (interrupts.threads[number].was_blocked) set_blocked(1);
+  atomic_store(&interrupts.threads[number].tid, 0);
+  if (--interrupts.users == 0) unclaim_signal();
+  pthread_mutex_unlock(&interrupts.lock);
   return 0;
 }

@@ -14,6 +14,7 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdatomic.h>
 
 #include "lastcall.h"
 #include "list.h"
@@ -22,6 +23,7 @@
 #define TASK_BYTES (256 * 1024)
 #define TASKS_PER_TURN 256
 #define TASKS_POOLED 64
+#define PREEMPTED_TURNS 4 /* the loop's own, for each time that a task had to be made to give way */
 
 typedef struct runtime runtime;
 typedef struct task task;
@@ -29,6 +31,30 @@ typedef struct context context;
 typedef struct scope scope;
 typedef struct conn_box conn_box;
 typedef struct server_box server_box;
+
+/* What it takes to interrupt a script; see interrupt.c. */
+typedef struct interrupt {
+  lua_State *volatile armed; /* has our hook; NULL: none */
+  lua_Hook hook;             /* that it had before */
+  int mask;
+  int count;
+  lua_CFunction pcall; /* Lua's own */
+  lua_CFunction xpcall;
+  lua_Alloc allocate; /* the state's, while ours is in its place; else NULL */
+  void *allocate_user;
+  unsigned raised; /* errors, in this piece of work */
+  const lua_State *raised_in;
+  lc_work work; /* what it was, while Lua collects garbage for us; else LC_WORK_NONE */
+  int catcher;  /* how deep the function lies that catches the last one */
+  lc_time grace_until;
+  int noticed; /* this work has held the loop too long */
+  lc_time held;
+  const task *holder;
+  atomic_int has_trace;
+  char trace[2048];
+  char source[LUA_IDSIZE]; /* where it was stuck */
+  int line;                /* 0: not known */
+} interrupt;
 
 /* ---------------------------------------------------------------- runtime -- */
 
@@ -39,10 +65,19 @@ struct runtime {
   lc_shutdown *shutdown; /* while run is under way or a shutdown was asked for */
   context *process;      /* the context of process-owned tasks */
   task *current;
-  lua_State *innermost; /* the coroutine that runs the script, as far as we are told */
-  lc_link ready;        /* tasks to be resumed */
-  lc_link tasks;        /* all unfinished ones */
-  task *pool;           /* finished ones, with their coroutines */
+  lua_State *volatile innermost; /* the coroutine that runs the script, as far as we are told */
+  interrupt interrupt;
+  lc_time limit;       /* when the tasks that are being ended must have ended */
+  uint64_t limited;    /* the one; 0: all that the process owns */
+  lc_time max_block;   /* the run's */
+  lc_time least_block; /* of any server's */
+  const struct lc_sys *sys;
+  int wanted;        /* the loop is: no more tasks in this turn */
+  lc_link preempted; /* tasks that gave way to it */
+  unsigned rest;     /* turns before they go on */
+  lc_link ready;     /* tasks to be resumed */
+  lc_link tasks;     /* all unfinished ones */
+  task *pool;        /* finished ones, with their coroutines */
   unsigned pooled;
   unsigned process_tasks; /* unfinished and owned by the process, those of ours left out */
   unsigned system_tasks;
@@ -82,6 +117,8 @@ void runtime_callback(lua_State *L, runtime *rt, int count); /* [-(count+1), 0] 
 void runtime_hook(lua_State *L, runtime *rt, const char *name, int count); /* [-count, 0] */
 /* Calls `function` with `argument` protected: callbacks of the core must not be left by an error. */
 void runtime_protect(runtime *rt, lua_CFunction function, void *argument);
+/* The same for what may call functions of the script's: the watchdog looks at it. */
+void runtime_protect_script(runtime *rt, lua_CFunction function, void *argument);
 
 /* ---------------------------------------------------------------- contexts -- */
 
@@ -139,11 +176,11 @@ typedef struct owner {
 
 /* A coroutine of the script's that was resumed, through lastcall.coroutine, by a task or by another
  * such coroutine of it. */
-typedef struct level {
+typedef struct nesting {
   lua_State *co;
   enum { LEVEL_OPEN, LEVEL_IN_C, LEVEL_FOREIGN } barrier; /* what a wait inside cannot get past */
   int is_marked;                                          /* in runtime.busy */
-} level;
+} nesting;
 
 struct task {
   lc_link in_ready;
@@ -152,8 +189,8 @@ struct task {
   lc_link in_wait; /* of whatever list it waits in */
   runtime *rt;
   lua_State *co;
-  int anchor;    /* of the coroutine */
-  level *levels; /* the coroutines nested in it now, the innermost last */
+  int anchor;      /* of the coroutine */
+  nesting *levels; /* the coroutines nested in it now, the innermost last */
   unsigned depth;
   unsigned room; /* for that many */
   int handle;    /* anchor of the task object, when the script has one */
@@ -175,10 +212,13 @@ struct task {
 
   int operations; /* left in this resume */
   ssize_t bytes;
-  unsigned failures;       /* terminal ones, for handlers that do not take no for an answer */
-  unsigned arguments;      /* of the first resume, the function among them; 0 once it has begun */
-  int result_count;        /* on its stack, when it has finished */
-  unsigned lets_go : 1;    /* its yield is for the loop, not for whoever resumed its coroutine */
+  unsigned failures;      /* terminal ones, for handlers that do not take no for an answer */
+  unsigned arguments;     /* of the first resume, the function among them; 0 once it has begun */
+  int result_count;       /* on its stack, when it has finished */
+  int held;               /* anchor of a traceback: where it was when it had to be ended by force */
+  unsigned is_forced : 1; /* an error was raised in it to end it */
+  unsigned is_frozen : 1; /* it is not resumed any more, only killed */
+  unsigned lets_go : 1;   /* its yield is for the loop, not for whoever resumed its coroutine */
   unsigned is_exposed : 1; /* the script has seen its coroutine: it is in runtime.busy */
   unsigned is_handler : 1;
   unsigned is_goodbye : 1; /* on_drain: guards its connection */
@@ -214,6 +254,8 @@ void tasks_wake(lc_link *waiting, int code); /* all that wait in a list */
 /* Wakes it with LC_TIMEOUT at `at`. */
 void task_alarm(task *t, lc_time at);
 void task_kill(lua_State *L, task *t);
+/* What keeps a wait on L, in that task, from suspending the whole task. */
+int task_barrier(lua_State *L, const task *t);
 int task_run_ready(runtime *rt); /* one share; whether more are ready */
 void task_stop_waiting(task *t); /* for a task that is about to end */
 int task_body(lua_State *L);     /* what a task's coroutine runs: a function and its arguments */
@@ -349,6 +391,7 @@ struct server_box {
   int farewell;   /* a string or a function */
   int stragglers; /* a table */
   int log;
+  lc_time max_block; /* for its tasks */
   int is_done;
   int starts_with_data; /* handlers begin with the first byte */
   int is_uncounted;     /* a run does not wait for it */
@@ -386,6 +429,21 @@ void option_keepalive(lua_State *L, int index, lc_keepalive *keepalive);
 void option_listen(lua_State *L, int index, lc_listen_options *listen);
 /* An optional argument in seconds: LC_NEVER when absent; raises for what is not a number. */
 lc_time optional_seconds(lua_State *L, int argument);
+
+/* -------------------------------------------------------------- interrupting -- */
+
+void interrupt_arm(runtime *rt); /* in a signal handler: the script is to be interrupted */
+void interrupt_disarm(runtime *rt);
+void interrupt_leave(runtime *rt, const lua_State *co); /* it no longer runs: its hook goes */
+/* Something of the script's is about to run on L; what the loop's thread was at. Afterwards
+ * interrupt_work_done, then lc_loop_enter with what it was at. */
+lc_work interrupt_enter(runtime *rt, lua_State *L, lc_work work);
+void interrupt_work_done(runtime *rt, task *t); /* tells the log if it took too long */
+/* Suspends a task that is to be killed, for good. */
+int interrupt_freeze(lua_State *L, task *t, lua_KContext kept, lua_KFunction again);
+void interrupt_open(lua_State *L, runtime *rt);
+void watchdog_bound(runtime *rt, lc_time max_block); /* a server's own */
+void watchdog_open(lua_State *L, runtime *rt);
 
 void process_open(lua_State *L, runtime *rt); /* run, step, shutdown */
 void signals_open(lua_State *L, runtime *rt);

@@ -57,13 +57,16 @@ static void push_level(lua_State *L, task *t, lua_State *co)
 {
   if (t->depth == t->room) {
     unsigned room = t->room ? t->room * 2 : 4;
-    level *levels = realloc(t->levels, room * sizeof *levels);
-    if (!levels) luaL_error(L, "not enough memory for a coroutine");
+    nesting *levels = realloc(t->levels, room * sizeof *levels);
+    if (!levels) {
+      luaL_error(L, "not enough memory for a coroutine");
+      return;
+    }
     t->levels = levels;
     t->room = room;
   }
-  level *inner = &t->levels[t->depth];
-  *inner = (level){.co = co};
+  nesting *inner = &t->levels[t->depth];
+  *inner = (nesting){.co = co};
   if (t->depth) inner->barrier = t->levels[t->depth - 1].barrier;
   if (t->rt->innermost != L) inner->barrier = LEVEL_FOREIGN;
   else if (!inner->barrier && !lua_isyieldable(L)) inner->barrier = LEVEL_IN_C;
@@ -74,7 +77,7 @@ static void push_level(lua_State *L, task *t, lua_State *co)
 static void pop_level(lua_State *L, task *t, const lua_State *co)
 {
   for (int found = 0; t->depth && !found;) {
-    const level *inner = &t->levels[--t->depth];
+    const nesting *inner = &t->levels[--t->depth];
     if (inner->is_marked) set_busy(L, t->rt, inner->co, 0);
     found = inner->co == co;
   }
@@ -93,9 +96,14 @@ static void mark_levels(lua_State *L, task *t)
 static int close_told(lua_State *L, runtime *rt, lua_State *co)
 {
   lua_State *before = rt->innermost;
+  int by_force = rt->current && rt->current->killing;
+  lc_work work = LC_WORK_NONE;
   rt->innermost = co;
+  if (by_force) work = interrupt_enter(rt, co, LC_WORK_ENDING);
   int status = close_coroutine(co, L);
   rt->innermost = before;
+  interrupt_leave(rt, co);
+  if (by_force) lc_loop_enter(rt->loop, work);
   return status;
 }
 
@@ -162,6 +170,7 @@ static int run(lua_State *L, runtime *rt, lua_State *co, int arguments, lua_KFun
   rt->innermost = co;
   int status = lua_resume(co, L, arguments, &count);
   rt->innermost = before;
+  interrupt_leave(rt, co);
   if (!t) return take_results(L, co, status, count);
   if (status == LUA_YIELD && t->lets_go) {
     mark_levels(L, t);
@@ -169,6 +178,7 @@ static int run(lua_State *L, runtime *rt, lua_State *co, int arguments, lua_KFun
   }
   if (status == LUA_YIELD && t->scopes) scopes_leave(L, t, co);
   pop_level(L, t, co);
+  if (t->is_forced) interrupt_arm(rt); /* the one outside it is to end too */
   return take_results(L, co, status, count);
 }
 

@@ -121,7 +121,7 @@ static int call_next(lua_State *L)
 static void run_callbacks(runtime *rt)
 {
   for (unsigned last = rt->callback_last; rt->callback_first <= last; rt->callback_first++)
-    runtime_protect(rt, call_next, rt);
+    runtime_protect_script(rt, call_next, rt);
 }
 
 void runtime_protect(runtime *rt, lua_CFunction function, void *argument)
@@ -136,6 +136,18 @@ void runtime_protect(runtime *rt, lua_CFunction function, void *argument)
   lua_warning(L, "lastcall: ", 1);
   lua_warning(L, message ? message : rt->trouble, 0);
   lua_pop(L, 1);
+}
+
+void runtime_protect_script(runtime *rt, lua_CFunction function, void *argument)
+{
+  int outermost = !rt->innermost; /* else it is part of what is watched already */
+  lc_work before = LC_WORK_NONE;
+  if (outermost) before = interrupt_enter(rt, rt->L, LC_WORK_SCRIPT);
+  runtime_protect(rt, function, argument);
+  if (!outermost) return;
+  rt->innermost = NULL;
+  interrupt_work_done(rt, NULL);
+  lc_loop_enter(rt->loop, before);
 }
 
 static int turn(void *user)
@@ -184,6 +196,7 @@ static runtime *runtime_new(lua_State *L)
   runtime *rt = lua_newuserdatauv(L, sizeof *rt, 0);
   *rt = (runtime){.process_anchor = LUA_NOREF, .callback_first = 1};
   lc_list_init(&rt->ready);
+  lc_list_init(&rt->preempted);
   lc_list_init(&rt->tasks);
   lc_list_init(&rt->ending);
   lc_list_init(&rt->process_waiters);
@@ -196,7 +209,9 @@ static runtime *runtime_new(lua_State *L)
     lua_setfield(L, -2, "__gc");
   }
   lua_setmetatable(L, -2);
-  rt->loop = lc_loop_new(chosen_sys(L), &error);
+  rt->limit = rt->least_block = rt->max_block = LC_NEVER;
+  rt->sys = chosen_sys(L) ? chosen_sys(L) : lc_sys_linux();
+  rt->loop = lc_loop_new(rt->sys, &error);
   if (!rt->loop) luaL_error(L, "lastcall: no loop: %s", lc_code_text(error));
   rt->outbound = conn_new_outbound(rt);
   if (!rt->outbound) luaL_error(L, "lastcall: not enough memory");

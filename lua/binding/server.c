@@ -63,6 +63,8 @@ static int core_new_server(lua_State *L)
   box->on_state = box->on_step = LUA_NOREF;
   lua_newtable(L);
   box->stragglers = runtime_anchor(L, rt);
+  box->max_block = option_time(L, 1, "max_block", 0);
+  if (box->max_block) watchdog_bound(rt, box->max_block);
   box->is_done = 0;
   box->starts_with_data = option_is(L, 1, "start", "data");
   rt->live_servers++;

@@ -146,7 +146,7 @@ static void on_departed(lc_server *server, void *user)
 static void on_draining(lc_conn *conn, void *user)
 {
   server_box *box = user;
-  runtime_protect(box->rt, dismiss_protected, conn);
+  runtime_protect_script(box->rt, dismiss_protected, conn);
 }
 
 static void on_acceptable(lc_server *server, void *user)

@@ -62,8 +62,10 @@ static int core_signal(lua_State *L)
   static void (*const actions[])(void *, int, unsigned, lc_time) = {climb, tell, NULL};
   runtime *rt = runtime_upvalue(L);
   size_t i = check_signal(L);
-  int result =
-    lc_loop_signal(rt->loop, SIGNALS[i].number, actions[luaL_checkoption(L, 2, "", purposes)], rt);
+  int purpose = luaL_checkoption(L, 2, "", purposes);
+  int result = lc_loop_signal(rt->loop, SIGNALS[i].number, actions[purpose], rt);
+  if (result >= 0 && actions[purpose] == climb)
+    result = lc_watchdog_follow(rt->loop, SIGNALS[i].number);
   if (result == -EBUSY)
     return luaL_error(L, "signal %s belongs to another loop already", SIGNALS[i].name);
   if (result < 0)

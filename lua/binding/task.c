@@ -137,7 +137,7 @@ task *task_running(lua_State *L, const runtime *rt)
 }
 
 /* What keeps a wait in the innermost coroutine from suspending the whole task. */
-static int barrier_of(lua_State *L, const task *t)
+int task_barrier(lua_State *L, const task *t)
 {
   if (t->rt->innermost != L) return LEVEL_FOREIGN;
   if (t->depth && t->levels[t->depth - 1].barrier) return (int)t->levels[t->depth - 1].barrier;
@@ -147,7 +147,7 @@ static int barrier_of(lua_State *L, const task *t)
 task *task_that_can_wait(lua_State *L, const runtime *rt)
 {
   task *t = rt->current;
-  return t && !t->killing && barrier_of(L, t) == LEVEL_OPEN ? t : NULL;
+  return t && !t->killing && task_barrier(L, t) == LEVEL_OPEN ? t : NULL;
 }
 
 task *task_current(lua_State *L, runtime *rt, const char *what)
@@ -161,7 +161,7 @@ task *task_current(lua_State *L, runtime *rt, const char *what)
     return NULL;
   }
   if (t->killing) return t; /* it waits for nothing any more: it is told that it was canceled */
-  switch (barrier_of(L, t)) {
+  switch (task_barrier(L, t)) {
     case LEVEL_FOREIGN:
       luaL_error(L,
                  "%s cannot wait inside a coroutine that lastcall does not know: make and resume "
@@ -196,7 +196,7 @@ static task *task_take(lua_State *L, runtime *rt)
     return NULL;
   }
   t->rt = rt;
-  t->handle = t->anchor = LUA_NOREF;
+  t->handle = t->anchor = t->held = LUA_NOREF;
   lc_list_init(&t->in_ready);
   lc_list_init(&t->in_tasks);
   lc_list_init(&t->in_context);
@@ -217,8 +217,8 @@ task *task_start(lua_State *L, runtime *rt, owner by, context *ctx, int count)
   t->ctx = ctx;
   t->id = ++rt->last_task_id;
   t->began = lc_loop_now(rt->loop);
-  t->is_handler = t->is_goodbye = t->is_system = t->doomed = t->killing = t->canceled = t->failed =
-    t->is_exposed = 0;
+  t->is_handler = t->is_goodbye = t->is_system = t->canceled = t->failed = t->is_exposed = 0;
+  t->doomed = t->killing = t->is_forced = t->is_frozen = 0;
   t->failures = 0;
   t->scopes = NULL;
   lua_pushcfunction(co, task_body);
@@ -315,4 +315,6 @@ void task_open(lua_State *L, runtime *rt)
   task_open_handles(L, rt);
   task_open_process(L, rt);
   coroutine_open(L, rt);
+  interrupt_open(L, rt);
+  watchdog_open(L, rt);
 }

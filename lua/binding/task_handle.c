@@ -196,6 +196,15 @@ static const char *status_of(const task *t)
   return t->waits_for ? "waiting" : "ready";
 }
 
+/* task_id(task): nothing once it has finished. */
+static int core_task_id(lua_State *L)
+{
+  const task_handle *handle = handle_check(L);
+  if (!handle->task) return 0;
+  lua_pushinteger(L, (lua_Integer)handle->task->id);
+  return 1;
+}
+
 static int task_status(lua_State *L)
 {
   task_handle *handle = handle_check(L);
@@ -241,6 +250,7 @@ void task_open_handles(lua_State *L, runtime *rt)
                                        {"spawn", core_spawn},
                                        {"system_task", core_system_task},
                                        {"kill_task", task_kill_method},
+                                       {"task_id", core_task_id},
                                        {NULL, NULL}};
   register_functions(L, rt, functions);
   luaL_newmetatable(L, TASK_TYPE);

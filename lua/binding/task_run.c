@@ -7,9 +7,14 @@
 
 /* -------------------------------------------------------------------- the body -- */
 
+/* Marks the table {error, traceback}, so that it is not taken for an error of the script's. */
+static const char DESCRIBED = 0;
+
 static int describe_error(lua_State *L)
 {
-  lua_createtable(L, 2, 0);
+  lua_createtable(L, 2, 1);
+  lua_pushboolean(L, 1);
+  lua_rawsetp(L, -2, &DESCRIBED);
   lua_pushvalue(L, 1);
   lua_rawseti(L, -2, 1);
   luaL_traceback(L, L, NULL, 1);
@@ -17,10 +22,25 @@ static int describe_error(lua_State *L)
   return 1;
 }
 
+/* An error that did not pass describe_error lies at the top of L. */
+static void wrap_error(lua_State *L)
+{
+  if (lua_istable(L, -1)) {
+    int is_described = lua_rawgetp(L, -1, &DESCRIBED) != LUA_TNIL;
+    lua_pop(L, 1);
+    if (is_described)
+      return; /* it did: the handler is still in force while a coroutine is closed */
+  }
+  lua_createtable(L, 1, 0);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, 1);
+}
+
 /* Stack: message handler, results. */
 static int body_done(lua_State *L, int status, lua_KContext kept)
 {
   task *t = (task *)kept;
+  if (t->is_forced && !t->killing) return interrupt_freeze(L, t, kept, body_done);
   t->failed = status != LUA_OK && status != LUA_YIELD;
   return lua_gettop(L) - 1;
 }
@@ -40,7 +60,10 @@ int task_body(lua_State *L)
 static int end_handler(lua_State *L)
 {
   task *t = lua_touserdata(L, 1);
-  conn_handler_ended(L, t->owned_by.of.conn);
+  conn_box *box = t->owned_by.of.conn;
+  if (t->killing)
+    lc_conn_abort(box->conn, "killed"); /* half a reply must not look like a whole one */
+  else conn_handler_ended(L, box);
   return 0;
 }
 
@@ -55,11 +78,13 @@ static void task_finish(task *t, int reusable)
   if (t->is_system) rt->system_tasks--;
   else if (t->owned_by.kind == OWNER_PROCESS && !--rt->process_tasks)
     tasks_wake(&rt->process_waiters, 0);
-  if (t->is_handler) runtime_protect(rt, end_handler, t);
+  if (t->is_handler) runtime_protect_script(rt, end_handler, t);
   if (t->is_goodbye) lc_conn_unguard(t->owned_by.of.conn->conn);
   scopes_forget(t);
   context_unhold(t->ctx);
   owner_release(t->owned_by);
+  runtime_release(rt, t->held);
+  t->held = LUA_NOREF;
   runtime_release(rt, t->handle);
   t->handle = LUA_NOREF;
   coroutine_forget(t);
@@ -77,15 +102,17 @@ static void task_resume(runtime *rt, task *t)
   t->bytes = TASK_BYTES;
   t->lets_go = 0;
   rt->current = t;
-  rt->innermost = t->co;
+  lc_work before = interrupt_enter(rt, t->co, LC_WORK_SCRIPT);
   int status = lua_resume(t->co, rt->L, arguments, &count);
   rt->innermost = NULL;
+  interrupt_work_done(rt, t);
+  lc_loop_enter(rt->loop, before);
   rt->current = NULL;
   lc_loop_flush(rt->loop);
   if (status == LUA_YIELD) {
     lua_pop(t->co, count);
     if (t->doomed) task_kill(rt->L, t);
-    else if (!t->waits_for && lc_list_is_empty(&t->in_ready))
+    else if (!t->is_frozen && !t->waits_for && lc_list_is_empty(&t->in_ready))
       lc_list_append(&rt->ready, &t->in_ready); /* the script called coroutine.yield: be polite */
     return;
   }
@@ -93,23 +120,34 @@ static void task_resume(runtime *rt, task *t)
   if (status != LUA_OK) { /* only for lack of memory: the body catches the rest */
     t->failed = 1;
     t->result_count = 1;
-    lua_createtable(t->co, 1, 0);
-    lua_insert(t->co, -2);
-    lua_rawseti(t->co, -2, 1);
+    wrap_error(t->co);
   }
   task_finish(t, status == LUA_OK);
 }
 
+/* They go on when the loop has done what it was wanted for. */
+static void release_preempted(runtime *rt)
+{
+  if (lc_list_is_empty(&rt->preempted) || rt->rest-- > 0) return;
+  while (!lc_list_is_empty(&rt->preempted)) {
+    lc_link *link = rt->preempted.next;
+    lc_list_remove(link);
+    lc_list_append(&rt->ready, link);
+  }
+}
+
 int task_run_ready(runtime *rt)
 {
+  release_preempted(rt);
   rt->running_turn = 1;
-  for (int i = 0; i < TASKS_PER_TURN && !lc_list_is_empty(&rt->ready); i++) {
+  rt->wanted = 0;
+  for (int i = 0; i < TASKS_PER_TURN && !rt->wanted && !lc_list_is_empty(&rt->ready); i++) {
     task *t = LC_OWNER(rt->ready.next, task, in_ready);
     lc_list_remove(&t->in_ready);
     task_resume(rt, t);
   }
   rt->running_turn = 0;
-  return !lc_list_is_empty(&rt->ready);
+  return !lc_list_is_empty(&rt->ready) || !lc_list_is_empty(&rt->preempted);
 }
 
 /* --------------------------------------------------------------------- killing -- */
@@ -135,9 +173,7 @@ void task_kill(lua_State *L, task *t)
   t->failed = status != LUA_OK; /* an error in a __close */
   t->result_count = 0;
   if (t->failed) {
-    lua_createtable(t->co, 1, 0);
-    lua_insert(t->co, -2);
-    lua_rawseti(t->co, -2, 1);
+    wrap_error(t->co);
     t->result_count = 1;
   }
   task_finish(t, 0);
@@ -147,6 +183,10 @@ void task_push_traceback(lua_State *L, task *t)
 {
   if (t->arguments) {
     lua_pushliteral(L, "not begun yet");
+    return;
+  }
+  if (t->held != LUA_NOREF) {
+    runtime_push_anchored(L, t->rt, t->held);
     return;
   }
   int top = lua_gettop(L);

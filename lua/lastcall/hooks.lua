@@ -52,6 +52,7 @@ local function run_one(entry, deadline)
     return true
   end)
   hooks.current = task
+  core.limit(allowed, core.task_id(task))
   -- Its context has ended by then: a hook that obeys is given the moment it needs to return.
   local ended = task:wait(allowed + math.min(0.05, math.max(0, deadline - began - allowed)))
   if not ended then
@@ -60,6 +61,7 @@ local function run_one(entry, deadline)
   elseif result.ok and ctx:err() == "timeout" and core.now() - began >= allowed then
     result.ok, result.error = false, ("took more than its %.3g s"):format(allowed)
   end
+  core.limit()
   hooks.current = nil
   result.elapsed = core.now() - began
 end

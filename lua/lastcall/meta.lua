@@ -92,6 +92,7 @@
 ---@field drain? number|lastcall.DrainOptions
 ---@field on_drain? fun(conn: lastcall.Connection) runs as a task for each connection when draining begins: say goodbye in the protocol's words
 ---@field farewell? string|fun(conn: lastcall.Connection): string? the last words to a connection that the ladder closes; a function may not wait
+---@field max_block? number|false seconds that a task may hold the loop before that is logged, with its traceback (0.25)
 ---@field on_error? fun(err: any, traceback: string, conn: lastcall.Connection?) an error that nobody else is told of; may not wait (to stderr)
 ---@field log? fun(level: "info"|"warning"|"error", event: string, fields: table) may not wait (to stderr)
 
@@ -100,6 +101,8 @@
 ---@field drain? number|lastcall.DrainOptions
 ---@field log? fun(level: "info"|"warning"|"error", event: string, fields: table) may not wait (to stderr)
 ---@field on_error? fun(err: any, traceback: string, conn: lastcall.Connection?) may not wait (to stderr)
+---@field max_block? number|false seconds that a task or callback may hold the loop before that is logged, with its traceback (0.25)
+---@field exit_when_stuck? boolean past the deadline, what cannot be interrupted (one endless call into C) ends the process with status 70 and a report on stderr (true)
 ---@field debug? boolean say in the log where a connection that was collected while open had been opened (false)
 ---@field patch_coroutine? boolean `lastcall.coroutine` stands in for the global `coroutine` while it runs (true)
 ---@field progress? boolean a live line of the drain on stderr (when that is a terminal)

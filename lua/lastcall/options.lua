@@ -101,7 +101,7 @@ end
 
 local handling = {
   start = start, max_connections = whole(1, 2 ^ 31 - 1), drain = nested("drain", seconds(0)),
-  on_drain = is_function, on_error = is_function, log = is_function,
+  on_drain = is_function, on_error = is_function, log = is_function, max_block = limit,
   farewell = either("a string or a function", "string", is_function),
 }
 
@@ -110,6 +110,7 @@ options.server = with(options.connection, options.listener, handling)
 options.run = {
   signals = either("a list of signal names, or false", "table", is_false),
   drain = nested("drain", seconds(0)), log = is_function, on_error = is_function,
+  max_block = limit, exit_when_stuck = is("boolean"),
   progress = is("boolean"), patch_coroutine = is("boolean"), debug = is("boolean"),
 }
 

@@ -56,7 +56,10 @@ end
 local function end_tasks(deadline)
   core.cancel_process()
   local grace = math.min(state.grace, math.max(0, deadline - core.now()))
-  if core.wait_process_tasks(grace) then return {} end
+  core.limit(grace)
+  local all_ended = core.wait_process_tasks(grace)
+  core.limit()
+  if all_ended then return {} end
   local left = core.process_tasks()
   core.kill_process_tasks()
   return left
@@ -114,6 +117,7 @@ local function start(given)
     if not fine then log.error_to_stderr(message, traceback) end
   end)
   core.set_hook("on_step", on_step)
+  core.watch { max_block = given.max_block, exit_when_stuck = given.exit_when_stuck }
   core.begin { drain = drain, debug = given.debug }
   server.inherit_drain(drain)
   core.reserve_for_hooks(#hooks.after > 0)
@@ -132,7 +136,7 @@ local function finish()
   if state.stop_showing then state.stop_showing() end
   local _, deadline, began, steps = core.ladder()
   local made = report.of_process(server.facts(), {
-    began = began, steps = steps, ended = steps.done or core.now(),
+    began = began, steps = steps, ended = core.now(),
     timeout = deadline and math.min(state.timeout, deadline - began),
   }, hooks.results, state.tasks)
   run.last_report = made
@@ -142,6 +146,7 @@ end
 local function forget()
   restore_coroutine(state.coroutine)
   core.finish()
+  core.unwatch()
   hooks.forget()
   signals.forget()
   server.all, server.drain = {}, nil

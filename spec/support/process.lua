@@ -28,10 +28,11 @@ function process:signal(name)
   assert(os.execute(("kill -%s %d"):format(name, self.pid)))
 end
 
---- Waits for its end: what else it printed, and whether it succeeded.
+--- Waits for its end: what else it printed, whether it succeeded, and its exit status.
 function process:finish()
   local output = self.pipe:read("a")
-  return output, self.pipe:close() == true
+  local fine, _, status = self.pipe:close()
+  return output, fine == true, status
 end
 
 --- A TCP address on which nobody listens yet: a loopback address that this process alone uses.

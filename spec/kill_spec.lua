@@ -1,0 +1,342 @@
+local helper = require "spec.helper"
+local process = require "spec.support.process"
+local lastcall = require "lastcall"
+
+local error = error -- not the one that the test framework looks up with a function of its own
+
+local function spin() while true do end end
+local function noise() end
+
+-- Handlers that do not stop by themselves. Each holds the loop from its first instruction on.
+local ENDLESS = {
+  ["a plain loop"] = spin,
+  ["a loop of pcall"] = function() while true do pcall(spin) end end,
+  ["a loop of errors"] = function() while true do pcall(error, "again") end end,
+  ["a loop of xpcall with a handler that loops"] = function() while true do xpcall(spin, spin) end end,
+  ["a message handler that loops"] = function() xpcall(error, spin) end,
+  ["a sort in an xpcall whose handler loops"] = function()
+    xpcall(table.sort, spin, { 3, 2, 1 }, spin)
+    spin()
+  end,
+  ["nested coroutines"] = function()
+    coroutine.wrap(function() coroutine.wrap(spin)() end)()
+  end,
+  ["a loop of short coroutines"] = function()
+    while true do
+      local co = coroutine.create(function() coroutine.yield() end)
+      coroutine.resume(co)
+      coroutine.resume(co)
+    end
+  end,
+  ["a callback of table.sort"] = function() table.sort({ 3, 2, 1 }, spin) end,
+  ["a loop of pcall in a callback of table.sort"] = function()
+    table.sort({ 3, 2, 1 }, function() while true do pcall(spin) end end)
+  end,
+  ["a callback of string.gsub"] = function() ("x"):gsub("x", spin) end,
+  ["a coroutine in a callback of string.gsub"] = function()
+    ("x"):gsub("x", function() while true do pcall(coroutine.wrap(spin)) end end)
+  end,
+  ["a callback of table.sort in a coroutine"] = function()
+    while true do pcall(coroutine.wrap(function() table.sort({ 3, 2, 1 }, spin) end)) end
+  end,
+  ["an __index"] = function() return setmetatable({}, { __index = spin }).x end,
+  ["a __tostring"] = function() return tostring(setmetatable({}, { __tostring = spin })) end,
+  ["calls that do not wait"] = function(conn) while true do conn:state() end end,
+  ["a loop of tasks"] = function()
+    while true do
+      lastcall.go(noise)
+      for _ = 1, 1e5 do end
+    end
+  end,
+}
+
+-- Runs `handler(conn, log)` as a handler that begins the shutdown itself; the report, what was written
+-- into the log, and how long it took by our own clock.
+local function shut_down(handler, timeout, options)
+  local log = {}
+  local began
+  options = options or {}
+  options.drain = timeout
+  options.signals = false
+  options.log = options.log or noise
+  options.on_error = options.on_error or noise
+  local report = lastcall.run(function()
+    local _, address = helper.serve(lastcall, function(conn)
+      conn:read()
+      began = lastcall.now()
+      lastcall.shutdown()
+      handler(conn, log)
+    end)
+    local conn = assert(lastcall.connect(address))
+    conn:write("go\n")
+    conn:flush()
+    local _, code = conn:read()
+    log.client = code
+    conn:close()
+  end, options)
+  return report, log, lastcall.now() - began
+end
+
+local function noted(log, name, and_then)
+  return setmetatable({}, { __close = function()
+    log[#log + 1] = name
+    if and_then then and_then() end
+  end })
+end
+
+describe("a handler that does not stop", function()
+  for name, endless in pairs(ENDLESS) do
+    it("is ended within 100 ms of the deadline, <close> variables run: " .. name, function()
+      local report, log, took = shut_down(function(conn, log)
+        local _ <close> = noted(log, "outer")
+        local _ <close> = noted(log, "inner")
+        endless(conn)
+      end, 0.3)
+      assert.is_true(took < helper.seconds(0.4) and took >= 0.3, ("it took %.3f s"):format(took))
+      assert.same({ "inner", "outer" }, { table.unpack(log) })
+      assert.is_true(log.client == "reset" or log.client == "canceled", log.client) -- or we ended first
+      assert.equal(1, report.killed)
+      assert.is_false(report.ok)
+      assert.equal("killed", report.stragglers[1].fate)
+      assert.truthy(tostring(report):find("held in Lua at %S+:%d+"), tostring(report))
+      assert.truthy(report.stragglers[1].traceback:find("spec/kill_spec.lua:%d+"))
+    end)
+  end
+
+  it("has the <close> variables of every function and coroutine run, those passed by an error too", function()
+    local _, log = shut_down(function(_, log)
+      local _ <close> = noted(log, "handler")
+      coroutine.wrap(function()
+        local _ <close> = noted(log, "coroutine")
+        pcall(table.sort, { 3, 2, 1 }, function()
+          local _ <close> = noted(log, "callback")
+          while true do
+            pcall(function()
+              local _ <close> = noted(log, "pcall")
+              spin()
+            end)
+          end
+        end)
+        spin()
+      end)()
+    end, 0.3)
+    assert.same({ "pcall", "callback", "coroutine", "handler" }, { table.unpack(log) })
+  end)
+
+  it("may have a <close> that spins, or loops over pcall: the others run still", function()
+    local _, log, took = shut_down(function(_, log)
+      local _ <close> = noted(log, "third")
+      local _ <close> = noted(log, "second", function() while true do pcall(spin) end end)
+      local _ <close> = noted(log, "first", spin)
+      spin()
+    end, 0.3)
+    assert.same({ "first", "second", "third" }, { table.unpack(log) })
+    assert.is_true(took < helper.seconds(0.45), ("it took %.3f s"):format(took))
+  end)
+
+  it("may have a <close> that tries to wait: it is canceled at once", function()
+    local _, log = shut_down(function(_, log)
+      local _ <close> = noted(log, "close", function() log[#log + 1] = select(2, lastcall.sleep(10)) end)
+      spin()
+    end, 0.3)
+    assert.same({ "close", "canceled" }, { table.unpack(log) })
+  end)
+
+  it("does not keep the others from hearing of cancel, nor from going on until kill", function()
+    local heard
+    local report = lastcall.run(function()
+      local _, address = helper.serve(lastcall, function(conn, ctx)
+        if conn:read() == "wait" then
+          heard = select(2, lastcall.sleep(60)) .. " " .. ctx:cause()
+          return
+        end
+        lastcall.shutdown()
+        spin()
+      end)
+      for _, what in ipairs { "wait", "spin" } do
+        local conn = assert(lastcall.connect(address))
+        conn:write(what, "\n")
+        conn:flush()
+        lastcall.go(function()
+          conn:read()
+          conn:close()
+        end)
+      end
+      lastcall.sleep(60)
+    end, { drain = { timeout = 2, grace = 0.2 }, signals = false, log = noise })
+    assert.equal("canceled drain timeout", heard)
+    assert.equal(1, report.killed)
+  end)
+
+  it("goes on where it was when it had to give way at cancel, if it still can finish", function()
+    local report, log = shut_down(function(_, log)
+      local n, until_when = 0, lastcall.now() + 1.9
+      local text = {}
+      while lastcall.now() < until_when do
+        n = n + 1
+        text[n % 7] = ("%d"):format(n)
+      end
+      local sum = 0
+      for _, t in pairs(text) do sum = sum + tonumber(t) end
+      log[1] = sum == 7 * n - 21
+    end, { timeout = 2, grace = 0.2 })
+    assert.is_true(log[1])
+    assert.equal("eof", log.client)
+    assert.equal(0, report.killed)
+  end)
+
+  it("may be a callback, which is interrupted with an error", function()
+    local errors = {}
+    local report = lastcall.run(function()
+      local server = helper.serve(lastcall, noise)
+      server:on_step(function(step) if step == "drain" then spin() end end)
+      lastcall.shutdown()
+      lastcall.sleep(60)
+    end, { drain = 0.3, signals = false, log = noise, on_error = function(err) errors[#errors + 1] = err end })
+    assert.truthy(errors[1]:find("ended by force", 1, true))
+    assert.is_true(report.elapsed < helper.seconds(0.4))
+  end)
+
+  it("may be a task of the process, or a hook with its own time", function()
+    local report = lastcall.run(function()
+      lastcall.on_shutdown("spins", spin, { timeout = 0.1 })
+      lastcall.on_shutdown("sorts", function() table.sort({ 3, 2, 1 }, spin) end, { timeout = 0.1 })
+      lastcall.spawn(function()
+        lastcall.shutdown()
+        spin()
+      end)
+      lastcall.sleep(60)
+    end, { drain = { timeout = 1, grace = 0.1, hooks = 0.5 }, signals = false, log = noise })
+    assert.is_true(report.elapsed < helper.seconds(1.1), tostring(report))
+    assert.equal(2, #report.hooks)
+    for _, hook in ipairs(report.hooks) do
+      assert.is_false(hook.ok)
+      assert.truthy(hook.error:find("not done within 0.1 s", 1, true), hook.error)
+      assert.truthy(hook.error:find("kill_spec.lua", 1, true), hook.error)
+    end
+    assert.equal(1, report.tasks_left)
+    assert.truthy(report.stragglers[1].traceback:find("kill_spec.lua", 1, true))
+  end)
+
+  it("is ended too when only its own server shuts down, and the others' tasks go on", function()
+    helper.task(function()
+      local server, address = helper.serve(lastcall, function(conn)
+        conn:read()
+        spin()
+      end, { log = noise })
+      local conn = assert(lastcall.connect(address))
+      conn:write("go\n")
+      conn:flush()
+      server:shutdown(0.3)
+      local _, code = conn:read()
+      assert.is_true(code == "reset" or code == "broken pipe", code)
+      local report = server:wait()
+      assert.equal(1, report.killed)
+      assert.is_true(report.elapsed < helper.seconds(0.5), tostring(report))
+    end, { log = noise })
+  end)
+
+  it("leaves nothing of the watchdog behind: hook, allocator, thread", function()
+    local function threads()
+      local count = 0
+      for line in io.lines("/proc/self/status") do count = tonumber(line:match("^Threads:%s*(%d+)")) or count end
+      return count
+    end
+    local before = threads()
+    local hook
+    shut_down(function() xpcall(table.sort, spin, { 3, 2, 1 }, spin) end, 0.2)
+    helper.task(function() hook = debug.gethook() end)
+    assert.is_nil(hook)
+    assert.is_nil((debug.gethook()))
+    assert.equal(before, threads())
+    assert.is_true(#("x"):rep(2 ^ 20) == 2 ^ 20)
+  end)
+end)
+
+describe("a process whose handler does not stop", function()
+  -- Starts one and gets it stuck; with `body(child)` in between, its output, status, and how long it took
+  -- from the signal on.
+  local function run(arguments, signal, body)
+    local child = process.start("lua5.4 spec/support/stuck_server.lua " .. arguments)
+    local address = child:address()
+    local output, status, took
+    helper.task(function()
+      local conn = assert(lastcall.connect(address))
+      conn:write("go\n")
+      conn:flush()
+      if arguments:find("^hook") then lastcall.sleep(0.05) else assert.equal("stuck", child.pipe:read()) end
+      lastcall.sleep(0.05)
+      local began = lastcall.now()
+      child:signal(signal)
+      if body then body(child, conn) end
+      local _, code = conn:read()
+      output, _, status = child:finish()
+      took = lastcall.now() - began
+      output = output .. "client: " .. tostring(code)
+      conn:close()
+    end)
+    return output, status, took
+  end
+
+  it("already spinning when SIGTERM comes: the clock starts with the signal", function()
+    for _, how in ipairs { "spin", "sort" } do
+      local output, status, took = run(how .. " 0.5", "TERM")
+      assert.equal(1, status, output)
+      assert.truthy(output:find("closed\n", 1, true), output)
+      assert.truthy(output:find("shutdown NOT ok in 0.[56]"), output)
+      assert.truthy(output:find("held in Lua at spec/support/stuck_server.lua:%d+"), output)
+      assert.truthy(output:find("client: reset", 1, true), output)
+      assert.is_true(took >= 0.5 and took < helper.seconds(0.7), ("it took %.3f s"):format(took))
+    end
+  end)
+
+  it("hears the second and the third signal", function()
+    local output, status, took = run("spin 20", "TERM", function(child)
+      lastcall.sleep(0.2)
+      child:signal("TERM")
+      lastcall.sleep(0.2)
+      child:signal("TERM")
+    end)
+    assert.equal(1, status, output)
+    assert.truthy(output:find("closed\n", 1, true), output)
+    assert.is_true(took < helper.seconds(0.8), ("it took %.3f s"):format(took))
+  end)
+
+  it("has a hook that spins: it is ended at its own time, and the next one runs", function()
+    local output, status, took = run("hook 2", "TERM", function(_, conn) conn:close() end)
+    assert.equal(1, status, output)
+    assert.truthy(output:find("first\nstuck\nclosed\n", 1, true), output)
+    assert.is_true(took < helper.seconds(1.5), ("it took %.3f s"):format(took))
+  end)
+
+  for name, how in pairs { ["an endless call into C"] = "find", ["a finalizer that spins"] = "finalizer" } do
+    it("and cannot be interrupted, past the deadline: exits with 70, says where, resets: " .. name, function()
+      local output, status, took = run(how .. " 0.4", "TERM")
+      assert.equal(70, status, output)
+      assert.truthy(output:find("lastcall: shutdown NOT ok", 1, true), output)
+      assert.truthy(output:find("task %d+ of connection %d+ from 127%.0%.0%.1:%d+ could not be stopped"), output)
+      assert.truthy(output:find("spec/support/stuck_server.lua:%d+"), output)
+      assert.truthy(output:find("client: reset", 1, true), output)
+      assert.is_nil(output:find("closed", 1, true), output)
+      assert.is_true(took >= 0.4 and took < helper.seconds(0.6), ("it took %.3f s"):format(took))
+    end)
+  end
+
+  it("is waited for with exit_when_stuck = false, and ends when the call does", function()
+    local output, status = run("slow_find 0.1 false", "TERM")
+    assert.equal(1, status, output)
+    assert.truthy(output:find("closed\n", 1, true), output)
+    assert.truthy(output:find("shutdown NOT ok", 1, true), output)
+  end)
+
+  it("exits at the third signal, when it cannot be interrupted", function()
+    local output, status, took = run("find 20", "TERM", function(child)
+      lastcall.sleep(0.15)
+      child:signal("TERM")
+      lastcall.sleep(0.15)
+      child:signal("TERM")
+    end)
+    assert.equal(70, status, output)
+    assert.is_true(took < helper.seconds(0.7), ("it took %.3f s"):format(took))
+  end)
+end)
