@@ -152,7 +152,7 @@ context *context_new(lua_State *L, runtime *rt,
 context *context_check(lua_State *L, int index);
 /* Ends it and everything below. `cause` is static; a Lua value in the second user value comes before it. */
 void context_end(lua_State *L, context *ctx, int code, const char *cause);
-void context_drain(lua_State *L, context *ctx); /* draining begins here */
+void context_drain(lua_State *L, context *root); /* draining begins here */
 int context_is_draining(const context *ctx);
 context *context_push_current(lua_State *L, runtime *rt); /* what the caller goes by [0, +1] */
 void context_open_tasks(lua_State *L, runtime *rt);       /* methods into the table at the top */
