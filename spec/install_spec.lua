@@ -39,7 +39,7 @@ describe("the rock", function()
     end
     local work = os.tmpname()
     os.remove(work)
-    assert(os.execute(("mkdir %s %s/copy %s/empty && cp -r core lua rockspec README.md LICENSE %s/copy"):format(
+    assert(os.execute(("mkdir %s %s/copy %s/empty && cp -r core lua bin rockspec README.md LICENSE %s/copy"):format(
       work, work, work, work)))
     finally(function() os.execute("rm -rf " .. work) end)
 

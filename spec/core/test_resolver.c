@@ -168,6 +168,7 @@ static lc_query *new_query(const char *host, uint16_t port)
   query->port = port;
   query->answered = note_answer;
   query->user = NULL;
+  query->ask = query->drop = NULL;
   return query;
 }
 
