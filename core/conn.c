@@ -133,6 +133,22 @@ void lc_conn_look(lc_conn *conn)
   conn->out_blocked = 0;
 }
 
+void lc_conn_note(lc_conn *conn, size_t received, size_t sent)
+{
+  if (conn->state >= LC_STATE_CLOSING || !(received + sent)) return;
+  conn->last_byte_at = conn->loop->now;
+  conn->received += received;
+  conn->sent += sent;
+  if (received) {
+    conn->consumed = 1;
+    if (conn->state != LC_STATE_ACTIVE) lc_conn_move(conn, LC_STATE_ACTIVE, "data");
+  }
+  if (sent) {
+    conn->wrote = 1;
+    conn->consumed = 0;
+  }
+}
+
 void lc_conn_tell(lc_conn *conn, unsigned what)
 {
   if (!conn->server) return; /* nobody to tell */

@@ -490,6 +490,10 @@ int lc_conn_adopt(lc_server *server, int fd, const lc_settings *settings, lc_con
  * the kernel, whatever the loop knows. */
 void lc_conn_look(lc_conn *conn);
 
+/* Bytes that somebody else has moved on a duplicate of the descriptor (a TLS library): for the state,
+ * the statistics, and for knowing when it is idle. */
+void lc_conn_note(lc_conn *conn, size_t received, size_t sent);
+
 lc_conn *lc_conn_ref(lc_conn *conn);
 void lc_conn_unref(lc_conn *conn);
 

@@ -115,7 +115,8 @@ static int linux_getsockopt(const lc_sys *sys, int fd, int level, int name, void
 
 static ssize_t linux_recv(const lc_sys *sys, int fd, void *buffer, size_t size, int flags)
 {
-  ssize_t got = recv(fd, buffer, size, flags);
+  ssize_t got =
+    recv(fd, buffer, size, flags | MSG_DONTWAIT); /* whoever else has it may make it block */
 
   (void)sys;
   return got < 0 ? -errno : got;
@@ -124,7 +125,7 @@ static ssize_t linux_recv(const lc_sys *sys, int fd, void *buffer, size_t size, 
 /* A peer that has left is a result, never a signal that ends the process. */
 static ssize_t linux_sendmsg(const lc_sys *sys, int fd, const struct msghdr *message, int flags)
 {
-  ssize_t sent = sendmsg(fd, message, flags | MSG_NOSIGNAL);
+  ssize_t sent = sendmsg(fd, message, flags | MSG_NOSIGNAL | MSG_DONTWAIT);
 
   (void)sys;
   return sent < 0 ? -errno : sent;

@@ -140,6 +140,7 @@ build = {
     ["lastcall.socket.serve"] = "lua/lastcall/socket/serve.lua",
     ["lastcall.socket.stream"] = "lua/lastcall/socket/stream.lua",
     ["lastcall.socket.tcp"] = "lua/lastcall/socket/tcp.lua",
+    ["lastcall.socket.tls"] = "lua/lastcall/socket/tls.lua",
     ["lastcall.socket.udp"] = "lua/lastcall/socket/udp.lua",
     ["lastcall.socket.unix"] = "lua/lastcall/socket/unix.lua",
     ["lastcall.waitgroup"] = "lua/lastcall/waitgroup.lua",

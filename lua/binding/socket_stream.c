@@ -233,6 +233,21 @@ static int stream_trouble(lua_State *L)
   return 1;
 }
 
+/* note(connection, received, sent): bytes that LuaSec has moved on a duplicate of the descriptor. */
+static int stream_note(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  lc_conn_note(box->conn, (size_t)luaL_checkinteger(L, 2), (size_t)luaL_checkinteger(L, 3));
+  return 0;
+}
+
+/* admitted(connection): whether the ladder lets new work begin. */
+static int stream_admitted(lua_State *L)
+{
+  lua_pushboolean(L, !admitted(conn_check(L, 1)));
+  return 1;
+}
+
 static int stream_fd(lua_State *L)
 {
   lua_pushinteger(L, lc_conn_fd(conn_check(L, 1)->conn));
@@ -281,6 +296,8 @@ void socket_open_stream(lua_State *L, runtime *rt)
                                        {"dirty", stream_dirty},
                                        {"send", stream_begin_send},
                                        {"trouble", stream_trouble},
+                                       {"note", stream_note},
+                                       {"admitted", stream_admitted},
                                        {"stream_fd", stream_fd},
                                        {"shut_write", stream_shut_write},
                                        {"listener_fd", listener_fd},

@@ -259,6 +259,13 @@ static int sleep_until(lua_State *L)
   return task_suspend(L, t, "sleep", NULL, NULL, 0, slept);
 }
 
+/* wake(fd): it is about to be closed, though not by us. */
+static int wake(lua_State *L)
+{
+  socket_wake(runtime_upvalue(L), (int)luaL_checkinteger(L, 1));
+  return 0;
+}
+
 static int turn(lua_State *L)
 {
   socket_turn(L, runtime_upvalue(L));
@@ -272,6 +279,7 @@ void socket_open_waiting(lua_State *L, runtime *rt)
                                        {"wait_server", wait_server},
                                        {"sleep_until", sleep_until},
                                        {"turn", turn},
+                                       {"wake", wake},
                                        {NULL, NULL}};
   register_functions(L, rt, functions);
 }

@@ -3,6 +3,7 @@
 local core = require "lastcall.core"
 local known = require "lastcall.options"
 local stream = require "lastcall.socket.stream"
+local tls = require "lastcall.socket.tls"
 
 --- Puts `socket` and socket.unix into package.loaded, ignores SIGPIPE as LuaSocket does, and makes LuaSec's
 -- objects wait in tasks. `options`: what servers that listen from now on go by, as lastcall.listen takes them
@@ -19,5 +20,6 @@ return function(socket, options)
     package.loaded[name] = module
   end
   core.socket.ignore_sigpipe()
+  tls.install()
   return before
 end

@@ -25,7 +25,9 @@ return function(listener, handler, options)
   local function serve()
     return server:serve(function(conn, ctx)
       raw.prepare(conn)
-      return handler(object.new(CLIENTS[class], { family = state.family, stream = conn }), ctx)
+      local client = { family = state.family, stream = conn }
+      handler(object.new(CLIENTS[class], client), ctx)
+      if client.tls then client.tls:close() end -- the peer hears close_notify before the FIN
     end)
   end
 
