@@ -30,7 +30,7 @@ local methods = {}
 function methods.dohandshake(self)
   local link = links[self]
   if not link or link.block == 0 then return original.dohandshake(self) end
-  local guard <close> = link.conn:work() -- a handshake under way is work
+  local _ <close> = link.conn:work() -- a handshake under way is work
   local limit = deadline(link)
   while true do
     local fine, problem = original.dohandshake(self)
