@@ -119,6 +119,7 @@ void runtime_hook(lua_State *L, runtime *rt, const char *name, int count); /* [-
 void runtime_protect(runtime *rt, lua_CFunction function, void *argument);
 /* The same for what may call functions of the script's: the watchdog looks at it. */
 void runtime_protect_script(runtime *rt, lua_CFunction function, void *argument);
+void runtime_protect_on(lua_State *L, runtime *rt, lua_CFunction function, void *argument);
 
 /* ---------------------------------------------------------------- contexts -- */
 
@@ -259,7 +260,10 @@ int task_barrier(lua_State *L, const task *t);
 int task_run_ready(runtime *rt); /* one share; whether more are ready */
 void task_stop_waiting(task *t); /* for a task that is about to end */
 int task_body(lua_State *L);     /* what a task's coroutine runs: a function and its arguments */
-int task_deliver(lua_State *L);  /* hands its outcome to who waits, else to on_error */
+/* The error at the top of L goes into a table {error} unless it has passed the message handler: one for lack
+ * of memory, or in a __close, has not. */
+void task_wrap_error(lua_State *L);
+int task_deliver(lua_State *L); /* hands its outcome to who waits, else to on_error */
 void task_recycle(task *t, int reusable);
 void task_open(lua_State *L, runtime *rt);
 /* coroutine.c: closes what is nested in it, innermost first, then its own coroutine; a status. */

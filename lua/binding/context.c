@@ -115,10 +115,12 @@ static int by_number(const void *a, const void *b)
   return (*x > *y) - (*x < *y);
 }
 
-/* Queues the functions registered with on_done, in their order; none is run from in here. */
-static void queue_done_functions(lua_State *L, context *ctx)
+/* Queues the functions registered with on_done, in their order; none is run from in here. Protected,
+ * for a context also ends inside the core's callbacks, which must not be left by an error. */
+static int queue_done_functions(lua_State *L)
 {
-  if (!ctx->functions || !context_push(L, ctx)) return;
+  context *ctx = lua_touserdata(L, 1);
+  if (!context_push(L, ctx)) return 0;
   lua_Integer *numbers = lua_newuserdatauv(L, ctx->functions * sizeof *numbers, 0);
   lua_getiuservalue(L, -2, 3);
   size_t count = 0;
@@ -129,9 +131,7 @@ static void queue_done_functions(lua_State *L, context *ctx)
     lua_rawgeti(L, -1, numbers[i]);
     runtime_callback(L, ctx->rt, 0);
   }
-  ctx->functions = 0;
-  lua_pop(L, 3);
-  context_unhold(ctx);
+  return 0;
 }
 
 static void end_one(lua_State *L, context *ctx, int code, const char *cause)
@@ -143,7 +143,10 @@ static void end_one(lua_State *L, context *ctx, int code, const char *cause)
     task *t = LC_OWNER(link, task, in_context);
     if (t->waits_for) task_wake(t, code);
   }
-  queue_done_functions(L, ctx);
+  if (!ctx->functions) return;
+  runtime_protect_on(L, ctx->rt, queue_done_functions, ctx);
+  ctx->functions = 0;
+  context_unhold(ctx);
 }
 
 /* The Lua object of a descendant is only reachable when something holds it; the cause of the one that

@@ -126,7 +126,11 @@ static void run_callbacks(runtime *rt)
 
 void runtime_protect(runtime *rt, lua_CFunction function, void *argument)
 {
-  lua_State *L = rt->L;
+  runtime_protect_on(rt->L, rt, function, argument);
+}
+
+void runtime_protect_on(lua_State *L, runtime *rt, lua_CFunction function, void *argument)
+{
   if (!lua_checkstack(L, 8)) return;
   lua_pushcfunction(L, function);
   lua_pushlightuserdata(L, argument);

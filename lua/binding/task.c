@@ -189,30 +189,44 @@ static task *task_take(lua_State *L, runtime *rt)
     rt->pooled--;
     return t;
   }
+  lua_State *co = lua_newthread(L);
+  int anchor = runtime_anchor(L, rt);
   t = calloc(1, sizeof *t);
   if (!t || lc_timer_open(rt->loop, &t->timer, task_due) < 0) {
     free(t);
+    runtime_release(rt, anchor);
     luaL_error(L, "not enough memory for a task");
     return NULL;
   }
   t->rt = rt;
-  t->handle = t->anchor = t->held = LUA_NOREF;
+  t->co = co;
+  t->anchor = anchor;
+  t->handle = t->held = LUA_NOREF;
   lc_list_init(&t->in_ready);
   lc_list_init(&t->in_tasks);
   lc_list_init(&t->in_context);
   lc_list_init(&t->in_wait);
-  t->co = lua_newthread(L);
-  t->anchor = runtime_anchor(L, rt);
   return t;
+}
+
+static void task_pool(task *t)
+{
+  t->next_pooled = t->rt->pool;
+  t->rt->pool = t;
+  t->rt->pooled++;
 }
 
 task *task_start(lua_State *L, runtime *rt, owner by, context *ctx, int count)
 {
   task *t = task_take(L, rt);
   lua_State *co = t->co;
-  luaL_checkstack(co, count + 3, NULL);
-  context_hold(L, ctx);
+  int fits = lua_checkstack(co, count + 3);
+  task_pool(t); /* where it is found again should one of these raise */
+  if (!fits) luaL_error(L, "too many arguments, or not enough memory, for a task");
   owner_hold(L, by);
+  context_hold(L, ctx);
+  t = task_take(L, rt);
+  co = t->co;
   t->owned_by = by;
   t->ctx = ctx;
   t->id = ++rt->last_task_id;
@@ -244,9 +258,7 @@ void task_recycle(task *t, int reusable)
 {
   runtime *rt = t->rt;
   if (reusable && rt->pooled < TASKS_POOLED) {
-    t->next_pooled = rt->pool;
-    rt->pool = t;
-    rt->pooled++;
+    task_pool(t);
     return;
   }
   runtime_release(rt, t->anchor);

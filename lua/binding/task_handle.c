@@ -13,7 +13,7 @@ typedef struct task_handle {
 
 /* ----------------------------------------------------------------- the outcome -- */
 
-/* The error table lies at the top of L; pops it. */
+/* The table {error, traceback} lies at the top of L; pops it. */
 static void report_error(lua_State *L, task *t)
 {
   server_box *server = server_of(t->owned_by);
@@ -24,38 +24,49 @@ static void report_error(lua_State *L, task *t)
   server_report_error(L, server, t->rt);
 }
 
+/* Moves the error from the task's stack and leaves it in a table. */
+static void take_error(lua_State *L, task *t)
+{
+  luaL_checkstack(L, 4, NULL);
+  lua_settop(t->co, lua_gettop(t->co) - t->result_count + 1);
+  lua_xmove(t->co, L, 1);
+  task_wrap_error(L);
+}
+
+static void take_results(lua_State *L, const task *t)
+{
+  int count = t->result_count;
+  luaL_checkstack(L, count + 4, NULL);
+  lua_createtable(L, count, 1);
+  lua_pushinteger(L, count);
+  lua_setfield(L, -2, "n");
+  int table = lua_gettop(L);
+  lua_xmove(t->co, L, count);
+  for (int i = count; i >= 1; i--) lua_rawseti(L, table, i);
+}
+
+/* What cannot fail comes first: with memory short, the waiters are woken without results. */
 int task_deliver(lua_State *L)
 {
   task *t = lua_touserdata(L, 1);
-  int count = t->result_count, waited = 0;
-  luaL_checkstack(L, count + 8, NULL);
-  lua_xmove(t->co, L, count);
-  if (t->failed) lua_settop(L, 2);
+  int waited = 0;
   if (t->handle != LUA_NOREF) {
     runtime_push_anchored(L, t->rt, t->handle);
-    task_handle *handle = lua_touserdata(L, -1);
+    task_handle *handle = lua_touserdata(L, 2);
     waited = !lc_list_is_empty(&handle->waiters);
     handle->failed = t->failed;
-    if (t->failed) {
-      lua_pushvalue(L, 2);
-    } else {
-      lua_createtable(L, count, 1);
-      for (int i = 1; i <= count; i++) {
-        lua_pushvalue(L, i + 1);
-        lua_rawseti(L, -2, i);
-      }
-      lua_pushinteger(L, count);
-      lua_setfield(L, -2, "n");
-    }
-    lua_setiuservalue(L, -2, 1);
     handle->task = NULL;
     tasks_wake(&handle->waiters, 0);
-    lua_pop(L, 1);
+  } else if (!t->failed) {
+    return 0; /* nobody asks */
   }
-  if (t->failed && !waited) {
-    lua_settop(L, 2);
-    report_error(L, t);
+  if (t->failed) take_error(L, t);
+  else take_results(L, t);
+  if (t->handle != LUA_NOREF) {
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, 2, 1);
   }
+  if (t->failed && !waited) report_error(L, t);
   return 0;
 }
 
@@ -69,20 +80,26 @@ static int core_report_error(lua_State *L)
 
 /* -------------------------------------------------------------------- starting -- */
 
-static int push_handle(lua_State *L, runtime *rt, task *t)
+/* The handle is there before the task is: none is started that the caller then hears nothing of. */
+static task *start_with_handle(lua_State *L, runtime *rt, owner by, context *ctx, int count)
 {
   task_handle *handle = lua_newuserdatauv(L, sizeof *handle, 1);
-  *handle = (task_handle){.task = t, .rt = rt};
+  *handle = (task_handle){.rt = rt};
   lc_list_init(&handle->waiters);
   luaL_setmetatable(L, TASK_TYPE);
   lua_pushvalue(L, -1);
-  t->handle = runtime_anchor(L, rt);
-  return 1;
+  int anchor = runtime_anchor(L, rt);
+  lua_insert(L, -(count + 2));
+  task *t = task_start(L, rt, by, ctx, count);
+  t->handle = anchor;
+  handle->task = t;
+  return t;
 }
 
 int task_go(lua_State *L, runtime *rt, owner by, context *ctx, int count)
 {
-  return push_handle(L, rt, task_start(L, rt, by, ctx, count));
+  start_with_handle(L, rt, by, ctx, count);
+  return 1;
 }
 
 static int go(lua_State *L, runtime *rt, owner by, context *ctx)
@@ -110,12 +127,12 @@ static int core_system_task(lua_State *L)
   context *ctx = context_check(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   context_hold_object(L, 1);
-  task *t = task_start(L, rt, (owner){.kind = OWNER_PROCESS}, ctx, lua_gettop(L) - 2);
+  task *t = start_with_handle(L, rt, (owner){.kind = OWNER_PROCESS}, ctx, lua_gettop(L) - 2);
   context_unhold(ctx);
   t->is_system = 1;
   rt->process_tasks--;
   rt->system_tasks++;
-  return push_handle(L, rt, t);
+  return 1;
 }
 
 /* ------------------------------------------------------------------- methods -- */
@@ -225,8 +242,7 @@ static int task_traceback(lua_State *L)
     task_push_traceback(L, handle->task);
     return 1;
   }
-  if (!handle->failed) return 0;
-  lua_getiuservalue(L, 1, 1);
+  if (!handle->failed || lua_getiuservalue(L, 1, 1) != LUA_TTABLE) return 0;
   lua_rawgeti(L, -1, 2);
   return 1;
 }

@@ -22,8 +22,7 @@ static int describe_error(lua_State *L)
   return 1;
 }
 
-/* An error that did not pass describe_error lies at the top of L. */
-static void wrap_error(lua_State *L)
+void task_wrap_error(lua_State *L)
 {
   if (lua_istable(L, -1)) {
     int is_described = lua_rawgetp(L, -1, &DESCRIBED) != LUA_TNIL;
@@ -120,7 +119,6 @@ static void task_resume(runtime *rt, task *t)
   if (status != LUA_OK) { /* only for lack of memory: the body catches the rest */
     t->failed = 1;
     t->result_count = 1;
-    wrap_error(t->co);
   }
   task_finish(t, status == LUA_OK);
 }
@@ -171,11 +169,7 @@ void task_kill(lua_State *L, task *t)
   rt->current = before;
   lc_loop_flush(rt->loop);
   t->failed = status != LUA_OK; /* an error in a __close */
-  t->result_count = 0;
-  if (t->failed) {
-    wrap_error(t->co);
-    t->result_count = 1;
-  }
+  t->result_count = t->failed ? 1 : 0;
   task_finish(t, 0);
 }
 

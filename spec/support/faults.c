@@ -58,6 +58,12 @@ FORWARD(int, FAULT_SETSOCKOPT, setsockopt,
 FORWARD(int, FAULT_GETSOCKOPT, getsockopt,
         (const lc_sys *sys, int fd, int level, int name, void *value, socklen_t *length),
         (real(), fd, level, name, value, length))
+FORWARD(ssize_t, FAULT_RECV, recv,
+        (const lc_sys *sys, int fd, void *buffer, size_t size, int flags),
+        (real(), fd, buffer, size, flags))
+FORWARD(ssize_t, FAULT_SENDMSG, sendmsg,
+        (const lc_sys *sys, int fd, const struct msghdr *message, int flags),
+        (real(), fd, message, flags))
 FORWARD(int, FAULT_SHUTDOWN, shutdown, (const lc_sys *sys, int fd, int how), (real(), fd, how))
 FORWARD(int, FAULT_SET_NONBLOCKING, set_nonblocking, (const lc_sys *sys, int fd), (real(), fd))
 FORWARD(int, FAULT_UNREAD, unread, (const lc_sys *sys, int fd), (real(), fd))
@@ -121,29 +127,6 @@ static int faulty_close(const lc_sys *sys, int fd)
   return code ? code : result;
 }
 
-/* ------------------------------------------------------------------- bytes -- */
-
-static ssize_t faulty_recv(const lc_sys *sys, int fd, void *buffer, size_t size, int flags)
-{
-  const faults *f = of(sys);
-  int code = luck(sys, FAULT_RECV);
-  if (code) return code;
-  if (f->most && size > f->most && !(flags & MSG_TRUNC)) size = f->most; /* not netlink's */
-  return real()->recv(real(), fd, buffer, size, flags);
-}
-
-static ssize_t faulty_sendmsg(const lc_sys *sys, int fd, const struct msghdr *message, int flags)
-{
-  const faults *f = of(sys);
-  int code = luck(sys, FAULT_SENDMSG);
-  if (code) return code;
-  if (!f->most || !message->msg_iovlen || message->msg_iov[0].iov_len <= f->most)
-    return real()->sendmsg(real(), fd, message, flags);
-  struct iovec start = {message->msg_iov[0].iov_base, f->most};
-  struct msghdr less = {.msg_iov = &start, .msg_iovlen = 1};
-  return real()->sendmsg(real(), fd, &less, flags);
-}
-
 /* ------------------------------------------------------------------- setup -- */
 
 void faults_init(faults *f)
@@ -194,7 +177,6 @@ void faults_fail(faults *f, fault_call call, unsigned nth, unsigned times, int c
 void faults_none(faults *f)
 {
   for (int i = 0; i < FAULT_CALLS; i++) f->of[i].first = 0;
-  f->most = 0;
 }
 
 static const char *const NAMES[FAULT_CALLS] = {

@@ -2,8 +2,10 @@
  *
  * Everything goes to the real kernel, except that the n-th call of a kind, and
  * some after it, return a code instead. A failing close() closes all the same,
- * as the kernel's does; a failing recv or sendmsg moves nothing. `most` makes
- * reads and writes short, `speed` makes waits short. What is handed out and given back is kept account of.
+ * as the kernel's does; a failing recv or sendmsg moves nothing. Short reads and
+ * writes are not made up: the real ones mean that there is no more, and an event
+ * follows them. `speed` makes waits short. What is handed out and given back is
+ * kept account of.
  */
 #ifndef FAULTS_H
 #define FAULTS_H
@@ -55,7 +57,6 @@ typedef struct faults {
     int code;
     unsigned failed; /* how many did */
   } of[FAULT_CALLS];
-  size_t most; /* bytes moved by one recv or sendmsg; 0: no limit */
   int speed;   /* how much faster than the real one its clock goes; 0 as 1 */
   int open;    /* handed out and not closed */
   int strange; /* closes of a descriptor that was not open */

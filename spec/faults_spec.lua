@@ -1,0 +1,232 @@
+--- Bad luck, seen from Lua: a call of the kernel fails, memory runs out, a state is closed at a bad moment.
+local faults = require "spec_faults" -- before lastcall, whose loop in this state runs on it
+local helper = require "spec.helper"
+
+local SHORTAGES = { "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM" }
+
+--- Serves three clients and drains. Ends by itself whatever is lost on the way. Failures must say which operation met which errno.
+local LIFE = [[
+local faults = require "spec_faults"
+local expected = { WORDS } -- the words of one errno
+local lastcall = require "lastcall"
+faults.speed(SPEED)
+
+local function check(value, code, message)
+  if value then return value end
+  local told = tostring(code) .. " " .. tostring(message)
+  for _, word in ipairs(expected) do if told:find(word, 1, true) then return nil end end
+  if code == "timeout" or code == "closed" or code == "eof" or code == "reset" or code == "broken pipe" then
+    return nil -- what the other end makes of it
+  end
+  error("does not say why: " .. told, 2)
+end
+
+local answered = 0
+local function ask(address)
+  local conn = check(lastcall.connect(address, { timeout = 20, read_timeout = 20 }))
+  if not conn then return end
+  if check(conn:write("hello\n")) and check(conn:read()) == "hello" then answered = answered + 1 end
+  check(conn:close(0.5))
+end
+
+local function main()
+  lastcall.spawn(function() lastcall.sleep(60) lastcall.shutdown(0) end)
+  local server = check(lastcall.listen("127.0.0.1:0")) or check(lastcall.listen("127.0.0.1:0"))
+  if not server then return lastcall.shutdown() end
+  lastcall.spawn(function()
+    server:serve(function(conn)
+      for line in conn:lines() do conn:write(line, "\n") end
+    end)
+  end)
+  for _ = 1, 3 do ask(server:addresses()[1]) end
+  lastcall.shutdown()
+end
+
+local function quiet() end
+faults.arm()
+FIRST
+local report = lastcall.run(main, { signals = false, drain = 10, log = quiet, on_error = quiet })
+assert(report.elapsed < 60, "the drain took too long")
+]]
+
+local slow = helper.seconds(1)
+
+--- `first` is done when everything is loaded; time goes `speed` times as fast.
+local function life(words, first, speed)
+  local parts = { WORDS = words or "", FIRST = first or "", SPEED = math.max(1, (speed or 20) // slow) }
+  return (LIFE:gsub("%u%u%u+", parts))
+end
+
+--- Fails the n-th call of a kind in the n-th life, until there are no more such calls.
+local function walk(call, code, words)
+  local runs = 0
+  for n = 1, 300 do
+    if n > 40 and n % 16 ~= 0 then goto continue end
+    local result = faults.run(life(words, ('faults.fail("%s", %d, 1, "%s")'):format(call, n, code))
+      .. ('\nif faults.failed("%s") == 0 then error("nothing left to fail", 0) end\nassert(answered >= 2, '
+      .. '"one client\'s trouble was another\'s: " .. answered)'):format(call))
+    assert.equal(0, result.open, ("%s %d: descriptors left: %s"):format(call, n, result.message))
+    assert.equal(0, result.strange, ("%s %d: closed what was not open"):format(call, n))
+    if result.message == "nothing left to fail" then break end
+    assert.is_true(result.ok, ("%s %d: %s"):format(call, n, result.message))
+    runs = runs + 1
+    ::continue::
+  end
+  assert.is_true(runs > 0, call .. " was never called")
+end
+
+describe("bad luck:", function()
+  it("a life without any leaves nothing behind", function()
+    local result = faults.run(life() .. "\nassert(answered == 3)")
+    assert.is_true(result.ok, result.message)
+    assert.equal(0, result.open)
+  end)
+
+  for _, case in ipairs {
+    { "socket", "EMFILE", '"emfile", "open files"' },
+    { "bind", "EADDRINUSE", '"address in use"' },
+    { "listen", "EADDRINUSE", '"address in use"' },
+    { "setsockopt", "ENOBUFS", '"enobufs", "buffer space"' },
+    { "getsockname", "ENOBUFS", '"enobufs", "buffer space"' },
+    { "connect", "EACCES", '"permission denied"' },
+    { "accept", "ECONNABORTED" },
+    { "accept", "EMFILE" },
+    { "epoll_control", "ENOSPC", '"enospc", "space"' },
+    { "recv", "EIO", '"eio"' },
+    { "recv", "EINTR" },
+    { "sendmsg", "EPIPE", '"broken pipe"' },
+    { "sendmsg", "EIO", '"eio"' },
+    { "sendmsg", "ENOBUFS" },
+    { "shutdown", "ENOTCONN", '"reset", "not connected"' },
+    { "unacked", "EIO", '"eio"' },
+    { "close", "EINTR" },
+  } do
+    it(("%s may fail with %s at any point"):format(case[1], case[2]), function()
+      walk(case[1], case[2], case[3])
+    end)
+  end
+
+  for _, call in ipairs { "epoll_create", "wake_create" } do
+    it(call .. " may fail: loading says why, and can be tried again", function()
+      local result = faults.run(([[
+        local faults = require "spec_faults"
+        faults.fail("%s", 1, 1, "EMFILE")
+        local fine, message = pcall(require, "lastcall")
+        assert(not fine and tostring(message):find("open files"), tostring(message))
+        assert(faults.open() == 0 or collectgarbage() == 0)
+        assert(require "lastcall".run(function() end, { signals = false }).ok)
+      ]]):format(call))
+      assert.is_true(result.ok, result.message)
+      assert.equal(0, result.open)
+    end)
+  end
+
+  for _, code in ipairs(SHORTAGES) do
+    it(code .. " at accept pauses, is told once, and those who wait are served", function()
+      local notes = {}
+      helper.task(function(lastcall)
+        local _, address = helper.serve(lastcall, function(conn)
+          for line in conn:lines() do conn:write(line, "\n") end
+        end)
+        local first = assert(lastcall.connect(address))
+        assert(first:write("before\n"))
+        assert.equal("before", first:read())
+        faults.fail("accept", 1, 4, code)
+        local before = faults.made("accept")
+        local second = assert(lastcall.connect(address))
+        assert(second:write("queued\n"))
+        assert(second:flush())
+        assert(first:write("meanwhile\n")) -- the others are served
+        assert.equal("meanwhile", first:read())
+        assert.equal("queued", second:read())
+        assert.is_true(faults.made("accept") - before < 10) -- no spinning
+        first:close()
+        second:close()
+      end, { log = function(_, message, fields)
+        if message:find("accept") then notes[#notes + 1] = { message, fields.code or fields.cause } end
+      end })
+      assert.equal(2, #notes)
+      assert.equal("accept paused", notes[1][1])
+      assert.equal("accept resumed", notes[2][1])
+    end)
+  end
+end)
+
+describe("short of memory,", function()
+  for _, times in ipairs { 2, 12, 1000000 } do
+    it(("a life ends, with %s refused, at whatever moment it begins"):format(
+      times == 1000000 and "everything from then on" or times .. " allocations"), function()
+      local script = life('"memory"', nil, 200) -- what waits for an answer in vain is not waited for
+      local all = faults.run(script).allocations
+      assert.is_true(all > 100)
+      for n = 1, all, 11 do
+        local result = faults.run(script, { n, times })
+        assert.equal(0, result.open, ("allocation %d: descriptors left: %s"):format(n, result.message))
+        assert.equal(0, result.strange)
+      end
+    end)
+  end
+end)
+
+describe("a state that is closed", function()
+  local function closed(script)
+    local result = faults.run('local lastcall = require "lastcall"\n' .. script)
+    assert.equal(0, result.open, result.message)
+    assert.equal(0, result.strange)
+    return result
+  end
+
+  it("after a run that an error ended, with connections still held, leaves no descriptor", function()
+    local result = closed [[
+      kept = {}
+      lastcall.run(function()
+        local server = assert(lastcall.listen("127.0.0.1:0"))
+        lastcall.spawn(function() server:serve(function(conn) conn:read() end) end)
+        for i = 1, 5 do kept[i] = assert(lastcall.connect(server:addresses()[1])) end
+        lastcall.go(lastcall.sleep, 1000)
+        lastcall.sleep(0.01)
+        error("on purpose")
+      end, { signals = false, drain = 0.1, log = function() end, on_error = function() end })
+    ]]
+    assert.is_truthy(result.message:find("on purpose"))
+  end)
+
+  it("without having run anything, leaves no descriptor", function()
+    closed 'server = lastcall.listen("127.0.0.1:0")'
+  end)
+
+  it("while a name is looked up, waits for that and leaves no descriptor", function()
+    closed [[
+      lastcall.run(function()
+        lastcall.go(function() lastcall.connect("localhost:1", { timeout = 5 }) end)
+        lastcall.sleep(0)
+        lastcall.shutdown(0)
+      end, { signals = false, log = function() end, on_error = function() end })
+    ]]
+  end)
+
+  it("does not touch another state that serves on", function()
+    helper.task(function(lastcall)
+      local _, address = helper.serve(lastcall, function(conn) conn:write(conn:read(), "\n") end)
+      local result = faults.run(([[
+        local lastcall = require "lastcall"
+        lastcall.run(function()
+          local server = assert(lastcall.listen("127.0.0.1:0"))
+          lastcall.spawn(function() server:serve(function(conn) conn:write("inner\n") end) end)
+          local conn = assert(lastcall.connect(server:addresses()[1]))
+          assert(conn:read() == "inner")
+          local outer = assert(lastcall.connect(%q)) -- its loop stands still while this one turns
+          outer:write("x\n")
+          outer:flush()
+          lastcall.shutdown(0.2)
+        end, { signals = false, log = function() end })
+      ]]):format(address))
+      assert.is_true(result.ok, result.message)
+      assert.equal(0, result.open)
+      local conn = assert(lastcall.connect(address))
+      conn:write("still here\n")
+      assert.equal("still here", conn:read())
+      conn:close()
+    end)
+  end)
+end)
