@@ -4,7 +4,8 @@ local helper = require "spec.helper"
 
 local SHORTAGES = { "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM" }
 
---- Serves three clients and drains. Ends by itself whatever is lost on the way. Failures must say which operation met which errno.
+--- Serves three clients and drains. Ends by itself whatever is lost on the way. Failures must say which
+-- operation met which errno.
 local LIFE = [[
 local faults = require "spec_faults"
 local expected = { WORDS } -- the words of one errno
