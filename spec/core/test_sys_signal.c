@@ -83,6 +83,41 @@ static void signals_are_counted_and_stamped(void **state)
   close_all(&fd, 1);
 }
 
+static void presses_are_told_from_bounces_and_can_be_peeked_at(void **state)
+{
+  lc_signal_seen seen;
+  int fd = sys->wake_create(sys), other = sys->wake_create(sys);
+
+  (void)state;
+  assert_int_equal(sys->signal_watch(sys, SIGUSR1, fd), 0);
+  assert_int_equal(sys->signal_also_wake(sys, SIGUSR1, other), 0);
+  raise(SIGUSR1);
+  raise(SIGUSR1);
+  usleep(120000);
+  raise(SIGUSR1);
+  assert_true(is_readable(other, 0));
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(sys->signal_peek(sys, SIGUSR1, &seen), 0);
+    assert_int_equal(seen.count, 3);
+    assert_int_equal(seen.presses, 2);
+  }
+  assert_int_equal(sys->signal_take(sys, SIGUSR1, &seen), 0);
+  assert_int_equal(seen.presses, 2);
+  assert_true(lc_signal_press_at(&seen, 0) == seen.first_at);
+  assert_true(lc_signal_press_at(&seen, 1) == seen.last_at);
+  raise(SIGUSR1); /* close to the last, though that has been taken */
+  assert_int_equal(sys->signal_take(sys, SIGUSR1, &seen), 0);
+  assert_int_equal(seen.count, 1);
+  assert_int_equal(seen.presses, 0);
+  assert_int_equal(sys->wake_clear(sys, other), 0);
+  assert_int_equal(sys->signal_also_wake(sys, SIGUSR1, -1), 0);
+  raise(SIGUSR1);
+  assert_false(is_readable(other, 0));
+  assert_int_equal(sys->signal_release(sys, SIGUSR1), 0);
+  close_all(&fd, 1);
+  close_all(&other, 1);
+}
+
 static void a_signal_has_one_owner(void **state)
 {
   lc_signal_seen seen;
@@ -266,6 +301,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(signals_are_counted_and_stamped),
+    cmocka_unit_test(presses_are_told_from_bounces_and_can_be_peeked_at),
     cmocka_unit_test(a_signal_has_one_owner),
     cmocka_unit_test(some_signals_cannot_be_watched),
     cmocka_unit_test(the_disposition_before_comes_back),
