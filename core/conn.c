@@ -166,7 +166,7 @@ void lc_conn_arm(lc_conn *conn, lc_time at)
 
 static lc_time first_byte_limit(const lc_conn *conn)
 {
-  if (conn->received || conn->state != LC_STATE_NEW) return LC_NEVER;
+  if (conn->received || conn->spoke || conn->state >= LC_STATE_CLOSING) return LC_NEVER;
   return lc_time_add(conn->opened_at, conn->settings->first_byte_timeout);
 }
 
@@ -211,7 +211,11 @@ static int over_a_limit(lc_conn *conn, lc_time now)
   if (first_byte_limit(conn) <= now) cause = "first byte timeout";
   else if (idle_limit(conn) <= now) cause = "idle timeout";
   else if (conn->aged && (conn->state == LC_STATE_IDLE || !conn->received)) cause = "max age";
-  if (!cause || conn->loop->sys->unread(conn->loop->sys, conn->watch.fd) > 0) return 0;
+  if (!cause) return 0;
+  if (conn->loop->sys->unread(conn->loop->sys, conn->watch.fd) > 0) {
+    conn->spoke = 1; /* though nobody has read it yet */
+    return 0;
+  }
   lc_conn_close(conn, conn->settings->linger, cause);
   return 1;
 }

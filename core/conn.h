@@ -57,6 +57,7 @@ struct lc_conn {
   unsigned declared : 1; /* this wait is idle by its own word */
   unsigned consumed : 1; /* bytes were consumed since the last write */
   unsigned wrote : 1;    /* something was ever written */
+  unsigned spoke : 1;    /* its first byte is known to have come in time, read or not */
   unsigned connecting : 1;
   unsigned in_drained : 1;  /* the last recv took all there was: only an event brings more */
   unsigned in_finished : 1; /* the peer has announced its FIN: recv until it says so */

@@ -1,0 +1,112 @@
+local helper = require "spec.helper"
+
+--- Serves greedy handlers, and checks that an echo on the same server, timers and a shutdown get their turn.
+local function others_are_served(greedy, client)
+  local report = helper.task(function(lastcall)
+    local server, address = helper.serve(lastcall, function(conn)
+      local kind = conn:read()
+      if kind == "greedy" then return greedy(conn) end
+      for line in conn:lines() do conn:write(line, "\n") end
+    end)
+    local bad = assert(lastcall.connect(address))
+    helper.send(bad, "greedy\n")
+    local feeding = lastcall.go(function() client(bad, lastcall) end)
+    lastcall.sleep(0.05)
+    local conn = assert(lastcall.connect(address))
+    helper.send(conn, "good\n")
+    for i = 1, 20 do
+      local began = lastcall.now()
+      helper.send(conn, i, "\n")
+      assert.equal(tostring(i), conn:read())
+      assert.is_true(lastcall.now() - began < helper.seconds(0.5))
+    end
+    conn:close("background")
+    feeding:cancel()
+    feeding:wait(1)
+    bad:abort()
+    server:shutdown(0.5)
+    assert.is_true(server:wait().elapsed < helper.seconds(2))
+  end, { on_error = function() end })
+  assert.is_true(report.elapsed < helper.seconds(4))
+end
+
+local PIECE = ("0123456789abcde\n"):rep(4096)
+
+local function flood(conn) while conn:write(PIECE) do end end
+
+describe("a handler that never has to wait", function()
+  for name, greedy in pairs {
+    ["read_some"] = function(conn) while conn:read_some() do end end,
+    ["lines"] = function(conn) for _ in conn:lines() do end end,
+    ["read of one byte"] = function(conn) while conn:read(1) do end end,
+    ["await"] = function(conn) while conn:await() do end end,
+    ["read of nothing"] = function(conn) while conn:read(0) do end end,
+  } do
+    it(("does not hold others up: %s on a peer that never stops sending"):format(name), function()
+      others_are_served(greedy, flood)
+    end)
+  end
+
+  it("does not hold others up: write to a peer that always reads", function()
+    others_are_served(flood, function(conn) while conn:read_some() do end end)
+  end)
+end)
+
+describe("a handler that loops on a dead connection", function()
+  for name, operation in pairs {
+    read = function(conn) conn:read() end,
+    read_some = function(conn) conn:read_some() end,
+    await = function(conn) conn:await() end,
+    lines = function(conn) for _ in conn:lines() do end end,
+    write = function(conn) conn:write("x") end,
+    flush = function(conn) conn:flush() end,
+    post = function(conn) conn:post("x") end,
+    shutdown = function(conn) conn:shutdown("write") end,
+    close = function(conn) conn:close() end,
+    abort = function(conn) conn:abort() end,
+    detach = function(conn) conn:detach() end,
+    sleep = function() require "lastcall".sleep(1) end,
+  } do
+    it("does not hold others up: " .. name, function()
+      others_are_served(function(conn)
+        local stop = false
+        conn:context():on_done(function() end)
+        conn:read("a")
+        while not stop do
+          operation(conn)
+          stop = conn.data.stop
+        end
+      end, function(conn, lastcall)
+        lastcall.sleep(0.01)
+        conn:abort()
+      end)
+    end)
+  end
+end)
+
+describe("a signal", function()
+  it("is served though a handler loops on a dead connection, and others are busy", function()
+    local output, fine = helper.run([[lua5.4 -e '
+      local lastcall = require "lastcall"
+      local report = lastcall.run(function()
+        local server = assert(lastcall.listen("127.0.0.1:0"))
+        lastcall.spawn(function()
+          server:serve(function(conn) while true do conn:read_some() end end)
+        end)
+        lastcall.sleep(0)
+        for i = 1, 3 do
+          local conn = assert(lastcall.connect(server:addresses()[1]))
+          if i == 1 then conn:abort() else
+            lastcall.spawn(function() while conn:write(("x"):rep(65536)) do end end)
+          end
+        end
+        lastcall.spawn(function()
+          lastcall.sleep(0.2)
+          os.execute("kill -TERM " .. io.open("/proc/self/stat"):read("n") // 1)
+        end)
+      end, { drain = 0.5, log = function() end, on_error = function() end })
+      print("ended", report.elapsed < 2)']], 20)
+    assert.is_true(fine, output)
+    assert.is_truthy(output:find("ended\ttrue", 1, true), output)
+  end)
+end)
