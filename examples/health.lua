@@ -43,9 +43,9 @@ local function read_head(conn, version)
   return false
 end
 
-local function respond(conn, status, body, stays)
+local function respond(conn, method, status, body, stays)
   conn:write("HTTP/1.1 ", status, "\r\nContent-Type: text/plain\r\nContent-Length: ", #body,
-    stays and "\r\n\r\n" or "\r\nConnection: close\r\n\r\n", body)
+    stays and "\r\n\r\n" or "\r\nConnection: close\r\n\r\n", method == "HEAD" and "" or body)
 end
 
 -- Answers one request; whether another may follow.
@@ -56,15 +56,15 @@ local function serve_one(conn, line)
   -- Who is told to close comes back elsewhere, instead of being closed when idle.
   stays = stays and lastcall.ready()
   if not whole then
-    respond(conn, "400 Bad Request", "bad request\n", false)
+    respond(conn, method, "400 Bad Request", "bad request\n", false)
     return false
   end
-  if method ~= "GET" then
-    respond(conn, "405 Method Not Allowed", "GET only\n", stays)
-  else
+  if method == "GET" or method == "HEAD" then
     local page = pages[path] or not_found
     local status, body = page()
-    respond(conn, status, body, stays)
+    respond(conn, method, status, body, stays)
+  else
+    respond(conn, method, "405 Method Not Allowed", "GET and HEAD only\n", stays)
   end
   return stays
 end

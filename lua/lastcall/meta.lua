@@ -36,7 +36,7 @@
 --- The ladder of a shutdown, in order. A server goes from `stop` to `kill`; the rest is the process's.
 ---@alias lastcall.Step "serving"|"unready"|"stop"|"drain"|"cancel"|"kill"|"hooks"|"done"
 
----@alias lastcall.Address string "host:port", "[::1]:80", ":80" (every interface, dual stack), "unix:/path", "unix:@abstract"; port 0 for any
+---@alias lastcall.Address string as "host:port", "[::1]:80", ":80" (every interface, dual stack), "unix:/path", "unix:@abstract"; port 0 for any
 ---@alias lastcall.Format "l"|"L"|"a"|integer a line without its newline, with it, all until the end, so many bytes
 ---@alias lastcall.Handler fun(conn: lastcall.Connection, ctx: lastcall.Context)
 
