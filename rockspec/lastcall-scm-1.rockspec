@@ -109,6 +109,7 @@ build = {
     ["lastcall.conn"] = "lua/lastcall/conn.lua",
     ["lastcall.connect"] = "lua/lastcall/connect.lua",
     ["lastcall.context"] = "lua/lastcall/context.lua",
+    ["lastcall.dump"] = "lua/lastcall/dump.lua",
     ["lastcall.embed"] = "lua/lastcall/embed.lua",
     ["lastcall.every"] = "lua/lastcall/every.lua",
     ["lastcall.group"] = "lua/lastcall/group.lua",

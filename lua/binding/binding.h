@@ -280,6 +280,7 @@ void owner_hold(lua_State *L, owner by);
 void owner_release(owner by);
 int owner_push(lua_State *L, owner by);          /* [0, +1], or 0 and nothing for the process */
 void task_push_traceback(lua_State *L, task *t); /* [0, +1] */
+const char *task_status_name(const task *t);     /* of one that has not finished */
 
 void spot_open(lua_State *L, runtime *rt); /* where one task waits for another */
 

@@ -207,7 +207,7 @@ static int task_kill_method(lua_State *L)
   return 0;
 }
 
-static const char *status_of(const task *t)
+const char *task_status_name(const task *t)
 {
   if (t == t->rt->current) return "running";
   return t->waits_for ? "waiting" : "ready";
@@ -226,7 +226,7 @@ static int task_status(lua_State *L)
 {
   task_handle *handle = handle_check(L);
   if (handle->task) {
-    lua_pushstring(L, status_of(handle->task));
+    lua_pushstring(L, task_status_name(handle->task));
     if (!handle->task->waits_for) return 1;
     lua_pushstring(L, handle->task->waits_for);
     return 2;

@@ -25,6 +25,7 @@ local lastcall = {
   poll = require "lastcall.poll",
   pipe = relay.pipe,
   copy = relay.copy,
+  dump = require "lastcall.dump",
   on_signal = signals.on_signal,
   pollfd = embed.pollfd,
   events = embed.events,

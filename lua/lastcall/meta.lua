@@ -216,6 +216,12 @@ function lastcall.shutdown(seconds) end
 ---@return boolean
 function lastcall.ready() end
 
+--- Who is holding it? Servers, connections and tasks; where each task is blocked, and for how long.
+--- SIGUSR1 has the same put into the log, as `text` of the event "dump", unless the script has a use of
+--- its own for it.
+---@return string
+function lastcall.dump() end
+
 --- The report of the run that ended last.
 ---@return lastcall.Report?
 function lastcall.report() end

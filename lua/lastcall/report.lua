@@ -13,12 +13,21 @@ local function count_of(n, one, many)
   return ("%d %s"):format(n, n == 1 and one or many or one .. "s")
 end
 
---- The line of the script where a traceback's task was: its first level that is not C.
+local function is_ours(where)
+  local name = where:match("lastcall[/\\]([%w_]+)%.lua:%d+$")
+  return name ~= nil and package.loaded["lastcall." .. name] ~= nil
+end
+
+--- The line of the script where a traceback's task was: its first level that is neither C nor ours; else
+-- the first that is not C.
 function report.place(traceback)
+  local first, first_rest
   for line in (traceback or ""):gmatch("[^\n]+") do
     local where, rest = line:match("^%s+([^%[][^:]*:%d+): ?(.*)$")
-    if where then return where, rest end
+    if where and not is_ours(where) then return where, rest end
+    if not first then first, first_rest = where, rest end
   end
+  return first, first_rest
 end
 
 local function straggler_line(one)

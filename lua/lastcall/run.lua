@@ -2,6 +2,7 @@
 
 local core = require "lastcall.core"
 local address = require "lastcall.address"
+local dump = require "lastcall.dump"
 local hooks = require "lastcall.hooks"
 local log = require "lastcall.log"
 local options = require "lastcall.options"
@@ -117,7 +118,9 @@ local function start(given)
     if not fine then log.error_to_stderr(message, traceback) end
   end)
   core.set_hook("on_step", on_step)
-  core.watch { max_block = given.max_block, exit_when_stuck = given.exit_when_stuck }
+  if not given.attached then -- else the thread belongs to somebody else, who may be busy in his own way
+    core.watch { max_block = given.max_block, exit_when_stuck = given.exit_when_stuck }
+  end
   core.begin { drain = drain, debug = given.debug }
   server.inherit_drain(drain)
   core.reserve_for_hooks(#hooks.after > 0)
@@ -156,7 +159,7 @@ end
 --- For a loop that somebody else turns: makes sure that there is a ladder to climb.
 function run.attach()
   if state then return end
-  start { signals = false, progress = false, patch_coroutine = false }
+  start { attached = true, signals = false, progress = false, patch_coroutine = false }
   state.attached = true
 end
 
@@ -184,6 +187,9 @@ function run.run(main, given)
   if not watched then
     forget()
     error(problem, 2)
+  end
+  if given.signals ~= false then
+    signals.by_default("USR1", function() (given.log or log.to_stderr)("info", "dump", { text = dump() }) end)
   end
   local failure
   core.spawn(function()

@@ -5,6 +5,7 @@ local core = require "lastcall.core"
 local signals = {}
 
 local functions = {} -- name -> list of {fn}
+local defaults = {} -- name -> fn: what happens while the script has no function for it
 local climbing = {} -- name -> true: it begins the shutdown
 
 --- Makes each of these signals begin the shutdown, or hurry the one under way.
@@ -13,7 +14,7 @@ function signals.climb(names)
 end
 
 local function give_back(name)
-  functions[name], climbing[name] = nil, nil
+  functions[name], climbing[name], defaults[name] = nil, nil, nil
   core.signal(name)
 end
 
@@ -21,6 +22,13 @@ end
 function signals.forget()
   for name in pairs(climbing) do give_back(name) end
   for name in pairs(functions) do give_back(name) end
+  for name in pairs(defaults) do give_back(name) end
+end
+
+--- Runs `fn(name)` as a task when the signal arrives and the script has no use for it. Does nothing
+-- when the signal belongs to another loop of the process, or begins the shutdown.
+function signals.by_default(name, fn)
+  if not climbing[name] and pcall(core.signal, name, "tell") then defaults[name] = fn end
 end
 
 local function remove(name, entry)
@@ -28,7 +36,8 @@ local function remove(name, entry)
   for i, one in ipairs(list) do
     if one == entry then
       table.remove(list, i)
-      if #list == 0 then give_back(name) end
+      if #list == 0 and defaults[name] then functions[name] = nil
+      elseif #list == 0 then give_back(name) end
       return true
     end
   end
@@ -57,6 +66,7 @@ function signals.on_signal(name, fn)
 end
 
 core.set_hook("on_signal", function(name)
+  if not functions[name] and defaults[name] then core.spawn(defaults[name], name) end
   for _, entry in ipairs(functions[name] or {}) do core.spawn(entry.fn, name) end
 end)
 
