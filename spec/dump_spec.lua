@@ -64,7 +64,9 @@ describe("lastcall.dump", function()
       lastcall.sleep(0.1)
       assert.equal(2, #texts)
       assert.equal(1, own)
-    end, { signals = {}, log = function(_, event, fields) if event == "dump" then texts[#texts + 1] = fields.text end end })
+    end, { signals = {}, log = function(_, event, fields)
+      if event == "dump" then texts[#texts + 1] = fields.text end
+    end })
   end)
 
   it("leaves SIGUSR1 alone where it begins the shutdown", function()
