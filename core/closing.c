@@ -123,6 +123,13 @@ void lc_conn_fail(lc_conn *conn, int code)
   release(conn, verdict, conn->cause, 0);
 }
 
+void lc_conn_lose(lc_conn *conn, const char *cause)
+{
+  if (conn->state == LC_STATE_CLOSED) return;
+  if (!conn->error) conn->error = LC_PEER_LOST;
+  reset(conn, judge(conn, LC_PEER_LOST), cause);
+}
+
 /* ---------------------------------------------------------------- the steps -- */
 
 enum { MORE_TO_DISCARD, NOTHING_NOW, SEEN_FIN, FAILED };

@@ -199,6 +199,7 @@ static void rearm(lc_conn *conn)
   else if (lc_output_size(conn)) next = smaller(next, conn->write_deadline);
   next = smaller(next, first_byte_limit(conn));
   next = smaller(next, idle_limit(conn));
+  next = smaller(next, lc_heartbeat_at(conn));
   if (lc_drain_wants(conn)) next = smaller(next, lc_conn_dismissable_from(conn));
   lc_conn_arm(conn, smaller(next, age_limit(conn)));
 }
@@ -248,6 +249,7 @@ static void conn_due(lc_timer *timer, lc_time now)
     if (lc_buffer_size(&conn->out)) lc_output_send(conn);
     unsigned what = conn->state == LC_STATE_CLOSED ? 0 : passed_deadlines(conn, now);
     if (conn->state < LC_STATE_CLOSING && !over_a_limit(conn, now)) lc_drain_visit(conn);
+    lc_heartbeat_due(conn, now);
     if (what && conn->server) conn->server->events->ready(conn, what, conn->server->user);
   }
   rearm(conn);
@@ -274,6 +276,7 @@ static unsigned finish_connect(lc_conn *conn)
   }
   conn->connecting = 0;
   conn->out_blocked = 0;
+  lc_heartbeat_begin(conn);
   lc_output_send(conn);
   return conn->error ? 0 : LC_CONNECTED;
 }
@@ -397,6 +400,7 @@ int lc_conn_begin(lc_conn *conn, int fd)
   lc_loop *loop = conn->loop;
   int result = lc_registry_reserve(&conn->server->registry);
   if (result < 0) return result;
+  if ((result = lc_heartbeat_begin(conn)) < 0) return result;
   conn->watch.fd = fd;
   result = lc_loop_watch(loop, &conn->watch, LC_WATCH_ALL);
   if (result < 0) {
@@ -479,6 +483,8 @@ int lc_conn_set_settings(lc_conn *conn, const lc_settings *settings)
   extra->has_settings = 1;
   conn->settings = &extra->settings;
   if (conn->watch.fd < 0) return 0;
+  if (memcmp(&settings->heartbeat, &before.heartbeat, sizeof before.heartbeat))
+    lc_heartbeat_begin(conn); /* what it needs has been allocated */
   if (conn->wait && settings->read_timeout != before.read_timeout)
     conn->read_deadline = lc_conn_limit(conn, settings->read_timeout);
   if ((lc_output_size(conn) || conn->out_waits) && settings->write_timeout != before.write_timeout)

@@ -29,6 +29,10 @@ typedef struct lc_conn_extra {
   char *farewell;
   size_t farewell_length;
   int has_settings;
+  uint64_t heard;   /* bytes received by the last look for signs of life */
+  lc_time heard_at; /* when the peer was last heard of */
+  lc_time asked_at; /* 0: it was not asked since */
+  lc_time looked_at;
 } lc_conn_extra;
 
 struct lc_conn {
@@ -124,6 +128,11 @@ void lc_output_drop(lc_conn *conn);
 int lc_output_append(lc_conn *conn, const char *data, size_t size);
 void lc_output_merge_posted(lc_conn *conn);
 
+/* heartbeat.c */
+int lc_heartbeat_begin(lc_conn *conn); /* its clock starts, if it is on */
+lc_time lc_heartbeat_at(const lc_conn *conn);
+void lc_heartbeat_due(lc_conn *conn, lc_time now);
+
 /* closing.c */
 void lc_closing_step(lc_conn *conn);
 void lc_closing_due(lc_conn *conn, lc_time now);
@@ -132,5 +141,7 @@ void lc_closing_give_up(
   lc_conn *conn); /* nobody waits any longer: the kernel delivers what it has */
 /* The peer or the network ended it: descriptor closed, `error` and verdict set, waits told. */
 void lc_conn_fail(lc_conn *conn, int code);
+/* We give the peer up: LC_PEER_LOST and a reset. */
+void lc_conn_lose(lc_conn *conn, const char *cause);
 
 #endif

@@ -248,6 +248,13 @@ typedef struct lc_keepalive {
   int count;        /* probes unanswered before the peer is given up; 0: keepalive off */
 } lc_keepalive;
 
+/* Signs of life in the application's own words: after `interval` without a byte from the peer the
+ * `heartbeat` callback may ask for one, and `timeout` later the peer is lost (LC_PEER_LOST, reset). */
+typedef struct lc_heartbeat {
+  lc_time interval; /* LC_NEVER: off */
+  lc_time timeout;
+} lc_heartbeat;
+
 #define LC_LINGER_BACKGROUND (-1) /* the same steps as a positive linger, nobody waits */
 
 /* What one connection goes by. A server's connections share the server's until one is changed. */
@@ -256,6 +263,7 @@ typedef struct lc_settings {
   uint64_t linger_bytes;      /* 1 MiB: what is discarded at most while lingering */
   lc_keepalive keepalive;     /* 30 s, 10 s, 3 */
   lc_time user_timeout;       /* derived: idle + interval * count; 0: off */
+  lc_heartbeat heartbeat;     /* off; 10 s to answer */
   lc_time read_timeout;       /* LC_NEVER: ends a read with LC_TIMEOUT */
   lc_time write_timeout;      /* 30 s: ends a write with LC_TIMEOUT */
   lc_time first_byte_timeout; /* LC_NEVER: closes a connection that has not said a word */
@@ -368,6 +376,8 @@ typedef struct lc_events {
   void (*state)(lc_conn *conn, lc_state from, lc_state to, const char *cause, void *user);
   /* The server drains and this connection is idle. NULL: it is closed, as lc_conn_close does. */
   void (*draining)(lc_conn *conn, void *user);
+  /* Nothing was heard for heartbeat.interval: the moment to lc_conn_post a question. */
+  void (*heartbeat)(lc_conn *conn, void *user);
   /* The descriptor is gone and the verdict is known. The last callback for this connection. */
   void (*closed)(lc_conn *conn, void *user);
   /* A connection has left the registry: there is one less. */

@@ -17,6 +17,7 @@ void lc_server_options_init(lc_server_options *options)
                                               .linger_bytes = 1024 * 1024,
                                               .keepalive = {30 * LC_SECOND, 10 * LC_SECOND, 3},
                                               .user_timeout = 60 * LC_SECOND,
+                                              .heartbeat = {LC_NEVER, 10 * LC_SECOND},
                                               .read_timeout = LC_NEVER,
                                               .write_timeout = 30 * LC_SECOND,
                                               .first_byte_timeout = LC_NEVER,

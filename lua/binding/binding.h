@@ -318,7 +318,8 @@ enum {
   CONN_FAREWELL, /* its own: a string or a function */
   CONN_HOOKS,    /* what detach was given */
   CONN_PLACE,    /* where it was opened, with the option `debug` */
-  CONN_VALUES = CONN_PLACE
+  CONN_BEAT,     /* what its own heartbeat says: a string or a function */
+  CONN_VALUES = CONN_BEAT
 };
 conn_box *conn_check(lua_State *L, int index);
 /* A box for a connection: pushes it. `ctx_parent` may be NULL. */
@@ -336,6 +337,7 @@ int conn_fail_fairly(lua_State *L, conn_box *box, int code, const char *operatio
 void conn_on_ready(lc_conn *conn, unsigned what);
 void conn_on_closed(lc_conn *conn);
 void conn_on_draining(lc_conn *conn);
+void conn_on_heartbeat(lc_conn *conn, runtime *rt);
 void conn_cancel(conn_box *box);
 /* Closes in order, with the farewell. */
 void conn_dismiss(lua_State *L, conn_box *box, const char *cause);
@@ -346,6 +348,11 @@ int conn_wait_input(lua_State *L, task *t, conn_box *box, lc_time deadline, cons
 int conn_wait_flushed(lua_State *L, task *t, conn_box *box, const char *operation,
                       lua_KContext kept, lua_KFunction again);
 void conn_end_write(conn_box *box, const task *t);
+/* What it is to be told: its own words, in the user value `own`, or else the server's, an anchor. A
+ * function of the script's runs as a callback would and may not wait. NULL when there are none; else they
+ * lie at the top of the stack. */
+const char *conn_words(lua_State *L, conn_box *box, int own, int servers, const char *where,
+                       size_t *length);
 /* Its handler has ended: closes it in order, with the farewell when the ladder is why. */
 void conn_handler_ended(lua_State *L, conn_box *box);
 void conn_hold(lua_State *L, conn_box *box); /* owns one more task */
@@ -357,6 +364,9 @@ void conn_open(lua_State *L, runtime *rt);
 void conn_open_reading(lua_State *L, runtime *rt); /* methods into the table at the top */
 void conn_open_writing(lua_State *L, runtime *rt);
 void conn_open_closing(lua_State *L, runtime *rt);
+void conn_open_words(lua_State *L, runtime *rt);
+/* Brings it to new settings: pushes true, or nil, code, message; how many. */
+int conn_apply(lua_State *L, conn_box *box, const lc_settings *settings, const char *operation);
 void conn_open_settings(lua_State *L, runtime *rt);
 void conn_open_detach(lua_State *L, runtime *rt);
 /* For the ladder: runs what detach was given; at the kill it is counted no longer. */
@@ -394,6 +404,7 @@ struct server_box {
   int on_step;
   int on_drain;
   int farewell;   /* a string or a function */
+  int beat;       /* what a heartbeat says: a string or a function */
   int stragglers; /* a table */
   int log;
   lc_time max_block; /* for its tasks */
@@ -430,6 +441,7 @@ int option_boolean(lua_State *L, int index, const char *name, int otherwise);
 int option_is(lua_State *L, int index, const char *name, const char *word);
 void option_settings(lua_State *L, int index, lc_settings *settings);
 void option_drain(lua_State *L, int index, lc_drain_options *drain);
+void option_heartbeat(lua_State *L, int index, lc_heartbeat *heartbeat);
 void option_keepalive(lua_State *L, int index, lc_keepalive *keepalive);
 void option_listen(lua_State *L, int index, lc_listen_options *listen);
 /* An optional argument in seconds: LC_NEVER when absent; raises for what is not a number. */

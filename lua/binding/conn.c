@@ -456,6 +456,7 @@ void conn_open(lua_State *L, runtime *rt)
   conn_open_writing(L, rt);
   conn_open_sockopt(L, rt);
   conn_open_settings(L, rt);
+  conn_open_words(L, rt);
   conn_open_detach(L, rt);
   conn_open_closing(L, rt);
   lua_pushvalue(L, -1);

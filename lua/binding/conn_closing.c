@@ -117,37 +117,14 @@ static int conn_abort(lua_State *L)
 
 /* --------------------------------------------------------------- handler's end -- */
 
-/* The connection's own, or else the server's [0, +1]. */
-static int push_farewell(lua_State *L, conn_box *box)
-{
-  if (conn_push(L, box)) {
-    lua_getiuservalue(L, -1, CONN_FAREWELL);
-    lua_remove(L, -2);
-    if (!lua_isnil(L, -1)) return 1;
-    lua_pop(L, 1);
-  }
-  if (!box->server || box->server->farewell == LUA_NOREF) return 0;
-  runtime_push_anchored(L, box->rt, box->server->farewell);
-  return 1;
-}
-
-/* It may be a function of the script's, which runs as a callback would and may not wait. */
 static void say_farewell(lua_State *L, conn_box *box)
 {
-  int top = lua_gettop(L);
-  if (lc_conn_state(box->conn) >= LC_STATE_CLOSING || !push_farewell(L, box)) return;
-  if (lua_type(L, -1) != LUA_TSTRING) {
-    if (!conn_push(L, box)) lua_pushnil(L);
-    if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
-      lua_pushliteral(L, "in the farewell function");
-      if (!conn_push(L, box)) lua_pushnil(L);
-      server_report_error(L, box->server, box->rt);
-      lua_settop(L, top);
-      return;
-    }
-  }
   size_t length;
-  const char *text = lua_tolstring(L, -1, &length);
+  int top = lua_gettop(L);
+  if (lc_conn_state(box->conn) >= LC_STATE_CLOSING) return;
+  int servers = box->server ? box->server->farewell : LUA_NOREF;
+  const char *text =
+    conn_words(L, box, CONN_FAREWELL, servers, "in the farewell function", &length);
   if (text) lc_conn_set_farewell(box->conn, text, length); /* without memory it is left unsaid */
   lua_settop(L, top);
 }

@@ -1,7 +1,7 @@
 /* conn_settings.c - what one connection goes by: timeouts, linger, keepalive, its farewell. */
 #include "binding.h"
 
-static int apply(lua_State *L, conn_box *box, const lc_settings *settings, const char *operation)
+int conn_apply(lua_State *L, conn_box *box, const lc_settings *settings, const char *operation)
 {
   if (lc_conn_error(box->conn)) return conn_failure(L, box, lc_conn_error(box->conn), operation);
   int result = lc_conn_set_settings(box->conn, settings);
@@ -15,7 +15,7 @@ static int conn_set_read_timeout(lua_State *L)
   conn_box *box = conn_check(L, 1);
   lc_settings settings = *lc_conn_settings(box->conn);
   settings.read_timeout = optional_seconds(L, 2);
-  return apply(L, box, &settings, "set_read_timeout");
+  return conn_apply(L, box, &settings, "set_read_timeout");
 }
 
 static int conn_set_write_timeout(lua_State *L)
@@ -23,7 +23,7 @@ static int conn_set_write_timeout(lua_State *L)
   conn_box *box = conn_check(L, 1);
   lc_settings settings = *lc_conn_settings(box->conn);
   settings.write_timeout = optional_seconds(L, 2);
-  return apply(L, box, &settings, "set_write_timeout");
+  return conn_apply(L, box, &settings, "set_write_timeout");
 }
 
 static int conn_set_deadline(lua_State *L)
@@ -40,7 +40,7 @@ static int conn_set_linger(lua_State *L)
   lc_settings settings = *lc_conn_settings(box->conn);
   luaL_argcheck(L, !lua_isnoneornil(L, 2), 2, "seconds to linger, 0 to reset, or \"background\"");
   conn_linger_argument(L, 2, &settings.linger);
-  return apply(L, box, &settings, "set_linger");
+  return conn_apply(L, box, &settings, "set_linger");
 }
 
 /* The modules have checked the table. */
@@ -54,7 +54,7 @@ static int conn_set_keepalive(lua_State *L)
   lua_setfield(L, 2, "keepalive");
   option_keepalive(L, 2, &settings.keepalive);
   settings.user_timeout = lc_keepalive_user_timeout(&settings.keepalive);
-  return apply(L, box, &settings, "set_keepalive");
+  return conn_apply(L, box, &settings, "set_keepalive");
 }
 
 static int conn_set_nodelay(lua_State *L)
@@ -63,7 +63,7 @@ static int conn_set_nodelay(lua_State *L)
   lc_settings settings = *lc_conn_settings(box->conn);
   luaL_checktype(L, 2, LUA_TBOOLEAN);
   settings.nodelay = lua_toboolean(L, 2);
-  return apply(L, box, &settings, "set_nodelay");
+  return conn_apply(L, box, &settings, "set_nodelay");
 }
 
 static int conn_set_farewell(lua_State *L)

@@ -195,6 +195,8 @@ static void outbound_ready(lc_conn *conn, unsigned what, void *user)
   conn_on_ready(conn, what);
 }
 
+static void outbound_heartbeat(lc_conn *conn, void *user) { conn_on_heartbeat(conn, user); }
+
 static void outbound_closed(lc_conn *conn, void *user)
 {
   (void)user;
@@ -203,7 +205,8 @@ static void outbound_closed(lc_conn *conn, void *user)
 
 lc_server *conn_new_outbound(runtime *rt)
 {
-  static const lc_events events = {.ready = outbound_ready, .closed = outbound_closed};
+  static const lc_events events = {
+    .ready = outbound_ready, .heartbeat = outbound_heartbeat, .closed = outbound_closed};
   lc_server_options options;
   int error;
   lc_server_options_init(&options);

@@ -54,6 +54,19 @@ void option_keepalive(lua_State *L, int index, lc_keepalive *keepalive)
   lua_pop(L, 1);
 }
 
+void option_heartbeat(lua_State *L, int index, lc_heartbeat *heartbeat)
+{
+  index = lua_absindex(L, index);
+  int type = lua_getfield(L, index, "heartbeat");
+  if (type == LUA_TTABLE) {
+    heartbeat->interval = option_time(L, -1, "interval", 15 * LC_SECOND);
+    heartbeat->timeout = option_time(L, -1, "timeout", 10 * LC_SECOND);
+  } else if (type == LUA_TBOOLEAN) {
+    heartbeat->interval = LC_NEVER;
+  }
+  lua_pop(L, 1);
+}
+
 static void option_linger(lua_State *L, int index, lc_time *linger)
 {
   int type = lua_getfield(L, index, "linger");
@@ -73,6 +86,7 @@ void option_settings(lua_State *L, int index, lc_settings *settings)
   if (before.idle != settings->keepalive.idle || before.interval != settings->keepalive.interval ||
       before.count != settings->keepalive.count)
     settings->user_timeout = lc_keepalive_user_timeout(&settings->keepalive);
+  option_heartbeat(L, index, &settings->heartbeat);
   lc_time given = option_time(L, index, "user_timeout", settings->user_timeout);
   settings->user_timeout = given == LC_NEVER ? 0 : given;
   settings->read_timeout = option_time(L, index, "read_timeout", settings->read_timeout);

@@ -41,7 +41,8 @@ static int core_new_server(lua_State *L)
   options.max_connections = (uint32_t)option_integer(L, 1, "max_connections", 0);
 
   server_box *box = lua_newuserdatauv(L, sizeof *box, 1);
-  *box = (server_box){.rt = rt, .anchor = LUA_NOREF, .handler = LUA_NOREF, .is_done = 1};
+  *box = (server_box){
+    .rt = rt, .anchor = LUA_NOREF, .handler = LUA_NOREF, .beat = LUA_NOREF, .is_done = 1};
   lc_list_init(&box->acceptors);
   lc_list_init(&box->waiters);
   luaL_setmetatable(L, SERVER_TYPE);
@@ -59,6 +60,9 @@ static int core_new_server(lua_State *L)
   box->on_error = anchor_field(L, rt, 1, "on_error");
   box->on_drain = anchor_field(L, rt, 1, "on_drain");
   box->farewell = anchor_field(L, rt, 1, "farewell");
+  if (lua_getfield(L, 1, "heartbeat") == LUA_TTABLE)
+    box->beat = anchor_field(L, rt, lua_gettop(L), "send");
+  lua_pop(L, 1);
   box->log = anchor_field(L, rt, 1, "log");
   box->on_state = box->on_step = LUA_NOREF;
   lua_newtable(L);
@@ -76,7 +80,7 @@ static int server_collect(lua_State *L)
   server_box *box = luaL_checkudata(L, 1, SERVER_TYPE);
   runtime *rt = box->rt;
   if (!rt->loop || !box->server) return 0;
-  const int anchors[] = {box->handler, box->on_error, box->on_drain, box->farewell,
+  const int anchors[] = {box->handler, box->on_error, box->on_drain, box->farewell,  box->beat,
                          box->log,     box->on_state, box->on_step,  box->stragglers};
   for (size_t i = 0; i < sizeof anchors / sizeof *anchors; i++) runtime_release(rt, anchors[i]);
   context_unhold(box->ctx);

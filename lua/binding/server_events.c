@@ -149,6 +149,12 @@ static void on_draining(lc_conn *conn, void *user)
   runtime_protect_script(box->rt, dismiss_protected, conn);
 }
 
+static void on_heartbeat(lc_conn *conn, void *user)
+{
+  server_box *box = user;
+  conn_on_heartbeat(conn, box->rt);
+}
+
 static void on_acceptable(lc_server *server, void *user)
 {
   server_box *box = user;
@@ -284,6 +290,7 @@ const lc_events SERVER_EVENTS = {.opened = on_opened,
                                  .ready = on_ready,
                                  .state = on_state,
                                  .draining = on_draining,
+                                 .heartbeat = on_heartbeat,
                                  .closed = on_closed,
                                  .departed = on_departed,
                                  .acceptable = on_acceptable,

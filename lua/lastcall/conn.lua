@@ -4,12 +4,25 @@ local core = require "lastcall.core"
 local options = require "lastcall.options"
 
 local methods = core.connection_methods
-local detach, set_keepalive = methods.detach, methods.set_keepalive
+local detach, set_keepalive, heartbeat = methods.detach, methods.set_keepalive, methods.heartbeat
 
 --- Hands over the descriptor, the bytes already read, and a ticket to be done when it is closed.
 function methods:detach(given)
   options.check("conn:detach", given, options.detach, 1)
   return detach(self, given)
+end
+
+--- Signs of life asked of the peer: after `interval` (15) seconds without a byte from it, `send` is sent, a
+-- string or what a function of the connection returns; `timeout` (10) later without one it is lost.
+function methods:heartbeat(given)
+  if given ~= false then
+    if type(given) ~= "table" then
+      error(("conn:heartbeat: expected a table {interval=, timeout=, send=}, or false to turn it off, not %s")
+        :format(given == nil and "nothing" or tostring(given)), 2)
+    end
+    options.check("conn:heartbeat", given, options.heartbeat, 1)
+  end
+  return heartbeat(self, given)
 end
 
 --- Keepalive and the user timeout that belongs to it; what is not given stays as it is.

@@ -18,7 +18,10 @@ return function(where, given)
     if left <= 0 then return nil, "timeout", ("%s: connect: its time is over"):format(where) end
     local one = setmetatable({ timeout = left }, { __index = given })
     conn, code, message = core.connect(numeric, one)
-    if conn then return conn end
+    if conn then
+      if given.heartbeat then conn:heartbeat(given.heartbeat) end
+      return conn
+    end
     if code == "canceled" then break end
   end
   return nil, code, message

@@ -47,6 +47,10 @@ options.keepalive = {
   idle = seconds(1), interval = seconds(1), count = whole(1, 127),
 }
 
+options.heartbeat = {
+  interval = seconds(1e-3), timeout = seconds(1e-3), send = either("a string or a function", "string", is_function),
+}
+
 options.drain = {
   timeout = seconds(0), delay = seconds(0), settle = seconds(0), quiet = seconds(0),
   grace = seconds(0), hooks = seconds(0), spread = seconds(0),
@@ -74,6 +78,7 @@ end
 options.connection = {
   linger = linger,
   linger_bytes = whole(0, 2 ^ 53), keepalive = nested("keepalive", is_false),
+  heartbeat = nested("heartbeat", is_false),
   user_timeout = limit, read_timeout = limit, write_timeout = limit,
   first_byte_timeout = limit, idle_timeout = limit, max_age = limit,
   max_line = whole(1, 2 ^ 40), max_read = whole(1, 2 ^ 40), max_queue = whole(0, 2 ^ 40),
