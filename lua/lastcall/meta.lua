@@ -49,6 +49,12 @@
 ---@field interval? number seconds between probes (10)
 ---@field count? integer probes without an answer before the peer is lost (3)
 
+--- Signs of life asked of the peer in the application's own words.
+---@class lastcall.HeartbeatOptions
+---@field interval? number seconds without a byte from the peer before it is asked (15)
+---@field timeout? number seconds it then has to say anything; "peer lost" and a reset after that (10)
+---@field send? string|fun(conn: lastcall.Connection): string? what it is asked with, between two writes; a function may not wait
+
 --- How a shutdown goes. A plain number stands for `timeout`.
 ---@class lastcall.DrainOptions
 ---@field timeout? number seconds for the whole of it, hooks included (25)
@@ -64,6 +70,7 @@
 ---@field linger? number|"background" seconds an orderly close may take; 0 resets; "background" or a negative number: the same steps, nobody waits (3)
 ---@field linger_bytes? integer what is read and discarded at most while lingering (1 MiB)
 ---@field keepalive? lastcall.KeepaliveOptions|false
+---@field heartbeat? lastcall.HeartbeatOptions|false (none)
 ---@field user_timeout? number|false seconds that sent data may stay unacknowledged (idle + interval * count)
 ---@field read_timeout? number|false seconds a read may wait; ends it with "timeout" (none)
 ---@field write_timeout? number|false seconds a write may wait; ends it with "timeout" (30)
@@ -549,6 +556,13 @@ function Connection:set_linger(seconds) end
 ---@return lastcall.Code? code
 ---@return string? message
 function Connection:set_keepalive(keepalive) end
+
+--- Asks the peer for signs of life, or no longer.
+---@param heartbeat lastcall.HeartbeatOptions|false
+---@return true? set
+---@return lastcall.Code? code
+---@return string? message
+function Connection:heartbeat(heartbeat) end
 
 ---@param on boolean
 ---@return true? set
