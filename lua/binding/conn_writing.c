@@ -225,6 +225,7 @@ static int conn_setvbuf(lua_State *L)
   int mode = luaL_checkoption(L, 2, NULL, modes);
   lua_Integer size = luaL_optinteger(L, 3, 16384);
   luaL_argcheck(L, size >= 0, 3, "a size in bytes is not negative");
+  if (lc_conn_error(box->conn)) return conn_failure(L, box, lc_conn_error(box->conn), "setvbuf");
   lc_settings settings = *lc_conn_settings(box->conn);
   settings.gather = mode ? (size_t)(size > 65536 ? 65536 : size) : 0;
   int result = lc_conn_set_settings(box->conn, &settings);

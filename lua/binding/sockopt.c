@@ -2,6 +2,8 @@
  *
  * Values are integers; true and false stand for 1 and 0.
  */
+#include <limits.h>
+
 #include "binding.h"
 
 static int unknown_option(lua_State *L, int index)
@@ -19,10 +21,19 @@ static int unknown_option(lua_State *L, int index)
     lua_pushfstring(L, "unknown socket option '%s'; known are: %s", name, lua_tostring(L, -1)));
 }
 
+static int value_argument(lua_State *L, int index)
+{
+  if (lua_isboolean(L, index)) return lua_toboolean(L, index);
+  lua_Integer value = luaL_checkinteger(L, index);
+  luaL_argcheck(L, value >= INT_MIN && value <= INT_MAX, index,
+                "does not fit: the kernel takes an integer of 32 bits");
+  return (int)value;
+}
+
 static int set(lua_State *L, runtime *rt, int fd)
 {
   const char *name = luaL_checkstring(L, 2);
-  int value = lua_isboolean(L, 3) ? lua_toboolean(L, 3) : (int)luaL_checkinteger(L, 3);
+  int value = value_argument(L, 3);
   int result = fd < 0 ? LC_CLOSED : lc_sockopt_set(rt->loop, fd, name, value);
   if (result == -ENOENT) return unknown_option(L, 2);
   if (result < 0) return push_failure(L, result, name, "setsockopt");

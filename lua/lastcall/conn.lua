@@ -8,6 +8,7 @@ local detach, set_keepalive, heartbeat = methods.detach, methods.set_keepalive, 
 
 --- Hands over the descriptor, the bytes already read, and a ticket to be done when it is closed.
 function methods:detach(given)
+  methods.state(self) -- raises when it is no connection
   options.check("conn:detach", given, options.detach, 1)
   return detach(self, given)
 end
@@ -27,6 +28,7 @@ end
 
 --- Keepalive and the user timeout that belongs to it; what is not given stays as it is.
 function methods:set_keepalive(given)
+  methods.state(self)
   if given ~= false then
     if type(given) ~= "table" then
       error(("conn:set_keepalive: expected a table {idle=, interval=, count=}, or false to turn it off, not %s")
