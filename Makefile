@@ -166,6 +166,7 @@ lab: ## Who is lost at a distance, by ways of stopping: STOPS=, RTT= ms, LOSS= (
 	@scripts/install-deps build lab
 	@$(MAKE) -s all
 	@spec/lab/compare.sh
+	@echo; spec/lab/vanish.sh || [ $$? = 77 ]
 
 bench: ## Ten thousand tasks canceled, beside Go where there is one: ROUNDS=
 	@scripts/install-deps build

@@ -27,3 +27,11 @@ describe("a server stopped 40 ms away from its clients", function()
     assert.equal(0, seen.lost, seen.output)
   end)
 end)
+
+describe("a peer that vanishes from the network", function()
+  it("is noticed in the time configured, whatever it was doing", function()
+    local output, fine, status = helper.run("spec/lab/vanish.sh", 60)
+    if status == NO_LAB then return pending(output) end
+    assert.is_true(fine, output)
+  end)
+end)
