@@ -5,7 +5,7 @@ local PEERS = 1000
 --- Connections that are opened and never read from, in a process of their own, so that they cost this
 -- process's loop nothing.
 local function open_stalled_peers(address)
-  local pipe = assert(io.popen(([[%sexec timeout 60 lua5.4 -e '
+  local pipe = assert(io.popen(([[echo $$; %sexec timeout 60 lua5.4 -e '
     local lastcall = require "lastcall"
     lastcall.run(function()
       local open = {}
@@ -17,7 +17,7 @@ local function open_stalled_peers(address)
       print("open")
       io.stdout:flush()
       lastcall.sleep(60)
-    end, { signals = false, log = function() end })']]):format(helper.environment:gsub("$", "echo $$; ", 1), PEERS, address)))
+    end, { signals = false, log = function() end })']]):format(helper.environment, PEERS, address)))
   return pipe, tonumber(pipe:read())
 end
 
