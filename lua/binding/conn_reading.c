@@ -317,24 +317,27 @@ static int is_end_of_all(lua_State *L)
 }
 
 /* Upvalues: the connection, the format. Never raises for what a peer does: it ends, and
- * conn:error() tells why. */
-static int lines_next(lua_State *L, int status, lua_KContext kept)
+ * conn:error() tells why. `begun`: part of the line has come while it waited, so that it is no longer
+ * refused as new work. */
+static int lines_next(lua_State *L, int status, lua_KContext begun)
 {
   conn_box *box = lua_touserdata(L, lua_upvalueindex(1));
   task *t = box->rt->current;
   (void)status;
-  (void)kept;
   int result = t->woken;
   t->woken = 0;
-  if (!result) result = lc_conn_admit(box->conn);
+  if (!result && !begun) result = lc_conn_admit(box->conn);
   if (!result) result = read_format(L, box, lua_upvalueindex(2), t);
   if (!result && is_end_of_all(L)) result = LC_EOF;
   if (!result) return 1;
   if (result == LC_AGAIN) {
     result = refusal(t, box);
     if (!result) {
+      lc_slice part;
+      lc_conn_buffered(box->conn, &part);
       lua_settop(L, 0);
-      return wait_for_input(L, t, box, LC_WAIT_LINES, LC_NEVER, "lines", 0, lines_next);
+      return wait_for_input(L, t, box, LC_WAIT_LINES, LC_NEVER, "lines", part.length > 0,
+                            lines_next);
     }
   }
   box->last_failure = result;
