@@ -72,8 +72,15 @@ static void enter(lc_shutdown *shutdown, lc_step step)
   if (shutdown->events && shutdown->events->step) shutdown->events->step(step, shutdown->user);
 }
 
+/* By signals, whose time may be a little ahead of the turn's. */
+static int is_wanted(const lc_shutdown *shutdown, lc_step step)
+{
+  return shutdown->table.wanted >= step;
+}
+
 static int is_unready_over(const lc_shutdown *shutdown, lc_time now)
 {
+  if (is_wanted(shutdown, LC_STEP_CANCEL)) return 1;
   if (now >= lc_timetable_cancel_at(&shutdown->table)) return 1;
   return now >= shutdown->table.began + shutdown->table.options.delay && !shutdown->holds;
 }
@@ -89,11 +96,11 @@ static void climb_servers(lc_shutdown *shutdown, lc_time now)
     enter(shutdown, LC_STEP_HOOKS);
     return;
   }
-  if (now >= lc_timetable_cancel_at(&shutdown->table)) {
+  if (is_wanted(shutdown, LC_STEP_CANCEL) || now >= lc_timetable_cancel_at(&shutdown->table)) {
     enter(shutdown, LC_STEP_CANCEL);
     for_each_server(shutdown, LC_STEP_CANCEL);
   }
-  if (now >= lc_timetable_kill_at(&shutdown->table)) {
+  if (is_wanted(shutdown, LC_STEP_KILL) || now >= lc_timetable_kill_at(&shutdown->table)) {
     enter(shutdown, LC_STEP_KILL);
     for_each_server(shutdown, LC_STEP_KILL);
   }

@@ -200,9 +200,10 @@ function run.run(main, given)
     end
   end)
   local ran, err = pcall(core.run)
-  local made = ran and finish()
+  local made
+  if ran then ran, made = pcall(finish) end
   forget()
-  if not ran then error(err, 0) end
+  if not ran then error(err or made, 0) end
   if failure then error(failure, 0) end
   return made
 end
