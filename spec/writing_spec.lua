@@ -344,7 +344,7 @@ describe("gathered bytes", function()
       local began = lastcall.now()
       while here:stats().unsent > 0 do
         there:read_some(4096)
-        lastcall.sleep(0.02)
+        lastcall.sleep(helper.seconds(0.02))
       end
       assert.is_true(lastcall.now() - began > helper.seconds(0.5))
       assert.is_false(here:context():done())
