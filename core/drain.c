@@ -223,6 +223,7 @@ lc_time lc_server_deadline(const lc_server *server) { return server->kill_at; }
 void lc_server_set_drain(lc_server *server, const lc_drain_options *drain)
 {
   if (server->kill_at == LC_NEVER) server->options.drain = *drain;
+  lc_watchdog_survey(server->loop);
 }
 
 void lc_server_advance(lc_server *server, lc_step step)

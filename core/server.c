@@ -73,6 +73,7 @@ lc_server *lc_server_new(lc_loop *loop, const lc_server_options *options, const 
   lc_registry_init(&server->registry);
   if (lc_drain_open(server) < 0) goto no_memory;
   lc_list_append(&loop->servers, &server->in_loop);
+  lc_watchdog_survey(loop);
   return server;
 no_memory:
   free(server);
@@ -105,6 +106,7 @@ void lc_server_free(lc_server *server)
   lc_watchdog_want(server->loop, &server->want, LC_NEVER);
   lc_job_cancel(&server->job);
   lc_list_remove(&server->in_loop);
+  lc_watchdog_survey(server->loop);
   free(server);
 }
 

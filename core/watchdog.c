@@ -65,6 +65,7 @@ struct lc_watchdog {
   int signals[SIGNALS_FOLLOWED];
   int signal_count;
   lc_link wants;
+  lc_time shortest; /* drain.timeout of any server: known before they are told to stop */
   lc_time max_block;
   int is_ending;
 
@@ -137,6 +138,21 @@ void lc_watchdog_plan(lc_loop *loop, const lc_timetable *table)
   pthread_mutex_lock(&w->lock);
   w->has_table = table != NULL;
   if (table) w->table = *table;
+  pthread_mutex_unlock(&w->lock);
+}
+
+void lc_watchdog_survey(lc_loop *loop)
+{
+  lc_watchdog *w = loop->watchdog;
+  lc_time shortest = LC_NEVER;
+  if (!w) return;
+  for (lc_link *link = loop->servers.next; link != &loop->servers; link = link->next) {
+    const lc_server *server = LC_OWNER(link, lc_server, in_loop);
+    if (!server->is_outbound && server->options.drain.timeout < shortest)
+      shortest = server->options.drain.timeout;
+  }
+  pthread_mutex_lock(&w->lock);
+  w->shortest = shortest;
   pthread_mutex_unlock(&w->lock);
 }
 
@@ -223,6 +239,8 @@ static due what_is_due(lc_watchdog *w, lc_time now)
       look_at(&found, lc_timetable_cancel_at(&table), now, LC_ASK_YIELD);
     if (table.step < LC_STEP_KILL) look_at(&found, lc_timetable_kill_at(&table), now, LC_ASK_END);
     look_at(&found, found.end_at, now, LC_ASK_END);
+    if (table.deadline != LC_NEVER && table.step < LC_STEP_STOP)
+      look_at(&found, lc_time_add(table.began, w->shortest), now, LC_ASK_YIELD);
   }
   for (lc_link *link = w->wants.next; link != &w->wants; link = link->next)
     look_at(&found, LC_OWNER(link, lc_want, link)->at, now, LC_ASK_YIELD);
@@ -391,6 +409,7 @@ int lc_watchdog_start(lc_loop *loop, const lc_watchdog_options *options,
   w->max_block = w->options.max_block;
   w->events = events;
   w->user = user;
+  w->shortest = LC_NEVER;
   lc_list_init(&w->wants);
   pthread_mutex_init(&w->lock, NULL); /* cannot fail with default attributes */
   int result = w->wake_fd = w->sys->wake_create(w->sys);
@@ -399,6 +418,7 @@ int lc_watchdog_start(lc_loop *loop, const lc_watchdog_options *options,
   if (result >= 0) result = start_thread(w);
   if (result >= 0) {
     loop->watchdog = w;
+    lc_watchdog_survey(loop);
     return 0;
   }
   lc_watchdog_free(w);

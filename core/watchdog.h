@@ -24,6 +24,8 @@ typedef struct lc_want {
 void lc_watchdog_want(lc_loop *loop, lc_want *want, lc_time at);
 /* The process's ladder has begun, moved on or changed; NULL: it is gone. */
 void lc_watchdog_plan(lc_loop *loop, const lc_timetable *table);
+/* A server has come or gone, or has another drain.timeout. */
+void lc_watchdog_survey(lc_loop *loop);
 void lc_watchdog_unfollow(lc_loop *loop, int signal);
 void lc_watchdog_free(lc_watchdog *watchdog);
 

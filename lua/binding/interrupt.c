@@ -174,7 +174,7 @@ int interrupt_freeze(lua_State *L, task *t, lua_KContext kept, lua_KFunction aga
   const server_box *server = server_of(t->owned_by);
   t->lets_go = 1;
   t->is_frozen = 1;
-  if (server && lc_server_step(server->server) >= LC_STEP_KILL)
+  if (server && server->server && lc_server_step(server->server) >= LC_STEP_KILL)
     t->doomed = 1; /* nobody else will */
   t->rt->wanted = 1;
   return lua_yieldk(L, 0, kept, again);
