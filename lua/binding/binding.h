@@ -427,6 +427,8 @@ void server_open_waiting(lua_State *L, runtime *rt);
 void server_log(lua_State *L, server_box *box, runtime *rt); /* [-3, 0] */
 /* Queues a call to its on_error, or the process's: pops error, traceback, connection. */
 void server_report_error(lua_State *L, server_box *box, runtime *rt); /* [-3, 0] */
+/* A server listens no more: who selects on it looks again. */
+void socket_listening_ended(runtime *rt);
 /* stragglers.c: who was canceled or killed, and what held them. */
 void stragglers_note(lua_State *L, server_box *box, const char *fate);
 void stragglers_kill(lua_State *L, server_box *box);

@@ -160,6 +160,7 @@ static void on_acceptable(lc_server *server, void *user)
   server_box *box = user;
   (void)server;
   tasks_wake(&box->acceptors, 0);
+  if (!lc_server_is_listening(server)) socket_listening_ended(box->rt);
 }
 
 /* While it is being said goodbye to, a connection is not idle. */

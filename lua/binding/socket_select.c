@@ -25,7 +25,7 @@ static void push_ready(lua_State *L, const struct pollfd *fds, unsigned count)
   }
 }
 
-enum { READING = 1, WRITING, DEADLINE, SET };
+enum { READING = 1, WRITING, DEADLINE, STREAMS, SET, BOXES };
 
 static int answer(lua_State *L, const struct pollfd *fds)
 {
@@ -35,7 +35,21 @@ static int answer(lua_State *L, const struct pollfd *fds)
   return 2;
 }
 
-/* Stack: READING, WRITING, DEADLINE, SET, and what the wait has put there. */
+/* The connections of the array STREAMS, as a block of memory. */
+static unsigned take_streams(lua_State *L)
+{
+  unsigned count = (unsigned)lua_rawlen(L, STREAMS);
+  conn_box **boxes = lua_newuserdatauv(L, (count + 1) * sizeof(conn_box *), 0);
+  for (unsigned i = 0; i < count; i++) {
+    lua_rawgeti(L, STREAMS, (lua_Integer)i + 1);
+    boxes[i] = conn_check(L, -1);
+    lua_pop(L, 1);
+  }
+  return count;
+}
+
+/* Stack: READING ... BOXES, and what the wait has put there. True as third result: it was woken for another
+ * reason than those descriptors and the time; look at everything again. */
 static int select_woken(lua_State *L, int status, lua_KContext kept)
 {
   runtime *rt = runtime_upvalue(L);
@@ -44,11 +58,14 @@ static int select_woken(lua_State *L, int status, lua_KContext kept)
   int ready, ended = rt->current->woken;
   (void)status;
   LC_RETRY(ready, sys->poll(sys, fds, (unsigned)kept, 0));
-  if (!ready && ended && ended != LC_TIMEOUT) task_failed(rt->current);
-  return ready < 0 ? socket_failure(L, rt, ready) : answer(L, fds);
+  if (ready < 0) return socket_failure(L, rt, ready);
+  answer(L, fds);
+  if (task_ended(rt->current)) task_failed(rt->current);
+  lua_pushboolean(L, ended && ended != LC_TIMEOUT && !task_ended(rt->current));
+  return 3;
 }
 
-/* Stack: READING, WRITING, DEADLINE, SET. */
+/* Stack: READING ... SET. */
 static int select_begin(lua_State *L, int status, lua_KContext kept)
 {
   runtime *rt = runtime_upvalue(L);
@@ -63,16 +80,20 @@ static int select_begin(lua_State *L, int status, lua_KContext kept)
   LC_RETRY(ready, sys->poll(sys, fds, count, 0));
   if (ready < 0) return socket_failure(L, rt, ready);
   if (ready || deadline <= sys->now(sys)) return answer(L, fds);
-  if (t) return socket_suspend(L, t, "select", fds, count, deadline, kept, select_woken);
+  if (t) {
+    socket_set set = {.fds = fds, .count = count, .stream_count = take_streams(L)};
+    set.streams = lua_touserdata(L, BOXES);
+    return socket_suspend(L, t, "select", &set, deadline, kept, select_woken);
+  }
   int result = socket_block(L, rt, fds, count, deadline);
   if (result < 0 && result != LC_TIMEOUT) return socket_failure(L, rt, result);
   return answer(L, fds);
 }
 
-/* select(reading, writing, deadline) -> indices that may be read, indices that may be written. */
+/* select(reading, writing, deadline[, streams]) -> indices that may be read, indices that may be written. */
 static int socket_select(lua_State *L)
 {
-  lua_settop(L, DEADLINE);
+  lua_settop(L, STREAMS);
   task *t = task_that_can_wait(L, runtime_upvalue(L));
   unsigned count = (unsigned)(lua_rawlen(L, READING) + lua_rawlen(L, WRITING));
   struct pollfd *fds = lua_newuserdatauv(L, (count + 1) * sizeof *fds, 0);

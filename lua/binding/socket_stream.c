@@ -224,6 +224,14 @@ static int stream_begin_send(lua_State *L)
 
 /* ------------------------------------------------------------------------- ending -- */
 
+/* is_cut(connection): the ladder, or its end, is what a receive would tell of. */
+static int stream_is_cut(lua_State *L)
+{
+  const conn_box *box = conn_check(L, 1);
+  lua_pushboolean(L, box->cut || lc_conn_error(box->conn));
+  return 1;
+}
+
 /* The word why no more can be done with it, or nothing. */
 static int stream_trouble(lua_State *L)
 {
@@ -296,6 +304,7 @@ void socket_open_stream(lua_State *L, runtime *rt)
                                        {"dirty", stream_dirty},
                                        {"send", stream_begin_send},
                                        {"trouble", stream_trouble},
+                                       {"is_cut", stream_is_cut},
                                        {"note", stream_note},
                                        {"admitted", stream_admitted},
                                        {"stream_fd", stream_fd},

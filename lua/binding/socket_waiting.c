@@ -100,6 +100,8 @@ typedef struct descriptor_wait {
   task *t;
   lc_select *select;
   unsigned count;
+  conn_box *const *streams;
+  unsigned stream_count;
   struct pollfd fds[];
 } descriptor_wait;
 
@@ -108,28 +110,46 @@ static void wait_ready(void *user) { task_wake(((descriptor_wait *)user)->t, 0);
 static void wait_unwait(task *t)
 {
   descriptor_wait *wait = t->wait_object;
+  for (unsigned i = 0; i < wait->stream_count; i++) {
+    conn_box *box = wait->streams[i];
+    if (box->reader != t) continue;
+    box->reader = NULL;
+    lc_conn_wait(box->conn, LC_WAIT_NONE, LC_NEVER);
+  }
   lc_select_end(wait->select);
   wait->select = NULL;
   lc_list_remove(&wait->in_waits);
 }
 
-int socket_suspend(lua_State *L, task *t, const char *operation, const struct pollfd *fds,
-                   unsigned count, lc_time deadline, lua_KContext kept, lua_KFunction again)
+static void attend(task *t, const descriptor_wait *wait)
+{
+  for (unsigned i = 0; i < wait->stream_count; i++) {
+    conn_box *box = wait->streams[i];
+    if (box->reader) continue; /* its own task hears of it */
+    box->reader = t;
+    lc_conn_wait(box->conn, LC_WAIT_READ, LC_NEVER);
+  }
+}
+
+int socket_suspend(lua_State *L, task *t, const char *operation, const socket_set *set,
+                   lc_time deadline, lua_KContext kept, lua_KFunction again)
 {
   int error = 0;
-  descriptor_wait *wait = lua_newuserdatauv(L, sizeof *wait + count * sizeof *fds, 0);
+  size_t size = set->count * sizeof *set->fds;
+  descriptor_wait *wait = lua_newuserdatauv(L, sizeof *wait + size, 0);
   t->woken = task_ended(t);
   if (t->woken) return again(L, LUA_OK, kept);
-  wait->t = t;
-  wait->count = count;
-  memcpy(wait->fds, fds, count * sizeof *fds);
-  wait->select = lc_select_begin(t->rt->loop, fds, count, wait_ready, wait, &error);
+  *wait = (descriptor_wait){
+    .t = t, .count = set->count, .streams = set->streams, .stream_count = set->stream_count};
+  memcpy(wait->fds, set->fds, size);
+  wait->select = lc_select_begin(t->rt->loop, wait->fds, wait->count, wait_ready, wait, &error);
   if (!wait->select) {
     t->woken = error;
     return again(L, LUA_OK, kept);
   }
   lc_list_append(&t->rt->descriptor_waits, &wait->in_waits);
   if (deadline != LC_NEVER) task_alarm(t, deadline);
+  attend(t, wait);
   return task_suspend(L, t, operation, wait, wait_unwait, kept, again);
 }
 
@@ -147,6 +167,16 @@ void socket_wake(runtime *rt, int fd)
     descriptor_wait *wait = LC_OWNER(link, descriptor_wait, in_waits);
     next = link->next;
     if (names(wait, fd)) task_wake(wait->t, LC_CLOSED);
+  }
+}
+
+void socket_listening_ended(runtime *rt)
+{
+  lc_link *waits = &rt->descriptor_waits;
+  for (lc_link *link = waits->next, *next; link != waits; link = next) {
+    descriptor_wait *wait = LC_OWNER(link, descriptor_wait, in_waits);
+    next = link->next;
+    if (wait->streams) task_wake(wait->t, LC_DRAINING);
   }
 }
 
@@ -192,7 +222,8 @@ static int wait_descriptor(lua_State *L)
   task *t = task_that_can_wait(L, rt);
   if (!t || fd < 0) return block_on(L, rt, fd, writing, deadline);
   struct pollfd one = {.fd = fd, .events = writing ? POLLOUT : POLLIN};
-  return socket_suspend(L, t, writing ? "send" : "receive", &one, 1, deadline, 0, woken);
+  socket_set set = {.fds = &one, .count = 1};
+  return socket_suspend(L, t, writing ? "send" : "receive", &set, deadline, 0, woken);
 }
 
 /* Why a wait on the connection must not begin, or 0. */

@@ -10,11 +10,14 @@ local function is_due(one)
   local dirty = one.dirty
   if dirty and dirty(one) then return true end
   local state = raw.state(one)
-  return state and state.server and raw.listener_fd(state.server) < 0
+  if not state then return false end
+  if state.server then return raw.listener_fd(state.server) < 0 end
+  return state.stream and raw.is_cut(state.stream)
 end
 
---- The descriptors of `list`, and for each descriptor its object. Those that are due go to `due` instead.
-local function collect(list, due)
+--- The descriptors of `list`, and for each descriptor its object. Those that are due go to `due` instead;
+-- connections of lastcall's go to `streams` too.
+local function collect(list, due, streams)
   local fds, owner, count = {}, {}, 0
   if not list then return fds, owner end
   local i = 1
@@ -34,6 +37,8 @@ local function collect(list, due)
         fds[count] = fd
       end
       owner[fd] = one
+      local state = streams and raw.state(one)
+      if state and state.stream then streams[#streams + 1] = state.stream end
     end
     i = i + 1
     one = list[i]
@@ -55,22 +60,30 @@ local function check_table(i, list)
   if list ~= nil and type(list) ~= "table" then raw.type_error(i, "table") end
 end
 
+--- One look, which waits until `limit` at most: the two results, whether anything is ready, and whether it
+-- is worth another look.
+local function look(reading, writing, limit)
+  local due, streams = {}, {}
+  local read_fds, readers = collect(reading, due, streams)
+  local write_fds, writers = collect(writing)
+  if #due > 0 then limit = 0 end
+  local readable, writable, again = raw.select(read_fds, write_fds, limit, streams)
+  if not readable then error("select failed: " .. writable, 0) end
+  local some = #due + #readable + #writable > 0
+  return give(due, readable, read_fds, readers), give({}, writable, write_fds, writers), some, again
+end
+
 --- Those of `reading` that may be read, those of `writing` that may be written, and "timeout" when
 -- there was none within `seconds`.
 return function(reading, writing, seconds)
   check_table(1, reading)
   check_table(2, writing)
   seconds = object.number(3, seconds, -1)
-  local due = {}
-  local read_fds, readers = collect(reading, due)
-  local write_fds, writers = collect(writing)
-  if #due > 0 then seconds = 0 end
   local limit = seconds >= 0 and core.now() + seconds or nil
-  local readable, writable = raw.select(read_fds, write_fds, limit)
-  if not readable then error("select failed: " .. writable, 0) end
-  local some = #due + #readable + #writable > 0
-  local read_result = give(due, readable, read_fds, readers)
-  local write_result = give({}, writable, write_fds, writers)
-  if some then return read_result, write_result end
-  return read_result, write_result, "timeout"
+  local readable, writable, some, again
+  repeat
+    readable, writable, some, again = look(reading, writing, limit)
+  until some or not again
+  if some then return readable, writable end
+  return readable, writable, "timeout"
 end
