@@ -76,7 +76,8 @@ describe("socket.http", function()
             uwsgi_temp_path %s; scgi_temp_path %s;
             server { listen 127.0.0.1:%d; location / { root %s; limit_rate 200k; } } }]]):format(
           folder, folder, folder, folder, folder, folder, folder, port, folder))
-        local _ <close> = start(lastcall, ("%s -c %s/conf -p %s -e %s/error"):format(nginx, folder, folder, folder), port)
+        local command = ("%s -c %s/conf -p %s -e %s/error"):format(nginx, folder, folder, folder)
+        local _ <close> = start(lastcall, command, port)
         local http = require "socket.http"
         local began, group, slowest = lastcall.now(), lastcall.group(), 0
         for _ = 1, 10 do
