@@ -305,7 +305,10 @@ static void conn_ready(lc_watch *watch, uint32_t events)
     if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) what = finish_connect(conn);
   } else if (events & EPOLLERR) {
     int error = take_socket_error(conn);
-    if (error < 0) lc_conn_fail(conn, error);
+    if (error < 0) {
+      lc_input_rescue(conn);
+      lc_conn_fail(conn, error);
+    }
   }
   if (conn->state < LC_STATE_CLOSING && !conn->connecting) {
     if (events & EPOLLOUT) what |= on_writable(conn);

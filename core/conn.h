@@ -118,8 +118,10 @@ void lc_conn_orphan(lc_conn *conn);
 
 /* input.c */
 void lc_input_release(lc_conn *conn); /* gives the loan or the memory back when it is empty */
-void lc_input_drop(lc_conn *conn);    /* whatever it holds */
-void lc_input_keep(lc_conn *conn);    /* in memory of its own: the loop may go */
+/* What came before a reset is the kernel's to give only while the descriptor is open: takes it all. */
+void lc_input_rescue(lc_conn *conn);
+void lc_input_drop(lc_conn *conn); /* whatever it holds */
+void lc_input_keep(lc_conn *conn); /* in memory of its own: the loop may go */
 
 /* output.c */
 size_t lc_output_size(const lc_conn *conn); /* accepted and not with the kernel */

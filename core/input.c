@@ -115,6 +115,21 @@ static int fill(lc_conn *conn, size_t want)
   return got > INT32_MAX ? INT32_MAX : (int)got;
 }
 
+void lc_input_rescue(lc_conn *conn)
+{
+  const lc_sys *sys = conn->loop->sys;
+  while (!conn->in_eof && !conn->in_shut) {
+    if (make_room(conn, lc_buffer_size(&conn->in) + LC_SHARED_BUFFER) < 0) return;
+    size_t room = conn->in.capacity - conn->in.end;
+    ssize_t got;
+    LC_RETRY(got, sys->recv(sys, conn->watch.fd, conn->in.data + conn->in.end, room, 0));
+    if (got <= 0) break;
+    conn->in.end += (size_t)got;
+    conn->received += (uint64_t)got;
+  }
+  lc_input_release(conn);
+}
+
 /* Every attempt ends the wait before it; one that gets nothing is followed by another wait, which goes
  * on under the deadline that the operation began with. */
 static int begin(lc_conn *conn)

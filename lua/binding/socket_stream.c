@@ -100,6 +100,20 @@ static int attempt(lc_conn *conn, char kind, size_t size, lc_slice *slice)
   return size ? lc_conn_read_exact(conn, size, slice) : lc_conn_await(conn);
 }
 
+/* What had come before the peer was lost is given first, as the kernel would have. */
+static int before_end(lc_conn *conn, char kind, size_t size, lc_slice *slice)
+{
+  lc_slice all;
+  lc_conn_buffered(conn, &all);
+  const char *end = kind == 'l' ? memchr(all.data, '\n', all.length) : NULL;
+  if (end) size = (size_t)(end - all.data) + 1;
+  if (kind == 'a' || (kind == 'l' && !end) || size > all.length || !all.length)
+    return lc_conn_error(conn);
+  *slice = (lc_slice){all.data, size};
+  lc_conn_take(conn, size);
+  return 0;
+}
+
 /* Between two requests the ladder refuses another one; a stream that was never written to may be in
  * the middle of something. */
 static int admitted(const conn_box *box)
@@ -123,11 +137,8 @@ static int stream_receive(lua_State *L, int status, lua_KContext first)
   if (!t || lua_toboolean(L, 4)) lc_conn_look(box->conn);
   int result = first ? admitted(box) : 0;
   if (!result) result = attempt(box->conn, kind, size, &slice);
-  if (result == LC_RESET && kind == 'a') { /* what came before it is the answer, as for LuaSocket */
-    lc_conn_buffered(box->conn, &slice);
-    lc_conn_take(box->conn, slice.length);
-    if (slice.length) result = 0;
-  }
+  if (result == LC_RESET || result == LC_PEER_LOST)
+    result = before_end(box->conn, kind, size, &slice);
   if (result < 0) {
     if (result != LC_AGAIN) box->last_failure = result;
     return socket_failure(L, box->rt, result);

@@ -84,7 +84,7 @@ end
 
 io.stdout:setvbuf "line"
 if which == "task" then
-  local report = require("lastcall").run(run_all, { signals = false, drain = 5 })
+  local report = require("lastcall").run(run_all, { signals = false, drain = 5, log = function() end })
   if not report.ok then print(report) end
 else
   run_all()
