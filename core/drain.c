@@ -172,8 +172,9 @@ static void climb(lc_job *job)
     lc_timer_clear(server->loop, &server->timer);
     lc_watchdog_want(server->loop, &server->want, LC_NEVER);
     server->wanted = LC_STEP_DONE;
-    enter(server, LC_STEP_DONE);
-    lc_shutdown_check(server->loop);
+    lc_loop *loop = server->loop;
+    enter(server, LC_STEP_DONE); /* its callback may free the server */
+    lc_shutdown_check(loop);
   } else if (server->step < LC_STEP_DONE) {
     rearm(server);
   }

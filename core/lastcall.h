@@ -11,7 +11,9 @@
  *
  * Callbacks are made from inside lc_loop_turn only, never from inside another
  * call, except `state`, which reports a move while it is made. A callback may
- * call anything but lc_loop_turn and lc_loop_free.
+ * call anything but lc_loop_turn, lc_loop_free, and lc_server_free, which it
+ * may call at LC_STEP_DONE only. What an API call causes is told a moment
+ * later, in the same turn or the next.
  *
  * Results. Functions that can fail return 0 or a positive result, or a negative
  * code: one of those below, or another -errno. Times are nanoseconds on the
@@ -20,7 +22,9 @@
  * Ownership. What lc_x_new gives, lc_x_free takes. Connections are counted:
  * the library holds one reference while the descriptor is open, the embedder
  * takes more with lc_conn_ref. A closed connection stays readable (its state,
- * peer, verdict, statistics) for as long as somebody holds it.
+ * peer, verdict, statistics, buffered bytes) for as long as somebody holds it,
+ * also when server and loop are gone. Options and settings are copied; event
+ * tables and `cause` strings are not, and must outlive what they are given to.
  */
 #ifndef LASTCALL_H
 #define LASTCALL_H
@@ -126,14 +130,15 @@ typedef struct lc_loop lc_loop;
 /* A loop on `sys` (NULL: the real kernel). NULL with `*error` set to a code when a descriptor
  * or memory is lacking. */
 lc_loop *lc_loop_new(const lc_sys *sys, int *error);
-/* Closes what is left, without ceremony: connections are reset, listeners closed. No callback. */
+/* Closes what is left, without ceremony: connections are reset, listeners and servers go with it. No
+ * callback. The embedder's own timers, polls, queries and the shutdown are closed or freed before. */
 void lc_loop_free(lc_loop *loop);
 
 /* One turn: waits at most `timeout` nanoseconds for something to happen (0: not
  * at all; LC_NEVER: until it does), then does a bounded share of it. 0, or a
  * code when epoll itself failed. */
 int lc_loop_turn(lc_loop *loop, lc_time timeout);
-/* What it was made on. */
+/* What it was made on. Static, or the embedder's. */
 const lc_sys *lc_loop_sys(const lc_loop *loop);
 /* Makes the turn under way, or the next one, return without waiting. Any thread. */
 void lc_loop_wake(lc_loop *loop);
@@ -153,14 +158,15 @@ lc_time lc_loop_next(const lc_loop *loop);
 void lc_loop_on_turn(lc_loop *loop, int (*run)(void *user), void *user);
 
 /* Calls `seen` in the turn after the signal arrived, with how often it came and
- * when it came last. NULL stops. -EBUSY when another loop owns the signal,
- * -EINVAL for one that cannot be caught. */
+ * when it came last. NULL stops, and restores the disposition that was there
+ * before. 0, -EBUSY when another loop owns the signal, -EINVAL for one that
+ * cannot be caught, -ENOMEM. */
 int lc_loop_signal(lc_loop *loop, int number,
                    void (*seen)(void *user, int signal, unsigned count, lc_time at), void *user);
 
 /* Waiting for a descriptor that somebody else owns and uses. `ready` is called once for each
  * lc_poll_want, with LC_READABLE and LC_WRITABLE as they are; an error counts as both. The descriptor
- * is never closed here, and may be closed by its owner while nothing is wanted. */
+ * is never closed here, and may be closed by its owner while nothing is wanted. NULL for lack of memory. */
 typedef struct lc_poll lc_poll;
 lc_poll *lc_poll_new(lc_loop *loop, int fd, void (*ready)(void *user, unsigned what), void *user);
 /* Waits for one of LC_READABLE and LC_WRITABLE, in place of what was wanted before; 0: for nothing.
@@ -193,8 +199,11 @@ int lc_sockopt_set(lc_loop *loop, int fd, const char *name, int value);
 int lc_sockopt_get(lc_loop *loop, int fd, const char *name, int *value);
 const char *lc_sockopt_name(unsigned index);
 
-/* A timer is embedded in the embedder's own structure, zeroed, and opened once;
- * from then on setting it cannot fail. `fire` runs in a turn, never early. */
+/* A timer is embedded in the embedder's own structure, zeroed, and opened once:
+ * 0 or -ENOMEM. From then on setting it cannot fail; `at` is absolute, LC_NEVER
+ * clears, and setting one that is armed moves it. `fire` runs in a turn, never
+ * early, with the timer cleared, so that it may be set again or freed there.
+ * Closing clears; it is harmless on one that is zeroed or closed. */
 typedef struct lc_timer lc_timer;
 struct lc_timer {
   lc_time at;
@@ -234,10 +243,13 @@ struct lc_query {
   lc_query *next; /* the resolver's */
   int stage;      /* the resolver's */
 };
+/* Asks for the addresses of query->host, with query->port in them; the rest of the query is zeroed but
+ * for `answered` and `user`. It is the library's until answered or canceled. 0, -ENOMEM, or the code
+ * with which no thread could be had. */
 int lc_resolve(lc_loop *loop, lc_query *query);
 /* `answered` will not be called; the query may be freed at once. */
 void lc_resolve_cancel(lc_loop *loop, lc_query *query);
-/* The same, blocking the thread: for set-up. Fills query->found and result. */
+/* The same, blocking the thread: for set-up. Fills query->found and returns result. */
 int lc_resolve_blocking(lc_loop *loop, lc_query *query);
 
 /* -------------------------------------------------------------- settings -- */
@@ -262,7 +274,7 @@ typedef struct lc_settings {
   lc_time linger;             /* 3 s; 0 resets; negative: background */
   uint64_t linger_bytes;      /* 1 MiB: what is discarded at most while lingering */
   lc_keepalive keepalive;     /* 30 s, 10 s, 3 */
-  lc_time user_timeout;       /* derived: idle + interval * count; 0: off */
+  lc_time user_timeout;       /* 60 s, as lc_keepalive_user_timeout gives; 0: off */
   lc_heartbeat heartbeat;     /* off; 10 s to answer */
   lc_time read_timeout;       /* LC_NEVER: ends a read with LC_TIMEOUT */
   lc_time write_timeout;      /* 30 s: ends a write with LC_TIMEOUT */
@@ -293,6 +305,7 @@ typedef struct lc_server_options {
   lc_settings settings;
   lc_drain_options drain;
 } lc_server_options;
+/* All of it as the comments say. */
 void lc_server_options_init(lc_server_options *options);
 /* Brings grace and hooks into their bounds, by timeout; lc_server_new and lc_shutdown_new do the same
  * with their copies. */
@@ -371,6 +384,7 @@ typedef struct lc_notice {
 typedef struct lc_events {
   /* Accepted, in state new. A server without it hands connections out through lc_server_accept. */
   void (*opened)(lc_conn *conn, void *user);
+  /* Something that was waited for has come, or it is all over: LC_READABLE and the other flags. */
   void (*ready)(lc_conn *conn, unsigned what, void *user);
   /* A legal move was made; `cause` is a static string. For taking a note: must not call back. */
   void (*state)(lc_conn *conn, lc_state from, lc_state to, const char *cause, void *user);
@@ -384,6 +398,7 @@ typedef struct lc_events {
   void (*departed)(lc_server *server, void *user);
   /* Connections wait for lc_server_accept (servers without `opened`); or accepting has ended. */
   void (*acceptable)(lc_server *server, void *user);
+  /* The ladder has come to this step. Without it, connections are closed at LC_STEP_CANCEL. */
   void (*step)(lc_server *server, lc_step step, void *user);
   void (*notice)(lc_server *server, const lc_notice *notice, void *user);
 } lc_events;
@@ -391,9 +406,10 @@ typedef struct lc_events {
 /* ---------------------------------------------------------------- server -- */
 
 /* A server: any number of listeners, one registry of connections, one ladder.
- * `events` must outlive it; `user` is handed to every callback. NULL with
- * `*error` set for lack of memory. A server that never listens is a registry
- * for connections made with lc_conn_connect. */
+ * `options` NULL: the defaults. `events` must outlive it, all but `ready` may be
+ * NULL; `user` is handed to every callback. NULL with `*error` set for lack of
+ * memory. A server that never listens is a registry for connections made with
+ * lc_conn_connect. */
 lc_server *lc_server_new(lc_loop *loop, const lc_server_options *options, const lc_events *events,
                          void *user, int *error);
 /* Resets and closes what is left of it; no callbacks. Connections that are still held stay valid. */
@@ -403,7 +419,8 @@ void lc_server_free(lc_server *server);
  * has begun, -EADDRINUSE, -EACCES, ... */
 int lc_server_listen(lc_server *server, const lc_address *address,
                      const lc_listen_options *options);
-/* Takes over a listening descriptor; it is the server's from success on. */
+/* Takes over a listening descriptor; it is the server's from success on, else it stays the caller's:
+ * -EINVAL for a socket that does not listen, -ENOTSOCK, -EBADF, LC_CLOSED as above. */
 int lc_server_listen_fd(lc_server *server, int fd, const lc_listen_options *options);
 /* Stops listeners without losing a client and leaves connections alone. NULL: all of them.
  * How many were stopped; they go on accepting what was under way for a moment. */
@@ -424,7 +441,8 @@ void lc_server_resume(lc_server *server);
 
 /* Hands connections to `opened` (1) or to lc_server_accept (0, as it begins). */
 void lc_server_serve(lc_server *server, int serving);
-/* 0 with a connection in state new, LC_AGAIN, or LC_CLOSED when the last listener has stopped. */
+/* 0 with a connection in state new (the server holds it: lc_conn_ref to keep it), LC_AGAIN, or LC_CLOSED
+ * when the last listener has stopped. */
 int lc_server_accept(lc_server *server, lc_conn **conn);
 /* Whether another connection may still come: a listener is open. */
 int lc_server_is_listening(const lc_server *server);
@@ -439,7 +457,7 @@ void lc_server_set_drain(lc_server *server, const lc_drain_options *drain);
 /* Jumps ahead to LC_STEP_CANCEL or LC_STEP_KILL. Never goes back. */
 void lc_server_advance(lc_server *server, lc_step step);
 lc_step lc_server_step(const lc_server *server);
-/* While it is held, a server is not done: tasks it owns. */
+/* While it is held, a server is not done: tasks it owns. Each hold is released once. */
 void lc_server_hold(lc_server *server);
 void lc_server_release(lc_server *server);
 
@@ -478,17 +496,21 @@ typedef struct lc_report {
   uint64_t sent;
   int lossless; /* every listener was stopped without loss */
 } lc_report;
+/* The account so far; the server's, and true until it is freed. */
 const lc_report *lc_server_report(const lc_server *server);
 /* 0 and the report of the i-th listener, open or stopped; -ENOENT past the last. */
 int lc_server_listener_report(const lc_server *server, unsigned index, lc_listener_report *report);
-/* For the embedder's own part of the account. */
+/* For the embedder's own part of the account: counts a connection once, however often it is told. */
 void lc_server_count_canceled(lc_server *server, lc_conn *conn);
 void lc_server_count_killed(lc_server *server, lc_conn *conn);
 
 /* ----------------------------------------------------------- connections -- */
 
 /* Begins a connection to `to`, registered in `server`, of state active; `ready`
- * says LC_CONNECTED or LC_ENDED. `from` may be NULL. */
+ * says LC_CONNECTED or LC_ENDED. `from`, to bind to, may be NULL. 0 with a
+ * connection that the server holds, or a code: what the kernel said at once
+ * (-ECONNREFUSED, -ENETUNREACH, -EMFILE, ...) and nothing is left. What is
+ * written before it has succeeded is sent when it has. */
 int lc_conn_connect(lc_server *server, const lc_address *to, const lc_address *from, int nodelay,
                     lc_conn **conn);
 
@@ -504,16 +526,18 @@ void lc_conn_look(lc_conn *conn);
  * the statistics, and for knowing when it is idle. */
 void lc_conn_note(lc_conn *conn, size_t received, size_t sent);
 
+/* One reference more, and `conn`; one less, and the last one frees it. */
 lc_conn *lc_conn_ref(lc_conn *conn);
 void lc_conn_unref(lc_conn *conn);
 
-uint64_t lc_conn_id(const lc_conn *conn);
-int lc_conn_fd(const lc_conn *conn); /* -1 once closed */
+uint64_t lc_conn_id(const lc_conn *conn); /* of its loop's, never used twice */
+int lc_conn_fd(const lc_conn *conn);      /* -1 once closed */
 lc_state lc_conn_state(const lc_conn *conn);
 lc_server *lc_conn_server(const lc_conn *conn); /* NULL once it has left the registry */
 void *lc_conn_user(const lc_conn *conn);
 void lc_conn_set_user(lc_conn *conn, void *user);
 void lc_conn_peer(const lc_conn *conn, lc_address *address);
+/* 0, or LC_CLOSED once it is closed. */
 int lc_conn_local(const lc_conn *conn, lc_address *address);
 /* 0 while it is usable; else the code that every further operation gives. */
 int lc_conn_error(const lc_conn *conn);
@@ -604,12 +628,14 @@ void lc_conn_release(lc_conn *conn);
 void lc_conn_guard(lc_conn *conn);
 void lc_conn_unguard(lc_conn *conn);
 
-/* Half-closes: SHUT_WR after everything written was sent (LC_AGAIN until then), SHUT_RD, SHUT_RDWR. */
+/* Half-closes: SHUT_WR after everything written was sent (LC_AGAIN until then: call again at LC_WRITABLE),
+ * SHUT_RD, after which reads give LC_EOF, SHUT_RDWR. Idempotent. 0 or a code. */
 int lc_conn_shutdown(lc_conn *conn, int how);
 
 /* Closes in order: what was written, the FIN, discarding until the peer's FIN,
  * close(); all within `linger` (0, or after a write that was given up half-way:
- * reset; negative: the default time, nobody waits). Idempotent; a shorter linger shortens. `closed` says when it is over. */
+ * reset; negative: the settings' time, nobody waits). Idempotent; a shorter
+ * linger shortens. `closed` says when it is over, lc_conn_verdict how. */
 void lc_conn_close(lc_conn *conn, lc_time linger, const char *cause);
 /* The handler has returned: what it wrote may take settings.write_timeout to leave, as long as it
  * moves; then as lc_conn_close with settings.linger. */
@@ -639,10 +665,14 @@ void lc_conn_release_detached(lc_conn *conn);
 /* The process's ladder: unready, then every server of the loop, then hooks. */
 typedef struct lc_shutdown lc_shutdown;
 typedef struct lc_shutdown_events {
+  /* In order, unready first; once more LC_STEP_KILL when a third signal comes during the hooks. */
   void (*step)(lc_step step, void *user);
 } lc_shutdown_events;
+/* One for each loop. `options` NULL: the defaults; `events` may be NULL. NULL with `*error` set: -EBUSY
+ * when the loop has one, -ENOMEM. */
 lc_shutdown *lc_shutdown_new(lc_loop *loop, const lc_drain_options *options,
                              const lc_shutdown_events *events, void *user, int *error);
+/* Before the loop is. Servers go on with the ladders they are on. */
 void lc_shutdown_free(lc_shutdown *shutdown);
 
 /* Starts, as of `began` (the moment the signal arrived); further calls join and may only shorten.
@@ -719,7 +749,7 @@ int lc_watchdog_follow(lc_loop *loop, int signal);
 lc_work lc_loop_enter(lc_loop *loop, lc_work work);
 /* What is asked of the work in hand. On the loop's thread. */
 unsigned lc_watchdog_asked(lc_loop *loop);
-/* Seconds that the work in hand is known to have taken. On the loop's thread. */
+/* How long the work in hand is known to have taken. On the loop's thread. */
 lc_time lc_watchdog_held(lc_loop *loop);
 /* The embedder wants the loop at this moment, as a ladder does; LC_NEVER: no longer. */
 void lc_watchdog_limit(lc_loop *loop, lc_time at);

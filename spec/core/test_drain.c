@@ -287,6 +287,26 @@ static void jumping_to_kill_passes_every_step(void **state)
   }
 }
 
+static void free_when_done(world *w, lc_step step)
+{
+  if (step != LC_STEP_DONE) return;
+  lc_server_free(w->server);
+  w->server = NULL;
+}
+
+static void a_server_may_be_freed_when_it_is_done(void **state)
+{
+  world *w = *state;
+  int peer;
+  w->step = free_when_done;
+  world_serve(w);
+  make_idle(w, &peer);
+  drain_within(w, 300 * LC_MILLISECOND);
+  TURN_UNTIL(w, !w->server);
+  assert_string_equal(strstr(w->steps, "done"), "done");
+  peer_close(peer);
+}
+
 static void nothing_is_listened_on_after_the_shutdown_began(void **state)
 {
   world *w = *state;
@@ -331,6 +351,7 @@ int main(void)
     WORLD_TEST(a_detached_one_is_counted_until_it_is_released_or_killed),
     WORLD_TEST(a_further_call_may_only_shorten),
     WORLD_TEST(jumping_to_kill_passes_every_step),
+    WORLD_TEST(a_server_may_be_freed_when_it_is_done),
     WORLD_TEST(nothing_is_listened_on_after_the_shutdown_began),
     WORLD_TEST(the_times_of_the_steps_are_in_order),
   };

@@ -212,7 +212,7 @@ static void signals_escalate_and_those_close_together_count_once(void **state)
   world_turn_for(w, 20 * LC_MILLISECOND);
   assert_int_equal(lc_shutdown_step(ladder), LC_STEP_DRAIN);
   lc_shutdown_signal(ladder, first + 200 * LC_MILLISECOND);
-  world_turn(w);
+  TURN_UNTIL(w, lc_shutdown_step(ladder) != LC_STEP_DRAIN);
   assert_int_equal(lc_shutdown_step(ladder), LC_STEP_CANCEL);
   assert_int_equal(lc_shutdown_skips_hooks(ladder), 0);
   lc_shutdown_signal(ladder, first + 400 * LC_MILLISECOND);

@@ -24,7 +24,7 @@ struct temper;
 enum phase { WAITING, CONNECTING, TALKING };
 
 enum reading {
-  READ_BLOCKED, /* nothing more for now */
+  READ_BLOCKED, /* nothing more is there yet */
   READ_LIMIT,   /* took as much as was allowed, there may be more */
   READ_WHOLE,   /* the reply is complete */
   READ_WRONG,   /* a byte differs from the one expected */
