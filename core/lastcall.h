@@ -142,6 +142,8 @@ int lc_loop_turn(lc_loop *loop, lc_time timeout);
 const lc_sys *lc_loop_sys(const lc_loop *loop);
 /* Makes the turn under way, or the next one, return without waiting. Any thread. */
 void lc_loop_wake(lc_loop *loop);
+/* The same for the loop's own thread, where it mostly costs no system call. */
+void lc_loop_hurry(lc_loop *loop);
 
 /* The clock as read when the last wait ended; lc_loop_clock reads it now. */
 lc_time lc_loop_now(const lc_loop *loop);

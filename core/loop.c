@@ -199,6 +199,12 @@ static void woken(lc_watch *watch, uint32_t events)
 
 void lc_loop_wake(lc_loop *loop) { loop->sys->wake(loop->sys, loop->wake.fd); }
 
+void lc_loop_hurry(lc_loop *loop)
+{
+  loop->turn_again = 1;
+  if (!loop->is_turning) lc_loop_wake(loop); /* whoever waits for pollfd is to know */
+}
+
 /* ------------------------------------------------------------------ turns -- */
 
 lc_time lc_loop_now(const lc_loop *loop) { return loop->now; }
@@ -246,12 +252,15 @@ int lc_loop_turn(lc_loop *loop, lc_time timeout)
   if (count < 0 && count != -EINTR) return count;
 
   lc_work before = lc_loop_enter(loop, LC_WORK_LOOP);
+  loop->is_turning = 1;
   lc_time began = loop->now;
   for (int i = 0; i < count; i++) dispatch(loop, &events[i]);
   lc_timers_run(&loop->timers, loop->now);
   run_jobs(loop);
-  if (loop->on_turn) loop->turn_again = loop->on_turn(loop->on_turn_user);
+  loop->turn_again = 0;
+  if (loop->on_turn && loop->on_turn(loop->on_turn_user)) loop->turn_again = 1;
   lc_loop_flush(loop);
+  loop->is_turning = 0;
 
   loop->stats.turns++;
   if (count > 0) loop->stats.events += (uint64_t)count;

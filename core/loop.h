@@ -63,6 +63,7 @@ struct lc_loop {
   int (*on_turn)(void *user);
   void *on_turn_user;
   int turn_again; /* on_turn has more to do */
+  int is_turning;
 
   lc_signal *signals;
   lc_resolver *resolver;

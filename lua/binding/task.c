@@ -70,7 +70,7 @@ void task_wake(task *t, int code)
   t->woken = code;
   task_stop_waiting(t);
   lc_list_append(&t->rt->ready, &t->in_ready);
-  if (!t->rt->running_turn) lc_loop_wake(t->rt->loop);
+  if (!t->rt->running_turn) lc_loop_hurry(t->rt->loop);
 }
 
 void tasks_wake(lc_link *waiting, int code)
@@ -242,7 +242,7 @@ task *task_start(lua_State *L, runtime *rt, owner by, context *ctx, int count)
   lc_list_append(&rt->tasks, &t->in_tasks);
   lc_list_append(&rt->ready, &t->in_ready);
   if (by.kind == OWNER_PROCESS) rt->process_tasks++;
-  if (!rt->running_turn) lc_loop_wake(rt->loop);
+  if (!rt->running_turn) lc_loop_hurry(rt->loop);
   return t;
 }
 
