@@ -114,6 +114,33 @@ describe("a signal", function()
     assert.is_true(tonumber(output:match "elapsed ([%d.]+)") < helper.seconds(5), output)
   end)
 
+  it("that came twice while a handler kept the loop busy counts from the first, and twice", function()
+    local one = server_with [[
+      conn:read()
+      local busy = lastcall.now() + 0.6
+      while lastcall.now() < busy do end
+      lastcall.sleep(60)
+      conn:write("sorry\n") ]]
+    local answer
+    local address = one:address()
+    helper.task(function()
+      local conn = assert(lastcall.connect(address))
+      conn:write("x\n")
+      conn:flush()
+      lastcall.sleep(0.1)
+      one:signal "TERM"
+      lastcall.sleep(0.2)
+      one:signal "TERM"
+      answer = conn:read()
+      conn:close "background"
+    end)
+    local output, fine = finish(one)
+    assert.equal("sorry", answer)
+    assert.is_true(fine, output)
+    local elapsed = tonumber(output:match "elapsed ([%d.]+)")
+    assert.is_true(elapsed > 0.4 and elapsed < helper.seconds(5), output)
+  end)
+
   it("that comes sooner than a tenth of a second after another is the same one", function()
     local one = server_with(OBEDIENT, 1.5)
     work(one, function()
