@@ -160,9 +160,9 @@ lc_time lc_loop_next(const lc_loop *loop);
 void lc_loop_on_turn(lc_loop *loop, int (*run)(void *user), void *user);
 
 /* Calls `seen` in the turn after the signal arrived, with how often it came and
- * when it came last. NULL stops, and restores the disposition that was there
- * before. 0, -EBUSY when another loop owns the signal, -EINVAL for one that
- * cannot be caught, -ENOMEM. */
+ * when; what a person would mean as several presses is told one by one. NULL
+ * stops, and restores the disposition that was there before. 0, -EBUSY when
+ * another loop owns the signal, -EINVAL for one that cannot be caught, -ENOMEM. */
 int lc_loop_signal(lc_loop *loop, int number,
                    void (*seen)(void *user, int signal, unsigned count, lc_time at), void *user);
 

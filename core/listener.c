@@ -257,6 +257,7 @@ static int bind_and_listen(lc_listener *listener, const lc_address *address,
   lc_server *server = listener->server;
   const lc_sys *sys = server->loop->sys;
   int fd = listener->watch.fd;
+  listener->address = *address;
   int result = prepare(sys, fd, address, options);
   if (!result)
     result =

@@ -296,20 +296,26 @@ int lc_server_unlisten(lc_server *server, const lc_address *address)
 
 void lc_server_suspend(lc_server *server) { server->suspended = 1; }
 
+/* There was no event for who came while nobody accepted. */
+static void look_again(lc_server *server)
+{
+  for (lc_link *link = server->listeners.next; link != &server->listeners; link = link->next) {
+    lc_listener *listener = LC_OWNER(link, lc_listener, in_server);
+    listener->held = 1;
+    lc_listener_unhold(listener);
+  }
+}
+
 void lc_server_resume(lc_server *server)
 {
   server->suspended = 0;
-  for (lc_link *link = server->listeners.next; link != &server->listeners; link = link->next) {
-    lc_listener *listener = LC_OWNER(link, lc_listener, in_server);
-    listener->held = 1; /* there was no event for who came meanwhile */
-    lc_listener_unhold(listener);
-  }
+  look_again(server);
 }
 
 void lc_server_serve(lc_server *server, int serving)
 {
   server->serving = serving;
-  if (serving) lc_server_resume(server);
+  if (serving) look_again(server);
 }
 
 int lc_server_accept(lc_server *server, lc_conn **conn)

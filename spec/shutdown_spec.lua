@@ -220,6 +220,80 @@ describe("a signal", function()
   end)
 end)
 
+describe("a shutdown under way", function()
+  it("is joined by further calls, which may only shorten it", function()
+    local report = lastcall.run(function()
+      lastcall.spawn(function() while true do lastcall.sleep(60) end end)
+      lastcall.sleep(0.02)
+      assert.is_true(lastcall.shutdown(10))
+      assert.is_true(lastcall.shutdown(0.3))
+      assert.is_true(lastcall.shutdown(20))
+    end, { signals = false })
+    assert.is_true(report.elapsed < helper.seconds(0.8), tostring(report))
+  end)
+
+  it("of no time at all ends everything at once", function()
+    local report = lastcall.run(function()
+      local server = assert(lastcall.listen "127.0.0.1:0")
+      lastcall.spawn(function() server:serve(function(conn) conn:read() end) end)
+      local conn = assert(lastcall.connect(server:addresses()[1]))
+      lastcall.sleep(0.02)
+      lastcall.shutdown(0)
+      conn:read()
+    end, { signals = false, log = function() end })
+    assert.is_true(report.elapsed < helper.seconds(0.3), tostring(report))
+  end)
+
+  it("that waits in its delay is hurried by a second signal", function()
+    local one = program [[
+      local lastcall = require "lastcall"
+      io.stdout:setvbuf "line"
+      local report = lastcall.run(function()
+        local server = assert(lastcall.listen "127.0.0.1:0")
+        print("listening " .. server:addresses()[1])
+        server:serve(function() end)
+      end, { drain = { timeout = 60, delay = 50 } })
+      print("elapsed " .. report.elapsed)
+    ]]
+    one:address()
+    one:signal "TERM"
+    os.execute "sleep 0.3"
+    one:signal "TERM"
+    local output, fine = finish(one)
+    assert.is_true(fine, output)
+    assert.is_true(tonumber(output:match "elapsed ([%d.]+)") < helper.seconds(3), output)
+  end)
+
+  it("tells all servers to stop before it waits for any", function()
+    local steps = {}
+    helper.task(function()
+      local address
+      for i = 1, 3 do
+        local server, at = helper.serve(lastcall, function(conn)
+          conn:read()
+          lastcall.sleep(0.2)
+        end)
+        address = address or at
+        server:on_step(function(step) steps[#steps + 1] = step .. " " .. i end)
+      end
+      local conn = assert(lastcall.connect(address))
+      conn:write("x\n")
+      conn:flush()
+      lastcall.sleep(0.05)
+      lastcall.shutdown()
+      conn:read()
+      conn:close()
+    end)
+    local last_stop, first_done = 0, math.huge
+    for i, step in ipairs(steps) do
+      if step:find "^stop" then last_stop = math.max(last_stop, i) end
+      if step:find "^done" then first_done = math.min(first_done, i) end
+    end
+    assert.equal(9, #steps)
+    assert.is_true(last_stop < first_done, table.concat(steps, ", "))
+  end)
+end)
+
 describe("a program", function()
   it("without servers goes straight to ending its tasks", function()
     local cause

@@ -85,8 +85,10 @@ static void find_holders(lua_State *L, server_box *box, const char *fate)
       continue;
     }
     conn_box *of = t->owned_by.of.conn;
-    if (!of->holder || (t->is_handler && !of->holder->is_handler)) of->holder = t;
-    else add_task(L, box, t, fate);
+    task *other = of->holder;
+    if (!other || (t->is_handler && !other->is_handler)) of->holder = t;
+    else other = t;
+    if (other) add_task(L, box, other, fate);
   }
 }
 
