@@ -115,7 +115,9 @@ int lc_conn_admit(lc_conn *conn)
     if (conn->consumed && conn->wrote) return 0; /* half-way through a request */
     lc_time from = server->report.step_at[LC_STEP_DRAIN];
     if (conn->opened_at > from) from = conn->opened_at; /* so that its first request is served */
-    if (conn->loop->now < lc_time_add(from, lc_drain_patience(conn))) return 0;
+    int is_first = conn->received == lc_buffer_size(&conn->in);
+    lc_time allowed = is_first ? lc_drain_patience(conn) : server->options.drain.quiet;
+    if (conn->loop->now < lc_time_add(from, allowed)) return 0;
   }
   conn->dismissed = 1;
   return LC_DRAINING;

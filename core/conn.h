@@ -82,7 +82,6 @@ struct lc_conn {
   unsigned counted_killed : 1;
   unsigned finishing : 1;      /* closing, and still within write_timeout for what is unsent */
   unsigned handshake_seen : 1; /* lc_drain_patience has looked */
-  unsigned handshake_losses : 2;
 
   lc_timer timer; /* one for everything below, re-armed when it fires early */
   lc_time opened_at;

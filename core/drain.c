@@ -21,6 +21,7 @@
 #include "listener.h"
 #include "server.h"
 
+#define FIRST_WORDS_LATE (9 * LC_SECOND)
 #define PACE (5 * LC_MILLISECOND) /* at least, between two shares of a walk that is spread out */
 
 const char *lc_step_name(lc_step step)
@@ -38,18 +39,32 @@ int lc_drain_wants(const lc_conn *conn)
   return server && server->step >= LC_STEP_DRAIN && !conn->dismissed && conn->registered;
 }
 
-/* A handshake of which packets were lost tells of a first request that may be late: whoever had to
- * connect twice sends it again only after 3 s (RFC 6298, 5.7), and after more when more was lost. */
+/* The silence after which one that never spoke counts as idle.
+ *
+ * Its first request may be late where packets are lost: whoever had to connect twice sends it again only
+ * after 3 s (RFC 6298, 5.7), and then after 6. The kernel tells of our packets only, and whoever lost one
+ * of their own looks as if all had gone well; so one connection that shows losses speaks for all. While
+ * a listener still settles, those that will show them may be yet to come: for ever. */
 lc_time lc_drain_patience(lc_conn *conn)
 {
+  lc_server *server = conn->server;
   const lc_sys *sys = conn->loop->sys;
   struct tcp_info info = {0};
   socklen_t length = sizeof info;
   if (!conn->handshake_seen && !conn->received && lc_conn_is_tcp(conn) &&
-      sys->getsockopt(sys, conn->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0)
-    conn->handshake_losses = info.tcpi_total_retrans < 3 ? info.tcpi_total_retrans & 3 : 3;
+      sys->getsockopt(sys, conn->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+      info.tcpi_total_retrans > 0)
+    server->saw_losses = 1;
   conn->handshake_seen = 1;
-  return lc_time_add(conn->server->options.drain.quiet, 3 * LC_SECOND * conn->handshake_losses);
+  if (lc_server_is_listening(server)) return LC_NEVER;
+  return lc_time_add(server->options.drain.quiet, server->saw_losses ? FIRST_WORDS_LATE : 0);
+}
+
+void lc_drain_settled(lc_server *server)
+{
+  if (server->step < LC_STEP_DRAIN || lc_server_is_listening(server)) return;
+  lc_registry_rewind(&server->registry);
+  lc_job_queue(server->loop, &server->job);
 }
 
 void lc_drain_consider(lc_conn *conn)

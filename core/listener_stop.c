@@ -78,6 +78,7 @@ static void finish(lc_listener *listener)
 {
   lc_listener_close(listener);
   if (!listener->server->serving) lc_job_queue(listener->server->loop, &listener->job);
+  lc_drain_settled(listener->server);
   lc_drain_check(listener->server);
 }
 

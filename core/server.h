@@ -21,8 +21,9 @@ struct lc_server {
   int is_outbound; /* for connections of our own making: no ladder of the process */
   int serving;     /* connections go to `opened` */
   int suspended;
-  int retiring;   /* done as soon as no connection is left */
-  uint32_t holds; /* tasks it owns */
+  int retiring;        /* done as soon as no connection is left */
+  uint32_t holds;      /* tasks it owns */
+  unsigned saw_losses; /* 1: packets of a handshake were lost, seen while draining */
 
   lc_step step;
   lc_step wanted; /* the job climbs to it */
@@ -52,6 +53,7 @@ int lc_drain_open(lc_server *server);     /* the ladder's timer: 0 or -ENOMEM */
 int lc_drain_wants(const lc_conn *conn);  /* whether idle connections are being closed */
 void lc_drain_consider(lc_conn *conn);    /* it has become idle: its timer is to look at it */
 lc_time lc_drain_patience(lc_conn *conn); /* the silence after which one that never spoke is idle */
+void lc_drain_settled(lc_server *server); /* a listener has been closed: was it the last one */
 void lc_drain_visit(lc_conn *conn);       /* from its timer: closes it when its time has come */
 void lc_drain_check(lc_server *server);   /* something has ended: the server may be done */
 
