@@ -13,7 +13,7 @@
 
 #include "socket.h"
 
-static const char CLASSES_KEY = 0; /* the set of our metatables, in the registry */
+static const char CLASSES_KEY = 0; /* our metatables and their names, in the registry */
 
 static int is_object(lua_State *L, int index)
 {
@@ -66,7 +66,7 @@ static int object_class(lua_State *L)
   lua_createtable(L, 0, 8);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &CLASSES_KEY);
   lua_pushvalue(L, -2);
-  lua_pushboolean(L, 1);
+  lua_pushvalue(L, 1);
   lua_rawset(L, -3);
   lua_pop(L, 1);
   lua_pushvalue(L, 1);
@@ -103,12 +103,14 @@ static int object_become(lua_State *L)
   return 0;
 }
 
-/* state(object) -> its table and class's name, or nothing when it is not one of ours. */
+/* state(object) -> its table and class's name, or nothing when it is not one of ours. Every method begins
+ * with it. Upvalue: the metatables and their names. */
 static int object_state(lua_State *L)
 {
-  if (!is_object(L, 1)) return 0;
+  if (lua_type(L, 1) != LUA_TUSERDATA || !lua_getmetatable(L, 1)) return 0;
+  if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL) return 0;
   lua_getiuservalue(L, 1, 1);
-  luaL_getmetafield(L, 1, "__name");
+  lua_insert(L, -2);
   return 2;
 }
 
@@ -223,7 +225,6 @@ void socket_open_object(lua_State *L, runtime *rt)
   static const luaL_Reg functions[] = {{"class", object_class},
                                        {"object", object_new},
                                        {"become", object_become},
-                                       {"state", object_state},
                                        {"method", object_method},
                                        {"argument_error", argument_error},
                                        {"type_error", type_error},
@@ -231,6 +232,9 @@ void socket_open_object(lua_State *L, runtime *rt)
                                        {"ignore_sigpipe", ignore_sigpipe},
                                        {NULL, NULL}};
   register_functions(L, rt, functions);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &CLASSES_KEY);
+  lua_pushcclosure(L, object_state, 1);
+  lua_setfield(L, -2, "state");
 }
 
 void socket_open(lua_State *L, runtime *rt)

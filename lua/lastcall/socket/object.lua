@@ -3,7 +3,7 @@
 local core = require "lastcall.core"
 
 local raw = core.socket
-local now = core.now
+local now, state_of = core.now, raw.state
 local huge = math.huge
 
 local object = {}
@@ -36,7 +36,7 @@ function object.become(self, class) raw.become(self, classes[class]) end
 
 --- What is known of `self`, which must be of `group`; raises as LuaSocket does when it is not.
 function object.expect(self, group)
-  local state, class = raw.state(self)
+  local state, class = state_of(self)
   if not state or not members[group][class] then raw.argument_error(1, group .. " expected") end
   return state
 end

@@ -70,9 +70,10 @@ end
 local PATTERNS = { ["*l"] = "l", ["*a"] = "a" }
 
 local function receive_pattern(pattern, prefix)
+  if pattern == nil then return "l" end
   local size = (type(pattern) == "number" or type(pattern) == "string") and tonumber(pattern)
   if not size then
-    local kind = PATTERNS[object.string(2, pattern, "*l"):sub(1, 2)]
+    local kind = PATTERNS[object.string(2, pattern):sub(1, 2)]
     return kind or raw.argument_error(2, "invalid receive pattern")
   end
   if size < 0 or size ~= size then raw.argument_error(2, "invalid receive pattern") end
@@ -96,7 +97,7 @@ end
 function stream.receive(group)
   return function(self, pattern, prefix)
     local state = expect(self, group)
-    prefix = object.string(3, prefix, "")
+    prefix = prefix == nil and "" or object.string(3, prefix)
     local kind, size = receive_pattern(pattern, prefix)
     if kind == "n" and size <= 0 and prefix ~= "" then return prefix, nil, nil end
     local conn, limit = state.stream, nil
@@ -118,6 +119,7 @@ end
 
 --- From where and how much, as string.sub takes its arguments.
 local function range(size, first, last)
+  if first == nil and last == nil then return 1, size end
   first, last = object.integer(3, first, 1), object.integer(4, last, -1)
   if first < 0 then first = size + first + 1 end
   if last < 0 then last = size + last + 1 end
