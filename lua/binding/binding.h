@@ -420,7 +420,9 @@ extern const lc_events SERVER_EVENTS;
 /* on_state's first word of a connection, whose box there is: "new". */
 void server_tell_new(lua_State *L, server_box *box, lc_conn *conn);
 void server_open(lua_State *L, runtime *rt);
-void server_open_events(lua_State *L, runtime *rt); /* methods into the table at the top */
+/* Methods into the table at the top, and what only the modules call into the one below it. */
+void server_register(lua_State *L, runtime *rt, const luaL_Reg *methods, const luaL_Reg *functions);
+void server_open_events(lua_State *L, runtime *rt); /* registers so, as the next two do */
 void server_open_listening(lua_State *L, runtime *rt);
 void server_open_waiting(lua_State *L, runtime *rt);
 /* Queues a line for its log, or the process's: pops level, event, fields. */

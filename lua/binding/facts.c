@@ -34,7 +34,7 @@ static void push_listeners(lua_State *L, const lc_server *server)
   }
 }
 
-/* facts() -> {counts..., lossless, deadline, steps, listeners, stragglers}; steps by the clock of now(). */
+/* server_facts(server) -> {counts..., lossless, deadline, steps, listeners, stragglers}; steps by the clock of now(). */
 int server_facts(lua_State *L)
 {
   server_box *box = server_check(L, 1);

@@ -112,7 +112,7 @@ static int server_close(lua_State *L)
   return 1;
 }
 
-/* set_drain({drain =}): what the ladder goes by, until it begins. */
+/* server_set_drain(server, {drain =}): what the ladder goes by, until it begins. */
 static int server_set_drain(lua_State *L)
 {
   server_box *box = server_check(L, 1);
@@ -169,8 +169,8 @@ static int server_get(lua_State *L)
   return 1;
 }
 
-/* all([state]) -> an array of connections: a walk that a script may interrupt or disturb. */
-static int server_all(lua_State *L)
+/* server_list(server, [state]) -> an array of connections, for a walk that a script may disturb. */
+static int server_list(lua_State *L)
 {
   server_box *box = server_check(L, 1);
   int state = state_argument(L, 2);
@@ -197,32 +197,39 @@ static int server_connections(lua_State *L)
   return 1;
 }
 
+void server_register(lua_State *L, runtime *rt, const luaL_Reg *methods, const luaL_Reg *functions)
+{
+  register_functions(L, rt, methods);
+  lua_pushvalue(L, -2);
+  register_functions(L, rt, functions);
+  lua_pop(L, 1);
+}
+
 void server_open(lua_State *L, runtime *rt)
 {
   static const luaL_Reg methods[] = {{"shutdown", server_shutdown},
                                      {"close", server_close},
                                      {"step", server_step},
                                      {"go", server_go},
-                                     {"set_drain", server_set_drain},
                                      {"count", server_count},
                                      {"get", server_get},
-                                     {"all", server_all},
                                      {"connections", server_connections},
-                                     {"facts", server_facts},
                                      {NULL, NULL}};
-  lua_pushlightuserdata(L, rt);
-  lua_pushcclosure(L, core_new_server, 1);
-  lua_setfield(L, -2, "new_server");
-  luaL_newmetatable(L, SERVER_TYPE);
+  static const luaL_Reg functions[] = {{"new_server", core_new_server},
+                                       {"server_set_drain", server_set_drain},
+                                       {"server_list", server_list},
+                                       {"server_facts", server_facts},
+                                       {NULL, NULL}};
   lua_newtable(L);
-  register_functions(L, rt, methods);
+  server_register(L, rt, methods, functions);
   server_open_events(L, rt);
   server_open_listening(L, rt);
   server_open_waiting(L, rt);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -4, "server_methods");
+  luaL_newmetatable(L, SERVER_TYPE);
+  lua_pushvalue(L, -2);
   lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, server_collect);
   lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);
+  lua_setfield(L, -2, "server_methods");
 }

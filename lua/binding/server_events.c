@@ -309,7 +309,8 @@ static void replace_anchor(lua_State *L, runtime *rt, int *anchor, int index)
   *anchor = runtime_anchor(L, rt);
 }
 
-static int server_set_handler(lua_State *L)
+/* server_hand_to(server, handler): its connections, from now on. */
+static int server_hand_to(lua_State *L)
 {
   server_box *box = server_check(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
@@ -336,9 +337,8 @@ static int server_on_step(lua_State *L)
 
 void server_open_events(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg methods[] = {{"set_handler", server_set_handler},
-                                     {"on_state", server_on_state},
-                                     {"on_step", server_on_step},
-                                     {NULL, NULL}};
-  register_functions(L, rt, methods);
+  static const luaL_Reg methods[] = {
+    {"on_state", server_on_state}, {"on_step", server_on_step}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"server_hand_to", server_hand_to}, {NULL, NULL}};
+  server_register(L, rt, methods, functions);
 }

@@ -17,7 +17,7 @@ static int call_control(int fd, void *user)
   return LC_CANCELED;
 }
 
-/* listen(numeric address or descriptor, options) -> true, or nil, code, message. */
+/* server_listen(server, numeric address or descriptor, options) -> true, or nil, code, message. */
 static int server_listen(lua_State *L)
 {
   server_box *box = server_check(L, 1);
@@ -57,6 +57,7 @@ static int server_listen(lua_State *L)
   return 1;
 }
 
+/* server_unlisten(server, [numeric address]) -> how many have begun to stop. */
 static int server_unlisten(lua_State *L)
 {
   server_box *box = server_check(L, 1);
@@ -99,9 +100,11 @@ static int server_resume(lua_State *L)
 
 void server_open_listening(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg methods[] = {
-    {"listen_numeric", server_listen}, {"unlisten_numeric", server_unlisten},
-    {"addresses", server_addresses},   {"suspend", server_suspend},
-    {"resume", server_resume},         {NULL, NULL}};
-  register_functions(L, rt, methods);
+  static const luaL_Reg methods[] = {{"addresses", server_addresses},
+                                     {"suspend", server_suspend},
+                                     {"resume", server_resume},
+                                     {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+    {"server_listen", server_listen}, {"server_unlisten", server_unlisten}, {NULL, NULL}};
+  server_register(L, rt, methods, functions);
 }

@@ -62,7 +62,7 @@ static int changed(lua_State *L, int status, lua_KContext kept)
   return push_failure(L, t->woken, NULL, "wait");
 }
 
-/* wait_change([seconds], [for_end]): raises when a task of this server would wait for its end. */
+/* server_wait_change(server, [seconds], [for_end]): raises when a task of this server would wait for its end. */
 static int server_wait_change(lua_State *L)
 {
   server_box *box = server_check(L, 1);
@@ -85,7 +85,7 @@ static int server_wait_change(lua_State *L)
 
 void server_open_waiting(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg methods[] = {
-    {"accept", server_accept}, {"wait_change", server_wait_change}, {NULL, NULL}};
-  register_functions(L, rt, methods);
+  static const luaL_Reg methods[] = {{"accept", server_accept}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"server_wait_change", server_wait_change}, {NULL, NULL}};
+  server_register(L, rt, methods, functions);
 }

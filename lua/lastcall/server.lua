@@ -30,7 +30,7 @@ end
 local function listen_on(self, list, given)
   local fine, code, message
   for _, place in ipairs(list) do
-    fine, code, message = self:listen_numeric(place, given)
+    fine, code, message = core.server_listen(self, place, given)
     if fine then return true end
   end
   return nil, code, message
@@ -62,7 +62,7 @@ end
 function server.inherit_drain(drain)
   server.drain = drain
   for _, one in ipairs(server.all) do
-    if not details[one].has_drain then one:set_drain { drain = drain } end
+    if not details[one].has_drain then core.server_set_drain(one, { drain = drain }) end
   end
 end
 
@@ -70,7 +70,7 @@ end
 function server.adopt(fd, given, backlog)
   local self = core.new_server(layered({ drain = given.drain or server.drain }, given))
   details[self] = { has_drain = given.drain ~= nil, listener = {} }
-  local fine, code, message = self:listen_numeric(fd, { shared = false, backlog = backlog })
+  local fine, code, message = core.server_listen(self, fd, { shared = false, backlog = backlog })
   if not fine then
     self:close()
     return nil, code, message
@@ -92,12 +92,12 @@ function methods:listen(where, given)
 end
 
 function methods:unlisten(where)
-  if where == nil then return self:unlisten_numeric() end
+  if where == nil then return core.server_unlisten(self) end
   local endpoint = address.check("server:unlisten", where, 1)
   local list, code, message = address.resolve(where, endpoint)
   if not list then return nil, code, message end
   local count = 0
-  for _, numeric in ipairs(list) do count = count + self:unlisten_numeric(numeric) end
+  for _, numeric in ipairs(list) do count = count + core.server_unlisten(self, numeric) end
   return count
 end
 
@@ -107,13 +107,13 @@ local function is_done(self) return self:step() == "done" end
 function methods:report()
   if not is_done(self) then return nil end
   local mine = details[self]
-  mine.report = mine.report or report.of_server(self:facts())
+  mine.report = mine.report or report.of_server(core.server_facts(self))
   return mine.report
 end
 
 local function wait_done(self)
   while not is_done(self) do
-    local changed, code, message = self:wait_change(nil, true)
+    local changed, code, message = core.server_wait_change(self, nil, true)
     if not changed and not is_done(self) then return nil, code, message end
   end
   return self:report()
@@ -132,7 +132,7 @@ function methods:serve(handler)
   if not in_task then
     error("server:serve waits, and only a task can wait: call it inside lastcall.run, or use lastcall.serve", 2)
   end
-  self:set_handler(handler)
+  core.server_hand_to(self, handler)
   return wait_done(self)
 end
 
@@ -141,7 +141,7 @@ function methods:ready()
 end
 
 function methods:each(state)
-  local list, i = self:all(state), 0
+  local list, i = core.server_list(self, state), 0
   return function()
     i = i + 1
     return list[i]
@@ -149,7 +149,7 @@ function methods:each(state)
 end
 
 function methods:stats()
-  local facts = self:facts()
+  local facts = core.server_facts(self)
   local stats = { step = self:step(), connections = self:count() }
   for _, name in ipairs { "new", "active", "idle", "closing", "closed" } do stats[name] = self:count(name) end
   for _, name in ipairs { "accepted", "received", "sent" } do stats[name] = facts[name] end
@@ -173,7 +173,7 @@ function methods:wait_for(operator, n, seconds)
   local deadline = seconds and core.now() + seconds
   while not compare(self:count(), n) do
     local left = deadline and math.max(0, deadline - core.now())
-    local changed, code, message = self:wait_change(left)
+    local changed, code, message = core.server_wait_change(self, left)
     if not changed then return nil, code, message end
     if is_done(self) and not compare(self:count(), n) then return nil, "closed", "server: it has ended" end
   end
@@ -209,7 +209,7 @@ end
 --- The facts of every server of this run.
 function server.facts()
   local facts = {}
-  for i, one in ipairs(server.all) do facts[i] = one:facts() end
+  for i, one in ipairs(server.all) do facts[i] = core.server_facts(one) end
   return facts
 end
 
