@@ -86,11 +86,11 @@ lc_work lc_loop_enter(lc_loop *loop, lc_work work)
   if (!w) return LC_WORK_NONE;
   unsigned long long beat = atomic_load_explicit(&w->beat, memory_order_relaxed);
   unsigned long long next = ((beat >> WORK_BITS) + 1) << WORK_BITS | (unsigned)work;
-  atomic_store_explicit(&w->beat, next, memory_order_release);
   if (WORK(beat) == LC_WORK_NONE && work != LC_WORK_NONE) {
-    atomic_thread_fence(
-      memory_order_seq_cst); /* against the thread's own, before it falls asleep */
-    if (atomic_load_explicit(&w->asleep, memory_order_relaxed)) w->sys->wake(w->sys, w->wake_fd);
+    atomic_store(&w->beat, next); /* before we look whether it sleeps: see sleep_on */
+    if (atomic_load(&w->asleep)) w->sys->wake(w->sys, w->wake_fd);
+  } else {
+    atomic_store_explicit(&w->beat, next, memory_order_release);
   }
   return WORK(beat);
 }
@@ -336,11 +336,12 @@ static lc_time look(lc_watchdog *w, lc_work work, lc_time now)
   return next;
 }
 
-/* Until the loop works again. The lock is held, and let go meanwhile. */
+/* Until the loop works again. The lock is held, and let go meanwhile. We say that we sleep, then look
+ * at the beat; the loop beats, then looks whether we sleep. All four are in one order (they are
+ * sequentially consistent), so one of the two sees the other. */
 static void sleep_on(lc_watchdog *w)
 {
   atomic_store(&w->asleep, 1);
-  atomic_thread_fence(memory_order_seq_cst);
   if (atomic_load(&w->beat) == w->seen) {
     pthread_mutex_unlock(&w->lock);
     w->sys->wake_wait(w->sys, w->wake_fd, LC_NEVER);
