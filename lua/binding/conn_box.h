@@ -1,0 +1,128 @@
+/* conn_box.h - connections as Lua objects. */
+#ifndef LC_BINDING_CONN_BOX_H
+#define LC_BINDING_CONN_BOX_H
+
+#include <lua.h>
+
+#include "lastcall.h"
+#include "list.h"
+#include "task.h"
+
+struct conn_box {
+  lc_conn *conn; /* never NULL */
+  runtime *rt;
+  context *ctx; /* kept by the second user value */
+  task *reader;
+  task *writer;              /* whose write is half-way through */
+  lc_link writers;           /* tasks that wait for their turn to write */
+  lc_link closers;           /* tasks that wait for the end */
+  server_box *server;        /* NULL for outbound ones */
+  unsigned tasks;            /* that it owns */
+  int anchor;                /* while it is served or owns tasks; LUA_NOREF otherwise */
+  int cut;                   /* LC_DRAINING or LC_CANCELED: the ladder ends every wait for input */
+  int last_failure;          /* for conn:error() */
+  unsigned is_served : 1;    /* by a handler */
+  unsigned is_unstarted : 1; /* which begins with the first byte */
+  unsigned connecting : 1;
+  unsigned is_detached : 1; /* its ticket is not done yet */
+  unsigned logged : 1;
+  unsigned half_way : 1;  /* the writer waits with part of its write accepted */
+  unsigned is_socket : 1; /* of lastcall.socket, where it may be collected while open */
+  task *holder;           /* found by a walk over the tasks, for the report only */
+};
+
+extern const char CONN_TYPE[];
+/* The user values of a connection's box. */
+enum {
+  CONN_DATA = 1, /* conn.data */
+  CONN_CONTEXT,
+  CONN_FAREWELL, /* its own: a string or a function */
+  CONN_HOOKS,    /* what detach was given */
+  CONN_PLACE,    /* where it was opened, with the option `debug` */
+  CONN_BEAT,     /* what its own heartbeat says: a string or a function */
+  CONN_VALUES = CONN_BEAT
+};
+
+/* conn.c: the object, its life, what it tells of itself. */
+conn_box *conn_check(lua_State *L, int index);
+/* A box for a connection: pushes it. `ctx_parent` may be NULL. */
+conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_box *server,
+                       context *ctx_parent);        /* [0, +1] */
+int conn_push(lua_State *L, conn_box *box);         /* [0, +1], or 0 and nothing when it is gone */
+void conn_keep(lua_State *L, conn_box *box);        /* anchors the box at the top [0, 0] */
+void conn_keep_weakly(lua_State *L, conn_box *box); /* findable, but not kept alive [0, 0] */
+void conn_unanchor_when_over(conn_box *box);
+void conn_end_context(conn_box *box, const char *cause);
+void conn_hold(lua_State *L, conn_box *box); /* owns one more task */
+void conn_release(conn_box *box);
+/* Fills a Lua table at the top with id, peer, state, age, quiet, received, sent, unsent, unacked. */
+void conn_describe(lua_State *L, const lc_conn *conn);
+const char *conn_peer_text(const lc_conn *conn, char *text, size_t size);
+/* nil, code, message: returns 3. */
+int push_failure(lua_State *L, int code, const char *peer, const char *operation);
+int conn_failure(lua_State *L, conn_box *box, int code, const char *operation);
+/* The same for operations that never wait: from the second failure on, others run first. */
+int conn_fail_fairly(lua_State *L, conn_box *box, int code, const char *operation);
+void conn_on_ready(lc_conn *conn, unsigned what);
+void conn_on_closed(lc_conn *conn);
+void conn_on_draining(lc_conn *conn);
+void conn_cancel(conn_box *box);
+void conn_open(lua_State *L,
+               runtime *rt); /* functions into the table at the top, and its methods */
+
+/* conn_reading.c. This and the next conn_open_... register methods into the table at the top. */
+void conn_open_reading(lua_State *L, runtime *rt);
+/* Suspends the one task that reads until input comes, the deadline passes, or the ladder cuts it. */
+int conn_wait_input(lua_State *L, task *t, conn_box *box, lc_time deadline, const char *operation,
+                    lua_KContext kept, lua_KFunction again);
+
+/* conn_writing.c */
+void conn_open_writing(lua_State *L, runtime *rt);
+/* Suspends until everything written is with the kernel; afterwards conn_end_write. */
+int conn_wait_flushed(lua_State *L, task *t, conn_box *box, const char *operation,
+                      lua_KContext kept, lua_KFunction again);
+void conn_end_write(conn_box *box, const task *t);
+/* Whether another task's write is half-way through. */
+int conn_is_being_written(const conn_box *box, const task *t);
+
+/* conn_closing.c */
+void conn_open_closing(lua_State *L, runtime *rt);
+/* Closes in order, with the farewell. */
+void conn_dismiss(lua_State *L, conn_box *box, const char *cause);
+/* Its handler has ended: closes it in order, with the farewell when the ladder is why. */
+void conn_handler_ended(lua_State *L, conn_box *box);
+/* An optional linger argument: seconds, or "background". Raises for anything else. */
+void conn_linger_argument(lua_State *L, int index, lc_time *linger);
+
+/* conn_words.c: farewells and heartbeats. */
+void conn_open_words(lua_State *L, runtime *rt);
+/* What it is to be told: its own words, in the user value `own`, or else the server's, an anchor. A
+ * function of the script's runs as a callback would and may not wait. NULL when there are none; else they
+ * lie at the top of the stack. */
+const char *conn_words(lua_State *L, conn_box *box, int own, int servers, const char *where,
+                       size_t *length);
+void conn_on_heartbeat(lc_conn *conn, runtime *rt);
+
+/* conn_settings.c, sockopt.c */
+void conn_open_settings(lua_State *L, runtime *rt);
+void conn_open_sockopt(lua_State *L, runtime *rt);
+/* Brings it to new settings: pushes true, or nil, code, message; how many. */
+int conn_apply(lua_State *L, conn_box *box, const lc_settings *settings, const char *operation);
+
+/* conn_detach.c */
+void conn_open_detach(lua_State *L, runtime *rt);
+/* For the ladder: runs what detach was given; at the kill it is counted no longer. */
+void conn_drain_detached(lua_State *L, conn_box *box);
+void conn_kill_detached(lua_State *L, conn_box *box);
+void conn_end_detached(conn_box *box);
+
+/* conn_leaks.c: connections that were collected while open. */
+void conn_note_place(lua_State *L);            /* of the connection at the top, with `debug` */
+void conn_leaked(lua_State *L, conn_box *box); /* from its finalizer; the box is at index 1 */
+void conn_tell_leaks(runtime *rt);             /* to the log */
+void conn_forget_leaks(runtime *rt);
+
+/* connect.c */
+lc_server *conn_new_outbound(runtime *rt); /* the registry of connections of our own making */
+
+#endif

@@ -1,0 +1,101 @@
+/* runtime.h - one runtime for each Lua state: a loop, its tasks, and what they wait for.
+ *
+ * Tasks are coroutines. Only the loop resumes them, from its ready queue, one
+ * bounded share a turn; whatever makes a task runnable (an event, a timer, a
+ * cancel, another task) puts it there, so no task ever runs inside another's call.
+ *
+ * Lua's registry holds one anchor table with everything that must stay alive by
+ * our own doing: coroutines of unfinished tasks, connections being served,
+ * servers that are not done. An anchor is an integer key (luaL_ref).
+ */
+#ifndef LC_BINDING_RUNTIME_H
+#define LC_BINDING_RUNTIME_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "interrupt.h"
+#include "lastcall.h"
+#include "list.h"
+
+typedef struct runtime runtime;
+typedef struct task task;
+typedef struct context context;
+
+struct runtime {
+  lua_State *L; /* who turns the loop, or loaded the library; resumes come from it */
+  const struct lc_sys *sys;
+  lc_loop *loop;
+  lc_server *outbound;
+  lc_shutdown *shutdown; /* while run is under way or a shutdown was asked for */
+  unsigned live_servers; /* not done */
+  int running;           /* inside core.run */
+  int debug;             /* note where connections are opened */
+  const char *trouble;   /* the last error that nobody could be told of */
+
+  /* What runs. */
+  task *current;
+  lua_State *volatile innermost; /* the coroutine that runs the script, as far as we are told */
+  int running_turn;              /* inside the ready queue's share */
+  interrupt interrupt;
+  lc_time max_block;   /* the run's */
+  lc_time least_block; /* of any server's */
+
+  /* Tasks. */
+  lc_link ready;          /* to be resumed */
+  lc_link tasks;          /* all unfinished ones */
+  unsigned process_tasks; /* unfinished and owned by the process, those of ours left out */
+  unsigned system_tasks;
+  uint64_t last_task_id;
+  task *pool; /* finished ones, with their coroutines */
+  unsigned pooled;
+  int wanted;            /* the loop is: no more tasks in this turn */
+  lc_link preempted;     /* tasks that gave way to it */
+  unsigned rest;         /* turns before they go on */
+  lc_time limit;         /* when the tasks that are being ended must have ended */
+  uint64_t limited;      /* the one; 0: all that the process owns */
+  unsigned scopes_aside; /* of ctx:call, in generators that are suspended */
+
+  /* What they wait for. */
+  lc_link descriptor_waits; /* for descriptors that are not connections */
+  lc_link process_waiters;  /* for process_tasks to be 0 */
+  struct poll **polls;      /* by descriptor, those that tasks wait for */
+  int poll_capacity;
+
+  /* Contexts. */
+  context *process;    /* the context of process-owned tasks */
+  context *background; /* never ends */
+  int process_anchor;
+  int background_anchor;
+  lc_link ending; /* those on their way out, while context_end runs */
+
+  /* References into Lua's registry. */
+  int anchors;   /* the anchor table */
+  int callbacks; /* the queue of callbacks */
+  unsigned callback_first, callback_last;
+  int busy;  /* a set: coroutines that the loop alone may resume */
+  int hooks; /* functions set by the modules, which runtime_hook calls */
+
+  struct leak *leaks; /* connections collected while open, not yet told to the log */
+};
+
+void runtime_check(lua_State *L, const runtime *rt); /* raises when its loop is gone */
+runtime *runtime_get(lua_State *L);                  /* creates it on first use */
+runtime *runtime_upvalue(lua_State *L);        /* for functions registered with it as upvalue 1 */
+int runtime_anchor(lua_State *L, runtime *rt); /* pops a value, returns its anchor [-1, 0] */
+void runtime_release(runtime *rt, int anchor);
+void runtime_push_anchored(lua_State *L, runtime *rt, int anchor); /* [0, +1] */
+/* Queues a call: pops a function and `count` arguments; run between turns, errors go to on_error. */
+void runtime_callback(lua_State *L, runtime *rt, int count); /* [-(count+1), 0] */
+/* Queues a call to one of the modules' functions ("log", "on_error", "on_step") if it is set;
+ * pops `count` arguments. */
+void runtime_hook(lua_State *L, runtime *rt, const char *name, int count); /* [-count, 0] */
+/* Calls `function` with `argument` protected: callbacks of the core must not be left by an error. */
+void runtime_protect(runtime *rt, lua_CFunction function, void *argument);
+/* The same for what may call functions of the script's: the watchdog looks at it. */
+void runtime_protect_script(runtime *rt, lua_CFunction function, void *argument);
+void runtime_protect_on(lua_State *L, runtime *rt, lua_CFunction function, void *argument);
+/* Registers functions, each with the runtime as its only upvalue, into the table at the top. */
+void register_functions(lua_State *L, runtime *rt, const luaL_Reg *functions);
+
+#endif

@@ -1,0 +1,56 @@
+/* server_box.h - servers as Lua objects. */
+#ifndef LC_BINDING_SERVER_BOX_H
+#define LC_BINDING_SERVER_BOX_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "conn_box.h"
+#include "lastcall.h"
+#include "list.h"
+#include "task.h"
+
+struct server_box {
+  lc_server *server; /* NULL once freed */
+  runtime *rt;
+  context *ctx;
+  int anchor;  /* until it is done */
+  int handler; /* anchors: LUA_NOREF when there is none */
+  int on_error;
+  int on_state;
+  int on_step;
+  int on_drain;
+  int farewell;   /* a string or a function */
+  int beat;       /* what a heartbeat says: a string or a function */
+  int stragglers; /* a table */
+  int log;
+  lc_time max_block; /* for its tasks */
+  int is_done;
+  int starts_with_data; /* handlers begin with the first byte */
+  int is_uncounted;     /* a run does not wait for it */
+  lc_link acceptors;    /* tasks in accept */
+  lc_link waiters;      /* tasks in serve, wait and wait_for */
+};
+
+server_box *server_check(lua_State *L, int index);
+server_box *server_of(owner by); /* or NULL */
+extern const lc_events SERVER_EVENTS;
+/* on_state's first word of a connection, whose box there is: "new". */
+void server_tell_new(lua_State *L, server_box *box, lc_conn *conn);
+void server_open(lua_State *L, runtime *rt);
+/* Methods into the table at the top, and what only the modules call into the one below it. */
+void server_register(lua_State *L, runtime *rt, const luaL_Reg *methods, const luaL_Reg *functions);
+void server_open_events(lua_State *L, runtime *rt); /* registers so, as the next two do */
+void server_open_listening(lua_State *L, runtime *rt);
+void server_open_waiting(lua_State *L, runtime *rt);
+/* Queues a line for its log, or the process's: pops level, event, fields. */
+void server_log(lua_State *L, server_box *box, runtime *rt); /* [-3, 0] */
+/* Queues a call to its on_error, or the process's: pops error, traceback, connection. */
+void server_report_error(lua_State *L, server_box *box, runtime *rt); /* [-3, 0] */
+/* stragglers.c: who was canceled or killed, and what held them. */
+void stragglers_note(lua_State *L, server_box *box, const char *fate);
+void stragglers_kill(lua_State *L, server_box *box);
+/* facts.c: the numbers of its report, as a table. */
+int server_facts(lua_State *L);
+
+#endif
