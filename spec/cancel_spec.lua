@@ -192,7 +192,7 @@ describe("a task blocked in anything that waits", function()
 
   it("[9] is woken by its context's deadline", function()
     each_call(function(lastcall, call)
-      local ctx = lastcall.context.with_timeout(nil, helper.seconds(0.1))
+      local ctx = lastcall.context.with_timeout(nil, helper.seconds(0.5))
       return lastcall.go(function() return ctx:call(call) end)
     end, function() end, "timeout")
   end)
