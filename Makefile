@@ -74,7 +74,7 @@ PROGRAMS := $(if $(CLIENTS),$(BUILD)/clients) $(LAB) $(EXAMPLES)
 # --- build -----------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all tests demo test bench lint format asan tsan valgrind lab rockspec install uninstall clean help
+.PHONY: all tests demo test bench soak lint format asan tsan valgrind lab rockspec install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -172,6 +172,11 @@ bench: ## Ten thousand tasks canceled, beside Go where there is one: ROUNDS=
 	@scripts/install-deps build
 	@$(MAKE) -s all
 	@scripts/bench $(ROUNDS)
+
+soak: ## A million tasks, contexts, timers and connections, and what is left of them: COUNT= (3 min)
+	@scripts/install-deps build
+	@$(MAKE) -s all
+	@LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/lua/?.so;;' lua5.4 spec/support/soak.lua $(COUNT)
 
 asan: ## All tests under the address and undefined-behaviour sanitizers
 	@scripts/install-deps test

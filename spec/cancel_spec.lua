@@ -64,13 +64,6 @@ local CALLS = {
     local server = assert(lastcall.listen("127.0.0.1:0"))
     return function() return server:wait_for("==", 1) end
   end,
-  ["Connection:lines"] = function(lastcall)
-    local conn = silent(lastcall)
-    return function()
-      local line = conn:lines()()
-      return line, conn:error()
-    end
-  end,
   ["Connection:close"] = function(lastcall)
     local conn = full(lastcall)
     return function() return conn:close(60) end, function() conn:abort() end
@@ -114,21 +107,27 @@ local CALLS = {
   end,
 }
 
-for name, arguments in pairs {
-  await = {}, read = {}, read_some = {}, read_until = { ";" },
-} do
-  CALLS["Connection:" .. name] = function(lastcall)
-    local conn = silent(lastcall)
-    return function() return conn[name](conn, table.unpack(arguments)) end
+local ARGUMENTS = { read_until = { ";" }, write = { ("x"):rep(1 << 20) }, shutdown = { "write" } }
+local READS = { "await", "read", "read_some", "read_until", "lines" }
+local WRITES = { "write", "flush", "shutdown", "detach" }
+
+-- Calls a method of a connection that waits.
+local function call_on(conn, name)
+  if name ~= "lines" then return conn[name](conn, table.unpack(ARGUMENTS[name] or {})) end
+  local line = conn:lines()()
+  return line, conn:error()
+end
+
+-- The call, on a connection that `make` gives, and what ends it.
+local function calling(make, name)
+  return function(lastcall)
+    local conn = make(lastcall)
+    return function() return call_on(conn, name) end, function() conn:abort() end
   end
 end
 
-for name, arguments in pairs { write = { ("x"):rep(1 << 20) }, flush = {}, shutdown = { "write" }, detach = {} } do
-  CALLS["Connection:" .. name] = function(lastcall)
-    local conn = full(lastcall)
-    return function() return conn[name](conn, table.unpack(arguments)) end, function() conn:abort() end
-  end
-end
+for _, name in ipairs(READS) do CALLS["Connection:" .. name] = calling(silent, name) end
+for _, name in ipairs(WRITES) do CALLS["Connection:" .. name] = calling(full, name) end
 
 -- Those that the table cannot have, and why.
 local ELSEWHERE = {
@@ -217,6 +216,70 @@ describe("a task blocked in anything that waits", function()
         if tidy then tidy() end
       end
     end, { drain = 0.3, on_error = function() end })
+  end)
+end)
+
+-- What ends the waits on one thing when it is closed from elsewhere, and with which code.
+local CLOSES = {
+  ["Server:accept"] = function(lastcall)
+    local server = assert(lastcall.listen("127.0.0.1:0"))
+    return function() return server:accept() end, function() server:close() end
+  end,
+  ["Channel:receive"] = function(lastcall)
+    local channel = lastcall.channel()
+    return function() return channel:receive() end, function() channel:close() end
+  end,
+  ["Channel:send"] = function(lastcall)
+    local channel = lastcall.channel()
+    return function() return channel:send(1) end, function() channel:close() end
+  end,
+}
+
+describe("a task that waits on something that is closed by another task", function()
+  it("is woken with closed", function()
+    local calls = {}
+    for name, make in pairs(CLOSES) do calls[name] = make end
+    for _, names in ipairs { READS, WRITES } do
+      for _, name in ipairs(names) do calls["Connection:" .. name] = CALLS["Connection:" .. name] end
+    end
+    helper.task(function(lastcall)
+      for name, make in pairs(calls) do
+        local call, close = make(lastcall)
+        local task = lastcall.go(call)
+        lastcall.sleep(0.02)
+        assert.equal("waiting", task:status(), name)
+        close()
+        local first, code = task:wait(helper.seconds(2))
+        assert.is_nil(first, name)
+        assert.equal("closed", code, name)
+      end
+    end, { drain = 0.3, on_error = function() end })
+  end)
+
+  it("is woken with the peer's reset, where it has a peer", function()
+    helper.task(function(lastcall)
+      for _, names in ipairs { READS, WRITES } do
+        for _, name in ipairs(names) do
+          local there
+          local _, address = helper.serve(lastcall, function(conn)
+            there = conn
+            lastcall.sleep(60)
+          end)
+          local conn = assert(lastcall.connect(address, { linger = 0 }))
+          if names == WRITES then
+            lastcall.go(function() while conn:write(("x"):rep(65536)) do end end)
+          end
+          lastcall.sleep(0.05)
+          local task = lastcall.go(call_on, conn, name)
+          lastcall.sleep(0.02)
+          assert.equal("waiting", task:status(), name)
+          there:abort()
+          local first, code = task:wait(helper.seconds(2))
+          assert.is_nil(first, name)
+          assert.equal("reset", code, name)
+        end
+      end
+    end, { drain = 0.3, on_error = function() end, log = function() end })
   end)
 end)
 

@@ -130,6 +130,43 @@ describe("contexts", function()
     end)
   end)
 
+  it("[1] canceled by many at the same moment, or from a finalizer, end once", function()
+    within(function(context, lastcall)
+      local ctx, cancel = context.with_cancel()
+      local ends = 0
+      ctx:on_done(function() ends = ends + 1 end)
+      local tasks = {}
+      for i = 1, 100 do tasks[i] = lastcall.go(cancel, i) end
+      for _, task in ipairs(tasks) do task:wait() end
+      lastcall.sleep(0)
+      assert.equal(1, ctx:cause())
+      assert.equal(1, ends)
+      local other, cancel_other = context.with_cancel()
+      setmetatable({}, { __gc = function() cancel_other("collected") end })
+      local waiting = lastcall.go(function() return other:call(lastcall.sleep, 60) end)
+      lastcall.sleep(0)
+      collectgarbage()
+      assert.equal("canceled", select(2, waiting:wait(1)))
+      assert.equal("collected", other:cause())
+    end)
+  end)
+
+  it("[6] dropped in any order, parent or child first, do no harm", function()
+    within(function(context, lastcall)
+      for order = 1, 2 do
+        local parent, cancel = context.with_cancel()
+        local child = context.with_timeout(parent, 0.01)
+        local task = child:go(lastcall.sleep, 60)
+        if order == 1 then parent, cancel = nil, nil else child = nil end
+        collectgarbage()
+        collectgarbage()
+        assert.equal("timeout", select(2, task:wait(helper.seconds(2))))
+        assert.is_true(parent == nil or not parent:done() and cancel ~= nil)
+        assert.is_true(child == nil or child:done())
+      end
+    end)
+  end)
+
   it("a hundred thousand deep end, and drain, without trouble", function()
     within(function(context)
       local top, cancel = context.with_cancel()
