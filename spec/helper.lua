@@ -23,13 +23,10 @@ function helper.run(command, seconds)
   return output, fine == true, status
 end
 
---- What this process has open: how many, and a listing for the message of a failure. The pipe to the
--- command that looks is left out: when it looks, this process may have closed one end of it or none.
+--- What this process has open: how many, and a listing for the message of a failure.
 function helper.descriptors()
-  local pipe = assert(io.popen(([[ls -l /proc/%d/fd | grep -vF "$(readlink /proc/$$/fd/1)"]]):format(helper.pid())))
-  local listing = pipe:read("a")
-  pipe:close()
-  return select(2, listing:gsub("%->", "")), listing
+  local open = require("spec_system").descriptors()
+  return #open, table.concat(open, "\n")
 end
 
 function helper.pid()

@@ -1,8 +1,10 @@
 /* system_module.c - a few system calls for the specs: descriptors that lastcall knows nothing of. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -54,11 +56,32 @@ static int system_close(lua_State *L)
   return 1;
 }
 
+/* descriptors() -> a list of what this process has open, each as "number -> what it is" */
+static int system_descriptors(lua_State *L)
+{
+  DIR *folder = opendir("/proc/self/fd");
+  if (!folder) return failure(L);
+  lua_newtable(L);
+  lua_Integer count = 0;
+  for (struct dirent *entry = NULL; (entry = readdir(folder));) {
+    char what[512];
+    ssize_t length = readlinkat(dirfd(folder), entry->d_name, what, sizeof what);
+    if (length < 0 || atoi(entry->d_name) == dirfd(folder)) continue;
+    lua_pushfstring(L, "%s -> ", entry->d_name);
+    lua_pushlstring(L, what, (size_t)length);
+    lua_concat(L, 2);
+    lua_rawseti(L, -2, ++count);
+  }
+  closedir(folder);
+  return 1;
+}
+
 int luaopen_spec_system(lua_State *L)
 {
-  static const luaL_Reg functions[] = {{"pipe", system_pipe},   {"open", system_open},
-                                       {"write", system_write}, {"read", system_read},
-                                       {"close", system_close}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+    {"pipe", system_pipe}, {"open", system_open},   {"write", system_write},
+    {"read", system_read}, {"close", system_close}, {"descriptors", system_descriptors},
+    {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }
