@@ -316,9 +316,12 @@ void lc_drain_options_fit(lc_drain_options *drain);
 lc_time lc_keepalive_user_timeout(const lc_keepalive *keepalive);
 
 typedef struct lc_listen_options {
-  int backlog;      /* 4096 */
-  int reuseaddr;    /* 1 */
-  int reuseport;    /* 0 */
+  int backlog;   /* 4096 */
+  int reuseaddr; /* 1 */
+  int reuseport; /* 0; 1: other sockets may listen on the address too (a SO_REUSEPORT group) */
+  int reuseport_place; /* which of them this one is, from 0, in the order of listen() */
+  int reuseport_of; /* 0: not known; else how many there are: when this one stops, new clients are
+                        * steered to the others */
   int ipv6_only;    /* 0 */
   int defer_accept; /* 0; seconds */
   int unix_mode;    /* -1: as the umask leaves it */
@@ -475,7 +478,7 @@ lc_conn *lc_server_find(const lc_server *server, uint64_t id);
 
 typedef struct lc_listener_report {
   lc_address address;
-  const char *method; /* "hide", "close", "shutdown", "accept-close" */
+  const char *method; /* "hide", "steer", "close", "shutdown", "accept-close" */
   int lossless;
   int is_closed;
   lc_time settled; /* how long it took */

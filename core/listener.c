@@ -217,6 +217,9 @@ static lc_listener *listener_new(lc_server *server, const lc_listen_options *opt
   listener->server = server;
   listener->backlog = options->backlog;
   listener->is_shared = options->shared;
+  listener->in_group = options->reuseport;
+  listener->place = options->reuseport_place;
+  listener->group_size = options->reuseport_of;
   listener->defers = options->defer_accept > 0;
   listener->lossless = 1;
   lc_list_init(&listener->in_server);

@@ -22,6 +22,10 @@ typedef struct lc_listener {
   lc_listener_state state;
   int backlog;
   int is_shared;
+  int in_group;          /* SO_REUSEPORT: the port's other handshakes are not ours */
+  int place, group_size; /* in that group; 0 of 0: not known */
+  int is_steered;        /* the group's program is ours, to be taken away again */
+  int is_hidden;
   int defers;            /* TCP_DEFER_ACCEPT is on */
   int stop_wanted;       /* the job stops it */
   int held;              /* not accepting: full, suspended, or nobody asked; unhold looks again */
@@ -37,8 +41,8 @@ typedef struct lc_listener {
   int is_waiting;  /* for somebody to accept: the last look at the queue found a client */
   int quiet_looks; /* consecutive looks that found no handshake under way */
   lc_time stop_began;
-  lc_time hidden_at;
-  lc_time settled; /* how long it took */
+  lc_time hidden_at; /* since when no new handshake can be ours */
+  lc_time settled;   /* how long it took */
 } lc_listener;
 
 int lc_listener_open(lc_server *server, const lc_address *address,

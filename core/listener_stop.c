@@ -5,6 +5,7 @@
  *          |                  small backlog   it any more;  nobody is left
  *          |                                  handshakes
  *          |                                  under way end
+ *          +-- one of a SO_REUSEPORT group: the same, and new clients are steered to the others
  *          +-- TCP, ours, but it cannot be hidden ------> emptying ---> closed   (not lossless)
  *          +-- unix ---> shutdown(SHUT_RD) ---> emptying ---> closed
  *          `-- shared with another process ---> closed: the queue is the socket's, not ours
@@ -15,11 +16,17 @@
  * for new connections (they are refused at once), while a handshake already
  * begun is found through its own request socket and completes. The descriptor is
  * valid in every state but closed; connections are accepted in all of them.
+ *
+ * A hidden member of a group is still dealt clients, whose SYNs come to nothing: they are served by
+ * another when they repeat it, a second later. Hence steering, where our place is known. The program
+ * outlives its author, so it is taken away just before close(), while we are hidden: whoever is dealt to
+ * us in between is late and not lost.
  */
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 
 #include "listener.h"
+#include "reuseport.h"
 #include "server.h"
 #include "sock_diag.h"
 
@@ -58,6 +65,16 @@ static void forget_path(lc_listener *listener)
   listener->file.inode = 0;
 }
 
+static void unsteer(lc_listener *listener)
+{
+  int result = -EOPNOTSUPP; /* we would be dealt clients again, and reset them */
+  if (listener->is_hidden)
+    result = lc_reuseport_release(listener->server->loop->sys, listener->watch.fd);
+  listener->is_steered = 0;
+  if (result < 0) /* another member must, or one of them may get no clients */
+    lc_server_notice(listener->server, "group still steered", result, &listener->address, 0);
+}
+
 void lc_listener_close(lc_listener *listener)
 {
   lc_loop *loop = listener->server->loop;
@@ -65,6 +82,7 @@ void lc_listener_close(lc_listener *listener)
   if (listener->diag >= 0) loop->sys->close(loop->sys, listener->diag);
   listener->diag = -1;
   lc_loop_unwatch(loop, &listener->watch);
+  if (listener->is_steered) unsteer(listener);
   loop->sys->close(loop->sys, listener->watch.fd);
   listener->watch.fd = -1;
   if (listener->address.of.any.sa_family == AF_UNIX) forget_path(listener);
@@ -128,6 +146,16 @@ void lc_listener_stop_empty(lc_listener *listener)
 
 /* ---------------------------------------------------------------- settling -- */
 
+/* Away from a member of a group that stops; without it they find the others in the end, but late. */
+static void steer(lc_listener *listener)
+{
+  int result = lc_reuseport_steer(listener->server->loop->sys, listener->watch.fd, listener->place,
+                                  listener->group_size);
+  listener->is_steered = result == 0;
+  if (result < 0)
+    lc_server_notice(listener->server, "stop not steered", result, &listener->address, 0);
+}
+
 static int hide(lc_listener *listener)
 {
   const lc_sys *sys = listener->server->loop->sys;
@@ -140,16 +168,18 @@ static int hide(lc_listener *listener)
 static void settle(lc_listener *listener)
 {
   lc_loop *loop = listener->server->loop;
+  if (listener->group_size > 1) steer(listener);
   int result = lc_loop_features(loop)->hide ? hide(listener) : -EOPNOTSUPP;
-  if (result < 0) {
+  listener->is_hidden = result == 0;
+  if (result < 0 && !listener->is_steered) {
     listener->method = "accept-close";
     not_lossless(listener, "stop degraded", result);
     empty(listener);
     return;
   }
-  listener->method = "hide";
+  listener->method = listener->is_steered ? "steer" : "hide";
   listener->state = LC_LISTENER_SETTLING;
-  listener->hidden_at = loop->now;
+  listener->hidden_at = loop->sys->now(loop->sys);
   listener->diag = lc_loop_features(loop)->sock_diag ? lc_sock_diag_open(loop->sys) : -1;
   wait_until(listener, loop->now + (listener->defers ? SETTLE_DEFERRED : SETTLE_AT_LEAST));
 }
@@ -158,6 +188,18 @@ static uint16_t port_of(const lc_address *address)
 {
   return ntohs(address->of.any.sa_family == AF_INET6 ? address->of.in6.sin6_port
                                                      : address->of.in.sin_port);
+}
+
+/* How many handshakes with us are under way, or a code. A group's other members begin new ones on the
+ * port all the time: there only those count that are older than our hiding. */
+static int handshakes(const lc_listener *listener)
+{
+  const lc_sys *sys = listener->server->loop->sys;
+  const lc_address *address = &listener->address;
+  int tells_age = listener->in_group && !listener->defers;
+  return lc_sock_diag_half_open_for(sys, listener->diag, address->of.any.sa_family,
+                                    port_of(address),
+                                    tells_age ? sys->now(sys) - listener->hidden_at : 0);
 }
 
 /* Whether the handshakes that were under way have ended; `*again` when to look next. */
@@ -171,8 +213,7 @@ static int is_settled(lc_listener *listener, lc_time now, lc_time *again)
     return now >= end;
   }
   lc_time before = loop->sys->now(loop->sys);
-  int half_open = lc_sock_diag_half_open(
-    loop->sys, listener->diag, listener->address.of.any.sa_family, port_of(&listener->address));
+  int half_open = handshakes(listener);
   lc_time cost = (loop->sys->now(loop->sys) - before) * LOOK_COST;
   *again = now + (cost > LOOK_EVERY ? cost : LOOK_EVERY);
   listener->quiet_looks = half_open ? 0 : listener->quiet_looks + 1;

@@ -62,9 +62,24 @@ static int carried_error(const struct nlmsghdr *header)
   return error < 0 ? error : 0;
 }
 
+#define SYN_ACK_TIMER \
+  1000                  /* ms to the first repetition (RFC 6298), doubled for each that follows */
+#define SYN_ACK_TIMES 6 /* beyond so many it may not have been doubled */
+#define JIFFIES 20      /* ms: two ticks of the slowest clock */
+
+/* Whether a request is as old as asked, as far as its SYN-ACK timer tells. */
+static int is_old_enough(const struct inet_diag_msg *found, lc_time age)
+{
+  unsigned repeated = found->idiag_retrans, left = found->idiag_expires;
+  unsigned total = ((2u << (repeated & 7)) - 1) * SYN_ACK_TIMER;
+  if (age <= 0 || repeated > SYN_ACK_TIMES || left > total) return 1; /* no telling */
+  return (lc_time)(total - left + JIFFIES) * LC_MILLISECOND >= age;
+}
+
 typedef struct tally {
   uint32_t sequence; /* of the question: leftovers of an earlier one are skipped */
   uint16_t port;     /* network order */
+  lc_time age;       /* the least */
   int count;
   int is_done;
 } tally;
@@ -83,7 +98,8 @@ static int count_message(tally *counted, const struct nlmsghdr *header)
       return error < 0 ? error : -EPROTO; /* an acknowledgement, which was not asked for */
     default:
       if (header->nlmsg_len < NLMSG_LENGTH(sizeof *found)) return -EPROTO;
-      if (found->id.idiag_sport == counted->port) counted->count++;
+      if (found->id.idiag_sport == counted->port && is_old_enough(found, counted->age))
+        counted->count++;
       return 0;
   }
 }
@@ -126,13 +142,13 @@ static void discard(const lc_sys *sys, int fd, void *buffer, size_t size)
   }
 }
 
-int lc_sock_diag_half_open(const lc_sys *sys, int fd, int family, uint16_t port)
+int lc_sock_diag_half_open_for(const lc_sys *sys, int fd, int family, uint16_t port, lc_time age)
 {
   union {
     struct nlmsghdr aligned;
     char bytes[ANSWER_SIZE];
   } answer;
-  tally counted = {(uint32_t)sys->now(sys), htons(port), 0, 0};
+  tally counted = {.sequence = (uint32_t)sys->now(sys), .port = htons(port), .age = age};
   int error;
 
   discard(sys, fd, &answer, sizeof answer);
@@ -143,6 +159,11 @@ int lc_sock_diag_half_open(const lc_sys *sys, int fd, int family, uint16_t port)
     error = got < 0 ? (int)got : count_answer(&counted, answer.bytes, (size_t)got);
   }
   return error < 0 ? error : counted.count; /* at the bound: at least so many */
+}
+
+int lc_sock_diag_half_open(const lc_sys *sys, int fd, int family, uint16_t port)
+{
+  return lc_sock_diag_half_open_for(sys, fd, family, port, 0);
 }
 
 int lc_sock_diag_open(const lc_sys *sys)

@@ -21,4 +21,9 @@ int lc_sock_diag_open(const lc_sys *sys);
  * which answers at once; never blocks. */
 int lc_sock_diag_half_open(const lc_sys *sys, int fd, int family, uint16_t port);
 
+/* The same, of those alone that began at least `age` ago, by the kernel's timer for their next SYN-ACK
+ * (and some milliseconds younger ones): where another listener on the port goes on taking new ones.
+ * Whoever's age cannot be told is counted. */
+int lc_sock_diag_half_open_for(const lc_sys *sys, int fd, int family, uint16_t port, lc_time age);
+
 #endif

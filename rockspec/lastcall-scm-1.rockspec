@@ -90,6 +90,7 @@ build = {
         "core/poll.c",
         "core/registry.c",
         "core/resolver.c",
+        "core/reuseport.c",
         "core/select.c",
         "core/server.c",
         "core/shutdown.c",

@@ -46,6 +46,7 @@ describe("doc/options.md", function()
     Servers = function() return without(options.server, options.connection, options.listener) end,
     Drain = function() return names_of(options.drain) end,
     Keepalive = function() return names_of(options.keepalive) end,
+    Reuseport = function() return names_of(options.reuseport) end,
     Runs = function() return names_of(options.run) end,
   } do
     it("has every option of its table " .. heading .. ", and no other", function()

@@ -85,7 +85,8 @@ describe("lastcall/meta.lua", function()
   for class, known in pairs {
     KeepaliveOptions = "keepalive", DrainOptions = "drain", ConnectionOptions = "connection",
     ListenerOptions = "listener", ServerOptions = "server", RunOptions = "run", ServeOptions = "serve",
-    ConnectOptions = "connect", PipeOptions = "pipe", HeartbeatOptions = "heartbeat", HookOptions = "hook",
+    ConnectOptions = "connect", PipeOptions = "pipe", HeartbeatOptions = "heartbeat",
+    ReuseportOptions = "reuseport", HookOptions = "hook",
   } do
     it("has every option of " .. known .. ", and no other", function()
       assert.same(sorted(options[known]), sorted(all_fields(class)))

@@ -124,12 +124,24 @@ void option_drain(lua_State *L, int index, lc_drain_options *drain)
   lc_drain_options_fit(drain);
 }
 
+/* true, false, or {index = from 1, of = how many}. */
+static void option_reuseport(lua_State *L, int index, lc_listen_options *listen)
+{
+  int type = lua_getfield(L, index, "reuseport");
+  listen->reuseport = lua_toboolean(L, -1);
+  if (type == LUA_TTABLE) {
+    listen->reuseport_place = (int)option_integer(L, -1, "index", 1) - 1;
+    listen->reuseport_of = (int)option_integer(L, -1, "of", 0);
+  }
+  lua_pop(L, 1);
+}
+
 void option_listen(lua_State *L, int index, lc_listen_options *listen)
 {
   lc_listen_options_init(listen);
   listen->backlog = (int)option_integer(L, index, "backlog", listen->backlog);
   listen->reuseaddr = option_boolean(L, index, "reuseaddr", listen->reuseaddr);
-  listen->reuseport = option_boolean(L, index, "reuseport", listen->reuseport);
+  option_reuseport(L, index, listen);
   listen->ipv6_only = option_boolean(L, index, "ipv6_only", listen->ipv6_only);
   listen->unix_mode = (int)option_integer(L, index, "unix_mode", listen->unix_mode);
   listen->shared = option_boolean(L, index, "shared", listen->shared);

@@ -82,11 +82,17 @@
 ---@field max_queue? integer bytes posted and not yet sent (256 KiB)
 ---@field nodelay? boolean TCP_NODELAY (true)
 
+--- The place of a listening socket among those that share its address: the order in which they began to
+--- listen. When one has left, the last one has its place.
+---@class lastcall.ReuseportOptions
+---@field index integer from 1
+---@field of integer how many they are when this one stops
+
 --- What one listening socket goes by.
 ---@class lastcall.ListenerOptions
 ---@field backlog? integer how many clients the kernel keeps waiting (4096)
 ---@field reuseaddr? boolean (true)
----@field reuseport? boolean other sockets may listen on the same address (false)
+---@field reuseport? boolean|lastcall.ReuseportOptions other sockets may listen on the same address (false)
 ---@field ipv6_only? boolean (false)
 ---@field defer_accept? boolean|number accept when the first byte has arrived; or how many seconds to wait for it (false)
 ---@field control? fun(sock: lastcall.Socket) called with the socket before bind; may not wait
@@ -661,7 +667,7 @@ function Ticket:done() end
 
 ---@class lastcall.StopReport
 ---@field address string
----@field method "hide"|"close"|"shutdown"|"accept-close"
+---@field method "hide"|"steer"|"close"|"shutdown"|"accept-close"
 ---@field lossless boolean
 ---@field closed boolean
 ---@field settled number seconds it took

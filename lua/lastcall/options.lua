@@ -70,6 +70,17 @@ local function nested(name, ...)
   end
 end
 
+options.reuseport = { index = whole(1, 65535), of = whole(1, 65535) }
+
+local function reuseport(value)
+  if type(value) == "table" then
+    options.check("reuseport", value, options.reuseport, 0)
+    value = value.index ~= nil and value.of ~= nil and value.index <= value.of
+    return value, "{index = from 1 to of, of = how many sockets share the address}"
+  end
+  return type(value) == "boolean", "true, false or {index =, of =}"
+end
+
 local function linger(value)
   return is_number(value) or value == "background", 'seconds, 0 to reset, or "background"'
 end
@@ -87,7 +98,7 @@ options.connection = {
 
 --- What one listening socket goes by.
 options.listener = {
-  backlog = whole(1, 65535), reuseaddr = is("boolean"), reuseport = is("boolean"),
+  backlog = whole(1, 65535), reuseaddr = is("boolean"), reuseport = reuseport,
   ipv6_only = is("boolean"), defer_accept = either("true, false or seconds", "boolean", seconds(1)),
   control = is_function, unix_mode = whole(0, 511), shared = is("boolean"),
 }

@@ -114,7 +114,8 @@ static void add(script *told, uint16_t type, uint32_t sequence, int value, size_
   told->sizes[told->count] += NLMSG_SPACE(payload);
 }
 
-static void add_socket(script *told, uint16_t port)
+/* A half-open connection whose next SYN-ACK is due in `due` ms, after `repeated` ones. */
+static void add_request(script *told, uint16_t port, unsigned repeated, unsigned due)
 {
   struct inet_diag_msg found;
   char *at = told->bytes[told->count] + told->sizes[told->count] + NLMSG_HDRLEN;
@@ -122,9 +123,13 @@ static void add_socket(script *told, uint16_t port)
   memset(&found, 0, sizeof found);
   found.idiag_family = AF_INET;
   found.id.idiag_sport = htons(port);
+  found.idiag_retrans = (uint8_t)repeated;
+  found.idiag_expires = due;
   add(told, SOCK_DIAG_BY_FAMILY, SEQUENCE, 0, sizeof found);
   memcpy(at, &found, sizeof found);
 }
+
+static void add_socket(script *told, uint16_t port) { add_request(told, port, 0, 1000); }
 
 static void end_answer(script *told) { told->count++; }
 
@@ -148,6 +153,25 @@ static void answers_in_pieces_are_added_up(void **state)
   end_answer(&told);
   assert_int_equal(count_scripted(&told), 3);
   assert_int_equal(told.sequence, SEQUENCE);
+}
+
+static void those_younger_than_asked_are_left_out(void **state)
+{
+  script told;
+
+  (void)state;
+  script_init(&told);
+  add_request(&told, ASKED_PORT, 0, 1000); /* has just begun */
+  add_request(&told, ASKED_PORT, 0, 750);  /* 250 ms */
+  add_request(&told, ASKED_PORT, 0, 400);  /* 600 ms */
+  add_request(&told, ASKED_PORT, 1, 2000); /* 1 s */
+  end_answer(&told);
+  add_request(&told, ASKED_PORT, 0, 5000); /* by no timer we know: it is counted */
+  add_request(&told, ASKED_PORT, 9, 0);
+  add(&told, NLMSG_DONE, SEQUENCE, 0, sizeof(int));
+  end_answer(&told);
+  assert_int_equal(
+    lc_sock_diag_half_open_for(&told.sys, 77, AF_INET, ASKED_PORT, 500 * LC_MILLISECOND), 4);
 }
 
 static void leftovers_of_another_question_are_skipped(void **state)
@@ -294,6 +318,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(answers_in_pieces_are_added_up),
+    cmocka_unit_test(those_younger_than_asked_are_left_out),
     cmocka_unit_test(leftovers_of_another_question_are_skipped),
     cmocka_unit_test(what_lies_there_already_is_thrown_away),
     cmocka_unit_test(errors_of_the_kernel_are_handed_on),

@@ -54,7 +54,9 @@ local timeout, quiet = (arg[2] or "25"):match("^([%d.]+),?([%d.]*)$")
 local options, progress = {}, nil
 for i = 3, #arg do
   local name, value = arg[i]:match "^(%w[%w_]*)=(.*)$"
-  if name then options[name] = tonumber(value) or value == "true"
+  local index, of = (value or ""):match "^(%d+)/(%d+)$"
+  if index then options[name] = { index = tonumber(index), of = tonumber(of) } -- reuseport=1/2
+  elseif name then options[name] = tonumber(value) or value == "true"
   elseif arg[i] == "progress" then progress = true end
 end
 
