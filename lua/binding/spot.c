@@ -2,7 +2,8 @@
  *
  *   fresh ----> waiting ----> taken
  *     |            `--------> gone    (canceled, timed out, killed)
- *     `---------> taken               (the value came first)
+ *     |---------> taken               (the value came first)
+ *     `---------> gone                (nothing can wait where it was asked to)
  *
  * Channels, semaphores, wait groups and select are written in Lua on top of it.
  * A spot is used once. The value is kept by the spot, so that a task that is
@@ -56,16 +57,17 @@ static int spot_wait(lua_State *L)
 {
   spot *here = luaL_checkudata(L, 1, SPOT_TYPE);
   runtime *rt = runtime_upvalue(L);
+  spot_state was = here->state;
+  if (was == SPOT_FRESH)
+    here->state = SPOT_GONE; /* also when one of these raises: nobody waits here then */
   const char *what = luaL_checkstring(L, 2); /* kept alive by the stack of the one who waits */
   lc_time seconds = optional_seconds(L, 3);
   task *t = task_current(L, rt, what);
   lua_settop(L, 2);
-  if (here->state == SPOT_TAKEN) return wait_done(L, LUA_OK, 0);
-  luaL_argcheck(L, here->state == SPOT_FRESH, 1, "has been used already");
-  if (task_ended(t) || seconds <= 0) {
-    here->state = SPOT_GONE;
+  if (was == SPOT_TAKEN) return wait_done(L, LUA_OK, 0);
+  luaL_argcheck(L, was == SPOT_FRESH, 1, "has been used already");
+  if (task_ended(t) || seconds <= 0)
     return task_is_spent(t) ? task_yield(L, t, 0, wait_done) : wait_done(L, LUA_OK, 0);
-  }
   here->waiting = t;
   here->state = SPOT_WAITING;
   if (seconds != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(rt->loop), seconds));
