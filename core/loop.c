@@ -237,8 +237,7 @@ static lc_time wait_for(const lc_loop *loop, lc_time timeout)
   if (has_work(loop)) return 0;
   lc_time next = lc_timers_next(&loop->timers);
   if (next == LC_NEVER) return timeout;
-  lc_time until = next - loop->sys->now(loop->sys);
-  if (until < 0) until = 0;
+  lc_time now = loop->sys->now(loop->sys), until = next > now ? next - now : 0;
   return until < timeout ? until : timeout;
 }
 

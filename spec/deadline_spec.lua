@@ -41,6 +41,17 @@ describe("a deadline", function()
     end)
   end)
 
+  it("before all time fires at once, too", function()
+    between(function(here, _, lastcall)
+      for _, at in ipairs { -math.huge, math.mininteger, -9.2e9 } do
+        here:set_deadline(at)
+        local code, took = timed(lastcall, here.read, here)
+        assert.equal("timeout", code)
+        assert.is_true(took < LATE)
+      end
+    end)
+  end)
+
   it("that is cleared never fires", function()
     between(function(here, there, lastcall)
       here:set_deadline(lastcall.now() + 0.05)
