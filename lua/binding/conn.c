@@ -126,6 +126,10 @@ static int conn_collect(lua_State *L)
   int is_open = box->rt->loop && lc_conn_state(conn) < LC_STATE_CLOSING;
   if (is_open && !box->is_socket) conn_leaked(L, box);
   lc_conn_set_user(conn, NULL);
+  if (box->ctx && box->rt->loop) {
+    lua_getiuservalue(L, 1, CONN_CONTEXT);
+    context_leave_conn(L, -1);
+  }
   if (is_open) lc_conn_close(conn, LC_LINGER_BACKGROUND, box->is_socket ? "collected" : "leaked");
   box->conn = NULL;
   lc_conn_unref(conn);

@@ -73,38 +73,51 @@ int context_is_draining(const context *ctx)
   return 0;
 }
 
-/* Somebody needs it: a task, or functions to call. A connection's own is kept by the connection. */
+/* Somebody needs it: a task, or functions to call. A task may outlive the connection whose own it is. */
 void context_hold(lua_State *L, context *ctx)
 {
-  if (ctx->box || ctx->holds++ || ctx->anchor != LUA_NOREF) return;
-  luaL_error(L, "lastcall: a context that is not anchored cannot be held without its object");
+  if (!ctx->holds && !context_push(L, ctx))
+    luaL_error(L, "lastcall: a context that is not anchored cannot be held without its object");
+  if (!ctx->holds) ctx->anchor = runtime_anchor(L, ctx->rt);
+  ctx->holds++;
 }
 
 void context_hold_object(lua_State *L, int index)
 {
   context *ctx = context_check(L, index);
-  if (ctx->box || ctx->holds++) return;
-  lua_pushvalue(L, index);
-  ctx->anchor = runtime_anchor(L, ctx->rt);
+  if (!ctx->holds) {
+    lua_pushvalue(L, index);
+    ctx->anchor = runtime_anchor(L, ctx->rt);
+  }
+  ctx->holds++;
 }
 
 void context_unhold(context *ctx)
 {
-  if (!ctx->rt || ctx->box || --ctx->holds) return; /* without rt: collected, as the state closes */
+  if (!ctx->rt || --ctx->holds) return; /* without rt: collected, as the state closes */
   runtime_release(ctx->rt, ctx->anchor);
   ctx->anchor = LUA_NOREF;
 }
 
 int context_push(lua_State *L, context *ctx)
 {
-  if (!ctx->box) {
+  if (ctx->anchor != LUA_NOREF) {
     runtime_push_anchored(L, ctx->rt, ctx->anchor);
     return 1;
   }
-  if (!conn_push(L, ctx->box)) return 0;
+  if (!ctx->box || !conn_push(L, ctx->box)) return 0;
   lua_getiuservalue(L, -1, CONN_CONTEXT);
   lua_remove(L, -2);
   return 1;
+}
+
+/* Its functions need it no longer. The connection whose own it is keeps it for them, and they do not keep
+ * that connection. */
+static void unhold_functions(context *ctx)
+{
+  if (!ctx->is_held_by_functions) return;
+  ctx->is_held_by_functions = 0;
+  context_unhold(ctx);
 }
 
 /* ------------------------------------------------------------------ ending -- */
@@ -146,7 +159,7 @@ static void end_one(lua_State *L, context *ctx, int code, const char *cause)
   if (!ctx->functions) return;
   runtime_protect_on(L, ctx->rt, queue_done_functions, ctx);
   ctx->functions = 0;
-  context_unhold(ctx);
+  unhold_functions(ctx);
 }
 
 /* The Lua object of a descendant is only reachable when something holds it; the cause of the one that
@@ -167,6 +180,15 @@ void context_end(lua_State *L, context *ctx, int code, const char *cause)
     }
     end_one(L, next, code, cause);
   }
+}
+
+void context_leave_conn(lua_State *L, int index)
+{
+  context *ctx = context_check(L, index);
+  context_hold_object(L, index); /* its functions are still to be found */
+  ctx->box = NULL;
+  context_end(L, ctx, LC_CANCELED, "collected");
+  context_unhold(ctx);
 }
 
 /* Everything below `root` that asked to end when draining begins. A walk without recursion, too. */
@@ -410,7 +432,7 @@ static int stop_call(lua_State *L)
     pending = lua_rawgeti(L, -1, number) == LUA_TFUNCTION;
     lua_pushnil(L);
     lua_rawseti(L, -3, number);
-    if (pending && !--ctx->functions) context_unhold(ctx);
+    if (pending && !--ctx->functions) unhold_functions(ctx);
   }
   lua_pushboolean(L, pending);
   return 1;
@@ -441,7 +463,10 @@ static int context_on_done(lua_State *L)
     push_functions(L, 1);
     lua_pushvalue(L, 2);
     lua_rawseti(L, -2, ++ctx->last_function);
-    if (!ctx->functions++) context_hold_object(L, 1);
+    if (!ctx->functions++ && !ctx->box) {
+      context_hold_object(L, 1);
+      ctx->is_held_by_functions = 1;
+    }
   }
   lua_pushvalue(L, 1);
   lua_pushinteger(L, ctx->last_function);

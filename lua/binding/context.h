@@ -17,24 +17,27 @@ struct context {
   context *parent; /* kept alive by the first user value; NULL when it has ended or is a root */
   lc_link in_parent;
   lc_link children;
-  lc_link tasks;             /* that go by this context */
-  int ended;                 /* 0, LC_CANCELED or LC_TIMEOUT */
-  const char *cause;         /* when it is not a Lua value (second user value) */
-  lc_time deadline;          /* the earliest of its own and its parents'; LC_NEVER */
-  lc_timer timer;            /* opened when the deadline is its own */
-  unsigned drains : 1;       /* ends when draining begins */
-  unsigned is_draining : 1;  /* set where a drain begins: at a server's, or the process's */
-  unsigned has_value : 1;    /* made by with_value */
+  lc_link tasks;            /* that go by this context */
+  int ended;                /* 0, LC_CANCELED or LC_TIMEOUT */
+  const char *cause;        /* when it is not a Lua value (second user value) */
+  lc_time deadline;         /* the earliest of its own and its parents'; LC_NEVER */
+  lc_timer timer;           /* opened when the deadline is its own */
+  unsigned drains : 1;      /* ends when draining begins */
+  unsigned is_draining : 1; /* set where a drain begins: at a server's, or the process's */
+  unsigned has_value : 1;   /* made by with_value */
+  unsigned is_held_by_functions : 1;
   unsigned functions;        /* registered with on_done */
   lua_Integer last_function; /* numbers them */
   unsigned holds;            /* tasks that go by it, and its functions */
   int anchor;                /* while it is held: LUA_NOREF otherwise */
-  conn_box *box;             /* whose own context this is, kept by its second user value */
+  conn_box *box; /* whose own context this is, kept by its second user value; NULL: none, or gone */
 };
 
 void context_hold(lua_State *L, context *ctx); /* one more hold: it has one, or a connection's */
 void context_hold_object(lua_State *L, int index);
 void context_unhold(context *ctx);
+void context_leave_conn(lua_State *L,
+                        int index);           /* the connection whose own it is gets collected */
 int context_push(lua_State *L, context *ctx); /* [0, +1], or 0 and nothing */
 
 context *context_new(lua_State *L, runtime *rt,

@@ -12,7 +12,10 @@ static const char SYS_KEY[] = "lastcall.sys";
 
 void runtime_check(lua_State *L, const runtime *rt)
 {
-  if (!rt || !rt->loop) luaL_error(L, "lastcall: its loop has ended with the Lua state");
+  if (!rt)
+    luaL_error(
+      L, "lastcall: what this call is for has been collected; a finalizer cannot use it any more");
+  if (!rt->loop) luaL_error(L, "lastcall: its loop has ended with the Lua state");
 }
 
 runtime *runtime_upvalue(lua_State *L)
