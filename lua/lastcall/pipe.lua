@@ -5,12 +5,9 @@ local options = require "lastcall.options"
 
 local relay = {}
 
-local function check(what, ...)
-  for i, one in ipairs { ... } do
-    if not core.is_connection(one) then
-      error(("%s: argument %d is a connection, not a %s"):format(what, i, type(one)), 3)
-    end
-  end
+local function check(what, index, one)
+  if core.is_connection(one) then return end
+  error(("%s: argument %d is a connection, not a %s"):format(what, index, type(one)), 3)
 end
 
 local CHUNK = 65536
@@ -18,7 +15,8 @@ local CHUNK = 65536
 --- Copies up to `n` bytes, or until `src` has ended: the number of bytes; or nil, code, message, and the
 -- number of bytes that were copied. `dst` is left open.
 function relay.copy(dst, src, n)
-  check("copy", dst, src)
+  check("copy", 1, dst)
+  check("copy", 2, src)
   if n ~= nil and (math.type(n) ~= "integer" or n < 0) then
     error("copy: the third argument is a number of bytes, a whole number, 0 or more", 2)
   end
@@ -57,7 +55,9 @@ end
 -- from `a` to `b`, and from `b` to `a`; or nil, code, message and both numbers when something failed. Both
 -- connections are left to the caller to close. Option `timeout`: seconds of silence both ways that end it.
 function relay.pipe(a, b, given)
-  check("pipe", a, b)
+  check("pipe", 1, a)
+  check("pipe", 2, b)
+  if a == b then error("pipe: both arguments are the same connection; an echo is lastcall.copy(conn, conn)", 2) end
   given = options.check("pipe", given, options.pipe, 1)
   if given.timeout then
     a:set_read_timeout(given.timeout)
