@@ -6,24 +6,7 @@ local PLACES = {
 }
 local MEGABYTE = ("0123456789abcdef"):rep(65536)
 
---- Runs `body(here, there, lastcall, server)` on the two ends of one connection, and closes both.
-local function between(body, options)
-  helper.task(function(lastcall)
-    local here, there, server = helper.pair(lastcall, options)
-    body(here, there, lastcall, server)
-    there:abort()
-    here:abort()
-    server:close()
-  end)
-end
-
-local function failure(code, ...)
-  local value, seen, message, left = ...
-  assert.is_nil(value)
-  assert.equal(code, seen)
-  assert.is_string(message)
-  return left
-end
+local between, failure = helper.between, helper.failure
 
 for kind, place in pairs(PLACES) do
   describe("conn:close on " .. kind, function()

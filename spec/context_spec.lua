@@ -1,12 +1,7 @@
 local helper = require "spec.helper"
 local lastcall = require "lastcall"
 
-local function ask(address, line)
-  local conn = assert(lastcall.connect(address))
-  conn:write(line, "\n")
-  conn:flush()
-  return conn
-end
+local ask = helper.ask
 
 describe("the context of a handler", function()
   it("is given to it, and is the connection's", function()

@@ -2,16 +2,7 @@ local helper = require "spec.helper"
 
 local LATE = helper.seconds(0.5) -- how much later than asked a busy machine may be
 
---- Runs `body(here, there, lastcall, server)` on the two ends of one connection, and closes both.
-local function between(body, options)
-  helper.task(function(lastcall)
-    local here, there, server = helper.pair(lastcall, options)
-    body(here, there, lastcall, server)
-    there:abort()
-    here:abort()
-    server:close()
-  end)
-end
+local between = helper.between
 
 --- Calls `fn` and says what code it failed with, and after how long.
 local function timed(lastcall, fn, ...)

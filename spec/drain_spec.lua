@@ -15,13 +15,7 @@ local function spoken(address)
   return conn
 end
 
---- Asks for `line`, without waiting for the answer.
-local function ask(address, line)
-  local conn = assert(lastcall.connect(address))
-  conn:write(line, "\n")
-  conn:flush()
-  return conn
-end
+local ask = helper.ask
 
 local function ends(conn)
   local line, code = conn:read()

@@ -88,10 +88,38 @@ function helper.pair(lastcall, options, connect_options)
   return here, there, server
 end
 
+--- Runs `body(here, there, lastcall, server)` on the two ends of one connection, and closes both.
+function helper.between(body, options, connect_options)
+  helper.task(function(lastcall)
+    local here, there, server = helper.pair(lastcall, options, connect_options)
+    body(here, there, lastcall, server)
+    there:abort()
+    here:abort()
+    server:close()
+  end)
+end
+
 --- Writes and sees to it that the kernel has it.
 function helper.send(conn, ...)
   assert(conn:write(...))
   assert(conn:flush())
+end
+
+--- A client that asks for `line` and does not wait for the answer.
+function helper.ask(address, line)
+  local conn = assert(require "lastcall".connect(address))
+  helper.send(conn, line, "\n")
+  return conn
+end
+
+--- What a failed call returned is nil, this code and a message; what else there is, it returns.
+function helper.failure(code, ...)
+  local check = require "luassert"
+  local value, seen, message, partial = ...
+  check.is_nil(value)
+  check.equal(code, seen)
+  check.is_string(message)
+  return partial
 end
 
 --- A path for a unix socket, that nothing has yet.

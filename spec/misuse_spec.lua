@@ -1,14 +1,6 @@
 local helper = require "spec.helper"
 
-local function between(body, options)
-  helper.task(function(lastcall)
-    local here, there, server = helper.pair(lastcall, options)
-    body(here, there, lastcall, server)
-    there:abort()
-    here:abort()
-    server:close()
-  end)
-end
+local between = helper.between
 
 --- Calls a method as a script does, so that Lua knows its name.
 local function method_call(conn, name, ...)

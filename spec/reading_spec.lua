@@ -1,23 +1,8 @@
 local helper = require "spec.helper"
 
---- Runs `body(here, there, lastcall, server)` on the two ends of one connection, and closes both.
-local function between(body, options)
-  helper.task(function(lastcall)
-    local here, there, server = helper.pair(lastcall, options)
-    body(here, there, lastcall, server)
-    there:abort()
-    here:abort()
-    server:close()
-  end)
-end
+local between = helper.between
 
-local function failure(code, partial, ...)
-  local value, seen, message, got = ...
-  assert.is_nil(value)
-  assert.equal(code, seen)
-  assert.is_string(message)
-  assert.equal(partial, got)
-end
+local function failure(code, partial, ...) assert.equal(partial, helper.failure(code, ...)) end
 
 describe("conn:read", function()
   it("takes the formats of io files", function()

@@ -5,12 +5,7 @@ local function echo(conn)
   for line in conn:lines() do conn:write(line, "\n") end
 end
 
-local function ask(address, line)
-  local conn = assert(lastcall.connect(address))
-  conn:write(line, "\n")
-  conn:flush()
-  return conn
-end
+local ask = helper.ask
 
 local COUNTS = {
   "accepted_while_stopping", "finished", "closed_idle", "canceled", "killed", "reset_by_us",

@@ -1,14 +1,6 @@
 local helper = require "spec.helper"
 
-local function between(body, options, connect_options)
-  helper.task(function(lastcall)
-    local here, there, server = helper.pair(lastcall, options, connect_options)
-    body(here, there, lastcall, server)
-    there:abort()
-    here:abort()
-    server:close()
-  end)
-end
+local between = helper.between
 
 --- What the kernel goes by: whether, idle, interval, count, user timeout in milliseconds.
 local function keepalive_of(conn)

@@ -1,15 +1,6 @@
 local helper = require "spec.helper"
 
---- Runs `body(here, there, lastcall, server)` on the two ends of one connection, and closes both.
-local function between(body, options)
-  helper.task(function(lastcall)
-    local here, there, server = helper.pair(lastcall, options)
-    body(here, there, lastcall, server)
-    there:abort()
-    here:abort()
-    server:close()
-  end)
-end
+local between, failure = helper.between, helper.failure
 
 --- A small buffer in the kernel, so that a peer that does not read soon holds a writer up.
 local function narrow(here) assert(here:setsockopt("sndbuf", 32768)) end
@@ -25,14 +16,6 @@ local function stall(here, lastcall)
     end
     lastcall.sleep(0.05)
   until posted == 0
-end
-
-local function failure(code, ...)
-  local value, seen, message, done = ...
-  assert.is_nil(value)
-  assert.equal(code, seen)
-  assert.is_string(message)
-  return done
 end
 
 local MEGABYTE = ("0123456789abcdef"):rep(65536)

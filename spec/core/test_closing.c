@@ -25,15 +25,6 @@ static lc_verdict verdict_of(const seen *one)
   return verdict;
 }
 
-/* Reads until it has nothing, so that the bytes count as received. */
-static void swallow(seen *one)
-{
-  lc_slice slice;
-  int result;
-  TURN_UNTIL(one->in, (result = lc_conn_read_some(one->conn, 1 << 20, &slice)) != LC_AGAIN);
-  assert_int_equal(result, 0);
-}
-
 /* --------------------------------------------------------------- the order -- */
 
 static void what_was_written_comes_first_then_the_fin_then_we_wait_for_the_peers(void **state)
@@ -146,7 +137,7 @@ static void the_farewell_is_for_those_whom_the_ladder_closes(void **state)
     assert_int_equal(lc_conn_set_farewell(one->conn, "ignored", 7), 0);
     assert_int_equal(lc_conn_set_farewell(one->conn, "bye\n", 4), 0);
     peer_say(peers[i], "x");
-    swallow(one);
+    world_swallow(one);
     world_write(one, "y");
   }
   lc_conn_close(other->conn, LC_SECOND, "test");

@@ -6,14 +6,6 @@
 
 #include "world.h"
 
-static void swallow(seen *one)
-{
-  lc_slice slice;
-  int result;
-  TURN_UNTIL(one->in, (result = lc_conn_read_some(one->conn, 1 << 20, &slice)) != LC_AGAIN);
-  assert_int_equal(result, 0);
-}
-
 /* A handler that reads a line, answers, and waits for the next. */
 static void answer_lines(seen *one, unsigned what)
 {
@@ -80,7 +72,7 @@ static void reset_by_the_peer_it_goes_new_active_closed(void **state)
   world_serve(w);
   seen *one = world_accept(w, &peer);
   peer_say(peer, "x");
-  swallow(one);
+  world_swallow(one);
   peer_reset(peer);
   TURN_UNTIL(w, one->closed);
   assert_string_equal(one->states, " active closed");
@@ -108,7 +100,7 @@ static void after_a_partial_read_it_is_active_and_after_an_answer_idle(void **st
   world_serve(w);
   seen *one = world_accept(w, &peer);
   peer_say(peer, "half");
-  swallow(one);
+  world_swallow(one);
   lc_conn_wait(one->conn, LC_WAIT_READ, LC_NEVER);
   assert_int_equal(lc_conn_state(one->conn), LC_STATE_ACTIVE); /* consumed, and not answered */
   world_write(one, "answer");
@@ -124,7 +116,7 @@ static void await_is_idle_by_its_own_word(void **state)
   world_serve(w);
   seen *one = world_accept(w, &peer);
   peer_say(peer, "x");
-  swallow(one); /* consumed and not answered: any other wait would be work */
+  world_swallow(one); /* consumed and not answered: any other wait would be work */
   lc_conn_wait(one->conn, LC_WAIT_AWAIT, LC_NEVER);
   assert_int_equal(lc_conn_state(one->conn), LC_STATE_IDLE);
   peer_close(peer);
@@ -153,7 +145,7 @@ static void a_guard_keeps_it_active(void **state)
   world_serve(w);
   seen *one = world_accept(w, &peer);
   peer_say(peer, "x");
-  swallow(one);
+  world_swallow(one);
   lc_conn_guard(one->conn);
   lc_conn_guard(one->conn);
   lc_conn_wait(one->conn, LC_WAIT_AWAIT, LC_NEVER);
@@ -172,7 +164,7 @@ static void a_second_task_keeps_it_active_in_an_ordinary_read(void **state)
   world_serve(w);
   seen *one = world_accept(w, &peer);
   peer_say(peer, "x");
-  swallow(one);
+  world_swallow(one);
   world_write(one, "y");
   lc_conn_hold(one->conn);
   lc_conn_hold(one->conn);
@@ -211,7 +203,7 @@ static void idle_timeout_closes_the_idle_and_leaves_the_busy(void **state)
   seen *idle = world_accept(w, &peers[0]), *busy = world_accept(w, &peers[1]);
   for (int i = 0; i < 2; i++) {
     peer_say(peers[i], "x");
-    swallow(&w->conns[i]);
+    world_swallow(&w->conns[i]);
   }
   lc_conn_wait(idle->conn, LC_WAIT_AWAIT, LC_NEVER);
   world_expect_sight(w, peers[0], PEER_EOF);
@@ -229,7 +221,7 @@ static void max_age_waits_for_the_next_idle_moment(void **state)
   world_serve(w);
   seen *one = world_accept(w, &peer);
   peer_say(peer, "x");
-  swallow(one);
+  world_swallow(one);
   world_turn_for(w, 50 * LC_MILLISECOND);
   assert_int_equal(lc_conn_state(one->conn), LC_STATE_ACTIVE); /* it works: age does not matter */
   lc_conn_wait(one->conn, LC_WAIT_AWAIT, LC_NEVER);

@@ -5,14 +5,6 @@
 #include "conn.h"
 #include "world.h"
 
-static void swallow(seen *one)
-{
-  lc_slice slice;
-  int result;
-  TURN_UNTIL(one->in, (result = lc_conn_read_some(one->conn, 1 << 20, &slice)) != LC_AGAIN);
-  assert_int_equal(result, 0);
-}
-
 static void drain_within(world *w, lc_time time)
 {
   assert_int_equal(lc_server_shutdown(w->server, lc_loop_clock(w->loop) + time), 0);
@@ -24,7 +16,7 @@ static seen *make_idle(world *w, int *peer)
 {
   seen *one = world_accept(w, peer);
   peer_say(*peer, "x");
-  swallow(one);
+  world_swallow(one);
   lc_conn_wait(one->conn, LC_WAIT_AWAIT, LC_NEVER);
   assert_int_equal(lc_conn_state(one->conn), LC_STATE_IDLE);
   return one;
@@ -68,7 +60,7 @@ static void the_busy_are_waited_for_and_it_ends_with_the_last_of_them(void **sta
   world_serve(w);
   seen *one = world_accept(w, &peer);
   peer_say(peer, "request");
-  swallow(one);
+  world_swallow(one);
   drain_within(w, world_seconds(10));
   world_turn_for(w, 200 * LC_MILLISECOND);
   assert_int_equal(lc_server_step(w->server), LC_STEP_DRAIN);
@@ -111,7 +103,7 @@ static void one_whose_first_byte_is_in_the_kernel_is_served(void **state)
   peer_say(peer, "request"); /* has not been read when the drain begins */
   drain_within(w, world_seconds(10));
   TURN_UNTIL(w, lc_server_step(w->server) == LC_STEP_DRAIN);
-  swallow(one);
+  world_swallow(one);
   world_write(one, "response");
   lc_conn_finish(one->conn, "finished");
   world_expect(w, peer, "response");
@@ -128,7 +120,7 @@ static void after_quiet_a_read_for_new_work_is_told_that_it_drains(void **state)
   world_serve(w);
   seen *one = world_accept(w, &peer);
   peer_say(peer, "x");
-  swallow(one);
+  world_swallow(one);
   assert_int_equal(lc_conn_admit(one->conn), 0);
   drain_within(w, world_seconds(10));
   world_turn(w);
@@ -177,7 +169,7 @@ static void the_embedder_cancels_and_it_is_counted(void **state)
   world_serve(w);
   seen *one = world_accept(w, &peer);
   peer_say(peer, "x");
-  swallow(one);
+  world_swallow(one);
   drain_within(w, LC_SECOND + 100 * LC_MILLISECOND);
   world_expect_sight(w, peer, PEER_EOF); /* an end in order: there is time left */
   peer_close(peer);
@@ -195,7 +187,7 @@ static void who_is_left_at_the_end_is_reset_on_time(void **state)
   world_serve(w);
   seen *one = world_accept(w, &peer);
   peer_say(peer, "x");
-  swallow(one);
+  world_swallow(one);
   lc_time began = lc_loop_clock(w->loop);
   drain_within(w, 250 * LC_MILLISECOND);
   UNTIL_DONE(w);
@@ -257,7 +249,7 @@ static void a_further_call_may_only_shorten(void **state)
   world_serve(w);
   seen *one = world_accept(w, &peer);
   peer_say(peer, "x");
-  swallow(one);
+  world_swallow(one);
   lc_time began = lc_loop_clock(w->loop);
   drain_within(w, 1000 * LC_SECOND);
   world_turn(w);

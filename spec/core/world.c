@@ -226,6 +226,14 @@ const char *world_read(seen *one, char *text, size_t size)
   return text;
 }
 
+void world_swallow(seen *one)
+{
+  lc_slice slice;
+  int result;
+  TURN_UNTIL(one->in, (result = lc_conn_read_some(one->conn, 1 << 20, &slice)) != LC_AGAIN);
+  assert_int_equal(result, 0);
+}
+
 /* ------------------------------------------------------------------ peers -- */
 
 int peer_connect(const lc_address *address)

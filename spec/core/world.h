@@ -96,6 +96,7 @@ void world_turn_for(world *w, lc_time time);
 /* The server's side: writes the text, whole; reads what has come, into text. */
 void world_write(seen *one, const char *text);
 const char *world_read(seen *one, char *text, size_t size);
+void world_swallow(seen *one); /* waits for something to read, and drops it */
 
 /* The peer's side. None of them waits for anything but room in the kernel. */
 typedef enum peer_sight { PEER_QUIET, PEER_DATA, PEER_EOF, PEER_RESET } peer_sight;
