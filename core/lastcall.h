@@ -64,7 +64,7 @@ lc_time lc_time_add(lc_time a, lc_time b);
 #define LC_RESET (-ECONNRESET)     /* the peer reset the connection */
 #define LC_BROKEN_PIPE (-EPIPE)    /* wrote after the peer had left */
 #define LC_TIMEOUT (-ETIME)        /* a deadline of ours passed */
-#define LC_PEER_LOST (-ETIMEDOUT)  /* keepalive or the user timeout gave the peer up */
+#define LC_PEER_LOST (-ETIMEDOUT)  /* keepalive, user timeout or heartbeat gave the peer up */
 #define LC_CLOSED (-EBADF)         /* we closed it */
 #define LC_DRAINING (-ESHUTDOWN)   /* this would begin new work, and the server is leaving */
 #define LC_CANCELED (-ECANCELED)   /* the operation was canceled */

@@ -81,7 +81,7 @@ describe("lastcall.coroutine", function()
     end)
   end
 
-  it("suspends the whole task at a wait inside a generator, at any depth", function()
+  it("suspends the whole task at a wait inside a generator, at any depth [16]", function()
     helper.task(function()
       local seen = {}
       local function numbers(depth)
