@@ -5,6 +5,9 @@ local helper = {}
 local build = os.getenv "LASTCALL_BUILD" or "build"
 local slow = tonumber(os.getenv "LASTCALL_SLOW") or 1
 
+--- Something measured, shown with the spec's result also when it passed.
+function helper.figure(format, ...) print("figure: " .. format:format(...)) end
+
 --- Seconds, stretched where a sanitizer or valgrind makes everything slower.
 function helper.seconds(n) return n * slow end
 

@@ -9,7 +9,7 @@ describe("ten thousand idle connections", function()
     local output, fine = helper.run(([[env SERVER=spec/support/idle_server.lua TEMPERS='--idle n=%d,spoken=1' \
       spec/support/storm.sh 127.0.0.1:0]]):format(COUNT), 60)
     assert.is_true(fine, output)
-    print(output:match "%d+ connections, [^\n]*", output:match "longest turn while draining [^\n]*")
+    helper.figure("%s; %s", output:match "%d+ connections, [^\n]*", output:match "longest turn while draining [^\n]*")
     assert.is_truthy(output:find(("connected=%d served=%d"):format(COUNT, COUNT), 1, true), output)
     assert.is_truthy(output:find("lost=0 ", 1, true), output)
     assert.is_truthy(output:find(("eof=%d"):format(COUNT), 1, true), output)

@@ -5,7 +5,7 @@ describe("a long run", function()
     local count = helper.seconds(1) > 1 and 2000 or 20000
     local output, fine = helper.run(("lua5.4 spec/support/soak.lua %d"):format(count), 120)
     assert.is_true(fine, output)
-    print((output:gsub("\n.*", "")))
+    helper.figure("%s", (output:gsub("\n.*", "")))
     assert.is_true(tonumber(output:match("each, (%-?%d+) bytes")) < 65536, output)
     assert.matches("left: 0 tasks, 0 connections, 0 timers", output)
   end)

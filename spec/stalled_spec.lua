@@ -84,9 +84,10 @@ end
 local function check(large, small, linger)
   local seen
   helper.task(function(lastcall) seen = close_stalled(lastcall, large, small, linger) end, { drain = 5 })
-  print(("%d stalled peers, linger %g: closed within %.2f s, %d wrong verdicts, %d more threads, " ..
-    "the longest turn %.1f ms, the slowest answer %.1f ms"):format(large + small, linger, seen.took, seen.wrong, seen.threads,
-    seen.longest * 1000, seen.slowest * 1000))
+  helper.figure("%d stalled peers, linger %g: closed within %.2f s, %d wrong verdicts, %d more threads",
+    large + small, linger, seen.took, seen.wrong, seen.threads)
+  helper.figure("the longest turn %.1f ms, the slowest answer to another %.1f ms",
+    seen.longest * 1000, seen.slowest * 1000)
   assert.equal(large + small, seen.closed)
   assert.equal(0, seen.wrong)
   assert.equal(0, seen.threads)

@@ -167,8 +167,8 @@ describe("the watchdog", function()
         core.watch {}
       end
     end)
-    print(("resumes with the watchdog: %.3f of those without; control: %.3f"):format(watched / unwatched,
-      control / unwatched))
+    helper.figure("resumes with the watchdog: %.3f of those without; control: %.3f",
+      watched / unwatched, control / unwatched)
     assert.is_true(watched / unwatched > 0.8)
   end)
 end)
