@@ -1,4 +1,16 @@
-/* conn.c - one connection: its states, its one timer, and what events do to it. */
+/* conn.c - one connection: its states, and what events do to it.
+ *
+ *   new ----> active <---> idle    lc_conn_update: by who waits for what, and what is buffered
+ *    |           |           |
+ *    `-----------+-----------'     lc_conn_close, _finish, _dismiss; a limit of its own
+ *                v
+ *             closing              closing.c; left out by an abort, a reset, a detach
+ *                v
+ *              closed              told once; it leaves the registry when its tasks have ended
+ *
+ * One that was greeted goes from new to idle directly. The descriptor is valid in
+ * every state but closed.
+ */
 #include "conn.h"
 
 #include <stdlib.h>
@@ -74,15 +86,6 @@ lc_time lc_conn_dismissable_from(lc_conn *conn)
 
 /* ------------------------------------------------------------------ waits -- */
 
-static lc_time smaller(lc_time a, lc_time b) { return a < b ? a : b; }
-
-/* A limit of an operation that begins now: by the clock, for the script may have computed since the
- * turn began, and a time that is counted from then would be over early. */
-lc_time lc_conn_limit(const lc_conn *conn, lc_time allowed)
-{
-  return allowed == LC_NEVER ? LC_NEVER : lc_time_add(lc_loop_clock(conn->loop), allowed);
-}
-
 void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline)
 {
   conn->wait = (uint8_t)wait;
@@ -100,9 +103,9 @@ void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline)
   if (conn->error) return;
   lc_input_release(conn);
   if (conn->read_deadline == LC_NEVER)
-    conn->read_deadline = smaller(deadline, lc_conn_limit(conn, conn->settings->read_timeout));
-  lc_time first = conn->read_deadline < conn->deadline ? conn->read_deadline : conn->deadline;
-  if (first != LC_NEVER) lc_conn_arm(conn, first);
+    conn->read_deadline =
+      lc_time_earlier(deadline, lc_conn_limit(conn, conn->settings->read_timeout));
+  lc_conn_arm(conn, lc_time_earlier(conn->read_deadline, conn->deadline));
   lc_conn_update(conn);
 }
 
@@ -121,12 +124,6 @@ int lc_conn_admit(lc_conn *conn)
   }
   conn->dismissed = 1;
   return LC_DRAINING;
-}
-
-void lc_conn_set_deadline(lc_conn *conn, lc_time at)
-{
-  conn->deadline = at;
-  if (at != LC_NEVER && conn->watch.fd >= 0) lc_conn_arm(conn, at);
 }
 
 void lc_conn_look(lc_conn *conn)
@@ -156,106 +153,6 @@ void lc_conn_tell(lc_conn *conn, unsigned what)
   if (!conn->server) return; /* nobody to tell */
   conn->pending = (uint8_t)(conn->pending | what);
   lc_job_queue(conn->loop, &conn->job);
-}
-
-/* ------------------------------------------------------------------ timer -- */
-
-void lc_conn_arm(lc_conn *conn, lc_time at)
-{
-  if (!conn->timer.is_open || at == LC_NEVER) return;
-  if (!conn->timer.index || at < conn->timer.at) lc_timer_set(conn->loop, &conn->timer, at);
-}
-
-static lc_time first_byte_limit(const lc_conn *conn)
-{
-  if (conn->received || conn->spoke || conn->state >= LC_STATE_CLOSING) return LC_NEVER;
-  return lc_time_add(conn->opened_at, conn->settings->first_byte_timeout);
-}
-
-/* The age at which a connection is to go: within 10 % either way, by its id, so that those
- * opened together do not all come back together. */
-static lc_time age_limit(const lc_conn *conn)
-{
-  lc_time age = conn->settings->max_age;
-  if (age == LC_NEVER || conn->aged) return LC_NEVER;
-  uint64_t mixed = conn->id * UINT64_C(0x9e3779b97f4a7c15);
-  lc_time tenth = age / 10;
-  return lc_time_add(conn->opened_at, age - tenth + (lc_time)(mixed >> 33) % (2 * tenth + 1));
-}
-
-static lc_time idle_limit(const lc_conn *conn)
-{
-  if (conn->state != LC_STATE_IDLE) return LC_NEVER;
-  return lc_time_add(conn->idle_since, conn->settings->idle_timeout);
-}
-
-static void rearm(lc_conn *conn)
-{
-  if (conn->state == LC_STATE_CLOSED) return;
-  if (conn->state == LC_STATE_CLOSING) {
-    lc_conn_arm(conn, lc_closing_deadline(conn));
-    return;
-  }
-  lc_time next = conn->wait ? smaller(conn->read_deadline, conn->deadline) : LC_NEVER;
-  if (conn->out_waits) next = smaller(next, smaller(conn->write_deadline, conn->deadline));
-  else if (lc_output_size(conn)) next = smaller(next, conn->write_deadline);
-  next = smaller(next, first_byte_limit(conn));
-  next = smaller(next, idle_limit(conn));
-  next = smaller(next, lc_heartbeat_at(conn));
-  if (lc_drain_wants(conn)) next = smaller(next, lc_conn_dismissable_from(conn));
-  lc_conn_arm(conn, smaller(next, age_limit(conn)));
-}
-
-/* The limits that close a connection. Whether one did. */
-static int over_a_limit(lc_conn *conn, lc_time now)
-{
-  const char *cause = NULL;
-  if (age_limit(conn) <= now) conn->aged = 1;
-  if (first_byte_limit(conn) <= now) cause = "first byte timeout";
-  else if (idle_limit(conn) <= now) cause = "idle timeout";
-  else if (conn->aged && (conn->state == LC_STATE_IDLE || !conn->received)) cause = "max age";
-  if (!cause) return 0;
-  if (conn->loop->sys->unread(conn->loop->sys, conn->watch.fd) > 0) {
-    conn->spoke = 1; /* though nobody has read it yet */
-    return 0;
-  }
-  lc_conn_close(conn, conn->settings->linger, cause);
-  return 1;
-}
-
-static unsigned passed_deadlines(lc_conn *conn, lc_time now)
-{
-  unsigned what = 0;
-  if (conn->wait && smaller(conn->read_deadline, conn->deadline) <= now) {
-    conn->read_deadline = LC_NEVER;
-    what |= LC_READ_TIMEOUT;
-  }
-  if (conn->out_waits && smaller(conn->write_deadline, conn->deadline) <= now) {
-    conn->write_deadline = LC_NEVER;
-    what |= LC_WRITE_TIMEOUT;
-  } else if (!conn->out_waits && conn->write_deadline <= now && lc_output_size(conn)) {
-    conn->write_deadline = LC_NEVER;
-    conn->failure = LC_TIMEOUT;
-    what |= LC_ENDED;
-  }
-  return what;
-}
-
-static void conn_due(lc_timer *timer, lc_time now)
-{
-  lc_conn *conn = lc_conn_ref(LC_OWNER(timer, lc_conn, timer));
-  if (conn->state == LC_STATE_CLOSING) {
-    lc_closing_due(conn, now);
-  } else {
-    conn->out_blocked = 0; /* a refusal for lack of memory is followed by no event */
-    if (lc_buffer_size(&conn->out)) lc_output_send(conn);
-    unsigned what = conn->state == LC_STATE_CLOSED ? 0 : passed_deadlines(conn, now);
-    if (conn->state < LC_STATE_CLOSING && !over_a_limit(conn, now)) lc_drain_visit(conn);
-    lc_heartbeat_due(conn, now);
-    if (what && conn->server) conn->server->events->ready(conn, what, conn->server->user);
-  }
-  rearm(conn);
-  lc_conn_unref(conn);
 }
 
 /* ----------------------------------------------------------------- events -- */
@@ -361,7 +258,7 @@ lc_conn *lc_conn_new(lc_server *server)
 {
   lc_conn *conn = calloc(1, sizeof *conn);
   if (!conn) return NULL;
-  if (lc_timer_open(server->loop, &conn->timer, conn_due) < 0) {
+  if (lc_timer_open(server->loop, &conn->timer, lc_conn_due) < 0) {
     free(conn);
     return NULL;
   }
@@ -417,7 +314,7 @@ int lc_conn_begin(lc_conn *conn, int fd)
   conn->registered = 1;
   loop->stats.connections++;
   lc_registry_add(&conn->server->registry, conn);
-  lc_conn_arm(conn, smaller(first_byte_limit(conn), age_limit(conn)));
+  lc_conn_rearm(conn);
   return 0;
 }
 
@@ -494,7 +391,7 @@ int lc_conn_set_settings(lc_conn *conn, const lc_settings *settings)
     conn->read_deadline = lc_conn_limit(conn, settings->read_timeout);
   if ((lc_output_size(conn) || conn->out_waits) && settings->write_timeout != before.write_timeout)
     conn->write_deadline = lc_conn_limit(conn, settings->write_timeout);
-  rearm(conn);
+  lc_conn_rearm(conn);
   return lc_keepalive_apply(conn->loop->sys, conn->watch.fd, conn->peer.family, settings, &before);
 }
 

@@ -38,7 +38,7 @@ typedef struct lc_conn_extra {
 struct lc_conn {
   lc_watch watch;
   lc_loop *loop;
-  lc_server *server; /* NULL once the server is gone */
+  lc_server *server; /* NULL once it has left the registry, or the server is gone */
   const lc_settings *settings;
   lc_conn_extra *extra;
   void *user;
@@ -105,15 +105,19 @@ struct lc_conn {
 /* conn.c */
 lc_conn *lc_conn_new(lc_server *server); /* one reference, nothing open */
 void lc_conn_move(lc_conn *conn, lc_state to, const char *cause);
-void lc_conn_update(lc_conn *conn);          /* brings new, active and idle up to date */
-void lc_conn_arm(lc_conn *conn, lc_time at); /* the timer fires at `at` or earlier */
-lc_time lc_conn_limit(const lc_conn *conn, lc_time allowed); /* so much from now on */
-void lc_conn_tell(lc_conn *conn, unsigned what);             /* `ready`, from a job */
+void lc_conn_update(lc_conn *conn);              /* brings new, active and idle up to date */
+void lc_conn_tell(lc_conn *conn, unsigned what); /* `ready`, from a job */
 lc_conn_extra *lc_conn_need_extra(lc_conn *conn);
 int lc_conn_is_tcp(const lc_conn *conn);
 lc_time lc_conn_dismissable_from(lc_conn *conn); /* by the ladder; LC_NEVER while it works */
 int lc_conn_begin(lc_conn *conn, int fd);        /* watched and registered from here on */
 void lc_conn_orphan(lc_conn *conn);
+
+/* limits.c */
+void lc_conn_arm(lc_conn *conn, lc_time at); /* the timer fires at `at` or earlier */
+void lc_conn_rearm(lc_conn *conn);           /* for whatever comes first */
+void lc_conn_due(lc_timer *timer, lc_time now);
+lc_time lc_conn_limit(const lc_conn *conn, lc_time allowed); /* so much from now on */
 
 /* input.c */
 void lc_input_release(lc_conn *conn); /* gives the loan or the memory back when it is empty */

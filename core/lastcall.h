@@ -56,6 +56,7 @@ lc_time lc_seconds(double seconds);
 double lc_to_seconds(lc_time time);
 /* a + b without overflow; LC_NEVER stays LC_NEVER. */
 lc_time lc_time_add(lc_time a, lc_time b);
+lc_time lc_time_earlier(lc_time a, lc_time b);
 
 /* ----------------------------------------------------------------- codes -- */
 

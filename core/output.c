@@ -263,7 +263,7 @@ void lc_conn_wait_write(lc_conn *conn, lc_time deadline)
     conn->write_deadline = deadline < limit ? deadline : limit;
   }
   conn->out_waits = 1; /* one deadline for the whole write, however often it waits */
-  lc_conn_arm(conn, conn->write_deadline < conn->deadline ? conn->write_deadline : conn->deadline);
+  lc_conn_arm(conn, lc_time_earlier(conn->write_deadline, conn->deadline));
 }
 
 void lc_conn_end_write(lc_conn *conn)

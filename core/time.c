@@ -31,3 +31,5 @@ lc_time lc_time_add(lc_time a, lc_time b)
   if (b < 0 && a < -LC_NEVER - b) return -LC_NEVER;
   return a + b;
 }
+
+lc_time lc_time_earlier(lc_time a, lc_time b) { return a < b ? a : b; }

@@ -83,6 +83,7 @@ build = {
         "core/heartbeat.c",
         "core/input.c",
         "core/keepalive.c",
+        "core/limits.c",
         "core/listener.c",
         "core/listener_stop.c",
         "core/loop.c",

@@ -66,8 +66,6 @@ static void let_hooks_run(lua_State *L)
   else lua_pop(L, 1);
 }
 
-static lc_time sooner(lc_time a, lc_time b) { return a < b ? a : b; }
-
 int socket_block(lua_State *L, runtime *rt, struct pollfd *fds, unsigned count, lc_time deadline)
 {
   const lc_sys *sys = socket_sys(rt);
@@ -76,7 +74,7 @@ int socket_block(lua_State *L, runtime *rt, struct pollfd *fds, unsigned count, 
     lc_time now = sys->now(sys), until = deadline;
     if (may_turn(rt)) {
       fds[all++] = (struct pollfd){.fd = lc_loop_pollfd(rt->loop), .events = POLLIN};
-      until = sooner(until, lc_loop_next(rt->loop));
+      until = lc_time_earlier(until, lc_loop_next(rt->loop));
     }
     lc_time left = until == LC_NEVER ? LC_NEVER : until > now ? until - now : 0;
     int ready = sys->poll(sys, fds, all, left);
