@@ -442,16 +442,7 @@ void conn_open(lua_State *L, runtime *rt)
     {"state", conn_state}, {"server", conn_server}, {"context", conn_context},
     {"error", conn_error}, {"work", conn_work},     {NULL, NULL}};
   register_functions(L, rt, functions);
-  luaL_newmetatable(L, "lastcall.guard");
-  lua_newtable(L);
-  lua_pushcfunction(L, guard_done);
-  lua_setfield(L, -2, "done");
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, guard_done);
-  lua_setfield(L, -2, "__close");
-  lua_pushcfunction(L, guard_done);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
+  register_ending(L, "lastcall.guard", guard_done);
 
   luaL_newmetatable(L, CONN_TYPE);
   lua_newtable(L);

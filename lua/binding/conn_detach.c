@@ -130,14 +130,5 @@ void conn_open_detach(lua_State *L, runtime *rt)
 {
   static const luaL_Reg methods[] = {{"detach", conn_detach}, {NULL, NULL}};
   register_functions(L, rt, methods);
-  luaL_newmetatable(L, TICKET_TYPE);
-  lua_newtable(L);
-  lua_pushcfunction(L, ticket_done);
-  lua_setfield(L, -2, "done");
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, ticket_done);
-  lua_setfield(L, -2, "__close");
-  lua_pushcfunction(L, ticket_done);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
+  register_ending(L, TICKET_TYPE, ticket_done);
 }

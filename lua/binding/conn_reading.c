@@ -237,6 +237,20 @@ static int conn_read(lua_State *L)
 
 /* ----------------------------------------------------------------- read_some -- */
 
+/* What a read of one slice comes to: the slice, a failure, or a wait after which it is tried again. */
+static int take_slice(lua_State *L, task *t, conn_box *box, int result, const lc_slice *slice,
+                      const char *operation, lua_KContext kept, lua_KFunction again)
+{
+  if (result == LC_AGAIN) {
+    result = refusal(t, box);
+    if (!result) return wait_for_input(L, t, box, LC_WAIT_READ, LC_NEVER, operation, kept, again);
+  }
+  if (result < 0) return read_failure(L, box, result, operation);
+  t->bytes -= (ssize_t)slice->length;
+  lua_pushlstring(L, slice->data, slice->length);
+  return 1;
+}
+
 static int read_some(lua_State *L, int status, lua_KContext kept)
 {
   conn_box *box = conn_check(L, 1);
@@ -246,15 +260,7 @@ static int read_some(lua_State *L, int status, lua_KContext kept)
   int result = t->woken;
   t->woken = 0;
   if (!result) result = lc_conn_read_some(box->conn, (size_t)kept, &slice);
-  if (result == LC_AGAIN) {
-    result = refusal(t, box);
-    if (!result)
-      return wait_for_input(L, t, box, LC_WAIT_READ, LC_NEVER, "read_some", kept, read_some);
-  }
-  if (result < 0) return read_failure(L, box, result, "read_some");
-  t->bytes -= (ssize_t)slice.length;
-  lua_pushlstring(L, slice.data, slice.length);
-  return 1;
+  return take_slice(L, t, box, result, &slice, "read_some", kept, read_some);
 }
 
 static int conn_read_some(lua_State *L)
@@ -281,15 +287,7 @@ static int read_until(lua_State *L, int status, lua_KContext kept)
   int result = t->woken;
   t->woken = 0;
   if (!result) result = lc_conn_read_until(box->conn, delimiter, length, (size_t)kept, &slice);
-  if (result == LC_AGAIN) {
-    result = refusal(t, box);
-    if (!result)
-      return wait_for_input(L, t, box, LC_WAIT_READ, LC_NEVER, "read_until", kept, read_until);
-  }
-  if (result < 0) return read_failure(L, box, result, "read_until");
-  t->bytes -= (ssize_t)slice.length;
-  lua_pushlstring(L, slice.data, slice.length);
-  return 1;
+  return take_slice(L, t, box, result, &slice, "read_until", kept, read_until);
 }
 
 static int conn_read_until(lua_State *L)

@@ -34,6 +34,21 @@ void register_functions(lua_State *L, runtime *rt, const luaL_Reg *functions)
   }
 }
 
+void register_ending(lua_State *L, const char *type, lua_CFunction done)
+{
+  static const char *const metamethods[] = {"__close", "__gc"};
+  luaL_newmetatable(L, type);
+  for (size_t i = 0; i < sizeof metamethods / sizeof *metamethods; i++) {
+    lua_pushcfunction(L, done);
+    lua_setfield(L, -2, metamethods[i]);
+  }
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, done);
+  lua_setfield(L, -2, "done");
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
 /* ------------------------------------------------------------------ anchors -- */
 
 int runtime_anchor(lua_State *L, runtime *rt)

@@ -97,5 +97,8 @@ void runtime_protect_script(runtime *rt, lua_CFunction function, void *argument)
 void runtime_protect_on(lua_State *L, runtime *rt, lua_CFunction function, void *argument);
 /* Registers functions, each with the runtime as its only upvalue, into the table at the top. */
 void register_functions(lua_State *L, runtime *rt, const luaL_Reg *functions);
+/* The type of an object whose one use is to end something: by its method `done`, by leaving the scope
+ * of a <close> variable, or by being collected. */
+void register_ending(lua_State *L, const char *type, lua_CFunction done);
 
 #endif

@@ -35,7 +35,7 @@ static void describe(lua_State *L, task *t)
   lua_setfield(L, -2, "traceback");
 }
 
-/* The unfinished tasks of the process, as an array of {id, waits_for, traceback}. */
+/* The unfinished tasks of the process, as an array of {id, age, waits_for, traceback}. */
 static int core_process_tasks(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
