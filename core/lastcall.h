@@ -500,11 +500,13 @@ typedef struct lc_report {
   uint64_t detached;
   uint64_t received; /* bytes, since the server began, of connections already closed */
   uint64_t sent;
-  int lossless; /* every listener was stopped without loss */
+  uint64_t stopped_earlier; /* listeners stopped before the last 16 that are told of one by one */
+  int lossless;             /* every listener was stopped without loss */
 } lc_report;
 /* The account so far; the server's, and true until it is freed. */
 const lc_report *lc_server_report(const lc_server *server);
-/* 0 and the report of the i-th listener, open or stopped; -ENOENT past the last. */
+/* 0 and the report of the i-th listener, open or stopped; -ENOENT past the last. Of those stopped while
+ * the server served on, listening anew forgets all but the last 16. */
 int lc_server_listener_report(const lc_server *server, unsigned index, lc_listener_report *report);
 /* For the embedder's own part of the account: counts a connection once, however often it is told. */
 void lc_server_count_canceled(lc_server *server, lc_conn *conn);

@@ -38,6 +38,10 @@ static int is_passing(int code)
   }
 }
 
+/* While listening goes on, the others' ends free descriptors; when it ends, nothing else may, so the one
+ * in reserve lets those who queue be served, one after the other. */
+static int lacks_descriptors(int code) { return code == -EMFILE || code == -ENFILE; }
+
 static void pause_accepting(lc_listener *listener, int code)
 {
   lc_loop *loop = listener->server->loop;
@@ -100,6 +104,9 @@ int lc_listener_accept(lc_listener *listener, lc_conn **conn)
       return LC_AGAIN;
     }
     if (is_passing(fd)) continue;
+    if (lacks_descriptors(fd) && listener->state != LC_LISTENER_OPEN &&
+        lc_server_give_reserve(listener->server))
+      continue;
     if (fd < 0) {
       pause_accepting(listener, fd);
       return fd;
@@ -251,6 +258,7 @@ static int begin(lc_listener *listener)
   result = lc_loop_watch(server->loop, &listener->watch, EPOLLIN | EPOLLET);
   if (result < 0) return result;
   lc_list_append(&server->listeners, &listener->in_server);
+  lc_server_reserve(server);
   return 0;
 }
 

@@ -90,6 +90,7 @@ void lc_listener_close(lc_listener *listener)
   listener->settled = loop->now - listener->stop_began;
   lc_timer_clear(loop, &listener->timer);
   lc_job_cancel(&listener->job);
+  lc_server_reserve(listener->server);
 }
 
 static void finish(lc_listener *listener)

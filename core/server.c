@@ -10,6 +10,8 @@
 
 /* Descriptors that are not for connections: files, logs, upstreams, the loop's own. */
 enum { RESERVED_DESCRIPTORS = 32 };
+/* Listeners stopped while the server serves on, each told of in its report. */
+enum { STOPPED_KEPT = 16 };
 
 void lc_server_options_init(lc_server_options *options)
 {
@@ -69,6 +71,7 @@ lc_server *lc_server_new(lc_loop *loop, const lc_server_options *options, const 
   server->serving = events->opened != NULL;
   server->cancel_at = server->kill_at = server->visit_at = LC_NEVER;
   server->report.lossless = 1;
+  server->reserve = -1;
   lc_list_init(&server->listeners);
   lc_registry_init(&server->registry);
   if (lc_drain_open(server) < 0) goto no_memory;
@@ -136,6 +139,27 @@ int lc_server_adopt(lc_server *server, int fd, const lc_address *peer, lc_conn *
   return 0;
 }
 
+/* Where there is none to be had, there is none in reserve: listening does not fail for it. */
+void lc_server_reserve(lc_server *server)
+{
+  const lc_sys *sys = server->loop->sys;
+  if (!lc_server_is_listening(server)) {
+    lc_server_give_reserve(server);
+  } else if (server->reserve < 0) {
+    int fd = sys->wake_create(sys); /* the cheapest kind that needs no file */
+    server->reserve = fd < 0 ? -1 : fd;
+  }
+}
+
+int lc_server_give_reserve(lc_server *server)
+{
+  const lc_sys *sys = server->loop->sys;
+  if (server->reserve < 0) return 0;
+  sys->close(sys, server->reserve);
+  server->reserve = -1;
+  return 1;
+}
+
 void lc_server_departed(lc_server *server)
 {
   if (!server->suspended && !lc_server_is_full(server)) {
@@ -194,15 +218,32 @@ int lc_conn_adopt(lc_server *server, int fd, const lc_settings *settings, lc_con
 
 /* -------------------------------------------------------------- listeners -- */
 
+/* Listeners that were stopped one by one stay for the report, the latest of them; never one of this
+ * turn, which somebody may be at. */
+static void forget_old_listeners(lc_server *server)
+{
+  int kept = 0;
+  for (lc_link *link = server->listeners.previous, *next; link != &server->listeners; link = next) {
+    lc_listener *listener = LC_OWNER(link, lc_listener, in_server);
+    next = link->previous;
+    if (listener->state != LC_LISTENER_CLOSED || ++kept <= STOPPED_KEPT) continue;
+    if (listener->stop_began + listener->settled >= server->loop->now) continue;
+    server->report.stopped_earlier++;
+    lc_listener_free(listener);
+  }
+}
+
 int lc_server_listen(lc_server *server, const lc_address *address, const lc_listen_options *options)
 {
   if (server->step >= LC_STEP_STOP) return LC_CLOSED;
+  forget_old_listeners(server);
   return lc_listener_open(server, address, options);
 }
 
 int lc_server_listen_fd(lc_server *server, int fd, const lc_listen_options *options)
 {
   if (server->step >= LC_STEP_STOP) return LC_CLOSED;
+  forget_old_listeners(server);
   return lc_listener_take(server, fd, options);
 }
 

@@ -17,6 +17,7 @@ struct lc_server {
   lc_registry registry;
   lc_link listeners; /* open or being stopped; a stopped one stays for the report */
   lc_conn *spare;    /* made before accept, so that no accepted client lacks memory */
+  int reserve; /* a descriptor to be given up for one who queues when a listener stops, or -1 */
   uint32_t max_connections;
   int is_outbound; /* for connections of our own making: no ladder of the process */
   int serving;     /* connections go to `opened` */
@@ -45,6 +46,9 @@ int lc_server_is_full(const lc_server *server);
 lc_conn *lc_server_spare(lc_server *server);
 /* The spare becomes the connection of a descriptor just accepted or connecting. */
 int lc_server_adopt(lc_server *server, int fd, const lc_address *peer, lc_conn **conn);
+/* Keeps a descriptor in reserve while a listener is open; and gives it up: 1, or 0 when there is none. */
+void lc_server_reserve(lc_server *server);
+int lc_server_give_reserve(lc_server *server);
 void lc_server_notice(lc_server *server, const char *event, int code, const lc_address *address,
                       lc_time retry);
 

@@ -362,6 +362,29 @@ describe("an accept that finds no descriptor left", function()
   end)
 end)
 
+describe("a server told to stop when there is no descriptor left", function()
+  it("serves those in the queue one after the other, with the one it has in reserve", function()
+    local server = process.start("sh -c 'ulimit -n 40; exec lua5.4 spec/support/descriptor_holder.lua'")
+    local address = server:address()
+    local all = {}
+    for i = 1, 5 do
+      all[i] = assert(socket.connect("127.0.0.1", port_of(address)))
+      all[i]:settimeout(helper.seconds(10))
+      all[i]:send(i .. "\n")
+    end
+    server:signal "TERM"
+    for i, one in ipairs(all) do
+      assert.equal(tostring(i), (one:receive()))
+      one:close()
+    end
+    local output, fine = server:finish()
+    assert.is_true(fine, output)
+    assert.is_truthy(output:find("paused emfile", 1, true), output)
+    assert.is_truthy(output:find("5 accepted while stopping", 1, true), output)
+    assert.is_truthy(output:find("nobody lost", 1, true), output)
+  end)
+end)
+
 describe("a listening descriptor from elsewhere", function()
   it("is served, and belongs to the server from then on", function()
     helper.task(function()

@@ -53,9 +53,10 @@ int server_facts(lua_State *L)
                 {"undelivered_bytes", report->undelivered_bytes},
                 {"failed_flushes", report->failed_flushes},
                 {"detached", report->detached},
+                {"stopped_earlier", report->stopped_earlier},
                 {"received", report->received},
                 {"sent", report->sent}};
-  lua_createtable(L, 0, 18);
+  lua_createtable(L, 0, 19);
   for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
     lua_pushinteger(L, (lua_Integer)counts[i].value);
     lua_setfield(L, -2, counts[i].name);

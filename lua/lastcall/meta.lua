@@ -661,6 +661,7 @@ function Ticket:done() end
 ---@field undelivered_bytes integer written and not known to have arrived
 ---@field failed_flushes integer connections that could not be told everything
 ---@field detached integer
+---@field stopped_earlier integer listeners stopped while serving, before the last 16: they are not in stop
 ---@field tasks_left integer tasks of the process that had to be ended by force
 ---@field hooks lastcall.HookReport[]
 ---@field stragglers lastcall.Straggler[] the oldest first

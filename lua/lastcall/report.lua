@@ -4,7 +4,7 @@ local report = {}
 
 local COUNTS = {
   "accepted_while_stopping", "finished", "closed_idle", "canceled", "killed", "reset_by_us",
-  "reset_by_peer", "undelivered_bytes", "failed_flushes", "detached",
+  "reset_by_peer", "undelivered_bytes", "failed_flushes", "detached", "stopped_earlier",
 }
 
 local meta = { __name = "lastcall.report" }
@@ -52,6 +52,7 @@ local function say_stops(self, say)
     say("stopped %s by %s in %.2f s, %s", one.address, one.method or "nothing", one.settled,
       one.lossless and "nobody lost" or "not lossless")
   end
+  if self.stopped_earlier > 0 then say("%s stopped before", count_of(self.stopped_earlier, "address", "addresses")) end
 end
 
 local function say_counts(self, say)

@@ -214,6 +214,26 @@ static void the_same_address_can_be_listened_on_again_at_once(void **state)
   peer_close(peer);
 }
 
+static void of_listeners_stopped_one_by_one_the_last_are_told_of_and_the_others_counted(
+  void **state)
+{
+  enum { MANY = 40 };
+  world *w = *state;
+  lc_listener_report report;
+  unsigned told = 0;
+  w->address = world_unix_name();
+  assert_int_equal(world_new_server(w, 0), 0);
+  for (int i = 0; i < MANY; i++) {
+    assert_int_equal(lc_server_listen(w->server, &w->address, NULL), 0);
+    assert_int_equal(lc_server_unlisten(w->server, NULL), 1);
+    TURN_UNTIL(w, !lc_server_is_listening(w->server));
+    world_turn_for(w, LC_MILLISECOND);
+  }
+  while (lc_server_listener_report(w->server, told, &report) == 0) told++;
+  assert_true(told <= 17);
+  assert_int_equal(lc_server_report(w->server)->stopped_earlier + told, MANY);
+}
+
 static void cut_short_it_says_that_it_was_not_lossless(void **state)
 {
   world *w = *state;
@@ -264,6 +284,7 @@ int main(void)
     WORLD_TEST(one_of_several_can_be_stopped_alone),
     WORLD_TEST(stopping_leaves_connections_alone),
     WORLD_TEST(the_same_address_can_be_listened_on_again_at_once),
+    WORLD_TEST(of_listeners_stopped_one_by_one_the_last_are_told_of_and_the_others_counted),
     WORLD_TEST(cut_short_it_says_that_it_was_not_lossless),
     cmocka_unit_test(short_of_descriptors_while_stopping_nobody_is_lost),
   };
