@@ -126,8 +126,12 @@ local function start(given)
   core.reserve_for_hooks(#hooks.after > 0)
 end
 
---- When the deadline came before our own task could, what is left is ended here.
+--- When the deadline came before our own task could, what is left is ended here; and so are servers that were
+-- opened when the others had stopped, by a hook for instance.
 local function end_everything()
+  for _, one in ipairs(server.all) do
+    if one:step() ~= "done" then one:close() end
+  end
   for _, one in ipairs(core.process_tasks()) do state.tasks[#state.tasks + 1] = one end
   core.kill_process_tasks(true)
   core.close_outbound(true)
@@ -170,16 +174,20 @@ function run.look()
   forget()
 end
 
+local function check_outside(what, instead)
+  local running, in_task = core.running()
+  if running or in_task then
+    error(("%s: the loop of this Lua state is running already; %s"):format(what, instead), 3)
+  end
+end
+
 --- Runs `main` as the first task and returns the report when everything has ended.
 function run.run(main, given)
   if type(main) ~= "function" then
     error(("run: the first argument is a function(ctx), not a %s"):format(type(main)), 2)
   end
   given = options.check("run", given, options.run, 1)
-  local running, in_task = core.running()
-  if running or in_task then
-    error("run: the loop of this Lua state is running already; start tasks with go or spawn", 2)
-  end
+  check_outside("run", "start tasks with go or spawn")
   if state then forget() end -- it was attached to another loop until now
   local names = given.signals == nil and { "INT", "TERM" } or given.signals or {}
   start(given)
@@ -191,11 +199,11 @@ function run.run(main, given)
   if given.signals ~= false then
     signals.by_default("USR1", function() (given.log or log.to_stderr)("info", "dump", { text = dump() }) end)
   end
-  local failure
+  local failed, failure
   core.spawn(function()
     local fine, err = xpcall(main, debug.traceback, core.context.process())
     if not fine then
-      failure = err
+      failed, failure = true, err -- which may be any value, false too
       core.shutdown()
     end
   end)
@@ -204,7 +212,7 @@ function run.run(main, given)
   if ran then ran, made = pcall(finish) end
   forget()
   if not ran then error(err or made, 0) end
-  if failure then error(failure, 0) end
+  if failed then error(failure, 0) end
   return made
 end
 
@@ -215,12 +223,17 @@ function run.serve(where, handler, given)
     error(("serve: the handler is a function(conn, ctx), not a %s"):format(type(handler)), 2)
   end
   if type(where) == "string" then address.check("serve", where, 1) end
+  check_outside("serve", "use listen, and server:serve in a task")
   local one, code, message = server.new(where, options.pick(given, options.server))
   if not one then
     error(("serve: cannot listen on %s: %s (%s)"):format(
       type(where) == "table" and "descriptor " .. tostring(where.fd) or where, code, message), 2)
   end
-  return run.run(function() one:serve(handler) end, options.pick(given, options.run))
+  local ran, made = pcall(run.run, function() one:serve(handler) end, options.pick(given, options.run))
+  if ran then return made end
+  one:close() -- also when the run has never begun
+  core.settle()
+  error(made, 0)
 end
 
 return run

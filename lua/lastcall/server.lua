@@ -132,6 +132,10 @@ function methods:serve(handler)
   if not in_task then
     error("server:serve waits, and only a task can wait: call it inside lastcall.run, or use lastcall.serve", 2)
   end
+  if details[self].is_served then
+    error("server:serve: this server has a handler already; server:wait() waits for its end", 2)
+  end
+  details[self].is_served = true
   core.server_hand_to(self, handler)
   return wait_done(self)
 end

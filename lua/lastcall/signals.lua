@@ -10,7 +10,11 @@ local climbing = {} -- name -> true: it begins the shutdown
 
 --- Makes each of these signals begin the shutdown, or hurry the one under way.
 function signals.climb(names)
-  for _, name in ipairs(names) do climbing[core.signal(name, "climb")] = true end
+  for _, name in ipairs(names) do
+    local fine, result = pcall(core.signal, name, "climb")
+    if not fine then error("run: " .. result, 0) end
+    climbing[result] = true
+  end
 end
 
 local function give_back(name)

@@ -1,0 +1,52 @@
+local helper = require "spec.helper"
+local lastcall = require "lastcall"
+
+local quietly = { signals = false, log = function() end, drain = 1 }
+
+describe("a run", function()
+  it("ends a server that a hook has opened, which would hold the next run", function()
+    local server
+    lastcall.on_shutdown("opens a server", function() server = assert(lastcall.listen("127.0.0.1:0")) end)
+    local report = lastcall.run(function() end, quietly)
+    assert.equal("done", server:step())
+    assert.equal(1, #report.stop)
+    assert.is_false(report.stop[1].lossless)
+    local began = lastcall.now()
+    assert.is_true(lastcall.run(function() end, quietly).ok)
+    assert.is_true(lastcall.now() - began < helper.seconds(5))
+  end)
+
+  it("raises what main raised, false too", function()
+    local fine, problem = pcall(lastcall.run, function() error(false) end, quietly)
+    assert.is_false(fine)
+    assert.is_false(problem)
+  end)
+
+  it("that is refused names the option of run, and no line of ours", function()
+    local fine, problem = pcall(lastcall.run, function() end, { signals = { "nosuch" } })
+    assert.is_false(fine)
+    assert.is_truthy(problem:find("run: no signal named 'nosuch'", 1, true), problem)
+    assert.is_nil(problem:find("signals.lua", 1, true), problem)
+  end)
+end)
+
+describe("lastcall.serve", function()
+  it("that is refused leaves no listener behind", function()
+    helper.task(function()
+      assert.error_matches(function() lastcall.serve("127.0.0.1:0", function() end) end, "server:serve in a task")
+    end)
+    local before = helper.descriptors()
+    assert.is_false((pcall(lastcall.serve, "127.0.0.1:0", function() end, { signals = { "nosuch" } })))
+    assert.equal(before, (helper.descriptors()))
+  end)
+end)
+
+describe("server:serve", function()
+  it("raises where the server has a handler already", function()
+    helper.task(function()
+      local server = helper.serve(lastcall, function() end)
+      assert.error_matches(function() server:serve(function() end) end, "has a handler already")
+      server:close()
+    end)
+  end)
+end)
