@@ -173,7 +173,8 @@ int lc_loop_signal(lc_loop *loop, int number,
 typedef struct lc_poll lc_poll;
 lc_poll *lc_poll_new(lc_loop *loop, int fd, void (*ready)(void *user, unsigned what), void *user);
 /* Waits for one of LC_READABLE and LC_WRITABLE, in place of what was wanted before; 0: for nothing.
- * -EPERM for what is always ready (a regular file), -EBADF, -EEXIST when the loop itself has it. */
+ * A connection's own descriptor will do. -EPERM for what is always ready (a regular file), -EBADF, -ENOMEM,
+ * -EMFILE. */
 int lc_poll_want(lc_poll *poll, unsigned what);
 void lc_poll_free(lc_poll *poll);
 
