@@ -121,6 +121,7 @@ build = {
     ["lastcall"] = "lua/lastcall/init.lua",
     ["lastcall.log"] = "lua/lastcall/log.lua",
     ["lastcall.meta"] = "lua/lastcall/meta.lua",
+    ["lastcall.meta_socket"] = "lua/lastcall/meta_socket.lua",
     ["lastcall.meta_tasks"] = "lua/lastcall/meta_tasks.lua",
     ["lastcall.options"] = "lua/lastcall/options.lua",
     ["lastcall.pipe"] = "lua/lastcall/pipe.lua",

@@ -21,7 +21,7 @@ local function parse(path, classes, functions)
   end
 end
 
-local FILES = { "lua/lastcall/meta.lua", "lua/lastcall/meta_tasks.lua" }
+local FILES = { "lua/lastcall/meta.lua", "lua/lastcall/meta_tasks.lua", "lua/lastcall/meta_socket.lua" }
 local classes, functions = {}, {}
 for _, path in ipairs(FILES) do parse(path, classes, functions) end
 
@@ -61,6 +61,11 @@ describe("lastcall/meta.lua", function()
     assert.same({ "context", "coroutine", "features", "version" }, sorted(classes[""].fields))
     assert.same(sorted(lastcall.features), sorted(classes.Features.fields))
     assert.equal("string", type(lastcall.version))
+  end)
+
+  it("has what lastcall.socket adds to LuaSocket's names, and no other", function()
+    local additions = getmetatable(require "lastcall.socket").__index
+    assert.same(sorted(functions_in(additions)), sorted(functions.socket))
   end)
 
   for class, methods in pairs {
