@@ -8,8 +8,6 @@ local INTENDED = {
     theirs = '"%d+" "inet', with = 'PORT "inet' },
   { reason = "the same, for port 0 and those in use",
     ours = ' %d+ "inet', with = ' PORT "inet' },
-  { reason = "a failure of setoption or getoption keeps the text of errno, as a third result",
-    ours = '(nil "[gs]etsockopt failed") "[%w ]+"', with = "%1" },
 }
 
 local function run(which)

@@ -88,13 +88,12 @@ static int descriptor_connect(lua_State *L)
   int result, fd = (int)luaL_checkinteger(L, 1);
   check_address(L, 2, &address);
   LC_RETRY(result, sys->connect(sys, fd, &address.of.any, address.length));
-  if (result == -ECONNABORTED) /* the end of an earlier attempt, told only now */
-    LC_RETRY(result, sys->connect(sys, fd, &address.of.any, address.length));
   if (result == -EINPROGRESS) result = LC_AGAIN;
   return succeeded(L, rt, result);
 }
 
-/* Consumes the error of a connect that has failed. */
+/* "again" while a connect is under way; ENOTCONN when none is, which only recv tells apart. Consumes the
+ * error of one that has failed. */
 static int descriptor_outcome(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -107,7 +106,11 @@ static int descriptor_outcome(lua_State *L)
   if (!result) {
     lc_address peer = {.length = sizeof peer.of};
     result = sys->getpeername(sys, fd, &peer.of.any, &peer.length);
-    if (result == -ENOTCONN) result = LC_AGAIN;
+  }
+  if (result == -ENOTCONN) {
+    char byte;
+    ssize_t got = sys->recv(sys, fd, &byte, 1, MSG_PEEK);
+    if (got != -ENOTCONN) result = LC_AGAIN;
   }
   return succeeded(L, rt, result);
 }

@@ -58,8 +58,7 @@ static int outcome(lua_State *L, const char *call, int result)
   }
   lua_pushnil(L);
   lua_pushfstring(L, "%s failed", call);
-  lua_pushstring(L, strerror(-result));
-  return 3;
+  return 2;
 }
 
 static int set(lua_State *L, const void *value, size_t size)

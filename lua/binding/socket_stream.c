@@ -93,6 +93,8 @@ static void push_line(lua_State *L, const char *data, size_t length)
   luaL_pushresult(&line);
 }
 
+typedef int attempting(lc_conn *conn, char kind, size_t size, lc_slice *slice);
+
 static int attempt(lc_conn *conn, char kind, size_t size, lc_slice *slice)
 {
   if (kind == 'l') return lc_conn_read_until(conn, "\n", 1, SIZE_MAX / 2, slice);
@@ -125,6 +127,21 @@ static int admitted(const conn_box *box)
   return stats.sent ? lc_conn_admit(box->conn) : 0;
 }
 
+/* Who does not wait is told of all that there is: a short read may have been followed by a FIN. */
+static int attempt_all(lc_conn *conn, char kind, size_t size, lc_slice *slice)
+{
+  lc_conn_stats before, now;
+  int result;
+  lc_conn_stats_get(conn, &now);
+  do {
+    before = now;
+    lc_conn_look(conn);
+    result = attempt(conn, kind, size, slice);
+    lc_conn_stats_get(conn, &now);
+  } while (result == LC_AGAIN && now.received != before.received);
+  return result;
+}
+
 /* Stack: connection, kind, size, look. */
 static int stream_receive(lua_State *L, int status, lua_KContext first)
 {
@@ -134,9 +151,9 @@ static int stream_receive(lua_State *L, int status, lua_KContext first)
   size_t size = (size_t)luaL_optinteger(L, 3, 0);
   lc_slice slice = {"", 0};
   (void)status;
-  if (!t || lua_toboolean(L, 4)) lc_conn_look(box->conn);
+  attempting *try = !t || lua_toboolean(L, 4) ? attempt_all : attempt;
   int result = first ? admitted(box) : 0;
-  if (!result) result = attempt(box->conn, kind, size, &slice);
+  if (!result) result = try(box->conn, kind, size, &slice);
   if (result == LC_RESET || result == LC_PEER_LOST)
     result = before_end(box->conn, kind, size, &slice);
   if (result < 0) {

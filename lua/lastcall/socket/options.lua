@@ -17,8 +17,8 @@ end
 -- A type is a pair of functions: get(state, name) and set(state, name, value), as methods would be called.
 
 local function get_number(state, name)
-  local value, problem, text = raw.get_option(descriptor(state), name)
-  if not value then return nil, problem, text end
+  local value, problem = raw.get_option(descriptor(state), name)
+  if not value then return nil, problem end
   return value + 0.0
 end
 
@@ -28,8 +28,8 @@ local boolean = {
     return raw.set_option(descriptor(state), name, value and 1 or 0)
   end,
   get = function(state, name)
-    local value, problem, text = raw.get_option(descriptor(state), name)
-    if not value then return nil, problem, text end
+    local value, problem = raw.get_option(descriptor(state), name)
+    if not value then return nil, problem end
     return value ~= 0
   end,
 }
@@ -48,8 +48,8 @@ local seconds = {
     return raw.set_option(descriptor(state), name, math.ceil(object.number(3, value) * 1000))
   end,
   get = function(state, name)
-    local value, problem, text = get_number(state, name)
-    if not value then return nil, problem, text end
+    local value, problem = get_number(state, name)
+    if not value then return nil, problem end
     return value / 1000
   end,
 }
@@ -63,8 +63,8 @@ local device = {
 
 local failure = {
   get = function(state, name)
-    local value, problem, text = raw.get_option(descriptor(state), name)
-    if not value then return nil, problem, text end
+    local value, problem = raw.get_option(descriptor(state), name)
+    if not value then return nil, problem end
     return raw.error_text(value)
   end,
 }
@@ -77,7 +77,7 @@ local linger = {
     if type(value.on) ~= "boolean" then raw.argument_error(3, "boolean 'on' field expected") end
     local time = (type(value.timeout) == "number" or type(value.timeout) == "string") and tonumber(value.timeout)
     if not time then raw.argument_error(3, "number 'timeout' field expected") end
-    if descriptor(state) < 0 then return nil, "setsockopt failed", "Bad file descriptor" end
+    if descriptor(state) < 0 then return nil, "setsockopt failed" end
     state.linger = nil
     state.linger_time = time // 1 & 0xffff
     if value.on then state.linger = state.linger_time end
@@ -85,16 +85,16 @@ local linger = {
     return 1.0
   end,
   get = function(state)
-    if descriptor(state) < 0 then return nil, "getsockopt failed", "Bad file descriptor" end
+    if descriptor(state) < 0 then return nil, "getsockopt failed" end
     return { on = state.linger ~= nil, timeout = state.linger_time or 0 }
   end,
 }
 
 local interface = {
   set = function(state, name, value)
-    local result, problem, text = raw.set_interface(descriptor(state), name, object.string(3, value))
+    local result, problem = raw.set_interface(descriptor(state), name, object.string(3, value))
     if result == nil and not problem then raw.argument_error(3, "ip expected") end
-    return result, problem, text
+    return result, problem
   end,
   get = function(state, name) return raw.get_interface(descriptor(state), name) end,
 }
@@ -108,9 +108,9 @@ local function membership(call, check_interface)
         raw.argument_error(3, "string 'multiaddr' field expected")
       end
       check_interface(value.interface)
-      local result, problem, text = call(descriptor(state), name, group, value.interface)
+      local result, problem = call(descriptor(state), name, group, value.interface)
       if result == false then raw.argument_error(3, ("invalid '%s' ip address"):format(problem)) end
-      return result, problem, text
+      return result, problem
     end,
   }
 end

@@ -126,13 +126,16 @@ local function range(size, first, last)
   return math.max(first, 1), math.min(last, size)
 end
 
+-- What receive says of a socket that no connect is under way for; to send, it is like any that was closed.
+local NOT_CONNECTED = "Transport endpoint is not connected"
+
 local function send_data(state, data, first, last)
   local conn, limit = state.stream, nil
   if not conn then
     local problem
     limit = deadline(state)
     conn, problem = finish_connect(state, limit)
-    if not conn then return 0, problem end
+    if not conn then return 0, problem == NOT_CONNECTED and "closed" or problem end
   end
   local zero, sent, size = state.block == 0, 0, last - first + 1
   while true do

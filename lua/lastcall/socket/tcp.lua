@@ -15,8 +15,11 @@ local ANY, MASTER, CLIENT = "tcp{any}", "tcp{master}", "tcp{client}"
 --- Tries each of `list` until one succeeds, or is still under way when the time is over.
 local function try_each(state, list, try)
   local fine, problem
-  for _, one in ipairs(list) do
+  for i, one in ipairs(list) do
     fine, problem = try(state, one.family, one.address)
+    if problem == "closed" and i > 1 then -- the end of the attempt before, told only now
+      fine, problem = try(state, one.family, one.address)
+    end
     if fine or problem == "timeout" then break end
   end
   return fine, problem
@@ -29,9 +32,11 @@ end
 local function connect(self, host, port)
   local state = expect(self, ANY)
   host, port = object.string(2, host), object.string(3, port)
+  local family = state.family
   local list, problem = find(state, host, port)
   local fine
   if list then fine, problem = try_each(state, list, stream.connect) end
+  if not fine and problem ~= "timeout" then state.family = family end -- another attempt, another descriptor
   object.become(self, CLIENT) -- also when it failed: it may only not have succeeded yet
   if not fine then return nil, problem end
   return 1.0

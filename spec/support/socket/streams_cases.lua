@@ -260,4 +260,37 @@ case("both timeouts count, the shorter one first", function(t)
   end
 end)
 
+case("without waiting, all there is comes with one receive, the end too", function(t)
+  local a, b = t.pair()
+  b:settimeout(0)
+  t.show(b:receive("*a"))
+  a:send("all of it")
+  a:close()
+  t.socket.select({ b }, nil, 1)
+  t.show(b:receive("*a"))
+  t.show(b:receive("*a"))
+  t.show(b:receive("*l"))
+end)
+
+case("a connect that failed unwaited: what each call says then", function(t)
+  for _, make in ipairs { t.socket.tcp, t.socket.tcp4 } do
+    local s = make()
+    s:settimeout(0)
+    t.show(s:connect("127.0.0.1", 1))
+    t.socket.select(nil, { s }, 1)
+    t.show(s:getoption("error"))
+    t.show(s:connect("127.0.0.1", 1))
+    t.socket.select(nil, { s }, 1)
+    t.show(s:receive())
+    t.show(s:receive())
+    t.show(s:send("x"))
+    s:settimeout(1)
+    t.show(s:receive())
+    t.show(s:send("x"))
+    t.show(s:connect("127.0.0.1", 1))
+    t.show(s:connect("127.0.0.1", 1))
+    s:close()
+  end
+end)
+
 return cases
