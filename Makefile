@@ -162,10 +162,11 @@ test: ## Build, run the C tests and every spec; the last line is the count
 	@$(MAKE) -s tests
 	@scripts/test
 
-lab: ## Who is lost at a distance, by ways of stopping: STOPS=, RTT= ms, LOSS= (root; under 3 min)
+lab: ## Who is lost at a distance, by ways of stopping: STOPS=, RTT= ms, LOSS= (root; under 4 min)
 	@scripts/install-deps build lab
 	@$(MAKE) -s all
 	@spec/lab/compare.sh
+	@echo; spec/lab/truncation.sh || [ $$? = 77 ]
 	@echo; spec/lab/vanish.sh || [ $$? = 77 ]
 
 bench: ## Ten thousand tasks canceled, beside Go where there is one: ROUNDS=

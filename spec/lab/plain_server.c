@@ -1,7 +1,8 @@
 /* plain_server.c - the usual ways to stop a server, for scale.
  *
- * A small epoll server that answers `echo TEXT` with TEXT and on SIGTERM stops
- * listening in one of these ways, then finishes the connections it has:
+ * A small epoll server that answers `echo TEXT` with TEXT, and `early N BODY` with N bytes
+ * before it has read the body, whereupon it closes. On SIGTERM it stops listening in one of
+ * these ways, then finishes the connections it has:
  *
  *   close         close the listener: what most servers do
  *   accept-close  accept until the queue is empty, then close
@@ -10,6 +11,7 @@
  *                 the settling time; accept until the queue is empty; close
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -45,6 +47,7 @@ struct server {
   double settle; /* seconds between hiding and closing */
   double grace;  /* seconds for what is open after SIGTERM */
   int backlog;
+  int reuseport;
   int listener, signal_fd, epoll_fd;
   bool is_unix;
   double close_at, end_at; /* 0: not set */
@@ -64,7 +67,7 @@ static _Noreturn void misused(void)
 {
   fputs(
     "usage: plain_server --stop close|accept-close|hide [--settle MS] [--grace SECONDS]\n"
-    "                    [--backlog N] host:port|[v6]:port|unix:/path\n",
+    "                    [--backlog N] [--reuseport 1] host:port|[v6]:port|unix:/path\n",
     stderr);
   exit(2);
 }
@@ -119,6 +122,7 @@ static int listen_tcp(const struct server *server, const char *text)
   int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) give_up("socket");
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (server->reuseport) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   if (bind(fd, found->ai_addr, found->ai_addrlen) < 0) give_up(text);
   if (listen(fd, server->backlog) < 0) give_up("listen");
   freeaddrinfo(found);
@@ -154,9 +158,31 @@ static void drop(struct server *server, struct connection *connection)
   server->open--;
 }
 
+/* In a process of its own, as a server with blocking calls would: write everything, and close. */
+static bool answer_early(const struct connection *connection, const char *line)
+{
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+  long size = strtol(line + 6, NULL, 10), at = 0;
+  pid_t child = fork();
+  if (child != 0) return false; /* ours is closed */
+  fcntl(connection->fd, F_SETFL, fcntl(connection->fd, F_GETFL) & ~O_NONBLOCK);
+  char piece[26 * 1024];
+  for (size_t i = 0; i < sizeof piece; i++) piece[i] = letters[i % 26];
+  while (at < size) {
+    size_t left = (size_t)(size - at), most = sizeof piece - (size_t)(at % 26);
+    ssize_t n = send(connection->fd, piece + at % 26, left < most ? left : most, MSG_NOSIGNAL);
+    if (n < 0) _exit(1);
+    at += n;
+  }
+  send(connection->fd, "\n", 1, MSG_NOSIGNAL);
+  close(connection->fd);
+  _exit(0);
+}
+
 /* Replies are a few bytes: what does not fit the socket at once is an error. */
 static bool answer(const struct connection *connection, const char *line, size_t length)
 {
+  if (length > 6 && memcmp(line, "early ", 6) == 0) return answer_early(connection, line);
   if (length < 5 || memcmp(line, "echo ", 5) != 0) return false;
   return send(connection->fd, line + 5, length - 5, MSG_NOSIGNAL) == (ssize_t)(length - 5);
 }
@@ -247,6 +273,7 @@ int main(int argc, char **argv)
     if (strcmp(argv[i], "--stop") == 0) server.stop = stop_named(argv[i + 1]), has_stop = true;
     else if (strcmp(argv[i], "--settle") == 0) server.settle = atof(argv[i + 1]) / 1e3;
     else if (strcmp(argv[i], "--grace") == 0) server.grace = atof(argv[i + 1]);
+    else if (strcmp(argv[i], "--reuseport") == 0) server.reuseport = atoi(argv[i + 1]);
     else if (strcmp(argv[i], "--backlog") == 0) server.backlog = atoi(argv[i + 1]);
     else misused();
   }
@@ -256,6 +283,7 @@ int main(int argc, char **argv)
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+  signal(SIGCHLD, SIG_IGN); /* children are not waited for */
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
