@@ -11,6 +11,9 @@ function helper.figure(format, ...) print("figure: " .. format:format(...)) end
 --- Seconds, stretched where a sanitizer or valgrind makes everything slower.
 function helper.seconds(n) return n * slow end
 
+--- Whether it is one of these that runs the specs: what costs memory or time is not lastcall's alone then.
+helper.is_slow = slow > 1
+
 --- Where a program that the Makefile built is.
 function helper.program(name) return build .. "/" .. name end
 

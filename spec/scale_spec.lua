@@ -17,7 +17,7 @@ describe("ten thousand idle connections", function()
     assert.is_truthy(output:find("shutdown ok in", 1, true), output)
     assert.is_truthy(output:find(", clean", 1, true), output)
     local each = tonumber(output:match "(%d+) bytes each")
-    assert.is_true(each < 4096, output)
+    assert.is_true(each < 4096 or helper.is_slow, output) -- a sanitizer's allocator takes more
     local longest = tonumber(output:match "longest turn while draining ([%d.]+) ms")
     assert.is_true(longest < helper.seconds(250), output)
   end)

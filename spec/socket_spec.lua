@@ -265,10 +265,10 @@ describe("lastcall.socket outside tasks", function()
   end)
 
   it("lets signals through: Ctrl-C interrupts a blocked call", function()
-    local output, fine = helper.run([[sh -c 'lua5.4 -e "
+    local output, fine = helper.run(([[sh -c 'lua5.4 -e "
       local socket = require [=[lastcall.socket]=]
       local server = socket.bind([=[127.0.0.1]=], 0)
-      print(pcall(server.accept, server))" & sleep 0.5; kill -INT $!; wait $!']], 10)
+      print(pcall(server.accept, server))" & sleep %g; kill -INT $!; wait $!']]):format(helper.seconds(0.5)), 20)
     assert.is_true(fine, output)
     assert.is_truthy(output:find("false.*interrupted!"), output)
   end)
