@@ -35,7 +35,8 @@
 #define END_AFTER (5 * LC_MILLISECOND)
 #define DEAF_AFTER (50 * LC_MILLISECOND) /* past the deadline, and without an answer */
 #define LATE_AFTER LC_SECOND             /* past the deadline, whatever progress is made */
-#define STANDSTILL (20 * LC_MILLISECOND) /* how long it may take the loop's thread to stand still */
+/* How long the loop's thread may take to stand still: on a busy machine it waits for a processor. */
+#define STANDSTILL (250 * LC_MILLISECOND)
 
 enum { SIGNALS_FOLLOWED = 8, TEXT_SIZE = 4096 };
 
