@@ -179,18 +179,18 @@ soak: ## A million tasks, contexts, timers and connections, and what is left of 
 	@$(MAKE) -s all
 	@LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/lua/?.so;;' lua5.4 spec/support/soak.lua $(COUNT)
 
-asan: ## All tests under the address and undefined-behaviour sanitizers
+asan: ## All tests under the address and undefined-behaviour sanitizers (12 min)
 	@scripts/install-deps test
 	@$(MAKE) -s tests
 	@$(MAKE) -s tests BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS='-O1 -g'
 	@LASTCALL_BUILD=$(BUILD)/asan LASTCALL_SLOW=3 scripts/test --asan
 
-valgrind: ## All tests under valgrind: errors and definite leaks fail
+valgrind: ## C tests and the specs that matter for memory under valgrind; leaks fail (8 min)
 	@scripts/install-deps test valgrind
 	@$(MAKE) -s tests
-	@LASTCALL_SLOW=15 scripts/test --valgrind
+	@LASTCALL_SLOW=4 scripts/test --valgrind
 
-tsan: ## The C tests under the thread sanitizer
+tsan: ## The C tests under the thread sanitizer (2 min)
 	@scripts/install-deps test
 	@$(MAKE) -s tests BUILD=$(BUILD)/tsan SANITIZE=thread CFLAGS='-O1 -g'
 	@LASTCALL_BUILD=$(BUILD)/tsan LASTCALL_SLOW=5 scripts/test --only-c

@@ -202,8 +202,9 @@ describe("a handler that does not stop", function()
       server:on_step(function(step) if step == "drain" then spin() end end)
       lastcall.shutdown()
       lastcall.sleep(60)
-    end, { drain = 0.3, signals = false, log = noise, on_error = function(err) errors[#errors + 1] = err end })
-    assert.truthy(errors[1]:find("ended by force", 1, true))
+    end, { drain = helper.seconds(0.3), signals = false, log = noise,
+      on_error = function(err) errors[#errors + 1] = err end })
+    assert.truthy(errors[1] and errors[1]:find("ended by force", 1, true), tostring(report))
     assert.is_true(report.elapsed < helper.seconds(0.7))
   end)
 
