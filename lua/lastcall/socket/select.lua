@@ -6,8 +6,8 @@ local object = require "lastcall.socket.object"
 local raw = core.socket
 
 --- Something is there already: bytes in the object's own buffer, or word of its end.
-local function is_due(one)
-  local dirty = one.dirty
+local function is_due(one, fd)
+  local dirty = fd >= 0 and one.dirty
   if dirty and dirty(one) then return true end
   local state = raw.state(one)
   if not state then return false end
@@ -29,7 +29,7 @@ local function collect(list, due, streams)
     local getfd = one.getfd
     local fd = getfd and getfd(one)
     fd = type(fd) == "number" and math.tointeger(fd // 1) or -1
-    if due and is_due(one) then
+    if due and is_due(one, fd) then
       due[#due + 1] = one
     elseif fd >= 0 then
       if owner[fd] == nil then

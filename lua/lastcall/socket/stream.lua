@@ -127,7 +127,7 @@ local function range(size, first, last)
 end
 
 -- What receive says of a socket that no connect is under way for; to send, it is like any that was closed.
-local NOT_CONNECTED = "Transport endpoint is not connected"
+stream.NOT_CONNECTED = "Transport endpoint is not connected"
 
 local function send_data(state, data, first, last)
   local conn, limit = state.stream, nil
@@ -135,7 +135,7 @@ local function send_data(state, data, first, last)
     local problem
     limit = deadline(state)
     conn, problem = finish_connect(state, limit)
-    if not conn then return 0, problem == NOT_CONNECTED and "closed" or problem end
+    if not conn then return 0, problem == stream.NOT_CONNECTED and "closed" or problem end
   end
   local zero, sent, size = state.block == 0, 0, last - first + 1
   while true do

@@ -54,7 +54,10 @@ local function bind(self, host, port)
 end
 
 local function getpeername(self)
-  return raw.peername(stream.descriptor(expect(self, ANY)))
+  local state = expect(self, ANY)
+  local fd = stream.descriptor(state)
+  if fd < 0 and state.stream then return nil, stream.NOT_CONNECTED end -- the peer has ended it
+  return raw.peername(fd)
 end
 
 local function getsockname(self)

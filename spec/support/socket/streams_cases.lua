@@ -293,4 +293,21 @@ case("a connect that failed unwaited: what each call says then", function(t)
   end
 end)
 
+case("a reset, and what is asked of the socket after it", function(t)
+  local a, b = t.pair()
+  b:setoption("linger", { on = true, timeout = 0 })
+  b:close()
+  t.show(#t.socket.select({ a }, nil, 1))
+  t.show(a:receive())
+  t.show(a:receive())
+  t.show(a:send("x"))
+  t.show(a:getpeername())
+end)
+
+case("select takes no object without a descriptor, whatever it keeps", function(t)
+  local one = { getfd = function() return -1 end, dirty = function() return true end }
+  local readable, writable, problem = t.socket.select({ one }, { one }, 0)
+  t.show(#readable, #writable, problem)
+end)
+
 return cases
