@@ -44,6 +44,7 @@ build = {
         "lua/binding/conn_writing.c",
         "lua/binding/connect.c",
         "lua/binding/context.c",
+        "lua/binding/context_making.c",
         "lua/binding/context_tasks.c",
         "lua/binding/coroutine.c",
         "lua/binding/facts.c",

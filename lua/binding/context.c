@@ -22,14 +22,7 @@ context *context_check(lua_State *L, int index)
   return ctx;
 }
 
-static void context_due(lc_timer *timer, lc_time now)
-{
-  context *ctx = LC_OWNER(timer, context, timer);
-  (void)now;
-  context_end(ctx->rt->L, ctx, LC_TIMEOUT, "deadline passed");
-}
-
-static context *new_context(lua_State *L, runtime *rt, context *parent, int user_values)
+context *context_new_with(lua_State *L, runtime *rt, context *parent, int user_values)
 {
   context *ctx = lua_newuserdatauv(L, sizeof *ctx, user_values);
   *ctx = (context){.rt = rt, .deadline = LC_NEVER, .anchor = LUA_NOREF};
@@ -55,15 +48,7 @@ static context *new_context(lua_State *L, runtime *rt, context *parent, int user
 
 context *context_new(lua_State *L, runtime *rt, context *parent)
 {
-  return new_context(L, rt, parent, 3);
-}
-
-/* For a script: it remembers whose task made it. The parent lies at the top. */
-static context *made_by_script(lua_State *L, runtime *rt, context *parent)
-{
-  context *ctx = new_context(L, rt, parent, 4);
-  if (owner_push(L, owner_current(rt))) lua_setiuservalue(L, -2, 4);
-  return ctx;
+  return context_new_with(L, rt, parent, 3);
 }
 
 int context_is_draining(const context *ctx)
@@ -213,133 +198,6 @@ void context_drain(lua_State *L, context *root)
   }
 }
 
-/* --------------------------------------------------------------- functions -- */
-
-/* Pushes the context that is argument `index`, or when there is none the one that the caller goes by. */
-static context *parent_argument(lua_State *L, runtime *rt, int index)
-{
-  if (lua_isnoneornil(L, index)) return context_push_current(L, rt);
-  context *ctx = context_check(L, index);
-  lua_pushvalue(L, index);
-  return ctx;
-}
-
-/* A root that nothing ends but its own cancel: for the functions of a shutdown. */
-static int context_root(lua_State *L)
-{
-  context_new(L, runtime_upvalue(L), NULL);
-  return 1;
-}
-
-/* The one that nothing ever ends. */
-static int context_background(lua_State *L)
-{
-  runtime *rt = runtime_upvalue(L);
-  runtime_push_anchored(L, rt, rt->background_anchor);
-  return 1;
-}
-
-/* The one of process-owned tasks: it ends when the connections are gone. */
-static int context_of_process(lua_State *L)
-{
-  runtime *rt = runtime_upvalue(L);
-  runtime_push_anchored(L, rt, rt->process_anchor);
-  return 1;
-}
-
-static int context_is(lua_State *L)
-{
-  lua_pushboolean(L, luaL_testudata(L, 1, CONTEXT_TYPE) != NULL);
-  return 1;
-}
-
-static int cancel_call(lua_State *L)
-{
-  context *ctx = lua_touserdata(L, lua_upvalueindex(1));
-  runtime_check(L, ctx->rt);
-  if (ctx->ended) return 0;
-  if (!lua_isnoneornil(L, 1)) {
-    lua_pushvalue(L, 1);
-    lua_setiuservalue(L, lua_upvalueindex(1), 2);
-  }
-  context_end(L, ctx, LC_CANCELED, "canceled");
-  return 0;
-}
-
-static int context_with_cancel(lua_State *L)
-{
-  runtime *rt = runtime_upvalue(L);
-  context *parent = parent_argument(L, rt, 1);
-  made_by_script(L, rt, parent);
-  lua_pushvalue(L, -1);
-  lua_pushcclosure(L, cancel_call, 1);
-  return 2;
-}
-
-static int with_deadline(lua_State *L, runtime *rt, context *parent, lc_time at)
-{
-  context *ctx = made_by_script(L, rt, parent);
-  if (!ctx->ended && at < ctx->deadline) {
-    ctx->deadline = at;
-    if (at <= lc_loop_clock(rt->loop)) {
-      context_end(L, ctx, LC_TIMEOUT, "deadline passed");
-    } else if (at != LC_NEVER) {
-      if (lc_timer_open(rt->loop, &ctx->timer, context_due) < 0)
-        return luaL_error(L, "not enough memory for a deadline");
-      lc_timer_set(rt->loop, &ctx->timer, at);
-    }
-  }
-  lua_pushvalue(L, -1);
-  lua_pushcclosure(L, cancel_call, 1);
-  return 2;
-}
-
-static int context_with_timeout(lua_State *L)
-{
-  runtime *rt = runtime_upvalue(L);
-  luaL_checknumber(L, 2);
-  lc_time seconds = optional_seconds(L, 2);
-  context *parent = parent_argument(L, rt, 1);
-  return with_deadline(L, rt, parent, lc_time_add(lc_loop_clock(rt->loop), seconds));
-}
-
-static int context_with_deadline(lua_State *L)
-{
-  runtime *rt = runtime_upvalue(L);
-  luaL_checknumber(L, 2);
-  lc_time at = optional_seconds(L, 2);
-  context *parent = parent_argument(L, rt, 1);
-  return with_deadline(L, rt, parent, at);
-}
-
-static int context_with_value(lua_State *L)
-{
-  runtime *rt = runtime_upvalue(L);
-  luaL_argcheck(L, !lua_isnoneornil(L, 2), 2, "a key is any value but nil");
-  luaL_checkany(L, 3);
-  lua_settop(L, 3);
-  context *parent = parent_argument(L, rt, 1);
-  made_by_script(L, rt, parent)->has_value = 1;
-  lua_createtable(L, 2, 0);
-  lua_pushvalue(L, 2);
-  lua_rawseti(L, -2, 1);
-  lua_pushvalue(L, 3);
-  lua_rawseti(L, -2, 2);
-  lua_setiuservalue(L, -2, 3);
-  return 1;
-}
-
-/* It keeps the parent for its values alone: neither an end nor a deadline comes down. */
-static int context_without_cancel(lua_State *L)
-{
-  runtime *rt = runtime_upvalue(L);
-  parent_argument(L, rt, 1);
-  made_by_script(L, rt, NULL);
-  lua_pushvalue(L, -2);
-  lua_setiuservalue(L, -2, 1);
-  return 1;
-}
-
 /* ----------------------------------------------------------------- methods -- */
 
 static int context_done(lua_State *L)
@@ -411,16 +269,6 @@ static int context_draining(lua_State *L)
   return 1;
 }
 
-static int context_until_drain(lua_State *L)
-{
-  context *parent = context_check(L, 1);
-  lua_settop(L, 1);
-  context *ctx = made_by_script(L, parent->rt, parent);
-  ctx->drains = 1;
-  if (context_is_draining(parent)) context_end(L, ctx, LC_CANCELED, "draining");
-  return 1;
-}
-
 /* on_done's stop: true when the function will not be called because of it. */
 static int stop_call(lua_State *L)
 {
@@ -457,7 +305,7 @@ static int context_on_done(lua_State *L)
     runtime_callback(L, ctx->rt, 0);
   } else {
     if (ctx->has_value) {
-      ctx = new_context(L, ctx->rt, ctx, 3);
+      ctx = context_new_with(L, ctx->rt, ctx, 3);
       lua_replace(L, 1);
     }
     push_functions(L, 1);
@@ -502,31 +350,24 @@ static int context_tostring(lua_State *L)
   return 1;
 }
 
+static int context_is(lua_State *L)
+{
+  lua_pushboolean(L, luaL_testudata(L, 1, CONTEXT_TYPE) != NULL);
+  return 1;
+}
+
 void context_open(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg methods[] = {{"done", context_done},
-                                     {"err", context_err},
-                                     {"cause", context_cause},
-                                     {"deadline", context_get_deadline},
-                                     {"draining", context_draining},
-                                     {"until_drain", context_until_drain},
-                                     {"on_done", context_on_done},
-                                     {"value", context_value},
-                                     {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"background", context_background},
-                                       {"process", context_of_process},
-                                       {"root", context_root},
-                                       {"is", context_is},
-                                       {"with_cancel", context_with_cancel},
-                                       {"with_timeout", context_with_timeout},
-                                       {"with_deadline", context_with_deadline},
-                                       {"with_value", context_with_value},
-                                       {"without_cancel", context_without_cancel},
-                                       {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+    {"done", context_done},         {"err", context_err},
+    {"cause", context_cause},       {"deadline", context_get_deadline},
+    {"draining", context_draining}, {"on_done", context_on_done},
+    {"value", context_value},       {NULL, NULL}};
   luaL_newmetatable(L, CONTEXT_TYPE);
   lua_newtable(L);
   register_functions(L, rt, methods);
   context_open_tasks(L, rt);
+  context_open_narrowing(L, rt);
   lua_setfield(L, -2, "__index");
   static const luaL_Reg meta[] = {{"__gc", context_collect},
                                   {"__close", context_close},
@@ -535,7 +376,9 @@ void context_open(lua_State *L, runtime *rt)
   register_functions(L, rt, meta);
   lua_pop(L, 1);
   lua_newtable(L);
-  register_functions(L, rt, functions);
+  context_open_making(L, rt);
+  lua_pushcfunction(L, context_is);
+  lua_setfield(L, -2, "is");
   lua_getfield(L, LUA_REGISTRYINDEX, CONTEXT_TYPE);
   lua_getfield(L, -1, "__index");
   lua_remove(L, -2);

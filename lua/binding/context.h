@@ -42,13 +42,18 @@ int context_push(lua_State *L, context *ctx); /* [0, +1], or 0 and nothing */
 
 context *context_new(lua_State *L, runtime *rt,
                      context *parent); /* [0, +1]; parent at the top or NULL */
+/* The same with room for so many user values, 3 or 4 (context.c says which they are). */
+context *context_new_with(lua_State *L, runtime *rt, context *parent, int user_values);
 context *context_check(lua_State *L, int index);
 /* Ends it and everything below. `cause` is static; a Lua value in the second user value comes before it. */
 void context_end(lua_State *L, context *ctx, int code, const char *cause);
 void context_drain(lua_State *L, context *root); /* draining begins here */
 int context_is_draining(const context *ctx);
 context *context_push_current(lua_State *L, runtime *rt); /* what the caller goes by [0, +1] */
-void context_open_tasks(lua_State *L, runtime *rt);       /* methods into the table at the top */
+/* Methods, or functions, into the table at the top. */
+void context_open_tasks(lua_State *L, runtime *rt);
+void context_open_narrowing(lua_State *L, runtime *rt);
+void context_open_making(lua_State *L, runtime *rt);
 /* A generator of the task is left, or gone on with: its calls of ctx:call bound nobody meanwhile. */
 void scopes_leave(lua_State *L, task *t, lua_State *co);
 void scopes_enter(lua_State *L, task *t, lua_State *co);
