@@ -185,7 +185,7 @@ asan: ## All tests under the address and undefined-behaviour sanitizers (12 min)
 	@$(MAKE) -s tests BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS='-O1 -g'
 	@LASTCALL_BUILD=$(BUILD)/asan LASTCALL_SLOW=3 scripts/test --asan
 
-valgrind: ## C tests and the specs that matter for memory under valgrind; leaks fail (8 min)
+valgrind: ## C tests and the specs that matter for memory under valgrind; leaks fail (6 min)
 	@scripts/install-deps test valgrind
 	@$(MAKE) -s tests
 	@LASTCALL_SLOW=4 scripts/test --valgrind
