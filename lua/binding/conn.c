@@ -18,7 +18,7 @@ conn_box *conn_check(lua_State *L, int index)
 {
   conn_box *box = luaL_testudata(L, index, CONN_TYPE);
   if (!box)
-    luaL_error(L, "expected a connection as self: call its methods with ':', as in conn:read()");
+    raise_error(L, "expected a connection as self: call its methods with ':', as in conn:read()");
   runtime_check(L, box->conn ? box->rt : NULL);
   return box;
 }

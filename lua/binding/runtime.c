@@ -13,9 +13,15 @@ static const char SYS_KEY[] = "lastcall.sys";
 void runtime_check(lua_State *L, const runtime *rt)
 {
   if (!rt)
-    luaL_error(
+    raise_error(
       L, "lastcall: what this call is for has been collected; a finalizer cannot use it any more");
-  if (!rt->loop) luaL_error(L, "lastcall: its loop has ended with the Lua state");
+  if (!rt->loop) raise_error(L, "lastcall: its loop has ended with the Lua state");
+}
+
+void raise_error(lua_State *L, const char *message)
+{
+  for (;;)
+    luaL_error(L, "%s", message); /* once: it does not return, which its declaration leaves out */
 }
 
 runtime *runtime_upvalue(lua_State *L)

@@ -12,7 +12,7 @@ server_box *server_check(lua_State *L, int index)
 {
   server_box *box = luaL_testudata(L, index, SERVER_TYPE);
   if (!box)
-    luaL_error(L, "expected a server as self: call its methods with ':', as in server:shutdown()");
+    raise_error(L, "expected a server as self: call its methods with ':', as in server:shutdown()");
   runtime_check(L, box->server ? box->rt : NULL);
   return box;
 }

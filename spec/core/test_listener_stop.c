@@ -257,7 +257,8 @@ static void short_of_anything_while_stopping_nobody_is_lost(void **state)
   w.loop = lc_loop_new(&bad.sys, &error);
   assert_non_null(w.loop);
   for (unsigned i = 0; i < 2 * sizeof codes / sizeof *codes; i++) {
-    (i % 2 ? world_serve_unix : world_serve)(&w);
+    if (i % 2) world_serve_unix(&w);
+    else world_serve(&w);
     int before = w.count;
     lc_server_suspend(w.server);
     for (int peer = 0; peer < MANY; peer++) peers[peer] = peer_connect(&w.address);
