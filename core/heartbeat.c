@@ -38,7 +38,7 @@ lc_time lc_heartbeat_at(const lc_conn *conn)
   if (!extra->asked_at) return lc_time_add(extra->heard_at, settings_of(conn)->interval);
   lc_time over = lc_time_add(extra->asked_at, settings_of(conn)->timeout);
   lc_time look = lc_time_add(extra->looked_at, settings_of(conn)->interval);
-  return look < over ? look : over;
+  return lc_time_earlier(look, over);
 }
 
 /* When the peer was last heard of, at the latest; 0 when it was not since the last look. */

@@ -238,7 +238,7 @@ static lc_time wait_for(const lc_loop *loop, lc_time timeout)
   lc_time next = lc_timers_next(&loop->timers);
   if (next == LC_NEVER) return timeout;
   lc_time now = loop->sys->now(loop->sys), until = next > now ? next - now : 0;
-  return until < timeout ? until : timeout;
+  return lc_time_earlier(until, timeout);
 }
 
 int lc_loop_turn(lc_loop *loop, lc_time timeout)

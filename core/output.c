@@ -260,7 +260,7 @@ void lc_conn_wait_write(lc_conn *conn, lc_time deadline)
   }
   if (!conn->out_waits) {
     lc_time limit = lc_conn_limit(conn, conn->settings->write_timeout);
-    conn->write_deadline = deadline < limit ? deadline : limit;
+    conn->write_deadline = lc_time_earlier(deadline, limit);
   }
   conn->out_waits = 1; /* one deadline for the whole write, however often it waits */
   lc_conn_arm(conn, lc_time_earlier(conn->write_deadline, conn->deadline));

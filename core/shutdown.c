@@ -37,8 +37,7 @@ static void publish(const lc_shutdown *shutdown)
 static void stop_server(lc_shutdown *shutdown, lc_server *server)
 {
   lc_time own = lc_time_add(shutdown->table.began, server->options.drain.timeout);
-  lc_time at = lc_timetable_kill_at(&shutdown->table);
-  lc_server_shutdown(server, own < at ? own : at);
+  lc_server_shutdown(server, lc_time_earlier(own, lc_timetable_kill_at(&shutdown->table)));
 }
 
 static void for_each_server(lc_shutdown *shutdown, lc_step step)

@@ -184,7 +184,7 @@ void lc_watchdog_set_max_block(lc_loop *loop, lc_time max_block)
   lc_watchdog *w = loop->watchdog;
   if (!w) return;
   pthread_mutex_lock(&w->lock);
-  w->max_block = max_block < w->options.max_block ? max_block : w->options.max_block;
+  w->max_block = lc_time_earlier(max_block, w->options.max_block);
   pthread_mutex_unlock(&w->lock);
 }
 

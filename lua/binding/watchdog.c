@@ -90,10 +90,7 @@ static size_t stuck(char *text, size_t size, void *user)
 {
   const runtime *rt = user;
   const interrupt *i = &rt->interrupt;
-  words w;
-  w.text = text;
-  w.size = size;
-  w.length = 0;
+  words w = {text, size, 0};
   say(&w, "lastcall: shutdown NOT ok");
   if (rt->shutdown && lc_shutdown_deadline(rt->shutdown) != LC_NEVER) {
     say(&w, " in ");
@@ -124,7 +121,7 @@ static int core_watch(lua_State *L)
   lc_watchdog_options_init(&options);
   luaL_checktype(L, 1, LUA_TTABLE);
   rt->max_block = option_time(L, 1, "max_block", options.max_block);
-  options.max_block = rt->least_block < rt->max_block ? rt->least_block : rt->max_block;
+  options.max_block = lc_time_earlier(rt->least_block, rt->max_block);
   options.exit_stuck = option_boolean(L, 1, "exit_when_stuck", options.exit_stuck);
   int result = lc_watchdog_start(rt->loop, &options, &EVENTS, rt);
   if (result < 0) return luaL_error(L, "lastcall: no watchdog: %s", lc_code_text(result));
@@ -142,8 +139,7 @@ static int core_unwatch(lua_State *L)
 void watchdog_bound(runtime *rt, lc_time max_block)
 {
   if (max_block < rt->least_block) rt->least_block = max_block;
-  lc_watchdog_set_max_block(rt->loop,
-                            rt->least_block < rt->max_block ? rt->least_block : rt->max_block);
+  lc_watchdog_set_max_block(rt->loop, lc_time_earlier(rt->least_block, rt->max_block));
 }
 
 void watchdog_open(lua_State *L, runtime *rt)
