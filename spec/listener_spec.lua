@@ -386,6 +386,15 @@ describe("a server told to stop when there is no descriptor left", function()
 end)
 
 describe("a listening descriptor from elsewhere", function()
+  it("must be one: a number too large is not cut to one, and one that is not open is named", function()
+    helper.task(function()
+      assert.error_matches(function() lastcall.listen { fd = 1 << 32 } end, "number of a listening descriptor")
+      local _, code, message = lastcall.listen { fd = 19999 }
+      assert.equal("closed", code)
+      assert.matches("19999 is no open descriptor", message)
+    end)
+  end)
+
   it("is served, and belongs to the server from then on", function()
     helper.task(function()
       local made = assert(socket.bind("127.0.0.1", 0))

@@ -114,6 +114,9 @@ describe("poll", function()
       assert.error_matches(function() lastcall.poll({}) end, "pollfd, events and timeout")
       assert.error_matches(function() lastcall.poll(reading, "x") end, '"r", "w" or "rw"')
       assert.error_matches(function() lastcall.poll(reading, "r", "long") end, "seconds")
+      for _, time in ipairs { "long", 0 / 0 } do
+        assert.error_matches(function() lastcall.poll { pollfd = reading, timeout = time } end, "timeout%(%) says")
+      end
     end)
     assert.error_matches(function() require "lastcall".poll(reading) end, "only a task can wait")
   end)

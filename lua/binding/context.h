@@ -36,8 +36,8 @@ struct context {
 void context_hold(lua_State *L, context *ctx); /* one more hold: it has one, or a connection's */
 void context_hold_object(lua_State *L, int index);
 void context_unhold(context *ctx);
-void context_leave_conn(lua_State *L,
-                        int index);           /* the connection whose own it is gets collected */
+/* Ends it: the connection whose own it is gets collected. */
+void context_leave_conn(lua_State *L, int index);
 int context_push(lua_State *L, context *ctx); /* [0, +1], or 0 and nothing */
 
 context *context_new(lua_State *L, runtime *rt,

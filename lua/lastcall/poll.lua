@@ -27,6 +27,9 @@ local function ask(object)
     error(("poll: expected a descriptor, or an object with pollfd, events and timeout, not a %s")
       :format(type(object)), 3)
   end
+  if timeout ~= nil and (type(timeout) ~= "number" or timeout ~= timeout) then
+    error(("poll: what timeout() says is seconds, or nil, not %s"):format(tostring(timeout)), 3)
+  end
   return fd, check_mode(events ~= "" and events or nil, "what events() says"), timeout
 end
 

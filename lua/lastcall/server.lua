@@ -15,7 +15,7 @@ local details = setmetatable({}, { __mode = "k" }) -- server -> its listener opt
 local function places(what, where)
   if type(where) == "table" then
     local fd = math.type(where.fd) and math.tointeger(where.fd)
-    if not fd or fd < 0 then
+    if not fd or fd < 0 or fd > 0x7fffffff then
       error(what .. ": a table as address needs fd, the number of a listening descriptor", 3)
     end
     -- One that was inherited is shared with whoever made it, unless the script knows better.
@@ -32,6 +32,7 @@ local function listen_on(self, list, given)
   for _, place in ipairs(list) do
     fine, code, message = core.server_listen(self, place, given)
     if fine then return true end
+    if code == "closed" and math.type(place) then message = ("listen: %d is no open descriptor"):format(place) end
   end
   return nil, code, message
 end
