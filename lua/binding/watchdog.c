@@ -90,7 +90,8 @@ static size_t stuck(char *text, size_t size, void *user)
 {
   const runtime *rt = user;
   const interrupt *i = &rt->interrupt;
-  words w = {text, size, 0};
+  words w = {.size = size};
+  w.text = text;
   say(&w, "lastcall: shutdown NOT ok");
   if (rt->shutdown && lc_shutdown_deadline(rt->shutdown) != LC_NEVER) {
     say(&w, " in ");
