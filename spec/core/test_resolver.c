@@ -241,10 +241,12 @@ static void answers_come_in_the_order_of_the_questions(void **state)
 
 static void the_thread_begins_with_the_first_question(void **state)
 {
-  int before = thread_count();
+  int before;
   lc_query *query;
 
   (void)state;
+  poll(NULL, 0, 50); /* the kernel still counts a thread for a moment after it was joined */
+  before = thread_count();
   lc_resolver_deliver(resolver);
   assert_int_equal(thread_count(), before);
   query = ask("somewhere", 80);
