@@ -59,7 +59,9 @@ typedef struct lc_file_identity {
 struct lc_sys {
   void *state; /* the table's own; the real kernel needs none */
 
-  lc_time (*now)(const lc_sys *);
+  lc_time (*now)(const lc_sys *); /* monotonic: all of lastcall's own times */
+  /* Since 1970, jumping when the clock is set: to be shown, never to be waited by. */
+  lc_time (*time_of_day)(const lc_sys *);
   int (*random)(const lc_sys *, void *buffer, size_t size);
 
   int (*socket)(const lc_sys *, int family, int type, int protocol);

@@ -28,13 +28,24 @@
 
 /* ------------------------------------------------------- clock and chance -- */
 
-static lc_time linux_now(const lc_sys *sys)
+static lc_time read_clock(clockid_t clock)
 {
   struct timespec now;
 
-  (void)sys;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return (lc_time)now.tv_sec * LC_SECOND + now.tv_nsec;
+}
+
+static lc_time linux_now(const lc_sys *sys)
+{
+  (void)sys;
+  return read_clock(CLOCK_MONOTONIC);
+}
+
+static lc_time linux_time_of_day(const lc_sys *sys)
+{
+  (void)sys;
+  return read_clock(CLOCK_REALTIME);
 }
 
 static int linux_random(const lc_sys *sys, void *buffer, size_t size)
@@ -412,6 +423,7 @@ const lc_sys *lc_sys_linux(void)
 {
   static const lc_sys table = {
     .now = linux_now,
+    .time_of_day = linux_time_of_day,
     .random = linux_random,
     .socket = linux_socket,
     .bind = linux_bind,

@@ -236,3 +236,27 @@ describe("a state that is closed", function()
     end)
   end)
 end)
+
+describe("the time of day", function()
+  it("is what the kernel says, for lastcall.socket's gettime, and moves no deadline", function()
+    local result = faults.run [[
+      local faults = require "spec_faults"
+      local lastcall = require "lastcall"
+      local socket = require "lastcall.socket"
+      lastcall.run(function()
+        local began = lastcall.now()
+        lastcall.spawn(function() lastcall.sleep(0.01) faults.time_of_day(1e9 + 3600.5) end)
+        faults.time_of_day(1e9)
+        assert(socket.gettime() == 1e9)
+        local listening = assert(socket.bind("127.0.0.1", 0))
+        listening:settimeout(0.05)
+        assert(select(2, listening:accept()) == "timeout")
+        assert(lastcall.now() - began >= 0.05)
+        assert(socket.gettime() == 1e9 + 3600.5)
+        listening:close()
+      end, { signals = false })
+    ]]
+    assert.is_true(result.ok, result.message)
+    assert.equal(0, result.open)
+  end)
+end)

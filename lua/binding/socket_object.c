@@ -9,7 +9,6 @@
  * object is collected; a finalizer runs no script code.
  */
 #include <signal.h>
-#include <time.h>
 
 #include "socket.h"
 
@@ -202,12 +201,11 @@ static int type_error(lua_State *L)
 
 /* --------------------------------------------------------------- beside objects -- */
 
-/* The time of day, which jumps when it is set: for gettime, as LuaSocket has it; not for timeouts. */
+/* For gettime: LuaSocket's is the time of day. */
 static int time_of_day(lua_State *L)
 {
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+  const lc_sys *sys = socket_sys(runtime_upvalue(L));
+  lua_pushnumber(L, lc_to_seconds(sys->time_of_day(sys)));
   return 1;
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -399,6 +400,18 @@ static int is_loopback(const lc_address *address)
          address->of.in6.sin6_port == htons(8080) && address->length == sizeof address->of.in6;
 }
 
+static void the_time_of_day_counts_from_1970(void **state)
+{
+  time_t early = time(NULL);
+  lc_time day = sys->time_of_day(sys);
+  time_t late = time(NULL);
+
+  (void)state;
+  assert_true(day >= (lc_time)(early - 1) * LC_SECOND); /* time() reads a coarser clock */
+  assert_true(day < (lc_time)(late + 1) * LC_SECOND);
+  assert_true(day != sys->now(sys));
+}
+
 static void localhost_resolves_without_a_network(void **state)
 {
   lc_address found[LC_ADDRESSES_MAX];
@@ -442,6 +455,7 @@ int main(void)
     cmocka_unit_test(socket_files_are_recognized),
     cmocka_unit_test(random_bytes_fill_the_buffer),
     cmocka_unit_test(the_clock_goes_forward),
+    cmocka_unit_test(the_time_of_day_counts_from_1970),
     cmocka_unit_test(localhost_resolves_without_a_network),
     cmocka_unit_test(numbers_and_zones_resolve),
   };

@@ -24,6 +24,11 @@ static lc_time faulty_now(const lc_sys *sys)
   return of(sys)->speed > 1 ? now * of(sys)->speed : now;
 }
 
+static lc_time faulty_time_of_day(const lc_sys *sys)
+{
+  return of(sys)->time_of_day ? of(sys)->time_of_day : real()->time_of_day(real());
+}
+
 static lc_time slowed(const lc_sys *sys, lc_time time)
 {
   return of(sys)->speed > 1 ? time / of(sys)->speed + 1 : time;
@@ -135,6 +140,7 @@ void faults_init(faults *f)
   f->sys = *real(); /* what cannot fail, and the signals' own functions */
   f->sys.state = f;
   f->sys.now = faulty_now;
+  f->sys.time_of_day = faulty_time_of_day;
   f->sys.random = faulty_random;
   f->sys.socket = faulty_socket;
   f->sys.bind = faulty_bind;

@@ -57,9 +57,10 @@ typedef struct faults {
     int code;
     unsigned failed; /* how many did */
   } of[FAULT_CALLS];
-  int speed;   /* how much faster than the real one its clock goes; 0 as 1 */
-  int open;    /* handed out and not closed */
-  int strange; /* closes of a descriptor that was not open */
+  lc_time time_of_day; /* what it is; 0: the real one */
+  int speed;           /* how much faster than the real one its clock goes; 0 as 1 */
+  int open;            /* handed out and not closed */
+  int strange;         /* closes of a descriptor that was not open */
   unsigned char is_open[FAULT_DESCRIPTORS];
 } faults;
 

@@ -3,6 +3,7 @@
  *   local faults = require "spec_faults"     -- before lastcall: its loop will run on a faulty kernel
  *   faults.fail("accept", 2, 3, "EMFILE")    the second call from now on, and two more
  *   faults.speed(10)                         waits are over ten times as fast
+ *   faults.time_of_day(1e9)                  it is, in seconds since 1970; 0: the real one
  *   faults.none(), faults.made("accept"), faults.failed("accept"), faults.open(), faults.calls
  *   faults.run(script [, refuse]) -> result  runs a script in a state of its own, with bad luck of
  *                                            its own, and closes it
@@ -109,6 +110,12 @@ static int speed(lua_State *L)
   return 0;
 }
 
+static int time_of_day(lua_State *L)
+{
+  faults_of(L)->time_of_day = lc_seconds(luaL_checknumber(L, 1));
+  return 0;
+}
+
 /* -------------------------------------------------- a state for the purpose -- */
 
 typedef struct memory {
@@ -207,9 +214,11 @@ static int run(lua_State *L)
   return 1;
 }
 
-static const luaL_Reg FUNCTIONS[] = {{"fail", fail},     {"none", none},     {"made", made},
-                                     {"failed", failed}, {"open", open_now}, {"speed", speed},
-                                     {"arm", arm},       {"run", run},       {NULL, NULL}};
+static const luaL_Reg FUNCTIONS[] = {
+  {"fail", fail},     {"none", none},     {"made", made},
+  {"failed", failed}, {"open", open_now}, {"speed", speed},
+  {"arm", arm},       {"run", run},       {"time_of_day", time_of_day},
+  {NULL, NULL}};
 
 int luaopen_spec_faults(lua_State *L)
 {
