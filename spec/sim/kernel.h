@@ -1,0 +1,74 @@
+/* kernel.h - a simulated kernel behind sys.h: TCP between hosts, on a clock of its own.
+ *
+ * Nothing in it is left to the machine it runs on: time passes only when
+ * somebody waits (or when a system call is made to cost some), and every
+ * choice, a lost packet, a late one, an interrupted call, comes from one seed.
+ * The same seed and the same calls give the same run, to the nanosecond.
+ *
+ * A kernel is one network with one clock. A process has descriptors and
+ * signals of its own, and a table of system calls (lc_sys) as the core takes
+ * it. Processes of one host reach each other without delay, as over loopback:
+ * what a call causes there has happened when the call returns. Between hosts,
+ * packets take the time that the network says, and may be lost or overtaken.
+ * Server and client may be one process, or two; addresses do not name hosts, a
+ * port is found wherever somebody listens on it.
+ *
+ * Calls that wait (epoll_wait, poll, wake_wait) run the simulation meanwhile:
+ * packets, timers and whatever was planned with sim_at. What is planned may
+ * make calls of any process, but none that waits.
+ */
+#ifndef SIM_KERNEL_H
+#define SIM_KERNEL_H
+
+#include "sys.h"
+
+typedef struct sim_kernel sim_kernel;
+typedef struct sim_process sim_process;
+
+/* How packets travel between hosts. Chances are in a thousand. */
+typedef struct sim_network {
+  lc_time delay;     /* one way, at least */
+  lc_time jitter;    /* at most so much more, for each packet: they overtake each other */
+  unsigned loss;     /* packets that never arrive */
+  unsigned segment;  /* bytes in a packet at most; 0: 1448 */
+  unsigned buffer;   /* of a socket, for sending and for receiving, unless set; 0: 64 KiB */
+  lc_time ack_delay; /* acknowledgements alone wait at most so long for company; 0: they do not */
+} sim_network;
+
+/* NULL for lack of memory. */
+sim_kernel *sim_kernel_new(uint64_t seed);
+/* With all processes, whatever they have open. */
+void sim_kernel_free(sim_kernel *kernel);
+/* Holds for packets sent from now on. All zero at first. */
+sim_network *sim_kernel_network(sim_kernel *kernel);
+
+lc_time sim_now(const sim_kernel *kernel);
+/* Does the next thing that is to happen, having moved the clock to it. 0 when there is none. */
+int sim_step(sim_kernel *kernel);
+/* Everything up to and including that moment, and the clock stands there. */
+void sim_run(sim_kernel *kernel, lc_time until);
+/* Calls `run` at that moment, once; in the order of planning among those of one moment. */
+void sim_at(sim_kernel *kernel, lc_time at, void (*run)(void *user), void *user);
+/* From the kernel's seed: below `limit`, which is not 0. */
+uint64_t sim_random(sim_kernel *kernel, uint64_t limit);
+
+/* A process on a host (any number names one). It may have 1024 descriptors open. */
+sim_process *sim_process_new(sim_kernel *kernel, int host);
+/* Its system calls; valid as long as the kernel. */
+const lc_sys *sim_process_sys(const sim_process *process);
+void sim_process_limit(sim_process *process, int descriptors);
+/* Each of its calls takes from 0 to so long; 0 at first, when only waiting takes time. */
+void sim_process_cost(sim_process *process, lc_time most);
+/* Sends it a signal, now. Without a watcher it is ignored. */
+void sim_process_signal(sim_process *process, int signal);
+int sim_process_descriptors(const sim_process *process); /* how many are open */
+/* Ends as by SIGKILL: everything is closed. */
+void sim_process_kill(sim_process *process);
+/* Its host is gone from the network without a word: nothing is sent or received any more. */
+void sim_process_vanish(sim_process *process);
+
+/* Calls `changed` (NULL: nobody) each time that something may have become of the socket: what epoll
+ * would be told, for those who act by sim_at instead of waiting. It may make calls. */
+void sim_process_notify(sim_process *process, int fd, void (*changed)(void *user), void *user);
+
+#endif
