@@ -21,7 +21,10 @@
 #include "listener.h"
 #include "server.h"
 
-#define FIRST_WORDS_LATE (9 * LC_SECOND)
+/* How much longer than `quiet` a first request may take where packets are lost. */
+#define LATE_AFTER_LOSS (12 * LC_SECOND)
+#define LATE_AFTER_HEAVY_LOSS (21 * LC_SECOND)
+#define HEAVY 20 /* one handshake in so many lost a packet, and more than one did */
 #define PACE (5 * LC_MILLISECOND) /* at least, between two shares of a walk that is spread out */
 
 const char *lc_step_name(lc_step step)
@@ -39,25 +42,37 @@ int lc_drain_wants(const lc_conn *conn)
   return server && server->step >= LC_STEP_DRAIN && !conn->dismissed && conn->registered;
 }
 
-/* The silence after which one that never spoke counts as idle.
- *
- * Its first request may be late where packets are lost: whoever had to connect twice sends it again only
- * after 3 s (RFC 6298, 5.7), and then after 6. The kernel tells of our packets only, and whoever lost one
- * of their own looks as if all had gone well; so one connection that shows losses speaks for all. While
- * a listener still settles, those that will show them may be yet to come: for ever. */
-lc_time lc_drain_patience(lc_conn *conn)
+/* Counts a handshake that is seen for the first time. The kernel tells of our packets only. */
+static void look_at_handshake(lc_conn *conn)
 {
   lc_server *server = conn->server;
   const lc_sys *sys = conn->loop->sys;
   struct tcp_info info = {0};
   socklen_t length = sizeof info;
-  if (!conn->handshake_seen && !conn->received && lc_conn_is_tcp(conn) &&
-      sys->getsockopt(sys, conn->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
-      info.tcpi_total_retrans > 0)
-    server->saw_losses = 1;
+  if (conn->handshake_seen || conn->received || !lc_conn_is_tcp(conn)) return;
   conn->handshake_seen = 1;
+  if (sys->getsockopt(sys, conn->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return;
+  server->handshakes_seen++;
+  if (info.tcpi_total_retrans > 0) server->handshakes_lossy++;
+}
+
+/* The silence after which one that never spoke counts as idle.
+ *
+ * Its first request may be late where packets are lost. Whoever had to connect twice repeats it after
+ * 3, 9 and 21 s (RFC 6298, 5.7); a system that remembers slow connects to our address (Linux does)
+ * after some 0.3, 3.7 and 10 s, whatever this handshake was like. Whoever lost a packet of their own
+ * looks as if all had gone well; so those that show losses speak for all. While a listener still
+ * settles, those that will show them may be yet to come: for ever. */
+lc_time lc_drain_patience(lc_conn *conn)
+{
+  lc_server *server = conn->server;
+  look_at_handshake(conn);
   if (lc_server_is_listening(server)) return LC_NEVER;
-  return lc_time_add(server->options.drain.quiet, server->saw_losses ? FIRST_WORDS_LATE : 0);
+  lc_time late = 0;
+  if (server->handshakes_lossy > 0) late = LATE_AFTER_LOSS;
+  if (server->handshakes_lossy > 1 && server->handshakes_lossy >= server->handshakes_seen / HEAVY)
+    late = LATE_AFTER_HEAVY_LOSS;
+  return lc_time_add(server->options.drain.quiet, late);
 }
 
 void lc_drain_settled(lc_server *server)

@@ -2,6 +2,7 @@
 #include "reuseport.h"
 
 #include <linux/filter.h>
+#include <string.h>
 
 #ifndef SO_ATTACH_REUSEPORT_CBPF
 #define SO_ATTACH_REUSEPORT_CBPF 51
@@ -20,9 +21,12 @@ int lc_reuseport_steer(const lc_sys *sys, int fd, int place, int of)
     BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, 1),
     BPF_STMT(BPF_RET | BPF_A, 0),
   };
-  struct sock_fprog program = {.len = sizeof code / sizeof *code, .filter = code};
+  struct sock_fprog program;
   int result;
   if (of < 2 || place < 0 || place >= of) return -EINVAL;
+  memset(&program, 0, sizeof program); /* its padding goes to the kernel too */
+  program.len = sizeof code / sizeof *code;
+  program.filter = code;
   LC_RETRY(result, sys->setsockopt(sys, fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
                                    sizeof program));
   return result;

@@ -22,9 +22,10 @@ struct lc_server {
   int is_outbound; /* for connections of our own making: no ladder of the process */
   int serving;     /* connections go to `opened` */
   int suspended;
-  int retiring;        /* done as soon as no connection is left */
-  uint32_t holds;      /* tasks it owns */
-  unsigned saw_losses; /* 1: packets of a handshake were lost, seen while draining */
+  int retiring;              /* done as soon as no connection is left */
+  uint32_t holds;            /* tasks it owns */
+  unsigned handshakes_seen;  /* while draining, of those that had not spoken */
+  unsigned handshakes_lossy; /* of these, how many had a packet of ours repeated */
 
   lc_step step;
   lc_step wanted; /* the job climbs to it */

@@ -112,6 +112,7 @@ static void held_too_long_is_noticed_once(void **state)
   (void)state;
   open_place(&p, 50 * LC_MILLISECOND, 0);
   assert_int_equal(hold(&p, LC_WORK_SCRIPT, 5 * LC_SECOND), LC_ASK_NOTICE);
+  for (int i = 0; i < 1000 && !atomic_load(&p.interrupts); i++) usleep(1000); /* asked, then sent */
   assert_true(atomic_load(&p.interrupts) >= 1);
   lc_loop_enter(p.loop, LC_WORK_SCRIPT);
   usleep(200000);

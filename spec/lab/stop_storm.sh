@@ -85,16 +85,16 @@ add_up() { # FILE
 one_stop() { # MS
   local clients_status=0 server_status=0
   start_server "${server[@]}"
-  (right "$BUILD/clients" --until 30 --sources "$sources" --term "$lab_server_pid" \
+  (right "$BUILD/clients" --until 30 --sources "$sources" --name-lost --term "$lab_server_pid" \
     --term-after "$1" "$lab_address" --storm "$storm" "${tempers[@]}") \
     >"$lab_dir/clients.out" 2>"$lab_dir/clients.err" || clients_status=$?
   wait_server "$patience" || server_status=$?
   if ((server_status != 0 || clients_status > 1)); then
     failures=$((failures + 1))
     say "$label: server status $server_status, clients status $clients_status"
-    cat "$lab_dir/server.err" "$lab_dir/clients.err" >&2
+    cat "$lab_dir/server.out" "$lab_dir/server.err" "$lab_dir/clients.err" >&2
   fi
-  [[ -z ${LAB_VERBOSE:-} ]] || cat "$lab_dir/clients.out" >&2
+  [[ -z ${LAB_VERBOSE:-} ]] || cat "$lab_dir/clients.out" "$lab_dir/clients.err" "$lab_dir/server.out" >&2
   add_up "$lab_dir/clients.out"
 }
 

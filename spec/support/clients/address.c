@@ -80,3 +80,13 @@ int address_bind_source(int fd, unsigned index)
   };
   return bind(fd, (const struct sockaddr *)&source, sizeof source);
 }
+
+unsigned address_local_port(int fd)
+{
+  struct sockaddr_storage name = {0};
+  socklen_t length = sizeof name;
+  if (getsockname(fd, (struct sockaddr *)&name, &length) < 0) return 0;
+  if (name.ss_family == AF_INET) return ntohs(((const struct sockaddr_in *)&name)->sin_port);
+  if (name.ss_family == AF_INET6) return ntohs(((const struct sockaddr_in6 *)&name)->sin6_port);
+  return 0;
+}

@@ -20,4 +20,7 @@ bool address_parse(const char *text, struct address *address, const char **why);
  * client for as long as TIME_WAIT lasts. */
 int address_bind_source(int fd, unsigned index);
 
+/* The port that `fd` came from; 0 when it has none. */
+unsigned address_local_port(int fd);
+
 #endif

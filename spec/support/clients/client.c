@@ -13,6 +13,7 @@
 
 #include <linux/sockios.h>
 
+#include "address.h"
 #include "temper.h"
 
 enum { BLOCK = 65536, PERIOD = 26, SEND_A_STEP = 1 << 20 };
@@ -318,10 +319,21 @@ static void note_end(struct client *client, enum count outcome)
   }
 }
 
+/* Its port finds it in a trace of the packets, the times in what the server logged. */
+static void name_lost(const struct client *client)
+{
+  const struct engine *engine = client->temper->engine;
+  double bell = engine->bell_at < 0 ? 0 : engine->now - engine->bell_at;
+  fprintf(stderr, "clients: lost port=%u bytes=%llu after_connect_ms=%.1f after_bell_ms=%.1f\n",
+          address_local_port(client->fd), (unsigned long long)client->got,
+          (engine->now - client->begun) * 1e3, bell * 1e3);
+}
+
 void client_end(struct client *client, enum count outcome)
 {
   struct temper *temper = client->temper;
   note_end(client, outcome);
+  if (temper->engine->names_lost && (outcome == LOST || outcome == TRUNCATED)) name_lost(client);
   alarm_clear(temper->engine, &client->alarm);
   if (client->fd >= 0) close(client->fd);
   client->fd = -1;

@@ -21,9 +21,10 @@ struct alarm {
 struct engine {
   int epoll_fd;
   int signal_fd;
-  double now;     /* monotonic seconds, read after each wait */
-  double bell_at; /* when the server was told to stop; negative until then */
-  bool hurry;     /* SIGTERM or SIGINT came: everything ends now */
+  double now;      /* monotonic seconds, read after each wait */
+  double bell_at;  /* when the server was told to stop; negative until then */
+  bool hurry;      /* SIGTERM or SIGINT came: everything ends now */
+  bool names_lost; /* a line on stderr for each client that was lost, or got half a reply */
   struct alarm **heap;
   size_t alarms;
   size_t room;

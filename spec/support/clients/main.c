@@ -27,6 +27,7 @@ struct options {
   pid_t term;
   unsigned sources;
   bool json;
+  bool names_lost;
 };
 
 struct run {
@@ -51,6 +52,7 @@ static void print_help(void)
     "  --term-after MS    so long after READY (0)\n"
     "  --sources N        come from N loopback addresses, 127.0.0.2 and on (1)\n"
     "  --delayed MS       a reply after so long counts as delayed (900)\n"
+    "  --name-lost        a line on stderr for each client that was lost or cut short\n"
     "  --json             one JSON object a line\n\n"
     "Signals: USR1 rings the bell (the server has been told to stop), USR2 lets\n"
     "stalled clients go, TERM and INT end everything and print.\n\n"
@@ -113,6 +115,8 @@ static void read_command_line(struct run *run, char **argument)
       exit(0);
     } else if (strcmp(name, "--json") == 0) {
       options->json = true;
+    } else if (strcmp(name, "--name-lost") == 0) {
+      options->names_lost = true;
     } else if (strncmp(name, "--", 2) != 0) {
       if (options->address) misused("one address only", name);
       options->address = name;
@@ -249,6 +253,7 @@ int main(int argc, char **argv)
   read_command_line(&run, argv);
   raise_descriptor_limit();
   engine_open(&run.engine);
+  run.engine.names_lost = run.options.names_lost;
   set_up_tempers(&run);
   run_tempers(&run);
   for (size_t i = 0; i < run.count; i++)
