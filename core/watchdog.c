@@ -33,8 +33,9 @@
 #define REPEAT (20 * LC_MILLISECOND)      /* between two interrupts of the same work */
 #define YIELD_AFTER (20 * LC_MILLISECOND) /* shorter work than this need not be interrupted */
 #define END_AFTER (5 * LC_MILLISECOND)
-#define DEAF_AFTER (50 * LC_MILLISECOND) /* past the deadline, and without an answer */
-#define LATE_AFTER LC_SECOND             /* past the deadline, whatever progress is made */
+#define DEAF_AFTER (50 * LC_MILLISECOND) /* past the deadline, and without an answer ... */
+#define DEAF_TO 2 /* ... to so many interrupts that arrived: else it only waits for a processor */
+#define LATE_AFTER LC_SECOND /* past the deadline, whatever progress is made */
 /* How long the loop's thread may take to stand still: on a busy machine it waits for a processor. */
 #define STANDSTILL (250 * LC_MILLISECOND)
 
@@ -57,6 +58,7 @@ struct lc_watchdog {
   atomic_uint asked;
   atomic_llong held_since; /* likewise */
   atomic_int answered;     /* the loop's thread has come to ask: it is not deaf */
+  atomic_uint arrived;     /* interrupts */
   atomic_int stand_still;
   atomic_int stands_still;
 
@@ -74,6 +76,8 @@ struct lc_watchdog {
   unsigned long long seen;
   lc_time since;      /* of `seen` */
   lc_time deaf_since; /* no answer since then */
+  unsigned deaf_to;   /* interrupts that had arrived by then */
+  unsigned sent;
   lc_time interrupted_at;
   unsigned noticed;
   char text[TEXT_SIZE];
@@ -192,6 +196,7 @@ void lc_watchdog_set_max_block(lc_loop *loop, lc_time max_block)
 static int interrupted(void *user)
 {
   lc_watchdog *w = user;
+  atomic_fetch_add(&w->arrived, 1);
   if (!atomic_load(&w->stand_still)) {
     w->events->interrupt(w->user);
     return 0;
@@ -257,7 +262,8 @@ static void ask(lc_watchdog *w, unsigned what, lc_time now)
   atomic_store(&w->held_since, w->since);
   atomic_store(&w->asked_beat, w->seen);
   w->interrupted_at = now;
-  w->sys->interrupt(w->sys, w->interruptible);
+  if (atomic_load(&w->arrived) != w->sent) return; /* one is on its way */
+  if (w->sys->interrupt(w->sys, w->interruptible) == 0) w->sent++;
 }
 
 /* Tells once that it is held, and once more when that lasts four times as long. */
@@ -305,7 +311,14 @@ static int is_stuck(const lc_watchdog *w, const due *found, lc_time now)
   if (!w->options.exit_stuck || found->end_at == LC_NEVER) return 0;
   if (now >= lc_time_add(found->end_at, LATE_AFTER)) return 1;
   if (WORK(w->seen) == LC_WORK_LOOP) return 0; /* our own work ends by itself */
-  return now >= lc_time_add(found->end_at, DEAF_AFTER) && now - w->deaf_since >= DEAF_AFTER;
+  if (now < lc_time_add(found->end_at, DEAF_AFTER) || now - w->deaf_since < DEAF_AFTER) return 0;
+  return atomic_load(&w->arrived) - w->deaf_to >= DEAF_TO;
+}
+
+static void listen_anew(lc_watchdog *w, lc_time now)
+{
+  w->deaf_since = now;
+  w->deaf_to = atomic_load(&w->arrived);
 }
 
 /* How long the work may go on before it is asked: what is about to end by itself is left alone. */
@@ -361,11 +374,12 @@ static void *watch(void *argument)
     lc_time now = w->sys->now(w->sys);
     if (beat != w->seen) {
       w->seen = beat;
-      w->since = w->deaf_since = now;
+      w->since = now;
+      listen_anew(w, now);
       w->interrupted_at = 0;
       w->noticed = 0;
     }
-    if (atomic_exchange(&w->answered, 0)) w->deaf_since = now;
+    if (atomic_exchange(&w->answered, 0)) listen_anew(w, now);
     if (WORK(beat) == LC_WORK_NONE) {
       sleep_on(w);
       continue;

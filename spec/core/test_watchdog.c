@@ -284,6 +284,35 @@ static void who_answers_is_not_stuck_at_once(void **state)
   close_place(&p);
 }
 
+static int lost_interrupt(const lc_sys *sys, int number)
+{
+  (void)number;
+  atomic_fetch_add(&((place *)sys->state)->interrupts, 1);
+  return 0;
+}
+
+/* A thread that has not had a processor since it was asked has not refused to answer. */
+static void who_has_not_heard_is_not_stuck_at_once(void **state)
+{
+  place p;
+  lc_timetable table = short_table();
+  lc_time began;
+
+  (void)state;
+  open_place(&p, LC_NEVER, 1);
+  p.sys.interrupt = lost_interrupt;
+  began = p.sys.now(&p.sys);
+  lc_timetable_begin(&table, began, -1);
+  lc_watchdog_plan(p.loop, &table);
+  lc_loop_enter(p.loop, LC_WORK_SCRIPT);
+  while (!atomic_load(&p.exit_status) && p.sys.now(&p.sys) < began + 20 * LC_SECOND) usleep(500);
+  assert_int_equal(atomic_load(&p.exit_status), LC_EXIT_STUCK);
+  assert_true(p.sys.now(&p.sys) - began >= 1200 * LC_MILLISECOND); /* a second past the deadline */
+  assert_int_equal(atomic_load(&p.interrupts), 2); /* not one after the other; to stand still */
+  lc_loop_enter(p.loop, LC_WORK_NONE);
+  close_place(&p);
+}
+
 static void *watched_elsewhere(void *failure)
 {
   for (int i = 0; i < 5; i++) {
@@ -332,6 +361,7 @@ int main(void)
     cmocka_unit_test(presses_escalate_while_the_loop_is_held),
     cmocka_unit_test(the_deaf_end_the_process),
     cmocka_unit_test(who_answers_is_not_stuck_at_once),
+    cmocka_unit_test(who_has_not_heard_is_not_stuck_at_once),
     cmocka_unit_test(loops_of_several_threads_have_their_own),
     cmocka_unit_test(a_loop_has_one_and_takes_it_along),
   };
