@@ -4,6 +4,8 @@
 #   core/*.c                   build/liblastcall.a
 #   lua/binding/*.c            build/lua/lastcall/core.so   (module lastcall.core, with the core inside)
 #   examples/<name>.c          build/examples/<name>
+#   bench/load/*.c             build/bench/load
+#   bench/rivals/<name>.go     build/bench/<name>           (where Go is)
 #   spec/support/clients/*.c   build/clients
 #   spec/support/<x>_module.c  build/lua/spec_<x>.so        (module spec_<x>)
 #   spec/support/faults.c      linked to each C test, and to spec_faults.so
@@ -66,19 +68,24 @@ TEST_HELPERS := $(call objects,$(TEST_HELPER_SOURCES))
 LIBRARY := $(if $(CORE),$(BUILD)/liblastcall.a)
 MODULE := $(if $(BINDING),$(BUILD)/lua/lastcall/core.so)
 SPEC_MODULES := $(patsubst spec/support/%_module.c,$(BUILD)/lua/spec_%.so,$(wildcard spec/support/*_module.c))
+BENCH := $(addprefix $(BUILD)/bench/,load raw raw_again)
 LAB := $(patsubst spec/lab/%.c,$(BUILD)/%,$(wildcard spec/lab/*.c))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 TESTS := $(patsubst spec/core/%.c,$(BUILD)/spec/%,$(TEST_SOURCES))
-PROGRAMS := $(if $(CLIENTS),$(BUILD)/clients) $(LAB) $(EXAMPLES)
+PROGRAMS := $(if $(CLIENTS),$(BUILD)/clients) $(LAB) $(EXAMPLES) $(BENCH)
+# What the benches compare with, where its compiler or its headers are there.
+RIVALS := $(if $(shell command -v go),$(patsubst bench/rivals/%.go,$(BUILD)/bench/%,$(wildcard bench/rivals/*.go)))
 
 # --- build -----------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all tests demo test bench soak lint format asan tsan valgrind lab rockspec install uninstall clean help
+.PHONY: all rivals tests demo test bench bench-tasks soak lint format asan tsan valgrind lab rockspec install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 all: $(LIBRARY) $(MODULE) $(SPEC_MODULES) $(PROGRAMS) ## Build the library, the Lua module, the examples and the test clients (default)
+
+rivals: $(RIVALS)
 
 tests: all $(TESTS) ## Build the C tests too, without running anything
 
@@ -135,6 +142,22 @@ $(BUILD)/clients: $(CLIENTS)
 $(LAB): $(BUILD)/%: $(BUILD)/obj/spec/lab/%.o $(LIBRARY)
 	$(call say,link)$(LINK) -o $@ $^
 
+$(BUILD)/bench/load: $(call objects,$(wildcard bench/load/*.c))
+	@mkdir -p $(@D)
+	$(call say,link)$(LINK) -o $@ $^
+
+$(BUILD)/bench/raw: $(BUILD)/obj/bench/rivals/raw.o
+	@mkdir -p $(@D)
+	$(call say,link)$(LINK) -o $@ $^
+
+# The same program in a file of its own: what differs between the two is noise.
+$(BUILD)/bench/raw_again: $(BUILD)/bench/raw
+	@cp $< $@
+
+$(BUILD)/bench/%: bench/rivals/%.go
+	@mkdir -p $(@D)
+	$(call say,go)GO111MODULE=off go build -o $@ $<
+
 $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,link)$(LINK) -o $@ $^
@@ -169,10 +192,15 @@ lab: ## Who is lost at a distance, by ways of stopping: STOPS=, RTT= ms, LOSS= (
 	@echo; spec/lab/truncation.sh || [ $$? = 77 ]
 	@echo; spec/lab/vanish.sh || [ $$? = 77 ]
 
-bench: ## Ten thousand tasks canceled, beside Go where there is one: ROUNDS=
+bench: ## Throughput, CPU and latencies beside a server by hand in C, and Go: ROUNDS= (3 min)
+	@scripts/install-deps bench
+	@$(MAKE) -s all rivals
+	@scripts/bench $(if $(ROUNDS),--rounds $(ROUNDS))
+
+bench-tasks: ## Ten thousand tasks canceled at once, beside Go where there is one: ROUNDS=
 	@scripts/install-deps build
 	@$(MAKE) -s all
-	@scripts/bench $(ROUNDS)
+	@scripts/bench-tasks $(ROUNDS)
 
 soak: ## A million tasks, contexts, timers and connections, and what is left of them: COUNT= (3 min)
 	@scripts/install-deps build
@@ -200,7 +228,7 @@ lint: ## Formatting, static analysis and both compilers with -Werror
 	@scripts/lint
 
 format: ## Rewrite the C sources in the house format
-	clang-format -i $(shell find core lua spec examples -name '*.[ch]')
+	clang-format -i $(shell find core lua spec examples bench -name '*.[ch]')
 
 rockspec: ## Rewrite the file lists of the rockspec from the tree
 	@scripts/rockspec
@@ -217,4 +245,4 @@ clean: ## Remove everything that was built
 	rm -rf $(BUILD) $(LUAROCKS_LITTER)
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

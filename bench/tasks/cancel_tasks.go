@@ -1,4 +1,4 @@
-// The work of cancel_tasks.lua in Go. Usage: go run cancel_tasks.go [N]
+// The work of bench/tasks/cancel_tasks.lua in Go. Usage: go run bench/tasks/cancel_tasks.go [N]
 package main
 
 import (
