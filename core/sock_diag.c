@@ -168,12 +168,5 @@ int lc_sock_diag_half_open(const lc_sys *sys, int fd, int family, uint16_t port)
 
 int lc_sock_diag_open(const lc_sys *sys)
 {
-  int fd = sys->socket(sys, AF_NETLINK, SOCK_DGRAM, NETLINK_SOCK_DIAG);
-  int count;
-
-  if (fd < 0) return fd;
-  count = lc_sock_diag_half_open(sys, fd, AF_INET, 1); /* TCP's half may be missing all the same */
-  if (count >= 0) return fd;
-  sys->close(sys, fd);
-  return count;
+  return sys->socket(sys, AF_NETLINK, SOCK_DGRAM, NETLINK_SOCK_DIAG);
 }

@@ -12,13 +12,15 @@
 #include "sys.h"
 
 /* Opens a netlink socket for lc_sock_diag_half_open. A descriptor, or -errno where the kernel
- * does not offer it. Close it through sys. */
+ * does not offer it; the part of it that knows TCP may be missing all the same, which the first
+ * question shows. Close it through sys. */
 int lc_sock_diag_open(const lc_sys *sys);
 
 /* How many connections of `family` (AF_INET or AF_INET6) with local port `port`
  * are in SYN_RECV; AF_INET6 counts those that came to a dual-stack listener
  * over IPv4 too. A count, or -errno. One bounded exchange with the kernel,
- * which answers at once; never blocks. */
+ * which answers at once; it walks through its table of all connections for that (10 ms where the table is
+ * large). */
 int lc_sock_diag_half_open(const lc_sys *sys, int fd, int family, uint16_t port);
 
 /* The same, of those alone that began at least `age` ago, by the kernel's timer for their next SYN-ACK

@@ -77,9 +77,11 @@ static int connect_to(int family, uint16_t port)
 static int open_diag(void)
 {
   int fd = lc_sock_diag_open(sys);
+  int result = fd < 0 ? fd : lc_sock_diag_half_open(sys, fd, AF_INET, 1);
 
-  if (fd < 0) {
-    print_message("skipped: sock_diag is not to be had here (%s)\n", lc_code_name(fd));
+  if (result < 0) {
+    if (fd >= 0) close(fd);
+    print_message("skipped: sock_diag is not to be had here (%s)\n", lc_code_name(result));
     skip();
   }
   return fd;
