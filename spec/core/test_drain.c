@@ -62,7 +62,7 @@ static void the_busy_are_waited_for_and_it_ends_with_the_last_of_them(void **sta
   peer_say(peer, "request");
   world_swallow(one);
   drain_within(w, world_seconds(10));
-  world_turn_for(w, 200 * LC_MILLISECOND);
+  TURN_UNTIL(w, !lc_server_is_listening(w->server));
   assert_int_equal(lc_server_step(w->server), LC_STEP_DRAIN);
   world_write(one, "response");
   lc_conn_finish(one->conn, "finished");
