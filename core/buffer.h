@@ -1,27 +1,34 @@
-/* buffer.h - bytes between a start and an end, in memory that grows and is freed when empty. */
+/* buffer.h - bytes between a start and an end, in memory that grows and is freed when empty.
+ *
+ * Whoever holds one holds a pointer, NULL while there is nothing to hold: most connections are
+ * idle, and then it is all that a buffer costs.
+ */
 #ifndef LC_BUFFER_H
 #define LC_BUFFER_H
 
 #include <stddef.h>
 
 typedef struct lc_buffer {
-  char *data; /* NULL when it holds nothing */
   size_t start;
   size_t end;
   size_t capacity;
+  size_t scanned; /* of what it holds, from the start: searched for a delimiter already */
+  char data[];
 } lc_buffer;
 
-static inline size_t lc_buffer_size(const lc_buffer *buffer) { return buffer->end - buffer->start; }
-static inline char *lc_buffer_bytes(const lc_buffer *buffer)
+static inline size_t lc_buffer_size(const lc_buffer *buffer)
 {
-  return buffer->data + buffer->start;
+  return buffer ? buffer->end - buffer->start : 0;
 }
+static inline char *lc_buffer_bytes(lc_buffer *buffer) { return buffer->data + buffer->start; }
 
+/* One that holds nothing yet; NULL for lack of memory. */
+lc_buffer *lc_buffer_new(size_t capacity);
 /* Makes room for `size` more bytes behind the end, moving the contents to the front when that is
- * enough. 0 or -ENOMEM. Only for memory of the buffer's own. */
-int lc_buffer_reserve(lc_buffer *buffer, size_t size);
-int lc_buffer_append(lc_buffer *buffer, const char *data, size_t size);
+ * enough; `*place` may be NULL before and another one afterwards. 0 or -ENOMEM. */
+int lc_buffer_reserve(lc_buffer **place, size_t size);
+int lc_buffer_append(lc_buffer **place, const char *data, size_t size);
 void lc_buffer_drop(lc_buffer *buffer, size_t size); /* from the front */
-void lc_buffer_free(lc_buffer *buffer);
+void lc_buffer_free(lc_buffer **place);
 
 #endif

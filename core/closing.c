@@ -118,7 +118,7 @@ void lc_conn_fail(lc_conn *conn, int code)
   if (conn->state == LC_STATE_CLOSED) return;
   code = failure_of(conn, code);
   lc_verdict verdict = judge(conn, code);
-  if (!conn->error) conn->error = code;
+  if (!conn->error) conn->error = (int16_t)code;
   conn->cause = conn->state == LC_STATE_CLOSING ? conn->cause : lc_code_name(code);
   release(conn, verdict, conn->cause, 0);
 }
@@ -136,7 +136,7 @@ enum { MORE_TO_DISCARD, NOTHING_NOW, SEEN_FIN, FAILED };
 
 static int is_over_limit(const lc_conn *conn)
 {
-  return conn->discarded > conn->settings->linger_bytes;
+  return conn->discarded > lc_conn_settings(conn)->linger_bytes;
 }
 
 static int discard(lc_conn *conn)
@@ -172,7 +172,7 @@ void lc_closing_give_up(lc_conn *conn)
     return;
   }
   if (unacked || fin_too) {
-    lc_keepalive_bound_orphan(conn->loop->sys, conn->watch.fd, conn->settings);
+    lc_keepalive_bound_orphan(conn->loop->sys, conn->watch.fd, lc_conn_settings(conn));
     discard(conn); /* close() with unread bytes would reset what the kernel is to deliver */
     if (conn->state == LC_STATE_CLOSED) return;
   }
@@ -245,15 +245,18 @@ static void say_farewell(lc_conn *conn)
 
 static void begin_closing(lc_conn *conn, lc_time linger, const char *cause)
 {
-  lc_time usual = conn->settings->linger > 0 ? conn->settings->linger : 3 * LC_SECOND;
+  lc_time usual =
+    lc_conn_settings(conn)->linger > 0 ? lc_conn_settings(conn)->linger : 3 * LC_SECOND;
   conn->cause = cause;
-  conn->linger = linger < 0 ? usual : linger;
   conn->wait = LC_WAIT_NONE;
-  conn->write_deadline = lc_time_add(conn->loop->now, conn->linger);
   if (!conn->out_shut) say_farewell(conn);
+  if (conn->state == LC_STATE_CLOSED) return; /* there was no memory for the farewell */
   conn->error = LC_CLOSED;
   lc_input_drop(conn);
   lc_conn_move(conn, LC_STATE_CLOSING, cause);
+  conn->linger = linger < 0 ? usual : linger;
+  conn->discarded = 0;
+  conn->write_deadline = lc_time_add(conn->loop->now, conn->linger);
   lc_conn_tell(conn, LC_ENDED);
 }
 
@@ -278,13 +281,14 @@ void lc_conn_close(lc_conn *conn, lc_time linger, const char *cause)
 void lc_conn_finish(lc_conn *conn, const char *cause)
 {
   if (conn->state >= LC_STATE_CLOSING) return;
-  if (conn->failure || conn->settings->linger == 0 || conn->connecting) {
-    lc_conn_close(conn, conn->settings->linger, cause); /* what did not leave yet will not now */
+  if (conn->failure || lc_conn_settings(conn)->linger == 0 || conn->connecting) {
+    lc_conn_close(conn, lc_conn_settings(conn)->linger,
+                  cause); /* what did not leave yet will not now */
     return;
   }
-  begin_closing(conn, conn->settings->linger, cause);
+  begin_closing(conn, lc_conn_settings(conn)->linger, cause);
   conn->finishing = 1;
-  conn->write_deadline = lc_time_add(conn->loop->now, conn->settings->write_timeout);
+  conn->write_deadline = lc_time_add(conn->loop->now, lc_conn_settings(conn)->write_timeout);
   lc_closing_step(conn);
 }
 

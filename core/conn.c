@@ -19,7 +19,7 @@
 #include "keepalive.h"
 #include "server.h"
 
-static const lc_settings DEFAULTS; /* for connections that outlive their server */
+static const lc_settings NONE; /* of connections that outlive their server */
 
 /* ----------------------------------------------------------------- states -- */
 
@@ -44,7 +44,7 @@ void lc_conn_move(lc_conn *conn, lc_state to, const char *cause)
  * request is cut by a drain, so every doubt counts as work. */
 static int is_between_requests(const lc_conn *conn)
 {
-  if (conn->guards || lc_buffer_size(&conn->in) || lc_output_size(conn)) return 0;
+  if (conn->guards || lc_buffer_size(conn->in) || lc_output_size(conn)) return 0;
   switch ((lc_wait)conn->wait) {
     case LC_WAIT_NONE: return 0;
     case LC_WAIT_AWAIT: return 1;
@@ -67,8 +67,8 @@ void lc_conn_update(lc_conn *conn)
   lc_conn_move(conn, idle ? LC_STATE_IDLE : LC_STATE_ACTIVE, idle ? "waiting" : "work");
   if (!idle) return;
   if (conn->aged) lc_conn_arm(conn, conn->loop->now);
-  if (conn->settings->idle_timeout != LC_NEVER)
-    lc_conn_arm(conn, lc_time_add(conn->loop->now, conn->settings->idle_timeout));
+  if (lc_conn_settings(conn)->idle_timeout != LC_NEVER)
+    lc_conn_arm(conn, lc_time_add(conn->loop->now, lc_conn_settings(conn)->idle_timeout));
   lc_drain_consider(conn);
 }
 
@@ -104,7 +104,7 @@ void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline)
   lc_input_release(conn);
   if (conn->read_deadline == LC_NEVER)
     conn->read_deadline =
-      lc_time_earlier(deadline, lc_conn_limit(conn, conn->settings->read_timeout));
+      lc_time_earlier(deadline, lc_conn_limit(conn, lc_conn_settings(conn)->read_timeout));
   lc_conn_arm(conn, lc_time_earlier(conn->read_deadline, conn->deadline));
   lc_conn_update(conn);
 }
@@ -118,7 +118,7 @@ int lc_conn_admit(lc_conn *conn)
     if (conn->consumed && conn->wrote) return 0; /* half-way through a request */
     lc_time from = server->report.step_at[LC_STEP_DRAIN];
     if (conn->opened_at > from) from = conn->opened_at; /* so that its first request is served */
-    int is_first = conn->received == lc_buffer_size(&conn->in);
+    int is_first = conn->received == lc_buffer_size(conn->in);
     lc_time allowed = is_first ? lc_drain_patience(conn) : server->options.drain.quiet;
     if (conn->loop->now < lc_time_add(from, allowed)) return 0;
   }
@@ -183,7 +183,7 @@ static unsigned finish_connect(lc_conn *conn)
 static unsigned on_writable(lc_conn *conn)
 {
   conn->out_blocked = 0;
-  if (lc_buffer_size(&conn->out)) {
+  if (lc_buffer_size(conn->out)) {
     int result = lc_output_send(conn);
     if (result < 0) return 0;
     lc_conn_update(conn);
@@ -266,7 +266,6 @@ lc_conn *lc_conn_new(lc_server *server)
   conn->watch.ready = conn_ready;
   conn->loop = server->loop;
   conn->server = server;
-  conn->settings = &server->options.settings;
   conn->references = 1;
   conn->deadline = conn->read_deadline = conn->write_deadline = LC_NEVER;
   lc_list_init(&conn->in_registry);
@@ -327,7 +326,6 @@ void lc_conn_orphan(lc_conn *conn)
   lc_timer_close(conn->loop, &conn->timer);
   conn->registered = 0;
   conn->server = NULL;
-  if (conn->settings != (conn->extra ? &conn->extra->settings : NULL)) conn->settings = &DEFAULTS;
 }
 
 /* ------------------------------------------------------------- properties -- */
@@ -340,7 +338,12 @@ void *lc_conn_user(const lc_conn *conn) { return conn->user; }
 void lc_conn_set_user(lc_conn *conn, void *user) { conn->user = user; }
 int lc_conn_error(const lc_conn *conn) { return conn->error ? conn->error : conn->failure; }
 int lc_conn_is_tcp(const lc_conn *conn) { return conn->peer.family != AF_UNIX; }
-const lc_settings *lc_conn_settings(const lc_conn *conn) { return conn->settings; }
+
+const lc_settings *lc_conn_settings(const lc_conn *conn)
+{
+  if (conn->extra && conn->extra->has_settings) return &conn->extra->settings;
+  return conn->server ? &conn->server->options.settings : &NONE;
+}
 
 void lc_conn_peer(const lc_conn *conn, lc_address *address)
 {
@@ -380,10 +383,9 @@ int lc_conn_set_settings(lc_conn *conn, const lc_settings *settings)
 {
   lc_conn_extra *extra = lc_conn_need_extra(conn);
   if (!extra) return -ENOMEM;
-  lc_settings before = *conn->settings;
+  lc_settings before = *lc_conn_settings(conn);
   extra->settings = *settings;
   extra->has_settings = 1;
-  conn->settings = &extra->settings;
   if (conn->watch.fd < 0) return 0;
   if (memcmp(&settings->heartbeat, &before.heartbeat, sizeof before.heartbeat))
     lc_heartbeat_begin(conn); /* what it needs has been allocated */

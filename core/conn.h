@@ -25,7 +25,7 @@
 /* What only some connections need, allocated when they do. */
 typedef struct lc_conn_extra {
   lc_settings settings; /* when has_settings: this connection's own */
-  lc_buffer posted;     /* waits for the end of a write that is half-way through */
+  lc_buffer *posted;    /* waits for the end of a write that is half-way through */
   char *farewell;
   size_t farewell_length;
   int has_settings;
@@ -35,25 +35,45 @@ typedef struct lc_conn_extra {
   lc_time looked_at;
 } lc_conn_extra;
 
+/* There are many of them, most of them idle: this is what one costs before it says a word, so what only
+ * some need is in `extra`, and what is needed at different times shares its place. */
 struct lc_conn {
   lc_watch watch;
   lc_loop *loop;
   lc_server *server; /* NULL once it has left the registry, or the server is gone */
-  const lc_settings *settings;
   lc_conn_extra *extra;
   void *user;
-
   lc_link in_registry;
-  lc_conn *next_in_bucket;
   uint64_t id;
   lc_peer peer;
+  const char *cause; /* of its closing */
+  lc_job job;
+  lc_timer timer; /* one for everything below, re-armed when it fires early */
+  lc_time opened_at;
+  lc_time last_byte_at;
+  union { /* by its state */
+    struct {
+      lc_time idle_since;
+      lc_time deadline;      /* the script's, absolute, for reads and writes */
+      lc_time read_deadline; /* of the read that waits */
+    };
+    struct {          /* closing */
+      lc_time linger; /* how long, once the last byte is with the kernel */
+      uint64_t discarded;
+    };
+    lc_verdict verdict; /* closed */
+  };
+  lc_time write_deadline; /* of the write that waits, of what is gathered, or of the linger */
+  uint64_t received;
+  uint64_t sent;
+  lc_buffer *in;  /* received, not yet consumed; loop->input while that is on loan */
+  lc_buffer *out; /* accepted, not yet taken by the kernel */
 
   uint32_t references;
   uint32_t tasks;
   uint32_t guards;
-  int error;
-  int failure; /* of gathered bytes, or of a write given up half-way: what further writes give */
-  const char *cause;
+  int16_t error;
+  int16_t failure; /* of gathered bytes, or of a torn write: what further writes give */
 
   uint8_t state;         /* lc_state */
   uint8_t wait;          /* lc_wait */
@@ -82,24 +102,6 @@ struct lc_conn {
   unsigned counted_killed : 1;
   unsigned finishing : 1;      /* closing, and still within write_timeout for what is unsent */
   unsigned handshake_seen : 1; /* lc_drain_patience has looked */
-
-  lc_timer timer; /* one for everything below, re-armed when it fires early */
-  lc_time opened_at;
-  lc_time last_byte_at;
-  lc_time idle_since;
-  lc_time deadline;       /* the script's, absolute, for reads and writes */
-  lc_time read_deadline;  /* of the read that waits */
-  lc_time write_deadline; /* of the write that waits, of what is gathered, or of the linger */
-
-  uint64_t received;
-  uint64_t sent;
-  lc_buffer in;       /* data == loop->input while it is on loan */
-  size_t in_scanned;  /* bytes already searched for a delimiter */
-  lc_buffer out;      /* accepted, not yet taken by the kernel */
-  uint64_t discarded; /* while lingering */
-  lc_time linger;     /* how long, once the last byte is with the kernel */
-  lc_verdict verdict;
-  lc_job job;
 };
 
 /* conn.c */

@@ -139,7 +139,7 @@ static void for_each_listener(lc_server *server, void (*act)(lc_listener *listen
 static void close_everything(lc_server *server)
 {
   for (lc_conn *conn = NULL; (conn = lc_registry_next(&server->registry, conn));)
-    lc_conn_close(conn, conn->settings->linger, "canceled");
+    lc_conn_close(conn, lc_conn_settings(conn)->linger, "canceled");
 }
 
 static void reset_everything(lc_server *server)

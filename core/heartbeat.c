@@ -11,7 +11,10 @@
 #include "conn.h"
 #include "server.h"
 
-static const lc_heartbeat *settings_of(const lc_conn *conn) { return &conn->settings->heartbeat; }
+static const lc_heartbeat *settings_of(const lc_conn *conn)
+{
+  return &lc_conn_settings(conn)->heartbeat;
+}
 
 static int is_on(const lc_conn *conn)
 {

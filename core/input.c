@@ -16,23 +16,26 @@ void lc_input_drop(lc_conn *conn)
 {
   if (is_on_loan(conn)) {
     conn->loop->input_tenant = NULL;
-    conn->in = (lc_buffer){0};
+    conn->in = NULL;
   }
   lc_buffer_free(&conn->in);
-  conn->in_scanned = 0;
 }
 
 void lc_input_release(lc_conn *conn)
 {
-  if (conn->in.data && !lc_buffer_size(&conn->in)) lc_input_drop(conn);
+  if (conn->in && !lc_buffer_size(conn->in)) lc_input_drop(conn);
 }
 
 /* The tenant keeps what it has not consumed, in memory of its own. */
 static int move_out(lc_conn *tenant)
 {
-  lc_buffer own = {0};
-  int result = lc_buffer_append(&own, lc_buffer_bytes(&tenant->in), lc_buffer_size(&tenant->in));
-  if (result < 0) return result;
+  lc_buffer *own = NULL;
+  size_t held = lc_buffer_size(tenant->in);
+  if (held) {
+    int result = lc_buffer_append(&own, lc_buffer_bytes(tenant->in), held);
+    if (result < 0) return result;
+    own->scanned = tenant->in->scanned;
+  }
   tenant->loop->input_tenant = NULL;
   tenant->in = own;
   return 0;
@@ -53,7 +56,8 @@ static int move_in(lc_conn *conn)
   }
   lc_buffer_free(&conn->in);
   loop->input_tenant = conn;
-  conn->in = (lc_buffer){.data = loop->input, .capacity = LC_SHARED_BUFFER};
+  conn->in = loop->input;
+  conn->in->start = conn->in->end = conn->in->scanned = 0;
   return 0;
 }
 
@@ -61,14 +65,15 @@ static int move_in(lc_conn *conn)
  * doubled as bytes really arrive, for `want` is only what the caller hopes for. */
 static int make_room(lc_conn *conn, size_t want)
 {
-  size_t held = lc_buffer_size(&conn->in);
+  size_t held = lc_buffer_size(conn->in);
   int fits = want <= LC_SHARED_BUFFER && held < LC_SHARED_BUFFER;
   if (!held && fits && !is_on_loan(conn)) return move_in(conn);
   if (is_on_loan(conn)) {
     if (fits) {
-      if (held && conn->in.start) memmove(conn->in.data, lc_buffer_bytes(&conn->in), held);
-      conn->in.start = 0;
-      conn->in.end = held;
+      lc_buffer *in = conn->in;
+      if (held && in->start) memmove(in->data, lc_buffer_bytes(in), held);
+      in->start = 0;
+      in->end = held;
       return 0;
     }
     int result = move_out(conn);
@@ -87,9 +92,9 @@ static int fill(lc_conn *conn, size_t want)
   int result = make_room(conn, want);
   if (result < 0) return result;
   const lc_sys *sys = conn->loop->sys;
-  size_t room = conn->in.capacity - conn->in.end;
+  size_t room = conn->in->capacity - conn->in->end;
   ssize_t got;
-  LC_RETRY(got, sys->recv(sys, conn->watch.fd, conn->in.data + conn->in.end, room, 0));
+  LC_RETRY(got, sys->recv(sys, conn->watch.fd, conn->in->data + conn->in->end, room, 0));
   if (got == -EAGAIN) {
     conn->in_drained = 1;
     lc_input_release(conn);
@@ -107,7 +112,7 @@ static int fill(lc_conn *conn, size_t want)
   }
   /* A FIN that came with the data makes no further event: look once more when one was announced. */
   if ((size_t)got < room && !conn->in_finished) conn->in_drained = 1;
-  conn->in.end += (size_t)got;
+  conn->in->end += (size_t)got;
   conn->received += (uint64_t)got;
   conn->last_byte_at = conn->loop->now;
   if (conn->state == LC_STATE_NEW || conn->state == LC_STATE_IDLE)
@@ -119,12 +124,12 @@ void lc_input_rescue(lc_conn *conn)
 {
   const lc_sys *sys = conn->loop->sys;
   while (!conn->in_eof && !conn->in_shut) {
-    if (make_room(conn, lc_buffer_size(&conn->in) + LC_SHARED_BUFFER) < 0) return;
-    size_t room = conn->in.capacity - conn->in.end;
+    if (make_room(conn, lc_buffer_size(conn->in) + LC_SHARED_BUFFER) < 0) return;
+    size_t room = conn->in->capacity - conn->in->end;
     ssize_t got;
-    LC_RETRY(got, sys->recv(sys, conn->watch.fd, conn->in.data + conn->in.end, room, 0));
+    LC_RETRY(got, sys->recv(sys, conn->watch.fd, conn->in->data + conn->in->end, room, 0));
     if (got <= 0) break;
-    conn->in.end += (size_t)got;
+    conn->in->end += (size_t)got;
     conn->received += (uint64_t)got;
   }
   lc_input_release(conn);
@@ -148,19 +153,19 @@ static int over(lc_conn *conn, int result)
 
 void lc_conn_end_read(lc_conn *conn)
 {
-  conn->read_deadline = LC_NEVER;
-  conn->in_scanned = 0; /* the next read may look for another delimiter */
+  if (conn->state < LC_STATE_CLOSING) conn->read_deadline = LC_NEVER;
+  if (conn->in) conn->in->scanned = 0; /* the next read may look for another delimiter */
 }
 
 int lc_conn_give_back(lc_conn *conn, const char *data, size_t size)
 {
-  lc_buffer whole = {0};
-  size_t held = lc_buffer_size(&conn->in);
+  lc_buffer *whole = NULL;
+  size_t held = lc_buffer_size(conn->in);
   if (!size) return 0;
   int result = lc_buffer_reserve(&whole, size + held);
   if (result < 0) return result;
   lc_buffer_append(&whole, data, size);
-  if (held) lc_buffer_append(&whole, lc_buffer_bytes(&conn->in), held);
+  if (held) lc_buffer_append(&whole, lc_buffer_bytes(conn->in), held);
   lc_input_drop(conn);
   conn->in = whole;
   return 0;
@@ -168,24 +173,24 @@ int lc_conn_give_back(lc_conn *conn, const char *data, size_t size)
 
 void lc_conn_buffered(const lc_conn *conn, lc_slice *slice)
 {
-  slice->length = lc_buffer_size(&conn->in);
-  slice->data = slice->length ? lc_buffer_bytes(&conn->in) : "";
+  slice->length = lc_buffer_size(conn->in);
+  slice->data = slice->length ? lc_buffer_bytes(conn->in) : "";
 }
 
 void lc_conn_take(lc_conn *conn, size_t size)
 {
-  size_t held = lc_buffer_size(&conn->in);
+  size_t held = lc_buffer_size(conn->in);
   if (size > held) size = held;
   if (!size) return;
   /* The bytes stay where they are until the next receive: the caller is looking at them. */
-  conn->in.start += size;
-  conn->in_scanned = conn->in_scanned > size ? conn->in_scanned - size : 0;
+  conn->in->start += size;
+  conn->in->scanned = conn->in->scanned > size ? conn->in->scanned - size : 0;
   conn->consumed = 1;
 }
 
 static int take(lc_conn *conn, size_t size, lc_slice *slice)
 {
-  slice->data = size ? lc_buffer_bytes(&conn->in) : "";
+  slice->data = size ? lc_buffer_bytes(conn->in) : "";
   slice->length = size;
   lc_conn_take(conn, size);
   return over(conn, 0);
@@ -195,11 +200,11 @@ int lc_conn_read_some(lc_conn *conn, size_t max, lc_slice *slice)
 {
   int result = begin(conn);
   if (result < 0) return over(conn, result);
-  if (!lc_buffer_size(&conn->in)) {
+  if (!lc_buffer_size(conn->in)) {
     result = fill(conn, LC_SHARED_BUFFER);
     if (result < 0) return over(conn, result);
   }
-  size_t held = lc_buffer_size(&conn->in);
+  size_t held = lc_buffer_size(conn->in);
   return take(conn, held < max ? held : max, slice);
 }
 
@@ -207,8 +212,8 @@ int lc_conn_read_exact(lc_conn *conn, size_t size, lc_slice *slice)
 {
   int result = begin(conn);
   if (result < 0) return over(conn, result);
-  if (size > conn->settings->max_read) return over(conn, LC_TOO_LONG);
-  while (lc_buffer_size(&conn->in) < size) {
+  if (size > lc_conn_settings(conn)->max_read) return over(conn, LC_TOO_LONG);
+  while (lc_buffer_size(conn->in) < size) {
     result = fill(conn, size);
     if (result < 0) return over(conn, result);
   }
@@ -221,18 +226,18 @@ int lc_conn_read_until(lc_conn *conn, const char *delimiter, size_t length, size
   int result = begin(conn);
   if (result < 0) return over(conn, result);
   for (;;) {
-    size_t held = lc_buffer_size(&conn->in);
+    size_t held = lc_buffer_size(conn->in);
     if (held >= length && length) {
-      const char *bytes = lc_buffer_bytes(&conn->in);
-      const char *found =
-        length == 1 ? memchr(bytes + conn->in_scanned, delimiter[0], held - conn->in_scanned)
-                    : memmem(bytes + conn->in_scanned, held - conn->in_scanned, delimiter, length);
+      size_t scanned = conn->in->scanned;
+      const char *bytes = lc_buffer_bytes(conn->in);
+      const char *found = length == 1 ? memchr(bytes + scanned, delimiter[0], held - scanned)
+                                      : memmem(bytes + scanned, held - scanned, delimiter, length);
       if (found) {
         size_t size = (size_t)(found - bytes) + length;
         if (size > max) return over(conn, LC_TOO_LONG);
         return take(conn, size, slice);
       }
-      conn->in_scanned = held - (length - 1); /* the delimiter may have begun */
+      conn->in->scanned = held - (length - 1); /* the delimiter may have begun */
     }
     if (held >= max) return over(conn, LC_TOO_LONG);
     size_t want = held < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : held * 2;
@@ -246,10 +251,10 @@ int lc_conn_read_all(lc_conn *conn, size_t max, lc_slice *slice)
   int result = begin(conn);
   if (result < 0) return over(conn, result);
   for (;;) {
-    size_t held = lc_buffer_size(&conn->in);
+    size_t held = lc_buffer_size(conn->in);
     if (held > max) return over(conn, LC_TOO_LONG);
     result = fill(conn, held < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : held * 2);
-    if (result == LC_EOF) return take(conn, lc_buffer_size(&conn->in), slice);
+    if (result == LC_EOF) return take(conn, lc_buffer_size(conn->in), slice);
     if (result < 0) return over(conn, result);
   }
 }
@@ -258,7 +263,7 @@ int lc_conn_await(lc_conn *conn)
 {
   int result = begin(conn);
   if (result < 0) return over(conn, result);
-  if (lc_buffer_size(&conn->in)) return over(conn, 0);
+  if (lc_buffer_size(conn->in)) return over(conn, 0);
   result = fill(conn, LC_SHARED_BUFFER);
   return over(conn, result < 0 ? result : 0);
 }

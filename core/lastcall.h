@@ -210,7 +210,6 @@ const char *lc_sockopt_name(unsigned index);
  * Closing clears; it is harmless on one that is zeroed or closed. */
 typedef struct lc_timer lc_timer;
 struct lc_timer {
-  lc_time at;
   uint32_t index; /* its place in the heap, from 1; 0 when it is not armed */
   uint32_t is_open;
   void (*fire)(lc_timer *timer, lc_time now);

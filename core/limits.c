@@ -16,20 +16,21 @@ lc_time lc_conn_limit(const lc_conn *conn, lc_time allowed)
 void lc_conn_arm(lc_conn *conn, lc_time at)
 {
   if (!conn->timer.is_open || at == LC_NEVER) return;
-  if (!conn->timer.index || at < conn->timer.at) lc_timer_set(conn->loop, &conn->timer, at);
+  if (at < lc_timers_at(&conn->loop->timers, &conn->timer))
+    lc_timer_set(conn->loop, &conn->timer, at);
 }
 
 static lc_time first_byte_limit(const lc_conn *conn)
 {
   if (conn->received || conn->spoke || conn->state >= LC_STATE_CLOSING) return LC_NEVER;
-  return lc_time_add(conn->opened_at, conn->settings->first_byte_timeout);
+  return lc_time_add(conn->opened_at, lc_conn_settings(conn)->first_byte_timeout);
 }
 
 /* The age at which a connection is to go: within 10 % either way, by its id, so that those
  * opened together do not all come back together. */
 static lc_time age_limit(const lc_conn *conn)
 {
-  lc_time age = conn->settings->max_age;
+  lc_time age = lc_conn_settings(conn)->max_age;
   if (age == LC_NEVER || conn->aged) return LC_NEVER;
   uint64_t mixed = conn->id * UINT64_C(0x9e3779b97f4a7c15);
   lc_time tenth = age / 10;
@@ -39,7 +40,7 @@ static lc_time age_limit(const lc_conn *conn)
 static lc_time idle_limit(const lc_conn *conn)
 {
   if (conn->state != LC_STATE_IDLE) return LC_NEVER;
-  return lc_time_add(conn->idle_since, conn->settings->idle_timeout);
+  return lc_time_add(conn->idle_since, lc_conn_settings(conn)->idle_timeout);
 }
 
 void lc_conn_rearm(lc_conn *conn)
@@ -73,7 +74,7 @@ static int over_a_limit(lc_conn *conn, lc_time now)
     conn->spoke = 1; /* though nobody has read it yet */
     return 0;
   }
-  lc_conn_close(conn, conn->settings->linger, cause);
+  lc_conn_close(conn, lc_conn_settings(conn)->linger, cause);
   return 1;
 }
 
@@ -102,7 +103,7 @@ void lc_conn_due(lc_timer *timer, lc_time now)
     lc_closing_due(conn, now);
   } else {
     conn->out_blocked = 0; /* a refusal for lack of memory is followed by no event */
-    if (lc_buffer_size(&conn->out)) lc_output_send(conn);
+    if (lc_buffer_size(conn->out)) lc_output_send(conn);
     unsigned what = conn->state == LC_STATE_CLOSED ? 0 : passed_deadlines(conn, now);
     if (conn->state < LC_STATE_CLOSING && !over_a_limit(conn, now)) lc_drain_visit(conn);
     lc_heartbeat_due(conn, now);
@@ -114,6 +115,7 @@ void lc_conn_due(lc_timer *timer, lc_time now)
 
 void lc_conn_set_deadline(lc_conn *conn, lc_time at)
 {
+  if (conn->state >= LC_STATE_CLOSING) return; /* its operations have ended */
   conn->deadline = at;
   if (at != LC_NEVER && conn->watch.fd >= 0) lc_conn_arm(conn, at);
 }

@@ -26,13 +26,24 @@ struct lc_signal {
 
 static int slots_grow(lc_loop *loop)
 {
-  uint32_t old = loop->slot_capacity, capacity = old ? old * 2 : 64;
+  uint32_t capacity = loop->slot_capacity ? loop->slot_capacity * 2 : 64;
   lc_slot *slots = realloc(loop->slots, capacity * sizeof *slots);
   if (!slots) return -ENOMEM;
-  for (uint32_t i = old; i < capacity; i++) slots[i] = (lc_slot){NULL, 1, i + 1};
   loop->slots = slots;
-  loop->slot_free = old;
   loop->slot_capacity = capacity;
+  return 0;
+}
+
+static int slot_take(lc_loop *loop, uint32_t *index)
+{
+  *index = loop->slot_free;
+  if (*index != LC_NO_SLOT) {
+    loop->slot_free = loop->slots[*index].next_free;
+    return 0;
+  }
+  if (loop->slot_used == loop->slot_capacity && slots_grow(loop) < 0) return -ENOMEM;
+  *index = loop->slot_used++;
+  loop->slots[*index] = (lc_slot){.generation = 1};
   return 0;
 }
 
@@ -47,18 +58,14 @@ static void slot_release(lc_loop *loop, uint32_t index)
 
 int lc_loop_watch(lc_loop *loop, lc_watch *watch, uint32_t events)
 {
-  if (loop->slot_free == loop->slot_capacity) {
-    int result = slots_grow(loop);
-    if (result < 0) return result;
-  }
-  uint32_t index = loop->slot_free;
+  uint32_t index;
+  int result = slot_take(loop, &index);
+  if (result < 0) return result;
   lc_slot *slot = &loop->slots[index];
-  loop->slot_free = slot->next_free;
   slot->watch = watch;
   watch->slot = index;
   struct epoll_event event = {.events = events,
                               .data.u64 = (uint64_t)slot->generation << 32 | index};
-  int result;
   LC_RETRY(result,
            loop->sys->epoll_control(loop->sys, loop->epoll, EPOLL_CTL_ADD, watch->fd, &event));
   if (result < 0) slot_release(loop, index);
@@ -77,7 +84,7 @@ int lc_loop_rewatch(lc_loop *loop, lc_watch *watch, uint32_t events)
 
 void lc_loop_unwatch(lc_loop *loop, lc_watch *watch)
 {
-  if (watch->fd < 0 || watch->slot >= loop->slot_capacity) return;
+  if (watch->fd < 0 || watch->slot >= loop->slot_used) return;
   if (loop->slots[watch->slot].watch != watch) return;
   /* Before the descriptor is closed or handed on: a duplicate of it elsewhere would keep the
    * registration alive. A failure leaves nothing to undo; the generation guards against it. */
@@ -92,7 +99,7 @@ void lc_loop_unwatch(lc_loop *loop, lc_watch *watch)
 static void dispatch(lc_loop *loop, const struct epoll_event *event)
 {
   uint32_t index = (uint32_t)event->data.u64, generation = (uint32_t)(event->data.u64 >> 32);
-  if (index >= loop->slot_capacity) return;
+  if (index >= loop->slot_used) return;
   lc_slot *slot = &loop->slots[index];
   if (!slot->watch || slot->generation != generation) return; /* closed earlier in this batch */
   slot->watch->ready(slot->watch, event->events);
@@ -341,11 +348,12 @@ lc_loop *lc_loop_new(const lc_sys *sys, int *error)
   if (!loop) goto failed;
   loop->sys = sys ? sys : lc_sys_linux();
   loop->epoll = loop->wake.fd = -1;
+  loop->slot_free = LC_NO_SLOT;
   loop->now = loop->sys->now(loop->sys);
   lc_list_init(&loop->jobs);
   lc_list_init(&loop->servers);
   lc_timers_init(&loop->timers);
-  loop->input = malloc(LC_SHARED_BUFFER);
+  loop->input = lc_buffer_new(LC_SHARED_BUFFER);
   loop->output = malloc(LC_SHARED_BUFFER);
   if (loop->input && loop->output) result = open_descriptors(loop);
   if (result >= 0) return loop;
@@ -368,7 +376,7 @@ void lc_loop_free(lc_loop *loop)
   if (loop->epoll >= 0) loop->sys->close(loop->sys, loop->epoll);
   lc_timers_free(&loop->timers);
   free(loop->slots);
-  free(loop->input);
+  lc_buffer_free(&loop->input);
   free(loop->output);
   free(loop);
 }

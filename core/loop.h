@@ -37,6 +37,8 @@ typedef struct lc_job {
   void (*run)(struct lc_job *job);
 } lc_job;
 
+#define LC_NO_SLOT UINT32_MAX
+
 typedef struct lc_slot {
   lc_watch *watch;     /* NULL: free */
   uint32_t generation; /* counts its uses */
@@ -54,7 +56,8 @@ struct lc_loop {
 
   lc_slot *slots;
   uint32_t slot_capacity;
-  uint32_t slot_free; /* head of the free slots, slot_capacity when there is none */
+  uint32_t slot_used; /* so many were ever in use: the rest is untouched memory */
+  uint32_t slot_free; /* head of the free ones among them, LC_NO_SLOT when there is none */
 
   lc_link jobs;
   lc_link servers;
@@ -72,7 +75,7 @@ struct lc_loop {
   uint64_t last_id;
 
   /* The shared buffers and the connection that has each of them on loan. */
-  char *input;
+  struct lc_buffer *input;
   struct lc_conn *input_tenant;
   char *output;
   size_t output_length;

@@ -24,8 +24,8 @@ static size_t gathered(const lc_conn *conn)
 
 size_t lc_output_size(const lc_conn *conn)
 {
-  size_t size = lc_buffer_size(&conn->out) + gathered(conn);
-  return conn->extra ? size + lc_buffer_size(&conn->extra->posted) : size;
+  size_t size = lc_buffer_size(conn->out) + gathered(conn);
+  return conn->extra ? size + lc_buffer_size(conn->extra->posted) : size;
 }
 
 static void end_loan(lc_loop *loop)
@@ -58,7 +58,7 @@ static void made_progress(lc_conn *conn, int is_all)
   if (conn->state == LC_STATE_CLOSING && !conn->finishing) return; /* it is the linger's */
   conn->write_deadline = is_all && conn->state != LC_STATE_CLOSING
                            ? LC_NEVER
-                           : lc_time_add(conn->loop->now, conn->settings->write_timeout);
+                           : lc_time_add(conn->loop->now, lc_conn_settings(conn)->write_timeout);
 }
 
 /* One sendmsg. Bytes taken (0 when the kernel is full), or a code. */
@@ -104,7 +104,7 @@ static void watch_queue(lc_conn *conn)
   if (!lc_output_size(conn) || conn->out_waits || conn->state == LC_STATE_CLOSING) return;
   if (conn->failure) return; /* it has been noticed */
   if (conn->write_deadline == LC_NEVER)
-    conn->write_deadline = lc_conn_limit(conn, conn->settings->write_timeout);
+    conn->write_deadline = lc_conn_limit(conn, lc_conn_settings(conn)->write_timeout);
   lc_conn_arm(conn, conn->write_deadline);
 }
 
@@ -112,7 +112,7 @@ int lc_output_send(lc_conn *conn)
 {
   if (conn->watch.fd < 0) return conn->error;
   if (conn->connecting) return lc_output_size(conn) ? LC_AGAIN : 0;
-  while (lc_buffer_size(&conn->out) + gathered(conn)) {
+  while (lc_buffer_size(conn->out) + gathered(conn)) {
     if (conn->out_blocked) {
       if (gathered(conn)) {
         int result = keep_gathered(conn, 0);
@@ -121,18 +121,18 @@ int lc_output_send(lc_conn *conn)
       watch_queue(conn);
       return LC_AGAIN;
     }
-    size_t queued = lc_buffer_size(&conn->out), loaned = gathered(conn);
+    size_t queued = lc_buffer_size(conn->out), loaned = gathered(conn);
     struct iovec pieces[2];
     int count = 0;
-    if (queued) pieces[count++] = (struct iovec){lc_buffer_bytes(&conn->out), queued};
+    if (queued) pieces[count++] = (struct iovec){lc_buffer_bytes(conn->out), queued};
     if (loaned) pieces[count++] = (struct iovec){conn->loop->output, loaned};
     ssize_t sent = send_pieces(conn, pieces, count, queued + loaned);
     if (sent < 0) return (int)sent;
     size_t from_queue = (size_t)sent < queued ? (size_t)sent : queued;
-    lc_buffer_drop(&conn->out, from_queue);
+    lc_buffer_drop(conn->out, from_queue);
     if (loaned && keep_gathered(conn, (size_t)sent - from_queue) < 0) return conn->error;
   }
-  if (!lc_buffer_size(&conn->out)) lc_buffer_free(&conn->out);
+  if (!lc_buffer_size(conn->out)) lc_buffer_free(&conn->out);
   return 0;
 }
 
@@ -188,7 +188,7 @@ static int gather(lc_conn *conn, const struct iovec *pieces, int count, size_t t
 /* Appends what fits under the gathering limit to the queue: the kernel is full. */
 static ssize_t enqueue(lc_conn *conn, const struct iovec *pieces, int count, size_t skip)
 {
-  size_t held = lc_buffer_size(&conn->out), limit = conn->settings->gather, taken = 0;
+  size_t held = lc_buffer_size(conn->out), limit = lc_conn_settings(conn)->gather, taken = 0;
   for (int i = 0; i < count && held < limit; i++) {
     size_t length = pieces[i].iov_len;
     if (skip >= length) {
@@ -226,16 +226,16 @@ ssize_t lc_conn_write(lc_conn *conn, const struct iovec *pieces, int count)
 {
   int result = writable(conn);
   if (result < 0) return result;
-  size_t total = total_of(pieces, count), limit = conn->settings->gather;
+  size_t total = total_of(pieces, count), limit = lc_conn_settings(conn)->gather;
   if (!total) return 0;
   conn->wrote = 1;
   conn->consumed = 0;
-  if (lc_buffer_size(&conn->out)) { /* the queue comes first */
+  if (lc_buffer_size(conn->out)) { /* the queue comes first */
     result = lc_output_send(conn);
     if (result < 0 && result != LC_AGAIN) return result;
   }
   size_t done = 0;
-  if (!lc_buffer_size(&conn->out) && !conn->out_blocked && !conn->connecting) {
+  if (!lc_buffer_size(conn->out) && !conn->out_blocked && !conn->connecting) {
     if (gathered(conn) + total < limit) {
       result = gather(conn, pieces, count, total);
       return result < 0 ? result : (ssize_t)total;
@@ -259,7 +259,7 @@ void lc_conn_wait_write(lc_conn *conn, lc_time deadline)
     return;
   }
   if (!conn->out_waits) {
-    lc_time limit = lc_conn_limit(conn, conn->settings->write_timeout);
+    lc_time limit = lc_conn_limit(conn, lc_conn_settings(conn)->write_timeout);
     conn->write_deadline = lc_time_earlier(deadline, limit);
   }
   conn->out_waits = 1; /* one deadline for the whole write, however often it waits */
@@ -276,7 +276,7 @@ void lc_conn_end_write(lc_conn *conn)
 
 void lc_conn_break_write(lc_conn *conn, int code)
 {
-  if (!conn->failure) conn->failure = code;
+  if (!conn->failure) conn->failure = (int16_t)code;
   conn->torn = 1;
 }
 
@@ -293,10 +293,10 @@ int lc_conn_flush(lc_conn *conn)
 void lc_output_merge_posted(lc_conn *conn)
 {
   lc_conn_extra *extra = conn->extra;
-  if (!extra || conn->out_waits || !lc_buffer_size(&extra->posted)) return;
-  lc_buffer posted = extra->posted;
-  extra->posted = (lc_buffer){0};
-  if (lc_output_append(conn, lc_buffer_bytes(&posted), lc_buffer_size(&posted)) < 0)
+  if (!extra || conn->out_waits || !lc_buffer_size(extra->posted)) return;
+  lc_buffer *posted = extra->posted;
+  extra->posted = NULL;
+  if (lc_output_append(conn, lc_buffer_bytes(posted), lc_buffer_size(posted)) < 0)
     lc_conn_fail(conn, -ENOMEM);
   lc_buffer_free(&posted);
   conn->flush_queued = 1;
@@ -308,7 +308,7 @@ int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count)
   int result = output_state(conn); /* it waits for nothing, so a deadline means nothing to it */
   if (result < 0) return result;
   size_t total = total_of(pieces, count);
-  if (lc_output_size(conn) + total > conn->settings->max_queue) return LC_FULL;
+  if (lc_output_size(conn) + total > lc_conn_settings(conn)->max_queue) return LC_FULL;
   lc_conn_extra *extra = lc_conn_need_extra(conn);
   if (!extra) return -ENOMEM;
   result = lc_buffer_reserve(&extra->posted, total);

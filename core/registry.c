@@ -13,48 +13,72 @@ void lc_registry_init(lc_registry *registry)
 
 void lc_registry_free(lc_registry *registry)
 {
-  free(registry->buckets);
-  registry->buckets = NULL;
-  registry->bucket_count = 0;
+  free(registry->places);
+  registry->places = NULL;
+  registry->place_count = 0;
 }
 
-static lc_conn **bucket_of(const lc_registry *registry, uint64_t id)
+static uint32_t place_after(const lc_registry *registry, uint32_t place)
 {
-  return &registry->buckets[id & (registry->bucket_count - 1)]; /* ids count up: no better hash */
+  return (place + 1) & (registry->place_count - 1);
+}
+
+static uint32_t home_of(const lc_registry *registry, uint64_t id)
+{
+  return (uint32_t)id & (registry->place_count - 1);
+}
+
+/* Where the one with this id is, or would be. */
+static uint32_t place_of(const lc_registry *registry, uint64_t id)
+{
+  uint32_t place = home_of(registry, id);
+  while (registry->places[place] && registry->places[place]->id != id)
+    place = place_after(registry, place);
+  return place;
 }
 
 int lc_registry_reserve(lc_registry *registry)
 {
-  if (registry->counts[LC_STATES] < registry->bucket_count) return 0;
-  uint32_t count = registry->bucket_count ? registry->bucket_count * 2 : 16;
-  lc_conn **buckets = calloc(count, sizeof(lc_conn *));
-  if (!buckets) return registry->bucket_count ? 0 : -ENOMEM; /* longer chains still work */
-  free(registry->buckets);
-  registry->buckets = buckets;
-  registry->bucket_count = count;
+  uint32_t old = registry->place_count, count = old ? old * 2 : 16;
+  if (registry->counts[LC_STATES] < old - old / 4) return 0;
+  lc_conn **places = calloc(count, sizeof(lc_conn *));
+  if (!places) return -ENOMEM;
+  free(registry->places);
+  registry->places = places;
+  registry->place_count = count;
   for (lc_link *link = registry->all.next; link != &registry->all; link = link->next) {
-    lc_conn *conn = LC_OWNER(link, lc_conn, in_registry), **bucket = bucket_of(registry, conn->id);
-    conn->next_in_bucket = *bucket;
-    *bucket = conn;
+    lc_conn *conn = LC_OWNER(link, lc_conn, in_registry);
+    places[place_of(registry, conn->id)] = conn;
   }
   return 0;
 }
 
 void lc_registry_add(lc_registry *registry, lc_conn *conn)
 {
-  lc_conn **bucket = bucket_of(registry, conn->id);
-  conn->next_in_bucket = *bucket;
-  *bucket = conn;
+  registry->places[place_of(registry, conn->id)] = conn;
   lc_list_append(&registry->all, &conn->in_registry);
   registry->counts[conn->state]++;
   registry->counts[LC_STATES]++;
 }
 
+/* Those behind it that could not have their home move up, so that no search ends early. */
+static void vacate(lc_registry *registry, uint32_t hole)
+{
+  uint32_t mask = registry->place_count - 1;
+  lc_conn *next;
+  registry->places[hole] = NULL;
+  for (uint32_t place = hole; (next = registry->places[place = place_after(registry, place)]);) {
+    uint32_t from_home = (place - home_of(registry, next->id)) & mask;
+    if (from_home < ((place - hole) & mask)) continue; /* its home lies between the hole and here */
+    registry->places[hole] = next;
+    registry->places[place] = NULL;
+    hole = place;
+  }
+}
+
 void lc_registry_remove(lc_registry *registry, lc_conn *conn)
 {
-  lc_conn **place = bucket_of(registry, conn->id);
-  while (*place != conn) place = &(*place)->next_in_bucket;
-  *place = conn->next_in_bucket;
+  vacate(registry, place_of(registry, conn->id));
   if (registry->cursor == &conn->in_registry) registry->cursor = conn->in_registry.next;
   lc_list_remove(&conn->in_registry);
   registry->counts[conn->state]--;
@@ -69,10 +93,7 @@ void lc_registry_move(lc_registry *registry, lc_state from, lc_state to)
 
 lc_conn *lc_registry_find(const lc_registry *registry, uint64_t id)
 {
-  if (!registry->bucket_count) return NULL;
-  lc_conn *conn = *bucket_of(registry, id);
-  while (conn && conn->id != id) conn = conn->next_in_bucket;
-  return conn;
+  return registry->place_count ? registry->places[place_of(registry, id)] : NULL;
 }
 
 lc_conn *lc_registry_next(const lc_registry *registry, const lc_conn *conn)

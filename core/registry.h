@@ -1,7 +1,7 @@
 /* registry.h - every connection of a server, by age, by id, and counted by state.
  *
- * One list in the order of arrival, a count for each state, and a hash by id:
- * entering, leaving, moving between states and finding are O(1), and walking is
+ * One list in the order of arrival, a count for each state, and a hash by id
+ * (open addressing: ids count up, so that neighbours seldom collide): entering, leaving, moving between states and finding are O(1), and walking is
  * safe while states change. A connection leaves when its descriptor and its
  * tasks are gone, always from a job, so a walk within one callback never loses
  * its footing; longer walks (one share a turn) use the registry's own cursor,
@@ -16,8 +16,8 @@
 typedef struct lc_registry {
   lc_link all;
   uint32_t counts[LC_STATES + 1]; /* the last one counts them all */
-  lc_conn **buckets;              /* by id, chained through the connections */
-  uint32_t bucket_count;          /* a power of two, or 0 */
+  lc_conn **places;               /* by id; NULL: free */
+  uint32_t place_count;           /* a power of two, or 0; a quarter of them stays free */
   lc_link *cursor; /* the next one to visit, &all at the end, NULL when not walking */
 } lc_registry;
 

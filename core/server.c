@@ -205,11 +205,10 @@ int lc_conn_adopt(lc_server *server, int fd, const lc_settings *settings, lc_con
   if (settings) {
     extra->settings = *settings;
     extra->has_settings = 1;
-    spare->settings = &extra->settings;
   }
   result = lc_server_adopt(server, fd, &peer, conn);
   if (result < 0) {
-    spare->settings = &server->options.settings; /* it is somebody else's next */
+    extra->has_settings = 0; /* the spare is somebody else's next */
     return result;
   }
   lc_conn_move(*conn, LC_STATE_ACTIVE, "connect");

@@ -133,7 +133,6 @@ int lc_timers_open(lc_timers *timers, lc_timer *timer, void (*fire)(lc_timer *ti
     if (error < 0) return error;
   }
   timers->reserved++;
-  timer->at = LC_NEVER;
   timer->is_open = 1;
   timer->fire = fire;
   return 0;
@@ -155,7 +154,6 @@ void lc_timers_set(lc_timers *timers, lc_timer *timer, lc_time at)
   assert(timer->is_open);
   if (at == LC_NEVER || comes_late || is_late(timers, timer)) lc_timers_clear(timers, timer);
   if (at == LC_NEVER) return;
-  timer->at = at;
   if (comes_late) {
     timers->late++;
     put(timers, timers->capacity - timers->late, entry);
@@ -175,7 +173,11 @@ void lc_timers_clear(lc_timers *timers, lc_timer *timer)
     remove_armed(timers, timer->index - 1);
   }
   timer->index = 0;
-  timer->at = LC_NEVER;
+}
+
+lc_time lc_timers_at(const lc_timers *timers, const lc_timer *timer)
+{
+  return timer->index ? timers->heap[timer->index - 1].at : LC_NEVER;
 }
 
 lc_time lc_timers_next(const lc_timers *timers)

@@ -38,6 +38,8 @@ void lc_timers_close(lc_timers *timers, lc_timer *timer);
 /* Arms or moves. LC_NEVER clears. */
 void lc_timers_set(lc_timers *timers, lc_timer *timer, lc_time at);
 void lc_timers_clear(lc_timers *timers, lc_timer *timer);
+/* When it is due, or LC_NEVER. */
+lc_time lc_timers_at(const lc_timers *timers, const lc_timer *timer);
 
 /* When the next one is due, or LC_NEVER. */
 lc_time lc_timers_next(const lc_timers *timers);

@@ -238,8 +238,8 @@ static void an_idle_connection_holds_no_buffer(void **state)
   assert_int_equal(lc_conn_read_some(a->conn, 10, &slice), 0);
   lc_conn_wait(a->conn, LC_WAIT_AWAIT, LC_NEVER);
   lc_conn_wait(b->conn, LC_WAIT_AWAIT, LC_NEVER);
-  assert_null(a->conn->in.data);
-  assert_null(b->conn->in.data);
+  assert_null(a->conn->in);
+  assert_null(b->conn->in);
   assert_null(w->loop->input_tenant);
   for (int i = 0; i < 2; i++) peer_close(peers[i]);
 }

@@ -66,7 +66,7 @@ static void everybody_is_found_by_id_and_nobody_else(void **state)
     assert_ptr_equal(lc_registry_find(&registry, (uint64_t)i + 1), &conns[i]);
   assert_null(lc_registry_find(&registry, 0));
   assert_null(lc_registry_find(&registry, MANY + 1));
-  assert_null(lc_registry_find(&registry, UINT64_C(1) << 40 | 1)); /* the same bucket */
+  assert_null(lc_registry_find(&registry, UINT64_C(1) << 40 | 1)); /* the same home */
 }
 
 static void those_that_left_are_not_found(void **state)
@@ -76,6 +76,28 @@ static void those_that_left_are_not_found(void **state)
   for (int i = 0; i < MANY; i += 3) lc_registry_remove(&registry, &conns[i]);
   for (int i = 0; i < MANY; i++)
     assert_ptr_equal(lc_registry_find(&registry, (uint64_t)i + 1), i % 3 ? &conns[i] : NULL);
+}
+
+/* Ids that are far apart share homes; whoever leaves must not hide those behind it. */
+static void ids_that_collide_are_told_apart(void **state)
+{
+  static const uint64_t steps[] = {1, 16, 1024, 7, 4096};
+  uint32_t chance = 4711;
+  uint64_t id = 0;
+  char present[MANY] = {0};
+  (void)state;
+  for (int i = 0; i < MANY; i++) {
+    conns[i].id = id += steps[i % 5];
+    assert_int_equal(lc_registry_reserve(&registry), 0);
+    lc_registry_add(&registry, &conns[i]);
+    present[i] = 1;
+    chance = chance * 1664525u + 1013904223u;
+    int leaver = (int)((chance >> 16) % (unsigned)(i + 1));
+    if (present[leaver]) lc_registry_remove(&registry, &conns[leaver]);
+    present[leaver] = 0;
+    for (int j = 0; j <= i; j++)
+      assert_ptr_equal(lc_registry_find(&registry, conns[j].id), present[j] ? &conns[j] : NULL);
+  }
 }
 
 static void counts_by_state_add_up(void **state)
@@ -153,10 +175,15 @@ static void newcomers_are_visited_by_a_walk_under_way(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    TEST(an_empty_one_finds_nobody),         TEST(everybody_is_found_by_id_and_nobody_else),
-    TEST(those_that_left_are_not_found),     TEST(counts_by_state_add_up),
-    TEST(walks_in_the_order_of_arrival),     TEST(a_walk_in_shares_survives_departures),
-    TEST(the_last_may_leave_under_the_walk), TEST(newcomers_are_visited_by_a_walk_under_way),
+    TEST(an_empty_one_finds_nobody),
+    TEST(everybody_is_found_by_id_and_nobody_else),
+    TEST(those_that_left_are_not_found),
+    TEST(ids_that_collide_are_told_apart),
+    TEST(counts_by_state_add_up),
+    TEST(walks_in_the_order_of_arrival),
+    TEST(a_walk_in_shares_survives_departures),
+    TEST(the_last_may_leave_under_the_walk),
+    TEST(newcomers_are_visited_by_a_walk_under_way),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
