@@ -11,6 +11,7 @@
 #   spec/support/faults.c      linked to each C test, and to spec_faults.so
 #   spec/lab/<name>.c          build/<name>
 #   spec/core/test_<x>.c       build/spec/test_<x>          (the other files there are linked to each)
+#   spec/sim/kernel/*.c        build/libsim.a               (the simulated kernel)
 #
 # Variables: CC, CFLAGS, LDFLAGS, WERROR=1, V=1, SANITIZE=<list>, BUILD=<folder>.
 
@@ -56,6 +57,7 @@ BINDING_SOURCES := $(wildcard lua/binding/*.c)
 CLIENT_SOURCES := $(wildcard spec/support/clients/*.c)
 TEST_SOURCES := $(wildcard spec/core/test_*.c)
 FAULTS_SOURCE := spec/support/faults.c
+SIM_KERNEL_SOURCES := $(wildcard spec/sim/kernel/*.c)
 TEST_HELPER_SOURCES := $(filter-out $(TEST_SOURCES),$(wildcard spec/core/*.c)) $(FAULTS_SOURCE)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -64,6 +66,7 @@ BINDING := $(call objects,$(BINDING_SOURCES))
 CLIENTS := $(call objects,$(CLIENT_SOURCES))
 FAULTS := $(call objects,$(FAULTS_SOURCE))
 TEST_HELPERS := $(call objects,$(TEST_HELPER_SOURCES))
+SIM_KERNEL := $(call objects,$(SIM_KERNEL_SOURCES))
 
 LIBRARY := $(if $(CORE),$(BUILD)/liblastcall.a)
 MODULE := $(if $(BINDING),$(BUILD)/lua/lastcall/core.so)
@@ -117,9 +120,13 @@ $(FAULTS): $(FAULTS_SOURCE) $(FLAGS_FILE)
 
 $(BUILD)/obj/%.o: %.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
-	$(call say,cc)$(COMPILE) -Icore -Ispec/support -c -o $@ $<
+	$(call say,cc)$(COMPILE) -Icore -Ispec/support -Ispec/sim -c -o $@ $<
 
 $(BUILD)/liblastcall.a: $(CORE)
+	@rm -f $@
+	$(call say,ar)$(AR) rcs $@ $^
+
+$(BUILD)/libsim.a: $(SIM_KERNEL)
 	@rm -f $@
 	$(call say,ar)$(AR) rcs $@ $^
 
@@ -162,7 +169,7 @@ $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,link)$(LINK) -o $@ $^
 
-$(BUILD)/spec/%: $(BUILD)/obj/spec/core/%.o $(TEST_HELPERS) $(LIBRARY)
+$(BUILD)/spec/%: $(BUILD)/obj/spec/core/%.o $(TEST_HELPERS) $(BUILD)/libsim.a $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,link)$(LINK) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -o $@ $^ -lcmocka
 

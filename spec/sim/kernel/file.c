@@ -1,0 +1,178 @@
+/* file.c - processes, their descriptors, and what those name. */
+#include "inside.h"
+
+#include <string.h>
+
+enum { FIRST_DESCRIPTOR = 3 }; /* after the standard ones */
+
+/* ------------------------------------------------------------------ files -- */
+
+void sim_file_init(sim_file *file, sim_kind kind, sim_process *process)
+{
+  file->kind = kind;
+  file->process = process;
+  file->kernel = process->kernel;
+}
+
+int sim_file_install(sim_process *process, sim_file *file)
+{
+  for (int fd = FIRST_DESCRIPTOR; fd < process->limit; fd++) {
+    if (process->files[fd]) continue;
+    process->files[fd] = file;
+    process->open++;
+    file->references++;
+    return fd;
+  }
+  return -EMFILE;
+}
+
+sim_file *sim_file_at(const sim_process *process, int fd)
+{
+  return fd >= 0 && fd < SIM_DESCRIPTORS ? process->files[fd] : NULL;
+}
+
+static void tell_of_close(sim_process *process, int fd, const sim_file *file)
+{
+  sim_truth truth;
+  if (!process->closing || file->kind != SIM_TCP || file->references > 1) return;
+  sim_truth_of(process, fd, &truth);
+  process->closing(process->closing_user, fd, &truth);
+}
+
+int sim_file_close(sim_process *process, int fd)
+{
+  sim_file *file = sim_file_at(process, fd);
+  if (!file) return -EBADF;
+  tell_of_close(process, fd, file);
+  process->files[fd] = NULL;
+  process->open--;
+  if (--file->references) return 0;
+  file->changed = NULL;
+  if (sim_items_forget(file)) process->left_watched++;
+  if (file->kind == SIM_TCP) sim_tcp_release((sim_tcp *)file);
+  return 0;
+}
+
+uint32_t sim_file_poll(const sim_file *file)
+{
+  switch (file->kind) {
+    case SIM_TCP: return sim_tcp_poll((const sim_tcp *)file);
+    case SIM_EVENT: return EPOLLOUT | (((const sim_counter *)file)->count ? EPOLLIN : 0u);
+    case SIM_EPOLL: return ((const sim_epoll *)file)->first_ready ? EPOLLIN : 0;
+    case SIM_NETLINK: return sim_diag_poll(file);
+  }
+  return 0;
+}
+
+static void tell_of_change(void *user)
+{
+  sim_file *file = user;
+  file->change_planned = 0;
+  if (file->changed) file->changed(file->changed_user);
+}
+
+void sim_file_wake(sim_file *file, uint32_t key)
+{
+  for (sim_item *item = file->items; item; item = item->next_of_file)
+    if (!key || item->wants.events & key) sim_item_ready(item);
+  if (!file->changed || file->change_planned) return;
+  file->change_planned = 1;
+  sim_at(file->kernel, file->kernel->now, tell_of_change, file);
+}
+
+/* -------------------------------------------------------------- processes -- */
+
+sim_process *sim_process_new(sim_kernel *kernel, int host)
+{
+  sim_process *process = sim_take(kernel, sizeof *process);
+  process->kernel = kernel;
+  process->host = host;
+  process->limit = SIM_DESCRIPTORS;
+  process->next = kernel->processes;
+  kernel->processes = process;
+  sim_table_fill(process);
+  return process;
+}
+
+const lc_sys *sim_process_sys(const sim_process *process) { return &process->sys; }
+
+void sim_process_limit(sim_process *process, int descriptors)
+{
+  process->limit = descriptors < SIM_DESCRIPTORS ? descriptors : SIM_DESCRIPTORS;
+}
+
+void sim_process_cost(sim_process *process, lc_time most) { process->cost = most; }
+
+int sim_process_descriptors(const sim_process *process) { return process->open; }
+
+void sim_process_kill(sim_process *process)
+{
+  for (int fd = 0; fd < SIM_DESCRIPTORS; fd++)
+    if (process->files[fd]) sim_file_close(process, fd);
+}
+
+void sim_process_vanish(sim_process *process) { process->is_gone = 1; }
+
+void sim_process_notify(sim_process *process, int fd, void (*changed)(void *user), void *user)
+{
+  sim_file *file = sim_file_at(process, fd);
+  if (!file) return;
+  file->changed = changed;
+  file->changed_user = user;
+}
+
+/* ------------------------------------------------------------------ truth -- */
+
+static int waits_to_be_told(const sim_file *file)
+{
+  for (const sim_item *item = file->items; item; item = item->next_of_file)
+    if (item->is_ready) return 1;
+  return 0;
+}
+
+static uint64_t bytes_of(const sim_tcp *tcp, uint64_t sequence)
+{
+  return sequence > tcp->out.end ? tcp->out.end : sequence;
+}
+
+void sim_truth_of(const sim_process *process, int fd, sim_truth *truth)
+{
+  const sim_file *file = sim_file_at(process, fd);
+  memset(truth, 0, sizeof *truth);
+  if (!file || file->kind != SIM_TCP) return;
+  const sim_tcp *tcp = (const sim_tcp *)file;
+  truth->is_open = 1;
+  truth->is_ready = sim_tcp_poll(tcp);
+  truth->is_told = waits_to_be_told(file);
+  truth->is_listening = tcp->state == TCP_LISTEN;
+  truth->queued = tcp->queue_length;
+  truth->half_open = sim_half_open(tcp);
+  if (truth->is_listening) return;
+  truth->is_connected = tcp->peer != NULL;
+  truth->unread = tcp->received - tcp->read;
+  truth->written = tcp->out.end;
+  truth->delivered = bytes_of(tcp, tcp->acknowledged);
+  truth->arrived = tcp->peer ? bytes_of(tcp, tcp->peer->received) : 0;
+  truth->fin_sent = tcp->fin_wanted;
+  truth->fin_acknowledged = tcp->fin_wanted && tcp->acknowledged > tcp->out.end;
+  truth->fin_received = tcp->fin_received;
+  truth->was_reset = tcp->was_reset;
+  truth->resets = tcp->state != TCP_CLOSE &&
+                  (truth->unread > 0 || (tcp->linger.l_onoff && !tcp->linger.l_linger));
+}
+
+int sim_truth_was_told(const sim_process *process, int fd)
+{
+  const sim_file *file = sim_file_at(process, fd);
+  return file && file->batch == process->kernel->batches;
+}
+
+void sim_truth_on_close(sim_process *process,
+                        void (*closing)(void *user, int fd, const sim_truth *truth), void *user)
+{
+  process->closing = closing;
+  process->closing_user = user;
+}
+
+uint64_t sim_truth_strange(const sim_process *process) { return process->strange; }
+uint64_t sim_truth_left_watched(const sim_process *process) { return process->left_watched; }

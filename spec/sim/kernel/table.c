@@ -1,0 +1,279 @@
+/* table.c - the simulated kernel as a table of system calls. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "inside.h"
+
+/* Others act while a call takes its time, and what it causes within its host has happened when it
+ * returns. */
+static sim_process *begin(const lc_sys *sys)
+{
+  sim_process *process = sys->state;
+  sim_kernel *kernel = process->kernel;
+  if (process->cost && !kernel->is_running)
+    sim_run(kernel, kernel->now + (lc_time)sim_random(kernel, (uint64_t)process->cost + 1));
+  return process;
+}
+
+static int end(sim_process *process, int result)
+{
+  sim_settle(process->kernel);
+  if (result == -EBADF) process->strange++;
+  return result;
+}
+
+static ssize_t end_bytes(sim_process *process, ssize_t result)
+{
+  return result < 0 ? end(process, (int)result) : (end(process, 0), result);
+}
+
+/* A call of ours by the name of the kernel's: CALL(name, parameters, arguments). */
+#define CALL(name, parameters, arguments)      \
+  static int table_##name parameters           \
+  {                                            \
+    sim_process *process = begin(sys);         \
+    return end(process, sim_##name arguments); \
+  }
+
+CALL(bind, (const lc_sys *sys, int fd, const struct sockaddr *address, socklen_t length),
+     (process, fd, address, length))
+CALL(listen, (const lc_sys *sys, int fd, int backlog), (process, fd, backlog))
+CALL(accept, (const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length),
+     (process, fd, address, length))
+CALL(connect, (const lc_sys *sys, int fd, const struct sockaddr *address, socklen_t length),
+     (process, fd, address, length))
+CALL(setsockopt,
+     (const lc_sys *sys, int fd, int level, int name, const void *value, socklen_t length),
+     (process, fd, level, name, value, length))
+CALL(getsockopt, (const lc_sys *sys, int fd, int level, int name, void *value, socklen_t *length),
+     (process, fd, level, name, value, length))
+CALL(shutdown, (const lc_sys *sys, int fd, int how), (process, fd, how))
+CALL(unread, (const lc_sys *sys, int fd), (process, fd))
+CALL(unacked, (const lc_sys *sys, int fd), (process, fd))
+CALL(epoll_create, (const lc_sys *sys), (process))
+CALL(epoll_control,
+     (const lc_sys *sys, int epoll, int operation, int fd, struct epoll_event *event),
+     (process, epoll, operation, fd, event))
+CALL(wake_create, (const lc_sys *sys), (process))
+CALL(wake, (const lc_sys *sys, int fd), (process, fd))
+CALL(wake_clear, (const lc_sys *sys, int fd), (process, fd))
+CALL(signal_watch, (const lc_sys *sys, int signal, int wake_fd), (process, signal, wake_fd))
+CALL(signal_release, (const lc_sys *sys, int signal), (process, signal))
+CALL(signal_also_wake, (const lc_sys *sys, int signal, int wake_fd), (process, signal, wake_fd))
+
+static int table_socket(const lc_sys *sys, int family, int type, int protocol)
+{
+  sim_process *process = begin(sys);
+  (void)type;
+  (void)protocol;
+  if (family == AF_NETLINK) return end(process, sim_diag_open(process));
+  if (family != AF_INET && family != AF_INET6) return -EAFNOSUPPORT;
+  sim_tcp *tcp = sim_tcp_new(process, (sa_family_t)family);
+  return end(process, sim_file_install(process, &tcp->file));
+}
+
+static int table_getsockname(const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length)
+{
+  sim_process *process = begin(sys);
+  return end(process, sim_name(process, fd, 0, address, length));
+}
+
+static int table_getpeername(const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length)
+{
+  sim_process *process = begin(sys);
+  return end(process, sim_name(process, fd, 1, address, length));
+}
+
+static ssize_t table_recv(const lc_sys *sys, int fd, void *buffer, size_t size, int flags)
+{
+  sim_process *process = begin(sys);
+  return end_bytes(process, sim_recv(process, fd, buffer, size, flags));
+}
+
+static ssize_t table_recvmsg(const lc_sys *sys, int fd, struct msghdr *message, int flags)
+{
+  sim_process *process = begin(sys);
+  if (!message->msg_iovlen) return -EINVAL;
+  const struct iovec *first = message->msg_iov;
+  return end_bytes(process, sim_recv(process, fd, first->iov_base, first->iov_len, flags));
+}
+
+static ssize_t table_sendmsg(const lc_sys *sys, int fd, const struct msghdr *message, int flags)
+{
+  sim_process *process = begin(sys);
+  (void)flags;
+  return end_bytes(process, sim_sendmsg(process, fd, message));
+}
+
+static int table_close(const lc_sys *sys, int fd)
+{
+  sim_process *process = begin(sys);
+  return end(process, sim_file_close(process, fd));
+}
+
+static int table_set_nonblocking(const lc_sys *sys, int fd)
+{
+  sim_process *process = begin(sys);
+  return end(process, sim_file_at(process, fd) ? 0 : -EBADF);
+}
+
+static int table_duplicate(const lc_sys *sys, int fd)
+{
+  sim_process *process = begin(sys);
+  sim_file *file = sim_file_at(process, fd);
+  return end(process, file ? sim_file_install(process, file) : -EBADF);
+}
+
+static int table_epoll_wait(const lc_sys *sys, int epoll, struct epoll_event *events, int capacity,
+                            lc_time timeout)
+{
+  return sim_epoll_wait(begin(sys), epoll, events, capacity, timeout);
+}
+
+static int table_poll(const lc_sys *sys, struct pollfd *fds, unsigned count, lc_time timeout)
+{
+  return sim_poll(begin(sys), fds, count, timeout);
+}
+
+static int table_wake_wait(const lc_sys *sys, int fd, lc_time timeout)
+{
+  struct pollfd one = {fd, POLLIN, 0};
+  return sim_poll(begin(sys), &one, 1, timeout < 0 ? 0 : timeout);
+}
+
+static int table_signal_take(const lc_sys *sys, int signal, lc_signal_seen *seen)
+{
+  return sim_signal_look(sys->state, signal, seen, 1);
+}
+
+static int table_signal_peek(const lc_sys *sys, int signal, lc_signal_seen *seen)
+{
+  return sim_signal_look(sys->state, signal, seen, 0);
+}
+
+/* ------------------------------------------------------------ the others -- */
+
+static sim_process *of(const lc_sys *sys) { return sys->state; }
+
+static lc_time table_now(const lc_sys *sys) { return of(sys)->kernel->now; }
+
+static lc_time table_time_of_day(const lc_sys *sys)
+{
+  const lc_time in_2026 = 1767225600 * LC_SECOND;
+  return in_2026 + of(sys)->kernel->now;
+}
+
+static int table_random(const lc_sys *sys, void *buffer, size_t size)
+{
+  for (size_t i = 0; i < size; i++)
+    ((unsigned char *)buffer)[i] = (unsigned char)sim_random(of(sys)->kernel, 256);
+  return 0;
+}
+
+/* A thread for each watcher would be needed: there is one thread here. */
+static int table_interruptible(const lc_sys *sys, int (*function)(void *user), void *user)
+{
+  (void)sys, (void)function, (void)user;
+  return -EBUSY;
+}
+
+static int table_not_interruptible(const lc_sys *sys, int number)
+{
+  (void)sys, (void)number;
+  return -EINVAL;
+}
+
+static int table_complain(const lc_sys *sys, const char *text, size_t length)
+{
+  (void)sys, (void)text;
+  return (int)length;
+}
+
+static void table_exit(const lc_sys *sys, int status)
+{
+  (void)sys;
+  _Exit(status);
+}
+
+static int table_descriptor_limit(const lc_sys *sys) { return of(sys)->limit; }
+
+static int table_descriptors_open(const lc_sys *sys) { return of(sys)->open + 3; }
+
+/* There are no files. */
+static int table_file_identity(const lc_sys *sys, const char *path, lc_file_identity *identity)
+{
+  (void)sys, (void)path;
+  memset(identity, 0, sizeof *identity);
+  return -ENOENT;
+}
+
+static int table_unlink(const lc_sys *sys, const char *path)
+{
+  (void)sys, (void)path;
+  return -ENOENT;
+}
+
+static int table_chmod(const lc_sys *sys, const char *path, unsigned mode)
+{
+  (void)sys, (void)path, (void)mode;
+  return -ENOENT;
+}
+
+static int table_resolve(const lc_sys *sys, const char *host, uint16_t port, lc_address *found,
+                         int capacity)
+{
+  (void)sys, (void)host, (void)port, (void)found, (void)capacity;
+  return LC_HOST_NOT_FOUND;
+}
+
+void sim_table_fill(sim_process *process)
+{
+  process->sys = (lc_sys){
+    .state = process,
+    .now = table_now,
+    .time_of_day = table_time_of_day,
+    .random = table_random,
+    .socket = table_socket,
+    .bind = table_bind,
+    .listen = table_listen,
+    .accept = table_accept,
+    .connect = table_connect,
+    .getsockname = table_getsockname,
+    .getpeername = table_getpeername,
+    .setsockopt = table_setsockopt,
+    .getsockopt = table_getsockopt,
+    .recv = table_recv,
+    .sendmsg = table_sendmsg,
+    .recvmsg = table_recvmsg,
+    .shutdown = table_shutdown,
+    .close = table_close,
+    .set_nonblocking = table_set_nonblocking,
+    .duplicate = table_duplicate,
+    .unread = table_unread,
+    .unacked = table_unacked,
+    .epoll_create = table_epoll_create,
+    .epoll_control = table_epoll_control,
+    .epoll_wait = table_epoll_wait,
+    .poll = table_poll,
+    .wake_create = table_wake_create,
+    .wake = table_wake,
+    .wake_clear = table_wake_clear,
+    .wake_wait = table_wake_wait,
+    .signal_watch = table_signal_watch,
+    .signal_release = table_signal_release,
+    .signal_take = table_signal_take,
+    .signal_peek = table_signal_peek,
+    .signal_also_wake = table_signal_also_wake,
+    .interruptible = table_interruptible,
+    .interrupt = table_not_interruptible,
+    .uninterruptible = table_not_interruptible,
+    .complain = table_complain,
+    .exit = table_exit,
+    .descriptor_limit = table_descriptor_limit,
+    .descriptors_open = table_descriptors_open,
+    .file_identity = table_file_identity,
+    .unlink = table_unlink,
+    .chmod = table_chmod,
+    .resolve = table_resolve,
+  };
+}
