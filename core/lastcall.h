@@ -740,9 +740,9 @@ typedef struct lc_watchdog_events {
   /* On the loop's thread, in a signal handler, before it stands still for good: note where it is. */
   void (*locate)(void *user);
   /* On the watchdog's thread, while the loop's stands still: writes what is to be said of what was
-   * stuck; how many bytes. Neither this nor `locate` may allocate, lock, or call anything but pure
+   * stuck, at which work; how many bytes. Neither this nor `locate` may allocate, lock, or call anything but pure
    * functions of this header. */
-  size_t (*stuck)(char *text, size_t size, void *user);
+  size_t (*stuck)(lc_work work, char *text, size_t size, void *user);
 } lc_watchdog_events;
 
 /* Begins to watch the calling thread, which is to be the loop's. `events` must outlive it. 0, or a code. */

@@ -302,7 +302,8 @@ static void end_process(lc_watchdog *w)
   while (!atomic_load(&w->stands_still) && w->sys->now(w->sys) < until)
     w->sys->wake_wait(w->sys, -1, LC_MILLISECOND);
   reset_connections(w->loop);
-  w->sys->complain(w->sys, w->text, w->events->stuck(w->text, sizeof w->text, w->user));
+  w->sys->complain(w->sys, w->text,
+                   w->events->stuck(WORK(w->seen), w->text, sizeof w->text, w->user));
   w->sys->exit(w->sys, LC_EXIT_STUCK);
 }
 

@@ -86,7 +86,7 @@ static void locate(void *user)
   }
 }
 
-static size_t stuck(char *text, size_t size, void *user)
+static size_t stuck(lc_work work, char *text, size_t size, void *user)
 {
   const runtime *rt = user;
   const interrupt *i = &rt->interrupt;
@@ -98,7 +98,8 @@ static size_t stuck(char *text, size_t size, void *user)
     say_seconds(&w, rt->sys->now(rt->sys) - lc_shutdown_began(rt->shutdown));
   }
   say(&w, ", stuck\n  ");
-  say_who(&w, rt);
+  if (work == LC_WORK_LOOP) say(&w, "the loop itself, at work that no script does,");
+  else say_who(&w, rt);
   say(&w, " could not be stopped");
   if (i->line)
     say(&w, ": it is in a call made at %s:%d that cannot be interrupted", i->source, i->line);

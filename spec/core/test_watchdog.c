@@ -59,9 +59,9 @@ static void on_interrupt(void *user) { atomic_fetch_add(&((place *)user)->interr
 static void on_held(lc_time held, void *user) { (void)held, (void)user; }
 static void on_locate(void *user) { atomic_fetch_add(&((place *)user)->located, 1); }
 
-static size_t on_stuck(char *text, size_t size, void *user)
+static size_t on_stuck(lc_work work, char *text, size_t size, void *user)
 {
-  (void)user;
+  (void)work, (void)user;
   memset(text, '!', size);
   return size;
 }
