@@ -12,6 +12,7 @@
 #   spec/lab/<name>.c          build/<name>
 #   spec/core/test_<x>.c       build/spec/test_<x>          (the other files there are linked to each)
 #   spec/sim/kernel/*.c        build/libsim.a               (the simulated kernel)
+#   spec/fuzz/fuzz_<x>.c       build/fuzz/<x>               (replays its corpus; with ENGINE=1 it is libFuzzer's)
 #
 # Variables: CC, CFLAGS, LDFLAGS, WERROR=1, V=1, SANITIZE=<list>, BUILD=<folder>.
 
@@ -30,13 +31,17 @@ MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 MAKEFLAGS += --no-print-directory
 # Messages of compilers are kept together; what runs for long is seen as it happens.
-ifeq ($(filter demo test lab asan valgrind tsan lint install,$(MAKECMDGOALS)),)
+ifeq ($(filter demo test lab fuzz soak asan valgrind tsan lint install,$(MAKECMDGOALS)),)
 MAKEFLAGS += --output-sync=target
 endif
 
 LUA_CFLAGS ?= $(or $(shell for name in lua5.4 lua-5.4 lua54 lua; do \
   case $$(pkg-config --modversion $$name 2>/dev/null) in (5.4*) pkg-config --cflags $$name; break;; esac; \
   done),-I/usr/include/lua5.4)
+
+LUA_LIBS ?= $(or $(shell for name in lua5.4 lua-5.4 lua54 lua; do \
+  case $$(pkg-config --modversion $$name 2>/dev/null) in (5.4*) pkg-config --libs $$name; break;; esac; \
+  done),-llua5.4)
 
 ifneq ($(SANITIZE),)
 # object-size guesses at what address knows.
@@ -58,6 +63,8 @@ CLIENT_SOURCES := $(wildcard spec/support/clients/*.c)
 TEST_SOURCES := $(wildcard spec/core/test_*.c)
 FAULTS_SOURCE := spec/support/faults.c
 SIM_KERNEL_SOURCES := $(wildcard spec/sim/kernel/*.c)
+FUZZ_SOURCES := $(wildcard spec/fuzz/fuzz_*.c)
+FUZZ_HELPER_SOURCES := $(filter-out $(FUZZ_SOURCES) $(if $(ENGINE),spec/fuzz/replay.c),$(wildcard spec/fuzz/*.c))
 TEST_HELPER_SOURCES := $(filter-out $(TEST_SOURCES),$(wildcard spec/core/*.c)) $(FAULTS_SOURCE)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -67,6 +74,7 @@ CLIENTS := $(call objects,$(CLIENT_SOURCES))
 FAULTS := $(call objects,$(FAULTS_SOURCE))
 TEST_HELPERS := $(call objects,$(TEST_HELPER_SOURCES))
 SIM_KERNEL := $(call objects,$(SIM_KERNEL_SOURCES))
+FUZZ_HELPERS := $(call objects,$(FUZZ_HELPER_SOURCES))
 
 LIBRARY := $(if $(CORE),$(BUILD)/liblastcall.a)
 MODULE := $(if $(BINDING),$(BUILD)/lua/lastcall/core.so)
@@ -75,6 +83,7 @@ BENCH := $(addprefix $(BUILD)/bench/,load raw raw_again)
 LAB := $(patsubst spec/lab/%.c,$(BUILD)/%,$(wildcard spec/lab/*.c))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 TESTS := $(patsubst spec/core/%.c,$(BUILD)/spec/%,$(TEST_SOURCES))
+FUZZERS := $(patsubst spec/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
 PROGRAMS := $(if $(CLIENTS),$(BUILD)/clients) $(LAB) $(EXAMPLES) $(BENCH)
 # What the benches compare with, where its compiler or its headers are there.
 RIVALS := $(if $(shell command -v go),$(patsubst bench/rivals/%.go,$(BUILD)/bench/%,$(wildcard bench/rivals/*.go)))
@@ -90,7 +99,9 @@ all: $(LIBRARY) $(MODULE) $(SPEC_MODULES) $(PROGRAMS) ## Build the library, the 
 
 rivals: $(RIVALS)
 
-tests: all $(TESTS) ## Build the C tests too, without running anything
+tests: all $(TESTS) fuzzers ## Build the C tests too, without running anything
+
+fuzzers: $(FUZZERS)
 
 # Rewritten only when the way of compiling has changed: then everything is compiled again.
 FLAGS_FILE := $(BUILD)/flags
@@ -117,6 +128,10 @@ $(BUILD)/obj/spec/support/%_module.o: spec/support/%_module.c $(FLAGS_FILE)
 $(FAULTS): $(FAULTS_SOURCE) $(FLAGS_FILE)
 	@mkdir -p $(@D)
 	$(call say,cc)$(COMPILE) -fPIC -Icore -c -o $@ $<
+
+$(BUILD)/obj/spec/fuzz/%.o: spec/fuzz/%.c $(FLAGS_FILE)
+	@mkdir -p $(@D)
+	$(call say,cc)$(COMPILE) -Icore $(LUA_CFLAGS) -c -o $@ $<
 
 $(BUILD)/obj/%.o: %.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
@@ -173,6 +188,13 @@ $(BUILD)/spec/%: $(BUILD)/obj/spec/core/%.o $(TEST_HELPERS) $(BUILD)/libsim.a $(
 	@mkdir -p $(@D)
 	$(call say,link)$(LINK) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -o $@ $^ -lcmocka
 
+# Those with a script of their own have the binding inside, and a Lua.
+$(BUILD)/fuzz/options: $(BINDING)
+$(BUILD)/fuzz/options: FUZZ_LIBS = $(LUA_LIBS) -lm
+$(BUILD)/fuzz/%: $(BUILD)/obj/spec/fuzz/fuzz_%.o $(FUZZ_HELPERS) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,link)$(LINK) $(if $(ENGINE),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIBRARY) $(FUZZ_LIBS)
+
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 # luarocks builds beside the sources.
@@ -214,10 +236,16 @@ soak: ## A million tasks, contexts, timers and connections, and what is left of 
 	@$(MAKE) -s all
 	@LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/lua/?.so;;' lua5.4 spec/support/soak.lua $(COUNT)
 
+fuzz: ## The fuzz targets for SECONDS (60) in all, with clang; KEEP=1 adds to the corpora what they found
+	@scripts/install-deps build fuzz
+	@$(MAKE) -s fuzzers BUILD=$(BUILD)/clang-fuzz CC=clang ENGINE=1 CFLAGS='-O1 -g' \
+	  SANITIZE=fuzzer-no-link,address,undefined,float-cast-overflow
+	@scripts/fuzz $(BUILD)/clang-fuzz/fuzz $(or $(SECONDS),60) $(if $(KEEP),keep)
+
 asan: ## All tests under the address and undefined-behaviour sanitizers (12 min)
 	@scripts/install-deps test
 	@$(MAKE) -s tests
-	@$(MAKE) -s tests BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS='-O1 -g'
+	@$(MAKE) -s tests BUILD=$(BUILD)/asan SANITIZE=address,undefined,float-cast-overflow CFLAGS='-O1 -g'
 	@LASTCALL_BUILD=$(BUILD)/asan LASTCALL_SLOW=3 scripts/test --asan
 
 valgrind: ## C tests and the specs that matter for memory under valgrind; leaks fail (6 min)

@@ -1,4 +1,5 @@
 /* options.c - numbers and switches out of option tables. The modules have checked names and types. */
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -147,7 +148,10 @@ void option_listen(lua_State *L, int index, lc_listen_options *listen)
   listen->shared = option_boolean(L, index, "shared", listen->shared);
   int type = lua_getfield(L, index, "defer_accept");
   if (type == LUA_TBOOLEAN) listen->defer_accept = lua_toboolean(L, -1);
-  if (type == LUA_TNUMBER) listen->defer_accept = (int)ceil(lua_tonumber(L, -1));
+  if (type == LUA_TNUMBER) {
+    lua_Number seconds = ceil(lua_tonumber(L, -1));
+    listen->defer_accept = seconds < INT_MAX ? (int)seconds : INT_MAX;
+  }
   lua_pop(L, 1);
 }
 

@@ -13,14 +13,15 @@ local function remove(list, entry)
   return false
 end
 
+-- Called in tail position: the next level is the script.
 local function register(list, what, name, fn, given)
   if type(name) ~= "string" then
-    error(("%s: the first argument is a name for the report, not a %s"):format(what, type(name)), 3)
+    error(("%s: the first argument is a name for the report, not a %s"):format(what, type(name)), 2)
   end
   if type(fn) ~= "function" then
-    error(("%s: the second argument is a function, not a %s"):format(what, type(fn)), 3)
+    error(("%s: the second argument is a function, not a %s"):format(what, type(fn)), 2)
   end
-  options.check(what, given, options.hook, 2)
+  options.check(what, given, options.hook)
   local entry = { name = name, fn = fn, timeout = given and given.timeout or 5 }
   list[#list + 1] = entry
   core.reserve_for_hooks(#hooks.after > 0)

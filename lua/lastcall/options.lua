@@ -9,10 +9,10 @@ local function is_number(value)
   return type(value) == "number" and value == value
 end
 
-local function seconds(least)
-  return function(value)
-    return is_number(value) and value >= least and value <= huge, least > 0 and "seconds, more than 0" or "seconds"
-  end
+local function seconds(least, most)
+  local text = least > 0 and "seconds, more than 0" or "seconds"
+  if most then text = ("%s, at most %d"):format(text, most) end
+  return function(value) return is_number(value) and value >= least and value <= (most or huge), text end
 end
 
 local function whole(least, most)
@@ -43,8 +43,9 @@ local is_function = is("function")
 
 local limit = either("seconds, more than 0, or false", seconds(1e-9), is_false)
 
+-- The bounds are the kernel's.
 options.keepalive = {
-  idle = seconds(1), interval = seconds(1), count = whole(1, 127),
+  idle = seconds(1, 32767), interval = seconds(1, 32767), count = whole(1, 127),
 }
 
 options.heartbeat = {

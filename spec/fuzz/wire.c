@@ -1,0 +1,228 @@
+/* wire.c - a kernel with two sockets, on which bytes arrive when they are told to. */
+#include "wire.h"
+
+#include <string.h>
+
+#include "fuzz.h"
+
+enum { FIRST_FD = 20, EPOLL_FD = 10, WAKE_FD = 11 };
+
+int wire_fd(int socket) { return FIRST_FD + socket; }
+
+static wire_socket *socket_of(const lc_sys *sys, int fd)
+{
+  wire *w = sys->state;
+  if (fd < FIRST_FD || fd >= FIRST_FD + WIRE_SOCKETS) return NULL;
+  return &w->sockets[fd - FIRST_FD];
+}
+
+static wire_socket *open_socket(const lc_sys *sys, int fd)
+{
+  wire_socket *s = socket_of(sys, fd);
+  MUST(s && s->is_open);
+  return s;
+}
+
+/* ---------------------------------------------------------------- the calls -- */
+
+static lc_time wire_now(const lc_sys *sys)
+{
+  wire *w = sys->state;
+  return w->now;
+}
+
+static int name_of(const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length)
+{
+  open_socket(sys, fd);
+  address->sa_family = AF_UNIX;
+  *length = sizeof(sa_family_t);
+  return 0;
+}
+
+static int set_option(const lc_sys *sys, int fd, int level, int name, const void *value,
+                      socklen_t length)
+{
+  open_socket(sys, fd);
+  (void)level, (void)name, (void)value, (void)length;
+  return 0;
+}
+
+static int get_option(const lc_sys *sys, int fd, int level, int name, void *value,
+                      socklen_t *length)
+{
+  wire_socket *s = open_socket(sys, fd);
+  int error = level == SOL_SOCKET && name == SO_ERROR && s->is_reset ? ECONNRESET : 0;
+  if (error) s->is_reset = 0;
+  MUST(*length >= sizeof error);
+  memcpy(value, &error, sizeof error);
+  *length = sizeof error;
+  return 0;
+}
+
+static ssize_t receive(const lc_sys *sys, int fd, void *buffer, size_t size, int flags)
+{
+  wire_socket *s = open_socket(sys, fd);
+  size_t there = s->to - s->from;
+  MUST(!flags && size > 0);
+  if (s->trouble) {
+    int code = s->trouble;
+    s->trouble = 0;
+    return code;
+  }
+  if (there) {
+    if (size > there) size = there;
+    memcpy(buffer, s->queue + s->from, size);
+    s->from += size;
+    return (ssize_t)size;
+  }
+  if (s->is_reset) {
+    s->is_reset = 0;
+    return -ECONNRESET;
+  }
+  return s->is_finished ? 0 : -EAGAIN;
+}
+
+static ssize_t swallow(const lc_sys *sys, int fd, const struct msghdr *message, int flags)
+{
+  ssize_t total = 0;
+  (void)flags;
+  open_socket(sys, fd);
+  for (size_t i = 0; i < message->msg_iovlen; i++) total += (ssize_t)message->msg_iov[i].iov_len;
+  return total;
+}
+
+static int shut(const lc_sys *sys, int fd, int how)
+{
+  (void)how;
+  open_socket(sys, fd);
+  return 0;
+}
+
+static int close_it(const lc_sys *sys, int fd)
+{
+  if (fd == EPOLL_FD || fd == WAKE_FD) return 0;
+  open_socket(sys, fd)->is_open = 0;
+  return 0;
+}
+
+static int unread(const lc_sys *sys, int fd)
+{
+  wire_socket *s = open_socket(sys, fd);
+  return (int)(s->to - s->from);
+}
+
+static int unacked(const lc_sys *sys, int fd)
+{
+  open_socket(sys, fd);
+  return 0;
+}
+
+/* ------------------------------------------------------------------- epoll -- */
+
+static int create_epoll(const lc_sys *sys)
+{
+  (void)sys;
+  return EPOLL_FD;
+}
+
+static int create_wake(const lc_sys *sys)
+{
+  (void)sys;
+  return WAKE_FD;
+}
+
+static int wake(const lc_sys *sys, int fd)
+{
+  (void)sys, (void)fd;
+  return 0;
+}
+
+static int control(const lc_sys *sys, int epoll, int operation, int fd, struct epoll_event *event)
+{
+  wire_socket *s = socket_of(sys, fd);
+  (void)epoll;
+  if (!s) return 0;
+  s->is_watched = operation != EPOLL_CTL_DEL;
+  if (!s->is_watched) return 0;
+  s->tag = event->data.u64;
+  s->happened |= EPOLLOUT;
+  if (s->to > s->from) s->happened |= EPOLLIN;
+  return 0;
+}
+
+static int wait_events(const lc_sys *sys, int epoll, struct epoll_event *events, int capacity,
+                       lc_time timeout)
+{
+  wire *w = sys->state;
+  int count = 0;
+  (void)epoll, (void)timeout;
+  MUST(capacity >= WIRE_SOCKETS);
+  for (int i = 0; i < WIRE_SOCKETS; i++) {
+    wire_socket *s = &w->sockets[i];
+    if (!s->is_watched || !s->happened) continue;
+    events[count++] = (struct epoll_event){.events = s->happened, .data.u64 = s->tag};
+    s->happened = 0;
+  }
+  return count;
+}
+
+static int many(const lc_sys *sys)
+{
+  (void)sys;
+  return 1000;
+}
+
+/* ------------------------------------------------------------------- setup -- */
+
+void wire_init(wire *w)
+{
+  w->now = LC_SECOND;
+  for (int i = 0; i < WIRE_SOCKETS; i++) {
+    wire_socket *s = &w->sockets[i];
+    s->from = s->to = 0;
+    s->is_finished = s->is_reset = s->trouble = s->is_watched = 0;
+    s->happened = 0;
+    s->is_open = 1;
+  }
+  w->sys = (lc_sys){.state = w,
+                    .now = wire_now,
+                    .getsockname = name_of,
+                    .getpeername = name_of,
+                    .setsockopt = set_option,
+                    .getsockopt = get_option,
+                    .recv = receive,
+                    .sendmsg = swallow,
+                    .shutdown = shut,
+                    .close = close_it,
+                    .unread = unread,
+                    .unacked = unacked,
+                    .epoll_create = create_epoll,
+                    .epoll_control = control,
+                    .epoll_wait = wait_events,
+                    .wake_create = create_wake,
+                    .wake = wake,
+                    .wake_clear = wake,
+                    .descriptor_limit = many,
+                    .descriptors_open = create_epoll};
+}
+
+void wire_arrive(wire *w, int socket, const uint8_t *data, size_t size)
+{
+  wire_socket *s = &w->sockets[socket];
+  MUST(size <= WIRE_QUEUE - s->to);
+  memcpy(s->queue + s->to, data, size);
+  s->to += size;
+  if (size) s->happened |= EPOLLIN;
+}
+
+void wire_finish(wire *w, int socket)
+{
+  w->sockets[socket].is_finished = 1;
+  w->sockets[socket].happened |= EPOLLIN | EPOLLRDHUP;
+}
+
+void wire_reset(wire *w, int socket)
+{
+  w->sockets[socket].is_finished = w->sockets[socket].is_reset = 1;
+  w->sockets[socket].happened |= EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+}
