@@ -421,12 +421,12 @@ lc_server *lc_server_new(lc_loop *loop, const lc_server_options *options, const 
 /* Resets and closes what is left of it; no callbacks. Connections that are still held stay valid. */
 void lc_server_free(lc_server *server);
 
-/* Opens a listener. Several are fine. 0, or a code: LC_CLOSED after shutdown
- * has begun, -EADDRINUSE, -EACCES, ... */
+/* Opens a listener. Several are fine. 0, or a code: LC_CLOSED when the server has been told to shut
+ * down, LC_DRAINING when the process's ladder has told all servers to stop, -EADDRINUSE, -EACCES, ... */
 int lc_server_listen(lc_server *server, const lc_address *address,
                      const lc_listen_options *options);
 /* Takes over a listening descriptor; it is the server's from success on, else it stays the caller's:
- * -EINVAL for a socket that does not listen, -ENOTSOCK, -EBADF, LC_CLOSED as above. */
+ * -EINVAL for a socket that does not listen, -ENOTSOCK, -EBADF, LC_CLOSED and LC_DRAINING as above. */
 int lc_server_listen_fd(lc_server *server, int fd, const lc_listen_options *options);
 /* Stops listeners without losing a client and leaves connections alone. NULL: all of them.
  * How many were stopped; they go on accepting what was under way for a moment. */
@@ -463,6 +463,8 @@ void lc_server_set_drain(lc_server *server, const lc_drain_options *drain);
 /* Jumps ahead to LC_STEP_CANCEL or LC_STEP_KILL. Never goes back. */
 void lc_server_advance(lc_server *server, lc_step step);
 lc_step lc_server_step(const lc_server *server);
+/* Whether it has been told to shut down: from that call on, a moment before its first step. */
+int lc_server_is_leaving(const lc_server *server);
 /* While it is held, a server is not done: tasks it owns. Each hold is released once. */
 void lc_server_hold(lc_server *server);
 void lc_server_release(lc_server *server);

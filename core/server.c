@@ -232,16 +232,25 @@ static void forget_old_listeners(lc_server *server)
   }
 }
 
+/* Nobody would come to stop a listener that is opened when the others have been told to. */
+static int may_listen(const lc_server *server)
+{
+  if (lc_server_is_leaving(server)) return LC_CLOSED;
+  return lc_shutdown_has_stopped(server->loop) ? LC_DRAINING : 0;
+}
+
 int lc_server_listen(lc_server *server, const lc_address *address, const lc_listen_options *options)
 {
-  if (server->step >= LC_STEP_STOP) return LC_CLOSED;
+  int result = may_listen(server);
+  if (result < 0) return result;
   forget_old_listeners(server);
   return lc_listener_open(server, address, options);
 }
 
 int lc_server_listen_fd(lc_server *server, int fd, const lc_listen_options *options)
 {
-  if (server->step >= LC_STEP_STOP) return LC_CLOSED;
+  int result = may_listen(server);
+  if (result < 0) return result;
   forget_old_listeners(server);
   return lc_listener_take(server, fd, options);
 }
@@ -392,6 +401,7 @@ void lc_server_notice(lc_server *server, const char *event, int code, const lc_a
 lc_loop *lc_server_loop(const lc_server *server) { return server->loop; }
 void *lc_server_user(const lc_server *server) { return server->user; }
 lc_step lc_server_step(const lc_server *server) { return server->step; }
+int lc_server_is_leaving(const lc_server *server) { return server->wanted > LC_STEP_SERVING; }
 const lc_report *lc_server_report(const lc_server *server) { return &server->report; }
 
 const lc_server_options *lc_server_options_get(const lc_server *server) { return &server->options; }

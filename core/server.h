@@ -64,5 +64,7 @@ void lc_drain_check(lc_server *server);   /* something has ended: the server may
 
 /* shutdown.c: a server has ended; the process's ladder may go on. */
 void lc_shutdown_check(lc_loop *loop);
+/* Whether the process's ladder has told all servers to stop: one that begins to listen is too late. */
+int lc_shutdown_has_stopped(const lc_loop *loop);
 
 #endif

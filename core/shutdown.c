@@ -195,6 +195,11 @@ void lc_shutdown_check(lc_loop *loop)
     lc_job_queue(loop, &loop->shutdown->job);
 }
 
+int lc_shutdown_has_stopped(const lc_loop *loop)
+{
+  return loop->shutdown && loop->shutdown->table.step >= LC_STEP_STOP;
+}
+
 void lc_shutdown_begin(lc_shutdown *shutdown, lc_time began, lc_time timeout)
 {
   int shorter = lc_timetable_begin(&shutdown->table, began, timeout);

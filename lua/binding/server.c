@@ -130,6 +130,13 @@ static int server_step(lua_State *L)
   return 1;
 }
 
+/* server_is_leaving(server): whether it has been told to shut down. */
+static int server_is_leaving(lua_State *L)
+{
+  lua_pushboolean(L, lc_server_is_leaving(server_check(L, 1)->server));
+  return 1;
+}
+
 static int server_go(lua_State *L)
 {
   server_box *box = server_check(L, 1);
@@ -217,6 +224,7 @@ void server_open(lua_State *L, runtime *rt)
                                      {NULL, NULL}};
   static const luaL_Reg functions[] = {{"new_server", core_new_server},
                                        {"server_set_drain", server_set_drain},
+                                       {"server_is_leaving", server_is_leaving},
                                        {"server_list", server_list},
                                        {"server_facts", server_facts},
                                        {NULL, NULL}};

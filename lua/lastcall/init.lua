@@ -38,6 +38,7 @@ local lastcall = {
   select = require "lastcall.select",
   on_shutdown = hooks.on_shutdown,
   before_shutdown = hooks.before_shutdown,
+  ready = server.process_is_ready,
 }
 
 --- Starts the process's ladder, as SIGTERM does; true at once.
@@ -45,9 +46,6 @@ function lastcall.shutdown(seconds)
   run.attach()
   return core.shutdown(seconds)
 end
-
---- False from the step unready on.
-function lastcall.ready() return core.ladder() == "serving" end
 
 --- The report of the run that ended last.
 function lastcall.report() return run.last_report end

@@ -165,7 +165,7 @@ function lastcall.run(main, options) end
 ---@param address lastcall.Address|{fd: integer, shared: boolean?}
 ---@param options? lastcall.ServerOptions
 ---@return lastcall.Server? server
----@return lastcall.Code? code "address in use", "permission denied", "host not found", ...
+---@return lastcall.Code? code "address in use", "permission denied", "host not found", "draining" (the process is shutting down), ...
 ---@return string? message
 function lastcall.listen(address, options) end
 

@@ -43,6 +43,18 @@ local function layered(first, ...)
   return setmetatable(first, { __index = ... })
 end
 
+--- Whether the process is not shutting down, as lastcall.ready tells it.
+function server.process_is_ready()
+  local step, deadline = core.ladder() -- the deadline is there before the first step is
+  return step == "serving" and not deadline
+end
+
+--- Whether all servers of the process have been told to stop: a new one would come too late.
+function server.is_too_late()
+  local step = core.ladder()
+  return step ~= "serving" and step ~= "unready"
+end
+
 --- Opens a server on `where`. Returns it, or nil, code, message.
 function server.new(where, given)
   given = options.check("listen", given, options.server, 1)
@@ -126,7 +138,7 @@ function methods:serve(handler)
   if type(handler) ~= "function" then
     error(("server:serve: the handler is a function(conn, ctx), not a %s"):format(type(handler)), 2)
   end
-  if self:step() ~= "serving" then
+  if core.server_is_leaving(self) then
     error("server:serve: this server has been shut down; listen again for a new one", 2)
   end
   local _, in_task = core.running()
@@ -142,7 +154,7 @@ function methods:serve(handler)
 end
 
 function methods:ready()
-  return self:step() == "serving" and core.ladder() == "serving"
+  return not core.server_is_leaving(self) and server.process_is_ready()
 end
 
 function methods:each(state)
