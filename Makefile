@@ -5,7 +5,7 @@
 #   lua/binding/*.c            build/lua/lastcall/core.so   (module lastcall.core, with the core inside)
 #   examples/<name>.c          build/examples/<name>
 #   bench/load/*.c             build/bench/load
-#   bench/rivals/<name>.go     build/bench/<name>           (where Go is)
+#   bench/rivals/<name>.go     build/bench/<name>           (where Go is; <name>.c, where libuv is)
 #   spec/support/clients/*.c   build/clients
 #   spec/support/<x>_module.c  build/lua/spec_<x>.so        (module spec_<x>)
 #   spec/support/faults.c      linked to each C test, and to spec_faults.so
@@ -87,11 +87,12 @@ FUZZERS := $(patsubst spec/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
 PROGRAMS := $(if $(CLIENTS),$(BUILD)/clients) $(LAB) $(EXAMPLES) $(BENCH)
 # What the benches compare with, where its compiler or its headers are there.
 RIVALS := $(if $(shell command -v go),$(patsubst bench/rivals/%.go,$(BUILD)/bench/%,$(wildcard bench/rivals/*.go)))
+RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/bench/uv)
 
 # --- build -----------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all rivals tests demo test bench bench-tasks soak lint format asan tsan valgrind lab rockspec install uninstall clean help
+.PHONY: all rivals tests demo test bench bench-full bench-tasks soak lint format asan tsan valgrind lab rockspec install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -168,9 +169,10 @@ $(BUILD)/bench/load: $(call objects,$(wildcard bench/load/*.c))
 	@mkdir -p $(@D)
 	$(call say,link)$(LINK) -o $@ $^
 
-$(BUILD)/bench/raw: $(BUILD)/obj/bench/rivals/raw.o
+$(BUILD)/bench/raw $(BUILD)/bench/uv: $(BUILD)/bench/%: $(BUILD)/obj/bench/rivals/%.o
 	@mkdir -p $(@D)
-	$(call say,link)$(LINK) -o $@ $^
+	$(call say,link)$(LINK) -o $@ $^ $(LIBRARIES)
+$(BUILD)/bench/uv: LIBRARIES = -luv
 
 # The same program in a file of its own: what differs between the two is noise.
 $(BUILD)/bench/raw_again: $(BUILD)/bench/raw
@@ -221,10 +223,16 @@ lab: ## Who is lost at a distance, by ways of stopping: STOPS=, RTT= ms, LOSS= (
 	@echo; spec/lab/truncation.sh || [ $$? = 77 ]
 	@echo; spec/lab/vanish.sh || [ $$? = 77 ]
 
-bench: ## Throughput, CPU and latencies beside a server by hand in C, and Go: ROUNDS= (3 min)
+# BENCH: further options, such as BENCH='--only "64 connections" --servers luv'; bench/run.lua has them all.
+bench: ## Throughput, CPU, memory, drain beside a server by hand in C, and rivals: ROUNDS=, BENCH= (3 min)
 	@scripts/install-deps bench
 	@$(MAKE) -s all rivals
-	@scripts/bench $(if $(ROUNDS),--rounds $(ROUNDS))
+	@scripts/bench --rounds $(or $(ROUNDS),4) $(BENCH)
+
+bench-full: ## The same, often enough to trust it; rewrites doc/benchmarks.md: ROUNDS=, BENCH= (17 min)
+	@scripts/install-deps bench
+	@$(MAKE) -s all rivals
+	@scripts/bench --rounds $(or $(ROUNDS),31) --page doc/benchmarks.md $(BENCH)
 
 bench-tasks: ## Ten thousand tasks canceled at once, beside Go where there is one: ROUNDS=
 	@scripts/install-deps build

@@ -1,65 +1,135 @@
---- The tables that a run of the benches prints, in Markdown.
+--- The tables of a run, in Markdown: first what lastcall has to reach, then each work with all figures.
 
 local statistics = require "statistics"
 
 local report = {}
 
-local UNITS = { rate = "throughput", cpu = "CPU", p99 = "p99" }
+local REFERENCE = "raw C"
 
-local function median_of(results, name, figure)
-  local values = results[name] and results[name][figure]
-  return values and statistics.summary(values).median
+--- figure -> what it is called, its unit, how it is written
+local FIGURES = {
+  rate = { "throughput", "a second", "%.0f" },
+  cpu = { "CPU", "µs of CPU each", "%.2f" },
+  p50 = { "p50", "p50, µs", "%.0f" },
+  p99 = { "p99", "p99, µs", "%.0f" },
+  p999 = { "p99.9", "p99.9, µs", "%.0f" },
+  busy = { "busy", "share of time busy", "%.2f" },
+  memory = { "memory", "bytes each", "%.0f" },
+  accept_cpu = { "CPU to accept", "µs to accept", "%.1f" },
+  request_cpu = { "CPU of a request", "µs a request", "%.1f" },
+  close_cpu = { "CPU to close", "µs to close", "%.1f" },
+  eof = { "until the last EOF", "ms until the last EOF", "%.0f" },
+  exit = { "until exit", "ms until exit", "%.0f" },
+  lost = { "lost", "lost", "%.0f" },
+  longest_turn = { "longest turn", "longest turn, ms", "%.1f" },
+  slow_memory = { "memory", "bytes for each slow reader", "%.0f" },
+}
+
+--- What is shown of a kind of work: ratios to the reference, and figures as they are.
+local COLUMNS = {
+  traffic = { ratios = { "rate", "cpu", "p99" }, plain = { "rate", "cpu", "p50", "p99", "p999", "busy" } },
+  idle = {
+    ratios = { "exit", "eof" },
+    plain = { "memory", "accept_cpu", "request_cpu", "close_cpu", "eof", "exit", "lost" },
+  },
+  turns = { ratios = {}, plain = { "longest_turn", "rate", "cpu", "p50", "p99", "p999" } },
+  slow = { ratios = { "rate" }, plain = { "slow_memory", "rate", "cpu", "p50", "p99", "p999" } },
+}
+
+local function ratio(results, work, server, reference, figure)
+  return statistics.ratio(results:values(work, server, figure), results:values(work, reference, figure))
 end
 
-local function ratio_of(work, name, reference, figure, rounds)
-  local results = work.results
-  if not (results[name] and results[reference]) then return nil end
-  return statistics.summary(statistics.ratios(results[name][figure], results[reference][figure], rounds))
-end
-
---- "0.95 (0.93 to 0.97)": median and quartiles.
-local function spread(summary)
+--- "0.95 (0.93 to 0.97)"
+local function with_spread(summary, format)
   if not summary then return "" end
-  return ("%.2f (%.2f to %.2f)"):format(summary.median, summary.low, summary.high)
+  local function text(value) return format:format(value) end
+  return ("%s (%s to %s)"):format(text(summary.median), text(summary.low), text(summary.high))
 end
+
+local function row(out, cells) out:write("| ", table.concat(cells, " | "), " |\n") end
+
+local function rule(out, columns) out:write(("|---"):rep(columns), "|\n") end
 
 local function is_met(bar, summary)
   if bar.at_least then return summary.median >= bar.at_least end
   return summary.median <= bar.at_most
 end
 
-local function print_bars(works, rounds)
-  print "| work | against | what | at least / most | reached: median (quartiles) | |"
-  print "|---|---|---|---|---|---|"
+--- The cells of a bar, and whether it is met; nil where it was not measured.
+local function judge(results, work, bar)
+  local server, reference, figure = bar[1], bar[2], bar[3]
+  local _, unit, format = table.unpack(FIGURES[figure])
+  local summary
+  if reference then summary, format = ratio(results, work.name, server, reference, figure), "%.2f"
+  else summary = statistics.summary(results:values(work.name, server, figure)) end
+  local met
+  if summary then met = is_met(bar, summary) end
+  return met, {
+    work.name, server, reference or "", reference and FIGURES[figure][1] or unit,
+    bar.at_least and ("≥ %g"):format(bar.at_least) or ("≤ %g"):format(bar.at_most),
+    summary and with_spread(summary, format) or "not measured here",
+    met == nil and "" or met and "met" or "**not met**",
+  }
+end
+
+local function write_bars(out, results, works)
+  local count, met_count = 0, 0
+  row(out, { "work", "server", "against", "figure", "has to be", "is: median (quartiles)", "" })
+  rule(out, 7)
   for _, work in ipairs(works) do
-    for _, bar in ipairs(work.bars) do
-      local summary = ratio_of(work, bar[1], bar[2], bar[3], rounds)
-      print(("| %s | %s | %s | %s | %s | %s |"):format(work.name, bar[2], UNITS[bar[3]],
-        bar.at_least and ("≥ %.2f"):format(bar.at_least) or ("≤ %.2f"):format(bar.at_most),
-        summary and spread(summary) or "not measured here",
-        summary and (is_met(bar, summary) and "met" or "**not met**") or ""))
+    for _, bar in ipairs(results.all[work.name] and work.bars or {}) do
+      local met, cells = judge(results, work, bar)
+      row(out, cells)
+      if met ~= nil then count = count + 1 end
+      if met then met_count = met_count + 1 end
+    end
+  end
+  out:write(("\n%d of %d met.\n"):format(met_count, count))
+end
+
+local function write_noise(out, results, works)
+  local lines = {}
+  for _, work in ipairs(works) do
+    local noise = ratio(results, work.name, REFERENCE .. " again", REFERENCE, work.kind == "idle" and "exit" or "rate")
+    if noise then lines[#lines + 1] = ("- %s: %s"):format(work.name, with_spread(noise, "%.3f")) end
+  end
+  if #lines > 0 then
+    out:write("\nWhat noise makes of one and the same program, throughput or time until exit of ", REFERENCE,
+      " again, ", REFERENCE, " = 1:\n\n", table.concat(lines, "\n"), "\n")
+  end
+end
+
+local function write_work(out, results, work)
+  local columns = COLUMNS[work.kind]
+  local head, measured = { "server" }, results.all[work.name]
+  for _, figure in ipairs(columns.ratios) do head[#head + 1] = FIGURES[figure][1] .. ", raw C = 1" end
+  for _, figure in ipairs(columns.plain) do head[#head + 1] = FIGURES[figure][2] end
+  out:write(("\n## %s\n\n"):format(work.name:gsub("^%l", string.upper)))
+  row(out, head)
+  rule(out, #head)
+  for _, server in ipairs(work.servers) do
+    if measured[server] then
+      local cells = { server }
+      for _, figure in ipairs(columns.ratios) do
+        cells[#cells + 1] = with_spread(ratio(results, work.name, server, REFERENCE, figure), "%.2f")
+      end
+      for _, figure in ipairs(columns.plain) do
+        local summary = statistics.summary(results:values(work.name, server, figure))
+        cells[#cells + 1] = summary and FIGURES[figure][3]:format(summary.median) or ""
+      end
+      row(out, cells)
     end
   end
 end
 
-local function print_work(work, rounds)
-  print(("\n%s\n"):format(work.name))
-  print("| server | throughput, raw = 1 | CPU, raw = 1 | p99, raw = 1 | a second | µs CPU | p50 µs | p99 µs "
-    .. "| p99.9 µs | busy |")
-  print "|---|---|---|---|---|---|---|---|---|---|"
-  for _, name in ipairs(work.here) do
-    local function median(figure) return median_of(work.results, name, figure) end
-    print(("| %s | %s | %s | %s | %.0f | %.2f | %.0f | %.0f | %.0f | %.0f %% |"):format(name,
-      spread(ratio_of(work, name, "raw", "rate", rounds)), spread(ratio_of(work, name, "raw", "cpu", rounds)),
-      spread(ratio_of(work, name, "raw", "p99", rounds)), median "rate", median "cpu",
-      median "p50", median "p99", median "p999", 100 * median "busy"))
+--- Writes all of it to a file.
+function report.write(out, results, works)
+  write_bars(out, results, works)
+  write_noise(out, results, works)
+  for _, work in ipairs(works) do
+    if results.all[work.name] then write_work(out, results, work) end
   end
-end
-
-function report.print(works, options)
-  print(("%d rounds of %g s, interleaved. Ratios are taken within a round.\n"):format(options.rounds, options.seconds))
-  print_bars(works, options.rounds)
-  for _, work in ipairs(works) do print_work(work, options.rounds) end
 end
 
 return report

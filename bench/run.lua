@@ -1,59 +1,105 @@
 --- Measures all servers of all works, round by round, and prints how they compare.
 --
---   lua5.4 bench/run.lua [--rounds N] [--seconds S] [--only TEXT]...
+--   lua5.4 bench/run.lua [option]...
+--     --rounds N       how often (5)
+--     --seconds S      of measurement, each time (0.3)
+--     --warm S         before it (0.1)
+--     --only TEXT      the works whose names contain it; may be repeated
+--     --servers TEXT   the servers whose names contain it, and the references; may be repeated
+--     --page FILE      writes the tables into this page too, and a plot beside it
+--     --again          only prints the results of the last run
 --
 -- In each round every server of every work is started afresh, warmed up, measured and ended, in an
 -- order drawn anew: whatever slows the machine down for a while meets them all alike. Ratios are taken
--- within a round, and their medians shown. --only: the works whose names contain the text.
+-- within a round, and their medians shown. A measurement that fails is left out, and told at the end.
 
 package.path = "bench/?.lua;" .. package.path
+local page = require "page"
 local report = require "report"
+local results = require "results"
 local works = require "works"
 
-local options = { rounds = 7, seconds = 0.3, warm = 0.1, only = {} }
+local RESULTS = (os.getenv "LASTCALL_BUILD" or "build") .. "/bench/results.tsv"
+
+local options = { rounds = 5, seconds = 0.3, warm = 0.1, only = {}, servers = {}, page = false, again = false }
+
+local function say(...) io.stderr:write(string.format(...), "\n") end
+
+local function misused(what)
+  say("bench: what is this: %s\nusage: see bench/run.lua", what)
+  os.exit(2)
+end
 
 local function read_command_line()
   local i = 1
   while arg[i] do
-    local name, value = arg[i]:match "^%-%-(%a+)$", arg[i + 1]
-    if name == "only" and value then options.only[#options.only + 1] = value
-    elseif name and tonumber(value) and type(options[name]) == "number" then options[name] = tonumber(value)
-    else
-      io.stderr:write("usage: lua5.4 bench/run.lua [--rounds N] [--seconds S] [--warm S] [--only TEXT]...\n")
-      os.exit(2)
-    end
+    local name, value = arg[i]:match "^%-%-(%l+)$", arg[i + 1]
+    local kind = type(options[name])
+    if name == "again" then options.again, i = true, i - 1
+    elseif kind == "number" then options[name] = tonumber(value) or misused(arg[i])
+    elseif kind == "table" then table.insert(options[name], value or misused(arg[i]))
+    elseif name == "page" then options.page = value or misused(arg[i])
+    else misused(arg[i]) end
     i = i + 2
   end
 end
 
-local function is_wanted(work)
-  for _, text in ipairs(options.only) do
-    if work.name:find(text, 1, true) then return true end
+--- Whether the list is empty, or one of its texts is in the name.
+local function is_wanted(name, texts)
+  for _, text in ipairs(texts) do
+    if name:find(text, 1, true) then return true end
   end
-  return #options.only == 0
+  return #texts == 0
 end
+
+-- --- who is here ---------------------------------------------------------------------------------
+
+local function succeeds(command) return (os.execute(command .. " >/dev/null 2>&1")) end
 
 --- Why a server cannot be measured here; nil when it can.
 local function hindrance(server)
-  if server.file then
-    local file = io.open(server.file)
-    if not file then return ("%s is not there: it needs %s"):format(server.file, server.needs or "make") end
-    file:close()
+  if server.file and not succeeds("test -x " .. server.file) then
+    return ("%s was not built, for want of %s"):format(server.file, server.from)
+  elseif server.runner and not succeeds("command -v " .. server.runner) then
+    return ("there is no %s here"):format(server.runner)
+  elseif server.module and not succeeds(("%s -e 'require \"%s\"'"):format(server.runner, server.module)) then
+    return ("%s finds no module %s"):format(server.runner, server.module)
   end
 end
 
+--- Those of the servers of a work that are wanted and here; says once who is not, and why.
+local told = {}
+local function servers_of(work)
+  local here = {}
+  for _, name in ipairs(work.servers) do
+    local wanted = name:find "^raw C" or is_wanted(name, options.servers)
+    local why = wanted and hindrance(works.servers[name])
+    if why and not told[name] then say("without %s: %s", name, why) end
+    told[name] = true
+    if wanted and not why then here[#here + 1] = name end
+  end
+  return here
+end
+
+-- --- measuring -----------------------------------------------------------------------------------
+
+local failures = {}
+
+local ENDED_BY_SIGTERM = 15 -- a rival that has no other end
+
+--- The figures of one measurement; nil when it failed.
 local function measure(work, server)
-  local command = ("%s %s --warm %g --seconds %g -- %s"):format(
-    works.load, work.load, options.warm, options.seconds, server.command)
+  local command = ("timeout 100 %s --seconds %g --warm %g %s %s -- %s"):format(
+    works.load, options.seconds, options.warm, work.load, server.load or "", server.command)
   local pipe = assert(io.popen(command))
   local said = pipe:read "a"
   local fine = pipe:close()
   local figures = {}
   for name, number in said:gmatch "([%w_]+)=([-%d.e+]+)" do figures[name] = tonumber(number) end
-  if not fine or figures.status ~= 0 or figures.failed ~= 0 then
-    error(("this did not go well:\n  %s\n  %s"):format(command, said), 0)
-  end
-  return figures
+  fine = fine and (figures.status == 0 or figures.status == ENDED_BY_SIGTERM)
+    and (figures.failed or 0) == 0 and (figures.lost or 0) == 0
+  if fine then return figures end
+  failures[#failures + 1] = ("%s\n  %s"):format(command, said)
 end
 
 local function shuffled(list)
@@ -65,44 +111,42 @@ local function shuffled(list)
   return copy
 end
 
---- Every work's results: server name -> figure name -> list by round.
-local function run_all(chosen)
-  local began = os.time()
-  for round = 1, options.rounds do
-    io.stderr:write(("round %d of %d, %d s so far\n"):format(round, options.rounds, os.time() - began))
-    for _, work in ipairs(chosen) do
-      for _, name in ipairs(shuffled(work.here)) do
-        for figure, value in pairs(measure(work, works.servers[name])) do
-          local of_server = work.results[name]
-          of_server[figure] = of_server[figure] or {}
-          of_server[figure][round] = value
-        end
-      end
-    end
+local function measure_work(work, round, found)
+  for _, name in ipairs(shuffled(work.here)) do
+    local figures = measure(work, works.servers[name])
+    if figures then found:add(work.name, name, round, figures) end
   end
 end
 
---- The works that are wanted, each with the servers that are here; says which are not, and why.
-local function choose()
-  local chosen, told = {}, {}
-  for _, work in ipairs(works.works) do
-    work.here, work.results = {}, {}
-    for _, name in ipairs(is_wanted(work) and work.servers or {}) do
-      local why = hindrance(works.servers[name])
-      if not why then
-        table.insert(work.here, name)
-        work.results[name] = {}
-      elseif not told[name] then
-        told[name] = true
-        io.stderr:write(("without %s: %s\n"):format(name, why))
-      end
+local function measure_all(chosen, found)
+  local began = os.time()
+  for round = 1, options.rounds do
+    for _, work in ipairs(chosen) do
+      if (round - 1) % (work.every or 1) == 0 then measure_work(work, round, found) end
     end
+    local elapsed = os.time() - began
+    say("round %d of %d, %d s, %d s to go", round, options.rounds, elapsed, elapsed // round * (options.rounds - round))
+  end
+end
+
+local function choose()
+  local chosen = {}
+  for _, work in ipairs(works.works) do
+    work.here = is_wanted(work.name, options.only) and servers_of(work) or {}
     if #work.here > 0 then chosen[#chosen + 1] = work end
   end
   return chosen
 end
 
+local function run_anew()
+  local found = results.create(RESULTS, page.heading(options))
+  measure_all(choose(), found)
+  return found
+end
+
 read_command_line()
-local chosen = choose()
-run_all(chosen)
-report.print(chosen, options)
+local found = options.again and results.load(RESULTS) or run_anew()
+if options.page then page.write(options.page, found, works.works) end
+report.write(io.stdout, found, works.works)
+for _, failure in ipairs(failures) do say("FAILED %s", failure) end
+os.exit(#failures == 0)

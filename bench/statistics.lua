@@ -1,4 +1,4 @@
---- Medians and quartiles of lists of numbers.
+--- Medians and quartiles of figures by round; rounds in which there is none are left out.
 
 local statistics = {}
 
@@ -10,10 +10,11 @@ local function quantile(sorted, share)
   return sorted[below] + (sorted[above] - sorted[below]) * (position - below)
 end
 
---- Median and quartiles: { median, low, high, count }; nil for an empty list.
+--- { median, low, high, count }, low and high being the quartiles; nil when there is no value.
 function statistics.summary(values)
-  if #values == 0 then return nil end
-  local sorted = table.move(values, 1, #values, 1, {})
+  local sorted = {}
+  for _, value in pairs(values or {}) do sorted[#sorted + 1] = value end
+  if #sorted == 0 then return nil end
   table.sort(sorted)
   return {
     median = quantile(sorted, 0.5),
@@ -23,14 +24,14 @@ function statistics.summary(values)
   }
 end
 
---- The quotients of two lists, place by place; where either lacks a value there is none.
-function statistics.ratios(values, references, rounds)
-  local out = {}
-  for round = 1, rounds do
-    local value, reference = values[round], references[round]
-    if value and reference and reference ~= 0 then out[#out + 1] = value / reference end
+--- The same of the quotients of two figures, taken within each round.
+function statistics.ratio(values, references)
+  local ratios = {}
+  for round, value in pairs(values or {}) do
+    local reference = references and references[round]
+    if reference and reference ~= 0 then ratios[round] = value / reference end
   end
-  return out
+  return statistics.summary(ratios)
 end
 
 return statistics

@@ -1,76 +1,141 @@
 --- What is measured: the servers, what each is loaded with, and what lastcall has to reach.
 
 local build = os.getenv "LASTCALL_BUILD" or "build"
-local lua = "lua5.4"
 
-local function lastcall(words) return { command = ("%s bench/rivals/lastcall.lua %s"):format(lua, words or "") } end
-
-local function program(name, words, needs)
-  local path = ("%s/bench/%s"):format(build, name)
-  return { command = path .. " " .. (words or ""), file = path, needs = needs }
+--- A server that is run by an interpreter; `module` must be found by it.
+local function script(file, words, module)
+  local runner = file:find "%.js$" and "node" or "lua5.4"
+  return { command = ("%s bench/rivals/%s %s"):format(runner, file, words or ""), runner = runner, module = module }
 end
 
---- Each is a program that prints its port and serves; what `file` or `module` names must be there.
+--- One that is built, from C or Go.
+local function program(name, words, from)
+  local path = ("%s/bench/%s"):format(build, name)
+  return { command = path .. " " .. (words or ""), file = path, from = from }
+end
+
+--- Each prints its port and serves. `load` is what the load generator is told besides.
 local servers = {
-  raw = program "raw",
-  ["raw again"] = program "raw_again", -- a copy: what differs between the two is noise
-  lastcall = lastcall(),
-  ["lastcall, all off"] = lastcall "off",
-  ["lastcall, lines"] = lastcall "lines",
+  ["raw C"] = program("raw", "", "C"),
+  ["raw C again"] = program("raw_again", "", "C"), -- a copy: what differs between the two is noise
+  ["libuv"] = program("uv", "", "libuv"),
   ["Go"] = program("go_net", "", "Go"),
   ["Go, deadlines"] = program("go_net", "deadlines", "Go"),
-  ["Go bufio"] = program("go_net", "lines", "Go"),
+  ["Go, 64 KiB buffers"] = program("go_net", "deadlines large", "Go"),
+  ["Go bufio"] = program("go_net", "deadlines lines", "Go"),
+  ["Go net/http"] = program("go_http", "", "Go"),
+  ["lastcall"] = script "lastcall.lua",
+  ["lastcall, all off"] = script("lastcall.lua", "off"),
+  ["lastcall, lines"] = script("lastcall.lua", "lines"),
+  ["lastcall, start on data"] = script("lastcall.lua", "data"),
+  ["luv"] = script("luv.lua", "", "luv"),
+  ["cqueues"] = script("cqueues.lua", "", "cqueues"),
+  ["LuaSocket"] = script("luasocket.lua", "", "socket"),
+  ["copas"] = script("copas.lua", "", "copas"),
+  ["node"] = script "node.js",
 }
+servers["Go net/http"].load = "--http"
 
+--- A bar: who, beside whom (nil: the figure itself), which figure, and what it has to be.
 local works = {
   {
     name = "echo, 64 B, 64 connections",
+    kind = "traffic",
     load = "--connections 64 --size 64",
-    servers = { "raw", "raw again", "lastcall", "lastcall, all off", "Go", "Go, deadlines" },
+    servers = { "raw C", "raw C again", "lastcall", "lastcall, all off", "libuv", "Go", "Go, deadlines", "luv",
+      "cqueues", "copas", "LuaSocket", "node" },
     bars = {
-      { "lastcall", "raw", "rate", at_least = 0.95 },
-      { "lastcall", "raw", "cpu", at_most = 1.06 },
-      { "lastcall", "raw", "p99", at_most = 1.15 },
+      { "lastcall", "raw C", "rate", at_least = 0.95 },
+      { "lastcall", "raw C", "cpu", at_most = 1.06 },
+      { "lastcall", "raw C", "p99", at_most = 1.15 },
       { "lastcall", "Go, deadlines", "rate", at_least = 1.25 },
+      { "lastcall", "luv", "rate", at_least = 1.35 },
+      { "lastcall", "cqueues", "rate", at_least = 1.6 },
+      { "lastcall", "copas", "rate", at_least = 2.2 },
       { "lastcall", "lastcall, all off", "rate", at_least = 0.98 },
     },
   },
   {
     name = "echo, 64 B, 1000 connections",
+    kind = "traffic",
     load = "--connections 1000 --size 64",
-    servers = { "raw", "raw again", "lastcall", "Go", "Go, deadlines" },
+    servers = { "raw C", "raw C again", "lastcall", "Go, deadlines" },
     bars = {
-      { "lastcall", "raw", "rate", at_least = 0.90 },
-      { "lastcall", "raw", "cpu", at_most = 1.15 },
+      { "lastcall", "raw C", "rate", at_least = 0.90 },
+      { "lastcall", "raw C", "cpu", at_most = 1.15 },
       { "lastcall", "Go, deadlines", "rate", at_least = 1.40 },
     },
   },
   {
     name = "connect, echo, close",
+    kind = "traffic",
     load = "--connections 64 --size 64 --close",
-    servers = { "raw", "raw again", "lastcall", "Go" },
+    servers = { "raw C", "raw C again", "lastcall", "Go, deadlines" },
     bars = {
-      { "lastcall", "raw", "rate", at_least = 0.97 },
-      { "lastcall", "raw", "cpu", at_most = 1.05 },
+      { "lastcall", "raw C", "rate", at_least = 0.97 },
+      { "lastcall", "raw C", "cpu", at_most = 1.05 },
     },
   },
   {
     name = "messages of 64 KiB, 16 connections, two under way on each",
+    kind = "traffic",
     load = "--connections 16 --size 65536 --depth 2",
-    servers = { "raw", "raw again", "lastcall", "Go" },
+    servers = { "raw C", "raw C again", "lastcall", "Go, 64 KiB buffers" },
     bars = {
-      { "lastcall", "raw", "rate", at_least = 0.92 },
-      { "lastcall", "raw", "cpu", at_most = 1.12 },
+      { "lastcall", "raw C", "rate", at_least = 0.92 },
+      { "lastcall", "raw C", "cpu", at_most = 1.12 },
     },
   },
   {
     name = "16 pipelined lines of 64 B, 64 connections",
+    kind = "traffic",
     load = "--connections 64 --size 64 --lines 16",
-    servers = { "raw", "raw again", "lastcall, lines", "Go bufio" },
+    servers = { "raw C", "raw C again", "lastcall, lines", "Go bufio" },
     bars = {
-      { "lastcall, lines", "raw", "rate", at_least = 0.70 },
+      { "lastcall, lines", "raw C", "rate", at_least = 0.70 },
       { "lastcall, lines", "Go bufio", "rate", at_least = 1.05 },
     },
+  },
+  {
+    name = "10,000 idle connections, and their drain",
+    kind = "idle",
+    load = "--connections 0 --idle 10000",
+    servers = { "raw C", "raw C again", "lastcall", "Go, deadlines", "Go net/http" },
+    bars = {
+      { "lastcall", nil, "memory", at_most = 1400 },
+      { "lastcall", "raw C", "exit", at_most = 1.10 },
+      { "lastcall", "Go net/http", "exit", at_most = 0.65 },
+    },
+  },
+  {
+    name = "10,000 connections that never spoke, and their drain",
+    kind = "idle",
+    load = "--connections 0 --idle 10000 --silent",
+    every = 6,
+    servers = { "raw C", "lastcall", "lastcall, start on data" },
+    bars = { { "lastcall, start on data", nil, "memory", at_most = 300 } },
+  },
+  {
+    name = "64 active connections beside 10,000 idle ones",
+    kind = "turns",
+    load = "--connections 64 --idle 10000 --mark --settle 0",
+    servers = { "lastcall" },
+    bars = { { "lastcall", nil, "longest_turn", at_most = 6 } },
+  },
+  {
+    name = "64 active connections beside 10,000 that never spoke",
+    kind = "turns",
+    load = "--connections 64 --idle 10000 --silent --mark --settle 0",
+    servers = { "lastcall, start on data" },
+    bars = { { "lastcall, start on data", nil, "longest_turn", at_most = 2 } },
+  },
+  {
+    name = "64 active connections beside 100 slow readers",
+    kind = "slow",
+    load = "--connections 64 --slow 100 --warm 0.3",
+    every = 6,
+    servers = { "raw C", "lastcall", "Go, 64 KiB buffers" },
+    bars = {},
   },
 }
 

@@ -2,34 +2,30 @@
  *
  *   load [option]... -- SERVER [argument]...
  *
- * What is printed, in order, as name=number:
- *   rate        lines answered a second
- *   cpu         microseconds of the server's processor time for each
- *   p50 p99 p999  microseconds from sending a message to its answer
- *   busy        the share of its time that the server worked
- *   load_busy   the same of the load generator
- *   failed      connections that ended too early
- *   exit        milliseconds from SIGTERM to the end of the server
- *   status      0 when it ended well
+ * They are printed as name=number; those of a phase that was not wanted are absent:
+ *   accept_cpu first_cpu request_cpu close_cpu   microseconds of the server's processor time for
+ *                     each idle connection: to accept it, for its first request, a second, its end
+ *   accept_seconds first_seconds request_seconds  how long that took for all of them
+ *   memory            bytes of the server's for each idle connection
+ *   rate              lines answered a second
+ *   cpu               microseconds of the server's processor time for each
+ *   p50 p99 p999      microseconds from sending a message to its answer
+ *   busy load_busy    the share of its time that the server, and the load generator, worked
+ *   failed            connections that ended too early
+ *   slow_memory       bytes of the server's for each slow reader
+ *   eof lost          milliseconds from SIGTERM until the last idle connection saw its end, and
+ *                     how many saw another one
+ *   exit status       milliseconds from SIGTERM until the server was gone; its status as of wait(2)
  * and whatever the server itself prints after its port. Exit status: 0 all measured, 2 wrong usage,
  * 3 the measurement is void.
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "common.h"
-#include "subject.h"
-#include "traffic.h"
+#include "measure.h"
 
-static const double end_within = 60; /* seconds for a server to end */
-
-struct options {
-  struct traffic_options traffic;
-  double warm, seconds;
-  int server_processor, load_processor;
-  char **command;
-};
+enum { HELD_BY_ONE = 19000 };
 
 static const char usage[] =
   "usage: load [option]... -- SERVER [argument]...\n"
@@ -38,6 +34,12 @@ static const char usage[] =
   "  --lines N          lines in a message (1)\n"
   "  --depth N          messages under way on each connection (1)\n"
   "  --close            connect anew for each message\n"
+  "  --idle N           connections that say two words and are then silent (0)\n"
+  "  --silent           they do not even say those\n"
+  "  --http             they speak HTTP\n"
+  "  --slow N           connections that send much and read little, meanwhile (0)\n"
+  "  --mark             SIGUSR2 tells the server when the measurement begins\n"
+  "  --settle S         seconds before the memory is read (0.2)\n"
   "  --warm S           seconds before the measurement, in which what comes back is checked (0.1)\n"
   "  --seconds S        of measurement (0.3)\n"
   "  --server-cpu N     the processor of the server; -1: any (0)\n"
@@ -45,11 +47,9 @@ static const char usage[] =
 
 static _Noreturn void misused(const char *what)
 {
-  fprintf(stderr, "load: %s\n%s", what, usage);
+  fprintf(stderr, "load: what is this: %s\n%s", what, usage);
   exit(2);
 }
-
-/* ---- the command line ---- */
 
 static double number(const char *option, const char *text)
 {
@@ -59,79 +59,66 @@ static double number(const char *option, const char *text)
   return value;
 }
 
-static bool read_value(struct options *options, const char *name, const char *text)
+/* Options that stand alone. */
+static bool read_flag(struct measurement *wanted, const char *name)
 {
-  struct traffic_options *traffic = &options->traffic;
+  if (strcmp(name, "--close") == 0) wanted->traffic.close_each = true;
+  else if (strcmp(name, "--silent") == 0) wanted->silent = true;
+  else if (strcmp(name, "--mark") == 0) wanted->mark = true;
+  else if (strcmp(name, "--http") == 0) {
+    wanted->idle.request = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    wanted->idle.any_answer = true;
+  } else return false;
+  return true;
+}
+
+/* Options that have a number. */
+static bool read_value(struct measurement *wanted, const char *name, const char *text)
+{
+  struct traffic_options *traffic = &wanted->traffic;
   if (strcmp(name, "--connections") == 0) traffic->connections = (unsigned)number(name, text);
   else if (strcmp(name, "--size") == 0) traffic->size = (size_t)number(name, text);
   else if (strcmp(name, "--lines") == 0) traffic->lines = (unsigned)number(name, text);
   else if (strcmp(name, "--depth") == 0) traffic->depth = (unsigned)number(name, text);
-  else if (strcmp(name, "--warm") == 0) options->warm = number(name, text);
-  else if (strcmp(name, "--seconds") == 0) options->seconds = number(name, text);
-  else if (strcmp(name, "--server-cpu") == 0) options->server_processor = (int)number(name, text);
-  else if (strcmp(name, "--load-cpu") == 0) options->load_processor = (int)number(name, text);
+  else if (strcmp(name, "--idle") == 0) wanted->idle.count = (unsigned)number(name, text);
+  else if (strcmp(name, "--slow") == 0) wanted->slow = (unsigned)number(name, text);
+  else if (strcmp(name, "--settle") == 0) wanted->settle = number(name, text);
+  else if (strcmp(name, "--warm") == 0) wanted->warm = number(name, text);
+  else if (strcmp(name, "--seconds") == 0) wanted->seconds = number(name, text);
+  else if (strcmp(name, "--server-cpu") == 0) wanted->server_processor = (int)number(name, text);
+  else if (strcmp(name, "--load-cpu") == 0) wanted->load_processor = (int)number(name, text);
   else return false;
   return true;
 }
 
-static void read_command_line(struct options *options, char **argument)
+static void read_command_line(struct measurement *wanted, char **argument)
 {
   for (argument++; *argument && strcmp(*argument, "--") != 0; argument++) {
-    if (strcmp(*argument, "--close") == 0) options->traffic.close_each = true;
-    else if (read_value(options, argument[0], argument[1])) argument++;
-    else misused(*argument);
+    if (read_flag(wanted, argument[0])) continue;
+    if (!read_value(wanted, argument[0], argument[1])) misused(argument[0]);
+    argument++;
   }
   if (!*argument || !argument[1]) misused("no server");
-  options->command = argument + 1;
-  if (options->traffic.depth < 1 || options->traffic.depth > TRAFFIC_DEPTH) misused("--depth");
-  if (options->traffic.lines < 1 || options->traffic.size < 1) misused("--lines, --size");
-}
-
-/* ---- the measurement ---- */
-
-static void measure_traffic(const struct options *options, const struct subject *subject)
-{
-  static struct traffic_result result;
-  struct traffic *traffic = traffic_new(&options->traffic);
-  traffic_run(traffic, options->warm, true, &result);
-  int64_t server = subject_processor(subject), own = read_clock(CLOCK_PROCESS_CPUTIME_ID);
-  traffic_run(traffic, options->seconds, false, &result);
-  double elapsed = (double)result.elapsed, answers = (double)result.answers;
-  double used = (double)(subject_processor(subject) - server);
-  double own_used = (double)(read_clock(CLOCK_PROCESS_CPUTIME_ID) - own);
-  printf("rate=%.0f cpu=%.4f p50=%.2f p99=%.2f p999=%.2f busy=%.3f load_busy=%.3f failed=%llu ",
-         answers / elapsed * one_second, answers > 0 ? used / answers / 1e3 : 0,
-         histogram_quantile(&result.latencies, 0.5) / 1e3,
-         histogram_quantile(&result.latencies, 0.99) / 1e3,
-         histogram_quantile(&result.latencies, 0.999) / 1e3, used / elapsed, own_used / elapsed,
-         (unsigned long long)result.failed);
-  traffic_free(traffic);
-}
-
-static void end_subject(struct subject *subject)
-{
-  struct subject_end end;
-  int64_t stopped = clock_now();
-  subject_stop(subject);
-  subject_wait(subject, stopped, end_within, &end);
-  printf("exit=%.1f status=%d %s\n", (double)end.elapsed / 1e6, end.status, end.said);
+  wanted->command = argument + 1;
+  if (wanted->traffic.depth < 1 || wanted->traffic.depth > TRAFFIC_DEPTH) misused("--depth");
+  if (wanted->traffic.lines < 1) misused("--lines");
+  if (wanted->traffic.size < 1) misused("--size");
+  wanted->idle.holders = wanted->idle.count / HELD_BY_ONE + 1;
+  wanted->idle.processor = wanted->load_processor;
 }
 
 int main(int argc, char **argv)
 {
-  struct options options = {
+  struct measurement wanted = {
     .traffic = {.connections = 64, .depth = 1, .lines = 1, .size = 64},
+    .idle = {.request = "hello\n"},
     .warm = 0.1,
     .seconds = 0.3,
+    .settle = 0.2,
     .load_processor = 1,
   };
-  struct subject subject;
   (void)argc;
-  read_command_line(&options, argv);
-  subject_start(&subject, options.command, options.server_processor);
-  run_on(options.load_processor);
-  options.traffic.port = subject.port;
-  if (options.traffic.connections > 0) measure_traffic(&options, &subject);
-  end_subject(&subject);
+  read_command_line(&wanted, argv);
+  measure(&wanted);
   return 0;
 }

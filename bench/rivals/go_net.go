@@ -1,7 +1,8 @@
-// An echo server on Go's net, one processor. Usage: go_net [lines] [deadlines]
+// An echo server on Go's net, one processor. Usage: go_net [lines] [deadlines] [large]
 //
 // lines: reads lines with bufio and writes them back, flushed when no further line is waiting.
 // deadlines: one for each read and each write, 30 s ahead.
+// large: buffers of 64 KiB instead of 4.
 package main
 
 import (
@@ -18,10 +19,14 @@ import (
 
 const patience = 30 * time.Second
 
-var lines, deadlines bool
+var lines, deadlines, large bool
 
 func echo(conn *net.TCPConn) {
-	buffer := make([]byte, 64*1024)
+	size := 4 * 1024
+	if large {
+		size = 64 * 1024
+	}
+	buffer := make([]byte, size)
 	for {
 		if deadlines {
 			conn.SetReadDeadline(time.Now().Add(patience))
@@ -67,6 +72,7 @@ func main() {
 	for _, word := range os.Args[1:] {
 		lines = lines || word == "lines"
 		deadlines = deadlines || word == "deadlines"
+		large = large || word == "large"
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -3,7 +3,7 @@
 -- lines: reads lines and writes them back, instead of echoing what comes.
 -- off: without deadlines, keepalive, on_state. They are on otherwise.
 -- data: a handler begins with its connection's first byte.
--- When it ends it prints the longest turn of the loop.
+-- When it ends it prints the longest turn of the loop, in milliseconds, since SIGUSR2.
 
 local core = require "lastcall.core"
 local lastcall = require "lastcall"
@@ -37,6 +37,7 @@ lastcall.run(function()
   if not words.off then server:on_state(function() moves = moves + 1 end) end
   print(server:addresses()[1])
   io.stdout:flush()
+  lastcall.on_signal("USR2", function() core.loop_stats(true) end)
   lastcall.before_shutdown("note the longest turn", function()
     print(("longest_turn=%.2f"):format(core.loop_stats().longest_turn * 1e3))
   end)
