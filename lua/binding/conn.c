@@ -221,9 +221,19 @@ static void on_ended(conn_box *box)
   conn_end_context(box, lc_code_name(error));
 }
 
-void conn_on_ready(lc_conn *conn, unsigned what)
+/* Whoever acts on an event keeps the box on the stack meanwhile: what is done about it may collect
+ * garbage, and the script may hold it no longer. NULL when it is gone, or about to be. */
+static conn_box *pin(lc_conn *conn)
 {
   conn_box *box = lc_conn_user(conn);
+  return box && conn_push(box->rt->L, box) ? box : NULL;
+}
+
+static void unpin(conn_box *box) { lua_pop(box->rt->L, 1); }
+
+void conn_on_ready(lc_conn *conn, unsigned what)
+{
+  conn_box *box = pin(conn);
   if (!box) return;
   if (box->reader) {
     if (what & LC_READABLE) task_wake(box->reader, 0);
@@ -234,20 +244,22 @@ void conn_on_ready(lc_conn *conn, unsigned what)
     else if (what & LC_WRITE_TIMEOUT) task_wake(box->writer, LC_TIMEOUT);
   }
   if (what & LC_ENDED) on_ended(box);
+  unpin(box);
 }
 
 void conn_on_closed(lc_conn *conn)
 {
-  conn_box *box = lc_conn_user(conn);
+  conn_box *box = pin(conn);
   if (!box) return;
   conn_end_context(box, "closed");
   tasks_wake(&box->closers, 0);
   conn_unanchor_when_over(box);
+  unpin(box);
 }
 
 void conn_on_draining(lc_conn *conn)
 {
-  conn_box *box = lc_conn_user(conn);
+  conn_box *box = pin(conn);
   if (!box) {
     lc_conn_finish(conn, "drain");
     return;
@@ -255,17 +267,21 @@ void conn_on_draining(lc_conn *conn)
   box->cut = LC_DRAINING;
   if (box->reader) task_wake(box->reader, LC_DRAINING);
   else if (!box->tasks) conn_dismiss(box->rt->L, box, "drain");
+  unpin(box);
 }
 
 /* The ladder has reached cancel: whoever waits on it is told, whatever context the task goes by. */
-void conn_cancel(conn_box *box)
+void conn_cancel(lc_conn *conn)
 {
+  conn_box *box = pin(conn);
+  if (!box) return;
   box->cut = LC_CANCELED;
   conn_end_context(box, "drain timeout");
   if (box->reader) task_wake(box->reader, LC_CANCELED);
   if (box->writer) task_wake(box->writer, LC_CANCELED);
   tasks_wake(&box->writers, LC_CANCELED);
   tasks_wake(&box->closers, LC_CANCELED);
+  unpin(box);
 }
 
 /* ---------------------------------------------------------------- properties -- */

@@ -66,7 +66,7 @@ int conn_fail_fairly(lua_State *L, conn_box *box, int code, const char *operatio
 void conn_on_ready(lc_conn *conn, unsigned what);
 void conn_on_closed(lc_conn *conn);
 void conn_on_draining(lc_conn *conn);
-void conn_cancel(conn_box *box);
+void conn_cancel(lc_conn *conn);
 void conn_open(lua_State *L,
                runtime *rt); /* functions into the table at the top, and its methods */
 
@@ -98,7 +98,7 @@ void conn_linger_argument(lua_State *L, int index, lc_time *linger);
 void conn_open_words(lua_State *L, runtime *rt);
 /* What it is to be told: its own words, in the user value `own`, or else the server's, an anchor. A
  * function of the script's runs as a callback would and may not wait. NULL when there are none; else they
- * lie at the top of the stack. */
+ * lie at the top of the stack. The box lies below, and is to be left there while it is used. */
 const char *conn_words(lua_State *L, conn_box *box, int own, int servers, const char *where,
                        size_t *length);
 void conn_on_heartbeat(lc_conn *conn, runtime *rt);

@@ -18,12 +18,15 @@ static int push_words(lua_State *L, conn_box *box, int own, int servers)
 const char *conn_words(lua_State *L, conn_box *box, int own, int servers, const char *where,
                        size_t *length)
 {
+  if (!conn_push(L, box))
+    lua_pushnil(L); /* it stays there: a function may be the last to hold it */
+  int kept = lua_gettop(L);
   if (!push_words(L, box, own, servers)) return NULL;
   if (lua_type(L, -1) != LUA_TSTRING) {
-    if (!conn_push(L, box)) lua_pushnil(L);
+    lua_pushvalue(L, kept);
     if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
       lua_pushstring(L, where);
-      if (!conn_push(L, box)) lua_pushnil(L);
+      lua_pushvalue(L, kept);
       server_report_error(L, box->server, box->rt);
       return NULL;
     }

@@ -191,8 +191,8 @@ static void tell_detached(lua_State *L, server_box *box, void (*tell)(lua_State 
 static void cancel_everything(lua_State *L, server_box *box)
 {
   for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
+    conn_cancel(conn);
     conn_box *of = lc_conn_user(conn);
-    if (of) conn_cancel(of);
     if (!of || of->is_unstarted) lc_conn_finish(conn, "canceled");
   }
   context_end(L, box->ctx, LC_CANCELED, "drain timeout");
