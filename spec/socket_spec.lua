@@ -265,10 +265,12 @@ describe("lastcall.socket outside tasks", function()
   end)
 
   it("lets signals through: Ctrl-C interrupts a blocked call", function()
-    local output, fine = helper.run(([[sh -c 'lua5.4 -e "
+    local output, fine = helper.run(([[sh -c 'out=$(mktemp); lua5.4 -e "
       local socket = require [=[lastcall.socket]=]
       local server = socket.bind([=[127.0.0.1]=], 0)
-      print(pcall(server.accept, server))" & sleep %g; kill -INT $!; wait $!']]):format(helper.seconds(0.5)), 20)
+      io.stdout:write([=[bound\n]=]):flush()
+      print(pcall(server.accept, server))" >$out & until grep -q bound $out; do sleep 0.05; done
+      sleep %g; kill -INT $!; wait $!; status=$?; cat $out; rm $out; exit $status']]):format(helper.seconds(0.3)), 30)
     assert.is_true(fine, output)
     assert.is_truthy(output:find("false.*interrupted!"), output)
   end)
