@@ -60,12 +60,16 @@ void sim_process_limit(sim_process *process, int descriptors);
 /* Each of its calls takes from 0 to so long; 0 at first, when only waiting takes time. */
 void sim_process_cost(sim_process *process, lc_time most);
 /* Sends it a signal, now. Without a watcher it is ignored. */
-void sim_process_signal(sim_process *process, int signal);
+void sim_process_signal(sim_process *process, int number);
 int sim_process_descriptors(const sim_process *process); /* how many are open */
 /* Ends as by SIGKILL: everything is closed. */
 void sim_process_kill(sim_process *process);
 /* Its host is gone from the network without a word: nothing is sent or received any more. */
 void sim_process_vanish(sim_process *process);
+/* It goes to another host; what it has opened already stays where it is. */
+void sim_process_move(sim_process *process, int host);
+/* From now on nothing that is sent to this TCP socket arrives; or it does again. 0, or a code. */
+int sim_process_deafen(sim_process *process, int fd, int on);
 
 /* Calls `changed` (NULL: nobody) each time that something may have become of the socket: what epoll
  * would be told, for those who act by sim_at instead of waiting. It may make calls. */

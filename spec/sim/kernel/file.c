@@ -11,6 +11,7 @@ void sim_file_init(sim_file *file, sim_kind kind, sim_process *process)
 {
   file->kind = kind;
   file->process = process;
+  file->host = process->host;
   file->kernel = process->kernel;
 }
 
@@ -74,7 +75,7 @@ static void tell_of_change(void *user)
 void sim_file_wake(sim_file *file, uint32_t key)
 {
   for (sim_item *item = file->items; item; item = item->next_of_file)
-    if (!key || item->wants.events & key) sim_item_ready(item);
+    if (sim_item_wants(item, key)) sim_item_ready(item);
   if (!file->changed || file->change_planned) return;
   file->change_planned = 1;
   sim_at(file->kernel, file->kernel->now, tell_of_change, file);
@@ -112,6 +113,17 @@ void sim_process_kill(sim_process *process)
 }
 
 void sim_process_vanish(sim_process *process) { process->is_gone = 1; }
+
+void sim_process_move(sim_process *process, int host) { process->host = host; }
+
+int sim_process_deafen(sim_process *process, int fd, int on)
+{
+  int result;
+  sim_tcp *tcp = sim_tcp_at(process, fd, &result);
+  if (!tcp) return result;
+  tcp->is_deaf = on;
+  return 0;
+}
 
 void sim_process_notify(sim_process *process, int fd, void (*changed)(void *user), void *user)
 {

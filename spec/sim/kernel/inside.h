@@ -66,8 +66,9 @@ typedef struct sim_file {
   sim_kind kind;
   unsigned references; /* descriptors */
   sim_kernel *kernel;
-  sim_process *process; /* that opened it, and whose host it is on */
-  sim_item *items;      /* its registrations with epoll */
+  sim_process *process; /* that opened it */
+  int host;
+  sim_item *items; /* its registrations with epoll */
   void (*changed)(void *user);
   void *changed_user;
   int change_planned;
@@ -146,6 +147,8 @@ int sim_wake_clear(sim_process *process, int fd);
 /* The file is gone, and its registrations with it; how many there were. */
 int sim_items_forget(sim_file *file);
 void sim_item_ready(sim_item *item);
+/* Whether it asked for any of these; 0: for anything. */
+int sim_item_wants(const sim_item *item, uint32_t key);
 
 /* ------------------------------------------------------------------- TCP -- */
 
@@ -212,13 +215,16 @@ struct sim_tcp {
   int shutdown; /* bits: 1 << SHUT_RD, 1 << SHUT_WR */
   int error;    /* to be told once; positive */
   int was_reset;
-  int is_orphan; /* its last descriptor is closed */
+  int is_orphan;     /* its last descriptor is closed */
+  int is_deaf;       /* nothing arrives */
+  int is_connecting; /* what became of connect() has not been told to whoever connects again */
   int is_time_wait;
 
   /* options */
   int reuseaddr, reuseport, nodelay, keepalive, keep_idle, keep_interval, keep_count;
   int user_timeout; /* milliseconds */
   int defer_accept; /* seconds */
+  int syn_count;    /* SYNs after the first */
   int device;       /* not 0: one that does not exist */
   int v6_only;
   unsigned send_buffer, receive_buffer;
@@ -318,10 +324,10 @@ ssize_t sim_diag_ask(sim_file *file, const struct msghdr *message);
 ssize_t sim_diag_answer(sim_file *file, void *buffer, size_t size, int flags);
 uint32_t sim_diag_poll(const sim_file *file);
 
-int sim_signal_watch(sim_process *process, int signal, int wake_fd);
-int sim_signal_release(sim_process *process, int signal);
-int sim_signal_look(sim_process *process, int signal, lc_signal_seen *seen, int take);
-int sim_signal_also_wake(sim_process *process, int signal, int wake_fd);
+int sim_signal_watch(sim_process *process, int number, int wake_fd);
+int sim_signal_release(sim_process *process, int number);
+int sim_signal_look(sim_process *process, int number, lc_signal_seen *seen, int take);
+int sim_signal_also_wake(sim_process *process, int number, int wake_fd);
 
 void sim_table_fill(sim_process *process);
 

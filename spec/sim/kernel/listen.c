@@ -150,6 +150,7 @@ static sim_tcp *become_connection(sim_request *request)
 {
   sim_tcp *listener = request->listener, *client = request->client;
   sim_tcp *child = sim_tcp_new(listener->file.process, listener->local.family);
+  child->file.host = listener->file.host;
   child->local = client->remote;
   child->local.family = listener->local.family;
   child->remote = client->local;

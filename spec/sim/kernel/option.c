@@ -33,6 +33,7 @@ static int *place_of(sim_tcp *tcp, int level, int name)
     case TCP_KEEPCNT: return &tcp->keep_count;
     case TCP_USER_TIMEOUT: return &tcp->user_timeout;
     case TCP_DEFER_ACCEPT: return &tcp->defer_accept;
+    case TCP_SYNCNT: return &tcp->syn_count;
     default: return NULL;
   }
 }
@@ -48,6 +49,19 @@ static int set_linger(sim_tcp *tcp, const void *value, socklen_t length)
   if (length < sizeof tcp->linger) return -EINVAL;
   memcpy(&tcp->linger, value, sizeof tcp->linger);
   return 0;
+}
+
+static int is_within_range(int level, int name, int value)
+{
+  if (level != IPPROTO_TCP) return 1;
+  switch (name) {
+    case TCP_KEEPIDLE:
+    case TCP_KEEPINTVL: return value >= 1 && value <= 32767;
+    case TCP_KEEPCNT:
+    case TCP_SYNCNT: return value >= 1 && value <= 127;
+    case TCP_USER_TIMEOUT: return value >= 0;
+    default: return 1;
+  }
 }
 
 static void apply(sim_tcp *tcp, int level, int name)
@@ -81,6 +95,7 @@ int sim_setsockopt(sim_process *process, int fd, int level, int name, const void
   if (level == SOL_SOCKET && name == SO_BINDTOIFINDEX && tcp->device) return -EPERM;
   int *place = place_of(tcp, level, name);
   if (!place) return -ENOPROTOOPT;
+  if (!is_within_range(level, name, number)) return -EINVAL;
   *place = number;
   apply(tcp, level, name);
   return 0;

@@ -13,7 +13,7 @@
 #define RETRANSMIT_LONGEST (120 * LC_SECOND)
 #define SYN_FIRST LC_SECOND
 
-enum { SYN_TIMES = 6, TIMES = 15, ORPHAN_TIMES = 8, USUAL_SEGMENT = 1448 };
+enum { SYN_COUNT = 6, TIMES = 15, ORPHAN_TIMES = 8, USUAL_SEGMENT = 1448 };
 
 /* ---------------------------------------------------------------- streams -- */
 
@@ -173,7 +173,7 @@ static void give_up(sim_tcp *tcp) { sim_tcp_fail(tcp, ETIMEDOUT); }
 
 static void retransmit_syn(sim_tcp *tcp)
 {
-  if (++tcp->backoff > SYN_TIMES) {
+  if (++tcp->backoff > (unsigned)tcp->syn_count) {
     give_up(tcp);
     return;
   }
@@ -271,6 +271,7 @@ sim_tcp *sim_tcp_new(sim_process *process, sa_family_t family)
   tcp->keep_idle = 7200;
   tcp->keep_interval = 75;
   tcp->keep_count = 9;
+  tcp->syn_count = SYN_COUNT;
   tcp->retransmit = (sim_alarm){.ring = retransmit_due, .user = tcp, .kernel = kernel};
   tcp->ack = (sim_alarm){.ring = ack_due, .user = tcp, .kernel = kernel};
   tcp->alive = (sim_alarm){.ring = alive_due, .user = tcp, .kernel = kernel};

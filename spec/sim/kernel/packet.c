@@ -9,16 +9,16 @@ sim_tcp *sim_port_owner(const sim_kernel *kernel, uint16_t port)
   return tcp;
 }
 
-static const sim_process *destination(const sim_packet *packet)
+/* The socket, or one on its host; NULL: nobody has such a port. */
+static const sim_tcp *destination(const sim_packet *packet)
 {
   const sim_tcp *from = packet->from;
-  if (packet->to) return packet->to->file.process;
-  if (from->peer) return from->peer->file.process;
-  const sim_tcp *owner = sim_port_owner(from->file.kernel, from->remote.port);
-  return owner ? owner->file.process : NULL;
+  if (packet->to) return packet->to;
+  if (from->peer) return from->peer;
+  return sim_port_owner(from->file.kernel, from->remote.port);
 }
 
-static int is_near(const sim_process *a, const sim_process *b) { return !b || a->host == b->host; }
+static int is_gone(const sim_tcp *tcp) { return tcp && tcp->file.process->is_gone; }
 
 static int is_lost(sim_kernel *kernel)
 {
@@ -31,18 +31,18 @@ static void arrive(void *user)
   sim_tcp *to = packet.to ? packet.to : packet.from->peer;
   sim_kernel *kernel = packet.from->file.kernel;
   sim_give(kernel, user, sizeof packet);
-  if (packet.from->file.process->is_gone || (to && to->file.process->is_gone)) return;
+  if (is_gone(packet.from) || is_gone(to) || (to && to->is_deaf)) return;
   if (to) sim_tcp_arrive(to, &packet);
   else sim_listener_arrive(&packet);
 }
 
 void sim_packet_send(const sim_packet *packet)
 {
-  const sim_process *from = packet->from->file.process, *to = destination(packet);
-  sim_kernel *kernel = from->kernel;
+  const sim_tcp *from = packet->from, *to = destination(packet);
+  sim_kernel *kernel = from->file.kernel;
   lc_time at = kernel->now;
-  if (from->is_gone || (to && to->is_gone)) return;
-  if (!is_near(from, to)) {
+  if (is_gone(from) || is_gone(to)) return;
+  if (to && to->file.host != from->file.host) {
     if (is_lost(kernel)) return;
     at += kernel->network.delay;
     if (kernel->network.jitter)

@@ -159,6 +159,21 @@ int sim_accept(sim_process *process, int fd, struct sockaddr *address, socklen_t
   return sim_file_install(process, &child->file);
 }
 
+static int take_error(sim_tcp *tcp)
+{
+  int error = tcp->error;
+  tcp->error = 0;
+  return -error;
+}
+
+/* What became of the connect before is told once, also when SO_ERROR has told more. */
+static int end_connect(sim_tcp *tcp)
+{
+  tcp->is_connecting = 0;
+  if (tcp->state != TCP_CLOSE) return 0;
+  return tcp->error ? take_error(tcp) : -ECONNABORTED;
+}
+
 int sim_connect(sim_process *process, int fd, const struct sockaddr *address, socklen_t length)
 {
   int result;
@@ -168,16 +183,13 @@ int sim_connect(sim_process *process, int fd, const struct sockaddr *address, so
   result = sim_address_get(&to, address, length);
   if (result < 0) return result;
   if (tcp->state == TCP_SYN_SENT) return -EALREADY;
+  if (tcp->is_connecting) return end_connect(tcp);
   if (tcp->state != TCP_CLOSE || tcp->peer) return -EISCONN;
-  if (tcp->error) {
-    result = -tcp->error;
-    tcp->error = 0;
-    return result;
-  }
   if (is_wildcard(&to)) make_loopback(&to);
   if (!tcp->local.port) tcp->local.port = process->kernel->next_port++;
   if (is_wildcard(&tcp->local)) memcpy(tcp->local.host, to.host, sizeof to.host);
   tcp->remote = to;
+  tcp->is_connecting = 1;
   tcp->state = TCP_SYN_SENT;
   tcp->shutdown = 0;
   sim_tcp_connect(tcp);
@@ -198,26 +210,20 @@ int sim_name(sim_process *process, int fd, int of_peer, struct sockaddr *address
 
 /* ------------------------------------------------------------------- bytes -- */
 
-static int take_error(sim_tcp *tcp)
-{
-  int error = tcp->error;
-  tcp->error = 0;
-  return -error;
-}
-
 static ssize_t tcp_recv(sim_tcp *tcp, char *buffer, size_t size, int flags)
 {
   if (tcp->state == TCP_LISTEN) return -ENOTCONN;
   uint64_t held = tcp->received - tcp->read;
-  if (held && size) {
+  if (held) {
     if (size > held) size = (size_t)held;
+    if (!size) return 0;
     sim_stream_read(tcp, buffer, size);
     if (flags & MSG_PEEK) return (ssize_t)size;
     tcp->read += size;
     sim_tcp_open_window(tcp);
     return (ssize_t)size;
   }
-  if (!size || tcp->fin_received) return 0;
+  if (tcp->fin_received) return 0;
   if (tcp->error) return take_error(tcp);
   if (tcp->shutdown & 1 << SHUT_RD) return 0;
   return tcp->state == TCP_CLOSE ? -ENOTCONN : -EAGAIN;

@@ -129,10 +129,13 @@ static void take_data(sim_tcp *tcp, const sim_packet *packet)
   else sim_tcp_ack_soon(tcp);
 }
 
-/* Nobody is there to read what has come, and the peer must hear of it. */
+/* Nobody is there to read what has come, or wants to when all is sent, and the peer must hear of it. */
 static int is_unwanted(const sim_tcp *tcp, const sim_packet *packet)
 {
-  return tcp->is_orphan && packet->length && packet->sequence + packet->length > tcp->received;
+  int is_shut =
+    tcp->shutdown & 1 << SHUT_RD && (tcp->state == TCP_FIN_WAIT1 || tcp->state == TCP_FIN_WAIT2);
+  return (tcp->is_orphan || is_shut) && packet->length &&
+         packet->sequence + packet->length > tcp->received;
 }
 
 /* ------------------------------------------------------ what is acknowledged -- */
@@ -217,8 +220,7 @@ void sim_tcp_arrive(sim_tcp *tcp, const sim_packet *packet)
   } else if (packet->flags & SIM_SYN) {
     sim_tcp_ack(tcp); /* the other end has not heard that we have heard */
   } else if (is_unwanted(tcp, packet)) {
-    tcp->was_reset = 1;
-    sim_tcp_done(tcp);
+    take_reset(tcp);
     sim_tcp_reset_peer(tcp);
   } else {
     take_ack(tcp, packet);

@@ -37,9 +37,15 @@ static void unready(sim_item *item)
   else set->last_ready = item->previous_ready;
 }
 
+int sim_item_wants(const sim_item *item, uint32_t key)
+{
+  uint32_t wants = item->wants.events & ~SETTINGS; /* none: it was told once, and no more */
+  return key ? (wants & key) != 0 : wants != 0;
+}
+
 static uint32_t wanted_now(const sim_item *item)
 {
-  return sim_file_poll(item->file) & (item->wants.events | ALWAYS) & ~SETTINGS;
+  return sim_file_poll(item->file) & item->wants.events & ~SETTINGS;
 }
 
 int sim_items_forget(sim_file *file)
@@ -99,6 +105,7 @@ int sim_epoll_control(sim_process *process, int epoll, int operation, int fd,
     default: return -EINVAL;
   }
   item->wants = *event;
+  item->wants.events |= ALWAYS;
   if (wanted_now(item)) sim_item_ready(item);
   return 0;
 }
