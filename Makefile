@@ -13,6 +13,7 @@
 #   spec/core/test_<x>.c       build/spec/test_<x>          (the other files there are linked to each)
 #   spec/sim/kernel/*.c        build/libsim.a               (the simulated kernel)
 #   spec/fuzz/fuzz_<x>.c       build/fuzz/<x>               (replays its corpus; with ENGINE=1 it is libFuzzer's)
+#   spec/sim/fidelity/*.c      build/fidelity               (the same scenes on it and on the real one)
 #
 # Variables: CC, CFLAGS, LDFLAGS, WERROR=1, V=1, SANITIZE=<list>, BUILD=<folder>.
 
@@ -65,6 +66,7 @@ FAULTS_SOURCE := spec/support/faults.c
 SIM_KERNEL_SOURCES := $(wildcard spec/sim/kernel/*.c)
 FUZZ_SOURCES := $(wildcard spec/fuzz/fuzz_*.c)
 FUZZ_HELPER_SOURCES := $(filter-out $(FUZZ_SOURCES) $(if $(ENGINE),spec/fuzz/replay.c),$(wildcard spec/fuzz/*.c))
+FIDELITY_SOURCES := $(wildcard spec/sim/fidelity/*.c spec/sim/fidelity/scenes/*.c)
 TEST_HELPER_SOURCES := $(filter-out $(TEST_SOURCES),$(wildcard spec/core/*.c)) $(FAULTS_SOURCE)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -75,6 +77,7 @@ FAULTS := $(call objects,$(FAULTS_SOURCE))
 TEST_HELPERS := $(call objects,$(TEST_HELPER_SOURCES))
 SIM_KERNEL := $(call objects,$(SIM_KERNEL_SOURCES))
 FUZZ_HELPERS := $(call objects,$(FUZZ_HELPER_SOURCES))
+FIDELITY := $(call objects,$(FIDELITY_SOURCES))
 
 LIBRARY := $(if $(CORE),$(BUILD)/liblastcall.a)
 MODULE := $(if $(BINDING),$(BUILD)/lua/lastcall/core.so)
@@ -92,7 +95,7 @@ RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/be
 # --- build -----------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all rivals tests demo test bench bench-full bench-tasks soak lint format asan tsan valgrind lab rockspec install uninstall clean help
+.PHONY: all rivals tests demo test sim-fidelity bench bench-full bench-tasks soak lint format asan tsan valgrind lab rockspec install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -100,7 +103,7 @@ all: $(LIBRARY) $(MODULE) $(SPEC_MODULES) $(PROGRAMS) ## Build the library, the 
 
 rivals: $(RIVALS)
 
-tests: all $(TESTS) fuzzers ## Build the C tests too, without running anything
+tests: all $(TESTS) $(BUILD)/fidelity fuzzers ## Build the C tests too, without running anything
 
 fuzzers: $(FUZZERS)
 
@@ -145,6 +148,9 @@ $(BUILD)/liblastcall.a: $(CORE)
 $(BUILD)/libsim.a: $(SIM_KERNEL)
 	@rm -f $@
 	$(call say,ar)$(AR) rcs $@ $^
+
+$(BUILD)/fidelity: $(FIDELITY) $(BUILD)/libsim.a $(LIBRARY)
+	$(call say,link)$(LINK) -o $@ $^
 
 # The module shows its entry alone to the process that loads it.
 $(BUILD)/exports: $(FLAGS_FILE)
@@ -215,6 +221,11 @@ test: ## Build, run the C tests and every spec; the last line is the count
 	@scripts/install-deps test
 	@$(MAKE) -s tests
 	@scripts/test $(if $(CI),--second-try)
+
+sim-fidelity: ## The same scenes on the real and on the simulated kernel: SCENES=word (10 s)
+	@scripts/install-deps build
+	@$(MAKE) -s $(BUILD)/fidelity $(BUILD)/link
+	@scripts/sim-fidelity $(SCENES)
 
 lab: ## Who is lost at a distance, by ways of stopping: STOPS=, RTT= ms, LOSS= (root; under 4 min)
 	@scripts/install-deps build lab
