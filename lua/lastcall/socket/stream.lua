@@ -46,15 +46,32 @@ local function finish_connect(state, limit)
   return nil, "closed"
 end
 
+--- The descriptor of one that is not connected, of `family` in any case.
+local function open(state, family)
+  if state.fd and state.family ~= family then stream.drop(state) end
+  if state.fd then return true end
+  local fd, problem = raw.open(family, "stream")
+  if not fd then return nil, problem end
+  state.fd, state.family = fd, family
+  return true
+end
+
+--- Connecting one that is connected is the kernel's to refuse, which it does from the second time on: the first
+-- may be who asks what became of a connect under way. One that the peer has reset can be connected next time.
+local function connect_again(state, address)
+  if state.server or not raw.trouble(state.stream) then return raw.connect(stream.descriptor(state), address) end
+  stream.drop(state)
+  open(state, state.family)
+  return nil, "closed"
+end
+
 --- Connects to one address, with the descriptor there is when it is of that family.
 function stream.connect(state, family, address)
-  if state.stream and not raw.trouble(state.stream) then return true end
-  if state.stream or state.fd and state.family ~= family then stream.drop(state) end
-  if not state.fd then
-    local fd, problem = raw.open(family, "stream")
-    if not fd then return nil, problem end
-    state.fd, state.family = fd, family
-  end
+  local taken = state.stream or state.server
+  if taken and state.family == family then return connect_again(state, address) end
+  if taken then stream.drop(state) end
+  local opened, problem = open(state, family)
+  if not opened then return nil, problem end
   local limit = deadline(state)
   local fine, word = raw.connect(state.fd, address)
   if fine or word == "already connected" then return adopt(state) end
@@ -229,12 +246,8 @@ end
 
 --- Binds to one of several addresses.
 function stream.bind(state, family, address)
-  if state.fd and state.family ~= family then stream.drop(state) end
-  if not state.fd then
-    local fd, problem = raw.open(family, "stream")
-    if not fd then return nil, problem end
-    state.fd, state.family = fd, family
-  end
+  local fine, problem = open(state, family)
+  if not fine then return nil, problem end
   return raw.bind(state.fd, address)
 end
 
