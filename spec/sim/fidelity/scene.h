@@ -72,7 +72,9 @@ int gets(scene *s, int fd, const char *what, int level, int name);
 int sets(scene *s, int fd, const char *what, int level, int name, int value);
 int names_peer(scene *s, int fd, int other); /* whether its peer's address is that one's own */
 int queue_of(scene *s, int fd);              /* how many have not been accepted, by TCP_INFO */
-int half_open(scene *s, int fd);             /* handshakes under way on its port, by sock_diag */
+int repeats_of(scene *s, int fd);            /* whether it sent anything again, by TCP_INFO */
+int drops_of(scene *s, int fd);  /* whether a listener has refused anybody for want of room */
+int half_open(scene *s, int fd); /* handshakes under way on its port, by sock_diag */
 
 int watches(scene *s, int fd, uint32_t events);
 int rewatches(scene *s, int fd, uint32_t events);

@@ -191,6 +191,24 @@ int queue_of(scene *s, int fd)
   return scene_end(s, result < 0 ? result : (int)info.tcpi_unacked);
 }
 
+int repeats_of(scene *s, int fd)
+{
+  struct tcp_info info = {0};
+  socklen_t length = sizeof info;
+  int result = s->sys->getsockopt(s->sys, fd, IPPROTO_TCP, TCP_INFO, &info, &length);
+  scene_put(s, "any repeated by %s", scene_name(s, fd));
+  return scene_end(s, result < 0 ? result : info.tcpi_total_retrans > 0);
+}
+
+int drops_of(scene *s, int fd)
+{
+  uint32_t info[SK_MEMINFO_VARS] = {0};
+  socklen_t length = sizeof info;
+  int result = s->sys->getsockopt(s->sys, fd, SOL_SOCKET, SO_MEMINFO, info, &length);
+  scene_put(s, "any dropped by %s", scene_name(s, fd));
+  return scene_end(s, result < 0 ? result : info[SK_MEMINFO_DROPS] > 0);
+}
+
 int half_open(scene *s, int fd)
 {
   lc_address address = scene_address(s, fd);

@@ -59,6 +59,8 @@ static void no_descriptor_to_be_had(scene *s)
   accepts(s, door, "nobody");
   closes(s, next);
   accepts(s, door, "nobody");
+  limits(s, 0);
+  accepts(s, door, "nobody");
   limits(s, -1);
 }
 

@@ -192,12 +192,14 @@ static void a_full_queue_drops_the_next(scene *s)
   client(s, "first", door);
   client(s, "second", door);
   queue_of(s, door);
+  drops_of(s, door);
   watches(s, late, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
   looks(s);
   connects(s, late, door);
   looks(s);
   connects(s, late, door);
   queue_of(s, door);
+  drops_of(s, door);
   half_open(s, door);
   accepts(s, door, "one");
   passes(s, 1500 * LC_MILLISECOND);
@@ -248,6 +250,7 @@ static void a_handshake_under_way_completes_though_hidden(scene *s)
   sends(s, caller, "hello");
   int server = accepts(s, door, "server");
   receives(s, server, 100);
+  repeats_of(s, server);
 }
 
 static void closing_resets_a_handshake_under_way(scene *s)

@@ -136,6 +136,26 @@ static void a_closed_window_ends_by_the_user_timeout(scene *s)
   receives(s, one, 10);
 }
 
+/* Whether what was left to the kernel still arrives when it can again. */
+static void left_to_the_kernel(scene *s, int milliseconds)
+{
+  int one, other;
+  pair(s, &one, &other);
+  if (milliseconds) bounds(s, one, milliseconds);
+  deafens(s, other);
+  sends(s, one, "last words");
+  closes(s, one);
+  passes(s, 2500 * LC_MILLISECOND);
+  heals(s, other);
+  passes(s, 4 * LC_SECOND);
+  receives(s, other, 100);
+  receives(s, other, 100);
+}
+
+static void left_to_the_kernel_it_is_tried_for_long(scene *s) { left_to_the_kernel(s, 0); }
+
+static void left_to_the_kernel_as_long_as_the_user_timeout(scene *s) { left_to_the_kernel(s, 700); }
+
 static void a_reset_that_does_not_arrive(scene *s)
 {
   int one, other;
@@ -178,6 +198,9 @@ const scene_entry LOSS_SCENES[] = {
    keepalive_is_silent_while_anything_is_unacknowledged},
   {"keepalive by the user timeout", keepalive_by_the_user_timeout},
   {"a closed window ends by the user timeout", a_closed_window_ends_by_the_user_timeout},
+  {"left to the kernel, it is tried for long", left_to_the_kernel_it_is_tried_for_long},
+  {"left to the kernel as long as the user timeout",
+   left_to_the_kernel_as_long_as_the_user_timeout},
   {"a reset that does not arrive", a_reset_that_does_not_arrive},
   {"a connect that nobody answers", a_connect_that_nobody_answers},
   {0},
