@@ -391,7 +391,7 @@ static void a_refused_connect_ends_with_the_reason(void **state)
   world_serve(w);
   nobody.of.in.sin_port = htons(1);
   int result = connect_to(w, &nobody, &conn);
-  if (result == 0) { /* or the kernel says so at once */
+  if (result == 0) {                 /* or the kernel says so at once */
     seen *ours = lc_conn_user(conn); /* a stranger may find the server's port meanwhile */
     TURN_UNTIL(w, ours->closed);
     result = lc_conn_error(ours->conn);
