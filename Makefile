@@ -11,7 +11,8 @@
 #   spec/support/faults.c      linked to each C test, and to spec_faults.so
 #   spec/lab/<name>.c          build/<name>
 #   spec/core/test_<x>.c       build/spec/test_<x>          (the other files there are linked to each)
-#   spec/sim/kernel/*.c        build/libsim.a               (the simulated kernel)
+#   spec/sim/kernel/*.c        build/libsim.a               (the simulated kernel, and
+#   spec/sim/*.c                                             schedules on it; main.c: build/sim)
 #   spec/fuzz/fuzz_<x>.c       build/fuzz/<x>               (replays its corpus; with ENGINE=1 it is libFuzzer's)
 #   spec/sim/fidelity/*.c      build/fidelity               (the same scenes on it and on the real one)
 #
@@ -51,6 +52,7 @@ endif
 
 LANGUAGE := -std=c11 -D_GNU_SOURCE -pthread -MMD -MP
 COMPILE = $(CC) $(LANGUAGE) $(WARNINGS) $(CFLAGS) $(SANITIZER_FLAGS)
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 LINK = $(CC) -pthread $(CFLAGS) $(SANITIZER_FLAGS) $(LDFLAGS)
 
 # What is being made, in a word; V=1 shows the commands themselves.
@@ -67,6 +69,8 @@ SIM_KERNEL_SOURCES := $(wildcard spec/sim/kernel/*.c)
 FUZZ_SOURCES := $(wildcard spec/fuzz/fuzz_*.c)
 FUZZ_HELPER_SOURCES := $(filter-out $(FUZZ_SOURCES) $(if $(ENGINE),spec/fuzz/replay.c),$(wildcard spec/fuzz/*.c))
 FIDELITY_SOURCES := $(wildcard spec/sim/fidelity/*.c spec/sim/fidelity/scenes/*.c)
+SIM_MAIN := spec/sim/main.c
+SIM_SOURCES := $(SIM_KERNEL_SOURCES) $(filter-out $(SIM_MAIN),$(wildcard spec/sim/*.c))
 TEST_HELPER_SOURCES := $(filter-out $(TEST_SOURCES),$(wildcard spec/core/*.c)) $(FAULTS_SOURCE)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -75,9 +79,9 @@ BINDING := $(call objects,$(BINDING_SOURCES))
 CLIENTS := $(call objects,$(CLIENT_SOURCES))
 FAULTS := $(call objects,$(FAULTS_SOURCE))
 TEST_HELPERS := $(call objects,$(TEST_HELPER_SOURCES))
-SIM_KERNEL := $(call objects,$(SIM_KERNEL_SOURCES))
 FUZZ_HELPERS := $(call objects,$(FUZZ_HELPER_SOURCES))
 FIDELITY := $(call objects,$(FIDELITY_SOURCES))
+SIM := $(call objects,$(SIM_SOURCES))
 
 LIBRARY := $(if $(CORE),$(BUILD)/liblastcall.a)
 MODULE := $(if $(BINDING),$(BUILD)/lua/lastcall/core.so)
@@ -95,7 +99,7 @@ RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/be
 # --- build -----------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all rivals tests demo test sim-fidelity bench bench-full bench-tasks soak lint format asan tsan valgrind lab rockspec install uninstall clean help
+.PHONY: all rivals tests demo test sim sim-fidelity bench bench-full bench-tasks soak lint format asan tsan valgrind lab rockspec install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -139,13 +143,13 @@ $(BUILD)/obj/spec/fuzz/%.o: spec/fuzz/%.c $(FLAGS_FILE)
 
 $(BUILD)/obj/%.o: %.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
-	$(call say,cc)$(COMPILE) -Icore -Ispec/support -Ispec/sim -c -o $@ $<
+	$(call say,cc)$(COMPILE) -Icore -Ispec/support -Ispec/sim -Ispec/core -c -o $@ $<
 
 $(BUILD)/liblastcall.a: $(CORE)
 	@rm -f $@
 	$(call say,ar)$(AR) rcs $@ $^
 
-$(BUILD)/libsim.a: $(SIM_KERNEL)
+$(BUILD)/libsim.a: $(SIM)
 	@rm -f $@
 	$(call say,ar)$(AR) rcs $@ $^
 
@@ -194,7 +198,10 @@ $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(LIBRARY)
 
 $(BUILD)/spec/%: $(BUILD)/obj/spec/core/%.o $(TEST_HELPERS) $(BUILD)/libsim.a $(LIBRARY)
 	@mkdir -p $(@D)
-	$(call say,link)$(LINK) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -o $@ $^ -lcmocka
+	$(call say,link)$(LINK) $(WRAP) -o $@ $^ -lcmocka
+
+$(BUILD)/sim: $(call objects,$(SIM_MAIN)) $(call objects,spec/core/memory.c) $(FAULTS) $(BUILD)/libsim.a $(LIBRARY)
+	$(call say,link)$(LINK) $(WRAP) -o $@ $^
 
 # Those with a script of their own have the binding inside, and a Lua.
 $(BUILD)/fuzz/options: $(BINDING)
@@ -260,6 +267,11 @@ fuzz: ## The fuzz targets for SECONDS (60) in all, with clang; KEEP=1 adds to th
 	@$(MAKE) -s fuzzers BUILD=$(BUILD)/clang-fuzz CC=clang ENGINE=1 CFLAGS='-O1 -g' \
 	  SANITIZE=fuzzer-no-link,address,undefined,float-cast-overflow
 	@scripts/fuzz $(BUILD)/clang-fuzz/fuzz $(or $(SECONDS),60) $(if $(KEEP),keep)
+
+sim: ## Schedules on a simulated kernel: N= of them, SEED= the first, or the one to be replayed
+	@scripts/install-deps build
+	@$(MAKE) -s $(BUILD)/sim
+	@$(BUILD)/sim $(if $(N),--n=$(N)) $(if $(SEED),--seed=$(SEED))
 
 asan: ## All tests under the address and undefined-behaviour sanitizers (12 min)
 	@scripts/install-deps test

@@ -148,7 +148,11 @@ static int discard(lc_conn *conn)
     if (is_over_limit(conn)) return NOTHING_NOW; /* the window closes, and holds the peer up */
     ssize_t got;
     LC_RETRY(got, sys->recv(sys, conn->watch.fd, sink, sizeof sink, 0));
-    if (got == -EAGAIN || got == -ENOMEM || got == -ENOBUFS) return NOTHING_NOW;
+    if (got == -EAGAIN) return NOTHING_NOW;
+    if (got == -ENOMEM || got == -ENOBUFS) {
+      lc_conn_arm(conn, conn->loop->now + LC_MEMORY_RETRY);
+      return NOTHING_NOW;
+    }
     if (got < 0) {
       lc_conn_fail(conn, (int)got);
       return FAILED;
@@ -239,6 +243,7 @@ static void say_farewell(lc_conn *conn)
   lc_conn_extra *extra = conn->extra;
   conn->out_waits = 0;
   lc_output_merge_posted(conn);
+  if (conn->state == LC_STATE_CLOSED) return;
   if (conn->dismissed && extra && extra->farewell_length)
     lc_output_append(conn, extra->farewell, extra->farewell_length);
 }
@@ -250,7 +255,7 @@ static void begin_closing(lc_conn *conn, lc_time linger, const char *cause)
   conn->cause = cause;
   conn->wait = LC_WAIT_NONE;
   if (!conn->out_shut) say_farewell(conn);
-  if (conn->state == LC_STATE_CLOSED) return; /* there was no memory for the farewell */
+  if (conn->state == LC_STATE_CLOSED) return; /* there was no memory for what was posted */
   conn->error = LC_CLOSED;
   lc_input_drop(conn);
   lc_conn_move(conn, LC_STATE_CLOSING, cause);
@@ -287,6 +292,7 @@ void lc_conn_finish(lc_conn *conn, const char *cause)
     return;
   }
   begin_closing(conn, lc_conn_settings(conn)->linger, cause);
+  if (conn->state == LC_STATE_CLOSED) return;
   conn->finishing = 1;
   conn->write_deadline = lc_time_add(conn->loop->now, lc_conn_settings(conn)->write_timeout);
   lc_closing_step(conn);

@@ -306,6 +306,7 @@ int lc_conn_begin(lc_conn *conn, int fd)
   result = lc_loop_watch(loop, &conn->watch, LC_WATCH_ALL);
   if (result < 0) {
     conn->watch.fd = -1;
+    lc_timer_clear(loop, &conn->timer); /* its heartbeat has not begun after all */
     return result;
   }
   conn->id = ++loop->last_id;

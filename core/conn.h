@@ -22,6 +22,9 @@
 #include "lastcall.h"
 #include "loop.h"
 
+/* What the kernel refused for lack of memory is tried again so much later: no event tells. */
+#define LC_MEMORY_RETRY (10 * LC_MILLISECOND)
+
 /* What only some connections need, allocated when they do. */
 typedef struct lc_conn_extra {
   lc_settings settings; /* when has_settings: this connection's own */
@@ -88,6 +91,7 @@ struct lc_conn {
   unsigned in_eof : 1;      /* recv has said 0 */
   unsigned in_shut : 1;     /* we closed our reading half */
   unsigned out_blocked : 1; /* the kernel took less than offered: only an event brings room */
+  unsigned out_refused : 1; /* for lack of memory: no event will tell, the timer tries again */
   unsigned out_waits : 1;   /* a writer waits, its write half-way through */
   unsigned out_shut : 1;    /* the FIN has been sent */
   unsigned torn : 1;        /* a write was given up half-way: only a reset is honest now */

@@ -96,15 +96,25 @@ static unsigned passed_deadlines(lc_conn *conn, lc_time now)
   return what;
 }
 
+/* What the kernel refused for lack of memory is tried again; whoever waits to write goes on. */
+static unsigned retry_output(lc_conn *conn)
+{
+  if (!conn->out_refused) return 0;
+  conn->out_refused = conn->out_blocked = 0;
+  if (lc_buffer_size(conn->out)) lc_output_send(conn);
+  if (conn->state == LC_STATE_CLOSED || conn->out_blocked) return 0;
+  lc_conn_update(conn);
+  return conn->out_waits ? LC_WRITABLE : 0;
+}
+
 void lc_conn_due(lc_timer *timer, lc_time now)
 {
   lc_conn *conn = lc_conn_ref(LC_OWNER(timer, lc_conn, timer));
   if (conn->state == LC_STATE_CLOSING) {
     lc_closing_due(conn, now);
   } else {
-    conn->out_blocked = 0; /* a refusal for lack of memory is followed by no event */
-    if (lc_buffer_size(conn->out)) lc_output_send(conn);
-    unsigned what = conn->state == LC_STATE_CLOSED ? 0 : passed_deadlines(conn, now);
+    unsigned what = retry_output(conn);
+    if (conn->state != LC_STATE_CLOSED) what |= passed_deadlines(conn, now);
     if (conn->state < LC_STATE_CLOSING && !over_a_limit(conn, now)) lc_drain_visit(conn);
     lc_heartbeat_due(conn, now);
     if (what && conn->server) conn->server->events->ready(conn, what, conn->server->user);

@@ -69,9 +69,9 @@ static ssize_t send_pieces(lc_conn *conn, struct iovec *pieces, int count, size_
   ssize_t sent;
   LC_RETRY(sent, sys->sendmsg(sys, conn->watch.fd, &message, MSG_NOSIGNAL));
   if (sent == -EAGAIN) sent = 0;
-  if (sent == -ENOMEM ||
-      sent == -ENOBUFS) { /* it passes, but without an event: the timer retries */
-    lc_conn_arm(conn, conn->loop->now + 10 * LC_MILLISECOND);
+  if (sent == -ENOMEM || sent == -ENOBUFS) {
+    conn->out_refused = 1;
+    lc_conn_arm(conn, conn->loop->now + LC_MEMORY_RETRY);
     sent = 0;
   }
   if (sent < 0) {
@@ -294,11 +294,16 @@ void lc_output_merge_posted(lc_conn *conn)
 {
   lc_conn_extra *extra = conn->extra;
   if (!extra || conn->out_waits || !lc_buffer_size(extra->posted)) return;
-  lc_buffer *posted = extra->posted;
-  extra->posted = NULL;
-  if (lc_output_append(conn, lc_buffer_bytes(posted), lc_buffer_size(posted)) < 0)
-    lc_conn_fail(conn, -ENOMEM);
-  lc_buffer_free(&posted);
+  if (!lc_buffer_size(conn->out) && !is_on_loan(conn)) {
+    lc_buffer_free(&conn->out);
+    conn->out = extra->posted;
+    extra->posted = NULL;
+  } else if (lc_output_append(conn, lc_buffer_bytes(extra->posted), lc_buffer_size(extra->posted)) <
+             0) {
+    lc_conn_fail(conn, -ENOMEM); /* what was posted counts as undelivered */
+    return;
+  }
+  lc_buffer_free(&extra->posted);
   conn->flush_queued = 1;
   lc_job_queue(conn->loop, &conn->job);
 }
@@ -318,5 +323,5 @@ int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count)
   conn->wrote = 1;
   lc_output_merge_posted(conn);
   lc_conn_update(conn);
-  return 0;
+  return conn->error;
 }

@@ -17,12 +17,16 @@
 #include "server.h"
 #include "timetable.h"
 
+/* Past the deadline, none of which waits: those killed just now are told of, and leave. */
+enum { LAST_TURNS = 4 };
+
 struct lc_shutdown {
   lc_loop *loop;
   lc_timetable table;
   const lc_shutdown_events *events;
   void *user;
   unsigned holds;
+  unsigned last_turns;
   lc_time step_at[LC_STEPS];
   lc_timer timer;
   lc_job job;
@@ -138,8 +142,10 @@ static void climb(lc_job *job)
       climb_servers(shutdown, now);
     else if (table->step == LC_STEP_HOOKS && (!shutdown->holds || now >= table->deadline))
       enter(shutdown, LC_STEP_DONE);
-    if (table->step >= LC_STEP_KILL && now >= table->deadline && is_any_left(shutdown))
-      enter(shutdown, LC_STEP_HOOKS); /* whatever could not be ended is not waited for */
+    if (table->step == LC_STEP_KILL && now >= table->deadline && is_any_left(shutdown)) {
+      if (shutdown->last_turns++ < LAST_TURNS) lc_job_queue(shutdown->loop, job);
+      else enter(shutdown, LC_STEP_HOOKS); /* whatever could not be ended is not waited for */
+    }
   } while (table->step != before);
   lc_time next = next_look(shutdown);
   if (next <= now && next != LC_NEVER) next = now + LC_MILLISECOND;

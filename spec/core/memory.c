@@ -7,12 +7,15 @@
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *memory, size_t size);
+void __real_free(void *memory);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
+void __wrap_free(void *memory);
 
 static atomic_uint made, failed; /* the resolver's thread may allocate too */
-static unsigned first, last;     /* 0: none fails */
+static atomic_long live;
+static unsigned first, last; /* 0: none fails */
 
 void memory_fail(unsigned nth, unsigned times)
 {
@@ -35,14 +38,29 @@ static int is_refused(void)
   return 1;
 }
 
-void *__wrap_malloc(size_t size) { return is_refused() ? NULL : __real_malloc(size); }
+long memory_live(void) { return atomic_load(&live); }
+
+static void *counted(void *memory)
+{
+  if (memory) atomic_fetch_add(&live, 1);
+  return memory;
+}
+
+void *__wrap_malloc(size_t size) { return is_refused() ? NULL : counted(__real_malloc(size)); }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
-  return is_refused() ? NULL : __real_calloc(count, size);
+  return is_refused() ? NULL : counted(__real_calloc(count, size));
 }
 
 void *__wrap_realloc(void *memory, size_t size)
 {
-  return is_refused() ? NULL : __real_realloc(memory, size);
+  if (is_refused()) return NULL;
+  return memory ? __real_realloc(memory, size) : counted(__real_malloc(size));
+}
+
+void __wrap_free(void *memory)
+{
+  if (memory) atomic_fetch_sub(&live, 1);
+  __real_free(memory);
 }

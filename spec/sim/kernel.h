@@ -20,6 +20,7 @@
 #ifndef SIM_KERNEL_H
 #define SIM_KERNEL_H
 
+#include "faults.h"
 #include "sys.h"
 
 typedef struct sim_kernel sim_kernel;
@@ -59,6 +60,11 @@ const lc_sys *sim_process_sys(const sim_process *process);
 void sim_process_limit(sim_process *process, int descriptors);
 /* Each of its calls takes from 0 to so long; 0 at first, when only waiting takes time. */
 void sim_process_cost(sim_process *process, lc_time most);
+/* The `nth` call of a kind from now on (1: the next) and `times` - 1 after it fail with `code` (-errno);
+ * those that faults.h names and that can. A close() closes all the same. */
+void sim_process_fail(sim_process *process, fault_call call, unsigned nth, unsigned times,
+                      int code);
+unsigned sim_process_failed(const sim_process *process); /* how many did */
 /* Sends it a signal, now. Without a watcher it is ignored. */
 void sim_process_signal(sim_process *process, int number);
 int sim_process_descriptors(const sim_process *process); /* how many are open */

@@ -20,10 +20,11 @@ typedef struct sim_truth {
   int fin_acknowledged; /* by the peer's host */
   int fin_received;
   int was_reset;
-  int resets;        /* closing it now sends a reset */
-  uint32_t is_ready; /* what epoll would say now */
-  int is_told;       /* it waits in epoll's list to be told */
-  unsigned queued;   /* connections to be accepted */
+  int resets;         /* closing it now sends a reset */
+  int linger_is_zero; /* deliberately */
+  uint32_t is_ready;  /* what epoll would say now */
+  int is_told;        /* it waits in epoll's list to be told */
+  unsigned queued;    /* connections to be accepted */
   unsigned half_open;
 } sim_truth;
 

@@ -169,8 +169,8 @@ void sim_truth_of(const sim_process *process, int fd, sim_truth *truth)
   truth->fin_acknowledged = tcp->fin_wanted && tcp->acknowledged > tcp->out.end;
   truth->fin_received = tcp->fin_received;
   truth->was_reset = tcp->was_reset;
-  truth->resets = tcp->state != TCP_CLOSE &&
-                  (truth->unread > 0 || (tcp->linger.l_onoff && !tcp->linger.l_linger));
+  truth->linger_is_zero = tcp->linger.l_onoff && !tcp->linger.l_linger;
+  truth->resets = tcp->state != TCP_CLOSE && (truth->unread > 0 || truth->linger_is_zero);
 }
 
 int sim_truth_was_told(const sim_process *process, int fd)

@@ -94,6 +94,12 @@ typedef struct sim_signal {
   lc_signal_seen seen;
 } sim_signal;
 
+typedef struct sim_fault {
+  unsigned made; /* calls so far */
+  unsigned first, last;
+  int code;
+} sim_fault;
+
 struct sim_process {
   lc_sys sys;
   sim_kernel *kernel;
@@ -106,6 +112,8 @@ struct sim_process {
   int interrupted; /* a signal has come: what waits returns */
   sim_file *files[SIM_DESCRIPTORS];
   sim_signal signals[SIM_SIGNALS];
+  sim_fault faults[FAULT_CALLS];
+  unsigned unlucky;
   void (*closing)(void *user, int fd, const sim_truth *truth);
   void *closing_user;
   uint64_t strange;      /* calls on descriptors that are not open */

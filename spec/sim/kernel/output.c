@@ -219,9 +219,14 @@ void sim_tcp_connect(sim_tcp *tcp)
 
 /* -------------------------------------------------------------- keepalive -- */
 
+static int has_peer(const sim_tcp *tcp)
+{
+  return tcp->state != TCP_CLOSE && tcp->state != TCP_LISTEN && tcp->state != TCP_SYN_SENT;
+}
+
 void sim_tcp_keep_alive(sim_tcp *tcp)
 {
-  if (tcp->keepalive && tcp->state != TCP_CLOSE && !tcp->is_orphan)
+  if (tcp->keepalive && has_peer(tcp) && !tcp->is_orphan)
     sim_alarm_set(&tcp->alive, tcp->file.kernel->now + tcp->keep_idle * LC_SECOND);
 }
 
@@ -240,7 +245,7 @@ static void alive_due(void *user)
     if (tcp->state == TCP_FIN_WAIT2) sim_tcp_done(tcp);
     return;
   }
-  if (!tcp->keepalive || tcp->state == TCP_CLOSE || tcp->state == TCP_SYN_SENT) return;
+  if (!tcp->keepalive || !has_peer(tcp)) return;
   lc_time idle = tcp->keep_idle * LC_SECOND, interval = tcp->keep_interval * LC_SECOND;
   if (tcp->acknowledged < tcp->written) {
     sim_alarm_set(&tcp->alive, now + idle); /* retransmission is at work */

@@ -32,7 +32,7 @@ static void arrive(void *user)
   sim_kernel *kernel = packet.from->file.kernel;
   sim_give(kernel, user, sizeof packet);
   if (is_gone(packet.from) || is_gone(to) || (to && to->is_deaf)) return;
-  if (to) sim_tcp_arrive(to, &packet);
+  if (to && to->state != TCP_LISTEN) sim_tcp_arrive(to, &packet);
   else sim_listener_arrive(&packet);
 }
 

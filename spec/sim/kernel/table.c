@@ -15,6 +15,24 @@ static sim_process *begin(const lc_sys *sys)
   return process;
 }
 
+/* 0, or the code with which this call is to fail. */
+static int luck(sim_process *process, fault_call call)
+{
+  sim_fault *fault = &process->faults[call];
+  if (!fault->last) return 0;
+  unsigned number = ++fault->made;
+  if (number < fault->first || number > fault->last) return 0;
+  process->unlucky++;
+  return fault->code;
+}
+
+void sim_process_fail(sim_process *process, fault_call call, unsigned nth, unsigned times, int code)
+{
+  process->faults[call] = (sim_fault){.first = nth, .last = nth + times - 1, .code = code};
+}
+
+unsigned sim_process_failed(const sim_process *process) { return process->unlucky; }
+
 static int end(sim_process *process, int result)
 {
   sim_settle(process->kernel);
@@ -27,49 +45,69 @@ static ssize_t end_bytes(sim_process *process, ssize_t result)
   return result < 0 ? end(process, (int)result) : (end(process, 0), result);
 }
 
-/* A call of ours by the name of the kernel's: CALL(name, parameters, arguments). */
-#define CALL(name, parameters, arguments)      \
-  static int table_##name parameters           \
-  {                                            \
-    sim_process *process = begin(sys);         \
-    return end(process, sim_##name arguments); \
+/* A call of ours by the name of the kernel's: CALL(kind, name, parameters, arguments). */
+#define CALL(kind, name, parameters, arguments)              \
+  static int table_##name parameters                         \
+  {                                                          \
+    sim_process *process = begin(sys);                       \
+    int code = luck(process, kind);                          \
+    return end(process, code ? code : sim_##name arguments); \
   }
 
-CALL(bind, (const lc_sys *sys, int fd, const struct sockaddr *address, socklen_t length),
+CALL(FAULT_BIND, bind,
+     (const lc_sys *sys, int fd, const struct sockaddr *address, socklen_t length),
      (process, fd, address, length))
-CALL(listen, (const lc_sys *sys, int fd, int backlog), (process, fd, backlog))
-CALL(accept, (const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length),
+CALL(FAULT_LISTEN, listen, (const lc_sys *sys, int fd, int backlog), (process, fd, backlog))
+CALL(FAULT_ACCEPT, accept, (const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length),
      (process, fd, address, length))
-CALL(connect, (const lc_sys *sys, int fd, const struct sockaddr *address, socklen_t length),
+CALL(FAULT_CONNECT, connect,
+     (const lc_sys *sys, int fd, const struct sockaddr *address, socklen_t length),
      (process, fd, address, length))
-CALL(setsockopt,
+CALL(FAULT_SETSOCKOPT, setsockopt,
      (const lc_sys *sys, int fd, int level, int name, const void *value, socklen_t length),
      (process, fd, level, name, value, length))
-CALL(getsockopt, (const lc_sys *sys, int fd, int level, int name, void *value, socklen_t *length),
+CALL(FAULT_GETSOCKOPT, getsockopt,
+     (const lc_sys *sys, int fd, int level, int name, void *value, socklen_t *length),
      (process, fd, level, name, value, length))
-CALL(shutdown, (const lc_sys *sys, int fd, int how), (process, fd, how))
-CALL(unread, (const lc_sys *sys, int fd), (process, fd))
-CALL(unacked, (const lc_sys *sys, int fd), (process, fd))
-CALL(epoll_create, (const lc_sys *sys), (process))
-CALL(epoll_control,
-     (const lc_sys *sys, int epoll, int operation, int fd, struct epoll_event *event),
-     (process, epoll, operation, fd, event))
-CALL(wake_create, (const lc_sys *sys), (process))
-CALL(wake, (const lc_sys *sys, int fd), (process, fd))
-CALL(wake_clear, (const lc_sys *sys, int fd), (process, fd))
-CALL(signal_watch, (const lc_sys *sys, int signal, int wake_fd), (process, signal, wake_fd))
-CALL(signal_release, (const lc_sys *sys, int signal), (process, signal))
-CALL(signal_also_wake, (const lc_sys *sys, int signal, int wake_fd), (process, signal, wake_fd))
+CALL(FAULT_SHUTDOWN, shutdown, (const lc_sys *sys, int fd, int how), (process, fd, how))
+CALL(FAULT_UNREAD, unread, (const lc_sys *sys, int fd), (process, fd))
+CALL(FAULT_UNACKED, unacked, (const lc_sys *sys, int fd), (process, fd))
+CALL(FAULT_EPOLL_CREATE, epoll_create, (const lc_sys *sys), (process))
+CALL(FAULT_WAKE_CREATE, wake_create, (const lc_sys *sys), (process))
+CALL(FAULT_WAKE, wake, (const lc_sys *sys, int fd), (process, fd))
+CALL(FAULT_WAKE_CLEAR, wake_clear, (const lc_sys *sys, int fd), (process, fd))
+CALL(FAULT_SIGNAL_WATCH, signal_watch, (const lc_sys *sys, int signal, int wake_fd),
+     (process, signal, wake_fd))
+static int table_signal_release(const lc_sys *sys, int signal)
+{
+  return sim_signal_release(sys->state, signal);
+}
+
+static int table_signal_also_wake(const lc_sys *sys, int signal, int wake_fd)
+{
+  return sim_signal_also_wake(sys->state, signal, wake_fd);
+}
 
 static int table_socket(const lc_sys *sys, int family, int type, int protocol)
 {
   sim_process *process = begin(sys);
+  int code = luck(process, FAULT_SOCKET);
   (void)type;
   (void)protocol;
+  if (code) return code;
   if (family == AF_NETLINK) return end(process, sim_diag_open(process));
   if (family != AF_INET && family != AF_INET6) return -EAFNOSUPPORT;
   sim_tcp *tcp = sim_tcp_new(process, (sa_family_t)family);
   return end(process, sim_file_install(process, &tcp->file));
+}
+
+/* What needs no memory does not lack it. */
+static int table_epoll_control(const lc_sys *sys, int epoll, int operation, int fd,
+                               struct epoll_event *event)
+{
+  sim_process *process = begin(sys);
+  int code = operation == EPOLL_CTL_ADD ? luck(process, FAULT_EPOLL_CONTROL) : 0;
+  return end(process, code ? code : sim_epoll_control(process, epoll, operation, fd, event));
 }
 
 static int table_getsockname(const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length)
@@ -87,7 +125,8 @@ static int table_getpeername(const lc_sys *sys, int fd, struct sockaddr *address
 static ssize_t table_recv(const lc_sys *sys, int fd, void *buffer, size_t size, int flags)
 {
   sim_process *process = begin(sys);
-  return end_bytes(process, sim_recv(process, fd, buffer, size, flags));
+  int code = luck(process, FAULT_RECV);
+  return end_bytes(process, code ? code : sim_recv(process, fd, buffer, size, flags));
 }
 
 static ssize_t table_recvmsg(const lc_sys *sys, int fd, struct msghdr *message, int flags)
@@ -101,14 +140,16 @@ static ssize_t table_recvmsg(const lc_sys *sys, int fd, struct msghdr *message, 
 static ssize_t table_sendmsg(const lc_sys *sys, int fd, const struct msghdr *message, int flags)
 {
   sim_process *process = begin(sys);
+  int code = luck(process, FAULT_SENDMSG);
   (void)flags;
-  return end_bytes(process, sim_sendmsg(process, fd, message));
+  return end_bytes(process, code ? code : sim_sendmsg(process, fd, message));
 }
 
 static int table_close(const lc_sys *sys, int fd)
 {
   sim_process *process = begin(sys);
-  return end(process, sim_file_close(process, fd));
+  int code = luck(process, FAULT_CLOSE), result = sim_file_close(process, fd);
+  return end(process, code ? code : result); /* closed all the same, as Linux does */
 }
 
 static int table_set_nonblocking(const lc_sys *sys, int fd)
@@ -127,7 +168,9 @@ static int table_duplicate(const lc_sys *sys, int fd)
 static int table_epoll_wait(const lc_sys *sys, int epoll, struct epoll_event *events, int capacity,
                             lc_time timeout)
 {
-  return sim_epoll_wait(begin(sys), epoll, events, capacity, timeout);
+  sim_process *process = begin(sys);
+  int code = luck(process, FAULT_EPOLL_WAIT);
+  return code ? code : sim_epoll_wait(process, epoll, events, capacity, timeout);
 }
 
 static int table_poll(const lc_sys *sys, struct pollfd *fds, unsigned count, lc_time timeout)

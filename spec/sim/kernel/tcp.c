@@ -24,7 +24,6 @@ void sim_tcp_done(sim_tcp *tcp)
   sim_alarm_clear(&tcp->retransmit);
   sim_alarm_clear(&tcp->ack);
   sim_alarm_clear(&tcp->alive);
-  if (tcp->request) tcp->request = NULL;
   sim_file_wake(&tcp->file, 0);
 }
 

@@ -1,0 +1,233 @@
+/* check.c - what must hold, whatever clients, network, kernel and script do.
+ *
+ * After each move, callback and turn, before each wait, and at the end. The
+ * simulated kernel says how things really are (truth.h); the core is not asked
+ * what it thinks, unless that is what is checked.
+ */
+#include "run.h"
+
+/* What is ready and not told of, for so long, has been forgotten: longer than any retry of the core's. */
+#define FORGOTTEN (100 * LC_MILLISECOND)
+
+enum { TURNS_TO_END = 8 };
+
+static unsigned of(const handler *h) { return h->client->index; }
+
+/* ------------------------------------------------------------ connections -- */
+
+void check_move(handler *h, lc_state from, lc_state to)
+{
+  int is_legal = to != LC_STATE_NEW && from != LC_STATE_CLOSED && from != to &&
+                 (from != LC_STATE_CLOSING || to == LC_STATE_CLOSED);
+  if (!is_legal)
+    run_fail(h->in, "connection %u went from %s to %s", of(h), lc_state_name(from),
+             lc_state_name(to));
+  if (from != h->state)
+    run_fail(h->in, "connection %u was %s, not %s", of(h), lc_state_name(h->state),
+             lc_state_name(from));
+  h->state = to;
+  if (to == LC_STATE_CLOSING) h->closing_at = sim_now(h->in->kernel);
+}
+
+void check_ready(handler *h, unsigned what)
+{
+  int fd = lc_conn_fd(h->conn);
+  if (h->closed) run_fail(h->in, "connection %u was told of something after its end", of(h));
+  int is_retry = !(what & LC_READABLE) && sim_process_failed(h->in->process);
+  if (what & (LC_READABLE | LC_WRITABLE) && !is_retry && !sim_truth_was_told(h->in->process, fd))
+    run_fail(h->in, "connection %u was told of an event that was not its own", of(h));
+}
+
+static unsigned long long beyond(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }
+
+/* The verdict against what the peer's host really has. */
+static void check_verdict(handler *h, const lc_verdict *verdict)
+{
+  const sim_truth *truth = &h->at_close;
+  uint64_t most = h->accepted + (h->may_say_farewell ? WORDS_SIZE : 0);
+  unsigned long long missing = beyond(h->accepted, truth->delivered);
+  int is_exact = !h->in->plan->cost; /* else some may have been acknowledged since the core asked */
+  if (truth->written > most)
+    run_fail(h->in, "connection %u: sent %llu bytes more than were written", of(h),
+             beyond(truth->written, most));
+  if (!verdict->code && (!truth->fin_acknowledged || missing))
+    run_fail(h->in, "connection %u: said to be delivered, but %llu bytes are not", of(h), missing);
+  if (!verdict->code) return;
+  if (is_exact && verdict->unacked > beyond(most, truth->delivered))
+    run_fail(h->in, "connection %u: %zu bytes said to be undelivered, in truth %llu", of(h),
+             verdict->unacked, beyond(most, truth->delivered));
+  if (verdict->unacked < missing)
+    run_fail(h->in, "connection %u: only %zu bytes said to be undelivered, in truth %llu", of(h),
+             verdict->unacked, missing);
+  if (is_exact && truth->fin_acknowledged && truth->delivered == most)
+    run_fail(h->in, "connection %u: all was delivered, and the verdict is %s", of(h),
+             lc_code_name(verdict->code));
+}
+
+/* An end that takes back what the peer was to have. */
+static void check_manner(handler *h)
+{
+  const sim_truth *truth = &h->at_close;
+  int is_deliberate = truth->linger_is_zero;
+  int is_over_limit = truth->unread > 0 && h->in->plan->server.settings.linger_bytes < RUN_BYTES;
+  if (truth->resets && !is_deliberate && !is_over_limit && truth->delivered < truth->written)
+    run_fail(h->in, "connection %u: closed with %llu bytes unread, and what was sent is taken back",
+             of(h), (unsigned long long)truth->unread);
+  if (!truth->resets && !truth->was_reset && truth->fin_sent && truth->written < h->accepted)
+    run_fail(h->in, "connection %u: a FIN after %llu of %llu bytes", of(h),
+             (unsigned long long)truth->written, (unsigned long long)h->accepted);
+  if (!truth->resets && !truth->was_reset && h->is_torn)
+    run_fail(h->in, "connection %u: half a write, and then a FIN", of(h));
+}
+
+void check_closed(handler *h)
+{
+  lc_verdict verdict;
+  if (h->closed != 1) run_fail(h->in, "connection %u: its end was told twice", of(h));
+  if (h->closes != 1)
+    run_fail(h->in, "connection %u: its descriptor was closed %d times", of(h), h->closes);
+  if (lc_conn_verdict(h->conn, &verdict) != 0) {
+    run_fail(h->in, "connection %u is closed and has no verdict", of(h));
+    return;
+  }
+  run_trace(h->in, "connection %u: closed: %s, %zu bytes undelivered", of(h),
+            verdict.code ? lc_code_name(verdict.code) : "delivered", verdict.unacked);
+  check_verdict(h, &verdict);
+  check_manner(h);
+}
+
+/* ------------------------------------------------------- nobody is forgotten -- */
+
+static int must_notice(const handler *h, const sim_truth *truth)
+{
+  uint32_t input = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+  if (truth->is_told) return 0;
+  if (h->state == LC_STATE_CLOSING)
+    return truth->fin_acknowledged && truth->fin_received && !truth->unread;
+  if (h->waits_read && truth->is_ready & input) return 1;
+  return h->waits_write && truth->is_ready & (EPOLLOUT | EPOLLERR | EPOLLHUP);
+}
+
+static void check_noticed(handler *h)
+{
+  sim_truth truth;
+  lc_time now = sim_now(h->in->kernel);
+  int fd = lc_conn_fd(h->conn);
+  if (fd < 0 || h->closed) return;
+  sim_truth_of(h->in->process, fd, &truth);
+  unsigned failed = sim_process_failed(h->in->process);
+  if (!must_notice(h, &truth)) {
+    h->stuck_since = 0;
+    return;
+  }
+  if (!h->stuck_since || failed != h->failed_by_then) h->stuck_since = now; /* it is being tried */
+  h->failed_by_then = failed;
+  if (now - h->stuck_since > FORGOTTEN + h->in->plan->cost * 100)
+    run_fail(h->in, "connection %u has been forgotten: %s, and nobody was told for %.3f s", of(h),
+             h->state == LC_STATE_CLOSING ? "all is acknowledged"
+             : h->waits_read              ? "there is something to read"
+                                          : "there is room to write",
+             lc_to_seconds(now - h->stuck_since));
+}
+
+void check_wait(run *in)
+{
+  in->server_deadline = lc_server_deadline(in->server);
+  in->deadline = lc_shutdown_deadline(in->shutdown);
+  for (unsigned i = 0; i < in->handlers; i++) check_noticed(&in->handler[i]);
+}
+
+/* -------------------------------------------------------------------- turns -- */
+
+static void check_counts(run *in)
+{
+  uint32_t all = 0;
+  for (int state = 0; state < LC_STATES; state++)
+    all += lc_server_count(in->server, (lc_state)state);
+  if (all != lc_server_count(in->server, LC_STATES))
+    run_fail(in, "the registry counts %u in states, %u in all", all,
+             lc_server_count(in->server, LC_STATES));
+}
+
+/* What was due when the turn began has been done in it; a few more turns, none of which waits, and the
+ * rest has followed. */
+static void check_deadlines(run *in)
+{
+  lc_time now = lc_loop_now(in->loop);
+  lc_step step = lc_server_step(in->server);
+  if (now >= in->server_deadline && step < LC_STEP_KILL)
+    run_fail(in, "the server was to be killed %.6f ago, and is at %s",
+             lc_to_seconds(now - in->server_deadline), lc_step_name(step));
+  in->overdue_turns = now >= in->deadline ? in->overdue_turns + 1 : 0;
+  if (in->overdue_turns > TURNS_TO_END)
+    run_fail(in, "all was to be over %.6f ago, and is at %s", lc_to_seconds(now - in->deadline),
+             lc_step_name(lc_shutdown_step(in->shutdown)));
+}
+
+void check_turn(run *in)
+{
+  check_counts(in);
+  check_deadlines(in);
+  if (sim_truth_strange(in->process)) run_fail(in, "a descriptor was used that is not open");
+  if (sim_truth_left_watched(in->process))
+    run_fail(in, "a descriptor was closed while epoll watched it");
+}
+
+/* ------------------------------------------------------------------- the end -- */
+
+void check_over(run *in)
+{
+  if (lc_server_step(in->server) != LC_STEP_DONE)
+    run_fail(in, "the process is done, and its server is at %s",
+             lc_step_name(lc_server_step(in->server)));
+  if (lc_server_count(in->server, LC_STATES))
+    run_fail(in, "%u connections are left", lc_server_count(in->server, LC_STATES));
+  for (unsigned i = 0; i < in->handlers; i++) {
+    handler *h = &in->handler[i];
+    if (h->stage != OVER) run_fail(in, "the handler of %u is left", of(h));
+    if (!h->closed) run_fail(in, "connection %u: its end was not told", of(h));
+  }
+}
+
+/* Whether everything that may keep a client from being accepted has been left out of this plan, or has
+ * not come true. */
+static int is_fair(const run *in)
+{
+  const lc_report *report = lc_server_report(in->server);
+  return report->lossless && !in->cancel_at && !in->is_suspended &&
+         !sim_process_failed(in->process) && in->plan->descriptors > 64 && !in->plan->allocation;
+}
+
+static const handler *handler_of(const run *in, const client *c)
+{
+  for (unsigned i = 0; i < in->handlers; i++)
+    if (in->handler[i].client == c) return &in->handler[i];
+  return NULL;
+}
+
+/* A client whose connect() succeeded is accepted, if it was still there to be. */
+static void check_accepted(run *in, const client *c)
+{
+  if (!c->connected_at || handler_of(in, c) || c->end == OWN_WISH) return;
+  if (is_fair(in)) run_fail(in, "client %u was connected, and never served: lost", c->index);
+}
+
+/* What ended with a FIN was whole. */
+static void check_whole(run *in, const client *c)
+{
+  const handler *h = handler_of(in, c);
+  if (c->end != SAW_EOF || !h) return;
+  if (c->received < h->accepted)
+    run_fail(in, "client %u saw a clean end after %llu of %llu bytes", c->index,
+             (unsigned long long)c->received, (unsigned long long)h->accepted);
+}
+
+void check_end(run *in)
+{
+  for (unsigned i = 0; i < in->plan->clients; i++) {
+    const client *c = &in->client[i];
+    if (!c->plan->is_used) continue;
+    check_accepted(in, c);
+    check_whole(in, c);
+  }
+}

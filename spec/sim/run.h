@@ -1,0 +1,166 @@
+/* run.h - one schedule being run: the simulated kernel, the server on the unmodified core, its clients, and
+ * what has been seen of them.
+ *
+ *   plan ----> run ----> clients (client.c)     on hosts of their own, by planned calls
+ *               |------> handlers (handler.c)   on the core's callbacks, as an embedder's tasks are
+ *               |------> acts                   signals, shutdowns, suspensions
+ *               `------> checks (check.c)       after each callback, turn, and at the end
+ */
+#ifndef SIM_RUN_H
+#define SIM_RUN_H
+
+#include "lastcall.h"
+#include "plan.h"
+#include "truth.h"
+#include "words.h"
+
+enum { RUN_HANDLERS = 2 * PLAN_CLIENTS, RUN_TEXT = 400, RUN_BYTES = 64 * 1024 };
+
+typedef struct run run;
+
+/* ---------------------------------------------------------------- clients -- */
+
+typedef enum client_end {
+  STILL_THERE,
+  REFUSED,
+  SAW_EOF,
+  SAW_RESET,
+  SAW_TIMEOUT, /* of the network */
+  OWN_WISH     /* by its temper */
+} client_end;
+
+typedef struct client {
+  run *in;
+  const plan_client *plan;
+  unsigned index;
+  sim_process *process;
+  const lc_sys *sys;
+  int fd;
+  uint16_t port; /* of its own */
+  int is_connecting;
+  lc_time connected_at; /* 0: never */
+  lc_time asked_at;     /* when its first request was with its kernel, whole; 0: never */
+  unsigned request;     /* being sent */
+  uint64_t sent;        /* bytes of it */
+  lc_time next_at;      /* when it goes on, after a pause */
+  int has_finished;     /* its FIN is sent */
+  int is_waiting;       /* for its turn: a call of client_go is planned */
+
+  uint64_t received;
+  char head[WORDS_SIZE]; /* the reply being read */
+  unsigned head_length;
+  words reply;
+  uint64_t reply_left;
+  unsigned answered; /* replies that came whole */
+  client_end end;
+  lc_time ended_at;
+} client;
+
+void client_start(client *client);
+
+/* --------------------------------------------------------------- handlers -- */
+
+typedef enum stage {
+  WAITS_REQUEST,
+  READS_BODY,
+  WORKS,
+  WRITES,
+  LEAVES, /* has closed the connection itself, and goes on for a while */
+  OVER
+} stage;
+
+typedef struct handler {
+  run *in;
+  lc_conn *conn; /* held to the end of the run */
+  client *client;
+  stage stage;
+  lc_timer timer;
+  lc_timer spawned; /* the end of a task it left behind */
+  int has_spawned;
+  int is_guarding;
+  int is_queued;
+  int woken;     /* a code, or 0 */
+  int cut;       /* by the ladder: what its waits give */
+  int has_begun; /* the request that it reads */
+
+  words request;
+  unsigned expected; /* the number of the next */
+  const plan_request *asked;
+  uint64_t left; /* of the body */
+  char head[WORDS_SIZE];
+  uint64_t reply_size;           /* of what is written as one reply, head included */
+  uint64_t position;             /* of it, with the core already */
+  uint64_t write_from, write_to; /* the write under way */
+
+  int waits_read, waits_write; /* since when nothing has come of it is: */
+  lc_time stuck_since;
+  unsigned failed_by_then; /* calls of the process */
+
+  uint64_t accepted; /* bytes taken by the core for writing */
+  int may_say_farewell;
+  int is_torn;
+  int closed; /* how often it was told */
+  int closes; /* of its descriptor */
+  sim_truth at_close;
+  lc_time closing_at;
+  lc_state state;
+  const char *cause;
+} handler;
+
+extern const lc_events HANDLER_EVENTS, HANDLER_EVENTS_TELLING;
+int handlers_run(void *user); /* for lc_loop_on_turn */
+void handlers_cancel(run *run);
+void handlers_kill(run *run);
+
+/* -------------------------------------------------------------------- runs -- */
+
+struct run {
+  const plan *plan;
+  sim_kernel *kernel;
+  sim_process *process;
+  const lc_sys *sys;
+  lc_loop *loop;
+  lc_server *server;
+  lc_shutdown *shutdown;
+  lc_address address;
+  lc_timer hook;
+  int hook_holds;
+  int is_suspended;
+  unsigned acts_due; /* bits: of plan->act, to be done in a turn */
+  lc_time stop_at;   /* when the server began to stop; 0: not yet */
+  lc_time cancel_at; /* when anything was canceled; 0: not yet */
+  lc_time unlistened_at;
+  unsigned accepted;
+
+  client client[PLAN_CLIENTS];
+  handler handler[RUN_HANDLERS];
+  unsigned handlers;
+
+  uint64_t turns;
+  lc_time server_deadline, deadline; /* as they were when the turn began */
+  unsigned overdue_turns;            /* in a row */
+
+  FILE *trace;
+  char failure[RUN_TEXT]; /* the first one; empty: none */
+};
+
+/* Runs it from beginning to end; whether all was well. `trace` may be NULL. */
+int run_plan(run *run, const plan *plan, FILE *trace);
+
+__attribute__((format(printf, 2, 3))) void run_trace(run *run, const char *format, ...);
+/* Something is not as it must be; the first is kept. */
+__attribute__((format(printf, 2, 3))) void run_fail(run *run, const char *format, ...);
+client *run_client_at(run *run, uint16_t port);
+/* In a turn: what the plan has the script do now. */
+void run_act(run *run);
+
+/* check.c */
+void check_move(handler *handler, lc_state from, lc_state to);
+void check_ready(handler *handler, unsigned what);
+void check_closed(handler *handler);
+void check_wait(run *run); /* before the loop waits */
+void check_turn(run *run); /* after each turn */
+void check_over(run *run); /* when the ladder has ended, and the loop is still there */
+void check_end(run *run);  /* when the network has come to rest */
+
+#endif
