@@ -535,6 +535,53 @@ describe("the option start", function()
     end)
   end)
 
+  it("data leaves who never spoke in sight: listed, posted to, said goodbye to, told of", function()
+    local moves, goodbyes = {}, 0
+    helper.task(function()
+      local server, address = helper.serve(lastcall, echo, {
+        start = "data", farewell = "bye\n", drain = { timeout = 5, quiet = 0.2 },
+        on_drain = function(conn) goodbyes = goodbyes + (conn:state() == "new" and 1 or 0) end,
+      })
+      local first, second = assert(lastcall.connect(address)), assert(lastcall.connect(address))
+      assert(server:wait_for("==", 2, helper.seconds(2)))
+      server:on_state(function(conn, from, to) moves[#moves + 1] = ("%d %s %s"):format(conn.id, from, to) end)
+      local ids = {}
+      for conn in server:each "new" do ids[#ids + 1] = conn.id end
+      assert.equal(2, #ids)
+      assert.equal("new", server:get(ids[2]):state())
+      assert.equal(2, server:broadcast "news\n")
+      assert.equal("news", first:read())
+      first:write("one\n")
+      assert.equal("one", first:read())
+      server:shutdown()
+      assert.equal("bye", first:read())
+      assert.equal("news\nbye\n", second:read("a"))
+      first:close()
+      second:close()
+      assert.is_true(server:wait().clean)
+      assert.equal(1, goodbyes)
+      local told = table.concat(moves, "; ")
+      assert.is_truthy(told:find(ids[1] .. " new active", 1, true), told)
+      assert.is_truthy(told:find(ids[2] .. " closing closed", 1, true), told)
+    end)
+  end)
+
+  it("data tells the log of one that is reset before it spoke", function()
+    local told = {}
+    helper.task(function()
+      local server, address = helper.serve(lastcall, echo, {
+        start = "data",
+        log = function(_, event, fields) told[#told + 1] = ("%s: %s"):format(event, fields.cause) end,
+      })
+      local gone = assert(lastcall.connect(address))
+      assert(server:wait_for("==", 1, helper.seconds(2)))
+      gone:abort()
+      assert(server:wait_for("==", 0, helper.seconds(2)))
+      lastcall.sleep(0)
+    end)
+    assert.same({ "connection failed: reset" }, told)
+  end)
+
   it("is accept or data", function()
     local fine, err = pcall(lastcall.listen, "127.0.0.1:0", { start = "later" })
     assert.is_false(fine)

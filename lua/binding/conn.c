@@ -5,7 +5,7 @@
  * it; others (connect, accept) live as long as the script holds them, and one
  * that is collected while open is closed in the background and reported.
  *
- * User values: CONN_DATA and those after it.
+ * User value: the server, or, when more is to be kept with it, a table with CONN_SERVER and so on.
  */
 #include <string.h>
 
@@ -23,6 +23,17 @@ conn_box *conn_check(lua_State *L, int index)
   return box;
 }
 
+/* By the identity of its metatable, which methods find in their upvalue, not by looking that up by name. */
+conn_box *conn_self(lua_State *L)
+{
+  const runtime *rt = lua_touserdata(L, lua_upvalueindex(1));
+  conn_box *box = lua_touserdata(L, 1);
+  if (!box || !rt->loop || !lua_getmetatable(L, 1)) return conn_check(L, 1);
+  int is_one = lua_topointer(L, -1) == rt->conn_type;
+  lua_pop(L, 1);
+  return is_one && box->conn ? box : conn_check(L, 1);
+}
+
 /* ------------------------------------------------------------------- boxes -- */
 
 static void push_boxes(lua_State *L)
@@ -38,23 +49,49 @@ static void push_boxes(lua_State *L)
   lua_rawsetp(L, LUA_REGISTRYINDEX, &BOXES_KEY);
 }
 
-conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_box *server,
-                       context *parent)
+conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_box *server)
 {
-  conn_box *box = lua_newuserdatauv(L, sizeof *box, CONN_VALUES);
+  conn_box *box = lua_newuserdatauv(L, sizeof *box, 1);
   *box = (conn_box){.rt = rt, .server = server, .anchor = LUA_NOREF};
-  lc_list_init(&box->writers);
-  lc_list_init(&box->closers);
-  if (parent && context_push(L, parent)) {
-    box->ctx = context_new(L, rt, parent);
-    box->ctx->box = box;
-    lua_setiuservalue(L, -3, CONN_CONTEXT);
-    lua_pop(L, 1);
+  lc_list_init(&box->own_tasks);
+  lc_list_init(&box->waiting);
+  if (server) {
+    runtime_push_anchored(L, rt, server->anchor);
+    lua_setiuservalue(L, -2, 1);
   }
   luaL_setmetatable(L, CONN_TYPE);
   box->conn = lc_conn_ref(conn);
   lc_conn_set_user(conn, box);
   return box;
+}
+
+void conn_keep_value(lua_State *L, int index, int key)
+{
+  index = lua_absindex(L, index);
+  if (lua_getiuservalue(L, index, 1) != LUA_TTABLE) {
+    lua_createtable(L, 0, 2);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, CONN_SERVER);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, index, 1);
+  }
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, key);
+  lua_pop(L, 1);
+}
+
+int conn_kept_value(lua_State *L, int index, int key)
+{
+  int type = lua_getiuservalue(L, index, 1);
+  if (type == LUA_TTABLE) {
+    type = lua_rawgeti(L, -1, key);
+    lua_remove(L, -2);
+  } else if (key != CONN_SERVER) {
+    lua_pop(L, 1);
+    lua_pushnil(L);
+    type = LUA_TNIL;
+  }
+  return type;
 }
 
 /* Findable without an anchor, until it is collected. */
@@ -100,6 +137,52 @@ void conn_unanchor_when_over(conn_box *box)
   box->anchor = LUA_NOREF;
 }
 
+/* ---------------------------------------------------------------- its context -- */
+
+void conn_make_context(lua_State *L, int index, context *parent)
+{
+  conn_box *box = lua_touserdata(L, index);
+  index = lua_absindex(L, index);
+  context *ctx = context_new(L, box->rt, parent);
+  lua_replace(L, -2);
+  lua_pushvalue(L, -1);
+  conn_keep_value(L, index, CONN_CONTEXT);
+  context_adopt(L, ctx, box);
+}
+
+void conn_push_context(lua_State *L, conn_box *box)
+{
+  if (!box->has_context && !box->server) {
+    lua_pushnil(L);
+    return;
+  }
+  if (!conn_push(L, box)) raise_error(L, "lastcall: the context of a connection that is gone");
+  if (box->has_context) {
+    conn_kept_value(L, -1, CONN_CONTEXT);
+  } else {
+    conn_kept_value(L, -1, CONN_SERVER);
+    lua_getiuservalue(L, -1, 1);
+    lua_remove(L, -2);
+    conn_make_context(L, -2, lua_touserdata(L, -1));
+  }
+  lua_remove(L, -2);
+}
+
+context *conn_own_context(const conn_box *box) { return box->has_context ? box->ctx : NULL; }
+
+/* Without one, those that would go by it are told. */
+static void end_own_context(conn_box *box, const char *cause)
+{
+  if (box->has_context) {
+    context_end(box->rt->L, box->ctx, LC_CANCELED, cause);
+  } else if (!box->ended) {
+    box->ended = LC_CANCELED;
+    box->end_cause = cause;
+    for (lc_link *link = box->own_tasks.next; link != &box->own_tasks; link = link->next)
+      task_wake(LC_OWNER(link, task, in_context), LC_CANCELED);
+  }
+}
+
 void conn_hold(lua_State *L, conn_box *box)
 {
   if (!box->tasks && box->anchor == LUA_NOREF && conn_push(L, box)) {
@@ -113,7 +196,7 @@ void conn_hold(lua_State *L, conn_box *box)
 void conn_release(conn_box *box)
 {
   box->tasks--;
-  if (!box->tasks && box->ctx) context_end(box->rt->L, box->ctx, LC_CANCELED, "finished");
+  if (!box->tasks) end_own_context(box, "finished");
   lc_conn_release(box->conn);
   conn_unanchor_when_over(box);
 }
@@ -126,8 +209,8 @@ static int conn_collect(lua_State *L)
   int is_open = box->rt->loop && lc_conn_state(conn) < LC_STATE_CLOSING;
   if (is_open && !box->is_socket) conn_leaked(L, box);
   lc_conn_set_user(conn, NULL);
-  if (box->ctx && box->rt->loop) {
-    lua_getiuservalue(L, 1, CONN_CONTEXT);
+  if (box->has_context && box->rt->loop) {
+    conn_kept_value(L, 1, CONN_CONTEXT);
     context_leave_conn(L, -1);
   }
   if (is_open) lc_conn_close(conn, LC_LINGER_BACKGROUND, box->is_socket ? "collected" : "leaked");
@@ -187,27 +270,39 @@ void conn_end_context(conn_box *box, const char *cause)
   if (lc_conn_error(box->conn) && !box->connecting) {
     if (box->reader) task_wake(box->reader, 0);
     if (box->writer) task_wake(box->writer, 0);
-    tasks_wake(&box->writers, 0);
+    conn_wake_writers(box, 0);
   }
-  if (box->ctx) context_end(box->rt->L, box->ctx, LC_CANCELED, cause);
+  end_own_context(box, cause);
 }
+
+typedef struct failure {
+  runtime *rt;
+  server_box *server;
+  lc_conn *conn;
+} failure;
 
 static int log_failure(lua_State *L)
 {
-  conn_box *box = lua_touserdata(L, 1);
+  const failure *f = lua_touserdata(L, 1);
   char text[LC_ADDRESS_TEXT_MAX];
   lua_settop(L, 0);
   lua_pushliteral(L, "warning");
   lua_pushliteral(L, "connection failed");
   lua_createtable(L, 0, 3);
-  lua_pushinteger(L, (lua_Integer)lc_conn_id(box->conn));
+  lua_pushinteger(L, (lua_Integer)lc_conn_id(f->conn));
   lua_setfield(L, -2, "id");
-  lua_pushstring(L, conn_peer_text(box->conn, text, sizeof text));
+  lua_pushstring(L, conn_peer_text(f->conn, text, sizeof text));
   lua_setfield(L, -2, "peer");
-  lua_pushstring(L, lc_code_name(lc_conn_error(box->conn)));
+  lua_pushstring(L, lc_code_name(lc_conn_error(f->conn)));
   lua_setfield(L, -2, "cause");
-  server_log(L, box->server, box->rt);
+  server_log(L, f->server, f->rt);
   return 0;
+}
+
+void conn_log_failure(runtime *rt, server_box *server, lc_conn *conn)
+{
+  failure f = {rt, server, conn};
+  if (lc_conn_error(conn) != LC_CLOSED) runtime_protect(rt, log_failure, &f);
 }
 
 static void on_ended(conn_box *box)
@@ -216,7 +311,7 @@ static void on_ended(conn_box *box)
   if (box->connecting && box->writer) task_wake(box->writer, 0);
   if (error != LC_CLOSED && !box->logged && !box->connecting) {
     box->logged = 1;
-    runtime_protect(box->rt, log_failure, box);
+    conn_log_failure(box->rt, box->server, box->conn);
   }
   conn_end_context(box, lc_code_name(error));
 }
@@ -231,10 +326,8 @@ static conn_box *pin(lc_conn *conn)
 
 static void unpin(conn_box *box) { lua_pop(box->rt->L, 1); }
 
-void conn_on_ready(lc_conn *conn, unsigned what)
+static void wake_those_who_wait(conn_box *box, unsigned what)
 {
-  conn_box *box = pin(conn);
-  if (!box) return;
   if (box->reader) {
     if (what & LC_READABLE) task_wake(box->reader, 0);
     else if (what & LC_READ_TIMEOUT) task_wake(box->reader, LC_TIMEOUT);
@@ -243,6 +336,19 @@ void conn_on_ready(lc_conn *conn, unsigned what)
     if (what & (LC_WRITABLE | LC_CONNECTED)) task_wake(box->writer, 0);
     else if (what & LC_WRITE_TIMEOUT) task_wake(box->writer, LC_TIMEOUT);
   }
+}
+
+/* To wake a task allocates nothing, so most events need no pin. */
+void conn_on_ready(lc_conn *conn, unsigned what)
+{
+  conn_box *box = lc_conn_user(conn);
+  if (box && box->anchor != LUA_NOREF && !(what & LC_ENDED)) {
+    wake_those_who_wait(box, what);
+    return;
+  }
+  box = pin(conn);
+  if (!box) return;
+  wake_those_who_wait(box, what);
   if (what & LC_ENDED) on_ended(box);
   unpin(box);
 }
@@ -252,7 +358,7 @@ void conn_on_closed(lc_conn *conn)
   conn_box *box = pin(conn);
   if (!box) return;
   conn_end_context(box, "closed");
-  tasks_wake(&box->closers, 0);
+  tasks_wake(&box->waiting, 0);
   conn_unanchor_when_over(box);
   unpin(box);
 }
@@ -279,8 +385,7 @@ void conn_cancel(lc_conn *conn)
   conn_end_context(box, "drain timeout");
   if (box->reader) task_wake(box->reader, LC_CANCELED);
   if (box->writer) task_wake(box->writer, LC_CANCELED);
-  tasks_wake(&box->writers, LC_CANCELED);
-  tasks_wake(&box->closers, LC_CANCELED);
+  tasks_wake(&box->waiting, LC_CANCELED);
   unpin(box);
 }
 
@@ -366,8 +471,7 @@ static int conn_server(lua_State *L)
 
 static int conn_context(lua_State *L)
 {
-  conn_check(L, 1);
-  lua_getiuservalue(L, 1, CONN_CONTEXT);
+  conn_push_context(L, conn_check(L, 1));
   return 1;
 }
 
@@ -424,10 +528,10 @@ static int conn_index(lua_State *L)
   }
   if (!name || strcmp(name, "data")) return 0;
   conn_check(L, 1);
-  if (lua_getiuservalue(L, 1, CONN_DATA) != LUA_TNIL) return 1;
+  if (conn_kept_value(L, 1, CONN_DATA) != LUA_TNIL) return 1;
   lua_newtable(L);
   lua_pushvalue(L, -1);
-  lua_setiuservalue(L, 1, CONN_DATA);
+  conn_keep_value(L, 1, CONN_DATA);
   return 1;
 }
 
@@ -440,7 +544,7 @@ static int conn_newindex(lua_State *L)
                       "a connection has no settable field '%s': keep your own values in conn.data",
                       name ? name : luaL_typename(L, 2));
   lua_settop(L, 3);
-  lua_setiuservalue(L, 1, CONN_DATA);
+  conn_keep_value(L, 1, CONN_DATA);
   return 0;
 }
 
@@ -461,6 +565,7 @@ void conn_open(lua_State *L, runtime *rt)
   register_ending(L, "lastcall.guard", guard_done);
 
   luaL_newmetatable(L, CONN_TYPE);
+  rt->conn_type = lua_topointer(L, -1);
   lua_newtable(L);
   register_functions(L, rt, methods);
   conn_open_reading(L, rt);

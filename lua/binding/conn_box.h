@@ -8,19 +8,26 @@
 #include "list.h"
 #include "task.h"
 
+/* Kept small, for there is one for each connection: what few of them need is in the table that its one
+ * user value then is. */
 struct conn_box {
   lc_conn *conn; /* never NULL */
   runtime *rt;
-  context *ctx; /* kept by the second user value */
+  server_box *server; /* NULL for outbound ones; kept by the user value */
+  union {
+    context *ctx;          /* when has_context: its own */
+    const char *end_cause; /* else, when it has ended: of what */
+  };
+  lc_link own_tasks; /* that go by its own context, while there is none */
   task *reader;
   task *writer;              /* whose write is half-way through */
-  lc_link writers;           /* tasks that wait for their turn to write */
-  lc_link closers;           /* tasks that wait for the end */
-  server_box *server;        /* NULL for outbound ones */
+  lc_link waiting;           /* tasks that wait for their turn to write, or for the end */
   unsigned tasks;            /* that it owns */
   int anchor;                /* while it is served or owns tasks; LUA_NOREF otherwise */
-  int cut;                   /* LC_DRAINING or LC_CANCELED: the ladder ends every wait for input */
-  int last_failure;          /* for conn:error() */
+  int16_t ended;             /* its own context has, which there is none of: 0, or LC_CANCELED */
+  int16_t cut;               /* LC_DRAINING or LC_CANCELED: the ladder ends every wait for input */
+  int16_t last_failure;      /* for conn:error() */
+  unsigned has_context : 1;  /* made when somebody asks for it */
   unsigned is_served : 1;    /* by a handler */
   unsigned is_unstarted : 1; /* which begins with the first byte */
   unsigned connecting : 1;
@@ -28,26 +35,34 @@ struct conn_box {
   unsigned logged : 1;
   unsigned half_way : 1;  /* the writer waits with part of its write accepted */
   unsigned is_socket : 1; /* of lastcall.socket, where it may be collected while open */
-  task *holder;           /* found by a walk over the tasks, for the report only */
 };
 
 extern const char CONN_TYPE[];
-/* The user values of a connection's box. */
+/* What is kept with a connection. While it is the server alone, the user value is that. */
 enum {
-  CONN_DATA = 1, /* conn.data */
+  CONN_SERVER = 1,
+  CONN_DATA, /* conn.data */
   CONN_CONTEXT,
   CONN_FAREWELL, /* its own: a string or a function */
   CONN_HOOKS,    /* what detach was given */
   CONN_PLACE,    /* where it was opened, with the option `debug` */
-  CONN_BEAT,     /* what its own heartbeat says: a string or a function */
-  CONN_VALUES = CONN_BEAT
+  CONN_BEAT      /* what its own heartbeat says: a string or a function */
 };
 
 /* conn.c: the object, its life, what it tells of itself. */
 conn_box *conn_check(lua_State *L, int index);
-/* A box for a connection: pushes it. `ctx_parent` may be NULL. */
-conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_box *server,
-                       context *ctx_parent);        /* [0, +1] */
+conn_box *conn_self(lua_State *L); /* argument 1 of a method: the same, for what is called most */
+/* A box for a connection of a server, or of our own making (NULL): pushes it. A server's will have a context
+ * of its own below the server's, as soon as one is asked for; others have what they are given. */
+conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_box *server); /* [0, +1] */
+void conn_keep_value(lua_State *L, int index, int key); /* pops what is kept as `key` [-1, 0] */
+int conn_kept_value(lua_State *L, int index, int key);  /* pushes it; its type [0, +1] */
+/* Its own context, made now if it has not been; nil when it has none. */
+void conn_push_context(lua_State *L, conn_box *box); /* [0, +1] */
+/* Makes one below `parent`, which lies at the top, for the connection at `index`. */
+void conn_make_context(lua_State *L, int index, context *parent); /* [-1, +1] */
+/* Its own, NULL while nobody has asked for it: as task_start has it. */
+context *conn_own_context(const conn_box *box);
 int conn_push(lua_State *L, conn_box *box);         /* [0, +1], or 0 and nothing when it is gone */
 void conn_keep(lua_State *L, conn_box *box);        /* anchors the box at the top [0, 0] */
 void conn_keep_weakly(lua_State *L, conn_box *box); /* findable, but not kept alive [0, 0] */
@@ -63,10 +78,13 @@ int push_failure(lua_State *L, int code, const char *peer, const char *operation
 int conn_failure(lua_State *L, conn_box *box, int code, const char *operation);
 /* The same for operations that never wait: from the second failure on, others run first. */
 int conn_fail_fairly(lua_State *L, conn_box *box, int code, const char *operation);
+/* Tells the log how it ended, unless it was in order. */
+void conn_log_failure(runtime *rt, server_box *server, lc_conn *conn);
 void conn_on_ready(lc_conn *conn, unsigned what);
 void conn_on_closed(lc_conn *conn);
 void conn_on_draining(lc_conn *conn);
 void conn_cancel(lc_conn *conn);
+void conn_wake_writers(conn_box *box, int code); /* those that wait for their turn */
 void conn_open(lua_State *L,
                runtime *rt); /* functions into the table at the top, and its methods */
 

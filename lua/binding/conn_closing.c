@@ -41,7 +41,8 @@ static int close_done(lua_State *L, int status, lua_KContext kept)
 static int must_not_wait(const task *t, const conn_box *box)
 {
   if (t->killing || t->canceled || box->cut == LC_CANCELED) return 1;
-  return t->ctx != box->ctx && t->ctx->ended && lc_conn_state(box->conn) < LC_STATE_CLOSING;
+  int is_its_own = t->ctx ? t->ctx == conn_own_context(box) : t->of.conn == box;
+  return !is_its_own && task_ended(t) && lc_conn_state(box->conn) < LC_STATE_CLOSING;
 }
 
 void conn_linger_argument(lua_State *L, int index, lc_time *linger)
@@ -70,7 +71,7 @@ static int close_with(lua_State *L, int status, lua_KContext kept)
   }
   if (lc_conn_state(box->conn) == LC_STATE_CLOSED) return push_verdict(L, box);
   if (!waits) return push_pending(L);
-  lc_list_append(&box->closers, &t->in_wait);
+  lc_list_append(&box->waiting, &t->in_queue);
   return task_suspend(L, t, "close", box, NULL, 0, close_done);
 }
 

@@ -32,7 +32,7 @@ void conn_end_detached(conn_box *box)
 static int push_hook(lua_State *L, conn_box *box, const char *name)
 {
   if (!box->is_detached || !conn_push(L, box)) return 0;
-  if (lua_getiuservalue(L, -1, CONN_HOOKS) != LUA_TTABLE || lua_getfield(L, -1, name) == LUA_TNIL) {
+  if (conn_kept_value(L, -1, CONN_HOOKS) != LUA_TTABLE || lua_getfield(L, -1, name) == LUA_TNIL) {
     lua_settop(L, lua_gettop(L) - 2);
     return 0;
   }
@@ -78,7 +78,7 @@ static int hand_over(lua_State *L, conn_box *box, int fd)
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, 1);
   lua_pushvalue(L, 2);
-  lua_setiuservalue(L, 1, CONN_HOOKS);
+  conn_keep_value(L, 1, CONN_HOOKS);
   if (box->anchor == LUA_NOREF) {
     lua_pushvalue(L, 1);
     conn_keep(L, box);

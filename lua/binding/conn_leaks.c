@@ -28,7 +28,7 @@ void conn_note_place(lua_State *L)
     lua_getinfo(L, "Sl", &at);
     if (!is_of_the_script(&at)) continue;
     lua_pushfstring(L, "%s:%d", at.short_src, at.currentline);
-    lua_setiuservalue(L, -2, CONN_PLACE);
+    conn_keep_value(L, -2, CONN_PLACE);
     return;
   }
 }
@@ -39,7 +39,7 @@ void conn_leaked(lua_State *L, conn_box *box)
   if (!found) return;
   found->id = lc_conn_id(box->conn);
   conn_peer_text(box->conn, found->peer, sizeof found->peer);
-  if (lua_getiuservalue(L, 1, CONN_PLACE) == LUA_TSTRING)
+  if (conn_kept_value(L, 1, CONN_PLACE) == LUA_TSTRING)
     strncpy(found->place, lua_tostring(L, -1), sizeof found->place - 1);
   lua_pop(L, 1);
   found->next = box->rt->leaks;

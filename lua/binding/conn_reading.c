@@ -43,13 +43,11 @@ int conn_wait_input(lua_State *L, task *t, conn_box *box, lc_time deadline, cons
   return wait_for_input(L, t, box, LC_WAIT_READ, deadline, operation, kept, again);
 }
 
-/* The task that reads, after making sure that no other one does. */
-static task *begin_read(lua_State *L, conn_box *box, const char *operation)
+/* The task that reads, after making sure that no other one does. `method` is "conn:read" and the like. */
+static task *begin_read(lua_State *L, conn_box *box, const char *method)
 {
-  lua_pushfstring(L, "conn:%s", operation);
-  task *t = task_current(L, box->rt, lua_tostring(L, -1));
-  lua_pop(L, 1);
-  refuse_second_reader(L, box, t, operation);
+  task *t = task_current(L, box->rt, method);
+  refuse_second_reader(L, box, t, method + sizeof "conn:" - 1);
   return t;
 }
 
@@ -71,7 +69,7 @@ static int fail_with_partial(lua_State *L, conn_box *box, int code, const char *
   lc_slice rest;
   size_t length;
   int before = lua_gettop(L);
-  box->last_failure = code;
+  box->last_failure = (int16_t)code;
   lc_conn_end_read(box->conn);
   if (stays_readable(code)) {
     const char *earlier = lua_tolstring(L, before, &length);
@@ -99,7 +97,7 @@ static int read_failure(lua_State *L, conn_box *box, int code, const char *opera
 
 static int await(lua_State *L, int status, lua_KContext kept)
 {
-  conn_box *box = conn_check(L, 1);
+  conn_box *box = lua_touserdata(L, 1);
   task *t = box->rt->current;
   int result = t->woken;
   (void)status;
@@ -122,10 +120,10 @@ static int await(lua_State *L, int status, lua_KContext kept)
 
 static int conn_await(lua_State *L)
 {
-  conn_box *box = conn_check(L, 1);
+  conn_box *box = conn_self(L);
   optional_seconds(L, 2);
   lua_settop(L, 2);
-  task *t = begin_read(L, box, "await");
+  task *t = begin_read(L, box, "conn:await");
   t->woken = 0;
   if (task_is_spent(t)) return task_yield(L, t, 0, await);
   return await(L, LUA_OK, 0);
@@ -133,7 +131,7 @@ static int conn_await(lua_State *L)
 
 /* ------------------------------------------------------------------- formats -- */
 
-/* One read by an io format at `index`; pushes the value on success. */
+/* One read by an io format at `index`, where nothing means "l"; pushes the value on success. */
 static int read_format(lua_State *L, conn_box *box, int index, task *t)
 {
   lc_conn *conn = box->conn;
@@ -144,7 +142,7 @@ static int read_format(lua_State *L, conn_box *box, int index, task *t)
     lua_Integer size = lua_tointeger(L, index);
     result = size ? lc_conn_read_exact(conn, (size_t)size, &slice) : lc_conn_await(conn);
   } else {
-    const char *format = lua_tostring(L, index);
+    const char *format = lua_isnone(L, index) ? "l" : lua_tostring(L, index);
     if (*format == '*') format++;
     if (*format == 'a') {
       result = lc_conn_read_all(conn, settings->max_read, &slice);
@@ -154,7 +152,7 @@ static int read_format(lua_State *L, conn_box *box, int index, task *t)
     }
   }
   if (result < 0) return result;
-  t->bytes -= (ssize_t)slice.length;
+  t->rt->bytes -= (ssize_t)slice.length;
   lua_pushlstring(L, slice.data, slice.length - (keep ? 0 : 1));
   return 0;
 }
@@ -199,7 +197,7 @@ static int read_parts_failure(lua_State *L, conn_box *box, int code, int formats
 /* Stack: conn, `context` formats, the values read so far. */
 static int read_more(lua_State *L, int status, lua_KContext kept)
 {
-  conn_box *box = conn_check(L, 1);
+  conn_box *box = lua_touserdata(L, 1);
   task *t = box->rt->current;
   int formats = (int)kept, done = lua_gettop(L) - 1 - formats;
   (void)status;
@@ -221,7 +219,7 @@ static int read_more(lua_State *L, int status, lua_KContext kept)
 
 static int conn_read(lua_State *L)
 {
-  conn_box *box = conn_check(L, 1);
+  conn_box *box = conn_self(L);
   int formats = lua_gettop(L) - 1;
   if (!formats) {
     lua_pushliteral(L, "l");
@@ -229,7 +227,7 @@ static int conn_read(lua_State *L)
   }
   luaL_checkstack(L, formats + 8, "too many formats");
   for (int i = 0; i < formats; i++) check_format(L, 2 + i);
-  task *t = begin_read(L, box, "read");
+  task *t = begin_read(L, box, "conn:read");
   t->woken = 0;
   if (task_is_spent(t)) return task_yield(L, t, formats, read_more);
   return read_more(L, LUA_OK, formats);
@@ -246,14 +244,14 @@ static int take_slice(lua_State *L, task *t, conn_box *box, int result, const lc
     if (!result) return wait_for_input(L, t, box, LC_WAIT_READ, LC_NEVER, operation, kept, again);
   }
   if (result < 0) return read_failure(L, box, result, operation);
-  t->bytes -= (ssize_t)slice->length;
+  t->rt->bytes -= (ssize_t)slice->length;
   lua_pushlstring(L, slice->data, slice->length);
   return 1;
 }
 
 static int read_some(lua_State *L, int status, lua_KContext kept)
 {
-  conn_box *box = conn_check(L, 1);
+  conn_box *box = lua_touserdata(L, 1);
   task *t = box->rt->current;
   lc_slice slice = {"", 0};
   (void)status;
@@ -265,10 +263,10 @@ static int read_some(lua_State *L, int status, lua_KContext kept)
 
 static int conn_read_some(lua_State *L)
 {
-  conn_box *box = conn_check(L, 1);
+  conn_box *box = conn_self(L);
   lua_Integer max = luaL_optinteger(L, 2, LUA_MAXINTEGER);
   luaL_argcheck(L, max > 0, 2, "at least one byte");
-  task *t = begin_read(L, box, "read_some");
+  task *t = begin_read(L, box, "conn:read_some");
   t->woken = 0;
   if (task_is_spent(t)) return task_yield(L, t, (lua_KContext)max, read_some);
   return read_some(L, LUA_OK, (lua_KContext)max);
@@ -278,7 +276,7 @@ static int conn_read_some(lua_State *L)
 
 static int read_until(lua_State *L, int status, lua_KContext kept)
 {
-  conn_box *box = conn_check(L, 1);
+  conn_box *box = lua_touserdata(L, 1);
   task *t = box->rt->current;
   lc_slice slice = {"", 0};
   size_t length;
@@ -292,14 +290,14 @@ static int read_until(lua_State *L, int status, lua_KContext kept)
 
 static int conn_read_until(lua_State *L)
 {
-  conn_box *box = conn_check(L, 1);
+  conn_box *box = conn_self(L);
   size_t length;
   luaL_checklstring(L, 2, &length);
   luaL_argcheck(L, length > 0, 2, "the delimiter is empty");
   lua_Integer max =
     luaL_optinteger(L, 3, (lua_Integer)(lc_conn_settings(box->conn)->max_line + length));
   luaL_argcheck(L, max > 0, 3, "at least one byte");
-  task *t = begin_read(L, box, "read_until");
+  task *t = begin_read(L, box, "conn:read_until");
   t->woken = 0;
   if (task_is_spent(t)) return task_yield(L, t, (lua_KContext)max, read_until);
   return read_until(L, LUA_OK, (lua_KContext)max);
@@ -314,7 +312,7 @@ static int is_end_of_all(lua_State *L)
          strchr(lua_tostring(L, lua_upvalueindex(2)), 'a') && !lua_rawlen(L, -1);
 }
 
-/* Upvalues: the connection, the format. Never raises for what a peer does: it ends, and
+/* Upvalues: the connection, the format unless it is "l". Never raises for what a peer does: it ends, and
  * conn:error() tells why. `begun`: part of the line has come while it waited, so that it is no longer
  * refused as new work. */
 static int lines_next(lua_State *L, int status, lua_KContext begun)
@@ -338,7 +336,7 @@ static int lines_next(lua_State *L, int status, lua_KContext begun)
                             lines_next);
     }
   }
-  box->last_failure = result;
+  box->last_failure = (int16_t)result;
   lc_conn_end_read(box->conn);
   task_failed(t);
   return 0;
@@ -348,7 +346,7 @@ static int lines_call(lua_State *L)
 {
   conn_box *box = lua_touserdata(L, lua_upvalueindex(1));
   lua_settop(L, 0);
-  task *t = begin_read(L, box, "lines");
+  task *t = begin_read(L, box, "conn:lines");
   t->woken = 0;
   if (task_is_spent(t)) return task_yield(L, t, 0, lines_next);
   return lines_next(L, LUA_OK, 0);
@@ -358,12 +356,10 @@ static int conn_lines(lua_State *L)
 {
   conn_check(L, 1);
   lua_settop(L, 2);
-  if (lua_isnil(L, 2)) {
-    lua_pushliteral(L, "l");
-    lua_replace(L, 2);
-  }
-  check_format(L, 2);
-  lua_pushcclosure(L, lines_call, 2);
+  int has_format = !lua_isnil(L, 2);
+  if (has_format) check_format(L, 2);
+  else lua_settop(L, 1);
+  lua_pushcclosure(L, lines_call, has_format ? 2 : 1);
   return 1;
 }
 

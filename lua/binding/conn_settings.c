@@ -76,7 +76,7 @@ static int conn_set_farewell(lua_State *L)
                 2, "a string, a function that returns one, or nil for the server's");
   lua_settop(L, 2);
   if (type == LUA_TNUMBER) lua_tostring(L, 2);
-  lua_setiuservalue(L, 1, CONN_FAREWELL);
+  conn_keep_value(L, 1, CONN_FAREWELL);
   lua_pushboolean(L, 1);
   return 1;
 }

@@ -5,7 +5,7 @@
 static int push_words(lua_State *L, conn_box *box, int own, int servers)
 {
   if (conn_push(L, box)) {
-    lua_getiuservalue(L, -1, own);
+    conn_kept_value(L, -1, own);
     lua_remove(L, -2);
     if (!lua_isnil(L, -1)) return 1;
     lua_pop(L, 1);
@@ -65,7 +65,7 @@ static int conn_heartbeat(lua_State *L)
   option_heartbeat(L, 3, &settings.heartbeat);
   if (lua_istable(L, 2)) lua_getfield(L, 2, "send");
   else lua_pushnil(L);
-  lua_setiuservalue(L, 1, CONN_BEAT);
+  conn_keep_value(L, 1, CONN_BEAT);
   return conn_apply(L, box, &settings, "heartbeat");
 }
 

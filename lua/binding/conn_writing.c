@@ -14,7 +14,21 @@ enum { PIECES = 32 };
 
 static void next_writer(conn_box *box)
 {
-  if (!lc_list_is_empty(&box->writers)) task_wake(LC_OWNER(box->writers.next, task, in_wait), 0);
+  for (lc_link *link = box->waiting.next; link != &box->waiting; link = link->next) {
+    task *t = LC_OWNER(link, task, in_queue);
+    if (!t->wants_turn) continue;
+    task_wake(t, 0);
+    return;
+  }
+}
+
+void conn_wake_writers(conn_box *box, int code)
+{
+  for (lc_link *link = box->waiting.next, *next; link != &box->waiting; link = next) {
+    task *t = LC_OWNER(link, task, in_queue);
+    next = link->next;
+    if (t->wants_turn) task_wake(t, code);
+  }
 }
 
 static void writer_unwait(task *t)
@@ -51,14 +65,15 @@ static int wait_for_turn(lua_State *L, task *t, conn_box *box, const char *opera
                          lua_KContext kept, lua_KFunction again)
 {
   lc_time limit = lc_conn_settings(box->conn)->write_timeout;
-  lc_list_append(&box->writers, &t->in_wait);
+  lc_list_append(&box->waiting, &t->in_queue);
+  t->wants_turn = 1;
   if (limit != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(box->rt->loop), limit));
   return task_suspend(L, t, operation, box, NULL, kept, again);
 }
 
 static int output_failure(lua_State *L, conn_box *box, int code, const char *operation)
 {
-  box->last_failure = code;
+  box->last_failure = (int16_t)code;
   if (code != LC_CANCELED && code != LC_CLOSED) conn_end_context(box, lc_code_name(code));
   return conn_failure(L, box, code, operation);
 }
@@ -117,7 +132,7 @@ static int wait_half_way(lua_State *L, task *t, conn_box *box, size_t done)
 /* Stack: conn, pieces; `kept` bytes have been accepted. */
 static int write_more(lua_State *L, int status, lua_KContext kept)
 {
-  conn_box *box = conn_check(L, 1);
+  conn_box *box = lua_touserdata(L, 1);
   task *t = task_running(L, box->rt);
   size_t done = (size_t)kept, total;
   int last = lua_gettop(L), why = t ? t->woken : 0;
@@ -141,7 +156,7 @@ static int write_more(lua_State *L, int status, lua_KContext kept)
       return write_failure(L, box, (int)accepted, done);
     }
     done += (size_t)accepted;
-    if (t) t->bytes -= accepted;
+    if (t) t->rt->bytes -= accepted;
     if ((size_t)accepted < total) break;
     if (count < PIECES) {
       conn_end_write(box, t);
@@ -161,7 +176,7 @@ static int write_more(lua_State *L, int status, lua_KContext kept)
 
 static int conn_write(lua_State *L)
 {
-  conn_box *box = conn_check(L, 1);
+  conn_box *box = conn_self(L);
   int last = lua_gettop(L);
   for (int i = 2; i <= last; i++) luaL_checkstring(L, i); /* numbers become strings here */
   luaL_checkstack(L, 8, NULL);
@@ -189,7 +204,7 @@ int conn_wait_flushed(lua_State *L, task *t, conn_box *box, const char *operatio
 
 static int flush_more(lua_State *L, int status, lua_KContext kept)
 {
-  conn_box *box = conn_check(L, 1);
+  conn_box *box = lua_touserdata(L, 1);
   task *t = task_running(L, box->rt);
   int result = t ? t->woken : 0;
   (void)status;
@@ -208,7 +223,7 @@ static int flush_more(lua_State *L, int status, lua_KContext kept)
 
 static int conn_flush(lua_State *L)
 {
-  conn_box *box = conn_check(L, 1);
+  conn_box *box = conn_self(L);
   lua_settop(L, 1);
   task *t = task_running(L, box->rt);
   if (t) {

@@ -159,7 +159,9 @@ static int core_connect(lua_State *L)
   int result = lc_conn_connect(rt->outbound, &to, bound ? &from : NULL,
                                option_boolean(L, 2, "nodelay", 1), &conn);
   if (result < 0) return push_failure(L, result, lua_tostring(L, 1), "connect");
-  conn_box *box = conn_box_new(L, rt, conn, NULL, t->ctx);
+  conn_box *box = conn_box_new(L, rt, conn, NULL);
+  conn_make_context(L, 3, context_push_current(L, rt));
+  lua_settop(L, 3);
   conn_keep_weakly(L, box);
   lc_settings settings = *lc_conn_settings(conn);
   option_settings(L, 2, &settings);

@@ -91,7 +91,7 @@ int context_push(lua_State *L, context *ctx)
     return 1;
   }
   if (!ctx->box || !conn_push(L, ctx->box)) return 0;
-  lua_getiuservalue(L, -1, CONN_CONTEXT);
+  conn_kept_value(L, -1, CONN_CONTEXT);
   lua_remove(L, -2);
   return 1;
 }
@@ -167,10 +167,29 @@ void context_end(lua_State *L, context *ctx, int code, const char *cause)
   }
 }
 
+/* The context lies at the top. What may raise comes first. */
+void context_adopt(lua_State *L, context *ctx, conn_box *box)
+{
+  if (!lc_list_is_empty(&box->own_tasks)) context_hold_object(L, -1);
+  for (lc_link *link = box->own_tasks.next; link != &box->own_tasks; link = link->next) {
+    LC_OWNER(link, task, in_context)->ctx = ctx;
+    ctx->holds++;
+  }
+  if (ctx->holds) ctx->holds--; /* the first one's hold is counted twice */
+  lc_list_take(&ctx->tasks, &box->own_tasks);
+  if (box->ended && !ctx->ended) context_end(L, ctx, box->ended, box->end_cause);
+  box->ctx = ctx;
+  box->has_context = 1;
+  ctx->box = box;
+}
+
 void context_leave_conn(lua_State *L, int index)
 {
   context *ctx = context_check(L, index);
   context_hold_object(L, index); /* its functions are still to be found */
+  ctx->box->has_context = 0;
+  ctx->box->ended = LC_CANCELED;
+  ctx->box->end_cause = "collected";
   ctx->box = NULL;
   context_end(L, ctx, LC_CANCELED, "collected");
   context_unhold(ctx);
@@ -332,6 +351,7 @@ static int context_collect(lua_State *L)
 {
   context *ctx = luaL_checkudata(L, 1, CONTEXT_TYPE);
   if (!ctx->rt || !ctx->rt->loop) return 0; /* the loop went first */
+  if (ctx->box) context_leave_conn(L, 1);   /* in the same cycle, and before it */
   lc_list_remove(&ctx->in_parent);
   while (!lc_list_is_empty(&ctx->children)) { /* collected in the same cycle */
     context *child = LC_OWNER(ctx->children.next, context, in_parent);

@@ -38,6 +38,8 @@ void context_hold_object(lua_State *L, int index);
 void context_unhold(context *ctx);
 /* Ends it: the connection whose own it is gets collected. */
 void context_leave_conn(lua_State *L, int index);
+/* It becomes the connection's own: what that one's tasks go by, and ended when that one has. */
+void context_adopt(lua_State *L, context *ctx, conn_box *box);
 int context_push(lua_State *L, context *ctx); /* [0, +1], or 0 and nothing */
 
 context *context_new(lua_State *L, runtime *rt,

@@ -3,7 +3,7 @@
 
 context *context_push_current(lua_State *L, runtime *rt)
 {
-  context *ctx = rt->current ? rt->current->ctx : rt->process;
+  context *ctx = rt->current ? task_context(L, rt->current) : rt->process;
   if (!context_push(L, ctx)) luaL_error(L, "lastcall: the context of a connection that is gone");
   return ctx;
 }
@@ -67,8 +67,8 @@ static void scope_enter(scope *now, task *t)
 {
   now->by = t;
   now->before = t->ctx;
-  now->outer = t->scopes;
-  t->scopes = now;
+  now->outer = t->extra->scopes;
+  t->extra->scopes = now;
   go_by(t, now->ctx);
 }
 
@@ -76,10 +76,10 @@ static void scope_enter(scope *now, task *t)
 static void scope_leave(scope *now)
 {
   task *t = now->by;
-  scope *inner = t->scopes;
+  scope *inner = t->extra->scopes;
   now->by = NULL;
   if (inner == now) {
-    t->scopes = now->outer;
+    t->extra->scopes = now->outer;
     go_by(t, now->before);
     return;
   }
@@ -90,7 +90,7 @@ static void scope_leave(scope *now)
 
 void scopes_forget(task *t)
 {
-  while (t->scopes) scope_leave(t->scopes);
+  while (task_scopes(t)) scope_leave(t->extra->scopes);
 }
 
 static scope *set_aside(lua_State *L, lua_State *co, scope *innermost)
@@ -108,8 +108,8 @@ static scope *set_aside(lua_State *L, lua_State *co, scope *innermost)
 void scopes_leave(lua_State *L, task *t, lua_State *co)
 {
   scope *outermost = NULL;
-  while (t->scopes && t->scopes->co == co) {
-    scope *now = t->scopes;
+  while (task_scopes(t) && t->extra->scopes->co == co) {
+    scope *now = t->extra->scopes;
     scope_leave(now);
     now->is_aside = 1;
     now->outer = outermost; /* the chain set aside begins with the one that was entered first */
@@ -173,7 +173,9 @@ static int context_call(lua_State *L)
   lua_setiuservalue(L, -2, 1);
   lua_insert(L, 2);
   lua_toclose(L, 2);
-  if (t) { /* outside a task nothing waits, so there is nothing to bound */
+  if (t) {              /* outside a task nothing waits, so there is nothing to bound */
+    task_context(L, t); /* what it goes back to is there */
+    if (!task_need_extra(t)) return luaL_error(L, "not enough memory for ctx:call");
     context_hold_object(L, 1);
     now->ctx = ctx;
     scope_enter(now, t);

@@ -55,29 +55,32 @@ void coroutine_forget(task *t)
 
 static void push_level(lua_State *L, task *t, lua_State *co)
 {
-  if (t->depth == t->room) {
-    unsigned room = t->room ? t->room * 2 : 4;
-    nesting *levels = realloc(t->levels, room * sizeof *levels);
-    if (!levels) {
-      luaL_error(L, "not enough memory for a coroutine");
-      return;
+  task_extra *extra = task_need_extra(t);
+  if (extra && extra->depth == extra->room) {
+    unsigned room = extra->room ? extra->room * 2 : 4;
+    nesting *levels = realloc(extra->levels, room * sizeof *levels);
+    if (levels) {
+      extra->levels = levels;
+      extra->room = room;
     }
-    t->levels = levels;
-    t->room = room;
   }
-  nesting *inner = &t->levels[t->depth];
+  if (!extra || extra->depth == extra->room) {
+    luaL_error(L, "not enough memory for a coroutine");
+    return;
+  }
+  nesting *inner = &extra->levels[extra->depth];
   *inner = (nesting){.co = co};
-  if (t->depth) inner->barrier = t->levels[t->depth - 1].barrier;
+  if (extra->depth) inner->barrier = extra->levels[extra->depth - 1].barrier;
   if (t->rt->innermost != L) inner->barrier = LEVEL_FOREIGN;
   else if (!inner->barrier && !lua_isyieldable(L)) inner->barrier = LEVEL_IN_C;
-  t->depth++;
+  extra->depth++;
 }
 
 /* Down to the level of `co`, and that too. */
 static void pop_level(lua_State *L, task *t, const lua_State *co)
 {
-  for (int found = 0; t->depth && !found;) {
-    const nesting *inner = &t->levels[--t->depth];
+  for (int found = 0; task_depth(t) && !found;) {
+    const nesting *inner = &t->extra->levels[--t->extra->depth];
     if (inner->is_marked) set_busy(L, t->rt, inner->co, 0);
     found = inner->co == co;
   }
@@ -86,9 +89,10 @@ static void pop_level(lua_State *L, task *t, const lua_State *co)
 /* The task is suspended with us half-way through a resume. */
 static void mark_levels(lua_State *L, task *t)
 {
-  for (unsigned i = t->depth; i > 0 && !t->levels[i - 1].is_marked; i--) {
-    t->levels[i - 1].is_marked = 1;
-    set_busy(L, t->rt, t->levels[i - 1].co, 1);
+  nesting *levels = t->extra->levels;
+  for (unsigned i = t->extra->depth; i > 0 && !levels[i - 1].is_marked; i--) {
+    levels[i - 1].is_marked = 1;
+    set_busy(L, t->rt, levels[i - 1].co, 1);
   }
 }
 
@@ -111,8 +115,8 @@ int task_close_coroutines(lua_State *L, task *t)
 {
   int failed = LUA_OK;
   lua_State *inner = NULL;
-  while (t->depth) {
-    inner = t->levels[t->depth - 1].co;
+  while (task_depth(t)) {
+    inner = t->extra->levels[t->extra->depth - 1].co;
     int status = close_told(L, t->rt, inner);
     pop_level(L, t, inner);
     if (status == LUA_OK) continue;
@@ -176,7 +180,7 @@ static int run(lua_State *L, runtime *rt, lua_State *co, int arguments, lua_KFun
     mark_levels(L, t);
     return lua_yieldk(L, 0, (lua_KContext)t, again);
   }
-  if (status == LUA_YIELD && t->scopes) scopes_leave(L, t, co);
+  if (status == LUA_YIELD && task_scopes(t)) scopes_leave(L, t, co);
   pop_level(L, t, co);
   if (t->is_forced) interrupt_arm(rt); /* the one outside it is to end too */
   return take_results(L, co, status, count);
@@ -194,6 +198,8 @@ static int begin(lua_State *L, runtime *rt, lua_State *co, int count, lua_KFunct
     lua_pushliteral(L, "too many arguments to resume");
     return -1;
   }
+  if (rt->scopes_aside && rt->current)
+    task_context(L, rt->current); /* to go back to, from a ctx:call in there */
   if (rt->current) push_level(L, rt->current, co);
   lua_xmove(L, co, count);
   return run(L, rt, co, count, again);

@@ -145,9 +145,10 @@ static int is_cleaning_up(lua_State *L, const runtime *rt)
 
 static void note_place(lua_State *L, task *t)
 {
-  if (t->held != LUA_NOREF || t->killing) return;
+  task_extra *extra = task_need_extra(t);
+  if (!extra || extra->held != LUA_NOREF || t->killing) return;
   task_push_traceback(L, t);
-  t->held = runtime_anchor(L, t->rt);
+  extra->held = runtime_anchor(L, t->rt);
 }
 
 static int raise(lua_State *L, runtime *rt)
@@ -171,7 +172,7 @@ static int raise(lua_State *L, runtime *rt)
 
 int interrupt_freeze(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
 {
-  const server_box *server = server_of(t->owned_by);
+  const server_box *server = server_of(task_owner(t));
   t->lets_go = 1;
   t->is_frozen = 1;
   if (server && server->server && lc_server_step(server->server) >= LC_STEP_KILL)
@@ -189,7 +190,7 @@ static void yield(lua_State *L, task *t, int for_good)
     return;
   }
   t->lets_go = 1;
-  lc_list_append(&t->rt->preempted, &t->in_ready);
+  lc_list_append(&t->rt->preempted, &t->in_queue);
   t->rt->rest = PREEMPTED_TURNS;
   lua_yield(L, 0);
 }
@@ -205,10 +206,10 @@ static int must_end(const runtime *rt, unsigned asked)
   if (asked & LC_ASK_END) return 1;
   if (!t) return 0;
   if (now >= rt->limit) {
-    int of_process = t->owned_by.kind == OWNER_PROCESS && !t->is_system;
+    int of_process = t->owned_by == OWNER_PROCESS && !t->is_system;
     if (rt->limited ? rt->limited == t->id : of_process) return 1;
   }
-  const server_box *server = server_of(t->owned_by);
+  const server_box *server = server_of(task_owner(t));
   return server && server->server && now >= lc_server_deadline(server->server);
 }
 
@@ -273,7 +274,7 @@ static int tell_blocked(lua_State *L)
   runtime *rt = lua_touserdata(L, 1);
   const interrupt *i = &rt->interrupt;
   const task *t = i->holder;
-  server_box *server = t ? server_of(t->owned_by) : NULL;
+  server_box *server = t ? server_of(task_owner(t)) : NULL;
   char peer[LC_ADDRESS_TEXT_MAX];
   lua_settop(L, 0);
   lua_pushliteral(L, "warning");
@@ -285,8 +286,8 @@ static int tell_blocked(lua_State *L)
     lua_pushinteger(L, (lua_Integer)t->id);
     lua_setfield(L, -2, "task");
   }
-  if (t && t->owned_by.kind == OWNER_CONN) {
-    const lc_conn *conn = t->owned_by.of.conn->conn;
+  if (t && t->owned_by == OWNER_CONN) {
+    const lc_conn *conn = t->of.conn->conn;
     lua_pushinteger(L, (lua_Integer)lc_conn_id(conn));
     lua_setfield(L, -2, "connection");
     set_string(L, "peer", conn_peer_text(conn, peer, sizeof peer));
@@ -298,7 +299,7 @@ static int tell_blocked(lua_State *L)
 
 static lc_time max_block_of(const runtime *rt, const task *t)
 {
-  const server_box *server = t ? server_of(t->owned_by) : NULL;
+  const server_box *server = t ? server_of(task_owner(t)) : NULL;
   return server && server->max_block ? server->max_block : rt->max_block;
 }
 

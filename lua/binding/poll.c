@@ -46,7 +46,7 @@ static int poll_update(poll *p)
 {
   unsigned what = 0;
   for (lc_link *link = p->tasks.next; link != &p->tasks; link = link->next)
-    what |= ((want *)LC_OWNER(link, task, in_wait)->wait_object)->what;
+    what |= ((want *)LC_OWNER(link, task, in_queue)->wait_object)->what;
   if (what) return lc_poll_want(p->core, what);
   poll_free(p);
   return 0;
@@ -56,7 +56,7 @@ static void poll_ready(void *user, unsigned what)
 {
   poll *p = user;
   for (lc_link *link = p->tasks.next, *next; link != &p->tasks; link = next) {
-    task *t = LC_OWNER(link, task, in_wait);
+    task *t = LC_OWNER(link, task, in_queue);
     want *w = t->wait_object;
     next = link->next;
     w->seen = what & w->what;
@@ -145,13 +145,13 @@ static int core_poll_fd(lua_State *L)
   int result = poll_for(rt, (int)fd, &w->in);
   if (result < 0) return poll_failed(L, result);
   t->wait_object = w;
-  lc_list_append(&w->in->tasks, &t->in_wait);
+  lc_list_append(&w->in->tasks, &t->in_queue);
   result = poll_update(w->in);
   if (result >= 0) {
     if (seconds != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(rt->loop), seconds));
     return task_suspend(L, t, "poll", w, leave, (lua_KContext)w, poll_done);
   }
-  lc_list_remove(&t->in_wait);
+  lc_list_remove(&t->in_queue);
   if (lc_list_is_empty(&w->in->tasks)) poll_free(w->in);
   if (result != -EPERM) return poll_failed(L, result);
   w->seen = what; /* a regular file: always ready */

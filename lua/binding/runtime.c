@@ -224,6 +224,7 @@ static runtime *runtime_new(lua_State *L)
   runtime *rt = lua_newuserdatauv(L, sizeof *rt, 0);
   *rt = (runtime){.process_anchor = LUA_NOREF, .callback_first = 1};
   lc_list_init(&rt->ready);
+  lc_list_init(&rt->pool);
   lc_list_init(&rt->preempted);
   lc_list_init(&rt->tasks);
   lc_list_init(&rt->ending);

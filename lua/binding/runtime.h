@@ -31,6 +31,7 @@ struct runtime {
   unsigned live_servers; /* not done */
   int running;           /* inside core.run */
   int debug;             /* note where connections are opened */
+  const void *conn_type; /* the metatable of connections */
   const char *trouble;   /* the last error that nobody could be told of */
 
   /* What runs. */
@@ -47,8 +48,11 @@ struct runtime {
   unsigned process_tasks; /* unfinished and owned by the process, those of ours left out */
   unsigned system_tasks;
   uint64_t last_task_id;
-  task *pool; /* finished ones, with their coroutines */
+  lc_link pool; /* finished ones, with their coroutines */
   unsigned pooled;
+  int operations; /* left to the task that runs, in this resume */
+  ssize_t bytes;
+  int result_count;      /* on the stack of the task that has just finished */
   int wanted;            /* the loop is: no more tasks in this turn */
   lc_link preempted;     /* tasks that gave way to it */
   unsigned rest;         /* turns before they go on */

@@ -80,9 +80,8 @@ static int server_collect(lua_State *L)
   server_box *box = luaL_checkudata(L, 1, SERVER_TYPE);
   runtime *rt = box->rt;
   if (!rt->loop || !box->server) return 0;
-  const int anchors[] = {box->handler, box->on_error, box->on_drain, box->farewell,  box->beat,
-                         box->log,     box->on_state, box->on_step,  box->stragglers};
-  for (size_t i = 0; i < sizeof anchors / sizeof *anchors; i++) runtime_release(rt, anchors[i]);
+  server_forget_functions(box);
+  runtime_release(rt, box->stragglers);
   context_unhold(box->ctx);
   lc_server_free(box->server);
   box->server = NULL;
@@ -171,8 +170,7 @@ static int server_get(lua_State *L)
   server_box *box = server_check(L, 1);
   lua_Integer id = luaL_checkinteger(L, 2);
   lc_conn *conn = lc_server_find(box->server, (uint64_t)id);
-  conn_box *found = conn ? lc_conn_user(conn) : NULL;
-  if (!found || !conn_push(L, found)) lua_pushnil(L);
+  if (!conn || !server_push_conn(L, box, conn)) lua_pushnil(L);
   return 1;
 }
 
@@ -184,9 +182,8 @@ static int server_list(lua_State *L)
   lua_Integer count = 0;
   lua_newtable(L);
   for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
-    conn_box *of = lc_conn_user(conn);
-    if (!of || (state != LC_STATES && (int)lc_conn_state(conn) != state)) continue;
-    if (conn_push(L, of)) lua_rawseti(L, -2, ++count);
+    if (state != LC_STATES && (int)lc_conn_state(conn) != state) continue;
+    if (server_push_conn(L, box, conn)) lua_rawseti(L, -2, ++count);
   }
   return 1;
 }

@@ -25,6 +25,29 @@ void server_report_error(lua_State *L, server_box *box, runtime *rt)
   runtime_callback(L, rt, 3);
 }
 
+/* ------------------------------------------------------------- their objects -- */
+
+/* The one that a handler is to serve, in the script's hands from now on. */
+static conn_box *serve(lua_State *L, server_box *box, lc_conn *conn)
+{
+  conn_box *made = conn_box_new(L, box->rt, conn, box);
+  made->is_served = 1;
+  made->is_unstarted = 1;
+  conn_keep(L, made);
+  return made;
+}
+
+int server_push_conn(lua_State *L, server_box *box, lc_conn *conn)
+{
+  conn_box *of = lc_conn_user(conn);
+  if (of) return conn_push(L, of);
+  if (!box->starts_with_data || box->handler == LUA_NOREF) return 0; /* it has been collected */
+  serve(L, box, conn);
+  return 1;
+}
+
+/* ---------------------------------------------------------------------- events -- */
+
 /* What a protected call needs to know. */
 typedef struct move {
   server_box *box;
@@ -37,10 +60,9 @@ typedef struct move {
 static int queue_state(lua_State *L)
 {
   move *m = lua_touserdata(L, 1);
-  conn_box *conn = lc_conn_user(m->conn);
   lua_settop(L, 0);
   runtime_push_anchored(L, m->box->rt, m->box->on_state);
-  if (!conn || !conn_push(L, conn)) return 0;
+  if (!server_push_conn(L, m->box, m->conn)) return 0;
   lua_pushstring(L, m->from);
   lua_pushstring(L, m->to);
   lua_pushstring(L, m->cause);
@@ -72,8 +94,9 @@ static void start_handler(lua_State *L, conn_box *conn)
   conn->is_unstarted = 0;
   runtime_push_anchored(L, box->rt, box->handler);
   lua_pushvalue(L, -2);
-  lua_getiuservalue(L, -3, CONN_CONTEXT);
-  task *t = task_start(L, box->rt, (owner){.kind = OWNER_CONN, .of.conn = conn}, conn->ctx, 2);
+  if (box->gives_context) conn_push_context(L, conn);
+  owner by = {.kind = OWNER_CONN, .of.conn = conn};
+  task *t = task_start(L, box->rt, by, conn_own_context(conn), box->gives_context ? 2 : 1);
   t->is_handler = 1;
 }
 
@@ -81,53 +104,76 @@ static int open_connection(lua_State *L)
 {
   move *m = lua_touserdata(L, 1);
   server_box *box = m->box;
-  conn_box *conn = conn_box_new(L, box->rt, m->conn, box, box->ctx);
-  conn->is_served = 1;
-  conn_keep(L, conn);
+  conn_box *conn = serve(L, box, m->conn);
   server_tell_new(L, box, m->conn);
-  if (box->starts_with_data) conn->is_unstarted = 1;
-  else start_handler(L, conn);
+  if (!box->starts_with_data) start_handler(L, conn);
   return 0;
 }
 
+/* One whose handler begins with the first byte is left to the core until then, if nobody looks: no
+ * object, no coroutine. There may be very many who never say a word. */
 static void on_opened(lc_conn *conn, void *user)
 {
   move m = {.box = user, .conn = conn};
-  runtime_protect(m.box->rt, open_connection, &m);
+  int is_lazy = m.box->starts_with_data && m.box->on_state == LUA_NOREF;
+  if (!is_lazy) runtime_protect(m.box->rt, open_connection, &m);
   tasks_wake(&m.box->waiters, 0);
+  if (is_lazy) return;
   conn_box *box = lc_conn_user(conn);
   if (!box || (!box->tasks && !box->is_unstarted)) lc_conn_abort(conn, "no memory for a handler");
 }
 
 static int start_late(lua_State *L)
 {
-  conn_box *box = lua_touserdata(L, 1);
-  if (conn_push(L, box)) start_handler(L, box);
+  move *m = lua_touserdata(L, 1);
+  if (server_push_conn(L, m->box, m->conn)) start_handler(L, lc_conn_user(m->conn));
   return 0;
 }
 
 /* One whose handler begins with the first byte: it has come, or it will not. */
-static void on_first_byte(conn_box *box)
+static void on_first_byte(server_box *box, lc_conn *conn)
 {
-  int result = lc_conn_await(box->conn);
-  if (result == LC_EOF) lc_conn_finish(box->conn, "no data");
+  move m = {.box = box, .conn = conn};
+  int result = lc_conn_await(conn);
+  if (result == LC_EOF) lc_conn_finish(conn, "no data");
   if (result) return;
-  runtime_protect(box->rt, start_late, box);
-  if (!box->tasks) lc_conn_abort(box->conn, "no memory for a handler");
+  runtime_protect(box->rt, start_late, &m);
+  const conn_box *of = lc_conn_user(conn);
+  if (!of || !of->tasks) lc_conn_abort(conn, "no memory for a handler");
+}
+
+static int is_unstarted(const server_box *box, const lc_conn *conn)
+{
+  const conn_box *of = lc_conn_user(conn);
+  return of ? (int)of->is_unstarted : box->starts_with_data && box->handler != LUA_NOREF;
 }
 
 static void on_ready(lc_conn *conn, unsigned what, void *user)
 {
-  conn_box *box = lc_conn_user(conn);
-  (void)user;
-  if (box && box->is_unstarted && what & LC_READABLE) on_first_byte(box);
-  else conn_on_ready(conn, what);
+  server_box *box = user;
+  if (what & LC_READABLE && is_unstarted(box, conn)) on_first_byte(box, conn);
+  else if (lc_conn_user(conn)) conn_on_ready(conn, what);
+  else if (what & LC_ENDED) conn_log_failure(box->rt, box, conn);
 }
 
 static void on_closed(lc_conn *conn, void *user)
 {
   (void)user;
   conn_on_closed(conn);
+}
+
+static int make_object(lua_State *L)
+{
+  move *m = lua_touserdata(L, 1);
+  server_push_conn(L, m->box, m->conn);
+  return 0;
+}
+
+/* There are words for it. */
+static void need_object(server_box *box, lc_conn *conn, int words)
+{
+  move m = {.box = box, .conn = conn};
+  if (words != LUA_NOREF && !lc_conn_user(conn)) runtime_protect(box->rt, make_object, &m);
 }
 
 static int dismiss_protected(lua_State *L)
@@ -146,12 +192,15 @@ static void on_departed(lc_server *server, void *user)
 static void on_draining(lc_conn *conn, void *user)
 {
   server_box *box = user;
-  runtime_protect_script(box->rt, dismiss_protected, conn);
+  need_object(box, conn, box->farewell);
+  if (lc_conn_user(conn)) runtime_protect_script(box->rt, dismiss_protected, conn);
+  else lc_conn_dismiss(conn, "drain");
 }
 
 static void on_heartbeat(lc_conn *conn, void *user)
 {
   server_box *box = user;
+  need_object(box, conn, box->beat);
   conn_on_heartbeat(conn, box->rt);
 }
 
@@ -168,12 +217,13 @@ static int start_goodbyes(lua_State *L)
 {
   server_box *box = lua_touserdata(L, 1);
   for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
-    conn_box *of = lc_conn_user(conn);
-    if (!of || lc_conn_state(conn) >= LC_STATE_CLOSING) continue;
+    if (lc_conn_state(conn) >= LC_STATE_CLOSING) continue;
     lua_settop(L, 0);
     runtime_push_anchored(L, box->rt, box->on_drain);
-    if (!conn_push(L, of)) continue;
-    task *t = task_start(L, box->rt, (owner){.kind = OWNER_CONN, .of.conn = of}, of->ctx, 1);
+    if (!server_push_conn(L, box, conn)) continue;
+    conn_box *of = lc_conn_user(conn);
+    task *t =
+      task_start(L, box->rt, (owner){.kind = OWNER_CONN, .of.conn = of}, conn_own_context(of), 1);
     t->is_goodbye = 1;
     lc_conn_guard(conn);
   }
@@ -196,6 +246,16 @@ static void cancel_everything(lua_State *L, server_box *box)
     if (!of || of->is_unstarted) lc_conn_finish(conn, "canceled");
   }
   context_end(L, box->ctx, LC_CANCELED, "drain timeout");
+}
+
+void server_forget_functions(server_box *box)
+{
+  int *const anchors[] = {&box->handler, &box->on_error, &box->on_drain, &box->farewell,
+                          &box->beat,    &box->log,      &box->on_state, &box->on_step};
+  for (size_t i = 0; i < sizeof anchors / sizeof *anchors; i++) {
+    runtime_release(box->rt, *anchors[i]);
+    *anchors[i] = LUA_NOREF;
+  }
 }
 
 static void on_done(lua_State *L, server_box *box)
@@ -249,6 +309,7 @@ static void on_step(lc_server *server, lc_step step, void *user)
   step_note note = {box, step};
   runtime_protect(box->rt, take_step, &note);
   if (step != LC_STEP_DONE) return;
+  server_forget_functions(box);
   runtime_release(box->rt, box->anchor); /* from now on it lives as long as the script holds it */
   box->anchor = LUA_NOREF;
 }
@@ -315,6 +376,10 @@ static int server_hand_to(lua_State *L)
   server_box *box = server_check(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   replace_anchor(L, box->rt, &box->handler, 2);
+  lua_Debug shape;
+  lua_pushvalue(L, 2);
+  lua_getinfo(L, ">u", &shape);
+  box->gives_context = shape.isvararg || shape.nparams > 1;
   lc_server_serve(box->server, 1);
   return 0;
 }

@@ -13,7 +13,7 @@ static int accept_more(lua_State *L, int status, lua_KContext kept)
   t->woken = 0;
   if (!result) result = lc_server_accept(box->server, &conn);
   if (!result) {
-    conn_box *made = conn_box_new(L, box->rt, conn, box, box->ctx);
+    conn_box *made = conn_box_new(L, box->rt, conn, box);
     conn_keep_weakly(L, made);
     server_tell_new(L, box, conn);
     return 1;
@@ -21,7 +21,7 @@ static int accept_more(lua_State *L, int status, lua_KContext kept)
   if (result == LC_AGAIN) {
     result = task_ended(t);
     if (!result) {
-      lc_list_append(&box->acceptors, &t->in_wait);
+      lc_list_append(&box->acceptors, &t->in_queue);
       if (kept) task_alarm(t, (lc_time)kept);
       return task_suspend(L, t, "accept", box, NULL, kept, accept_more);
     }
@@ -68,7 +68,7 @@ static int server_wait_change(lua_State *L)
   server_box *box = server_check(L, 1);
   lc_time seconds = optional_seconds(L, 2);
   task *t = task_current(L, box->rt, "waiting for a server");
-  if (lua_toboolean(L, 3) && server_of(t->owned_by) == box)
+  if (lua_toboolean(L, 3) && server_of(task_owner(t)) == box)
     return luaL_error(
       L, "a task of a server cannot wait for that server's end: it would wait for itself");
   lua_settop(L, 1);
@@ -78,7 +78,7 @@ static int server_wait_change(lua_State *L)
     task_failed(t);
     return push_failure(L, task_ended(t), NULL, "wait");
   }
-  lc_list_append(&box->waiters, &t->in_wait);
+  lc_list_append(&box->waiters, &t->in_queue);
   if (seconds != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(box->rt->loop), seconds));
   return task_suspend(L, t, "server:wait", box, NULL, 0, changed);
 }

@@ -24,7 +24,7 @@ static int stream_adopt(lua_State *L)
   lc_conn *conn;
   int result = lc_conn_adopt(rt->outbound, fd, &settings, &conn);
   if (result < 0) return socket_failure(L, rt, result);
-  conn_box *box = conn_box_new(L, rt, conn, NULL, NULL);
+  conn_box *box = conn_box_new(L, rt, conn, NULL);
   box->is_socket = box->logged = 1; /* who asked for it is told */
   conn_keep_weakly(L, box);
   return 1;
@@ -59,7 +59,7 @@ static int stream_accept(lua_State *L, int status, lua_KContext kept)
   int result = lc_server_accept(box->server, &conn);
   if (result < 0) return socket_failure(L, box->rt, result);
   prepare(conn);
-  conn_box *made = conn_box_new(L, box->rt, conn, box, box->ctx);
+  conn_box *made = conn_box_new(L, box->rt, conn, box);
   made->is_socket = 1;
   conn_keep_weakly(L, made);
   server_tell_new(L, box, conn);
@@ -157,10 +157,10 @@ static int stream_receive(lua_State *L, int status, lua_KContext first)
   if (result == LC_RESET || result == LC_PEER_LOST)
     result = before_end(box->conn, kind, size, &slice);
   if (result < 0) {
-    if (result != LC_AGAIN) box->last_failure = result;
+    if (result != LC_AGAIN) box->last_failure = (int16_t)result;
     return socket_failure(L, box->rt, result);
   }
-  if (t) t->bytes -= (ssize_t)slice.length;
+  if (t) t->rt->bytes -= (ssize_t)slice.length;
   if (kind == 'l') push_line(L, slice.data, slice.length - 1);
   else lua_pushlstring(L, slice.data, slice.length);
   return 1;
@@ -231,10 +231,10 @@ static int stream_send(lua_State *L, int status, lua_KContext kept)
   ssize_t accepted = lc_conn_write(box->conn, &piece, 1);
   if (accepted < 0) {
     conn_end_write(box, t);
-    box->last_failure = (int)accepted;
+    box->last_failure = (int16_t)accepted;
     return socket_failure(L, box->rt, (int)accepted);
   }
-  if (t) t->bytes -= accepted;
+  if (t) t->rt->bytes -= accepted;
   if ((size_t)accepted == size) conn_end_write(box, t);
   lua_pushinteger(L, (lua_Integer)accepted);
   return 1;

@@ -135,14 +135,14 @@ int socket_suspend(lua_State *L, task *t, const char *operation, const socket_se
   int error = 0;
   size_t size = set->count * sizeof *set->fds;
   descriptor_wait *wait = lua_newuserdatauv(L, sizeof *wait + size, 0);
-  t->woken = task_ended(t);
+  t->woken = (int16_t)task_ended(t);
   if (t->woken) return again(L, LUA_OK, kept);
   *wait = (descriptor_wait){
     .t = t, .count = set->count, .streams = set->streams, .stream_count = set->stream_count};
   memcpy(wait->fds, set->fds, size);
   wait->select = lc_select_begin(t->rt->loop, wait->fds, wait->count, wait_ready, wait, &error);
   if (!wait->select) {
-    t->woken = error;
+    t->woken = (int16_t)error;
     return again(L, LUA_OK, kept);
   }
   lc_list_append(&t->rt->descriptor_waits, &wait->in_waits);
@@ -240,7 +240,7 @@ static int wait_stream(lua_State *L)
   lc_time deadline = socket_deadline(L, 3);
   task *t = task_that_can_wait(L, rt);
   if (!t) return block_on(L, rt, lc_conn_fd(box->conn), writing, deadline);
-  t->woken = refusal(t, box, writing);
+  t->woken = (int16_t)refusal(t, box, writing);
   if (t->woken) return woken(L, LUA_OK, 0);
   if (!writing) return conn_wait_input(L, t, box, deadline, "receive", 0, woken);
   if (deadline != LC_NEVER) task_alarm(t, deadline);
@@ -254,9 +254,9 @@ static int wait_server(lua_State *L)
   lc_time deadline = socket_deadline(L, 2);
   task *t = task_that_can_wait(L, box->rt);
   if (!t) return block_on(L, box->rt, lc_server_listener_fd(box->server, 0), 0, deadline);
-  t->woken = task_ended(t);
+  t->woken = (int16_t)task_ended(t);
   if (t->woken) return woken(L, LUA_OK, 0);
-  lc_list_append(&box->acceptors, &t->in_wait);
+  lc_list_append(&box->acceptors, &t->in_queue);
   if (deadline != LC_NEVER) task_alarm(t, deadline);
   return task_suspend(L, t, "accept", box, NULL, 0, woken);
 }

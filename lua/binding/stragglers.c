@@ -40,11 +40,10 @@ static void add_traceback(lua_State *L, task *t)
   lua_setfield(L, -2, "waits_for");
 }
 
-static void add_conn(lua_State *L, server_box *box, lc_conn *conn, const char *fate)
+static void add_conn(lua_State *L, server_box *box, lc_conn *conn, task *holder, const char *fate)
 {
-  conn_box *of = lc_conn_user(conn);
-  task *holder = NULL;
-  if (of) holder = of->holder ? of->holder : of->reader ? of->reader : of->writer;
+  const conn_box *of = lc_conn_user(conn);
+  if (of && !holder) holder = of->reader ? of->reader : of->writer;
   if (!holder && lc_conn_state(conn) == LC_STATE_CLOSED) return;
   lua_createtable(L, 0, 12);
   conn_describe(L, conn);
@@ -69,25 +68,33 @@ static void add_task(lua_State *L, server_box *box, task *t, const char *fate)
   lua_pop(L, 1);
 }
 
-/* One walk over the tasks finds who holds which connection: the handler, else the oldest task. */
-static void find_holders(lua_State *L, server_box *box, const char *fate)
+static task *holder_of(lua_State *L, int holders, const conn_box *of)
+{
+  lua_rawgetp(L, holders, of);
+  task *holder = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return holder;
+}
+
+/* One walk over the tasks finds who holds which connection: the handler, else the oldest task. They go
+ * into the table at `holders`, by the connection's box. */
+static void find_holders(lua_State *L, server_box *box, int holders, const char *fate)
 {
   runtime *rt = box->rt;
-  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
-    conn_box *of = lc_conn_user(conn);
-    if (of) of->holder = NULL;
-  }
   for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
     task *t = LC_OWNER(link, task, in_tasks);
-    if (server_of(t->owned_by) != box) continue;
-    if (t->owned_by.kind == OWNER_SERVER) {
+    if (server_of(task_owner(t)) != box) continue;
+    if (t->owned_by == OWNER_SERVER) {
       add_task(L, box, t, fate);
       continue;
     }
-    conn_box *of = t->owned_by.of.conn;
-    task *other = of->holder;
-    if (!other || (t->is_handler && !other->is_handler)) of->holder = t;
-    else other = t;
+    task *other = holder_of(L, holders, t->of.conn);
+    if (!other || (t->is_handler && !other->is_handler)) {
+      lua_pushlightuserdata(L, t);
+      lua_rawsetp(L, holders, t->of.conn);
+    } else {
+      other = t;
+    }
     if (other) add_task(L, box, other, fate);
   }
 }
@@ -95,15 +102,19 @@ static void find_holders(lua_State *L, server_box *box, const char *fate)
 void stragglers_note(lua_State *L, server_box *box, const char *fate)
 {
   int is_kill = fate[0] == 'k';
-  find_holders(L, box, fate);
+  lua_newtable(L);
+  int holders = lua_gettop(L);
+  find_holders(L, box, holders, fate);
   for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
-    conn_box *of = lc_conn_user(conn);
-    int lingers = lc_conn_state(conn) >= LC_STATE_CLOSING && !(of && of->holder);
+    const conn_box *of = lc_conn_user(conn);
+    task *holder = of ? holder_of(L, holders, of) : NULL;
+    int lingers = lc_conn_state(conn) >= LC_STATE_CLOSING && !holder;
     if (lingers && !is_kill) continue; /* nobody holds it but its peer, and it has time left */
-    add_conn(L, box, conn, fate);
+    add_conn(L, box, conn, holder, fate);
     if (is_kill) lc_server_count_killed(box->server, conn);
     else lc_server_count_canceled(box->server, conn);
   }
+  lua_pop(L, 1);
 }
 
 static task *first_task(const server_box *box)
@@ -111,7 +122,7 @@ static task *first_task(const server_box *box)
   runtime *rt = box->rt;
   for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
     task *t = LC_OWNER(link, task, in_tasks);
-    if (server_of(t->owned_by) == box && t != rt->current) return t;
+    if (server_of(task_owner(t)) == box && t != rt->current) return t;
   }
   return NULL;
 }

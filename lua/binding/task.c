@@ -33,9 +33,17 @@ int owner_push(lua_State *L, owner by)
   return 1;
 }
 
+owner task_owner(const task *t)
+{
+  owner by = {.kind = (owner_kind)t->owned_by};
+  if (by.kind == OWNER_CONN) by.of.conn = t->of.conn;
+  else by.of.server = t->of.server;
+  return by;
+}
+
 owner owner_current(runtime *rt)
 {
-  return rt->current ? rt->current->owned_by : (owner){.kind = OWNER_PROCESS};
+  return rt->current ? task_owner(rt->current) : (owner){.kind = OWNER_PROCESS};
 }
 
 server_box *server_of(owner by)
@@ -59,7 +67,8 @@ void task_stop_waiting(task *t)
   void (*unwait)(task *) = t->unwait;
   t->unwait = NULL;
   t->waits_for = NULL;
-  lc_list_remove(&t->in_wait);
+  t->wants_turn = 0;
+  lc_list_remove(&t->in_queue);
   lc_timer_clear(t->rt->loop, &t->timer);
   if (unwait) unwait(t);
 }
@@ -67,21 +76,21 @@ void task_stop_waiting(task *t)
 void task_wake(task *t, int code)
 {
   if (!t->waits_for) return;
-  t->woken = code;
+  t->woken = (int16_t)code;
   task_stop_waiting(t);
-  lc_list_append(&t->rt->ready, &t->in_ready);
+  lc_list_append(&t->rt->ready, &t->in_queue);
   if (!t->rt->running_turn) lc_loop_hurry(t->rt->loop);
 }
 
 void tasks_wake(lc_link *waiting, int code)
 {
-  while (!lc_list_is_empty(waiting)) task_wake(LC_OWNER(waiting->next, task, in_wait), code);
+  while (!lc_list_is_empty(waiting)) task_wake(LC_OWNER(waiting->next, task, in_queue), code);
 }
 
 int task_ended(const task *t)
 {
   if (t->killing || t->canceled) return LC_CANCELED;
-  return t->ctx->ended;
+  return t->ctx ? t->ctx->ended : t->of.conn->ended;
 }
 
 /* Whoever else resumes a coroutine of a waiting task, by means we are not told of, gets nothing:
@@ -115,18 +124,19 @@ int task_suspend(lua_State *L, task *t, const char *waits_for, void *object,
 int task_is_spent(task *t)
 {
   if (t->killing || !lua_isyieldable(t->co)) return 0; /* it cannot; its next wait will tell */
-  return --t->operations <= 0 || t->bytes <= 0;
+  return --t->rt->operations <= 0 || t->rt->bytes <= 0;
 }
 
 int task_yield(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
 {
-  lc_list_append(&t->rt->ready, &t->in_ready);
+  lc_list_append(&t->rt->ready, &t->in_queue);
   return let_go(L, t, kept, again);
 }
 
 void task_failed(task *t)
 {
-  if (++t->failures >= 2) t->operations = 0; /* its next operation lets the others run first */
+  if (t->failures < UINT16_MAX) t->failures++;
+  if (t->failures >= 2) t->rt->operations = 0; /* its next operation lets the others run first */
 }
 
 /* ------------------------------------------------------------- who is running -- */
@@ -140,7 +150,8 @@ task *task_running(lua_State *L, const runtime *rt)
 int task_barrier(lua_State *L, const task *t)
 {
   if (t->rt->innermost != L) return LEVEL_FOREIGN;
-  if (t->depth && t->levels[t->depth - 1].barrier) return (int)t->levels[t->depth - 1].barrier;
+  unsigned depth = task_depth(t);
+  if (depth && t->extra->levels[depth - 1].barrier) return (int)t->extra->levels[depth - 1].barrier;
   return lua_isyieldable(L) ? LEVEL_OPEN : LEVEL_IN_C;
 }
 
@@ -183,9 +194,10 @@ task *task_current(lua_State *L, runtime *rt, const char *what)
 
 static task *task_take(lua_State *L, runtime *rt)
 {
-  task *t = rt->pool;
-  if (t) {
-    rt->pool = t->next_pooled;
+  task *t;
+  if (!lc_list_is_empty(&rt->pool)) {
+    t = LC_OWNER(rt->pool.previous, task, in_tasks);
+    lc_list_remove(&t->in_tasks);
     rt->pooled--;
     return t;
   }
@@ -201,18 +213,16 @@ static task *task_take(lua_State *L, runtime *rt)
   t->rt = rt;
   t->co = co;
   t->anchor = anchor;
-  t->handle = t->held = LUA_NOREF;
-  lc_list_init(&t->in_ready);
+  t->handle = LUA_NOREF;
+  lc_list_init(&t->in_queue);
   lc_list_init(&t->in_tasks);
   lc_list_init(&t->in_context);
-  lc_list_init(&t->in_wait);
   return t;
 }
 
 static void task_pool(task *t)
 {
-  t->next_pooled = t->rt->pool;
-  t->rt->pool = t;
+  lc_list_append(&t->rt->pool, &t->in_tasks);
   t->rt->pooled++;
 }
 
@@ -224,32 +234,54 @@ task *task_start(lua_State *L, runtime *rt, owner by, context *ctx, int count)
   task_pool(t); /* where it is found again should one of these raise */
   if (!fits) luaL_error(L, "too many arguments, or not enough memory, for a task");
   owner_hold(L, by);
-  context_hold(L, ctx);
+  if (ctx) context_hold(L, ctx);
   t = task_take(L, rt);
   co = t->co;
-  t->owned_by = by;
+  t->owned_by = (unsigned)by.kind & 3u;
+  if (by.kind == OWNER_CONN) t->of.conn = by.of.conn;
+  else t->of.server = by.of.server;
   t->ctx = ctx;
   t->id = ++rt->last_task_id;
   t->began = lc_loop_now(rt->loop);
   t->is_handler = t->is_goodbye = t->is_system = t->canceled = t->failed = t->is_exposed = 0;
-  t->doomed = t->killing = t->is_forced = t->is_frozen = 0;
+  t->doomed = t->killing = t->is_forced = t->is_frozen = t->has_begun = 0;
   t->failures = 0;
-  t->scopes = NULL;
   lua_pushcfunction(co, task_body);
   lua_xmove(L, co, count + 1);
-  t->arguments = (unsigned)count + 1;
-  lc_list_append(&ctx->tasks, &t->in_context);
+  lc_list_append(ctx ? &ctx->tasks : &by.of.conn->own_tasks, &t->in_context);
   lc_list_append(&rt->tasks, &t->in_tasks);
-  lc_list_append(&rt->ready, &t->in_ready);
+  lc_list_append(&rt->ready, &t->in_queue);
   if (by.kind == OWNER_PROCESS) rt->process_tasks++;
   if (!rt->running_turn) lc_loop_hurry(rt->loop);
   return t;
 }
 
+task_extra *task_need_extra(task *t)
+{
+  if (t->extra) return t->extra;
+  t->extra = calloc(1, sizeof *t->extra);
+  if (t->extra) t->extra->held = LUA_NOREF;
+  return t->extra;
+}
+
+unsigned task_depth(const task *t) { return t->extra ? t->extra->depth : 0; }
+
+scope *task_scopes(const task *t) { return t->extra ? t->extra->scopes : NULL; }
+
+context *task_context(lua_State *L, task *t)
+{
+  if (!t->ctx) {
+    conn_push_context(L, t->of.conn);
+    lua_pop(L, 1);
+  }
+  return t->ctx;
+}
+
 static void task_free(task *t)
 {
   lc_timer_close(t->rt->loop, &t->timer);
-  free(t->levels);
+  if (t->extra) free(t->extra->levels);
+  free(t->extra);
   free(t);
 }
 
@@ -267,17 +299,17 @@ void task_recycle(task *t, int reusable)
 
 void task_pool_free(runtime *rt)
 {
-  for (task *t = rt->pool, *next; t; t = next) {
-    next = t->next_pooled;
+  while (!lc_list_is_empty(&rt->pool)) {
+    task *t = LC_OWNER(rt->pool.next, task, in_tasks);
+    lc_list_remove(&t->in_tasks);
     task_free(t);
   }
-  rt->pool = NULL;
   while (!lc_list_is_empty(&rt->tasks)) {
     task *t = LC_OWNER(rt->tasks.next, task, in_tasks);
     scopes_forget(t);
     lc_list_remove(&t->in_tasks);
     lc_list_remove(&t->in_context);
-    lc_list_remove(&t->in_wait);
+    lc_list_remove(&t->in_queue);
     task_free(t);
   }
 }

@@ -39,21 +39,29 @@ typedef struct nesting {
   int is_marked;                                          /* in runtime.busy */
 } nesting;
 
-struct task {
-  lc_link in_ready;
-  lc_link in_tasks;
-  lc_link in_context;
-  lc_link in_wait; /* of whatever list it waits in */
-  runtime *rt;
-  lua_State *co;
-  int anchor;      /* of the coroutine */
+/* What only some tasks need, allocated when they do; it stays with a task in the pool. */
+typedef struct task_extra {
   nesting *levels; /* the coroutines nested in it now, the innermost last */
   unsigned depth;
   unsigned room; /* for that many */
-  int handle;    /* anchor of the task object, when the script has one */
-  owner owned_by;
-  context *ctx;
   scope *scopes; /* of ctx:call under way, the innermost first */
+  int held;      /* anchor of a traceback: where it was when it had to be ended by force */
+} task_extra;
+
+/* One for each connection that is served, most of them waiting: so it is kept small. */
+struct task {
+  lc_link in_queue; /* while it is ready, or waits in a list: one or the other */
+  lc_link in_tasks; /* all unfinished ones; the pool */
+  lc_link in_context;
+  runtime *rt;
+  lua_State *co;
+  union {
+    server_box *server;
+    conn_box *conn;
+  } of;         /* as owned_by says */
+  context *ctx; /* NULL: its connection's own, which nobody has asked for so far */
+  task_extra *extra;
+  lc_timer timer;
   uint64_t id;
   lc_time began;
 
@@ -64,18 +72,17 @@ struct task {
   void (*unwait)(task *t);
   void *wait_object;
   lc_time waits_since;
-  int woken; /* why it was resumed: 0, or a code */
-  lc_timer timer;
 
-  int operations; /* left in this resume */
-  ssize_t bytes;
-  unsigned failures;      /* terminal ones, for handlers that do not take no for an answer */
-  unsigned arguments;     /* of the first resume, the function among them; 0 once it has begun */
-  int result_count;       /* on its stack, when it has finished */
-  int held;               /* anchor of a traceback: where it was when it had to be ended by force */
-  unsigned is_forced : 1; /* an error was raised in it to end it */
-  unsigned is_frozen : 1; /* it is not resumed any more, only killed */
-  unsigned lets_go : 1;   /* its yield is for the loop, not for whoever resumed its coroutine */
+  int anchor;              /* of the coroutine */
+  int handle;              /* anchor of the task object, when the script has one */
+  int16_t woken;           /* why it was resumed: 0, or a code */
+  uint16_t failures;       /* terminal ones, for handlers that do not take no for an answer */
+  unsigned owned_by : 2;   /* owner_kind */
+  unsigned has_begun : 1;  /* until then a function and its arguments lie on its stack */
+  unsigned wants_turn : 1; /* waits to write */
+  unsigned is_forced : 1;  /* an error was raised in it to end it */
+  unsigned is_frozen : 1;  /* it is not resumed any more, only killed */
+  unsigned lets_go : 1;    /* its yield is for the loop, not for whoever resumed its coroutine */
   unsigned is_exposed : 1; /* the script has seen its coroutine: it is in runtime.busy */
   unsigned is_handler : 1;
   unsigned is_goodbye : 1; /* on_drain: guards its connection */
@@ -84,10 +91,14 @@ struct task {
   unsigned doomed : 1;   /* to be killed when it next lets go */
   unsigned killing : 1;  /* its <close> variables are running */
   unsigned canceled : 1; /* task:cancel: whatever its context says */
-  task *next_pooled;
 };
 
-/* Pops a function and `count` arguments; the task runs them in `ctx`. Raises for lack of memory. */
+owner task_owner(const task *t);
+task_extra *task_need_extra(task *t); /* NULL for lack of memory */
+unsigned task_depth(const task *t);   /* how many coroutines are nested in it */
+scope *task_scopes(const task *t);
+/* Pops a function and `count` arguments; the task runs them in `ctx`, NULL for the own one of the connection
+ * that owns it, if that has not been made. Raises for lack of memory. */
 task *task_start(lua_State *L, runtime *rt, owner by, context *ctx,
                  int count); /* [-(count+1), 0] */
 /* The task that runs on L; raises, naming `what`, when there is none or it cannot wait. */
@@ -122,6 +133,8 @@ void task_wrap_error(lua_State *L);
 int task_deliver(lua_State *L); /* hands its outcome to who waits, else to on_error */
 void task_recycle(task *t, int reusable);
 void task_open(lua_State *L, runtime *rt);
+/* What it goes by; pushes nothing. Makes its connection's own if need be, and may raise for lack of memory. */
+context *task_context(lua_State *L, task *t);
 /* coroutine.c: closes what is nested in it, innermost first, then its own coroutine; a status. */
 int task_close_coroutines(lua_State *L, task *t);
 void coroutine_forget(task *t); /* it has ended: its own coroutine is busy no more */

@@ -16,11 +16,11 @@ typedef struct task_handle {
 /* The table {error, traceback} lies at the top of L; pops it. */
 static void report_error(lua_State *L, task *t)
 {
-  server_box *server = server_of(t->owned_by);
+  server_box *server = server_of(task_owner(t));
   lua_rawgeti(L, -1, 1);
   lua_rawgeti(L, -2, 2);
   lua_remove(L, -3);
-  if (t->owned_by.kind != OWNER_CONN || !conn_push(L, t->owned_by.of.conn)) lua_pushnil(L);
+  if (t->owned_by != OWNER_CONN || !conn_push(L, t->of.conn)) lua_pushnil(L);
   server_report_error(L, server, t->rt);
 }
 
@@ -28,14 +28,14 @@ static void report_error(lua_State *L, task *t)
 static void take_error(lua_State *L, task *t)
 {
   luaL_checkstack(L, 4, NULL);
-  lua_settop(t->co, lua_gettop(t->co) - t->result_count + 1);
+  lua_settop(t->co, lua_gettop(t->co) - t->rt->result_count + 1);
   lua_xmove(t->co, L, 1);
   task_wrap_error(L);
 }
 
 static void take_results(lua_State *L, const task *t)
 {
-  int count = t->result_count;
+  int count = t->rt->result_count;
   luaL_checkstack(L, count + 4, NULL);
   lua_createtable(L, count, 1);
   lua_pushinteger(L, count);
@@ -183,7 +183,7 @@ static int task_wait(lua_State *L)
   t->woken = LC_CANCELED;
   if (task_ended(t))
     return task_is_spent(t) ? task_yield(L, t, 0, wait_done) : wait_done(L, LUA_OK, 0);
-  lc_list_append(&handle->waiters, &t->in_wait);
+  lc_list_append(&handle->waiters, &t->in_queue);
   if (seconds != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(t->rt->loop), seconds));
   return task_suspend(L, t, "task:wait", handle, NULL, 0, wait_done);
 }

@@ -16,7 +16,7 @@ static int core_wait_process_tasks(lua_State *L)
   lc_time seconds = optional_seconds(L, 1);
   task *t = task_current(L, rt, "wait_process_tasks");
   if (!rt->process_tasks) return process_waited(L, LUA_OK, 0);
-  lc_list_append(&rt->process_waiters, &t->in_wait);
+  lc_list_append(&rt->process_waiters, &t->in_queue);
   if (seconds != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(rt->loop), seconds));
   return task_suspend(L, t, "shutdown", NULL, NULL, 0, process_waited);
 }
@@ -43,7 +43,7 @@ static int core_process_tasks(lua_State *L)
   lua_Integer count = 0;
   for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
     task *t = LC_OWNER(link, task, in_tasks);
-    if (t->owned_by.kind != OWNER_PROCESS || t->is_system) continue;
+    if (t->owned_by != OWNER_PROCESS || t->is_system) continue;
     describe(L, t);
     lua_rawseti(L, -2, ++count);
   }
@@ -53,12 +53,12 @@ static int core_process_tasks(lua_State *L)
 /* Where a task's owner is found: a connection by its id, a server as itself, else nothing. */
 static void describe_owner(lua_State *L, const task *t)
 {
-  if (t->owned_by.kind == OWNER_PROCESS) return;
-  if (t->owned_by.kind == OWNER_CONN) {
-    lua_pushinteger(L, (lua_Integer)lc_conn_id(t->owned_by.of.conn->conn));
+  if (t->owned_by == OWNER_PROCESS) return;
+  if (t->owned_by == OWNER_CONN) {
+    lua_pushinteger(L, (lua_Integer)lc_conn_id(t->of.conn->conn));
     lua_setfield(L, -2, "connection");
   }
-  const server_box *server = server_of(t->owned_by);
+  const server_box *server = server_of(task_owner(t));
   if (!server || server->anchor == LUA_NOREF) return;
   runtime_push_anchored(L, t->rt, server->anchor);
   lua_setfield(L, -2, "server");
@@ -92,7 +92,7 @@ static task *first_process_task(runtime *rt, int with_ours)
 {
   for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
     task *t = LC_OWNER(link, task, in_tasks);
-    if (t->owned_by.kind != OWNER_PROCESS || t == rt->current) continue;
+    if (t->owned_by != OWNER_PROCESS || t == rt->current) continue;
     if (with_ours || !t->is_system) return t;
   }
   return NULL;

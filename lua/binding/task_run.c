@@ -59,7 +59,7 @@ int task_body(lua_State *L)
 static int end_handler(lua_State *L)
 {
   task *t = lua_touserdata(L, 1);
-  conn_box *box = t->owned_by.of.conn;
+  conn_box *box = t->of.conn;
   if (t->killing)
     lc_conn_abort(box->conn, "killed"); /* half a reply must not look like a whole one */
   else conn_handler_ended(L, box);
@@ -71,19 +71,19 @@ static void task_finish(task *t, int reusable)
 {
   runtime *rt = t->rt;
   runtime_protect(rt, task_deliver, t);
-  lc_list_remove(&t->in_ready);
+  lc_list_remove(&t->in_queue);
   lc_list_remove(&t->in_tasks);
   lc_list_remove(&t->in_context);
   if (t->is_system) rt->system_tasks--;
-  else if (t->owned_by.kind == OWNER_PROCESS && !--rt->process_tasks)
+  else if (t->owned_by == OWNER_PROCESS && !--rt->process_tasks)
     tasks_wake(&rt->process_waiters, 0);
   if (t->is_handler) runtime_protect_script(rt, end_handler, t);
-  if (t->is_goodbye) lc_conn_unguard(t->owned_by.of.conn->conn);
+  if (t->is_goodbye) lc_conn_unguard(t->of.conn->conn);
   scopes_forget(t);
-  context_unhold(t->ctx);
-  owner_release(t->owned_by);
-  runtime_release(rt, t->held);
-  t->held = LUA_NOREF;
+  if (t->ctx) context_unhold(t->ctx);
+  owner_release(task_owner(t));
+  if (t->extra) runtime_release(rt, t->extra->held);
+  if (t->extra) t->extra->held = LUA_NOREF;
   runtime_release(rt, t->handle);
   t->handle = LUA_NOREF;
   coroutine_forget(t);
@@ -95,10 +95,10 @@ static void task_finish(task *t, int reusable)
 
 static void task_resume(runtime *rt, task *t)
 {
-  int count = 0, arguments = (int)t->arguments;
-  t->arguments = 0;
-  t->operations = TASK_OPERATIONS;
-  t->bytes = TASK_BYTES;
+  int count = 0, arguments = t->has_begun ? 0 : lua_gettop(t->co) - 1;
+  t->has_begun = 1;
+  rt->operations = TASK_OPERATIONS;
+  rt->bytes = TASK_BYTES;
   t->lets_go = 0;
   rt->current = t;
   lc_work before = interrupt_enter(rt, t->co, LC_WORK_SCRIPT);
@@ -111,14 +111,14 @@ static void task_resume(runtime *rt, task *t)
   if (status == LUA_YIELD) {
     lua_pop(t->co, count);
     if (t->doomed) task_kill(rt->L, t);
-    else if (!t->is_frozen && !t->waits_for && lc_list_is_empty(&t->in_ready))
-      lc_list_append(&rt->ready, &t->in_ready); /* the script called coroutine.yield: be polite */
+    else if (!t->is_frozen && !t->waits_for && lc_list_is_empty(&t->in_queue))
+      lc_list_append(&rt->ready, &t->in_queue); /* the script called coroutine.yield: be polite */
     return;
   }
-  t->result_count = count;
+  rt->result_count = count;
   if (status != LUA_OK) { /* only for lack of memory: the body catches the rest */
     t->failed = 1;
-    t->result_count = 1;
+    rt->result_count = 1;
   }
   task_finish(t, status == LUA_OK);
 }
@@ -140,8 +140,8 @@ int task_run_ready(runtime *rt)
   rt->running_turn = 1;
   rt->wanted = 0;
   for (int i = 0; i < TASKS_PER_TURN && !rt->wanted && !lc_list_is_empty(&rt->ready); i++) {
-    task *t = LC_OWNER(rt->ready.next, task, in_ready);
-    lc_list_remove(&t->in_ready);
+    task *t = LC_OWNER(rt->ready.next, task, in_queue);
+    lc_list_remove(&t->in_queue);
     task_resume(rt, t);
   }
   rt->running_turn = 0;
@@ -159,35 +159,36 @@ void task_kill(lua_State *L, task *t)
   }
   t->woken = LC_CANCELED;
   if (t->waits_for) task_stop_waiting(t);
-  lc_list_remove(&t->in_ready);
+  lc_list_remove(&t->in_queue);
   task *before = rt->current;
   t->killing = 1;
   rt->current = t;
   int status = LUA_OK;
-  if (!t->arguments) status = task_close_coroutines(L, t);
+  if (t->has_begun) status = task_close_coroutines(L, t);
   else lua_settop(t->co, 0); /* it never began */
   rt->current = before;
   lc_loop_flush(rt->loop);
   t->failed = status != LUA_OK; /* an error in a __close */
-  t->result_count = t->failed ? 1 : 0;
+  rt->result_count = t->failed ? 1 : 0;
   task_finish(t, 0);
 }
 
 void task_push_traceback(lua_State *L, task *t)
 {
-  if (t->arguments) {
+  if (!t->has_begun) {
     lua_pushliteral(L, "not begun yet");
     return;
   }
-  if (t->held != LUA_NOREF) {
-    runtime_push_anchored(L, t->rt, t->held);
+  if (t->extra && t->extra->held != LUA_NOREF) {
+    runtime_push_anchored(L, t->rt, t->extra->held);
     return;
   }
   int top = lua_gettop(L);
-  for (unsigned i = t->depth; i > 0; i--) {
-    luaL_traceback(L, t->levels[i - 1].co, i == t->depth ? NULL : "resumed by", 0);
+  unsigned depth = task_depth(t);
+  for (unsigned i = depth; i > 0; i--) {
+    luaL_traceback(L, t->extra->levels[i - 1].co, i == depth ? NULL : "resumed by", 0);
     lua_pushliteral(L, "\n");
   }
-  luaL_traceback(L, t->co, t->depth ? "resumed by" : NULL, 0);
+  luaL_traceback(L, t->co, depth ? "resumed by" : NULL, 0);
   lua_concat(L, lua_gettop(L) - top);
 }

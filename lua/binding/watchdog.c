@@ -44,8 +44,8 @@ static void say_who(words *w, const runtime *rt)
     return;
   }
   say(w, "task %llu", (unsigned long long)t->id);
-  if (t->owned_by.kind != OWNER_CONN) return;
-  const lc_conn *conn = t->owned_by.of.conn->conn;
+  if (t->owned_by != OWNER_CONN) return;
+  const lc_conn *conn = t->of.conn->conn;
   say(w, " of connection %llu from %s", (unsigned long long)lc_conn_id(conn),
       conn_peer_text(conn, peer, sizeof peer));
 }
