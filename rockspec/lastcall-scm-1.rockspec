@@ -34,6 +34,7 @@ build = {
     -- BEGIN files (make rockspec)
     ["lastcall.core"] = {
       sources = {
+        "lua/binding/callbacks.c",
         "lua/binding/conn.c",
         "lua/binding/conn_closing.c",
         "lua/binding/conn_detach.c",

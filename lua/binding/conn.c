@@ -131,7 +131,7 @@ int conn_push(lua_State *L, conn_box *box)
 
 void conn_unanchor_when_over(conn_box *box)
 {
-  if (box->tasks || box->is_detached || box->anchor == LUA_NOREF) return;
+  if (box->tasks || box->untold || box->is_detached || box->anchor == LUA_NOREF) return;
   if (lc_conn_state(box->conn) != LC_STATE_CLOSED && box->is_served) return;
   runtime_release(box->rt, box->anchor);
   box->anchor = LUA_NOREF;

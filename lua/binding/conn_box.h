@@ -23,7 +23,7 @@ struct conn_box {
   task *writer;              /* whose write is half-way through */
   lc_link waiting;           /* tasks that wait for their turn to write, or for the end */
   unsigned tasks;            /* that it owns */
-  int anchor;                /* while it is served or owns tasks; LUA_NOREF otherwise */
+  int anchor;                /* while it is served, owns tasks or is told of; else LUA_NOREF */
   int16_t ended;             /* its own context has, which there is none of: 0, or LC_CANCELED */
   int16_t cut;               /* LC_DRAINING or LC_CANCELED: the ladder ends every wait for input */
   int16_t last_failure;      /* for conn:error() */
@@ -35,7 +35,10 @@ struct conn_box {
   unsigned logged : 1;
   unsigned half_way : 1;  /* the writer waits with part of its write accepted */
   unsigned is_socket : 1; /* of lastcall.socket, where it may be collected while open */
+  unsigned untold : 8;    /* moves that on_state is still to be told of */
 };
+
+#define UNTOLD_MOST 255
 
 extern const char CONN_TYPE[];
 /* What is kept with a connection. While it is the server alone, the user value is that. */

@@ -81,72 +81,7 @@ void runtime_push_anchored(lua_State *L, runtime *rt, int anchor)
   lua_remove(L, -2);
 }
 
-/* ---------------------------------------------------------------- callbacks -- */
-
-void runtime_callback(lua_State *L, runtime *rt, int count)
-{
-  lua_createtable(L, count + 1, 1);
-  lua_insert(L, -(count + 2));
-  for (int i = count + 1; i >= 1; i--) lua_rawseti(L, -(i + 1), i);
-  lua_pushinteger(L, count);
-  lua_setfield(L, -2, "n");
-  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->callbacks);
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, ++rt->callback_last);
-  lua_pop(L, 1);
-}
-
-void runtime_hook(lua_State *L, runtime *rt, const char *name, int count)
-{
-  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->hooks);
-  int is_set = lua_getfield(L, -1, name) == LUA_TFUNCTION;
-  lua_remove(L, -2);
-  if (!is_set) {
-    lua_pop(L, count + 1);
-    return;
-  }
-  lua_insert(L, -(count + 1));
-  runtime_callback(L, rt, count);
-}
-
-static int with_traceback(lua_State *L)
-{
-  luaL_tolstring(L, 1, NULL);
-  luaL_traceback(L, L, lua_tostring(L, -1), 1);
-  return 1;
-}
-
-static int call_next(lua_State *L)
-{
-  runtime *rt = lua_touserdata(L, 1);
-  lua_settop(L, 0);
-  lua_pushcfunction(L, with_traceback);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->callbacks);
-  lua_rawgeti(L, 2, rt->callback_first);
-  lua_pushnil(L);
-  lua_rawseti(L, 2, rt->callback_first);
-  lua_getfield(L, 3, "n");
-  int count = (int)lua_tointeger(L, -1);
-  lua_pop(L, 1);
-  luaL_checkstack(L, count + 2, NULL);
-  for (int i = 1; i <= count + 1; i++) lua_rawgeti(L, 3, i);
-  if (lua_pcall(L, count, 0, 1) == LUA_OK) return 0;
-  lua_pushnil(L);
-  lua_insert(L, -2);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->hooks);
-  if (lua_getfield(L, -1, "callback_failed") == LUA_TFUNCTION) {
-    lua_pushvalue(L, -3);
-    lua_pcall(L, 1, 0, 0); /* it reports its own failures */
-  }
-  return 0;
-}
-
-/* Those queued when it begins: one that queues another does not keep the loop. */
-static void run_callbacks(runtime *rt)
-{
-  for (unsigned last = rt->callback_last; rt->callback_first <= last; rt->callback_first++)
-    runtime_protect_script(rt, call_next, rt);
-}
+/* ---------------------------------------------------------------- protection -- */
 
 void runtime_protect(runtime *rt, lua_CFunction function, void *argument)
 {
@@ -181,10 +116,10 @@ void runtime_protect_script(runtime *rt, lua_CFunction function, void *argument)
 static int turn(void *user)
 {
   runtime *rt = user;
-  run_callbacks(rt);
+  callbacks_run(rt);
   int more = task_run_ready(rt);
-  run_callbacks(rt);
-  return more || rt->callback_first <= rt->callback_last;
+  callbacks_run(rt);
+  return more || callbacks_wait(rt);
 }
 
 /* ---------------------------------------------------------- birth and death -- */
@@ -199,6 +134,7 @@ static int runtime_collect(lua_State *L)
   task_pool_free(rt);
   polls_free(rt);
   conn_forget_leaks(rt);
+  callbacks_free(rt);
   rt->loop = NULL; /* finalizers that come later find nothing to touch */
   lc_loop_free(loop);
   return 0;
@@ -222,7 +158,7 @@ static runtime *runtime_new(lua_State *L)
 {
   int error = 0;
   runtime *rt = lua_newuserdatauv(L, sizeof *rt, 0);
-  *rt = (runtime){.process_anchor = LUA_NOREF, .callback_first = 1};
+  *rt = (runtime){.process_anchor = LUA_NOREF, .next_callback = 1};
   lc_list_init(&rt->ready);
   lc_list_init(&rt->pool);
   lc_list_init(&rt->preempted);

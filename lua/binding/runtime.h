@@ -21,6 +21,8 @@
 typedef struct runtime runtime;
 typedef struct task task;
 typedef struct context context;
+typedef struct conn_box conn_box;
+typedef struct told_move told_move;
 
 struct runtime {
   lua_State *L; /* who turns the loop, or loaded the library; resumes come from it */
@@ -76,7 +78,10 @@ struct runtime {
   /* References into Lua's registry. */
   int anchors;   /* the anchor table */
   int callbacks; /* the queue of callbacks */
-  unsigned callback_first, callback_last;
+  uint64_t next_callback, last_callback;
+  uint64_t callbacks_due; /* those up to here are run now */
+  told_move *moves;       /* a ring */
+  unsigned first_move, last_move, moves_room;
   int busy;  /* a set: coroutines that the loop alone may resume */
   int hooks; /* functions set by the modules, which runtime_hook calls */
 
@@ -91,11 +96,16 @@ runtime *runtime_upvalue(lua_State *L);        /* for functions registered with 
 int runtime_anchor(lua_State *L, runtime *rt); /* pops a value, returns its anchor [-1, 0] */
 void runtime_release(runtime *rt, int anchor);
 void runtime_push_anchored(lua_State *L, runtime *rt, int anchor); /* [0, +1] */
-/* Queues a call: pops a function and `count` arguments; run between turns, errors go to on_error. */
+/* callbacks.c. Queues a call: pops a function and `count` arguments; run between turns, errors go to on_error. */
 void runtime_callback(lua_State *L, runtime *rt, int count); /* [-(count+1), 0] */
 /* Queues a call to one of the modules' functions ("log", "on_error", "on_step") if it is set;
  * pops `count` arguments. */
 void runtime_hook(lua_State *L, runtime *rt, const char *name, int count); /* [-count, 0] */
+/* The same for a move of a connection that is anchored, to its server's on_state. Whether there was room. */
+int callbacks_tell_move(conn_box *conn, lc_state from, lc_state to, const char *cause);
+void callbacks_run(runtime *rt);       /* those that wait */
+int callbacks_wait(const runtime *rt); /* whether any do */
+void callbacks_free(runtime *rt);
 /* Calls `function` with `argument` protected: callbacks of the core must not be left by an error. */
 void runtime_protect(runtime *rt, lua_CFunction function, void *argument);
 /* The same for what may call functions of the script's: the watchdog looks at it. */

@@ -52,19 +52,21 @@ int server_push_conn(lua_State *L, server_box *box, lc_conn *conn)
 typedef struct move {
   server_box *box;
   lc_conn *conn;
-  const char *from;
-  const char *to;
+  lc_state from;
+  lc_state to;
   const char *cause;
 } move;
 
+/* The long way: the object may have to be made, or is kept by nobody. */
 static int queue_state(lua_State *L)
 {
   move *m = lua_touserdata(L, 1);
   lua_settop(L, 0);
   runtime_push_anchored(L, m->box->rt, m->box->on_state);
   if (!server_push_conn(L, m->box, m->conn)) return 0;
-  lua_pushstring(L, m->from);
-  lua_pushstring(L, m->to);
+  if (m->from == LC_STATES) lua_pushnil(L);
+  else lua_pushstring(L, lc_state_name(m->from));
+  lua_pushstring(L, lc_state_name(m->to));
   lua_pushstring(L, m->cause);
   runtime_callback(L, m->box->rt, 4);
   return 0;
@@ -74,14 +76,17 @@ static void on_state(lc_conn *conn, lc_state from, lc_state to, const char *caus
 {
   server_box *box = user;
   if (box->on_state == LUA_NOREF) return;
-  move m = {box, conn, lc_state_name(from), lc_state_name(to), cause};
+  conn_box *of = lc_conn_user(conn);
+  if (of && callbacks_tell_move(of, from, to, cause)) return;
+  move m = {box, conn, from, to, cause};
   runtime_protect(box->rt, queue_state, &m);
 }
 
 void server_tell_new(lua_State *L, server_box *box, lc_conn *conn)
 {
   if (box->on_state == LUA_NOREF) return;
-  move m = {box, conn, NULL, "new", "accept"};
+  if (callbacks_tell_move(lc_conn_user(conn), LC_STATES, LC_STATE_NEW, "accept")) return;
+  move m = {box, conn, LC_STATES, LC_STATE_NEW, "accept"};
   lua_pushcfunction(L, queue_state);
   lua_pushlightuserdata(L, &m);
   lua_call(L, 1, 0);
@@ -258,6 +263,20 @@ void server_forget_functions(server_box *box)
   }
 }
 
+static int forget_functions(lua_State *L)
+{
+  server_forget_functions(lua_touserdata(L, 1));
+  return 0;
+}
+
+/* Behind the calls that wait, which may be to them. */
+static void forget_functions_later(lua_State *L, const server_box *box)
+{
+  lua_pushcfunction(L, forget_functions);
+  runtime_push_anchored(L, box->rt, box->anchor);
+  runtime_callback(L, box->rt, 1);
+}
+
 static void on_done(lua_State *L, server_box *box)
 {
   box->is_done = 1;
@@ -294,11 +313,13 @@ static int take_step(lua_State *L)
   } else if (note->step == LC_STEP_DONE) {
     on_done(L, box);
   }
-  if (box->on_step == LUA_NOREF || note->step == LC_STEP_SERVING) return 0;
-  runtime_push_anchored(L, box->rt, box->on_step);
-  lua_pushstring(L, lc_step_name(note->step));
-  runtime_push_anchored(L, box->rt, box->anchor);
-  runtime_callback(L, box->rt, 2);
+  if (box->on_step != LUA_NOREF && note->step != LC_STEP_SERVING) {
+    runtime_push_anchored(L, box->rt, box->on_step);
+    lua_pushstring(L, lc_step_name(note->step));
+    runtime_push_anchored(L, box->rt, box->anchor);
+    runtime_callback(L, box->rt, 2);
+  }
+  if (note->step == LC_STEP_DONE) forget_functions_later(L, box);
   return 0;
 }
 
@@ -309,7 +330,6 @@ static void on_step(lc_server *server, lc_step step, void *user)
   step_note note = {box, step};
   runtime_protect(box->rt, take_step, &note);
   if (step != LC_STEP_DONE) return;
-  server_forget_functions(box);
   runtime_release(box->rt, box->anchor); /* from now on it lives as long as the script holds it */
   box->anchor = LUA_NOREF;
 }

@@ -1,0 +1,181 @@
+/* callbacks.c - calls into the script between turns, in the order in which they came up.
+ *
+ * Each has a number. What it is to call, with its arguments, lies in a Lua table
+ * under that number; but for the moves of connections, which come twice with every
+ * request where a server has on_state: they are kept in a ring of their own, and
+ * called one after the other without going in and out of Lua's protection each time.
+ */
+#include <stdlib.h>
+
+#include "binding.h"
+
+void runtime_callback(lua_State *L, runtime *rt, int count)
+{
+  lua_createtable(L, count + 1, 1);
+  lua_insert(L, -(count + 2));
+  for (int i = count + 1; i >= 1; i--) lua_rawseti(L, -(i + 1), i);
+  lua_pushinteger(L, count);
+  lua_setfield(L, -2, "n");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->callbacks);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, (lua_Integer)++rt->last_callback);
+  lua_pop(L, 1);
+}
+
+void runtime_hook(lua_State *L, runtime *rt, const char *name, int count)
+{
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->hooks);
+  int is_set = lua_getfield(L, -1, name) == LUA_TFUNCTION;
+  lua_remove(L, -2);
+  if (!is_set) {
+    lua_pop(L, count + 1);
+    return;
+  }
+  lua_insert(L, -(count + 1));
+  runtime_callback(L, rt, count);
+}
+
+/* ------------------------------------------------------------------- moves -- */
+
+/* A connection's, that on_state is to be told of. Its box is kept anchored meanwhile. */
+struct told_move {
+  conn_box *conn;
+  const char *cause;
+  uint64_t number;
+  uint8_t from; /* lc_state; LC_STATES: none */
+  uint8_t to;
+};
+
+static told_move *move_at(const runtime *rt, unsigned index)
+{
+  return &rt->moves[index & (rt->moves_room - 1)];
+}
+
+static int moves_grow(runtime *rt)
+{
+  unsigned room = rt->moves_room ? rt->moves_room * 2 : 256;
+  told_move *moves = malloc(room * sizeof *moves);
+  if (!moves) return 0;
+  for (unsigned i = rt->first_move; i != rt->last_move; i++)
+    moves[i & (room - 1)] = *move_at(rt, i);
+  free(rt->moves);
+  rt->moves = moves;
+  rt->moves_room = room;
+  return 1;
+}
+
+int callbacks_tell_move(conn_box *conn, lc_state from, lc_state to, const char *cause)
+{
+  runtime *rt = conn->rt;
+  if (conn->anchor == LUA_NOREF || conn->untold == UNTOLD_MOST) return 0;
+  if (rt->last_move - rt->first_move == rt->moves_room && !moves_grow(rt)) return 0;
+  conn->untold++;
+  *move_at(rt, rt->last_move++) = (told_move){.conn = conn,
+                                              .cause = cause,
+                                              .number = ++rt->last_callback,
+                                              .from = (uint8_t)from,
+                                              .to = (uint8_t)to};
+  return 1;
+}
+
+static int is_move(const runtime *rt)
+{
+  return rt->first_move != rt->last_move &&
+         move_at(rt, rt->first_move)->number == rt->next_callback;
+}
+
+/* ----------------------------------------------------------------- calling -- */
+
+static int with_traceback(lua_State *L)
+{
+  luaL_tolstring(L, 1, NULL);
+  luaL_traceback(L, L, lua_tostring(L, -1), 1);
+  return 1;
+}
+
+static void tell_failure(lua_State *L, const runtime *rt)
+{
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->hooks);
+  if (lua_getfield(L, -1, "callback_failed") == LUA_TFUNCTION) {
+    lua_pushvalue(L, -3);
+    lua_pcall(L, 1, 0, 0); /* it reports its own failures */
+  }
+}
+
+static int call_next(lua_State *L)
+{
+  runtime *rt = lua_touserdata(L, 1);
+  lua_Integer number = (lua_Integer)rt->next_callback++;
+  lua_settop(L, 0);
+  lua_pushcfunction(L, with_traceback);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->callbacks);
+  if (lua_rawgeti(L, 2, number) != LUA_TTABLE) return 0;
+  lua_pushnil(L);
+  lua_rawseti(L, 2, number);
+  lua_getfield(L, 3, "n");
+  int count = (int)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  luaL_checkstack(L, count + 2, NULL);
+  for (int i = 1; i <= count + 1; i++) lua_rawgeti(L, 3, i);
+  if (lua_pcall(L, count, 0, 1) != LUA_OK) tell_failure(L, rt);
+  return 0;
+}
+
+static void push_state(lua_State *L, uint8_t state)
+{
+  if (state == LC_STATES) lua_pushnil(L);
+  else lua_pushstring(L, lc_state_name((lc_state)state));
+}
+
+/* The function that is to hear of it, or 0. */
+static int push_listener(lua_State *L, const conn_box *conn)
+{
+  int anchor = conn->server ? conn->server->on_state : LUA_NOREF;
+  if (anchor == LUA_NOREF || !conn->conn) return 0;
+  runtime_push_anchored(L, conn->rt, anchor);
+  return 1;
+}
+
+/* All moves up to the next callback of another kind, or up to `last`. Each is a piece of work of its own for
+ * the watchdog. */
+static int call_moves(lua_State *L)
+{
+  runtime *rt = lua_touserdata(L, 1);
+  lua_settop(L, 1);
+  lua_pushcfunction(L, with_traceback);
+  while (is_move(rt) && rt->next_callback <= rt->callbacks_due) {
+    told_move move = *move_at(rt, rt->first_move++);
+    rt->next_callback++;
+    move.conn->untold--;
+    lua_settop(L, 2);
+    if (push_listener(L, move.conn) && conn_push(L, move.conn)) {
+      push_state(L, move.from);
+      push_state(L, move.to);
+      lua_pushstring(L, move.cause);
+      interrupt_enter(rt, L, LC_WORK_SCRIPT);
+      if (lua_pcall(L, 4, 0, 2) != LUA_OK) tell_failure(L, rt);
+      interrupt_work_done(rt, NULL);
+    }
+    conn_unanchor_when_over(move.conn);
+  }
+  return 0;
+}
+
+/* Those that are there when it begins: one that causes another does not keep the loop. */
+void callbacks_run(runtime *rt)
+{
+  rt->callbacks_due = rt->last_callback;
+  while (rt->next_callback <= rt->callbacks_due)
+    runtime_protect_script(rt, is_move(rt) ? call_moves : call_next, rt);
+}
+
+int callbacks_wait(const runtime *rt) { return rt->next_callback <= rt->last_callback; }
+
+void callbacks_free(runtime *rt)
+{
+  free(rt->moves);
+  rt->moves = NULL;
+  rt->first_move = rt->last_move = rt->moves_room = 0;
+}
