@@ -388,16 +388,20 @@ static void a_refused_connect_ends_with_the_reason(void **state)
   world *w = *state;
   lc_conn *conn;
   lc_address nobody = world_loopback();
+  socklen_t length = sizeof nobody.of.in;
+  int bound = socket(AF_INET, SOCK_STREAM, 0); /* to a port of its own, and nobody listens there */
+  assert_int_equal(bind(bound, (struct sockaddr *)&nobody.of.in, length), 0);
+  assert_int_equal(getsockname(bound, (struct sockaddr *)&nobody.of.in, &length), 0);
   world_serve(w);
-  nobody.of.in.sin_port = htons(1);
   int result = connect_to(w, &nobody, &conn);
-  if (result == 0) {                 /* or the kernel says so at once */
-    seen *ours = lc_conn_user(conn); /* a stranger may find the server's port meanwhile */
+  if (result == 0) { /* or the kernel says so at once */
+    seen *ours = lc_conn_user(conn);
     TURN_UNTIL(w, ours->closed);
     result = lc_conn_error(ours->conn);
     assert_string_equal(ours->states, " active closed");
   }
   assert_int_equal(result, -ECONNREFUSED);
+  close(bound);
 }
 
 static void what_is_written_before_the_connect_has_succeeded_is_not_lost(void **state)
