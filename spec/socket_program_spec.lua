@@ -5,7 +5,7 @@ local function start(command)
   local pipe = assert(io.popen(("echo $$; %sexec timeout 20 %s 2>&1"):format(helper.environment, command)))
   local pid = pipe:read()
   local line = pipe:read()
-  local port = line and line:match "listening 127%.0%.0%.1:(%d+)"
+  local port = line and line:match "listening%s127%.0%.0%.1:(%d+)"
   assert(port, line)
   return pid, tonumber(port), pipe
 end
@@ -31,6 +31,8 @@ local function drain_in_mid_request(command)
   return answer, rest, output
 end
 
+local ACCEPT_LOOP = "lua5.4 bin/lastcall spec/support/programs/accept_loop.lua "
+
 describe("a script written for LuaSocket", function()
   local NAMES = { "luasocket_echo", "luasocket_graceful" }
   local COMMANDS = { "lua5.4 bin/lastcall examples/luasocket_echo.lua 0", "lua5.4 examples/luasocket_graceful.lua 0" }
@@ -43,6 +45,53 @@ describe("a script written for LuaSocket", function()
       assert.is_truthy(output:find("by hide", 1, true), output)
     end)
   end
+
+  it("that goes on accepting, whatever accept says, ends with the shutdown and does not spin", function()
+    local answer, rest, output = drain_in_mid_request(ACCEPT_LOOP .. "careful")
+    assert.equal("you said: hello", answer)
+    assert.equal("eof", rest)
+    local _, complaints = output:gsub("cannot accept: closed", "")
+    assert.is_true(complaints > 0 and complaints < 100 * helper.seconds(1), output)
+    assert.is_truthy(output:find("shutdown ok", 1, true), output)
+  end)
+
+  it("that does not reckon with an accept that fails ends with the shutdown, and is no failure", function()
+    local answer, rest, output = drain_in_mid_request(ACCEPT_LOOP .. "careless")
+    assert.equal("you said: hello", answer)
+    assert.equal("eof", rest)
+    assert.is_truthy(output:find("attempt to index a nil value", 1, true), output)
+    assert.is_truthy(output:find("shutdown ok", 1, true), output)
+  end)
+
+  it("that brings a select loop of its own drains: idle clients go, whose request is at work is answered", function()
+    local pid, port, pipe = start "lua5.4 bin/lastcall spec/support/programs/scheduler.lua"
+    local answers, took = {}, nil
+    helper.task(function(lastcall)
+      local function open() return assert(lastcall.connect("127.0.0.1:" .. port)) end
+      local function ask(conn, text) return conn:write(text) and conn:flush() end
+      local idle, half, slow = open(), open(), open()
+      ask(idle, "hello\n")
+      answers[1] = idle:read()
+      ask(half, "in two ")
+      ask(slow, "wait\n")
+      lastcall.sleep(0.2)
+      local began = lastcall.now()
+      os.execute("kill -TERM " .. pid)
+      ask(half, "parts\n")
+      answers[2], answers[3] = half:read(), slow:read()
+      for _, conn in ipairs { idle, half, slow } do
+        answers[#answers + 1] = select(2, conn:read())
+        conn:close()
+      end
+      took = lastcall.now() - began
+    end)
+    local output = pipe:read("a")
+    assert.is_true(pipe:close(), output)
+    assert.same({ "you said: hello", "you said: in two parts", "you said: wait", "eof", "eof", "eof" }, answers)
+    assert.is_true(took < helper.seconds(5), took)
+    assert.is_truthy(output:find("shutdown ok", 1, true), output)
+    assert.is_truthy(output:find("3 closed idle", 1, true), output)
+  end)
 
   it("is run with its arguments, and its errors are told", function()
     local path = os.tmpname()

@@ -92,6 +92,8 @@ int socket_block(lua_State *L, runtime *rt, struct pollfd *fds, unsigned count, 
 
 /* ----------------------------------------------------------------- suspending -- */
 
+static lc_time breath(const runtime *rt) { return lc_loop_clock(rt->loop) + TASK_BREATH; }
+
 /* Lies on the stack of the task that waits. */
 typedef struct descriptor_wait {
   lc_link in_waits;
@@ -136,7 +138,8 @@ int socket_suspend(lua_State *L, task *t, const char *operation, const socket_se
   size_t size = set->count * sizeof *set->fds;
   descriptor_wait *wait = lua_newuserdatauv(L, sizeof *wait + size, 0);
   t->woken = (int16_t)task_ended(t);
-  if (t->woken) return again(L, LUA_OK, kept);
+  if (t->woken && !(set->at_rest && task_is_deaf(t))) return again(L, LUA_OK, kept);
+  if (t->woken) deadline = lc_time_earlier(deadline, breath(t->rt));
   *wait = (descriptor_wait){
     .t = t, .count = set->count, .streams = set->streams, .stream_count = set->stream_count};
   memcpy(wait->fds, set->fds, size);
@@ -148,6 +151,7 @@ int socket_suspend(lua_State *L, task *t, const char *operation, const socket_se
   lc_list_append(&t->rt->descriptor_waits, &wait->in_waits);
   if (deadline != LC_NEVER) task_alarm(t, deadline);
   attend(t, wait);
+  if (set->at_rest) return task_rest(L, t, operation, wait, wait_unwait, kept, again);
   return task_suspend(L, t, operation, wait, wait_unwait, kept, again);
 }
 
@@ -280,12 +284,13 @@ static int sleep_until(lua_State *L)
     socket_block(L, rt, room, 0, deadline);
     return 0;
   }
-  if (task_ended(t)) { /* a loop around it must not keep the others from running */
+  if (task_ended(t)) { /* a loop around it must not keep the processor busy */
     task_failed(t);
-    return task_yield(L, t, 0, slept);
+    if (!task_is_deaf(t)) return task_yield(L, t, 0, slept);
+    deadline = lc_time_earlier(deadline, breath(rt));
   }
   task_alarm(t, deadline);
-  return task_suspend(L, t, "sleep", NULL, NULL, 0, slept);
+  return task_rest(L, t, "sleep", NULL, NULL, 0, slept);
 }
 
 /* wake(fd): it is about to be closed, though not by us. */

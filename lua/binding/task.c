@@ -110,14 +110,28 @@ static int let_go(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
   return lua_yieldk(L, 0, (lua_KContext)t, go_on);
 }
 
-int task_suspend(lua_State *L, task *t, const char *waits_for, void *object,
-                 void (*unwait)(task *t), lua_KContext kept, lua_KFunction again)
+static void begin_wait(task *t, const char *waits_for, void *object, void (*unwait)(task *t))
 {
   t->waits_for = waits_for;
   t->wait_object = object;
   t->unwait = unwait;
   t->waits_since = lc_loop_now(t->rt->loop);
   t->woken = 0;
+}
+
+int task_suspend(lua_State *L, task *t, const char *waits_for, void *object,
+                 void (*unwait)(task *t), lua_KContext kept, lua_KFunction again)
+{
+  begin_wait(t, waits_for, object, unwait);
+  t->at_rest = 0;
+  return let_go(L, t, kept, again);
+}
+
+int task_rest(lua_State *L, task *t, const char *waits_for, void *object, void (*unwait)(task *t),
+              lua_KContext kept, lua_KFunction again)
+{
+  begin_wait(t, waits_for, object, unwait);
+  t->at_rest = 1;
   return let_go(L, t, kept, again);
 }
 
@@ -133,10 +147,12 @@ int task_yield(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
   return let_go(L, t, kept, again);
 }
 
+int task_is_deaf(const task *t) { return t->failures >= 2; }
+
 void task_failed(task *t)
 {
   if (t->failures < UINT16_MAX) t->failures++;
-  if (t->failures >= 2) t->rt->operations = 0; /* its next operation lets the others run first */
+  if (task_is_deaf(t)) t->rt->operations = 0; /* its next operation lets the others run first */
 }
 
 /* ------------------------------------------------------------- who is running -- */
@@ -244,7 +260,7 @@ task *task_start(lua_State *L, runtime *rt, owner by, context *ctx, int count)
   t->id = ++rt->last_task_id;
   t->began = lc_loop_now(rt->loop);
   t->is_handler = t->is_goodbye = t->is_system = t->canceled = t->failed = t->is_exposed = 0;
-  t->doomed = t->killing = t->is_forced = t->is_frozen = t->has_begun = 0;
+  t->at_rest = t->doomed = t->killing = t->is_forced = t->is_frozen = t->has_begun = 0;
   t->failures = 0;
   lua_pushcfunction(co, task_body);
   lua_xmove(L, co, count + 1);

@@ -13,6 +13,7 @@
 #define TASKS_PER_TURN 256
 #define TASKS_POOLED 64
 #define PREEMPTED_TURNS 4 /* the loop's own, for each time that a task had to be made to give way */
+#define TASK_BREATH (LC_SECOND / 20) /* how often one may ask that takes no for no answer */
 
 typedef struct runtime runtime;
 typedef struct context context;
@@ -80,6 +81,7 @@ struct task {
   unsigned owned_by : 2;   /* owner_kind */
   unsigned has_begun : 1;  /* until then a function and its arguments lie on its stack */
   unsigned wants_turn : 1; /* waits to write */
+  unsigned at_rest : 1;    /* in a wait that began with task_rest */
   unsigned is_forced : 1;  /* an error was raised in it to end it */
   unsigned is_frozen : 1;  /* it is not resumed any more, only killed */
   unsigned lets_go : 1;    /* its yield is for the loop, not for whoever resumed its coroutine */
@@ -117,6 +119,12 @@ void task_failed(task *t);
 /* Suspends until task_wake; `unwait` is called when it is woken, whatever by. */
 int task_suspend(lua_State *L, task *t, const char *waits_for, void *object,
                  void (*unwait)(task *t), lua_KContext kept, lua_KFunction again);
+/* The same for an operation that has no word for the end of its context: a script goes on calling it, and may
+ * be ended in it when its time is over, which is not force. */
+int task_rest(lua_State *L, task *t, const char *waits_for, void *object, void (*unwait)(task *t),
+              lua_KContext kept, lua_KFunction again);
+/* Whether it has been told often enough: what would return at once takes a breath first. */
+int task_is_deaf(const task *t);
 void task_wake(task *t, int code);
 void tasks_wake(lc_link *waiting, int code); /* all that wait in a list */
 /* Wakes it with LC_TIMEOUT at `at`. */

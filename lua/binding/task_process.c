@@ -21,10 +21,12 @@ static int core_wait_process_tasks(lua_State *L)
   return task_suspend(L, t, "shutdown", NULL, NULL, 0, process_waited);
 }
 
-/* Pushes {id, age, waits_for, traceback}. */
+/* Pushes {id, age, waits_for, at_rest, traceback}. */
 static void describe(lua_State *L, task *t)
 {
-  lua_createtable(L, 0, 8);
+  lua_createtable(L, 0, 9);
+  lua_pushboolean(L, (int)(t->at_rest && !t->is_forced && !t->is_frozen));
+  lua_setfield(L, -2, "at_rest");
   lua_pushinteger(L, (lua_Integer)t->id);
   lua_setfield(L, -2, "id");
   lua_pushnumber(L, lc_to_seconds(lc_loop_now(t->rt->loop) - t->began));
@@ -35,7 +37,7 @@ static void describe(lua_State *L, task *t)
   lua_setfield(L, -2, "traceback");
 }
 
-/* The unfinished tasks of the process, as an array of {id, age, waits_for, traceback}. */
+/* The unfinished tasks of the process, as an array of {id, age, waits_for, at_rest, traceback}. */
 static int core_process_tasks(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);

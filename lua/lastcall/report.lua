@@ -14,8 +14,8 @@ local function count_of(n, one, many)
 end
 
 local function is_ours(where)
-  local name = where:match("lastcall[/\\]([%w_]+)%.lua:%d+$")
-  return name ~= nil and package.loaded["lastcall." .. name] ~= nil
+  local name = where:match("lastcall[/\\]([%w_/\\]+)%.lua:%d+$")
+  return name ~= nil and package.loaded["lastcall." .. name:gsub("[/\\]", ".")] ~= nil
 end
 
 --- The line of the script where a traceback's task was: its first level that is neither C nor ours; else

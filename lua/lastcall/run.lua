@@ -54,16 +54,24 @@ local function close_outbound(deadline)
   core.close_outbound(true)
 end
 
+--- Ends them by force; those that have to be told of. A script of LuaSocket's that sleeps, selects or goes on
+-- accepting has no way to hear of the end: it ends there, as it would have by the signal.
+local function kill_tasks()
+  local held = {}
+  for _, one in ipairs(core.process_tasks()) do
+    if not one.at_rest then held[#held + 1] = one end
+  end
+  core.kill_process_tasks()
+  return held
+end
+
 local function end_tasks(deadline)
   core.cancel_process()
   local grace = math.min(state.grace, math.max(0, deadline - core.now()))
   core.limit(grace)
   local all_ended = core.wait_process_tasks(grace)
   core.limit()
-  if all_ended then return {} end
-  local left = core.process_tasks()
-  core.kill_process_tasks()
-  return left
+  return all_ended and {} or kill_tasks()
 end
 
 --- Step hooks: the tasks of the process, the hooks, the connections that both may have used.
@@ -132,7 +140,7 @@ local function end_everything()
   for _, one in ipairs(server.all) do
     if one:step() ~= "done" then one:close() end
   end
-  for _, one in ipairs(core.process_tasks()) do state.tasks[#state.tasks + 1] = one end
+  for _, one in ipairs(kill_tasks()) do state.tasks[#state.tasks + 1] = one end
   core.kill_process_tasks(true)
   core.close_outbound(true)
   core.settle()

@@ -5,13 +5,22 @@ local object = require "lastcall.socket.object"
 
 local raw = core.socket
 
+local ENOUGH = 3
+
+--- Word of a listener's end: who does not want to know is waited for no less than before.
+local function has_ended(state)
+  if raw.listener_fd(state.server) >= 0 then return false end
+  state.told = (state.told or 0) + 1
+  return state.told <= ENOUGH
+end
+
 --- Something is there already: bytes in the object's own buffer, or word of its end.
 local function is_due(one, fd)
   local dirty = fd >= 0 and one.dirty
   if dirty and dirty(one) then return true end
   local state = raw.state(one)
   if not state then return false end
-  if state.server then return raw.listener_fd(state.server) < 0 end
+  if state.server then return has_ended(state) end
   return state.stream and raw.is_cut(state.stream)
 end
 

@@ -190,9 +190,9 @@ stream.server_options = {
 
 local PAUSE = 0.05
 
---- A loop that ignores what accept says must not keep the processor busy.
+--- A loop that ignores what accept says must not keep the processor busy. One that never waits has its own ways.
 local function refuse(state, word)
-  if word == "closed" then
+  if word == "closed" and state.block ~= 0 then
     state.refusals = (state.refusals or 0) + 1
     if state.refusals > 2 then raw.sleep_until(now() + PAUSE) end
   end
