@@ -60,6 +60,7 @@ local function kill_tasks()
   local held = {}
   for _, one in ipairs(core.process_tasks()) do
     if not one.at_rest then held[#held + 1] = one end
+    one.at_rest = nil
   end
   core.kill_process_tasks()
   return held
