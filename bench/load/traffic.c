@@ -175,10 +175,22 @@ void traffic_run(struct traffic *traffic, double seconds, bool check, struct tra
   result->failed = traffic->failed;
 }
 
+/* Waits for the answers that are due, so that the server sees an end in order and no reset. */
+static void leave(struct traffic *traffic, struct link *link)
+{
+  struct timeval patience = {.tv_sec = 1};
+  size_t due = (link->begun - link->ended) * traffic->length - link->unsent - link->received;
+  ssize_t got = 1;
+  setsockopt(link->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  for (; due > 0 && got > 0; due -= (size_t)got)
+    got = recv(link->fd, traffic->scratch, due < SCRATCH ? due : SCRATCH, 0);
+  close(link->fd);
+}
+
 void traffic_free(struct traffic *traffic)
 {
   for (unsigned i = 0; i < traffic->options.connections; i++)
-    if (traffic->links[i].fd >= 0) close(traffic->links[i].fd);
+    if (traffic->links[i].fd >= 0) leave(traffic, &traffic->links[i]);
   close(traffic->epoll);
   free(traffic->message);
   free(traffic->scratch);

@@ -1,0 +1,140 @@
+-- One echo server in several processes, ended by one signal. Usage: lua prefork.lua [ADDRESS [PROCESSES [START]]]
+--
+-- Each process listens on ADDRESS itself (SO_REUSEPORT), and the kernel deals the clients out: one process
+-- for each processor uses them all. The one that is started serves nobody. It starts the others, starts
+-- another in the place of one that died, passes SIGTERM and SIGINT on, and ends when all have drained.
+-- A second signal hurries them, a third ends them. They drain, too, when they find themselves alone.
+-- START is when a handler begins: "accept", or "data" where many are connected and never say a word.
+
+local lastcall = require "lastcall"
+
+local USAGE = "usage: lua prefork.lua [ADDRESS [PROCESSES [START]]]\n"
+local START_WITHIN = 10 -- seconds for a process to listen
+local SHORT_LIFE = 1    -- seconds: who dies sooner is not followed at once
+
+-- --- a process that serves -----------------------------------------------------------------------
+
+local function echo(conn)
+  for line in conn:lines "L" do conn:write(line) end
+end
+
+local function own_pid()
+  local file <close> = assert(io.open "/proc/self/stat")
+  return file:read "n"
+end
+
+-- Says who it is and where it listens on `control`, whose other end is the first process.
+local function work(control_address, address, start)
+  local report = lastcall.run(function()
+    local control = assert(lastcall.connect(control_address))
+    local server, _, problem = lastcall.listen(address, { reuseport = true, start = start })
+    if not server then error(problem, 0) end
+    control:write(("%d\n%s\n"):format(own_pid(), server:addresses()[1]))
+    control:flush()
+    lastcall.go(function()
+      control:read "a" -- ends with the first process
+      lastcall.shutdown()
+    end)
+    server:serve(echo)
+  end)
+  print(report)
+  os.exit(report.ok)
+end
+
+-- --- the process that is started -----------------------------------------------------------------
+
+local pids = {} -- of those that listen, by their place
+local stopping = false
+local badly = 0 -- how many did not end well
+
+local function send(signal, to)
+  if #to > 0 then os.execute(("kill -s %s %s"):format(signal, table.concat(to, " "))) end
+end
+
+local function pass_on(signal)
+  stopping = true
+  local all = {}
+  for _, pid in pairs(pids) do all[#all + 1] = pid end
+  send(signal, all)
+end
+
+local function launch(control_address, address, start)
+  local command = "exec"
+  for _, word in ipairs { arg[-1], arg[0], "--worker", control_address, address, start } do
+    command = ("%s '%s'"):format(command, word:gsub("'", [['\'']]))
+  end
+  return assert(io.popen(command, "w"))
+end
+
+-- Stays with one process until its end. Calls started(where), where it listens; nil when it did not get so far.
+local function attend(place, process, line, started)
+  local pid, where
+  if line then pid, where = line:read("l", "l") end
+  started(pid and where)
+  if pid then
+    pids[place] = pid
+    if stopping then send("TERM", { pid }) end -- the signal came before it was known
+    line:read "a" -- ends with the process
+    pids[place] = nil
+  end
+  if line then line:close() end
+  local fine, how, status = process:close() -- it has said its last, and is gone at once
+  if not fine then badly = badly + 1 end
+  return ("%s %d"):format(how, status)
+end
+
+-- Sees to it that there is a process in this place, until they are told to stop.
+local function keep(place, address, start, started)
+  local path = os.tmpname()
+  os.remove(path)
+  local control = assert(lastcall.listen("unix:" .. path, { unix_mode = 384 })) -- rw-------
+  repeat
+    local began = lastcall.now()
+    local process = launch("unix:" .. path, address, start)
+    local how = attend(place, process, control:accept(START_WITHIN), started)
+    started = function() end
+    if not stopping then
+      print(("the process in place %d has ended (%s), another is started"):format(place, how))
+      if lastcall.now() - began < SHORT_LIFE then lastcall.sleep(SHORT_LIFE) end
+    end
+  until stopping
+  control:close()
+end
+
+-- Starts them all, the first one first: it finds the port, where any will do.
+local function start_all(places, address, count, start)
+  local answers = lastcall.channel(1)
+  for place = 1, count do
+    places:go(keep, place, address, start, function(where)
+      stopping = stopping or not where -- whoever could not listen has said why
+      answers:send(where or false)
+    end)
+    address = answers:receive()
+    if not address then return pass_on "TERM" end
+  end
+  print(("%d processes, listening %s"):format(count, address))
+  io.stdout:flush()
+end
+
+local function supervise(address, count, start)
+  lastcall.run(function()
+    lastcall.on_signal("TERM", pass_on)
+    lastcall.on_signal("INT", pass_on)
+    local places = lastcall.group()
+    start_all(places, address, count, start)
+    assert(places:wait())
+  end, { signals = false })
+  print(badly == 0 and "all have ended well" or ("%d ended badly"):format(badly))
+  os.exit(badly == 0)
+end
+
+if arg[1] == "--worker" then
+  work(arg[2], arg[3], arg[4])
+else
+  local address, count, start = arg[1] or "127.0.0.1:7008", math.tointeger(arg[2] or 2), arg[3] or "accept"
+  if arg[4] or address:sub(1, 1) == "-" or not count or count < 1 then
+    io.stderr:write(USAGE)
+    os.exit(2)
+  end
+  supervise(address, count, start)
+end
