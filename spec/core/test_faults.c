@@ -86,7 +86,7 @@ static void drain(world *w, int expected)
   lc_time until = w->sys->now(w->sys) + SPEED * world_seconds(10);
   int quiet = peer_connect(&w->address);
   turn(w, expected);
-  assert_int_equal(lc_server_shutdown(w->server, lc_loop_clock(w->loop) + LC_SECOND), 0);
+  assert_int_equal(lc_server_shutdown(w->server, lc_loop_clock(w->loop) + 10 * LC_SECOND), 0);
   while (lc_server_step(w->server) != LC_STEP_DONE) {
     turn(w, expected);
     if (w->sys->now(w->sys) > until) fail_msg("the drain does not end");
