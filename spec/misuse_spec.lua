@@ -163,6 +163,22 @@ describe("a call that waits", function()
     assert.equal(4, checked)
   end)
 
+  it("outside of any task leaves nothing on the context that it would have waited for", function()
+    local lastcall = require "lastcall"
+    local ctx = lastcall.context.with_cancel(lastcall.context.background())
+    local function wait_in_vain()
+      for _ = 1, 1000 do
+        raises({ "select waits", "only a task can wait" }, lastcall.select, { ctx })
+        raises({ "context:wait waits", "only a task can wait" }, ctx.wait, ctx)
+      end
+      collectgarbage()
+      collectgarbage()
+      return collectgarbage("count")
+    end
+    local before = wait_in_vain()
+    assert.is_true(wait_in_vain() - before < 100) -- kilobytes
+  end)
+
   it("by a second task on one connection raises in that task, and the first goes on", function()
     between(function(here, there, lastcall)
       local first = lastcall.go(function() return here:read() end)

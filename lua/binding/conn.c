@@ -540,9 +540,8 @@ static int conn_newindex(lua_State *L)
   conn_check(L, 1);
   const char *name = lua_tostring(L, 2);
   if (!name || strcmp(name, "data"))
-    return luaL_error(L,
-                      "a connection has no settable field '%s': keep your own values in conn.data",
-                      name ? name : luaL_typename(L, 2));
+    raise_error(L, "a connection has no settable field '%s': keep your own values in conn.data",
+                name ? name : luaL_typename(L, 2));
   lua_settop(L, 3);
   conn_keep_value(L, 1, CONN_DATA);
   return 0;

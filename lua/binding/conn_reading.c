@@ -22,10 +22,10 @@ static void refuse_second_reader(lua_State *L, const conn_box *box, const task *
                                  const char *operation)
 {
   if (box->reader && box->reader != t)
-    luaL_error(L,
-               "conn:%s: another task is already reading this connection; let one task read, and "
-               "pass on what it gets",
-               operation);
+    raise_error(L,
+                "conn:%s: another task is already reading this connection; let one task read, and "
+                "pass on what it gets",
+                operation);
 }
 
 static int wait_for_input(lua_State *L, task *t, conn_box *box, lc_wait wait, lc_time deadline,

@@ -17,6 +17,7 @@ int luaopen_lastcall_core(lua_State *L)
   luaL_checkversion(L);
   runtime *rt = runtime_get(L);
   lua_newtable(L);
+  raise_open(L, rt);
   context_open(L, rt);
   task_open(L, rt);
   spot_open(L, rt);

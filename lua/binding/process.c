@@ -181,7 +181,7 @@ static int core_step(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   lc_time seconds = optional_seconds(L, 1);
-  if (rt->running || rt->current) return luaL_error(L, "step: the loop is turning already");
+  if (rt->running || rt->current) raise_error(L, "step: the loop is turning already");
   luaL_checkstack(L, 32, NULL);
   rt->running = 1;
   int result = turn(L, rt, lua_isnoneornil(L, 1) ? 0 : seconds);

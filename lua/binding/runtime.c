@@ -18,12 +18,6 @@ void runtime_check(lua_State *L, const runtime *rt)
   if (!rt->loop) raise_error(L, "lastcall: its loop has ended with the Lua state");
 }
 
-void raise_error(lua_State *L, const char *message)
-{
-  for (;;)
-    luaL_error(L, "%s", message); /* once: it does not return, which its declaration leaves out */
-}
-
 runtime *runtime_upvalue(lua_State *L)
 {
   runtime *rt = lua_touserdata(L, lua_upvalueindex(1));

@@ -88,8 +88,10 @@ struct runtime {
   struct leak *leaks; /* connections collected while open, not yet told to the log */
 };
 
-/* luaL_error, declared as not returning. */
-void raise_error(lua_State *L, const char *message) __attribute__((noreturn));
+/* As luaL_error, but at the line of the script that called: functions of our own modules, whose files
+ * begin with what raise_set_home was given, are passed over, and those in C. */
+void raise_error(lua_State *L, const char *format, ...) __attribute__((noreturn));
+void raise_open(lua_State *L, runtime *rt);
 void runtime_check(lua_State *L, const runtime *rt); /* raises when its loop is gone */
 runtime *runtime_get(lua_State *L);                  /* creates it on first use */
 runtime *runtime_upvalue(lua_State *L);        /* for functions registered with it as upvalue 1 */

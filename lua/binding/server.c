@@ -140,7 +140,7 @@ static int server_go(lua_State *L)
 {
   server_box *box = server_check(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
-  if (box->is_done) return luaL_error(L, "server:go: this server has ended");
+  if (box->is_done) raise_error(L, "server:go: this server has ended");
   lua_remove(L, 1);
   return task_go(L, box->rt, (owner){.kind = OWNER_SERVER, .of.server = box}, box->ctx,
                  lua_gettop(L) - 1);
@@ -151,11 +151,11 @@ static int server_go(lua_State *L)
 static int state_argument(lua_State *L, int index)
 {
   if (lua_isnoneornil(L, index)) return LC_STATES;
-  const char *name = luaL_checkstring(L, index);
+  const char *name = luaL_tolstring(L, index, NULL);
   for (int state = LC_STATE_NEW; state < LC_STATES; state++)
     if (!strcmp(name, lc_state_name((lc_state)state))) return state;
-  return luaL_error(
-    L, "server: a connection is never '%s', but new, active, idle, closing or closed", name);
+  raise_error(L, "server: a connection is never '%s', but new, active, idle, closing or closed",
+              name);
 }
 
 static int server_count(lua_State *L)

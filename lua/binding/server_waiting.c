@@ -35,8 +35,8 @@ static int server_accept(lua_State *L)
   server_box *box = server_check(L, 1);
   lc_time seconds = optional_seconds(L, 2);
   if (box->handler != LUA_NOREF)
-    return luaL_error(
-      L, "server:accept: this server hands its connections to the handler given to serve");
+    raise_error(L,
+                "server:accept: this server hands its connections to the handler given to serve");
   task *t = task_current(L, box->rt, "server:accept");
   lc_time at = lc_time_add(lc_loop_clock(box->rt->loop), seconds);
   lua_settop(L, 1);
@@ -67,10 +67,12 @@ static int server_wait_change(lua_State *L)
 {
   server_box *box = server_check(L, 1);
   lc_time seconds = optional_seconds(L, 2);
-  task *t = task_current(L, box->rt, "waiting for a server");
-  if (lua_toboolean(L, 3) && server_of(task_owner(t)) == box)
-    return luaL_error(
-      L, "a task of a server cannot wait for that server's end: it would wait for itself");
+  int for_end = lua_toboolean(L, 3);
+  task *t = task_current(L, box->rt, for_end ? "server:wait" : "server:wait_for");
+  if (for_end && server_of(task_owner(t)) == box)
+    raise_error(L,
+                "server:wait: a task of a server cannot wait for that server's end: it would wait "
+                "for itself");
   lua_settop(L, 1);
   t->woken = 0;
   if (box->is_done) return changed(L, LUA_OK, 0);

@@ -77,7 +77,7 @@ static bare_socket *socket_check(lua_State *L)
 {
   bare_socket *socket = luaL_testudata(L, 1, SOCKET_TYPE);
   if (!socket)
-    luaL_error(L, "expected a socket as self: call its methods with ':', as in sock:setsockopt()");
+    raise_error(L, "expected a socket as self: call its methods with ':', as in sock:setsockopt()");
   return socket;
 }
 

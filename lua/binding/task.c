@@ -180,27 +180,23 @@ task *task_that_can_wait(lua_State *L, const runtime *rt)
 task *task_current(lua_State *L, runtime *rt, const char *what)
 {
   task *t = rt->current;
-  if (!t) {
-    luaL_error(L,
-               "%s waits, and only a task can wait: call it inside lastcall.run, lastcall.serve, "
-               "a handler, or a function given to lastcall.go",
-               what);
-    return NULL;
-  }
+  if (!t)
+    raise_error(L,
+                "%s waits, and only a task can wait: call it inside lastcall.run, lastcall.serve, "
+                "a handler, or a function given to lastcall.go",
+                what);
   if (t->killing) return t; /* it waits for nothing any more: it is told that it was canceled */
   switch (task_barrier(L, t)) {
     case LEVEL_FOREIGN:
-      luaL_error(L,
-                 "%s cannot wait inside a coroutine that lastcall does not know: make and resume "
-                 "it with lastcall.coroutine, or give the work to lastcall.go",
-                 what);
-      break;
+      raise_error(L,
+                  "%s cannot wait inside a coroutine that lastcall does not know: make and resume "
+                  "it with lastcall.coroutine, or give the work to lastcall.go",
+                  what);
     case LEVEL_IN_C:
-      luaL_error(L,
-                 "%s cannot wait here: a C function that cannot be suspended (table.sort, "
-                 "string.gsub, ...) called this one",
-                 what);
-      break;
+      raise_error(L,
+                  "%s cannot wait here: a C function that cannot be suspended (table.sort, "
+                  "string.gsub, ...) called this one",
+                  what);
     default: break;
   }
   return t;
@@ -368,9 +364,17 @@ static int core_now(lua_State *L)
   return 1;
 }
 
+/* expect_task(what): raises unless the caller is a task that can wait here. */
+static int core_expect_task(lua_State *L)
+{
+  task_current(L, runtime_upvalue(L), luaL_checkstring(L, 1));
+  return 0;
+}
+
 void task_open(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg functions[] = {{"sleep", core_sleep}, {"now", core_now}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+    {"sleep", core_sleep}, {"now", core_now}, {"expect_task", core_expect_task}, {NULL, NULL}};
   register_functions(L, rt, functions);
   task_open_handles(L, rt);
   task_open_process(L, rt);

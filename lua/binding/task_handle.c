@@ -179,7 +179,7 @@ static int task_wait(lua_State *L)
   lc_time seconds = optional_seconds(L, 2);
   if (!handle->task) return push_results(L, handle);
   task *t = task_current(L, handle->rt, "task:wait");
-  if (handle->task == t) return luaL_error(L, "task:wait: a task cannot wait for itself");
+  if (handle->task == t) raise_error(L, "task:wait: a task cannot wait for itself");
   t->woken = LC_CANCELED;
   if (task_ended(t))
     return task_is_spent(t) ? task_yield(L, t, 0, wait_done) : wait_done(L, LUA_OK, 0);

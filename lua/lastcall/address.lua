@@ -1,18 +1,18 @@
 --- Addresses as scripts write them: "host:port", "[::1]:80", ":80", "unix:/path".
 
 local core = require "lastcall.core"
+local misuse = require "lastcall.misuse"
 
 local address = {}
 
---- Raises at the caller's caller, with what would be right, unless `text` is an address.
-function address.check(what, text, level)
+--- Raises, with what would be right, unless `text` is an address.
+function address.check(what, text)
   if type(text) ~= "string" then
-    error(("%s: an address is a string such as \"127.0.0.1:7000\", not a %s"):format(what, type(text)),
-      (level or 1) + 2)
+    misuse.raise("%s: an address is a string such as \"127.0.0.1:7000\", not a %s", what, type(text))
   end
   local endpoint, problem = core.endpoint(text)
   if not endpoint then
-    error(("%s: %q is not an address: %s"):format(what, text, problem), (level or 1) + 2)
+    misuse.raise("%s: %q is not an address: %s", what, text, problem)
   end
   return endpoint
 end

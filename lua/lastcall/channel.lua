@@ -3,6 +3,7 @@
 -- What can happen to a sender or a receiver is decided here at once or when its partner comes; the
 -- waiting itself is done by whoever calls (channel.lua for one channel, select.lua for several).
 
+local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 local queue = require "lastcall.queue"
 
@@ -17,17 +18,11 @@ local CLOSED = "closed"
 
 function channel.is(value) return getmetatable(value) == channel.metatable end
 
-local function check(self, what)
-  if not channel.is(self) then
-    error(("channel:%s: expected a channel as self: call it with ':'"):format(what), 3)
-  end
-end
-
 --- A channel that holds up to `capacity` values that nobody has received yet (0: each send meets a receive).
 function channel.new(capacity)
   capacity = capacity or 0
   if math.type(capacity) ~= "integer" or capacity < 0 then
-    error("channel: the capacity is a whole number, 0 or more", 2)
+    misuse.raise("channel: the capacity is a whole number, 0 or more")
   end
   return setmetatable({
     capacity = capacity, values = {}, first = 1, last = 0, closed = false,
@@ -49,9 +44,9 @@ local function push(self, value)
 end
 
 --- Raises for what no channel can carry: receive could not tell it from the end.
-function channel.check_value(value, what, level)
+function channel.check_value(value, what)
   if value == nil then
-    error(("%s: a channel carries any value but nil; send false, or close the channel"):format(what), level + 1)
+    misuse.raise("%s: a channel carries any value but nil; send false, or close the channel", what)
   end
 end
 
@@ -102,9 +97,9 @@ end
 
 --- Hands over `value`: true; nil, "closed" (the channel was closed), "timeout" (after `seconds`) or "canceled".
 function methods:send(value, seconds)
-  check(self, "send")
-  channel.check_value(value, "channel:send", 2)
-  check_seconds("channel:send", seconds, 2)
+  misuse.check_self(self, channel.metatable, "channel:send")
+  channel.check_value(value, "channel:send")
+  check_seconds("channel:send", seconds)
   local sent, code = channel.try_send(self, value)
   if sent then return true end
   if code then return closed("channel:send") end
@@ -115,8 +110,8 @@ end
 
 --- The next value; nil, "closed" once it is closed and empty; nil, "timeout" or "canceled".
 function methods:receive(seconds)
-  check(self, "receive")
-  check_seconds("channel:receive", seconds, 2)
+  misuse.check_self(self, channel.metatable, "channel:receive")
+  check_seconds("channel:receive", seconds)
   local received, value = channel.try_receive(self)
   if received then return value end
   if value then return closed("channel:receive") end
@@ -127,8 +122,8 @@ end
 
 --- No more values will be sent; those already there can still be received. Twice raises.
 function methods:close()
-  check(self, "close")
-  if self.closed then error("channel:close: it is closed already", 2) end
+  misuse.check_self(self, channel.metatable, "channel:close")
+  if self.closed then misuse.raise("channel:close: it is closed already") end
   self.closed = true
   self.receivers:wake_all(false, CLOSED)
   self.senders:wake_all(false, CLOSED)
@@ -137,13 +132,13 @@ end
 
 --- For `for`: every value until it is closed and empty, or until this task is canceled.
 function methods:iter()
-  check(self, "iter")
+  misuse.check_self(self, channel.metatable, "channel:iter")
   return function() return (self:receive()) end
 end
 
 --- How many values wait in it to be received.
 function methods:count()
-  check(self, "count")
+  misuse.check_self(self, channel.metatable, "channel:count")
   return self.last - self.first + 1
 end
 

@@ -1,6 +1,7 @@
 --- Connections: the methods that take a table, which is checked here.
 
 local core = require "lastcall.core"
+local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 
 local methods = core.connection_methods
@@ -9,19 +10,20 @@ local detach, set_keepalive, heartbeat = methods.detach, methods.set_keepalive, 
 --- Hands over the descriptor, the bytes already read, and a ticket to be done when it is closed.
 function methods:detach(given)
   methods.state(self) -- raises when it is no connection
-  options.check("conn:detach", given, options.detach, 1)
+  options.check("conn:detach", given, options.detach)
   return detach(self, given)
 end
 
 --- Signs of life asked of the peer: after `interval` (15) seconds without a byte from it, `send` is sent, a
 -- string or what a function of the connection returns; `timeout` (10) later without one it is lost.
 function methods:heartbeat(given)
+  methods.state(self)
   if given ~= false then
     if type(given) ~= "table" then
-      error(("conn:heartbeat: expected a table {interval=, timeout=, send=}, or false to turn it off, not %s")
-        :format(given == nil and "nothing" or tostring(given)), 2)
+      misuse.raise("conn:heartbeat: expected a table {interval=, timeout=, send=}, or false to turn it off, not %s",
+        given == nil and "nothing" or tostring(given))
     end
-    options.check("conn:heartbeat", given, options.heartbeat, 1)
+    options.check("conn:heartbeat", given, options.heartbeat)
   end
   return heartbeat(self, given)
 end
@@ -31,10 +33,10 @@ function methods:set_keepalive(given)
   methods.state(self)
   if given ~= false then
     if type(given) ~= "table" then
-      error(("conn:set_keepalive: expected a table {idle=, interval=, count=}, or false to turn it off, not %s")
-        :format(given == nil and "nothing" or tostring(given)), 2)
+      misuse.raise("conn:set_keepalive: expected a table {idle=, interval=, count=}, or false to turn it off, not %s",
+        given == nil and "nothing" or tostring(given))
     end
-    options.check("conn:set_keepalive", given, options.keepalive, 1)
+    options.check("conn:set_keepalive", given, options.keepalive)
   end
   return set_keepalive(self, given)
 end

@@ -7,8 +7,8 @@ local options = require "lastcall.options"
 --- Connects to `where`, trying each address of a name in turn within one `timeout`. Returns the
 -- connection, or nil, code, message.
 return function(where, given)
-  given = options.check("connect", given, options.connect, 1)
-  local endpoint = address.check("connect", where, 1)
+  given = options.check("connect", given, options.connect)
+  local endpoint = address.check("connect", where)
   local deadline = core.now() + (given.timeout == nil and 10 or given.timeout or math.huge)
   local list, code, message = address.resolve(where, endpoint, deadline - core.now())
   if not list then return nil, code, message end

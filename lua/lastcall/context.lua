@@ -1,6 +1,7 @@
 --- Contexts: who is to stop when what ends.
 
 local core = require "lastcall.core"
+local misuse = require "lastcall.misuse"
 local check_seconds = require "lastcall.options".check_seconds
 
 local methods = core.context.methods
@@ -8,8 +9,10 @@ local methods = core.context.methods
 --- Waits until it has ended: true; nil, "timeout" after `seconds`; nil, "canceled" when the calling task's
 -- own context ended first.
 function methods:wait(seconds)
-  check_seconds("context:wait", seconds, 2)
+  if not core.context.is(self) then misuse.raise("context:wait: expected a context as self: call it with ':'") end
+  check_seconds("context:wait", seconds)
   if self:done() then return true end
+  core.expect_task("context:wait") -- or else the context would be left with our function
   local spot = core.spot()
   local stop = self:on_done(function() spot:wake(true) end)
   local woken, code, message = spot:wait("context:wait", seconds)

@@ -26,7 +26,7 @@ function embed.timeout() return (core.timeout()) end
 function embed.step(first, second)
   local seconds = first
   if type(first) == "table" then seconds = second end
-  options.check_seconds("step", seconds, 2)
+  options.check_seconds("step", seconds)
   run.attach()
   local fine, code, message = core.step(seconds)
   if not fine then return nil, code, message end

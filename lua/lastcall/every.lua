@@ -1,17 +1,16 @@
 --- every: something to do again and again, until the shutdown.
 
 local core = require "lastcall.core"
+local misuse = require "lastcall.misuse"
 
 --- Calls `fn()` every `seconds`, first after so long, as one process-owned task. A call that takes longer
 -- than that skips the moments it has missed. What it raises goes to on_error, and the next call comes all
 -- the same. Returns the task; `task:cancel()` ends it.
 local function every(seconds, fn)
   if type(seconds) ~= "number" or not (seconds > 0 and seconds < math.huge) then
-    error(("every: the first argument is seconds, more than 0, not %s"):format(tostring(seconds)), 2)
+    misuse.raise("every: the first argument is seconds, more than 0, not %s", tostring(seconds))
   end
-  if type(fn) ~= "function" then
-    error(("every: the second argument is a function, not a %s"):format(type(fn)), 2)
-  end
+  misuse.check_function(fn, "every", "the second argument")
   return core.spawn(function()
     local due = core.now() + seconds
     while core.sleep(due - core.now()) do

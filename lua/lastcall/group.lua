@@ -1,6 +1,8 @@
 --- Groups: tasks that succeed or fail together. The first error cancels the others.
 
 local context = require "lastcall.context"
+local core = require "lastcall.core"
+local misuse = require "lastcall.misuse"
 local semaphore = require "lastcall.semaphore"
 local waitgroup = require "lastcall.waitgroup"
 
@@ -9,20 +11,27 @@ group.__index = group
 
 --- A group whose tasks go by a child of `parent` (the calling task's context).
 local function new(parent)
+  if parent ~= nil and not core.context.is(parent) then
+    misuse.raise("group: the argument is a context, not a %s", type(parent))
+  end
   local ctx, cancel = context.with_cancel(parent)
   return setmetatable({ ctx = ctx, cancel = cancel, pending = waitgroup() }, group)
 end
 
 --- The context of its tasks: it ends with the first error, and when wait has returned.
-function group:context() return self.ctx end
+function group:context()
+  misuse.check_self(self, group, "group:context")
+  return self.ctx
+end
 
 --- At most `n` of its tasks at a time; go waits for a place. Before the first go only.
 function group:set_limit(n)
+  misuse.check_self(self, group, "group:set_limit")
   if self.pending.pending > 0 then
-    error("group:set_limit: tasks are running already; set it before the first go", 2)
+    misuse.raise("group:set_limit: tasks are running already; set it before the first go")
   end
   if n ~= nil and (math.type(n) ~= "integer" or n < 1) then
-    error("group:set_limit: takes a whole number, 1 or more, or nil for no limit", 2)
+    misuse.raise("group:set_limit: takes a whole number, 1 or more, or nil for no limit")
   end
   self.places = n and semaphore(n)
   return true
@@ -55,10 +64,9 @@ end
 --- Runs `fn(...)` as a task of the group: the task; nil, code, message when it waited for a place in vain.
 -- The task fails when fn raises, or returns nil and an error.
 function group:go(fn, ...)
-  if type(fn) ~= "function" then
-    error(("group:go: the first argument is a function, not a %s"):format(type(fn)), 2)
-  end
-  if self.over then error("group:go: this group has been waited for; make a new one", 2) end
+  misuse.check_self(self, group, "group:go")
+  misuse.check_function(fn, "group:go", "the first argument")
+  if self.over then misuse.raise("group:go: this group has been waited for; make a new one") end
   local places = self.places
   if places then
     local fine, code, message = places:acquire()
@@ -71,6 +79,7 @@ end
 --- Waits until all of its tasks have ended: true; nil, the first error and where it was raised; nil, "canceled"
 -- when the calling task was. The group's context has ended then.
 function group:wait()
+  misuse.check_self(self, group, "group:wait")
   local fine, code, message = self.pending:wait()
   if not fine then return nil, code, message end
   self.over = true

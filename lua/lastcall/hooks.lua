@@ -1,6 +1,7 @@
 --- Functions of the script's that run at the two ends of a shutdown, each on its own time.
 
 local core = require "lastcall.core"
+local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 local report = require "lastcall.report"
 
@@ -13,14 +14,11 @@ local function remove(list, entry)
   return false
 end
 
--- Called in tail position: the next level is the script.
 local function register(list, what, name, fn, given)
   if type(name) ~= "string" then
-    error(("%s: the first argument is a name for the report, not a %s"):format(what, type(name)), 2)
+    misuse.raise("%s: the first argument is a name for the report, not a %s", what, type(name))
   end
-  if type(fn) ~= "function" then
-    error(("%s: the second argument is a function, not a %s"):format(what, type(fn)), 2)
-  end
+  misuse.check_function(fn, what, "the second argument")
   options.check(what, given, options.hook)
   local entry = { name = name, fn = fn, timeout = given and given.timeout or 5 }
   list[#list + 1] = entry

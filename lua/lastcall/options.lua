@@ -1,6 +1,8 @@
 --- Option tables: what may be in them, checked before anything is done with them.
 -- An unknown name raises and names the nearest known one; a wrong type or range names the option.
 
+local misuse = require "lastcall.misuse"
+
 local options = {}
 
 local huge = math.huge
@@ -61,7 +63,7 @@ local function nested(name, ...)
   local others = { ... }
   return function(value)
     if type(value) == "table" then
-      options.check(name, value, options[name], 0)
+      options.check(name, value, options[name])
       return true
     end
     for _, other in ipairs(others) do
@@ -75,7 +77,7 @@ options.reuseport = { index = whole(1, 65535), of = whole(1, 65535) }
 
 local function reuseport(value)
   if type(value) == "table" then
-    options.check("reuseport", value, options.reuseport, 0)
+    options.check("reuseport", value, options.reuseport)
     value = value.index ~= nil and value.of ~= nil and value.index <= value.of
     return value, "{index = from 1 to of, of = how many sockets share the address}"
   end
@@ -167,33 +169,32 @@ local function nearest(name, known)
   return best
 end
 
---- Raises at the caller's caller unless every field of `given` is known and of its kind.
-function options.check(what, given, known, level)
-  level = level == 0 and 0 or (level or 1) + 2
+--- Raises unless every field of `given` is known and of its kind.
+function options.check(what, given, known)
   if given == nil then return {} end
   if type(given) ~= "table" then
-    error(("%s: options are a table, not a %s"):format(what, type(given)), level)
+    misuse.raise("%s: options are a table, not a %s", what, type(given))
   end
   for name, value in pairs(given) do
     local check = known[name]
     if not check then
-      error(("%s: unknown option '%s'; did you mean '%s'?"):format(what, tostring(name),
-        nearest(tostring(name), known)), level)
+      misuse.raise("%s: unknown option '%s'; did you mean '%s'?", what, tostring(name),
+        nearest(tostring(name), known))
     end
     local fine, expected = check(value)
     if not fine then
-      error(("%s: option '%s' is %s, not %s"):format(what, name, expected,
-        type(value) == "string" and ("%q"):format(value) or tostring(value)), level)
+      misuse.raise("%s: option '%s' is %s, not %s", what, name, expected,
+        type(value) == "string" and ("%q"):format(value) or tostring(value))
     end
   end
   return given
 end
 
 --- Raises unless `value`, an optional argument of `what`, is a time in seconds.
-function options.check_seconds(what, value, level)
+function options.check_seconds(what, value)
   if value == nil or is_number(value) then return end
-  error(("%s: expected a time in seconds, not %s"):format(what,
-    type(value) == "number" and "NaN" or "a " .. type(value)), level + 1)
+  misuse.raise("%s: expected a time in seconds, not %s", what,
+    type(value) == "number" and "NaN" or "a " .. type(value))
 end
 
 --- The fields of `given` that `known` has.

@@ -1,13 +1,14 @@
 --- pipe and copy: what one connection says, said to another.
 
 local core = require "lastcall.core"
+local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 
 local relay = {}
 
 local function check(what, index, one)
   if core.is_connection(one) then return end
-  error(("%s: argument %d is a connection, not a %s"):format(what, index, type(one)), 3)
+  misuse.raise("%s: argument %d is a connection, not a %s", what, index, type(one))
 end
 
 local CHUNK = 65536
@@ -18,7 +19,7 @@ function relay.copy(dst, src, n)
   check("copy", 1, dst)
   check("copy", 2, src)
   if n ~= nil and (math.type(n) ~= "integer" or n < 0) then
-    error("copy: the third argument is a number of bytes, a whole number, 0 or more", 2)
+    misuse.raise("copy: the third argument is a number of bytes, a whole number, 0 or more")
   end
   local count = 0
   while not n or count < n do
@@ -57,8 +58,8 @@ end
 function relay.pipe(a, b, given)
   check("pipe", 1, a)
   check("pipe", 2, b)
-  if a == b then error("pipe: both arguments are the same connection; an echo is lastcall.copy(conn, conn)", 2) end
-  given = options.check("pipe", given, options.pipe, 1)
+  if a == b then misuse.raise("pipe: both arguments are the same connection; an echo is lastcall.copy(conn, conn)") end
+  given = options.check("pipe", given, options.pipe)
   if given.timeout then
     a:set_read_timeout(given.timeout)
     b:set_read_timeout(given.timeout)

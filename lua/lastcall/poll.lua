@@ -1,13 +1,14 @@
 --- poll: waits for a descriptor that belongs to somebody else: a driver's, a library's, another loop's.
 
 local core = require "lastcall.core"
+local misuse = require "lastcall.misuse"
 local check_seconds = require "lastcall.options".check_seconds
 
 local MODES = { r = true, w = true, rw = true }
 
 local function check_mode(mode, what)
   if mode ~= nil and not MODES[mode] then
-    error(('poll: %s is "r", "w" or "rw", not %s'):format(what, tostring(mode)), 3)
+    misuse.raise('poll: %s is "r", "w" or "rw", not %s', what, tostring(mode))
   end
   return mode
 end
@@ -24,11 +25,10 @@ local function ask(object)
     return field(object, "pollfd"), field(object, "events"), field(object, "timeout")
   end)
   if not fine or fd == nil and timeout == nil or fd ~= nil and math.type(fd) ~= "integer" then
-    error(("poll: expected a descriptor, or an object with pollfd, events and timeout, not a %s")
-      :format(type(object)), 3)
+    misuse.raise("poll: expected a descriptor, or an object with pollfd, events and timeout, not a %s", type(object))
   end
   if timeout ~= nil and (type(timeout) ~= "number" or timeout ~= timeout) then
-    error(("poll: what timeout() says is seconds, or nil, not %s"):format(tostring(timeout)), 3)
+    misuse.raise("poll: what timeout() says is seconds, or nil, not %s", tostring(timeout))
   end
   return fd, check_mode(events ~= "" and events or nil, "what events() says"), timeout
 end
@@ -45,7 +45,7 @@ end
 -- to do, which is true. A descriptor that its owner closes while it is waited for wakes nobody.
 local function poll(what, mode, seconds)
   check_mode(mode, "the second argument")
-  check_seconds("poll", seconds, 2)
+  check_seconds("poll", seconds)
   if math.type(what) == "integer" then return wait(what, mode or "r", seconds) end
   local fd, events, timeout = ask(what)
   mode = mode or events

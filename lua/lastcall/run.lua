@@ -1,6 +1,7 @@
 --- A run: from the first task to the report.
 
 local core = require "lastcall.core"
+local misuse = require "lastcall.misuse"
 local address = require "lastcall.address"
 local dump = require "lastcall.dump"
 local hooks = require "lastcall.hooks"
@@ -186,16 +187,16 @@ end
 local function check_outside(what, instead)
   local running, in_task = core.running()
   if running or in_task then
-    error(("%s: the loop of this Lua state is running already; %s"):format(what, instead), 3)
+    misuse.raise("%s: the loop of this Lua state is running already; %s", what, instead)
   end
 end
 
 --- Runs `main` as the first task and returns the report when everything has ended.
 function run.run(main, given)
   if type(main) ~= "function" then
-    error(("run: the first argument is a function(ctx), not a %s"):format(type(main)), 2)
+    misuse.raise("run: the first argument is a function(ctx), not a %s", type(main))
   end
-  given = options.check("run", given, options.run, 1)
+  given = options.check("run", given, options.run)
   check_outside("run", "start tasks with go or spawn")
   if state then forget() end -- it was attached to another loop until now
   local names = given.signals == nil and { "INT", "TERM" } or given.signals or {}
@@ -203,7 +204,7 @@ function run.run(main, given)
   local watched, problem = pcall(signals.climb, names)
   if not watched then
     forget()
-    error(problem, 2)
+    misuse.raise("%s", problem)
   end
   if given.signals ~= false then
     signals.by_default("USR1", function() (given.log or log.to_stderr)("info", "dump", { text = dump() }) end)
@@ -227,16 +228,16 @@ end
 
 --- listen, serve and run in one.
 function run.serve(where, handler, given)
-  given = options.check("serve", given, options.serve, 1)
+  given = options.check("serve", given, options.serve)
   if type(handler) ~= "function" then
-    error(("serve: the handler is a function(conn, ctx), not a %s"):format(type(handler)), 2)
+    misuse.raise("serve: the handler is a function(conn, ctx), not a %s", type(handler))
   end
-  if type(where) == "string" then address.check("serve", where, 1) end
+  if type(where) ~= "table" then address.check("serve", where) end
   check_outside("serve", "use listen, and server:serve in a task")
   local one, code, message = server.new(where, options.pick(given, options.server))
   if not one then
-    error(("serve: cannot listen on %s: %s (%s)"):format(
-      type(where) == "table" and "descriptor " .. tostring(where.fd) or where, code, message), 2)
+    misuse.raise("serve: cannot listen on %s: %s (%s)",
+      type(where) == "table" and "descriptor " .. tostring(where.fd) or where, code, message)
   end
   local ran, made = pcall(run.run, function() one:serve(handler) end, options.pick(given, options.run))
   if ran then return made end

@@ -2,6 +2,7 @@
 
 local channel = require "lastcall.channel"
 local core = require "lastcall.core"
+local misuse = require "lastcall.misuse"
 local queue = require "lastcall.queue"
 
 local check_seconds = require "lastcall.options".check_seconds
@@ -13,29 +14,29 @@ local function kind_of(entry, index)
   if channel.is(entry) then return "receive" end
   if is_context(entry) then return "context" end
   if type(entry) == "table" and channel.is(entry[1]) then
-    channel.check_value(entry[2], ("select: entry %d"):format(index), 3)
+    channel.check_value(entry[2], ("select: entry %d"):format(index))
     return "send"
   end
-  error(("select: entry %d is a %s; it can be a channel (to receive), {channel, value} (to send), a context, or false")
-    :format(index, type(entry)), 3)
+  misuse.raise("select: entry %d is a %s; it can be a channel (to receive), {channel, value} (to send), a context, "
+    .. "or false", index, type(entry))
 end
 
 local function check(cases)
   if type(cases) ~= "table" then
-    error(("select: takes a table of channels and contexts, not a %s"):format(type(cases)), 3)
+    misuse.raise("select: takes a table of channels and contexts, not a %s", type(cases))
   end
   for name in pairs(cases) do
     if math.type(name) ~= "integer" and name ~= "timeout" then
-      error(("select: unknown option '%s'; did you mean 'timeout'?"):format(tostring(name)), 3)
+      misuse.raise("select: unknown option '%s'; did you mean 'timeout'?", tostring(name))
     end
   end
-  check_seconds("select", cases.timeout, 3)
+  check_seconds("select", cases.timeout)
   local kinds, live = {}, false
   for i = 1, #cases do
     kinds[i] = kind_of(cases[i], i)
     live = live or kinds[i] ~= false
   end
-  if not live and not cases.timeout then error("select: nothing to wait for, and no timeout", 3) end
+  if not live and not cases.timeout then misuse.raise("select: nothing to wait for, and no timeout") end
   return kinds
 end
 
@@ -91,6 +92,7 @@ local function select(cases)
   local kinds = check(cases)
   local ready, value, code = try(cases, kinds)
   if ready then return ready, value, code end
+  core.expect_task("select") -- or else the contexts would be left with our functions
   local spot = core.spot()
   local places, stops = enter(cases, kinds, spot)
   local index, second, message = spot:wait("select", cases.timeout)

@@ -1,6 +1,7 @@
 --- Semaphores: at most n tasks at a time, the others wait their turn.
 
 local options = require "lastcall.options"
+local misuse = require "lastcall.misuse"
 local queue = require "lastcall.queue"
 
 local semaphore = { __name = "lastcall.semaphore" }
@@ -9,14 +10,15 @@ semaphore.__index = semaphore
 --- One with `n` permits.
 local function new(n)
   if math.type(n) ~= "integer" or n < 1 then
-    error("semaphore: takes the number of permits, a whole number, 1 or more", 2)
+    misuse.raise("semaphore: takes the number of permits, a whole number, 1 or more")
   end
   return setmetatable({ permits = n, free = n, line = queue.new() }, semaphore)
 end
 
 --- Takes a permit, waiting for it up to `seconds`: true; nil, "timeout" or "canceled".
 function semaphore:acquire(seconds)
-  options.check_seconds("semaphore:acquire", seconds, 2)
+  misuse.check_self(self, semaphore, "semaphore:acquire")
+  options.check_seconds("semaphore:acquire", seconds)
   if self.free > 0 then
     self.free = self.free - 1
     return true
@@ -26,11 +28,12 @@ end
 
 --- Gives one back: the task that has waited longest has it at once.
 function semaphore:release()
+  misuse.check_self(self, semaphore, "semaphore:release")
   local entry = self.line:take()
   if entry then
     entry.spot:wake(true)
   elseif self.free == self.permits then
-    error("semaphore:release: all permits are free; release was called more often than acquire", 2)
+    misuse.raise("semaphore:release: all permits are free; release was called more often than acquire")
   else
     self.free = self.free + 1
   end

@@ -2,6 +2,7 @@
 
 local core = require "lastcall.core"
 local address = require "lastcall.address"
+local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 local report = require "lastcall.report"
 
@@ -16,12 +17,12 @@ local function places(what, where)
   if type(where) == "table" then
     local fd = math.type(where.fd) and math.tointeger(where.fd)
     if not fd or fd < 0 or fd > 0x7fffffff then
-      error(what .. ": a table as address needs fd, the number of a listening descriptor", 3)
+      misuse.raise("%s: a table as address needs fd, the number of a listening descriptor", what)
     end
     -- One that was inherited is shared with whoever made it, unless the script knows better.
     return { fd }, { shared = where.shared ~= false }
   end
-  local list, code, message = address.resolve(where, address.check(what, where, 2))
+  local list, code, message = address.resolve(where, address.check(what, where))
   if not list then return nil, code, message end
   return list
 end
@@ -57,7 +58,7 @@ end
 
 --- Opens a server on `where`. Returns it, or nil, code, message.
 function server.new(where, given)
-  given = options.check("listen", given, options.server, 1)
+  given = options.check("listen", given, options.server)
   local list, own, message = places("listen", where)
   if not list then return nil, own, message end
   local self = core.new_server(layered({ drain = given.drain or server.drain }, given))
@@ -94,7 +95,7 @@ end
 
 --- Adds an address, with the server's own listener options where none are given.
 function methods:listen(where, given)
-  given = options.check("server:listen", given, options.listener, 1)
+  given = options.check("server:listen", given, options.listener)
   local list, own, message = places("server:listen", where)
   if not list then return nil, own, message end
   local fine, code
@@ -106,7 +107,7 @@ end
 
 function methods:unlisten(where)
   if where == nil then return core.server_unlisten(self) end
-  local endpoint = address.check("server:unlisten", where, 1)
+  local endpoint = address.check("server:unlisten", where)
   local list, code, message = address.resolve(where, endpoint)
   if not list then return nil, code, message end
   local count = 0
@@ -114,7 +115,7 @@ function methods:unlisten(where)
   return count
 end
 
-local function is_done(self) return self:step() == "done" end
+local function is_done(self) return methods.step(self) == "done" end -- raises when it is no server
 
 --- The report, once the server is done; nil before.
 function methods:report()
@@ -136,17 +137,17 @@ function methods:wait() return wait_done(self) end
 
 function methods:serve(handler)
   if type(handler) ~= "function" then
-    error(("server:serve: the handler is a function(conn, ctx), not a %s"):format(type(handler)), 2)
+    misuse.raise("server:serve: the handler is a function(conn, ctx), not a %s", type(handler))
   end
   if core.server_is_leaving(self) then
-    error("server:serve: this server has been shut down; listen again for a new one", 2)
+    misuse.raise("server:serve: this server has been shut down; listen again for a new one")
   end
   local _, in_task = core.running()
   if not in_task then
-    error("server:serve waits, and only a task can wait: call it inside lastcall.run, or use lastcall.serve", 2)
+    misuse.raise("server:serve waits, and only a task can wait: call it inside lastcall.run, or use lastcall.serve")
   end
   if details[self].is_served then
-    error("server:serve: this server has a handler already; server:wait() waits for its end", 2)
+    misuse.raise("server:serve: this server has a handler already; server:wait() waits for its end")
   end
   details[self].is_served = true
   core.server_hand_to(self, handler)
@@ -167,8 +168,8 @@ end
 
 function methods:stats()
   local facts = core.server_facts(self)
-  local stats = { step = self:step(), connections = self:count() }
-  for _, name in ipairs { "new", "active", "idle", "closing", "closed" } do stats[name] = self:count(name) end
+  local stats = { step = self:step(), connections = methods.count(self) }
+  for _, name in ipairs { "new", "active", "idle", "closing", "closed" } do stats[name] = methods.count(self, name) end
   for _, name in ipairs { "accepted", "received", "sent" } do stats[name] = facts[name] end
   return stats
 end
@@ -184,15 +185,16 @@ local COMPARE = {
 function methods:wait_for(operator, n, seconds)
   local compare = COMPARE[operator]
   if not compare then
-    error(("server:wait_for: '%s' is not one of >, >=, ==, <=, <"):format(tostring(operator)), 2)
+    misuse.raise("server:wait_for: '%s' is not one of >, >=, ==, <=, <", tostring(operator))
   end
-  if math.type(n) ~= "integer" then error("server:wait_for: the second argument is a whole number", 2) end
+  if math.type(n) ~= "integer" then misuse.raise("server:wait_for: the second argument is a whole number") end
+  options.check_seconds("server:wait_for", seconds)
   local deadline = seconds and core.now() + seconds
-  while not compare(self:count(), n) do
+  while not compare(methods.count(self), n) do
     local left = deadline and math.max(0, deadline - core.now())
     local changed, code, message = core.server_wait_change(self, left)
     if not changed then return nil, code, message end
-    if is_done(self) and not compare(self:count(), n) then return nil, "closed", "server: it has ended" end
+    if is_done(self) and not compare(methods.count(self), n) then return nil, "closed", "server: it has ended" end
   end
   return true
 end
@@ -203,8 +205,9 @@ local function is_open(conn)
 end
 
 function methods:close_where(wanted)
+  misuse.check_function(wanted, "server:close_where", "the argument")
   local count = 0
-  for conn in self:each() do
+  for conn in methods.each(self) do
     if is_open(conn) and wanted(conn:stats()) then
       conn:close("background")
       count = count + 1
@@ -214,8 +217,12 @@ function methods:close_where(wanted)
 end
 
 function methods:broadcast(data, wanted)
+  if type(data) ~= "string" and type(data) ~= "number" then
+    misuse.raise("server:broadcast: the first argument is a string, not a %s", type(data))
+  end
+  if wanted ~= nil then misuse.check_function(wanted, "server:broadcast", "the second argument") end
   local queued, dropped = 0, 0
-  for conn in self:each() do
+  for conn in methods.each(self) do
     if is_open(conn) and (not wanted or wanted(conn)) then
       if conn:post(data) then queued = queued + 1 else dropped = dropped + 1 end
     end

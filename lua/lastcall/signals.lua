@@ -1,6 +1,7 @@
 --- Signals: those that begin the shutdown, and those that a script has a use for.
 
 local core = require "lastcall.core"
+local misuse = require "lastcall.misuse"
 
 local signals = {}
 
@@ -51,17 +52,15 @@ end
 --- Runs `fn(name)` as a process-owned task each time the signal arrives (several that arrive together
 -- count once). Returns a function that ends it: true when it was still on.
 function signals.on_signal(name, fn)
-  if type(fn) ~= "function" then
-    error(("on_signal: the second argument is a function, not a %s"):format(type(fn)), 2)
-  end
+  misuse.check_function(fn, "on_signal", "the second argument")
   local known, canonical = pcall(core.signal_name, name)
-  if not known then error("on_signal: " .. canonical, 2) end
+  if not known then misuse.raise("on_signal: %s", canonical) end
   if climbing[canonical] then
-    error(("on_signal: %s begins the shutdown; leave it out of run's option `signals` to use it"):format(canonical), 2)
+    misuse.raise("on_signal: %s begins the shutdown; leave it out of run's option `signals` to use it", canonical)
   end
   if not functions[canonical] then
     local fine, problem = pcall(core.signal, canonical, "tell")
-    if not fine then error("on_signal: " .. problem, 2) end
+    if not fine then misuse.raise("on_signal: %s", problem) end
     functions[canonical] = {}
   end
   local entry = { fn = fn }

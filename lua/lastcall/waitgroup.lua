@@ -1,6 +1,7 @@
 --- Wait groups: a count of things under way, and tasks that wait until it is zero.
 
 local options = require "lastcall.options"
+local misuse = require "lastcall.misuse"
 local queue = require "lastcall.queue"
 
 local waitgroup = { __name = "lastcall.waitgroup" }
@@ -10,10 +11,11 @@ local function new() return setmetatable({ pending = 0, line = queue.new() }, wa
 
 --- `n` (1) more things are under way; negative, as many fewer. Below zero raises.
 function waitgroup:add(n)
+  misuse.check_self(self, waitgroup, "waitgroup:add")
   n = n == nil and 1 or n
-  if math.type(n) ~= "integer" then error("waitgroup:add: the argument is a whole number", 2) end
+  if math.type(n) ~= "integer" then misuse.raise("waitgroup:add: the argument is a whole number") end
   if self.pending + n < 0 then
-    error(("waitgroup: the count would be %d: done was called more often than add"):format(self.pending + n), 2)
+    misuse.raise("waitgroup: the count would be %d: done was called more often than add", self.pending + n)
   end
   self.pending = self.pending + n
   if self.pending == 0 then self.line:wake_all(true) end
@@ -22,15 +24,17 @@ end
 
 --- One thing less.
 function waitgroup:done()
+  misuse.check_self(self, waitgroup, "waitgroup:done")
   if self.pending == 0 then
-    error("waitgroup: the count would be -1: done was called more often than add", 2)
+    misuse.raise("waitgroup: the count would be -1: done was called more often than add")
   end
   return self:add(-1)
 end
 
 --- Waits until the count is zero: true; nil, "timeout" (after `seconds`) or "canceled". Can be used again.
 function waitgroup:wait(seconds)
-  options.check_seconds("waitgroup:wait", seconds, 2)
+  misuse.check_self(self, waitgroup, "waitgroup:wait")
+  options.check_seconds("waitgroup:wait", seconds)
   if self.pending == 0 then return true end
   return self.line:wait("waitgroup:wait", seconds)
 end

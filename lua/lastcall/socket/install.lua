@@ -10,7 +10,7 @@ local tls = require "lastcall.socket.tls"
 -- (LuaSocket's own habits where nothing is said: no keepalive, no limits). Returns what was there before, by
 -- name, so that it can be put back.
 return function(socket, options)
-  for name, value in pairs(known.check("install", options, known.server, 1)) do
+  for name, value in pairs(known.check("install", options, known.server)) do
     stream.server_options[name] = value
   end
   local modules = { socket = socket, ["socket.core"] = socket, ["socket.unix"] = require "lastcall.socket.unix" }

@@ -1,0 +1,186 @@
+local helper = require "spec.helper"
+local lastcall = require "lastcall"
+local core = require "lastcall.core"
+
+-- Whatever a script gives to whatever function: an error names the script's own line, not one of ours.
+
+local function noise() end
+
+local WRONG = { {}, "text", -1, 1.5, 0 / 0, true, noise }
+local PLAUSIBLE = { "127.0.0.1:1", 1, ">=", noise }
+
+--- Lists of arguments with a wrong one among them, or too few.
+local function wrong_arguments()
+  local lists = { table.pack() }
+  for _, wrong in ipairs(WRONG) do
+    lists[#lists + 1] = table.pack(wrong)
+    lists[#lists + 1] = table.pack(">=", 1, wrong)
+    lists[#lists + 1] = table.pack("name", noise, wrong)
+    for _, right in ipairs(PLAUSIBLE) do lists[#lists + 1] = table.pack(right, wrong) end
+  end
+  return lists
+end
+
+--- Calls a field of `object` as a script does, by its name, in a file of the name "the script".
+local function call(form, object, arguments)
+  local text = ("local object, arguments = ...\nlocal results = table.pack(object%s)\nreturn results")
+    :format(form)
+  local made = assert(load(text, "@the script"))
+  return pcall(made, object, arguments)
+end
+
+local found = {}
+
+local function check(name, fine, message)
+  if fine or type(message) == "string" and message:find("^the script:2: ") then return end
+  found[#found + 1] = name .. ": " .. tostring(message)
+end
+
+--- Waits at most for a moment, whatever is called.
+local function shortly(body)
+  local ctx <close> = lastcall.context.with_timeout(nil, 0.002)
+  lastcall.go(function() ctx:call(body) end):wait()
+end
+
+local function all_methods(class, list, make)
+  for name, method in pairs(list) do
+    if type(method) == "function" and not name:find("^__") then
+      local label = class .. ":" .. name
+      for _, self in ipairs { {}, "text" } do
+        check(label, call("." .. name .. "(arguments)", { [name] = method }, self))
+      end
+      local object, tidy = make()
+      for i, arguments in ipairs(wrong_arguments()) do
+        if i % 10 == 0 then -- some arguments are right after all, and close it
+          tidy()
+          object, tidy = make()
+        end
+        shortly(function()
+          local fine, results = call(":" .. name .. "(table.unpack(arguments, 1, arguments.n))", object, arguments)
+          check(label, fine, results)
+          if name == "detach" and fine and results[1] then require "spec_system".close(results[1]) end
+        end)
+      end
+      tidy()
+    end
+  end
+end
+
+local function a_server()
+  local server = assert(lastcall.listen("127.0.0.1:0", { log = noise, on_error = noise, drain = 0.05 }))
+  return server, function()
+    server:close()
+    server:wait()
+  end
+end
+
+local function a_connection()
+  local here, there, server = helper.pair(lastcall, { log = noise, on_error = noise, drain = 0.05 })
+  return here, function()
+    here:abort()
+    there:abort()
+    server:close()
+  end
+end
+
+local function a_task()
+  local task = lastcall.go(lastcall.sleep, 60)
+  return task, function() task:cancel() end
+end
+
+local function metatable_of(object) return debug.getmetatable(object).__index end
+
+-- Those that print, end, or signal something.
+local LEFT_OUT = { dump = true, run = true, serve = true, shutdown = true, step = true }
+
+describe("an error about an argument is at the line of the script that gave it", function()
+  before_each(function() found = {} end)
+
+  local function walked(body)
+    helper.task(body, { on_error = noise, drain = 1 })
+    assert.equal("", table.concat(found, "\n"))
+  end
+
+  it("whichever function of the module it is", function()
+    walked(function()
+      for _, of in ipairs { lastcall, lastcall.context } do
+        for name, fn in pairs(of) do
+          if type(fn) == "function" and not LEFT_OUT[name] then
+            for _, arguments in ipairs(wrong_arguments()) do
+              shortly(function()
+                check(name, call("." .. name .. "(table.unpack(arguments, 1, arguments.n))", of, arguments))
+              end)
+            end
+          end
+        end
+      end
+    end)
+  end)
+
+  it("whichever method of a server", function()
+    walked(function() all_methods("server", core.server_methods, a_server) end)
+  end)
+
+  it("whichever method of a connection", function()
+    walked(function() all_methods("conn", core.connection_methods, a_connection) end)
+  end)
+
+  it("whichever method of a task, context, group, channel or other object", function()
+    walked(function()
+      all_methods("task", metatable_of(a_task()), a_task)
+      all_methods("context", core.context.methods, lastcall.context.with_cancel)
+      for name, make in pairs { channel = lastcall.channel, group = lastcall.group, waitgroup = lastcall.waitgroup,
+        semaphore = function() return lastcall.semaphore(1) end } do
+        all_methods(name, metatable_of(make()), function() return make(), noise end)
+      end
+    end)
+  end)
+
+  it("of run, serve and step, outside of tasks", function()
+    for _, name in ipairs { "run", "serve", "step" } do
+      for _, arguments in ipairs(wrong_arguments()) do
+        local first, second = type(arguments[1]), type(arguments[2])
+        if first ~= "function" and first ~= "number" and second ~= "function" then -- else it would run, or wait
+          check(name, call("." .. name .. "(table.unpack(arguments, 1, arguments.n))", lastcall, arguments))
+        end
+      end
+    end
+    assert.equal("", table.concat(found, "\n"))
+  end)
+end)
+
+describe("an error about waiting outside of a task is at the line of the script", function()
+  it("whatever waits", function()
+    local channel, ctx = lastcall.channel(), lastcall.context.background()
+    local server = assert(lastcall.listen("127.0.0.1:0"))
+    local waitgroup, semaphore = lastcall.waitgroup(), lastcall.semaphore(1)
+    waitgroup:add()
+    semaphore:acquire()
+    local count = 0
+    for name, wait in pairs {
+      sleep = function() lastcall.sleep(1) end,
+      connect = function() lastcall.connect("127.0.0.1:1") end,
+      poll = function() lastcall.poll(0) end,
+      poll_of_time = function() lastcall.poll { timeout = 1 } end,
+      select = function() lastcall.select { channel, ctx } end,
+      send = function() channel:send(1) end,
+      receive = function() channel:receive() end,
+      iter = function() for _ in channel:iter() do end end,
+      context = function() ctx:wait() end,
+      wait = function() server:wait() end,
+      wait_for = function() server:wait_for("==", 1) end,
+      accept = function() server:accept() end,
+      serve = function() server:serve(noise) end,
+      waitgroup = function() waitgroup:wait() end,
+      semaphore = function() semaphore:acquire() end,
+    } do
+      local fine, message = pcall(wait)
+      assert.is_false(fine, name)
+      assert.is_truthy(message:find("^spec/misuse_place_spec.lua:%d+: .*only a task can wait"), message)
+      count = count + 1
+    end
+    assert.equal(15, count)
+    server:close()
+    lastcall.run(noise, { signals = false, log = noise })
+  end)
+end)
