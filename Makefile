@@ -99,7 +99,7 @@ RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/be
 # --- build -----------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all rivals tests demo test sim sim-fidelity bench bench-full bench-tasks soak lint format asan tsan valgrind lab rockspec install uninstall clean help
+.PHONY: all rivals tests demo test sim sim-fidelity bench bench-full bench-scale bench-tasks soak lint format asan tsan valgrind lab rockspec install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -251,6 +251,11 @@ bench-full: ## The same, often enough to trust it; rewrites doc/benchmarks.md: R
 	@scripts/install-deps bench
 	@$(MAKE) -s all rivals
 	@scripts/bench --rounds $(or $(ROUNDS),31) --page doc/benchmarks.md $(BENCH)
+
+bench-scale: ## A thousand connections to a million, some of them served, then drained: MOST= (4 min)
+	@scripts/install-deps build
+	@$(MAKE) -s all
+	@scripts/bench-scale $(MOST)
 
 bench-tasks: ## Ten thousand tasks canceled at once, beside Go where there is one: ROUNDS=
 	@scripts/install-deps build

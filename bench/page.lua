@@ -1,27 +1,15 @@
 --- The page in doc/ with the results of a run, and the plot beside it.
 
+local machine = require "machine"
 local report = require "report"
 local statistics = require "statistics"
 
 local page = {}
 
-local function output_of(command)
-  local pipe = assert(io.popen(command .. " 2>/dev/null"))
-  local text = pipe:read "a"
-  pipe:close()
-  return (text:gsub("%s+$", ""))
-end
-
 --- One line: the machine, what is compared in which version, and how it was measured.
 function page.heading(options)
-  local versions = {}
-  for _, command in ipairs { "lua5.4 -v", "go version", "node --version", "gcc --version | head -n 1" } do
-    local version = output_of(command)
-    if version ~= "" then versions[#versions + 1] = (version:gsub("%s*Copyright.*$", "")) end
-  end
-  return ("%s, %s processors, Linux %s; %s. %d rounds, %g s each after %g s to warm up."):format(
-    output_of "sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1", output_of "nproc",
-    output_of "uname -r", table.concat(versions, ", "), options.rounds, options.seconds, options.warm)
+  return ("%s. %d rounds, %g s each after %g s to warm up."):format(
+    machine.describe(), options.rounds, options.seconds, options.warm)
 end
 
 local INTRODUCTION = [[

@@ -33,6 +33,11 @@ local COLUMNS = {
     plain = { "memory", "accept_cpu", "request_cpu", "close_cpu", "eof", "exit", "lost" },
   },
   turns = { ratios = {}, plain = { "longest_turn", "rate", "cpu", "p50", "p99", "p999" } },
+  processes = {
+    reference = "lastcall, processes: 1",
+    ratios = { "rate", "cpu" },
+    plain = { "rate", "cpu", "p50", "p99", "p999", "busy" },
+  },
   slow = { ratios = { "rate" }, plain = { "slow_memory", "rate", "cpu", "p50", "p99", "p999" } },
 }
 
@@ -102,8 +107,9 @@ end
 
 local function write_work(out, results, work)
   local columns = COLUMNS[work.kind]
+  local reference = columns.reference or REFERENCE
   local head, measured = { "server" }, results.all[work.name]
-  for _, figure in ipairs(columns.ratios) do head[#head + 1] = FIGURES[figure][1] .. ", raw C = 1" end
+  for _, figure in ipairs(columns.ratios) do head[#head + 1] = ("%s, %s = 1"):format(FIGURES[figure][1], reference) end
   for _, figure in ipairs(columns.plain) do head[#head + 1] = FIGURES[figure][2] end
   out:write(("\n## %s\n\n"):format(work.name:gsub("^%l", string.upper)))
   row(out, head)
@@ -112,7 +118,7 @@ local function write_work(out, results, work)
     if measured[server] then
       local cells = { server }
       for _, figure in ipairs(columns.ratios) do
-        cells[#cells + 1] = with_spread(ratio(results, work.name, server, REFERENCE, figure), "%.2f")
+        cells[#cells + 1] = with_spread(ratio(results, work.name, server, reference, figure), "%.2f")
       end
       for _, figure in ipairs(columns.plain) do
         local summary = statistics.summary(results:values(work.name, server, figure))

@@ -35,6 +35,11 @@ local servers = {
   ["node"] = script "node.js",
 }
 servers["Go net/http"].load = "--http"
+for processes = 1, 2 do
+  servers["lastcall, processes: " .. processes] = {
+    command = "lua5.4 examples/prefork.lua 127.0.0.1:0 " .. processes, runner = "lua5.4"
+  }
+end
 
 --- A bar: who, beside whom (nil: the figure itself), which figure, and what it has to be.
 local works = {
@@ -135,6 +140,15 @@ local works = {
     load = "--connections 64 --slow 100 --warm 0.3",
     every = 6,
     servers = { "raw C", "lastcall", "Go, 64 KiB buffers" },
+    bars = {},
+  },
+  {
+    -- Neither side is pinned, and there must be processors for both: the load generator takes one.
+    name = "16 pipelined lines, one process and two (examples/prefork.lua)",
+    kind = "processes",
+    load = "--connections 64 --lines 16 --server-cpu -1 --load-cpu -1",
+    every = 3,
+    servers = { "lastcall, processes: 1", "lastcall, processes: 2" },
     bars = {},
   },
 }

@@ -1,14 +1,16 @@
--- One echo server in several processes, ended by one signal. Usage: lua prefork.lua [ADDRESS [PROCESSES [START]]]
+-- One echo server in several processes, ended by one signal.
+-- Usage: lua prefork.lua [ADDRESS [PROCESSES [START [DRAIN]]]]
 --
 -- Each process listens on ADDRESS itself (SO_REUSEPORT), and the kernel deals the clients out: one process
 -- for each processor uses them all. The one that is started serves nobody. It starts the others, starts
 -- another in the place of one that died, passes SIGTERM and SIGINT on, and ends when all have drained.
 -- A second signal hurries them, a third ends them. They drain, too, when they find themselves alone.
--- START is when a handler begins: "accept", or "data" where many are connected and never say a word.
+-- START is when a handler begins: "accept", or "data" where many are connected and never say a word. DRAIN
+-- is how many seconds a shutdown may take (25).
 
 local lastcall = require "lastcall"
 
-local USAGE = "usage: lua prefork.lua [ADDRESS [PROCESSES [START]]]\n"
+local USAGE = "usage: lua prefork.lua [ADDRESS [PROCESSES [START [DRAIN]]]]\n"
 local START_WITHIN = 10 -- seconds for a process to listen
 local SHORT_LIFE = 1    -- seconds: who dies sooner is not followed at once
 
@@ -24,7 +26,7 @@ local function own_pid()
 end
 
 -- Says who it is and where it listens on `control`, whose other end is the first process.
-local function work(control_address, address, start)
+local function work(control_address, address, start, drain)
   local report = lastcall.run(function()
     local control = assert(lastcall.connect(control_address))
     local server, _, problem = lastcall.listen(address, { reuseport = true, start = start })
@@ -36,7 +38,7 @@ local function work(control_address, address, start)
       lastcall.shutdown()
     end)
     server:serve(echo)
-  end)
+  end, { drain = drain })
   print(report)
   os.exit(report.ok)
 end
@@ -58,10 +60,10 @@ local function pass_on(signal)
   send(signal, all)
 end
 
-local function launch(control_address, address, start)
+local function launch(control_address, address, options)
   local command = "exec"
-  for _, word in ipairs { arg[-1], arg[0], "--worker", control_address, address, start } do
-    command = ("%s '%s'"):format(command, word:gsub("'", [['\'']]))
+  for _, word in ipairs { arg[-1], arg[0], "--worker", control_address, address, options.start, options.drain } do
+    command = ("%s '%s'"):format(command, tostring(word):gsub("'", [['\'']]))
   end
   return assert(io.popen(command, "w"))
 end
@@ -84,13 +86,13 @@ local function attend(place, process, line, started)
 end
 
 -- Sees to it that there is a process in this place, until they are told to stop.
-local function keep(place, address, start, started)
+local function keep(place, address, options, started)
   local path = os.tmpname()
   os.remove(path)
   local control = assert(lastcall.listen("unix:" .. path, { unix_mode = 384 })) -- rw-------
   repeat
     local began = lastcall.now()
-    local process = launch("unix:" .. path, address, start)
+    local process = launch("unix:" .. path, address, options)
     local how = attend(place, process, control:accept(START_WITHIN), started)
     started = function() end
     if not stopping then
@@ -102,10 +104,10 @@ local function keep(place, address, start, started)
 end
 
 -- Starts them all, the first one first: it finds the port, where any will do.
-local function start_all(places, address, count, start)
+local function start_all(places, address, count, options)
   local answers = lastcall.channel(1)
   for place = 1, count do
-    places:go(keep, place, address, start, function(where)
+    places:go(keep, place, address, options, function(where)
       stopping = stopping or not where -- whoever could not listen has said why
       answers:send(where or false)
     end)
@@ -116,12 +118,12 @@ local function start_all(places, address, count, start)
   io.stdout:flush()
 end
 
-local function supervise(address, count, start)
+local function supervise(address, count, options)
   lastcall.run(function()
     lastcall.on_signal("TERM", pass_on)
     lastcall.on_signal("INT", pass_on)
     local places = lastcall.group()
-    start_all(places, address, count, start)
+    start_all(places, address, count, options)
     assert(places:wait())
   end, { signals = false })
   print(badly == 0 and "all have ended well" or ("%d ended badly"):format(badly))
@@ -129,12 +131,13 @@ local function supervise(address, count, start)
 end
 
 if arg[1] == "--worker" then
-  work(arg[2], arg[3], arg[4])
+  work(arg[2], arg[3], arg[4], tonumber(arg[5]))
 else
-  local address, count, start = arg[1] or "127.0.0.1:7008", math.tointeger(arg[2] or 2), arg[3] or "accept"
-  if arg[4] or address:sub(1, 1) == "-" or not count or count < 1 then
+  local address, count = arg[1] or "127.0.0.1:7008", math.tointeger(arg[2] or 2)
+  local options = { start = arg[3] or "accept", drain = tonumber(arg[4] or 25) }
+  if arg[5] or address:sub(1, 1) == "-" or not count or count < 1 or not options.drain then
     io.stderr:write(USAGE)
     os.exit(2)
   end
-  supervise(address, count, start)
+  supervise(address, count, options)
 end

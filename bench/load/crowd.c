@@ -32,7 +32,7 @@ static void start(struct crowd *crowd, unsigned index, const struct crowd_option
     for (unsigned i = 0; i < index; i++) close(crowd->holder[i].line);
     close(ends[0]);
     run_on(options->processor);
-    hold(options, share, options->holders > 1 ? index + 1 : 0, ends[1]);
+    hold(options, share, 1 + index * HOLDER_SOURCES, ends[1]);
   }
   close(ends[1]);
   crowd->holder[index].pid = pid;

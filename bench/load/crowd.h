@@ -1,7 +1,7 @@
 /* crowd.h - connections that are mostly silent, held by processes of their own.
  *
  * One process has descriptors for about 20,000, so a crowd is divided among several, each of which
- * comes from an address of its own. They do what they are ordered to, all at once, and nothing else.
+ * comes from addresses of its own. They do what they are ordered to, all at once, and nothing else.
  */
 #ifndef LOAD_CROWD_H
 #define LOAD_CROWD_H

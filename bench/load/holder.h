@@ -8,7 +8,10 @@
  * watching twice: when it has begun, and when the last connection has ended. */
 enum { HOLDER_CONNECT = 'c', HOLDER_SPEAK = 's', HOLDER_DAWDLE = 'd', HOLDER_WATCH = 'w' };
 
-/* Obeys the orders that come on `line` until it is closed. */
+/* Obeys the orders that come on `line` until it is closed. Its connections come from HOLDER_SOURCES
+ * addresses, the first of which is `source`. */
+enum { HOLDER_SOURCES = 4 };
+
 _Noreturn void hold(const struct crowd_options *options, unsigned count, unsigned source, int line);
 
 #endif

@@ -7,7 +7,7 @@
 #include "common.h"
 #include "subject.h"
 
-static const double end_within = 60; /* seconds for a server to end */
+static const double end_within = 120; /* seconds for a server to end */
 
 static double microseconds(double nanoseconds) { return nanoseconds / 1e3; }
 static double milliseconds(double nanoseconds) { return nanoseconds / 1e6; }

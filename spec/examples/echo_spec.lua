@@ -73,7 +73,7 @@ describe("every example", function()
     { "lua5.4 examples/store.lua --help", "usage: lua store.lua [ADDRESS [FILE]]" },
     { "lua5.4 examples/proxy.lua 127.0.0.1:0", "usage: lua proxy.lua ADDRESS UPSTREAM" },
     { "lua5.4 examples/health.lua 127.0.0.1:0 soon", "usage: lua health.lua [ADDRESS [DELAY]]" },
-    { "lua5.4 examples/prefork.lua 127.0.0.1:0 none", "usage: lua prefork.lua [ADDRESS [PROCESSES [START]]]" },
+    { "lua5.4 examples/prefork.lua 127.0.0.1:0 none", "usage: lua prefork.lua [ADDRESS [PROCESSES [START [DRAIN]]]]" },
     { helper.program("examples/echo") .. " a b", "usage: echo [ADDRESS]" },
   } do
     it("says how it is used: " .. case[1]:gsub("^%S*/", ""), function()

@@ -12,12 +12,11 @@ end
 
 local function start(count, ...)
   local prefork = process.example("prefork", "127.0.0.1:0", count, ...)
-  -- `timeout` runs what was asked for as a child of its own.
-  prefork.first = assert(servers_of(prefork.pid)[1], "it was not started")
   local line = prefork.pipe:read()
   local listening, address = (line or ""):match "^(%d+) processes, listening (.+)$"
   assert.equal(tostring(count), listening, line)
   prefork.where = address
+  prefork.first = servers_of(prefork.pid)[1] -- `timeout` runs what it is given as a child of its own
   return prefork
 end
 
