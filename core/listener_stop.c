@@ -279,8 +279,10 @@ static void stop_unix(lc_listener *listener)
 void lc_listener_stop(lc_listener *listener)
 {
   if (listener->state != LC_LISTENER_OPEN) return;
+  int has_held = listener->paused || listener->held;
   listener->stop_began = listener->server->loop->now;
   listener->paused = listener->held = 0;
+  if (has_held) lc_job_queue(listener->server->loop, &listener->job); /* no event tells of them */
   if (listener->is_shared) {
     listener->method = "close";
     finish(listener);

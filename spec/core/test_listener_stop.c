@@ -174,6 +174,27 @@ static void a_small_backlog_is_widened_first(void **state)
   assert_true(lc_loop_clock(w->loop) - began >= 150 * LC_MILLISECOND);
 }
 
+/* Found by `make sim`: no event told of them, so they waited until a backlog was widened. */
+static void who_was_held_back_is_served_as_soon_as_it_stops(void **state)
+{
+  world *w = *state;
+  lc_listen_options options;
+  int peers[3];
+  lc_listen_options_init(&options);
+  options.backlog = 8;
+  w->address = world_loopback();
+  assert_int_equal(world_new_server(w, 0), 0);
+  assert_int_equal(world_listen(w, &options), 0);
+  lc_server_suspend(w->server);
+  for (int i = 0; i < 3; i++) peers[i] = peer_connect(&w->address);
+  world_turn(w);
+  assert_int_equal(lc_server_unlisten(w->server, NULL), 1);
+  for (int i = 0; i < 4; i++) world_turn(w);
+  assert_int_equal(w->count, 3);
+  TURN_UNTIL(w, !lc_server_is_listening(w->server));
+  for (int i = 0; i < 3; i++) peer_close(peers[i]);
+}
+
 static void one_of_several_can_be_stopped_alone(void **state)
 {
   world *w = *state;
@@ -283,6 +304,7 @@ int main(void)
     WORLD_TEST(a_unix_listener_is_shut_down_and_its_path_removed),
     WORLD_TEST(a_shared_listener_is_only_closed_and_its_queue_stays_for_the_other),
     WORLD_TEST(a_small_backlog_is_widened_first),
+    WORLD_TEST(who_was_held_back_is_served_as_soon_as_it_stops),
     WORLD_TEST(one_of_several_can_be_stopped_alone),
     WORLD_TEST(stopping_leaves_connections_alone),
     WORLD_TEST(the_same_address_can_be_listened_on_again_at_once),

@@ -4,6 +4,8 @@
  * simulated kernel says how things really are (truth.h); the core is not asked
  * what it thinks, unless that is what is checked.
  */
+#include <string.h>
+
 #include "run.h"
 
 /* What is ready and not told of, for so long, has been forgotten: longer than any retry of the core's. */
@@ -26,7 +28,10 @@ void check_move(handler *h, lc_state from, lc_state to)
     run_fail(h->in, "connection %u was %s, not %s", of(h), lc_state_name(h->state),
              lc_state_name(from));
   h->state = to;
-  if (to == LC_STATE_CLOSING) h->closing_at = sim_now(h->in->kernel);
+  if (to == LC_STATE_IDLE) check_idle(h);
+  if (to != LC_STATE_CLOSING) return;
+  h->closing_at = sim_now(h->in->kernel);
+  if (!strcmp(h->cause, "drain") && h->stage != OVER) check_dismissed(h);
 }
 
 void check_ready(handler *h, unsigned what)
@@ -46,7 +51,8 @@ static void check_verdict(handler *h, const lc_verdict *verdict)
   const sim_truth *truth = &h->at_close;
   uint64_t most = h->accepted + (h->may_say_farewell ? WORDS_SIZE : 0);
   unsigned long long missing = beyond(h->accepted, truth->delivered);
-  int is_exact = !h->in->plan->cost; /* else some may have been acknowledged since the core asked */
+  /* Else some may have been acknowledged since the core asked. */
+  int is_exact = !h->in->plan->cost && !h->in->plan->meddles;
   if (truth->written > most)
     run_fail(h->in, "connection %u: sent %llu bytes more than were written", of(h),
              beyond(truth->written, most));
@@ -64,8 +70,29 @@ static void check_verdict(handler *h, const lc_verdict *verdict)
              lc_code_name(verdict->code));
 }
 
+/* Lingering: neither cut short, nor for longer than its limit of bytes. */
+static void check_linger(handler *h, const lc_verdict *verdict)
+{
+  enum { AT_ONCE = 16 * 1024 };
+  const run *in = h->in;
+  const sim_truth *truth = &h->at_close;
+  const lc_settings *settings = &in->plan->server.settings;
+  lc_time least = settings->linger > 0 ? settings->linger : 3 * LC_SECOND;
+  lc_time now = sim_now(in->kernel);
+  if (h->least_linger && h->least_linger < least) least = h->least_linger;
+  if (truth->read_after_fin > settings->linger_bytes + AT_ONCE)
+    run_fail(h->in, "connection %u: %llu bytes were discarded, %llu over the limit", of(h),
+             (unsigned long long)truth->read_after_fin,
+             beyond(truth->read_after_fin, settings->linger_bytes));
+  int is_cut = verdict->code || h->is_cut_short || truth->linger_is_zero || truth->is_over ||
+               truth->read_after_fin > settings->linger_bytes;
+  if (!is_cut && !truth->fin_received && now + 2000 * in->plan->cost < h->closing_at + least)
+    run_fail(h->in, "connection %u: closed %.6f before its time, and the peer has not finished",
+             of(h), lc_to_seconds(h->closing_at + least - now));
+}
+
 /* An end that takes back what the peer was to have. */
-static void check_manner(handler *h)
+static void check_manner(handler *h, const lc_verdict *verdict)
 {
   const sim_truth *truth = &h->at_close;
   int is_deliberate = truth->linger_is_zero;
@@ -76,6 +103,11 @@ static void check_manner(handler *h)
   if (!truth->resets && !truth->was_reset && truth->fin_sent && truth->written < h->accepted)
     run_fail(h->in, "connection %u: a FIN after %llu of %llu bytes", of(h),
              (unsigned long long)truth->written, (unsigned long long)h->accepted);
+  if (is_deliberate && truth->fin_sent && verdict->code != LC_PEER_LOST && !h->is_cut_short)
+    run_fail(h->in, "connection %u: reset by us, though all was with the kernel", of(h));
+  if (truth->was_reset && truth->unread && h->was_reading)
+    run_fail(h->in, "connection %u: %llu bytes that came before the reset are lost", of(h),
+             (unsigned long long)truth->unread);
   if (!truth->resets && !truth->was_reset && h->is_torn)
     run_fail(h->in, "connection %u: half a write, and then a FIN", of(h));
 }
@@ -93,7 +125,8 @@ void check_closed(handler *h)
   run_trace(h->in, "connection %u: closed: %s, %zu bytes undelivered", of(h),
             verdict.code ? lc_code_name(verdict.code) : "delivered", verdict.unacked);
   check_verdict(h, &verdict);
-  check_manner(h);
+  check_manner(h, &verdict);
+  check_linger(h, &verdict);
 }
 
 /* ------------------------------------------------------- nobody is forgotten -- */
@@ -130,11 +163,30 @@ static void check_noticed(handler *h)
              lc_to_seconds(now - h->stuck_since));
 }
 
+/* One for each connection that is open, each listener, the server and the process, and the script's. */
+static void check_timers(run *in)
+{
+  lc_loop_stats stats;
+  lc_loop_stats_get(in->loop, &stats);
+  int is_listening = lc_server_listener_fd(in->server, 0) >= 0;
+  unsigned most = (in->hook.index ? 3u : 2u) + (is_listening ? 1u : 0u);
+  for (unsigned i = 0; i < in->handlers; i++) {
+    const handler *h = &in->handler[i];
+    most += h->timer.index ? 1u : 0u;
+    most += h->spawned.index ? 1u : 0u;
+    most += lc_conn_fd(h->conn) >= 0 ? 1u : 0u;
+  }
+  if (stats.timers > most) run_fail(in, "%u timers are armed, for %u", stats.timers, most);
+}
+
 void check_wait(run *in)
 {
   in->server_deadline = lc_server_deadline(in->server);
   in->deadline = lc_shutdown_deadline(in->shutdown);
   for (unsigned i = 0; i < in->handlers; i++) check_noticed(&in->handler[i]);
+  check_timers(in);
+  check_ladder_wait(in);
+  check_listener_wait(in);
 }
 
 /* -------------------------------------------------------------------- turns -- */
@@ -228,6 +280,7 @@ void check_end(run *in)
     const client *c = &in->client[i];
     if (!c->plan->is_used) continue;
     check_accepted(in, c);
+    check_refused(in, c);
     check_whole(in, c);
   }
 }

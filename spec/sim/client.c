@@ -252,6 +252,7 @@ static void connect_now(void *user)
     c->sys->setsockopt(c->sys, c->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
     c->sys->setsockopt(c->sys, c->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
   }
+  c->started_at = now(c);
   c->sys->connect(c->sys, c->fd, &c->in->address.of.any, c->in->address.length);
   c->sys->getsockname(c->sys, c->fd, &own.of.any, &own.length);
   c->port = ntohs(own.of.in.sin_port);

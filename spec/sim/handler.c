@@ -105,6 +105,7 @@ static int waits_for_request(handler *h)
 {
   lc_slice slice = {0};
   int result = h->has_begun ? 0 : lc_conn_admit(h->conn);
+  if (result == LC_DRAINING) check_turned_away(h);
   lc_wait how = h->in->plan->waiting == BY_LINES ? LC_WAIT_LINES : LC_WAIT_READ;
   if (!result && h->in->plan->waiting == BY_AWAIT && !h->has_begun) {
     how = LC_WAIT_AWAIT;
@@ -211,6 +212,7 @@ static void begin_work(handler *h)
     case POST: post_note(h); break;
     case RAISE: returns(h, "error", 0); return;
     case ABORT:
+      h->is_cut_short = 1;
       lc_conn_abort(h->conn, "abort");
       end_task(h);
       return;
@@ -258,6 +260,7 @@ static int write_done(handler *h)
   switch (h->asked->deed) {
     case RAISE_LATE: returns(h, "error", 0); return 0;
     case CLOSE:
+      h->least_linger = h->asked->time / 2;
       lc_conn_close(h->conn, h->asked->time / 2, "close");
       h->stage = LEAVES;
       lc_timer_set(h->in->loop, &h->timer, lc_time_add(lc_loop_now(h->in->loop), h->asked->time));
@@ -459,12 +462,23 @@ static void opened(lc_conn *conn, void *user)
   wake(h, 0);
 }
 
+/* Ends another connection, whose own event may wait in the same batch. */
+static void meddle(run *in, const handler *h)
+{
+  if (!in->plan->meddles || sim_random(in->kernel, in->plan->meddles)) return;
+  handler *other = &in->handler[sim_random(in->kernel, in->handlers)];
+  if (other == h || lc_conn_state(other->conn) == LC_STATE_CLOSED) return;
+  run_trace(in, "handler %u: resets connection %u", h->client->index, other->client->index);
+  other->is_cut_short = 1;
+  lc_conn_abort(other->conn, "another's wish");
+}
+
 static void ready(lc_conn *conn, unsigned what, void *user)
 {
   handler *h = lc_conn_user(conn);
-  (void)user;
   if (!h) return;
   check_ready(h, what);
+  meddle(user, h);
   if (h->waits_read && what & (LC_READABLE | LC_READ_TIMEOUT))
     wake(h, what & LC_READABLE ? 0 : LC_TIMEOUT);
   else if (h->waits_write && what & (LC_WRITABLE | LC_WRITE_TIMEOUT))
@@ -495,6 +509,7 @@ static void draining(lc_conn *conn, void *user)
     return;
   }
   run_trace(h->in, "handler %u: told of the drain", h->client->index);
+  check_dismissed(h);
   h->cut = LC_DRAINING;
   if (h->waits_read) wake(h, LC_DRAINING);
 }
@@ -520,7 +535,9 @@ static void stepped(lc_server *server, lc_step step, void *user)
   run *in = user;
   (void)server;
   run_trace(in, "server: %s", lc_step_name(step));
+  check_step(in, step);
   if (step == LC_STEP_STOP) in->stop_at = sim_now(in->kernel);
+  if (step == LC_STEP_DRAIN) in->drain_at = sim_now(in->kernel);
   if (step == LC_STEP_CANCEL || step == LC_STEP_KILL) {
     if (!in->cancel_at) in->cancel_at = sim_now(in->kernel);
     if (step == LC_STEP_CANCEL) handlers_cancel(in);
@@ -530,8 +547,11 @@ static void stepped(lc_server *server, lc_step step, void *user)
 
 static void notice(lc_server *server, const lc_notice *said, void *user)
 {
+  run *in = user;
   (void)server;
-  run_trace(user, "notice: %s (%s)", said->event, said->code ? lc_code_name(said->code) : "-");
+  run_trace(in, "notice: %s (%s)", said->event, said->code ? lc_code_name(said->code) : "-");
+  if (!strcmp(said->event, "accept paused")) in->is_accept_paused = 1;
+  if (!strcmp(said->event, "accept resumed")) in->is_accept_paused = 0;
 }
 
 const lc_events HANDLER_EVENTS = {.opened = opened,

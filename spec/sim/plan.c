@@ -133,6 +133,9 @@ static void make_acts(plan *p, lc_time span, dice *d)
     p->act[count++] = (plan_act){.kind = ACT_RESUME, .at = at / 2};
   }
   if (one_in(d, 8)) p->act[count++] = (plan_act){.kind = ACT_UNLISTEN, .at = at / 3};
+  for (int i = 0; i < 2 && one_in(d, 8); i++)
+    p->act[count++] = (plan_act){ACT_SERVER, at / 2 + i * at / 4,
+                                 time_between(d, LC_MILLISECOND, p->drain.timeout)};
   act_kind kind = one_in(d, 3) ? ACT_SHUTDOWN : ACT_SIGNAL;
   p->act[count++] = (plan_act){kind, at, p->drain.timeout};
   while (count < PLAN_ACTS && one_in(d, 3)) {
@@ -196,4 +199,5 @@ void plan_make(plan *p, uint64_t seed)
   for (unsigned i = 0; i < p->clients; i++) make_client(&p->client[i], span, &d);
   make_acts(p, span, &d);
   make_faults(p, &d);
+  if (one_in(&d, 8)) p->meddles = (unsigned)between(&d, 2, 40);
 }

@@ -76,13 +76,14 @@ typedef enum act_kind {
   ACT_SHUTDOWN, /* the script calls for a shutdown, with a time of its own */
   ACT_SUSPEND,
   ACT_RESUME,
-  ACT_UNLISTEN
+  ACT_UNLISTEN,
+  ACT_SERVER /* as ACT_SHUTDOWN, for the server alone */
 } act_kind;
 
 typedef struct plan_act {
   act_kind kind;
   lc_time at;
-  lc_time timeout; /* of ACT_SHUTDOWN */
+  lc_time timeout; /* of ACT_SHUTDOWN and ACT_SERVER */
 } plan_act;
 
 typedef struct plan_fault {
@@ -103,6 +104,7 @@ typedef struct plan {
   int has_hooks;
   lc_time hook_time;
   waiting waiting;
+  unsigned meddles;   /* one in so many callbacks resets some other connection; 0: none */
   int tells_draining; /* connections are told that the server drains, in place of being closed */
   unsigned clients;
   plan_client client[PLAN_CLIENTS];

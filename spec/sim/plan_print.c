@@ -76,12 +76,12 @@ static void print_client(const plan *p, unsigned index, FILE *to)
 
 static void print_act(const plan_act *act, FILE *to)
 {
-  static const char *const names[] = {"none",    "signal", "shutdown",
-                                      "suspend", "resume", "unlisten"};
+  static const char *const names[] = {
+    "none", "signal", "shutdown", "suspend", "resume", "unlisten", "shutdown of the server"};
   if (act->kind == ACT_NONE) return;
   fprintf(to, "  %s", names[act->kind]);
   print_time(to, "at", act->at);
-  if (act->kind == ACT_SHUTDOWN) print_time(to, "timeout", act->timeout);
+  if (act->kind == ACT_SHUTDOWN || act->kind == ACT_SERVER) print_time(to, "timeout", act->timeout);
   fputc('\n', to);
 }
 
@@ -97,6 +97,7 @@ void plan_print(const plan *p, FILE *to)
   print_time(to, "a call takes up to", p->cost);
   fprintf(to, " descriptors %d backlog %d waits by %s%s", p->descriptors, p->backlog,
           waits[p->waiting], p->tells_draining ? ", tells of the drain" : "");
+  if (p->meddles) fprintf(to, ", one callback in %u resets another", p->meddles);
   if (p->has_hooks) print_time(to, "hooks take", p->hook_time);
   fputc('\n', to);
   print_settings(p, to);

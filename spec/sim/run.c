@@ -52,6 +52,7 @@ static void act_comes(run *in, unsigned index)
 {
   if (in->plan->act[index].kind == ACT_SIGNAL) {
     run_trace(in, "signal");
+    check_signaled(in, sim_now(in->kernel));
     sim_process_signal(in->process, SIGTERM);
   } else {
     in->acts_due |= 1u << index;
@@ -74,7 +75,13 @@ static void act(run *in, const plan_act *act)
   switch (act->kind) {
     case ACT_SHUTDOWN:
       run_trace(in, "shutdown within %.6f", lc_to_seconds(act->timeout));
+      check_asked(in, sim_now(in->kernel), act->timeout);
       lc_shutdown_begin(in->shutdown, in->sys->now(in->sys), act->timeout);
+      break;
+    case ACT_SERVER:
+      run_trace(in, "shutdown of the server within %.6f", lc_to_seconds(act->timeout));
+      check_asked_server(in, sim_now(in->kernel), act->timeout);
+      lc_server_shutdown(in->server, in->sys->now(in->sys) + act->timeout);
       break;
     case ACT_SUSPEND:
       run_trace(in, "suspend");
@@ -132,6 +139,8 @@ static void shutdown_stepped(lc_step step, void *user)
 {
   run *in = user;
   run_trace(in, "process: %s", lc_step_name(step));
+  if (step == LC_STEP_STOP) in->process_stop_at = sim_now(in->kernel);
+  if (step == LC_STEP_DONE) check_done(in);
   if (step == LC_STEP_HOOKS && in->plan->has_hooks && !lc_shutdown_skips_hooks(in->shutdown)) {
     in->hook_holds = 1;
     lc_shutdown_hold(in->shutdown);
@@ -151,6 +160,8 @@ static void closing(void *user, int fd, const sim_truth *truth)
     if (lc_conn_fd(in->handler[i].conn) != fd) continue;
     in->handler[i].closes++;
     in->handler[i].at_close = *truth;
+    in->handler[i].was_reading = in->handler[i].waits_read && !in->handler[i].closing_at;
+    if (lc_server_step(in->server) >= LC_STEP_KILL) in->handler[i].is_cut_short = 1;
     return;
   }
 }

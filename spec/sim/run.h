@@ -39,6 +39,7 @@ typedef struct client {
   uint16_t port; /* of its own */
   int is_connecting;
   lc_time connected_at; /* 0: never */
+  lc_time started_at;   /* when it called connect() */
   lc_time asked_at;     /* when its first request was with its kernel, whole; 0: never */
   unsigned request;     /* being sent */
   uint64_t sent;        /* bytes of it */
@@ -94,15 +95,19 @@ typedef struct handler {
 
   int waits_read, waits_write; /* since when nothing has come of it is: */
   lc_time stuck_since;
+  lc_time rests_since;     /* while the server drains; 0: it does not */
   unsigned failed_by_then; /* calls of the process */
 
   uint64_t accepted; /* bytes taken by the core for writing */
   int may_say_farewell;
   int is_torn;
-  int closed; /* how often it was told */
-  int closes; /* of its descriptor */
+  int was_reading;  /* when its descriptor was closed, and before it began to close */
+  int is_cut_short; /* by a kill, or somebody's reset: it had no time to end in order */
+  int closed;       /* how often it was told */
+  int closes;       /* of its descriptor */
   sim_truth at_close;
   lc_time closing_at;
+  lc_time least_linger; /* of all that closed it */
   lc_state state;
   const char *cause;
 } handler;
@@ -128,13 +133,22 @@ struct run {
   int is_suspended;
   unsigned acts_due; /* bits: of plan->act, to be done in a turn */
   lc_time stop_at;   /* when the server began to stop; 0: not yet */
+  lc_time drain_at;
+  lc_time process_stop_at;
   lc_time cancel_at; /* when anything was canceled; 0: not yet */
   lc_time unlistened_at;
+  int is_accept_paused;     /* for want of something: the core has said so */
+  lc_time unaccepted_since; /* clients are queued, and no event is on its way */
   unsigned accepted;
 
   client client[PLAN_CLIENTS];
   handler handler[RUN_HANDLERS];
   unsigned handlers;
+
+  /* What signals and calls have asked for; 0: nothing. */
+  lc_time asked_at, must_cancel, must_kill, must_end;
+  unsigned signals;
+  lc_time signaled_at;
 
   uint64_t turns;
   lc_time server_deadline, deadline; /* as they were when the turn began */
@@ -153,6 +167,21 @@ __attribute__((format(printf, 2, 3))) void run_fail(run *run, const char *format
 client *run_client_at(run *run, uint16_t port);
 /* In a turn: what the plan has the script do now. */
 void run_act(run *run);
+
+/* check_ladder.c */
+void check_idle(const handler *handler);        /* it is called so */
+void check_dismissed(const handler *handler);   /* by the drain */
+void check_turned_away(const handler *handler); /* a request may not begin any more */
+void check_signaled(run *run, lc_time at);
+void check_asked(run *run, lc_time at, lc_time timeout);        /* a shutdown of the process */
+void check_asked_server(run *run, lc_time at, lc_time timeout); /* of the server alone */
+void check_step(run *run, lc_step step);                        /* the server's */
+void check_done(run *run);                                      /* the process */
+void check_ladder_wait(run *run);
+
+/* check_listener.c */
+void check_listener_wait(run *run);
+void check_refused(run *run, const client *client); /* at the end */
 
 /* check.c */
 void check_move(handler *handler, lc_state from, lc_state to);

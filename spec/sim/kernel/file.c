@@ -166,9 +166,11 @@ void sim_truth_of(const sim_process *process, int fd, sim_truth *truth)
   truth->delivered = bytes_of(tcp, tcp->acknowledged);
   truth->arrived = tcp->peer ? bytes_of(tcp, tcp->peer->received) : 0;
   truth->fin_sent = tcp->fin_wanted;
+  truth->read_after_fin = tcp->fin_wanted ? tcp->read - tcp->read_by_then : 0;
   truth->fin_acknowledged = tcp->fin_wanted && tcp->acknowledged > tcp->out.end;
   truth->fin_received = tcp->fin_received;
   truth->was_reset = tcp->was_reset;
+  truth->is_over = tcp->state == TCP_CLOSE;
   truth->linger_is_zero = tcp->linger.l_onoff && !tcp->linger.l_linger;
   truth->resets = tcp->state != TCP_CLOSE && (truth->unread > 0 || truth->linger_is_zero);
 }
