@@ -11,20 +11,6 @@ local function write(text)
   return path
 end
 
---- Runs a script that prints "listening ADDRESS" first, as a process of its own.
-local function program(text)
-  local path = write(text)
-  local one = process.start("lua5.4 " .. path)
-  one.path = path
-  return one
-end
-
-local function finish(one)
-  local output, fine = one:finish()
-  os.remove(one.path)
-  return output, fine
-end
-
 local SERVER = [[
   local lastcall = require "lastcall"
   io.stdout:setvbuf "line"
@@ -45,7 +31,7 @@ local SERVER = [[
 ]]
 
 local function server_with(handler, timeout)
-  return program(SERVER:format(timeout or 10, handler, timeout or 10))
+  return process.script(SERVER:format(timeout or 10, handler, timeout or 10))
 end
 
 local STUBBORN = [[ conn:read() while true do lastcall.sleep(60) end ]]
@@ -73,7 +59,7 @@ describe("a signal", function()
         one:signal(name)
         answer = conn:read()
       end)
-      local output, fine = finish(one)
+      local output, fine = one:finish()
       assert.equal("x", answer)
       assert.is_true(fine, output)
       assert.is_truthy(output:find("^before\nstep stop\nstep drain\nstep done\nafter\nshutdown ok"), output)
@@ -89,7 +75,7 @@ describe("a signal", function()
       one:signal "INT"
       answer = conn:read()
     end)
-    local output, fine = finish(one)
+    local output, fine = one:finish()
     assert.equal("sorry", answer)
     assert.is_true(fine, output)
     assert.is_truthy(output:find("killed 0 canceled 1", 1, true), output)
@@ -107,7 +93,7 @@ describe("a signal", function()
       one:signal "TERM"
       lastcall.sleep(0.25)
     end)
-    local output, fine = finish(one)
+    local output, fine = one:finish()
     assert.is_false(fine)
     assert.is_truthy(output:find("killed 1", 1, true), output)
     assert.is_nil(output:find("\nafter\n", 1, true), output)
@@ -134,7 +120,7 @@ describe("a signal", function()
       answer = conn:read()
       conn:close "background"
     end)
-    local output, fine = finish(one)
+    local output, fine = one:finish()
     assert.equal("sorry", answer)
     assert.is_true(fine, output)
     local elapsed = tonumber(output:match "elapsed ([%d.]+)")
@@ -147,7 +133,7 @@ describe("a signal", function()
       for _ = 1, 3 do one:signal "TERM" end
       lastcall.sleep(0.5)
     end)
-    local output = finish(one)
+    local output = one:finish()
     -- It was canceled when its time was over, not by the second signal.
     local elapsed = tonumber(output:match "elapsed ([%d.]+)")
     assert.is_true(elapsed > 0.9, output)
@@ -155,7 +141,7 @@ describe("a signal", function()
   end)
 
   it("that is the third ends hooks that hang", function()
-    local one = program [[
+    local one = process.script [[
       local lastcall = require "lastcall"
       io.stdout:setvbuf "line"
       lastcall.on_shutdown("never", function() print "never" end)
@@ -170,14 +156,14 @@ describe("a signal", function()
       one:signal "TERM"
       os.execute "sleep 0.2"
     end
-    local output, fine = finish(one)
+    local output, fine = one:finish()
     assert.is_false(fine)
     assert.is_nil(output:find("never", 1, true), output)
     assert.is_true(tonumber(output:match "elapsed ([%d.]+)") < helper.seconds(5), output)
   end)
 
   it("is left alone with signals = false, and others can be chosen", function()
-    local one = program [[
+    local one = process.script [[
       local lastcall = require "lastcall"
       io.stdout:setvbuf "line"
       lastcall.run(function()
@@ -188,10 +174,10 @@ describe("a signal", function()
     ]]
     one:address()
     one:signal "HUP"
-    local output, fine = finish(one)
+    local output, fine = one:finish()
     assert.is_true(fine, output)
     assert.equal("drained\n", output)
-    local fallen = program [[
+    local fallen = process.script [[
       local lastcall = require "lastcall"
       io.stdout:setvbuf "line"
       lastcall.run(function()
@@ -202,7 +188,7 @@ describe("a signal", function()
     ]]
     fallen:address()
     fallen:signal "TERM"
-    output, fine = finish(fallen)
+    output, fine = fallen:finish()
     assert.is_false(fine)
     assert.equal("", output)
   end)
@@ -245,7 +231,7 @@ describe("a shutdown under way", function()
   end)
 
   it("that waits in its delay is hurried by a second signal", function()
-    local one = program [[
+    local one = process.script [[
       local lastcall = require "lastcall"
       io.stdout:setvbuf "line"
       local report = lastcall.run(function()
@@ -259,7 +245,7 @@ describe("a shutdown under way", function()
     one:signal "TERM"
     os.execute "sleep 0.3"
     one:signal "TERM"
-    local output, fine = finish(one)
+    local output, fine = one:finish()
     assert.is_true(fine, output)
     assert.is_true(tonumber(output:match "elapsed ([%d.]+)") < helper.seconds(3), output)
   end)
@@ -352,144 +338,6 @@ describe("a program", function()
     assert.is_truthy(err:find("did you mean 'signals'", 1, true), err)
     assert.is_false((pcall(lastcall.run, "main")))
     assert.is_false((pcall(lastcall.serve, "127.0.0.1:0")))
-  end)
-end)
-
-describe("the functions of a shutdown", function()
-  it("run in order: those before as registered, those after last first, connections gone by then", function()
-    local order = {}
-    local function note(name) return function() order[#order + 1] = name end end
-    helper.task(function()
-      local server, address = helper.serve(lastcall, function(conn)
-        conn:read()
-        lastcall.sleep(0.2)
-        order[#order + 1] = "handler"
-      end)
-      lastcall.before_shutdown("before 1", note "before 1")
-      lastcall.before_shutdown("before 2", note "before 2")
-      lastcall.on_shutdown("after 1", note "after 1")
-      lastcall.on_shutdown("after 2", function() order[#order + 1] = "after 2 with " .. server:count() end)
-      local conn = assert(lastcall.connect(address))
-      conn:write("x\n")
-      conn:flush()
-      lastcall.sleep(0.05)
-      lastcall.shutdown()
-      conn:read()
-      conn:close()
-    end)
-    assert.same({ "before 1", "before 2", "handler", "after 2 with 0", "after 1" }, order)
-  end)
-
-  it("can be taken back", function()
-    local ran = {}
-    helper.task(function()
-      local cancel = lastcall.on_shutdown("one", function() ran[#ran + 1] = "one" end)
-      local stop = lastcall.before_shutdown("two", function() ran[#ran + 1] = "two" end)
-      lastcall.on_shutdown("three", function() ran[#ran + 1] = "three" end)
-      assert.is_true(cancel())
-      assert.is_false(cancel())
-      assert.is_true(stop())
-    end)
-    assert.same({ "three" }, ran)
-  end)
-
-  it("are forgotten when the run ends", function()
-    local count = 0
-    helper.task(function() lastcall.on_shutdown("once", function() count = count + 1 end) end)
-    helper.task(function() end)
-    assert.equal(1, count)
-  end)
-
-  it("have a time of their own, and one that hangs does not take that of the others", function()
-    local ran
-    local report = helper.task(function()
-      lastcall.on_shutdown("last", function() ran = true end)
-      lastcall.on_shutdown("hangs", function() while true do lastcall.sleep(60) end end, { timeout = 0.2 })
-    end)
-    assert.is_true(ran)
-    assert.is_false(report.ok)
-    assert.is_false(report.hooks[1].ok)
-    assert.is_truthy(report.hooks[1].error:find "not done within 0.2 s; it was .*shutdown_spec.lua:%d+")
-    assert.is_true(report.hooks[1].elapsed < helper.seconds(0.5))
-    assert.is_true(report.hooks[2].ok)
-  end)
-
-  it("are given a context that ends with their time, and no wait is canceled before", function()
-    local slept, err
-    helper.task(function()
-      lastcall.on_shutdown("obeys", function(ctx)
-        slept = lastcall.sleep(0.1)
-        lastcall.sleep(60)
-        err = ctx:err()
-      end, { timeout = 0.3 })
-    end)
-    assert.is_true(slept)
-    assert.equal("timeout", err)
-  end)
-
-  it("do not stop one another by an error", function()
-    local ran = {}
-    local report = helper.task(function()
-      lastcall.before_shutdown("bad before", function() error { reason = "mine" } end)
-      lastcall.before_shutdown("good before", function() ran[#ran + 1] = "before" end)
-      lastcall.on_shutdown("good", function() ran[#ran + 1] = "after" end)
-      lastcall.on_shutdown("bad", function() error "no" end)
-    end)
-    assert.same({ "before", "after" }, ran)
-    assert.is_false(report.ok)
-    assert.equal("mine", report.hooks[1].error.reason)
-  end)
-
-  it("have a fifth of the time kept for them", function()
-    local had
-    local report = helper.task(function()
-      local _, address = helper.serve(lastcall, function(conn)
-        conn:read()
-        while true do lastcall.sleep(60) end
-      end)
-      lastcall.on_shutdown("needs time", function()
-        had = lastcall.sleep(0.15)
-      end)
-      local conn = assert(lastcall.connect(address))
-      conn:write("x\n")
-      conn:flush()
-      lastcall.sleep(0.05)
-      lastcall.shutdown()
-      conn:read()
-      conn:close("background")
-    end, { drain = { timeout = 1.5 } })
-    assert.is_true(had)
-    assert.is_true(report.hooks[1].ok)
-    assert.is_true(report.steps.kill <= 1.2 + helper.seconds(0.2), tostring(report.steps.kill))
-    assert.is_true(report.steps.kill >= 1.1)
-    assert.is_true(report.elapsed < helper.seconds(1.7), tostring(report))
-  end)
-
-  it("may use connections that tasks of the process have made", function()
-    local said
-    helper.task(function()
-      local other = process.start "lua5.4 spec/support/line_server.lua 127.0.0.1:0"
-      local address = other:address()
-      local database = assert(lastcall.connect(address))
-      lastcall.on_shutdown("database", function()
-        database:write("echo bye\n")
-        said = database:read()
-        database:close()
-        other:signal "TERM"
-        other:finish()
-      end)
-    end)
-    assert.is_truthy(said and said:find("bye", 1, true), tostring(said))
-  end)
-
-  it("raise at registration for what is not a name and a function", function()
-    for _, what in ipairs { "on_shutdown", "before_shutdown" } do
-      assert.is_false((pcall(lastcall[what], function() end)))
-      assert.is_false((pcall(lastcall[what], "name")))
-      local fine, err = pcall(lastcall[what], "name", function() end, { timeot = 1 })
-      assert.is_false(fine)
-      assert.is_truthy(err:find("did you mean 'timeout'", 1, true), err)
-    end
   end)
 end)
 

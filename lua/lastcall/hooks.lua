@@ -7,6 +7,9 @@ local report = require "lastcall.report"
 
 local hooks = { before = {}, after = {}, results = {} }
 
+local MOMENT = 0.05 -- seconds for a function that is told to end
+local TOO_LATE = "not done when the shutdown went on"
+
 local function remove(list, entry)
   for i, one in ipairs(list) do
     if one == entry then return table.remove(list, i) ~= nil end
@@ -38,56 +41,101 @@ function hooks.before_shutdown(name, fn, given)
   return register(hooks.before, "before_shutdown", name, fn, given)
 end
 
---- Runs one in a fresh context, at most until `deadline`; what it did goes into the report.
-local function run_one(entry, deadline)
+--- The one under way has ended.
+local function settle(ok, err)
+  local mine = hooks.current
+  hooks.current = nil
+  core.limit()
+  local result = mine.result
+  result.elapsed = core.now() - mine.began
+  result.ok, result.error = ok, not ok and err or nil
+end
+
+--- Ends the one under way by force; the report says why.
+local function cut(why)
+  local mine = hooks.current
+  if not mine then return end
+  settle(false, ("%s; it was at %s"):format(why, report.place(mine.task:traceback()) or "work"))
+  core.kill_task(mine.task)
+end
+
+--- Runs one in a fresh context, at most until `deadline`; what it did goes into the report. One that is late
+-- is canceled from the beginning.
+local function run_one(entry, deadline, is_late)
   local began = core.now()
   local allowed = math.max(0, math.min(entry.timeout, deadline - began))
-  local result = { name = entry.name, ok = false, elapsed = 0 }
-  hooks.results[#hooks.results + 1] = result
-  local ctx <close> = core.context.with_timeout(core.context.root(), allowed)
-  local task = core.system_task(ctx, function()
+  local mine = { began = began, result = { name = entry.name } }
+  hooks.current = mine
+  hooks.results[#hooks.results + 1] = mine.result
+  local ctx <close>, cancel = core.context.with_timeout(core.context.root(), allowed)
+  mine.cancel = cancel
+  mine.task = core.system_task(ctx, function()
     local ok, err = pcall(entry.fn, ctx)
-    result.ok, result.error = ok, not ok and err or nil
+    if ok and ctx:err() == "timeout" and core.now() - began >= allowed then
+      ok, err = false, ("took more than its %.3g s"):format(allowed)
+    end
+    if hooks.current == mine then settle(ok, err) end
     return true
   end)
-  hooks.current = task
-  core.limit(allowed, core.task_id(task))
+  if is_late then cancel "shutdown" end
+  core.limit(allowed, core.task_id(mine.task))
   -- Its context has ended by then: a hook that obeys is given the moment it needs to return.
-  local ended = task:wait(allowed + math.min(0.05, math.max(0, deadline - began - allowed)))
-  if not ended then
-    result.error = ("not done within %.3g s; it was at %s"):format(allowed, report.place(task:traceback()) or "work")
-    core.kill_task(task)
-  elseif result.ok and ctx:err() == "timeout" and core.now() - began >= allowed then
-    result.ok, result.error = false, ("took more than its %.3g s"):format(allowed)
-  end
-  core.limit()
-  hooks.current = nil
-  result.elapsed = core.now() - began
+  local moment = math.min(MOMENT, math.max(0, deadline - began - allowed))
+  local ended = mine.task:wait(is_late and MOMENT or allowed + moment)
+  if ended or hooks.current ~= mine then return end
+  cut(is_late and TOO_LATE or ("not done within %.3g s"):format(allowed))
 end
 
---- All those of step unready, in the order of their registration; called from a task of ours.
-function hooks.run_before(deadline)
-  for _, entry in ipairs(hooks.before) do run_one(entry, deadline) end
+--- Begins with those of step unready, in the order of their registration; then calls `done`. One that has begun
+-- is no longer registered.
+function hooks.run_before(deadline, done)
+  hooks.preparing = core.system_task(core.context.root(), function()
+    while hooks.before[1] and not hooks.skipped do
+      run_one(table.remove(hooks.before, 1), deadline, hooks.is_late)
+    end
+    done()
+  end)
 end
 
---- All the others, last registered first.
+--- The ladder has left step unready: the one under way is told, and those that follow.
+function hooks.leave_unready()
+  hooks.is_late = true
+  if hooks.current then hooks.current.cancel "shutdown" end
+end
+
+--- No other step waits for those of step unready; called from a task of ours.
+function hooks.end_before()
+  if hooks.current and not hooks.current.task:wait(MOMENT) then cut(TOO_LATE) end
+  if hooks.preparing then hooks.preparing:wait() end
+end
+
+--- All the others, last registered first, those among them that a hook registers; called from a task of ours.
 function hooks.run_after(deadline)
-  for i = #hooks.after, 1, -1 do
-    if hooks.skipped or not hooks.after[i] then break end
-    run_one(hooks.after[i], deadline)
-  end
+  while hooks.after[1] and not hooks.skipped and core.now() < deadline do run_one(table.remove(hooks.after), deadline) end
 end
 
 --- The third signal: whatever hook runs is ended, and no other begins.
 function hooks.skip()
   hooks.skipped = true
-  if hooks.current then core.kill_task(hooks.current) end
+  cut "ended by the third signal"
+end
+
+--- It is over: what is under way is ended, and what has never begun is in the report too.
+function hooks.conclude()
+  cut "not done when the shutdown was over"
+  local why = hooks.skipped and "skipped: the third signal came first" or "never begun: its time was over"
+  local function never_begun(entry)
+    hooks.results[#hooks.results + 1] = { name = entry.name, ok = false, error = why, elapsed = 0 }
+  end
+  for _, entry in ipairs(hooks.before) do never_begun(entry) end
+  for i = #hooks.after, 1, -1 do never_begun(hooks.after[i]) end
+  return hooks.results
 end
 
 --- Forgets them all: they belong to one run.
 function hooks.forget()
   hooks.before, hooks.after, hooks.results = {}, {}, {}
-  hooks.skipped, hooks.current = nil, nil
+  hooks.skipped, hooks.is_late, hooks.current, hooks.preparing = nil, nil, nil, nil
 end
 
 return hooks

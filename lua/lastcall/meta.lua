@@ -205,7 +205,7 @@ function lastcall.now() end
 
 --- Registers a function to run when the connections are gone, last registered first, one after the
 --- other, each in a fresh context that ends with its time. An error in one is reported and stops no
---- other. Forgotten when `run` ends.
+--- other; one that a hook registers runs next. Forgotten when `run` ends.
 ---@param name string for the report
 ---@param fn fun(ctx: lastcall.Context)
 ---@param options? lastcall.HookOptions

@@ -14,6 +14,8 @@ local signals = require "lastcall.signals"
 
 local run = {}
 
+local HURRIED = 0.1 -- seconds for tasks of the process to end after the third signal
+
 local state -- of the run under way
 
 local function drain_options(given)
@@ -39,10 +41,7 @@ local function on_unready()
   close_abandoned()
   if state.show then state.stop_showing = progress.show(server.all) end
   if #hooks.before == 0 then return core.release_step() end
-  core.system_task(core.context.root(), function()
-    hooks.run_before(deadline)
-    core.release_step()
-  end)
+  hooks.run_before(deadline, core.release_step)
 end
 
 --- Connections that tasks of the process have made end after the hooks.
@@ -67,30 +66,41 @@ local function kill_tasks()
   return held
 end
 
-local function end_tasks(deadline)
+--- Ends them within `grace` seconds; those that had to be ended by force are in the report.
+local function end_tasks(grace)
   core.cancel_process()
-  local grace = math.min(state.grace, math.max(0, deadline - core.now()))
   core.limit(grace)
   local all_ended = core.wait_process_tasks(grace)
   core.limit()
-  return all_ended and {} or kill_tasks()
+  if all_ended then return end
+  for _, one in ipairs(kill_tasks()) do state.tasks[#state.tasks + 1] = one end
 end
 
 --- Step hooks: the tasks of the process, the hooks, the connections that both may have used.
 local function on_hooks()
   local _, deadline = core.ladder()
   core.system_task(core.context.root(), function()
-    state.tasks = end_tasks(deadline)
+    hooks.end_before()
+    end_tasks(hooks.skipped and HURRIED or math.min(state.grace, math.max(0, deadline - core.now())))
     hooks.run_after(deadline)
-    close_outbound(math.min(deadline, core.now() + 3))
+    close_outbound(hooks.skipped and 0 or math.min(deadline, core.now() + 3))
     core.release_step()
   end)
 end
 
-local ON_STEP = { unready = on_unready, hooks = on_hooks, kill = function()
-  local _, _, _, _, skips = core.ladder()
-  if skips then hooks.skip() end
-end }
+--- A signal wants it to be over: nothing is waited for any longer, here or in `on_hooks`.
+local function on_kill()
+  local step, _, _, _, skips = core.ladder()
+  if not skips then return end
+  hooks.skip()
+  if step ~= "hooks" then return end
+  core.system_task(core.context.root(), function()
+    end_tasks(HURRIED)
+    core.close_outbound(true)
+  end)
+end
+
+local ON_STEP = { unready = on_unready, stop = hooks.leave_unready, kill = on_kill, hooks = on_hooks }
 
 local function on_step(step)
   if ON_STEP[step] then ON_STEP[step]() end
@@ -143,19 +153,21 @@ local function end_everything()
     if one:step() ~= "done" then one:close() end
   end
   for _, one in ipairs(kill_tasks()) do state.tasks[#state.tasks + 1] = one end
+  local results = hooks.conclude()
   core.kill_process_tasks(true)
   core.close_outbound(true)
   core.settle()
+  return results
 end
 
 local function finish()
-  end_everything()
+  local results = end_everything()
   if state.stop_showing then state.stop_showing() end
   local _, deadline, began, steps = core.ladder()
   local made = report.of_process(server.facts(), {
     began = began, steps = steps, ended = core.now(),
     timeout = deadline and math.min(state.timeout, deadline - began),
-  }, hooks.results, state.tasks)
+  }, results, state.tasks)
   run.last_report = made
   return made
 end

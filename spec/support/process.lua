@@ -17,6 +17,17 @@ function process.example(name, ...)
   return process.start(("lua5.4 examples/%s.lua %s"):format(name, table.concat({ ... }, " ")))
 end
 
+--- A Lua script, given as text.
+function process.script(text)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  local self = process.start("lua5.4 " .. path)
+  self.path = path
+  return self
+end
+
 --- The address the program says it listens on: its first line.
 function process:address()
   local line = self.pipe:read()
@@ -32,6 +43,7 @@ end
 function process:finish()
   local output = self.pipe:read("a")
   local fine, _, status = self.pipe:close()
+  if self.path then os.remove(self.path) end
   return output, fine == true, status
 end
 
