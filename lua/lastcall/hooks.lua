@@ -109,9 +109,11 @@ function hooks.end_before()
   if hooks.preparing then hooks.preparing:wait() end
 end
 
---- All the others, last registered first, those among them that a hook registers; called from a task of ours.
+--- All the others, last registered first, also those that a hook registers; called from a task of ours.
 function hooks.run_after(deadline)
-  while hooks.after[1] and not hooks.skipped and core.now() < deadline do run_one(table.remove(hooks.after), deadline) end
+  while hooks.after[1] and not hooks.skipped and core.now() < deadline do
+    run_one(table.remove(hooks.after), deadline)
+  end
 end
 
 --- The third signal: whatever hook runs is ended, and no other begins.
