@@ -13,6 +13,9 @@ local lastcall = require "lastcall"
 local USAGE = "usage: lua prefork.lua [ADDRESS [PROCESSES [START [DRAIN]]]]\n"
 local START_WITHIN = 10 -- seconds for a process to listen
 local SHORT_LIFE = 1    -- seconds: who dies sooner is not followed at once
+-- A million silent peers that are probed within one half minute are more packets than the kernel's queue
+-- holds (net.core.netdev_max_backlog): probes are dropped, and peers who are well given up.
+local KEEPALIVE = { idle = 300, interval = 60, count = 3 }
 
 -- --- a process that serves -----------------------------------------------------------------------
 
@@ -29,7 +32,7 @@ end
 local function work(control_address, address, start, drain)
   local report = lastcall.run(function()
     local control = assert(lastcall.connect(control_address))
-    local server, _, problem = lastcall.listen(address, { reuseport = true, start = start })
+    local server, _, problem = lastcall.listen(address, { reuseport = true, start = start, keepalive = KEEPALIVE })
     if not server then error(problem, 0) end
     control:write(("%d\n%s\n"):format(own_pid(), server:addresses()[1]))
     control:flush()

@@ -1,0 +1,73 @@
+local helper = require "spec.helper"
+
+package.path = "bench/?.lua;" .. package.path
+local results = require "results"
+local statistics = require "statistics"
+
+--- The figures that the load generator prints of one server.
+local function figures_of(options, server)
+  local output, fine = helper.run(("%s --server-cpu -1 --load-cpu -1 %s -- %s"):format(
+    helper.program "bench/load", options, server), 60)
+  assert.is_true(fine, output)
+  local figures = {}
+  for name, number in output:gmatch "([%w_]+)=([-%d.e+]+)" do figures[name] = tonumber(number) end
+  return figures, output
+end
+
+describe("the load generator", function()
+  for _, server in ipairs { helper.program "bench/raw", "lua5.4 bench/rivals/lastcall.lua" } do
+    it("measures, and loses nobody at, " .. server:match "[^/]*$", function()
+      local figures, output = figures_of("--connections 8 --warm 0.05 --seconds 0.2 --idle 300 --slow 4", server)
+      for _, name in ipairs { "rate", "cpu", "p50", "busy", "accept_cpu", "request_cpu", "close_cpu", "eof", "exit" } do
+        assert.is_true((figures[name] or 0) > 0, name .. " in " .. output)
+      end
+      assert.is_true(figures.p50 <= figures.p99 and figures.p99 <= figures.p999, output)
+      -- Eight connections, each waiting for its answer: this ties the rate to the latency.
+      assert.is_true(figures.rate * figures.p50 / 1e6 < 16, output)
+      for _, name in ipairs { "failed", "lost", "status" } do assert.equal(0, figures[name], output) end
+    end)
+  end
+
+  it("checks what comes back: messages of any size, several under way, lines, a connection for each", function()
+    for _, options in ipairs { "--size 65536 --depth 2", "--lines 16", "--close" } do
+      local figures, output = figures_of("--connections 4 --warm 0.1 --seconds 0.1 " .. options,
+        helper.program "bench/raw")
+      assert.is_true(figures.rate > 0 and figures.failed == 0, output)
+    end
+    local _, fine = helper.run(helper.program "bench/load" .. " --connections 1 -- lua5.4 spec/support/line_server.lua "
+      .. "127.0.0.1:0 5") -- answers something else
+    assert.is_false(fine)
+  end)
+
+  it("says how it is used", function()
+    local output, _, status = helper.run(helper.program "bench/load" .. " --colour red -- true")
+    assert.equal(2, status)
+    assert.is_truthy(output:find("load: what is this: --colour\nusage: load", 1, true), output)
+  end)
+end)
+
+describe("the figures of a run", function()
+  it("are summed up by their median and quartiles, rounds without a value left out", function()
+    assert.same({ median = 3, low = 2, high = 4, count = 5 }, statistics.summary { 5, 1, [4] = 3, [9] = 2, [7] = 4 })
+    assert.is_nil(statistics.summary {})
+    assert.is_nil(statistics.summary(nil))
+  end)
+
+  it("are compared within each round", function()
+    local ratio = statistics.ratio({ 10, 30, [3] = 50, [4] = 7 }, { 10, 20, [4] = 0 })
+    assert.same({ 1.25, 2 }, { ratio.median, ratio.count })
+  end)
+
+  it("are read back as they were written down", function()
+    local path = os.tmpname()
+    local written = results.create(path, "some machine")
+    written:add("a work", "a server", 1, { rate = 12345.5 })
+    written:add("a work", "a server", 2, { rate = 0.001 })
+    written.file:close()
+    local read = results.load(path)
+    os.remove(path)
+    assert.equal("some machine", read.heading)
+    assert.same({ 12345.5, 0.001 }, read:values("a work", "a server", "rate"))
+    assert.is_nil(read:values("a work", "another", "rate"))
+  end)
+end)
