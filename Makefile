@@ -203,12 +203,17 @@ $(BUILD)/spec/%: $(BUILD)/obj/spec/core/%.o $(TEST_HELPERS) $(BUILD)/libsim.a $(
 $(BUILD)/sim: $(call objects,$(SIM_MAIN)) $(call objects,spec/core/memory.c) $(FAULTS) $(BUILD)/libsim.a $(LIBRARY)
 	$(call say,link)$(LINK) $(WRAP) -o $@ $^
 
+$(BUILD)/libfuzz.a: $(FUZZ_HELPERS)
+	@rm -f $@
+	$(call say,ar)$(AR) rcs $@ $^
+
 # Those with a script of their own have the binding inside, and a Lua.
-$(BUILD)/fuzz/options: $(BINDING)
-$(BUILD)/fuzz/options: FUZZ_LIBS = $(LUA_LIBS) -lm
-$(BUILD)/fuzz/%: $(BUILD)/obj/spec/fuzz/fuzz_%.o $(FUZZ_HELPERS) $(LIBRARY)
+$(BUILD)/fuzz/options $(BUILD)/fuzz/api: $(BINDING)
+$(BUILD)/fuzz/options $(BUILD)/fuzz/api: FUZZ_LIBS = $(LUA_LIBS) -lm
+$(BUILD)/fuzz/%: $(BUILD)/obj/spec/fuzz/fuzz_%.o $(BUILD)/libfuzz.a $(LIBRARY)
 	@mkdir -p $(@D)
-	$(call say,link)$(LINK) $(if $(ENGINE),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIBRARY) $(FUZZ_LIBS)
+	$(call say,link)$(LINK) $(if $(ENGINE),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) \
+	  $(BUILD)/libfuzz.a $(LIBRARY) $(FUZZ_LIBS)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 

@@ -78,6 +78,18 @@ typedef struct lookup {
 
 typedef int (*answer)(lua_State *L, const question *q);
 
+static const char LOOKUP_TYPE[] = "lastcall.lookup";
+
+/* Of a task that was killed before it could take its answer. */
+static int lookup_collect(lua_State *L)
+{
+  lookup *look = luaL_checkudata(L, 1, LOOKUP_TYPE);
+  if (look->rt->loop) lc_resolve_cancel(look->rt->loop, &look->query);
+  else free(look->query.question);
+  look->query.question = NULL;
+  return 0;
+}
+
 static void lookup_answered(lc_query *query)
 {
   lookup *look = LC_OWNER(query, lookup, query);
@@ -117,6 +129,7 @@ static int ask(lua_State *L, runtime *rt, question *q, void (*how)(void *), answ
   lookup *look = lua_newuserdatauv(L, sizeof *look, 0);
   memset(look, 0, sizeof *look);
   look->rt = rt;
+  luaL_setmetatable(L, LOOKUP_TYPE);
   look->waiter = t;
   look->query.question = q;
   look->query.ask = how;
@@ -125,6 +138,7 @@ static int ask(lua_State *L, runtime *rt, question *q, void (*how)(void *), answ
   int result = task_ended(t);
   if (!result) result = lc_resolve(rt->loop, &look->query);
   if (result < 0) {
+    look->query.question = NULL;
     free(q);
     return socket_failure(L, rt, result);
   }
@@ -301,5 +315,9 @@ void socket_open_dns(lua_State *L, runtime *rt)
                                        {"host", dns_host},
                                        {"hostname", dns_hostname},
                                        {NULL, NULL}};
+  luaL_newmetatable(L, LOOKUP_TYPE);
+  lua_pushcfunction(L, lookup_collect);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
   register_functions(L, rt, functions);
 }

@@ -47,9 +47,19 @@ local function direction(state, name, dst, src)
     state[name] = state[name] + (count or copied)
   until code ~= "timeout" or math.min(src:stats().quiet, dst:stats().quiet) >= state.timeout
   if count or code == "draining" then return dst:shutdown("write") end
+  if state.misuse then return end
   state.failure = state.failure or { code, message }
   if src:error() == "reset" then dst:abort() else dst:close("background") end
   src:close("background")
+end
+
+--- The same; when it raises, somebody else reads or closes what is the pipe's: the other direction ends too, and
+-- the connections are left as they are.
+local function guarded(state, ...)
+  local fine, err = pcall(direction, state, ...)
+  if fine then return end
+  state.misuse = state.misuse or err
+  state.stop("misuse")
 end
 
 --- Copies both ways until both are done; each half-close is passed on, a reset too. The bytes that went
@@ -64,11 +74,13 @@ function relay.pipe(a, b, given)
     a:set_read_timeout(given.timeout)
     b:set_read_timeout(given.timeout)
   end
-  local state = { up = 0, down = 0, timeout = given.timeout or 0 }
-  local back = core.go(direction, state, "down", a, b)
-  direction(state, "up", b, a)
+  local ctx <close>, stop = core.context.with_cancel()
+  local state = { up = 0, down = 0, timeout = given.timeout or 0, stop = stop }
+  local back = ctx:go(guarded, state, "down", a, b)
+  ctx:call(guarded, state, "up", b, a)
   -- The end of a connection ends this task's context, and the other direction soon: it is waited for all the same.
   core.context.background():call(back.wait, back)
+  if state.misuse then error(state.misuse, 0) end
   local failure = state.failure
   if failure then return nil, failure[1], failure[2], state.up, state.down end
   return state.up, state.down
