@@ -2,6 +2,7 @@
 
 local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
+local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 
 local relay = {}
@@ -70,6 +71,10 @@ function relay.pipe(a, b, given)
   check("pipe", 2, b)
   if a == b then misuse.raise("pipe: both arguments are the same connection; an echo is lastcall.copy(conn, conn)") end
   given = options.check("pipe", given, options.pipe)
+  local _, in_task = core.running()
+  if not in_task then
+    misuse.raise("pipe waits, and only a task can wait: call it inside lastcall.run, a handler, or lastcall.go")
+  end
   if given.timeout then
     a:set_read_timeout(given.timeout)
     b:set_read_timeout(given.timeout)
