@@ -2,7 +2,6 @@
 
 local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
-local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 
 local relay = {}

@@ -201,7 +201,7 @@ function story:check_left(when)
 end
 
 function story:close_descriptors()
-  for _, fd in ipairs(self.fds) do fuzz_close(fd) end
+  for _, fd in ipairs(self.fds) do _G.fuzz_close(fd) end -- script.c's
   self.fds = {}
 end
 
