@@ -33,7 +33,7 @@ MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 MAKEFLAGS += --no-print-directory
 # Messages of compilers are kept together; what runs for long is seen as it happens.
-ifeq ($(filter demo test lab fuzz soak asan valgrind tsan lint install,$(MAKECMDGOALS)),)
+ifeq ($(filter demo test lab fuzz faults soak asan valgrind tsan lint install,$(MAKECMDGOALS)),)
 MAKEFLAGS += --output-sync=target
 endif
 
@@ -271,6 +271,11 @@ soak: ## A million tasks, contexts, timers and connections, and what is left of 
 	@scripts/install-deps build
 	@$(MAKE) -s all
 	@LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/lua/?.so;;' lua5.4 spec/support/soak.lua $(COUNT)
+
+faults: ## Every call of the kernel failing, at every point of several lives, in every likely way (10 min)
+	@scripts/install-deps test
+	@$(MAKE) -s all
+	@LASTCALL_FAULTS=all TEST_TIMEOUT=3600 scripts/test spec/faults_everywhere_spec.lua
 
 fuzz: ## The fuzz targets for SECONDS (60) in all, with clang; KEEP=1 adds to the corpora what they found
 	@scripts/install-deps build fuzz

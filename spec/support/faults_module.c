@@ -9,7 +9,8 @@
  *                                            its own, and closes it
  *
  * result: ok, message (of the error), open (descriptors left), strange (closed that were not open),
- * allocations (since faults.arm, which the script calls when it has loaded what it needs).
+ * allocations, made (calls by name), both since faults.arm, which the script calls when it has loaded what
+ * it needs.
  * refuse = {first, times}: which allocations after faults.arm Lua's allocator refuses.
  */
 #include <lauxlib.h>
@@ -123,6 +124,7 @@ typedef struct memory {
   lua_Integer made;
   lua_Integer first; /* 0: none is refused */
   lua_Integer last;
+  unsigned calls_before[FAULT_CALLS];
 } memory;
 
 static void *allocate(void *user, void *block, size_t old, size_t size)
@@ -145,6 +147,8 @@ static int arm(lua_State *L)
   memory *m = lua_touserdata(L, -1);
   if (!m) return luaL_error(L, "faults.arm is for scripts run by faults.run");
   m->is_armed = 1;
+  faults *f = faults_of(L);
+  for (int i = 0; i < FAULT_CALLS; i++) m->calls_before[i] = atomic_load(&f->of[i].made);
   return 0;
 }
 
@@ -211,6 +215,11 @@ static int run(lua_State *L)
   set_integer(L, "open", one->faults.open);
   set_integer(L, "strange", one->faults.strange);
   set_integer(L, "allocations", one->memory.made);
+  lua_createtable(L, 0, FAULT_CALLS);
+  for (int i = 0; i < FAULT_CALLS; i++)
+    set_integer(L, fault_name((fault_call)i),
+                (lua_Integer)atomic_load(&one->faults.of[i].made) - one->memory.calls_before[i]);
+  lua_setfield(L, -2, "made");
   return 1;
 }
 
