@@ -11,7 +11,7 @@ typedef struct dice {
   uint64_t state;
 } dice;
 
-static uint64_t throw(dice * d)
+static uint64_t roll(dice *d)
 {
   uint64_t z = d->state += UINT64_C(0x9e3779b97f4a7c15);
   z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -19,7 +19,7 @@ static uint64_t throw(dice * d)
   return z ^ z >> 31;
 }
 
-static uint64_t below(dice *d, uint64_t limit) { return throw(d) % limit; }
+static uint64_t below(dice *d, uint64_t limit) { return roll(d) % limit; }
 static int one_in(dice *d, uint64_t times) { return below(d, times) == 0; }
 
 static uint64_t between(dice *d, uint64_t least, uint64_t most)
