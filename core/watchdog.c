@@ -35,7 +35,8 @@
 #define END_AFTER (5 * LC_MILLISECOND)
 #define DEAF_AFTER (50 * LC_MILLISECOND) /* past the deadline, and without an answer ... */
 #define DEAF_TO 2 /* ... to so many interrupts that arrived: else it only waits for a processor */
-#define LATE_AFTER LC_SECOND /* past the deadline, whatever progress is made */
+#define LATE_AFTER LC_SECOND          /* past the deadline, whatever progress is made */
+#define PAUSED (500 * LC_MILLISECOND) /* longer than was asked for: the process stood still */
 /* How long the loop's thread may take to stand still: on a busy machine it waits for a processor. */
 #define STANDSTILL (250 * LC_MILLISECOND)
 
@@ -78,6 +79,7 @@ struct lc_watchdog {
   lc_time deaf_since; /* no answer since then */
   unsigned deaf_to;   /* interrupts that had arrived by then */
   unsigned sent;
+  lc_time on_our_feet_since; /* when the process last went on after it had stood still */
   lc_time interrupted_at;
   unsigned noticed;
   char text[TEXT_SIZE];
@@ -310,7 +312,8 @@ static void end_process(lc_watchdog *w)
 static int is_stuck(const lc_watchdog *w, const due *found, lc_time now)
 {
   if (!w->options.exit_stuck || found->end_at == LC_NEVER) return 0;
-  if (now >= lc_time_add(found->end_at, LATE_AFTER)) return 1;
+  lc_time late_from = found->end_at > w->on_our_feet_since ? found->end_at : w->on_our_feet_since;
+  if (now >= lc_time_add(late_from, LATE_AFTER)) return 1;
   if (WORK(w->seen) == LC_WORK_LOOP) return 0; /* our own work ends by itself */
   if (now < lc_time_add(found->end_at, DEAF_AFTER) || now - w->deaf_since < DEAF_AFTER) return 0;
   return atomic_load(&w->arrived) - w->deaf_to >= DEAF_TO;
@@ -351,6 +354,16 @@ static lc_time look(lc_watchdog *w, lc_work work, lc_time now)
   return next;
 }
 
+/* Waits, at most until `until`. A process may be stopped (SIGSTOP, a frozen container), past its deadline too:
+ * the loop is not to blame then, and is given its second from the moment on which it can use it. Where the
+ * loop slept, we did not look: it may have been stopped, and is taken to have been. */
+static void wait_until(lc_watchdog *w, lc_time now, lc_time until)
+{
+  w->sys->wake_wait(w->sys, w->wake_fd, until == LC_NEVER ? LC_NEVER : until - now);
+  lc_time after = w->sys->now(w->sys);
+  if (after >= lc_time_add(until == LC_NEVER ? now : until, PAUSED)) w->on_our_feet_since = after;
+}
+
 /* Until the loop works again. The lock is held, and let go meanwhile. We say that we sleep, then look
  * at the beat; the loop beats, then looks whether we sleep. All four are in one order (they are
  * sequentially consistent), so one of the two sees the other. */
@@ -359,7 +372,7 @@ static void sleep_on(lc_watchdog *w)
   atomic_store(&w->asleep, 1);
   if (atomic_load(&w->beat) == w->seen) {
     pthread_mutex_unlock(&w->lock);
-    w->sys->wake_wait(w->sys, w->wake_fd, LC_NEVER);
+    wait_until(w, w->sys->now(w->sys), LC_NEVER);
     pthread_mutex_lock(&w->lock);
   }
   atomic_store(&w->asleep, 0);
@@ -387,7 +400,7 @@ static void *watch(void *argument)
     }
     lc_time next = look(w, WORK(beat), now);
     pthread_mutex_unlock(&w->lock);
-    w->sys->wake_wait(w->sys, w->wake_fd, next == LC_NEVER ? LC_NEVER : next - now);
+    wait_until(w, now, next);
     w->sys->wake_clear(w->sys, w->wake_fd);
     pthread_mutex_lock(&w->lock);
   }

@@ -251,4 +251,22 @@ describe("the functions of a shutdown", function()
     assert.is_truthy(output:find("hook after: failed", 1, true), output)
     assert.is_true(tonumber(output:match "elapsed ([%d.]+)") < helper.seconds(5), output)
   end)
+
+  it("are cut, and told of, when the process itself was stopped past the deadline; it is not called stuck", function()
+    local one = process.script [[
+      local lastcall = require "lastcall"
+      io.stdout:setvbuf "line"
+      lastcall.on_shutdown("slow", function() print "listening x" lastcall.sleep(60) end, { timeout = 60 })
+      local report = lastcall.run(function() lastcall.shutdown() end, { drain = 1 })
+      print(report)
+      os.exit(report.ok)
+    ]]
+    one:address()
+    one:signal "STOP"
+    os.execute "sleep 2.5"
+    one:signal "CONT"
+    local output, _, status = one:finish()
+    assert.equal(1, status, output)
+    assert.is_truthy(output:find("hook slow: failed", 1, true), output)
+  end)
 end)
