@@ -1,5 +1,6 @@
 local helper = require "spec.helper"
 local lastcall = require "lastcall"
+local process = require "spec.support.process"
 
 local function echo(conn)
   for line in conn:lines() do conn:write(line, "\n") end
@@ -306,6 +307,24 @@ describe("what a server tells", function()
     end, { on_error = function(err) errors[#errors + 1] = tostring(err) end })
     assert.is_true(#errors > 0)
     assert.is_truthy(errors[1]:find("in on_state", 1, true))
+  end)
+
+  it("errors of on_error itself go to stderr, with what it had been told", function()
+    local text = [[
+      local lastcall = require "lastcall"
+      local wrong = { on_error = function() error "in on_error" end, drain = 1 }
+      lastcall.run(function()
+        local server = assert(lastcall.listen("127.0.0.1:0", wrong))
+        server:on_step(function() error { "in on_step" } end)
+        server:go(function() error "in a task" end)
+        lastcall.spawn(server.shutdown, server)
+        server:serve(function() end)
+      end, wrong)
+    ]]
+    local output = process.script(text):finish()
+    assert.is_truthy(output:find("error: .-:%d+: in a task\nstack traceback"), output)
+    assert.is_truthy(output:find("error: table: .-\nstack traceback"), output)
+    assert.is_truthy(output:find("raised itself:\nlastcall: error: .-:%d+: in on_error\nstack traceback"), output)
   end)
 
   it("errors of handlers go to its own on_error, with the connection; the others go on", function()

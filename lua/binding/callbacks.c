@@ -86,22 +86,31 @@ static int is_move(const runtime *rt)
 
 /* ----------------------------------------------------------------- calling -- */
 
+/* A message handler: what was raised, and where. */
 static int with_traceback(lua_State *L)
 {
-  luaL_tolstring(L, 1, NULL);
-  luaL_traceback(L, L, lua_tostring(L, -1), 1);
+  lua_createtable(L, 2, 0);
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, -2, 1);
+  luaL_traceback(L, L, NULL, 1);
+  lua_rawseti(L, -2, 2);
   return 1;
 }
 
+/* What the handler made lies at the top; or, where there was no memory for it, a plain message. */
 static void tell_failure(lua_State *L, const runtime *rt)
 {
-  lua_pushnil(L);
-  lua_insert(L, -2);
+  int failure = lua_gettop(L);
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->hooks);
-  if (lua_getfield(L, -1, "callback_failed") == LUA_TFUNCTION) {
-    lua_pushvalue(L, -3);
-    lua_pcall(L, 1, 0, 0); /* it reports its own failures */
+  if (lua_getfield(L, -1, "callback_failed") != LUA_TFUNCTION) return;
+  if (lua_istable(L, failure)) {
+    lua_rawgeti(L, failure, 1);
+    lua_rawgeti(L, failure, 2);
+  } else {
+    lua_pushvalue(L, failure);
+    lua_pushnil(L);
   }
+  lua_pcall(L, 2, 0, 0); /* it reports its own failures */
 }
 
 static int call_next(lua_State *L)

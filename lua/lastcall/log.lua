@@ -19,10 +19,31 @@ function log.to_stderr(level, event, fields)
   io.stderr:write(table.concat(parts))
 end
 
+--- What a script raises may be anything, also an object that cannot be told.
+function log.text_of(err)
+  local told, text = pcall(tostring, err)
+  return told and text or ("an error object (%s) whose __tostring raises"):format(type(err))
+end
+
 --- The default for the `on_error` option.
 function log.error_to_stderr(err, traceback, conn)
   local where = conn and (" (%s)"):format(tostring(conn)) or ""
-  io.stderr:write(("lastcall: error%s: %s\n%s\n"):format(where, tostring(err), traceback or ""))
+  io.stderr:write(("lastcall: error%s: %s\n%s\n"):format(where, log.text_of(err), traceback or ""))
+end
+
+local function describe(err) return { err, debug.traceback(nil, 2) } end
+
+--- A script's `on_error`: when it raises itself, both errors go to stderr, and none is lost.
+function log.guarded(on_error)
+  if not on_error then return nil end
+  return function(err, traceback, conn)
+    local fine, own = xpcall(on_error, describe, err, traceback, conn)
+    if fine then return end
+    log.error_to_stderr(err, traceback, conn)
+    io.stderr:write "lastcall: and on_error, which was told of it, raised itself:\n"
+    if type(own) ~= "table" then own = { own } end -- there was no memory to describe it
+    log.error_to_stderr(own[1], own[2], conn)
+  end
 end
 
 return log

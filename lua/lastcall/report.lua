@@ -1,5 +1,7 @@
 --- What a shutdown did, in numbers and, by tostring, in sentences.
 
+local log = require "lastcall.log"
+
 local report = {}
 
 local COUNTS = {
@@ -70,16 +72,10 @@ local function say_counts(self, say)
   if self.detached > 0 then say("%s detached", count_of(self.detached, "connection")) end
 end
 
--- What a script raises may be anything, also an object that cannot be told.
-local function text_of(err)
-  local told, text = pcall(tostring, err)
-  return told and text or ("an error object (%s) whose __tostring raises"):format(type(err))
-end
-
 local function say_hooks(self, say)
   for _, hook in ipairs(self.hooks) do
     say("hook %s: %s in %.2f s%s", hook.name, hook.ok and "ok" or "failed", hook.elapsed,
-      hook.error and (": " .. text_of(hook.error)) or "")
+      hook.error and (": " .. log.text_of(hook.error)) or "")
   end
 end
 

@@ -131,12 +131,9 @@ local function start(given)
     coroutine = given.patch_coroutine ~= false and patch_coroutine(),
   }
   core.set_hook("log", given.log or log.to_stderr)
-  core.set_hook("on_error", given.on_error or log.error_to_stderr)
-  core.set_hook("callback_failed", function(traceback)
-    local message = tostring(traceback):match("^[^\n]*")
-    local fine = pcall(given.on_error or log.error_to_stderr, message, traceback)
-    if not fine then log.error_to_stderr(message, traceback) end
-  end)
+  local on_error = log.guarded(given.on_error) or log.error_to_stderr
+  core.set_hook("on_error", on_error)
+  core.set_hook("callback_failed", on_error)
   core.set_hook("on_step", on_step)
   if not given.attached then -- else the thread belongs to somebody else, who may be busy in his own way
     core.watch { max_block = given.max_block, exit_when_stuck = given.exit_when_stuck }

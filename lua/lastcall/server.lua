@@ -2,6 +2,7 @@
 
 local core = require "lastcall.core"
 local address = require "lastcall.address"
+local log = require "lastcall.log"
 local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 local report = require "lastcall.report"
@@ -44,6 +45,11 @@ local function layered(first, ...)
   return setmetatable(first, { __index = ... })
 end
 
+--- What the core is given: the script's options, and the run's where there are none.
+local function core_options(given)
+  return layered({ drain = given.drain or server.drain, on_error = log.guarded(given.on_error) }, given)
+end
+
 --- Whether the process is not shutting down, as lastcall.ready tells it.
 function server.process_is_ready()
   local step, deadline = core.ladder() -- the deadline is there before the first step is
@@ -61,7 +67,7 @@ function server.new(where, given)
   given = options.check("listen", given, options.server)
   local list, own, message = places("listen", where)
   if not list then return nil, own, message end
-  local self = core.new_server(layered({ drain = given.drain or server.drain }, given))
+  local self = core.new_server(core_options(given))
   details[self] = { has_drain = given.drain ~= nil, listener = options.pick(given, options.listener) }
   local ran, fine, code
   ran, fine, code, message = pcall(listen_on, self, list, layered(own, given))
@@ -82,7 +88,7 @@ end
 
 --- A server around a listening descriptor of our own, which it takes over. Returns it, or nil, code, message.
 function server.adopt(fd, given, backlog)
-  local self = core.new_server(layered({ drain = given.drain or server.drain }, given))
+  local self = core.new_server(core_options(given))
   details[self] = { has_drain = given.drain ~= nil, listener = {} }
   local fine, code, message = core.server_listen(self, fd, { shared = false, backlog = backlog })
   if not fine then
