@@ -124,6 +124,19 @@ describe("inside another loop", function()
     check(lastcall, state)
   end)
 
+  it("what it has goes on in a run that takes over: servers, functions, a shutdown", function()
+    local server = assert(lastcall.listen("127.0.0.1:0"))
+    local ran
+    lastcall.on_shutdown("early", function() ran = true end)
+    lastcall.step()
+    lastcall.shutdown()
+    local report = lastcall.run(function() end, { signals = false })
+    assert.is_true(report.ok)
+    assert.is_true(ran)
+    assert.equal(1, #report.stop)
+    assert.equal("done", server:step())
+  end)
+
   it("and the other way: a task waits for a cqueues object", function()
     local found, cqueues = pcall(require, "cqueues")
     if not found then return pending("lua-cqueues is not installed") end

@@ -207,7 +207,8 @@ function run.run(main, given)
   end
   given = options.check("run", given, options.run)
   check_outside("run", "start tasks with go or spawn")
-  if state then forget() end -- it was attached to another loop until now
+  -- It may have been attached to another loop until now: what it has goes on here, also a shutdown.
+  local pending = state and select(2, core.ladder())
   local names = given.signals == nil and { "INT", "TERM" } or given.signals or {}
   start(given)
   local watched, problem = pcall(signals.climb, names)
@@ -218,6 +219,7 @@ function run.run(main, given)
   if given.signals ~= false then
     signals.by_default("USR1", function() (given.log or log.to_stderr)("info", "dump", { text = dump() }) end)
   end
+  if pending then core.shutdown(math.max(0, math.min(state.timeout, pending - core.now()))) end
   local failed, failure
   core.spawn(function()
     local fine, err = xpcall(main, debug.traceback, core.context.process())
