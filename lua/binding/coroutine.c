@@ -312,6 +312,20 @@ static int coroutine_status(lua_State *L)
   return 1;
 }
 
+static int is_script_main(const runtime *rt, const lua_State *co)
+{
+  return rt->current && rt->current->is_main && rt->current->co == co;
+}
+
+/* be_main(): from now on the task's script takes its coroutine for the main one, as a script does that was
+ * written to be run by the interpreter. */
+static int core_be_main(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  if (rt->current) rt->current->is_main = 1;
+  return 0;
+}
+
 static int coroutine_running(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -320,14 +334,15 @@ static int coroutine_running(lua_State *L)
     set_busy(L, rt, L, 1);
     t->is_exposed = 1;
   }
-  lua_pushboolean(L, lua_pushthread(L));
+  int is_main = lua_pushthread(L) || is_script_main(rt, L);
+  lua_pushboolean(L, is_main);
   return 2;
 }
 
 static int coroutine_isyieldable(lua_State *L)
 {
   lua_State *co = lua_isnone(L, 1) ? L : check_coroutine(L, 1);
-  lua_pushboolean(L, lua_isyieldable(co));
+  lua_pushboolean(L, lua_isyieldable(co) && !is_script_main(runtime_upvalue(L), co));
   return 1;
 }
 
@@ -345,6 +360,7 @@ static int coroutine_yield(lua_State *L)
   runtime *rt = runtime_upvalue(L);
   task *t = rt->current;
   if (!t || t->co != L || rt->innermost != L) return lua_yield(L, lua_gettop(L));
+  if (t->is_main) return luaL_error(L, "attempt to yield from outside a coroutine");
   lua_settop(L, 0);
   if (t->killing) return 0;
   if (!lua_isyieldable(L)) return luaL_error(L, "attempt to yield across a C-call boundary");
@@ -362,6 +378,8 @@ void coroutine_open(lua_State *L, runtime *rt)
                                        {"isyieldable", coroutine_isyieldable},
                                        {"yield", coroutine_yield},
                                        {NULL, NULL}};
+  static const luaL_Reg beside[] = {{"be_main", core_be_main}, {NULL, NULL}};
+  register_functions(L, rt, beside);
   lua_newtable(L);
   register_functions(L, rt, functions);
   lua_setfield(L, -2, "coroutine");

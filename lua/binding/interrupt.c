@@ -32,10 +32,29 @@ static void on_count(lua_State *L, lua_Debug *event);
 
 /* --------------------------------------------------------------------- the hook -- */
 
-static void put_back(runtime *rt, lua_State *L)
+static script_hook hook_of(lua_State *L)
 {
-  const interrupt *i = &rt->interrupt;
-  lua_sethook(L, i->hook, i->mask, i->count);
+  return (script_hook){lua_gethook(L), lua_gethookmask(L), lua_gethookcount(L)};
+}
+
+static void set_hook(lua_State *L, const script_hook *hook)
+{
+  lua_sethook(L, hook->function, hook->mask, hook->count);
+}
+
+/* Ours stays: it is due. */
+void interrupt_take_hook(lua_State *L, script_hook *taken)
+{
+  *taken = hook_of(L);
+  if (taken->function != on_count) lua_sethook(L, NULL, 0, 0);
+}
+
+/* One of ours that was armed meanwhile gives it back when it has run. */
+void interrupt_give_hook(lua_State *L, runtime *rt, const script_hook *taken)
+{
+  if (taken->function == on_count) return;
+  if (rt->interrupt.armed == L) rt->interrupt.before = *taken;
+  else set_hook(L, taken);
 }
 
 /* In a signal handler, between any two instructions of the loop's thread. */
@@ -44,12 +63,8 @@ void interrupt_arm(runtime *rt)
   interrupt *i = &rt->interrupt;
   lua_State *L = rt->innermost;
   if (!L) return;
-  if (i->armed && i->armed != L) put_back(rt, i->armed);
-  if (lua_gethook(L) != on_count) {
-    i->hook = lua_gethook(L);
-    i->mask = lua_gethookmask(L);
-    i->count = lua_gethookcount(L);
-  }
+  if (i->armed && i->armed != L) set_hook(i->armed, &i->before);
+  if (lua_gethook(L) != on_count) i->before = hook_of(L);
   i->armed = L;
   lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
 }
@@ -60,7 +75,7 @@ void interrupt_disarm(runtime *rt)
   lua_State *L = i->armed;
   if (!L) return;
   i->armed = NULL;
-  put_back(rt, L);
+  set_hook(L, &i->before);
 }
 
 void interrupt_leave(runtime *rt, const lua_State *co)

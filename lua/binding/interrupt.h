@@ -10,12 +10,17 @@
 typedef struct runtime runtime;
 typedef struct task task;
 
-typedef struct interrupt {
-  lua_State *volatile armed; /* has our hook; NULL: none */
-  lua_Hook hook;             /* that it had before */
+/* A hook of the script's: a debugger, a profiler. */
+typedef struct script_hook {
+  lua_Hook function;
   int mask;
   int count;
-  lua_CFunction pcall; /* Lua's own */
+} script_hook;
+
+typedef struct interrupt {
+  lua_State *volatile armed; /* has our hook; NULL: none */
+  script_hook before;        /* that it had before */
+  lua_CFunction pcall;       /* Lua's own */
   lua_CFunction xpcall;
   lua_Alloc allocate; /* the state's, while ours is in its place; else NULL */
   void *allocate_user;
@@ -40,6 +45,9 @@ void interrupt_leave(runtime *rt, const lua_State *co); /* it no longer runs: it
  * interrupt_work_done, then lc_loop_enter with what it was at. */
 lc_work interrupt_enter(runtime *rt, lua_State *L, lc_work work);
 void interrupt_work_done(runtime *rt, task *t); /* tells the log if it took too long */
+/* Takes the script's hook from L, while our code runs there, and gives it back. */
+void interrupt_take_hook(lua_State *L, script_hook *taken);
+void interrupt_give_hook(lua_State *L, runtime *rt, const script_hook *taken);
 /* Suspends a task that is to be killed, for good. */
 int interrupt_freeze(lua_State *L, task *t, lua_KContext kept, lua_KFunction again);
 void interrupt_open(lua_State *L, runtime *rt);

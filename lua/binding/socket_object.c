@@ -13,6 +13,7 @@
 #include "socket.h"
 
 static const char CLASSES_KEY = 0; /* our metatables and their names, in the registry */
+static const char HOOK_TYPE[] = "lastcall.hook";
 
 static int is_object(lua_State *L, int index)
 {
@@ -124,14 +125,32 @@ static int method_done(lua_State *L, int status, lua_KContext below)
   return lua_gettop(L) - (int)below;
 }
 
+/* With a debugger's hook, which is to see a C function here and nothing in it. Below its results lies the hook. */
+static int hidden_done(lua_State *L, int status, lua_KContext below)
+{
+  interrupt_give_hook(L, runtime_get(L), lua_touserdata(L, (int)below));
+  if (status != LUA_OK && status != LUA_YIELD) return lua_error(L);
+  return lua_gettop(L) - (int)below;
+}
+
 static int method_call(lua_State *L)
 {
-  int count = lua_gettop(L);
-  luaL_checkstack(L, count + 1, NULL);
+  int count = lua_gettop(L), below = count;
+  script_hook *hook = NULL;
+  luaL_checkstack(L, count + 2, NULL);
+  if (lua_gethook(L)) {
+    hook = lua_newuserdatauv(L, sizeof *hook, 0);
+    luaL_setmetatable(L, HOOK_TYPE);
+    below++;
+  }
   lua_pushvalue(L, lua_upvalueindex(1));
   for (int i = 1; i <= count; i++) lua_pushvalue(L, i);
-  lua_callk(L, count, LUA_MULTRET, count, method_done);
-  return method_done(L, LUA_OK, count);
+  if (hook) {
+    interrupt_take_hook(L, hook);
+    return hidden_done(L, lua_pcallk(L, count, LUA_MULTRET, 0, below, hidden_done), below);
+  }
+  lua_callk(L, count, LUA_MULTRET, below, method_done);
+  return method_done(L, LUA_OK, below);
 }
 
 /* method(function, full name or nil) */
@@ -183,8 +202,8 @@ static const char *argument_type(lua_State *L, int argument)
   lua_Debug call;
   find_call(L, &call);
   if (!lua_getlocal(L, &call, argument)) return "no value";
-  lua_getupvalue(L, -2, 1); /* behind the arguments lies the function */
-  if (lua_rawequal(L, -1, -2)) return "no value";
+  lua_getupvalue(L, -2, 1); /* behind the arguments lies the function, or the hook */
+  if (lua_rawequal(L, -1, -2) || luaL_testudata(L, -2, HOOK_TYPE)) return "no value";
   lua_pop(L, 1);
   if (luaL_getmetafield(L, -1, "__name") == LUA_TSTRING) return lua_tostring(L, -1);
   return lua_islightuserdata(L, -1) ? "light userdata" : luaL_typename(L, -1);
@@ -239,6 +258,8 @@ void socket_open(lua_State *L, runtime *rt)
 {
   lua_newtable(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &CLASSES_KEY);
+  luaL_newmetatable(L, HOOK_TYPE);
+  lua_pop(L, 1);
   lua_newtable(L);
   socket_open_object(L, rt);
   socket_open_waiting(L, rt);

@@ -224,7 +224,7 @@ static int wait_descriptor(lua_State *L)
   task *t = task_that_can_wait(L, rt);
   if (!t || fd < 0) return block_on(L, rt, fd, writing, deadline);
   struct pollfd one = {.fd = fd, .events = writing ? POLLOUT : POLLIN};
-  socket_set set = {.fds = &one, .count = 1};
+  socket_set set = {.fds = &one, .count = 1, .at_rest = !writing}; /* datagrams know no drain */
   return socket_suspend(L, t, writing ? "send" : "receive", &set, deadline, 0, woken);
 }
 

@@ -85,6 +85,7 @@ struct task {
   unsigned is_forced : 1;  /* an error was raised in it to end it */
   unsigned is_frozen : 1;  /* it is not resumed any more, only killed */
   unsigned lets_go : 1;    /* its yield is for the loop, not for whoever resumed its coroutine */
+  unsigned is_main : 1;    /* its script takes its coroutine for the main one */
   unsigned is_exposed : 1; /* the script has seen its coroutine: it is in runtime.busy */
   unsigned is_handler : 1;
   unsigned is_goodbye : 1; /* on_drain: guards its connection */

@@ -293,6 +293,41 @@ case("protect, newtry and try", function(t)
   t.show(co("yield"))
 end)
 
+--- What a debugger would show of `body`: its lines, and the calls of C functions.
+local function watch(t, body)
+  local seen = {}
+  debug.sethook(function(event, line)
+    local info = debug.getinfo(2, "Sn")
+    if event == "line" then seen[#seen + 1] = "line " .. line
+    elseif info.what == "C" and info.name then seen[#seen + 1] = event .. " " .. info.name end
+  end, "lcr")
+  local fine, problem = pcall(body)
+  debug.sethook()
+  t.show(table.concat(seen, " "))
+  t.show(fine, problem)
+end
+
+case("a debugger's hook sees C functions, and nothing in them", function(t)
+  local a, b = t.pair()
+  watch(t, function()
+    a:settimeout(1)
+    a:send("one\n")
+    b:receive()
+    t.socket.sleep(0)
+    b:settimeout(0.01)
+    b:receive(3)
+    pcall(a.send, a)
+  end)
+  watch(t, function() a:send({}) end)
+  local co = coroutine.create(function() watch(t, function() return b:receive() end) end)
+  t.show(coroutine.resume(co))
+  local count = 0
+  debug.sethook(function() count = count + 1 end, "", 1)
+  a:settimeout(1)
+  debug.sethook()
+  t.show(count, debug.gethook())
+end)
+
 case("sources and sinks", function(t)
   local a, b = t.pair()
   local sink = t.socket.sink("keep-open", a)
