@@ -120,7 +120,9 @@ void lc_conn_fail(lc_conn *conn, int code)
   lc_verdict verdict = judge(conn, code);
   if (!conn->error) conn->error = (int16_t)code;
   conn->cause = conn->state == LC_STATE_CLOSING ? conn->cause : lc_code_name(code);
-  release(conn, verdict, conn->cause, 0);
+  if (code == -ENOMEM)
+    reset(conn, verdict, conn->cause); /* the peer is well, and lacks something */
+  else release(conn, verdict, conn->cause, 0);
 }
 
 void lc_conn_lose(lc_conn *conn, const char *cause)

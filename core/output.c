@@ -92,9 +92,13 @@ static int keep_gathered(lc_conn *conn, size_t from)
 {
   lc_loop *loop = conn->loop;
   int result = lc_buffer_append(&conn->out, loop->output + from, loop->output_length - from);
+  if (result < 0) { /* it is dropped with the rest, and counts as undelivered */
+    loop->output_length -= from;
+    lc_conn_fail(conn, result);
+    return result;
+  }
   end_loan(loop);
-  if (result < 0) lc_conn_fail(conn, result);
-  return result;
+  return 0;
 }
 
 /* Somebody must notice when what is queued never leaves. A deadline under way is left alone: to have

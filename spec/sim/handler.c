@@ -33,8 +33,11 @@ static void end_task(handler *h)
   lc_conn_release(h->conn);
 }
 
-/* A note would be taken for a part of the reply. */
-static int is_amid_reply(const handler *h) { return h->position && h->position < h->reply_size; }
+/* A note would be taken for a part of the reply, even one that is posted and comes after the write. */
+static int is_amid_reply(const handler *h)
+{
+  return h->reply_size && (h->position || h->asked->deed == WRITE_SLOWLY);
+}
 
 /* By the ladder it ends with the farewell, else in order. */
 static void returns(handler *h, const char *cause, int by_ladder)
@@ -229,7 +232,7 @@ static int works(handler *h)
     returns(h, "canceled", 1);
     return 0;
   }
-  if (is_amid_reply(h)) h->stage = WRITES; /* the next part */
+  if (h->reply_size) h->stage = WRITES; /* the next part */
   else begin_reply(h);
   return 1;
 }
@@ -255,7 +258,7 @@ static int write_done(handler *h)
     sleeps(h, h->asked->time / 4);
     return 0;
   }
-  h->position = 0;
+  h->position = h->reply_size = 0;
   run_trace(h->in, "handler %u: reply %u written", h->client->index, h->request.request);
   switch (h->asked->deed) {
     case RAISE_LATE: returns(h, "error", 0); return 0;

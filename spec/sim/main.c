@@ -1,17 +1,21 @@
 /* main.c - runs schedules, and tells of the first that goes wrong.
  *
- *   sim [--n=COUNT] [--seed=FIRST] [--trace]
+ *   sim [--n=COUNT] [--seed=FIRST] [FILE...]
  *
- * COUNT schedules from seed FIRST on (1000 from 1). With --seed alone, that one, with its plan and
- * trace. Exit status 1 when one violates what must hold: its seed, what remains of its plan when all is
- * left out that is not needed, and the trace of that.
+ * COUNT schedules from seed FIRST on (1000 from 1); with --seed alone that one, with its plan and its
+ * trace; with files, the plans in them. A schedule that violates what must hold is told by its seed, by
+ * what is left of its plan when everything is taken out that is not needed, and by the trace of that: kept
+ * as spec/regress/NAME.plan it is run again with every test. Exit status 1 then.
  */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "run.h"
+#include "plan_fields.h"
+#include "shrink.h"
+
+static run the_run;
 
 static double seconds_now(void)
 {
@@ -20,30 +24,56 @@ static double seconds_now(void)
   return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static run the_run;
-
-static int replay(uint64_t seed)
+/* The plan has failed: the least of it, and what happens then. */
+static void tell(plan *p)
 {
-  plan p;
-  plan_make(&p, seed);
-  plan_print(&p, stdout);
-  return run_plan(&the_run, &p, stdout);
+  unsigned runs = shrink(&the_run, p);
+  run_plan(&the_run, p, NULL);
+  printf("# %s (shrunk in %u runs)\n", the_run.failure, runs);
+  plan_print(p, stdout);
+  run_plan(&the_run, p, stdout);
+}
+
+static int replay(plan *p)
+{
+  plan_print(p, stdout);
+  if (run_plan(&the_run, p, stdout)) return 1;
+  puts("# the least of it that goes wrong:");
+  tell(p);
+  return 0;
 }
 
 static int explore(uint64_t first, uint64_t count)
 {
+  static plan p;
   double start = seconds_now();
   for (uint64_t i = 0; i < count; i++) {
-    plan p;
     plan_make(&p, first + i);
     if (run_plan(&the_run, &p, NULL)) continue;
-    printf("seed %" PRIu64 ": %s\n", first + i, the_run.failure);
+    printf("seed %" PRIu64 ", the %" PRIu64 ". schedule: %s\n", first + i, i + 1, the_run.failure);
+    tell(&p);
     return 0;
   }
   double took = seconds_now() - start;
   printf("%" PRIu64 " schedules from seed %" PRIu64 ", no violation: %.0f schedules a second\n",
          count, first, (double)count / took);
   return 1;
+}
+
+static int run_file(const char *name)
+{
+  static plan p;
+  const char *problem;
+  FILE *from = fopen(name, "r");
+  if (!from) {
+    perror(name);
+    return 0;
+  }
+  unsigned line = plan_read(&p, from, &problem);
+  fclose(from);
+  if (!line) return replay(&p);
+  fprintf(stderr, "%s:%u: %s\n", name, line, problem);
+  return 0;
 }
 
 static int number_of(const char *argument, const char *name, uint64_t *value)
@@ -56,13 +86,23 @@ static int number_of(const char *argument, const char *name, uint64_t *value)
 
 int main(int count, char **arguments)
 {
+  static plan p;
   uint64_t schedules = 0, seed = 0;
+  int is_well = 1, files = 0;
   for (int i = 1; i < count; i++) {
     if (number_of(arguments[i], "--n=", &schedules)) continue;
     if (number_of(arguments[i], "--seed=", &seed)) continue;
-    fprintf(stderr, "sim: no option %s\n", arguments[i]);
-    return 2;
+    if (arguments[i][0] == '-') {
+      fprintf(stderr, "sim: no option %s\n", arguments[i]);
+      return 2;
+    }
+    is_well &= run_file(arguments[i]);
+    files++;
   }
-  if (seed && !schedules) return !replay(seed);
+  if (files) return !is_well;
+  if (seed && !schedules) {
+    plan_make(&p, seed);
+    return !replay(&p);
+  }
   return !explore(seed ? seed : 1, schedules ? schedules : 1000);
 }

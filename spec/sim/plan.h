@@ -77,7 +77,8 @@ typedef enum act_kind {
   ACT_SUSPEND,
   ACT_RESUME,
   ACT_UNLISTEN,
-  ACT_SERVER /* as ACT_SHUTDOWN, for the server alone */
+  ACT_SERVER, /* as ACT_SHUTDOWN, for the server alone */
+  ACTS
 } act_kind;
 
 typedef struct plan_act {

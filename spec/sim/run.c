@@ -28,6 +28,7 @@ void run_fail(run *in, const char *format, ...)
 {
   va_list values;
   if (in->failure[0]) return;
+  in->violation = format;
   va_start(values, format);
   vsnprintf(in->failure, sizeof in->failure, format, values);
   va_end(values);
@@ -229,11 +230,11 @@ static void turn_until_over(run *in)
   lc_time end = sim_now(in->kernel) + PATIENCE;
   while (!is_over(in) && !in->failure[0]) {
     check_wait(in);
-    int result = lc_loop_turn(in->loop, LC_NEVER);
+    int result = lc_loop_turn(in->loop, end - sim_now(in->kernel));
     if (result < 0) run_fail(in, "the loop has failed: %s", lc_code_text(result));
     check_turn(in);
     if (++in->turns > TURNS_AT_MOST) run_fail(in, "the loop spins");
-    if (sim_now(in->kernel) > end) run_fail(in, "nothing comes to an end");
+    if (sim_now(in->kernel) >= end) run_fail(in, "nothing comes to an end");
   }
 }
 

@@ -156,6 +156,7 @@ struct run {
 
   FILE *trace;
   char failure[RUN_TEXT]; /* the first one; empty: none */
+  const char *violation;  /* what kind of one: its format */
 };
 
 /* Runs it from beginning to end; whether all was well. `trace` may be NULL. */
