@@ -80,6 +80,24 @@ end
 
 -- --- the page ------------------------------------------------------------------------------------
 
+local SCALE = [[
+
+## From a thousand connections to a million
+
+By `make bench-scale`: so many idle connections that have said two words, 64 more that are served for 2 s, then SIGTERM,
+with both sides on the same processors. Handlers begin with the first byte. More than one process has descriptors for
+are held by several (`examples/prefork.lua`). "a timer" is a task that sleeps, from its start to its end.
+
+]]
+
+--- What `make bench-scale` has found, where it has run.
+local function write_scale(out)
+  local file = io.open((os.getenv "LASTCALL_BUILD" or "build") .. "/bench/scale.md")
+  if not file then return end
+  out:write(SCALE, file:read "a")
+  file:close()
+end
+
 --- Writes the page, and a plot with the same name beside it where there is a gnuplot.
 function page.write(path, results, works)
   local plot = path:gsub("%.md$", "") .. ".svg"
@@ -89,6 +107,7 @@ function page.write(path, results, works)
   if drawn then file:write(("![Throughput of each server](%s)\n\n"):format(plot:match "[^/]*$")) end
   file:write "## What lastcall has to reach\n\n"
   report.write(file, results, works)
+  write_scale(file)
   file:close()
 end
 

@@ -3,6 +3,7 @@
 --
 --   lua5.4 bench/scale.lua [MOST]        up to so many connections (1000000)
 --
+-- Prints a table, and keeps it for doc/benchmarks.md (bench/page.lua).
 -- One process has as many as its limit of descriptors allows; more are held by several of one script
 -- (examples/prefork.lua). Both sides share the machine's processors. Handlers begin with the first byte.
 
@@ -10,7 +11,8 @@ package.path = "bench/?.lua;" .. package.path
 local machine = require "machine"
 
 local most = tonumber(arg[1] or 1000000)
-local load = (os.getenv "LASTCALL_BUILD" or "build") .. "/bench/load"
+local build = os.getenv "LASTCALL_BUILD" or "build"
+local load = build .. "/bench/load"
 
 local DESCRIPTORS = machine.descriptors()
 local RESERVE = 100                     -- descriptors of a process that are not connections
@@ -61,21 +63,29 @@ local function measure(count)
   return figures, fine and figures.lost == 0
 end
 
+local kept = assert(io.open(build .. "/bench/scale.md", "w"))
+kept:setvbuf "line"
+
+local function say(...)
+  local line = string.format(...)
+  print(line)
+  kept:write(line, "\n")
+end
+
 local function print_row(count, figures)
   local cells = { machine.thousands(count) }
   for _, column in ipairs(COLUMNS) do
     local value = figures[column[1]]
     cells[#cells + 1] = value and column[3]:format(value) or ""
   end
-  print("| " .. table.concat(cells, " | ") .. " |")
+  say("| %s |", table.concat(cells, " | "))
 end
 
 local function print_heading()
   local cells = { "connections" }
   for _, column in ipairs(COLUMNS) do cells[#cells + 1] = column[2] end
-  print(machine.describe() .. ".\n")
-  print("| " .. table.concat(cells, " | ") .. " |")
-  print(("|---"):rep(#cells) .. "|")
+  say("%s.\n", machine.describe())
+  say("| %s |\n%s|", table.concat(cells, " | "), ("|---"):rep(#cells))
 end
 
 print_heading()
@@ -83,11 +93,10 @@ local all_fine = true
 for _, count in ipairs { 1000, 10000, DESCRIPTORS - RESERVE, 100000, 1000000 } do
   local needed, free = count * BYTES_EACH, machine.free_memory()
   if needed > free then
-    print(("\n%s connections take some %.1f GiB of memory; %.1f are free."):format(
-      machine.thousands(count), needed / 2 ^ 30, free / 2 ^ 30))
+    say("\n%s connections take some %.1f GiB of memory; %.1f are free.",
+      machine.thousands(count), needed / 2 ^ 30, free / 2 ^ 30)
   elseif 2.1 * count > machine.open_files() then
-    print(("\n%s connections take more open files than the system permits (fs.file-max)."):format(
-      machine.thousands(count)))
+    say("\n%s connections take more open files than the system permits (fs.file-max).", machine.thousands(count))
   elseif count <= most then
     local figures, fine = measure(count)
     print_row(count, figures)

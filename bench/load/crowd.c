@@ -4,6 +4,7 @@
 #include "crowd.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -25,6 +26,7 @@ static void start(struct crowd *crowd, unsigned index, const struct crowd_option
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) give_up("socketpair");
   unsigned share = options->count / options->holders + (index < options->count % options->holders);
+  fflush(stdout); /* what is printed is the parent's to print */
   pid_t pid = fork();
   if (pid < 0) give_up("fork");
   if (pid == 0) {

@@ -32,7 +32,7 @@ struct holder {
 
 static void report(const struct holder *holder, const struct crowd_end *what)
 {
-  if (write(holder->line, what, sizeof *what) != (ssize_t)sizeof *what) exit(0);
+  if (write(holder->line, what, sizeof *what) != (ssize_t)sizeof *what) _exit(0);
 }
 
 /* ---- speaking ---- */
@@ -166,5 +166,5 @@ void hold(const struct crowd_options *options, unsigned count, unsigned source, 
   setrlimit(RLIMIT_NOFILE, &limit);
   holder.fds = must_have(calloc(count + 1, sizeof *holder.fds));
   while (read(line, &what, 1) == 1) obey(&holder, what);
-  exit(0);
+  _exit(0);
 }
