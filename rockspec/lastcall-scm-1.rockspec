@@ -35,6 +35,7 @@ build = {
     ["lastcall.core"] = {
       sources = {
         "lua/binding/callbacks.c",
+        "lua/binding/collector.c",
         "lua/binding/conn.c",
         "lua/binding/conn_closing.c",
         "lua/binding/conn_detach.c",

@@ -312,17 +312,11 @@ static int is_end_of_all(lua_State *L)
          strchr(lua_tostring(L, lua_upvalueindex(2)), 'a') && !lua_rawlen(L, -1);
 }
 
-/* Upvalues: the connection, the format unless it is "l". Never raises for what a peer does: it ends, and
- * conn:error() tells why. `begun`: part of the line has come while it waited, so that it is no longer
- * refused as new work. */
-static int lines_next(lua_State *L, int status, lua_KContext begun)
+static int lines_next(lua_State *L, int status, lua_KContext begun);
+
+/* The next line, or why there is none: then it waits, or the iteration is over. */
+static int next_line(lua_State *L, conn_box *box, task *t, int result)
 {
-  conn_box *box = lua_touserdata(L, lua_upvalueindex(1));
-  task *t = box->rt->current;
-  (void)status;
-  int result = t->woken;
-  t->woken = 0;
-  if (!result && !begun) result = lc_conn_admit(box->conn);
   if (!result) result = read_format(L, box, lua_upvalueindex(2), t);
   if (!result && is_end_of_all(L)) result = LC_EOF;
   if (!result) return 1;
@@ -342,6 +336,20 @@ static int lines_next(lua_State *L, int status, lua_KContext begun)
   return 0;
 }
 
+/* `begun`: part of the line has come while it waited, so that it is no longer refused as new work. */
+static int lines_next(lua_State *L, int status, lua_KContext begun)
+{
+  conn_box *box = lua_touserdata(L, lua_upvalueindex(1));
+  task *t = box->rt->current;
+  (void)status;
+  int result = t->woken;
+  t->woken = 0;
+  if (!result && !begun) result = lc_conn_admit(box->conn);
+  return next_line(L, box, t, result);
+}
+
+/* Upvalues: the connection, the format unless it is "l". Never raises for what a peer does: it ends, and
+ * conn:error() tells why. */
 static int lines_call(lua_State *L)
 {
   conn_box *box = lua_touserdata(L, lua_upvalueindex(1));
@@ -349,7 +357,7 @@ static int lines_call(lua_State *L)
   task *t = begin_read(L, box, "conn:lines");
   t->woken = 0;
   if (task_is_spent(t)) return task_yield(L, t, 0, lines_next);
-  return lines_next(L, LUA_OK, 0);
+  return next_line(L, box, t, lc_conn_admit(box->conn));
 }
 
 static int conn_lines(lua_State *L)

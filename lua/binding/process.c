@@ -133,6 +133,18 @@ static int turn(lua_State *L, runtime *rt, lc_time timeout)
   return result;
 }
 
+/* The same, for a loop that would sleep: a step of the collector's comes first. */
+static int turn_or_collect(lua_State *L, runtime *rt)
+{
+  lc_loop_stats before, after;
+  if (!collector_has_work(L, rt)) return turn(L, rt, LC_NEVER);
+  lc_loop_stats_get(rt->loop, &before);
+  int result = turn(L, rt, 0);
+  lc_loop_stats_get(rt->loop, &after);
+  if (after.events == before.events && lc_loop_next(rt->loop) > 0) collector_step(rt);
+  return result;
+}
+
 enum { LAST_TURNS = 8 };
 
 static int is_over(runtime *rt)
@@ -152,7 +164,9 @@ static int core_run(lua_State *L)
   int result = 0;
   luaL_checkstack(L, 32, NULL);
   rt->running = 1;
-  while (!is_over(rt) && result >= 0) result = turn(L, rt, LC_NEVER);
+  collector_begin(L, rt);
+  while (!is_over(rt) && result >= 0) result = turn_or_collect(L, rt);
+  collector_end(L, rt);
   rt->running = 0;
   if (result < 0) return luaL_error(L, "lastcall: the loop failed: %s", lc_code_text(result));
   return 0;

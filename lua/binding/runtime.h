@@ -33,7 +33,9 @@ struct runtime {
   unsigned live_servers; /* not done */
   int running;           /* inside core.run */
   int debug;             /* note where connections are opened */
-  const void *conn_type; /* the metatable of connections */
+  int mode_before;       /* the collector's, before the run */
+  int is_collecting;     /* in the midst of a cycle that was begun while nothing else was to do */
+  size_t collect_at;     /* so many bytes in use make the next one worth while */
   const char *trouble;   /* the last error that nobody could be told of */
 
   /* What runs. */
@@ -113,6 +115,12 @@ void runtime_protect(runtime *rt, lua_CFunction function, void *argument);
 /* The same for what may call functions of the script's: the watchdog looks at it. */
 void runtime_protect_script(runtime *rt, lua_CFunction function, void *argument);
 void runtime_protect_on(lua_State *L, runtime *rt, lua_CFunction function, void *argument);
+/* collector.c */
+void collector_begin(lua_State *L, runtime *rt);
+void collector_end(lua_State *L, const runtime *rt);
+/* Whether a step of it would be of use now; collector_step makes one. */
+int collector_has_work(lua_State *L, const runtime *rt);
+void collector_step(runtime *rt);
 /* Registers functions, each with the runtime as its only upvalue, into the table at the top. */
 void register_functions(lua_State *L, runtime *rt, const luaL_Reg *functions);
 /* The type of an object whose one use is to end something: by its method `done`, by leaving the scope
