@@ -131,54 +131,48 @@ static int conn_await(lua_State *L)
 
 /* ------------------------------------------------------------------- formats -- */
 
-/* One read by an io format at `index`, where nothing means "l"; pushes the value on success. */
-static int read_format(lua_State *L, conn_box *box, int index, task *t)
-{
-  lc_conn *conn = box->conn;
-  const lc_settings *settings = lc_conn_settings(conn);
-  lc_slice slice = {"", 0};
-  int result, keep = 1;
-  if (lua_type(L, index) == LUA_TNUMBER) {
-    lua_Integer size = lua_tointeger(L, index);
-    result = size ? lc_conn_read_exact(conn, (size_t)size, &slice) : lc_conn_await(conn);
-  } else {
-    const char *format = lua_isnone(L, index) ? "l" : lua_tostring(L, index);
-    if (*format == '*') format++;
-    if (*format == 'a') {
-      result = lc_conn_read_all(conn, settings->max_read, &slice);
-    } else {
-      keep = *format == 'L';
-      result = lc_conn_read_until(conn, "\n", 1, settings->max_line + 1, &slice);
-    }
-  }
-  if (result < 0) return result;
-  t->rt->bytes -= (ssize_t)slice.length;
-  lua_pushlstring(L, slice.data, slice.length - (keep ? 0 : 1));
-  return 0;
-}
+/* A format as one number: a number of bytes, or one of these. */
+enum { FORMAT_LINE = -1, FORMAT_WHOLE_LINE = -2, FORMAT_ALL = -3 };
 
-static void check_format(lua_State *L, int index)
+static lua_Integer check_format(lua_State *L, int index)
 {
   if (lua_type(L, index) == LUA_TNUMBER) {
     int is_integer;
     lua_Integer size = lua_tointegerx(L, index, &is_integer);
     luaL_argcheck(L, is_integer && size >= 0, index,
                   "a number of bytes is a whole number from 0 on");
-    return;
+    return size;
   }
   const char *format = luaL_checkstring(L, index);
   if (*format == '*') format++;
-  if (!*format || !strchr("lLa", *format))
-    luaL_argerror(L, index, "invalid format: \"l\", \"L\", \"a\" or a number of bytes");
+  switch (*format) {
+    case 'l': return FORMAT_LINE;
+    case 'L': return FORMAT_WHOLE_LINE;
+    case 'a': return FORMAT_ALL;
+    default:
+      return luaL_argerror(L, index, "invalid format: \"l\", \"L\", \"a\" or a number of bytes");
+  }
+}
+
+/* One read; pushes the value on success. */
+static int read_format(lua_State *L, conn_box *box, lua_Integer format, task *t)
+{
+  lc_conn *conn = box->conn;
+  lc_slice slice = {"", 0};
+  int result;
+  if (format == FORMAT_ALL)
+    result = lc_conn_read_all(conn, lc_conn_settings(conn)->max_read, &slice);
+  else if (format < 0)
+    result = lc_conn_read_until(conn, "\n", 1, lc_conn_settings(conn)->max_line + 1, &slice);
+  else if (format > 0) result = lc_conn_read_exact(conn, (size_t)format, &slice);
+  else result = lc_conn_await(conn);
+  if (result < 0) return result;
+  t->rt->bytes -= (ssize_t)slice.length;
+  lua_pushlstring(L, slice.data, slice.length - (format == FORMAT_LINE ? 1 : 0));
+  return 0;
 }
 
 /* ---------------------------------------------------------------------- read -- */
-
-static int strips_newline(lua_State *L, int index)
-{
-  const char *format = lua_type(L, index) == LUA_TNUMBER ? "" : lua_tostring(L, index);
-  return format[*format == '*'] == 'l';
-}
 
 /* One call is one read: when a later part fails, the earlier ones, as they came, are its partial. */
 static int read_parts_failure(lua_State *L, conn_box *box, int code, int formats, int done)
@@ -188,7 +182,7 @@ static int read_parts_failure(lua_State *L, conn_box *box, int code, int formats
   for (int i = 0; i < done; i++) {
     lua_pushvalue(L, 2 + formats + i);
     luaL_addvalue(&earlier);
-    if (strips_newline(L, 2 + i)) luaL_addchar(&earlier, '\n');
+    if (check_format(L, 2 + i) == FORMAT_LINE) luaL_addchar(&earlier, '\n');
   }
   luaL_pushresult(&earlier);
   return fail_with_partial(L, box, code, "read");
@@ -205,7 +199,7 @@ static int read_more(lua_State *L, int status, lua_KContext kept)
   t->woken = 0;
   if (why) return read_parts_failure(L, box, why, formats, done);
   for (; done < formats; done++) {
-    int result = read_format(L, box, 2 + done, t);
+    int result = read_format(L, box, check_format(L, 2 + done), t);
     if (!result) continue;
     if (result == LC_AGAIN) {
       result = refusal(t, box);
@@ -305,20 +299,14 @@ static int conn_read_until(lua_State *L)
 
 /* --------------------------------------------------------------------- lines -- */
 
-/* The value at the top is what a read of everything gives when there is nothing left. */
-static int is_end_of_all(lua_State *L)
-{
-  return lua_type(L, lua_upvalueindex(2)) == LUA_TSTRING &&
-         strchr(lua_tostring(L, lua_upvalueindex(2)), 'a') && !lua_rawlen(L, -1);
-}
-
 static int lines_next(lua_State *L, int status, lua_KContext begun);
 
 /* The next line, or why there is none: then it waits, or the iteration is over. */
 static int next_line(lua_State *L, conn_box *box, task *t, int result)
 {
-  if (!result) result = read_format(L, box, lua_upvalueindex(2), t);
-  if (!result && is_end_of_all(L)) result = LC_EOF;
+  lua_Integer format = lua_tointeger(L, lua_upvalueindex(2));
+  if (!result) result = read_format(L, box, format, t);
+  if (!result && format == FORMAT_ALL && !lua_rawlen(L, -1)) result = LC_EOF; /* that was all */
   if (!result) return 1;
   if (result == LC_AGAIN) {
     result = refusal(t, box);
@@ -348,7 +336,7 @@ static int lines_next(lua_State *L, int status, lua_KContext begun)
   return next_line(L, box, t, result);
 }
 
-/* Upvalues: the connection, the format unless it is "l". Never raises for what a peer does: it ends, and
+/* Upvalues: the connection, the format. Never raises for what a peer does: it ends, and
  * conn:error() tells why. */
 static int lines_call(lua_State *L)
 {
@@ -364,10 +352,9 @@ static int conn_lines(lua_State *L)
 {
   conn_check(L, 1);
   lua_settop(L, 2);
-  int has_format = !lua_isnil(L, 2);
-  if (has_format) check_format(L, 2);
-  else lua_settop(L, 1);
-  lua_pushcclosure(L, lines_call, has_format ? 2 : 1);
+  lua_pushinteger(L, lua_isnil(L, 2) ? FORMAT_LINE : check_format(L, 2));
+  lua_replace(L, 2);
+  lua_pushcclosure(L, lines_call, 2);
   return 1;
 }
 

@@ -137,8 +137,8 @@ int task_rest(lua_State *L, task *t, const char *waits_for, void *object, void (
 
 int task_is_spent(task *t)
 {
-  if (t->killing || !lua_isyieldable(t->co)) return 0; /* it cannot; its next wait will tell */
-  return --t->rt->operations <= 0 || t->rt->bytes <= 0;
+  if (--t->rt->operations > 0 && t->rt->bytes > 0) return 0;
+  return !t->killing && lua_isyieldable(t->co); /* else it cannot; its next wait will tell */
 }
 
 int task_yield(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
