@@ -187,6 +187,8 @@ typedef struct lc_loop_stats {
 } lc_loop_stats;
 void lc_loop_stats_get(const lc_loop *loop, lc_loop_stats *stats);
 void lc_loop_stats_reset(lc_loop *loop); /* begins a new longest_turn */
+/* Work of the embedder's between two turns took so long: it counts as one of them. */
+void lc_loop_held(lc_loop *loop, lc_time took);
 
 /* What the start-up self-test found; made by the first call or the first TCP listener. */
 typedef struct lc_features {

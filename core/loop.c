@@ -270,8 +270,7 @@ int lc_loop_turn(lc_loop *loop, lc_time timeout)
 
   loop->stats.turns++;
   if (count > 0) loop->stats.events += (uint64_t)count;
-  lc_time took = loop->sys->now(loop->sys) - began;
-  if (took > loop->stats.longest_turn) loop->stats.longest_turn = took;
+  lc_loop_held(loop, loop->sys->now(loop->sys) - began);
   lc_loop_enter(loop, before);
   return 0;
 }
@@ -280,6 +279,11 @@ void lc_loop_stats_get(const lc_loop *loop, lc_loop_stats *stats)
 {
   *stats = loop->stats;
   stats->timers = loop->timers.count;
+}
+
+void lc_loop_held(lc_loop *loop, lc_time took)
+{
+  if (took > loop->stats.longest_turn) loop->stats.longest_turn = took;
 }
 
 void lc_loop_stats_reset(lc_loop *loop) { loop->stats.longest_turn = 0; }

@@ -6,6 +6,8 @@
  * A cycle that is due begins when the loop would sleep; a loop that never sleeps
  * pays for it with what it allocates, when it has twice what the last one left.
  */
+#include <stdint.h>
+
 #include "binding.h"
 
 #define MEBIBYTE ((size_t)1 << 20)
@@ -30,28 +32,40 @@ static int pause_for(size_t bytes)
   return per_cent > PAUSE_MOST ? PAUSE_MOST : (int)per_cent;
 }
 
+static void set_pause(lua_State *L, int pause)
+{
+#ifdef LUA_GCPARAM
+  lua_gc(L, LUA_GCPARAM, LUA_GCPPAUSE, pause);
+#else
+  lua_gc(L, LUA_GCSETPAUSE, pause);
+#endif
+}
+
 static void plan_next(lua_State *L, runtime *rt)
 {
   size_t bytes = bytes_in_use(L), growth = bytes / WORTH_A_CYCLE;
+  rt->is_collecting = 0;
   rt->collect_at = bytes + (growth > MEBIBYTE ? growth : MEBIBYTE);
-  lua_gc(L, LUA_GCINC, pause_for(bytes), 0, 0);
+  set_pause(L, pause_for(bytes));
 }
 
 void collector_begin(lua_State *L, runtime *rt)
 {
   rt->mode_before = lua_gc(L, LUA_GCINC, 0, 0, 0);
-  rt->is_collecting = 0;
   plan_next(L, rt);
 }
 
+/* A script that has chosen the generational mode in the run keeps it. */
 void collector_end(lua_State *L, const runtime *rt)
 {
-  lua_gc(L, LUA_GCINC, PAUSE, 0, 0);
-  if (rt->mode_before == LUA_GCGEN) lua_gc(L, LUA_GCGEN, 0, 0);
+  int mode = lua_gc(L, LUA_GCINC, 0, 0, 0);
+  set_pause(L, PAUSE);
+  if (mode == LUA_GCGEN || rt->mode_before == LUA_GCGEN) lua_gc(L, LUA_GCGEN, 0, 0);
 }
 
 int collector_has_work(lua_State *L, const runtime *rt)
 {
+  if (!lua_gc(L, LUA_GCISRUNNING)) return 0; /* the script has stopped it */
   return rt->is_collecting || bytes_in_use(L) >= rt->collect_at;
 }
 
@@ -59,13 +73,20 @@ int collector_has_work(lua_State *L, const runtime *rt)
 static int step(lua_State *L)
 {
   runtime *rt = lua_touserdata(L, 1);
-  rt->is_collecting = !lua_gc(L, LUA_GCSTEP, 0);
-  if (!rt->is_collecting) plan_next(L, rt);
+  if (lua_gc(L, LUA_GCINC, 0, 0, 0) == LUA_GCGEN) { /* what the script wants is left alone */
+    lua_gc(L, LUA_GCGEN, 0, 0);
+    rt->is_collecting = 0;
+    rt->collect_at = SIZE_MAX;
+    return 0;
+  }
+  rt->is_collecting = 1;
+  if (lua_gc(L, LUA_GCSTEP, 0)) plan_next(L, rt);
   return 0;
 }
 
 void collector_step(runtime *rt)
 {
-  rt->is_collecting = 1;
+  lc_time began = lc_loop_clock(rt->loop);
   runtime_protect_script(rt, step, rt);
+  lc_loop_held(rt->loop, lc_loop_clock(rt->loop) - began);
 }

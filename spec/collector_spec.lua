@@ -1,0 +1,73 @@
+--- Lua's collector while a run is under way.
+
+local core = require "lastcall.core"
+local helper = require "spec.helper"
+
+local function mode()
+  local before = collectgarbage "incremental"
+  if before == "generational" then collectgarbage "generational" end
+  return before
+end
+
+--- Megabytes of garbage, without anything that is left of it.
+local function litter(megabytes)
+  for _ = 1, megabytes * 16 do string.rep("x", 65536) end
+end
+
+describe("the collector", function()
+  local before
+  before_each(function() before = mode() end)
+  after_each(function() collectgarbage(before) end)
+
+  it("is incremental in a run, and as it was before when that ends", function()
+    for _, outside in ipairs { "generational", "incremental" } do
+      collectgarbage(outside)
+      local inside
+      helper.task(function() inside = mode() end)
+      assert.equal("incremental", inside)
+      assert.equal(outside, mode())
+    end
+  end)
+
+  it("stays generational when the script chooses so in the run", function()
+    collectgarbage "incremental"
+    local later
+    helper.task(function(lastcall)
+      collectgarbage "generational"
+      litter(3)
+      lastcall.sleep(0.05)
+      later = mode()
+    end)
+    assert.equal("generational", later)
+    assert.equal("generational", mode())
+  end)
+
+  it("collects what has come together when the loop would sleep, and then lets it sleep", function()
+    helper.task(function(lastcall)
+      collectgarbage()
+      lastcall.sleep(0.05)
+      local found = setmetatable({ {} }, { __mode = "v" })
+      local kept = {} -- no allocation of ours brings the collector this far
+      for i = 1, 40 do kept[i] = string.rep(tostring(i), 32768) end
+      lastcall.sleep(helper.seconds(0.3))
+      assert.is_nil(found[1])
+      local turns = core.loop_stats().turns
+      lastcall.sleep(0.1)
+      assert.is_true(core.loop_stats().turns - turns < 10)
+      assert.equal(40, #kept)
+    end)
+  end)
+
+  it("does nothing where the script has stopped it", function()
+    helper.task(function(lastcall)
+      collectgarbage "stop"
+      local found = setmetatable({ {} }, { __mode = "v" })
+      litter(3)
+      local turns = core.loop_stats().turns
+      lastcall.sleep(0.1)
+      assert.is_table(found[1])
+      assert.is_true(core.loop_stats().turns - turns < 10)
+      collectgarbage "restart"
+    end)
+  end)
+end)
