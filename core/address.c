@@ -248,6 +248,15 @@ static void path_text(const lc_address *address, char *text)
   text[length] = 0;
 }
 
+/* Four bytes in network order. By hand: each end of a connection is told with its peer's address, and
+ * inet_ntop goes by sprintf. */
+static void in4_text(const void *bytes, char *text)
+{
+  const uint8_t *byte = bytes;
+
+  for (int i = 0; i < 4; i++) text = append_number(i ? append(text, ".") : text, byte[i]);
+}
+
 static void in6_text(const struct sockaddr_in6 *in6, char *text)
 {
   inet_ntop(AF_INET6, &in6->sin6_addr, text, INET6_ADDRSTRLEN);
@@ -264,7 +273,7 @@ const char *lc_address_parts(const lc_address *address, char *host, uint16_t *po
   switch (family) {
     case AF_UNIX: path_text(address, host); return "unix";
     case AF_INET:
-      inet_ntop(AF_INET, &address->of.in.sin_addr, host, INET_ADDRSTRLEN);
+      in4_text(&address->of.in.sin_addr, host);
       *port = ntohs(address->of.in.sin_port);
       return "inet";
     case AF_INET6:
@@ -273,7 +282,7 @@ const char *lc_address_parts(const lc_address *address, char *host, uint16_t *po
         in6_text(in6, host);
         return "inet6";
       }
-      inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], host, INET_ADDRSTRLEN);
+      in4_text(&in6->sin6_addr.s6_addr[12], host);
       return "inet";
     default: return "unknown";
   }

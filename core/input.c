@@ -10,6 +10,8 @@
 
 #include "conn.h"
 
+enum { WORTH_SETTLING = 4096 };
+
 static int is_on_loan(const lc_conn *conn) { return conn->loop->input_tenant == conn; }
 
 void lc_input_drop(lc_conn *conn)
@@ -26,20 +28,23 @@ void lc_input_release(lc_conn *conn)
   if (conn->in && !lc_buffer_size(conn->in)) lc_input_drop(conn);
 }
 
-/* The tenant keeps what it has not consumed, in memory of its own. */
-static int move_out(lc_conn *tenant)
+/* The tenant keeps what it has not consumed, in memory of its own with so much room in all. */
+static int move_out_to(lc_conn *tenant, size_t room)
 {
   lc_buffer *own = NULL;
   size_t held = lc_buffer_size(tenant->in);
   if (held) {
-    int result = lc_buffer_append(&own, lc_buffer_bytes(tenant->in), held);
+    int result = lc_buffer_reserve(&own, room > held ? room : held);
     if (result < 0) return result;
+    lc_buffer_append(&own, lc_buffer_bytes(tenant->in), held);
     own->scanned = tenant->in->scanned;
   }
   tenant->loop->input_tenant = NULL;
   tenant->in = own;
   return 0;
 }
+
+static int move_out(lc_conn *tenant) { return move_out_to(tenant, 0); }
 
 void lc_input_keep(lc_conn *conn)
 {
@@ -208,6 +213,14 @@ int lc_conn_read_some(lc_conn *conn, size_t max, lc_slice *slice)
   return take(conn, held < max ? held : max, slice);
 }
 
+/* The rest of a large message is received where its beginning lies: else the next connection that reads
+ * would have it moved, and it would be moved again as it grows. */
+static void settle(lc_conn *conn, size_t size)
+{
+  size_t held = lc_buffer_size(conn->in), room = held * 4;
+  if (is_on_loan(conn) && held >= WORTH_SETTLING) move_out_to(conn, size < room ? size : room);
+}
+
 int lc_conn_read_exact(lc_conn *conn, size_t size, lc_slice *slice)
 {
   int result = begin(conn);
@@ -215,6 +228,7 @@ int lc_conn_read_exact(lc_conn *conn, size_t size, lc_slice *slice)
   if (size > lc_conn_settings(conn)->max_read) return over(conn, LC_TOO_LONG);
   while (lc_buffer_size(conn->in) < size) {
     result = fill(conn, size);
+    if (result == LC_AGAIN) settle(conn, size);
     if (result < 0) return over(conn, result);
   }
   return take(conn, size, slice);
