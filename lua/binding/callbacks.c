@@ -132,41 +132,46 @@ static int call_next(lua_State *L)
   return 0;
 }
 
-static void push_state(lua_State *L, uint8_t state)
+/* What call_moves has on its stack all the time. */
+enum { THE_HANDLER = 2, THE_ANCHORS, THE_STATES /* by lc_state; nil as the last */ };
+
+static void prepare_moves(lua_State *L, const runtime *rt)
 {
-  if (state == LC_STATES) lua_pushnil(L);
-  else lua_pushstring(L, lc_state_name((lc_state)state));
+  lua_settop(L, 1);
+  luaL_checkstack(L, LC_STATES + 12, NULL);
+  lua_pushcfunction(L, with_traceback);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->anchors);
+  for (int state = 0; state < LC_STATES; state++) lua_pushstring(L, lc_state_name((lc_state)state));
+  lua_pushnil(L);
 }
 
-/* The function that is to hear of it, or 0. */
-static int push_listener(lua_State *L, const conn_box *conn)
+static void tell_move(lua_State *L, runtime *rt, const told_move *move)
 {
-  int anchor = conn->server ? conn->server->on_state : LUA_NOREF;
-  if (anchor == LUA_NOREF || !conn->conn) return 0;
-  runtime_push_anchored(L, conn->rt, anchor);
-  return 1;
+  const conn_box *conn = move->conn;
+  int listener = conn->server ? conn->server->on_state : LUA_NOREF;
+  if (listener == LUA_NOREF) return;
+  lua_rawgeti(L, THE_ANCHORS, listener);
+  lua_rawgeti(L, THE_ANCHORS, conn->anchor);
+  lua_pushvalue(L, THE_STATES + move->from);
+  lua_pushvalue(L, THE_STATES + move->to);
+  lua_pushstring(L, move->cause);
+  interrupt_enter(rt, L, LC_WORK_SCRIPT);
+  if (lua_pcall(L, 4, 0, THE_HANDLER) != LUA_OK) tell_failure(L, rt);
+  interrupt_work_done(rt, NULL);
 }
 
-/* All moves up to the next callback of another kind, or up to `last`. Each is a piece of work of its own for
- * the watchdog. */
+/* All moves up to the next callback of another kind. Each is a piece of work of its own for the watchdog. */
 static int call_moves(lua_State *L)
 {
   runtime *rt = lua_touserdata(L, 1);
-  lua_settop(L, 1);
-  lua_pushcfunction(L, with_traceback);
+  prepare_moves(L, rt);
+  int top = lua_gettop(L);
   while (is_move(rt) && rt->next_callback <= rt->callbacks_due) {
     told_move move = *move_at(rt, rt->first_move++);
     rt->next_callback++;
+    tell_move(L, rt, &move);
+    lua_settop(L, top);
     move.conn->untold--;
-    lua_settop(L, 2);
-    if (push_listener(L, move.conn) && conn_push(L, move.conn)) {
-      push_state(L, move.from);
-      push_state(L, move.to);
-      lua_pushstring(L, move.cause);
-      interrupt_enter(rt, L, LC_WORK_SCRIPT);
-      if (lua_pcall(L, 4, 0, 2) != LUA_OK) tell_failure(L, rt);
-      interrupt_work_done(rt, NULL);
-    }
     conn_unanchor_when_over(move.conn);
   }
   return 0;
