@@ -162,6 +162,19 @@ describe("a signal", function()
     assert.is_true(tonumber(output:match "elapsed ([%d.]+)") < helper.seconds(5), output)
   end)
 
+  it("that comes while serve begins to listen drains: nobody can connect before signals are handled", function()
+    local one = process.script [[
+      local lastcall = require "lastcall"
+      local report = lastcall.serve("127.0.0.1:0", function(conn) conn:write(conn:read(), "\n") end,
+        { drain = 5, control = function() os.execute "kill -TERM $PPID" end })
+      print(report)
+      os.exit(report.ok)
+    ]]
+    local output, fine = one:finish()
+    assert.is_true(fine, output)
+    assert.is_truthy(output:find("stopped 127.0.0.1:%d+ by %a+ in [%d.]+ s, nobody lost"), output)
+  end)
+
   it("is left alone with signals = false, and others can be chosen", function()
     local one = process.script [[
       local lastcall = require "lastcall"

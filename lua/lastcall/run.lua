@@ -200,13 +200,10 @@ local function check_outside(what, instead)
   end
 end
 
---- Runs `main` as the first task and returns the report when everything has ended.
-function run.run(main, given)
-  if type(main) ~= "function" then
-    misuse.raise("run: the first argument is a function(ctx), not a %s", type(main))
-  end
-  given = options.check("run", given, options.run)
-  check_outside("run", "start tasks with go or spawn")
+--- Runs `main` as the first task and returns the report when everything has ended. `open` is called before, when
+-- signals are handled already, and what it raises is raised: whoever can connect has to be served, also when a
+-- signal is the next thing that happens.
+local function run_with(open, main, given)
   -- It may have been attached to another loop until now: what it has goes on here, also a shutdown.
   local pending = state and select(2, core.ladder())
   local names = given.signals == nil and { "INT", "TERM" } or given.signals or {}
@@ -215,6 +212,13 @@ function run.run(main, given)
   if not watched then
     forget()
     misuse.raise("%s", problem)
+  end
+  if open then
+    local opened, failure = pcall(open)
+    if not opened then
+      forget()
+      error(failure, 0)
+    end
   end
   if given.signals ~= false then
     signals.by_default("USR1", function() (given.log or log.to_stderr)("info", "dump", { text = dump() }) end)
@@ -237,6 +241,16 @@ function run.run(main, given)
   return made
 end
 
+--- Runs `main` as the first task and returns the report when everything has ended.
+function run.run(main, given)
+  if type(main) ~= "function" then
+    misuse.raise("run: the first argument is a function(ctx), not a %s", type(main))
+  end
+  given = options.check("run", given, options.run)
+  check_outside("run", "start tasks with go or spawn")
+  return run_with(nil, main, given)
+end
+
 --- listen, serve and run in one.
 function run.serve(where, handler, given)
   given = options.check("serve", given, options.serve)
@@ -245,14 +259,19 @@ function run.serve(where, handler, given)
   end
   if type(where) ~= "table" then address.check("serve", where) end
   check_outside("serve", "use listen, and server:serve in a task")
-  local one, code, message = server.new(where, options.pick(given, options.server))
-  if not one then
-    misuse.raise("serve: cannot listen on %s: %s (%s)",
-      type(where) == "table" and "descriptor " .. tostring(where.fd) or where, code, message)
+  local one
+  local function open()
+    local code, message
+    one, code, message = server.new(where, options.pick(given, options.server))
+    if not one then
+      misuse.raise("serve: cannot listen on %s: %s (%s)",
+        type(where) == "table" and "descriptor " .. tostring(where.fd) or where, code, message)
+    end
+    server.hand_to(one, handler)
   end
-  local ran, made = pcall(run.run, function() one:serve(handler) end, options.pick(given, options.run))
+  local ran, made = pcall(run_with, open, function() one:wait() end, options.pick(given, options.run))
   if ran then return made end
-  one:close() -- also when the run has never begun
+  if one then one:close() end -- also when the run has never begun
   core.settle()
   error(made, 0)
 end

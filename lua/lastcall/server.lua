@@ -141,6 +141,12 @@ end
 
 function methods:wait() return wait_done(self) end
 
+--- Gives it its handler: connections are accepted from the next turn on.
+function server.hand_to(self, handler)
+  details[self].is_served = true
+  core.server_hand_to(self, handler)
+end
+
 function methods:serve(handler)
   if type(handler) ~= "function" then
     misuse.raise("server:serve: the handler is a function(conn, ctx), not a %s", type(handler))
@@ -155,8 +161,7 @@ function methods:serve(handler)
   if details[self].is_served then
     misuse.raise("server:serve: this server has a handler already; server:wait() waits for its end")
   end
-  details[self].is_served = true
-  core.server_hand_to(self, handler)
+  server.hand_to(self, handler)
   return wait_done(self)
 end
 
