@@ -26,7 +26,7 @@ static const word contract_words[] = {
   {ECONNREFUSED, "refused", "nobody listens there"},
   {EHOSTUNREACH, "unreachable", "no way leads to the host"},
   {ENETUNREACH, "unreachable", "no way leads to the network"},
-  {EADDRINUSE, "address in use", "another socket has the address"},
+  {EADDRINUSE, "address in use", "another socket has the address, or a file is there"},
   {EADDRNOTAVAIL, "address not available",
    "the address is not one of this machine, or its ports have run out"},
   {EACCES, "permission denied", "the system does not permit it"},

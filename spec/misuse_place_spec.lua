@@ -136,6 +136,17 @@ describe("an error about an argument is at the line of the script that gave it",
     end)
   end)
 
+  it("of shutdown, which then begins none", function()
+    walked(function()
+      for _, wrong in ipairs { "text", -1, 0 / 0, {}, true } do
+        local fine, message = call(".shutdown(arguments)", lastcall, wrong)
+        assert.is_false(fine)
+        check("shutdown", fine, message)
+      end
+      assert.is_true(lastcall.ready())
+    end)
+  end)
+
   it("of run, serve and step, outside of tasks", function()
     for _, name in ipairs { "run", "serve", "step" } do
       for _, arguments in ipairs(wrong_arguments()) do

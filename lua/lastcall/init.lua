@@ -4,6 +4,8 @@ local core = require "lastcall.core"
 local embed = require "lastcall.embed"
 local hooks = require "lastcall.hooks"
 require "lastcall.conn"
+local misuse = require "lastcall.misuse"
+local options = require "lastcall.options"
 local relay = require "lastcall.pipe"
 local run = require "lastcall.run"
 local server = require "lastcall.server"
@@ -43,6 +45,8 @@ local lastcall = {
 
 --- Starts the process's ladder, as SIGTERM does; true at once.
 function lastcall.shutdown(seconds)
+  options.check_seconds("shutdown", seconds)
+  if seconds and seconds < 0 then misuse.raise("shutdown: expected seconds from now, not %s", tostring(seconds)) end
   run.attach()
   return core.shutdown(seconds)
 end

@@ -146,7 +146,7 @@ local lastcall = {}
 
 --- Listens, serves and runs until the shutdown is done: `run`, `listen` and `server:serve` in one.
 --- Raises, with address and reason, when it cannot listen. For the main program, outside tasks.
----@param address lastcall.Address|{fd: integer, shared: boolean?} or a descriptor that listens already
+---@param address lastcall.Address|{fd: integer, shared: boolean?} or a descriptor that listens already, which is the server's from then on
 ---@param handler lastcall.Handler runs as a task for each connection; when it returns, what it wrote is delivered and the connection is closed in order
 ---@param options? lastcall.ServeOptions
 ---@return lastcall.Report
@@ -162,7 +162,7 @@ function lastcall.run(main, options) end
 
 --- Opens a server; nothing is accepted before `server:serve` or `server:accept`. It is owned by the
 --- process and takes part in its shutdown. In a task, looking a name up (waits); outside one it blocks.
----@param address lastcall.Address|{fd: integer, shared: boolean?}
+---@param address lastcall.Address|{fd: integer, shared: boolean?} a descriptor is the server's from success on
 ---@param options? lastcall.ServerOptions
 ---@return lastcall.Server? server
 ---@return lastcall.Code? code "address in use", "permission denied", "host not found", "draining" (the process is shutting down), ...
