@@ -137,7 +137,7 @@ struct lc_sys {
 
   /* Blocks; called on the resolver's thread, or by a caller that said it may
    * wait. Fills up to `capacity` stream addresses; the number found, or a
-   * code (LC_HOST_NOT_FOUND, -EAGAIN, -ENOMEM). */
+   * code (LC_HOST_NOT_FOUND, -EAGAIN, -ENOMEM, -EMFILE). */
   int (*resolve)(const lc_sys *, const char *host, uint16_t port, lc_address *found, int capacity);
 };
 

@@ -380,12 +380,25 @@ static int linux_chmod(const lc_sys *sys, const char *path, unsigned mode)
 
 /* ------------------------------------------------------------------ names -- */
 
+/* Whether libc could have opened a file or a socket just now: 0, -EMFILE or -ENFILE. Where it could
+ * not, it calls the name unknown. */
+static int descriptors_lacking(void)
+{
+  int fd = eventfd(0, EFD_CLOEXEC), error = errno;
+
+  if (fd >= 0) close(fd);
+  return fd < 0 && (error == EMFILE || error == ENFILE) ? -error : 0;
+}
+
 static int resolve_error(int failure)
 {
+  int error = failure == EAI_SYSTEM && errno > 0 ? -errno : -EIO, lacking = descriptors_lacking();
+
+  if (lacking < 0) return lacking;
   switch (failure) {
     case EAI_AGAIN: return -EAGAIN;
     case EAI_MEMORY: return -ENOMEM;
-    case EAI_SYSTEM: return errno > 0 ? -errno : -EIO;
+    case EAI_SYSTEM: return error;
     default: return LC_HOST_NOT_FOUND;
   }
 }

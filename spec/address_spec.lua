@@ -166,6 +166,27 @@ describe("an address that cannot be had", function()
     assert.is_truthy(message:find("no-such-host.invalid", 1, true), message)
   end)
 
+  it("is a name that cannot be looked up for lack of descriptors: that is said, in a task and outside", function()
+    local output, fine = helper.run([[sh -c 'ulimit -n 16; exec lua5.4 -e "
+      local lastcall = require [=[lastcall]=]
+      local held = {}
+      local function starved()
+        repeat
+          local file = io.open([=[/dev/null]=])
+          held[#held + 1] = file
+        until not file
+        return (select(2, lastcall.listen([=[localhost:0]=])))
+      end
+      local inside
+      lastcall.run(function()
+        pcall(lastcall.connect, [=[localhost:1]=]) -- the thread that asks is there
+        inside = starved()
+      end)
+      print(inside, starved())"']])
+    assert.is_true(fine, output)
+    assert.equal("emfile\temfile\n", output)
+  end)
+
   it("is in a folder that is not there", function()
     local server, code = listened "unix:/nonexistent/x.sock"
     assert.is_nil(server)

@@ -50,7 +50,7 @@ describe("a whole shutdown, hooks included, is over on time with", function()
       assert.is_truthy(seconds, output)
       helper.figure("%-40s %.2f s of %.2f s", name, seconds, TIMEOUT)
       assert.equal("hook", hook, output)
-      assert.is_true(tonumber(seconds) < TIMEOUT + helper.seconds(0.3), output)
+      assert.is_true(tonumber(seconds) < TIMEOUT + helper.seconds(0.7), output)
     end)
   end
 end)

@@ -424,6 +424,24 @@ static void localhost_resolves_without_a_network(void **state)
                    1); /* no more than there is room */
 }
 
+static void a_name_is_not_unknown_for_lack_of_descriptors(void **state)
+{
+  struct rlimit before, tight;
+  lc_address found[1];
+  int spare = sys->wake_create(sys), result;
+
+  (void)state;
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  tight = before;
+  tight.rlim_cur = (rlim_t)spare; /* all below are taken */
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+  result = sys->resolve(sys, "no-such-host.invalid", 80, found, 1);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+  assert_int_equal(result, -EMFILE);
+  assert_true(sys->resolve(sys, "no-such-host.invalid", 80, found, 1) < 0);
+  assert_int_equal(sys->close(sys, spare), 0);
+}
+
 static void numbers_and_zones_resolve(void **state)
 {
   lc_address found[2];
@@ -457,6 +475,7 @@ int main(void)
     cmocka_unit_test(the_clock_goes_forward),
     cmocka_unit_test(the_time_of_day_counts_from_1970),
     cmocka_unit_test(localhost_resolves_without_a_network),
+    cmocka_unit_test(a_name_is_not_unknown_for_lack_of_descriptors),
     cmocka_unit_test(numbers_and_zones_resolve),
   };
 
