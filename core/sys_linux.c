@@ -6,6 +6,7 @@
 #include <linux/time_types.h>
 #include <netdb.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -215,6 +216,9 @@ static int linux_epoll_control(const lc_sys *sys, int epoll, int operation, int 
   RESULT(epoll_ctl(epoll, operation, fd, event));
 }
 
+/* Whether this kernel, or a filter on it, is known to have no epoll_pwait2: asked once, not at each wait. */
+static atomic_int waits_roughly;
+
 /* Waits to the nanosecond, where the kernel can (5.11); -ENOSYS where it cannot. */
 static int wait_exactly(int epoll, struct epoll_event *events, int capacity, lc_time timeout)
 {
@@ -237,10 +241,11 @@ static int linux_epoll_wait(const lc_sys *sys, int epoll, struct epoll_event *ev
 
   (void)sys;
   if (timeout < 0 || timeout == LC_NEVER) RESULT(epoll_wait(epoll, events, capacity, -1));
-  if (timeout > 0) {
+  if (timeout > 0 && !atomic_load_explicit(&waits_roughly, memory_order_relaxed)) {
     int count = wait_exactly(epoll, events, capacity, timeout);
 
     if (count != -ENOSYS && count != -EPERM) return count; /* EPERM: an old container's filter */
+    atomic_store_explicit(&waits_roughly, 1, memory_order_relaxed);
   }
   milliseconds = timeout / LC_MILLISECOND + (timeout % LC_MILLISECOND > 0); /* up: never early */
   if (milliseconds > INT_MAX) milliseconds = INT_MAX;
