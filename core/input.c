@@ -156,6 +156,11 @@ static int over(lc_conn *conn, int result)
   return result;
 }
 
+lc_time lc_conn_read_deadline(const lc_conn *conn)
+{
+  return conn->state < LC_STATE_CLOSING ? conn->read_deadline : LC_NEVER;
+}
+
 void lc_conn_end_read(lc_conn *conn)
 {
   if (conn->state < LC_STATE_CLOSING) conn->read_deadline = LC_NEVER;

@@ -599,6 +599,9 @@ typedef enum lc_wait {
 /* Declares it, with a deadline (LC_NEVER: only settings.read_timeout counts). A read that waits again
  * goes on under the deadline it began with, until it succeeds, fails, or is given up. */
 void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline);
+/* When the read that waits is over, or the one that an event has just woken; LC_NEVER when there is none.
+ * For a read of several parts: given to lc_conn_wait for the next one, all go by one deadline. */
+lc_time lc_conn_read_deadline(const lc_conn *conn);
 /* The read that waited was given up: forgets its deadline and how far it had searched. */
 void lc_conn_end_read(lc_conn *conn);
 /* Whether a read that begins new work may still be served while draining: 0 or LC_DRAINING. */

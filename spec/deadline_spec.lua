@@ -152,6 +152,20 @@ describe("read_timeout", function()
     end, { read_timeout = 0.1 })
   end)
 
+  it("is one for all formats of a read", function()
+    between(function(here, there, lastcall)
+      local saying = lastcall.go(function()
+        while there:write("x\n") and there:flush() do lastcall.sleep(0.03) end
+      end)
+      local _, code, _, partial = here:read("l", "l", "l", "l", "l", "l", "l", "l", "l", "l", "l", "l", "l", "l", "l", "l")
+      assert.equal("timeout", code)
+      assert.is_true(#partial > 0)
+      here:set_read_timeout(helper.seconds(5)) -- the next read has a time of its own
+      assert.same({ "x", "x" }, { here:read("l", "l") })
+      saying:cancel()
+    end, { read_timeout = 0.1 })
+  end)
+
   it("set while a read is blocked holds for it, and nil takes it back", function()
     between(function(here, there, lastcall)
       local reading = lastcall.go(function() return here:read() end)

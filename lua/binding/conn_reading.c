@@ -194,6 +194,7 @@ static int read_more(lua_State *L, int status, lua_KContext kept)
   conn_box *box = lua_touserdata(L, 1);
   task *t = box->rt->current;
   int formats = (int)kept, done = lua_gettop(L) - 1 - formats;
+  lc_time deadline = lc_conn_read_deadline(box->conn);
   (void)status;
   int why = t->woken;
   t->woken = 0;
@@ -204,7 +205,7 @@ static int read_more(lua_State *L, int status, lua_KContext kept)
     if (result == LC_AGAIN) {
       result = refusal(t, box);
       if (!result)
-        return wait_for_input(L, t, box, LC_WAIT_READ, LC_NEVER, "read", kept, read_more);
+        return wait_for_input(L, t, box, LC_WAIT_READ, deadline, "read", kept, read_more);
     }
     return read_parts_failure(L, box, result, formats, done);
   }
