@@ -197,6 +197,7 @@ static void conn_ready(lc_watch *watch, uint32_t events)
   unsigned what = 0;
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) conn->in_drained = 0;
   if (events & (EPOLLRDHUP | EPOLLHUP)) conn->in_finished = 1;
+  if (events & EPOLLPRI) conn->in_marked = 1;
   if (conn->state == LC_STATE_CLOSING) {
     conn->out_blocked = 0;
     lc_closing_step(conn);

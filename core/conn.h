@@ -88,8 +88,9 @@ struct lc_conn {
   unsigned connecting : 1;
   unsigned in_drained : 1;  /* the last recv took all there was: only an event brings more */
   unsigned in_finished : 1; /* the peer has announced its FIN: recv until it says so */
-  unsigned in_eof : 1;      /* recv has said 0 */
-  unsigned in_shut : 1;     /* we closed our reading half */
+  unsigned in_marked : 1; /* an urgent byte was announced: recv stops at it, though there is more */
+  unsigned in_eof : 1;    /* recv has said 0 */
+  unsigned in_shut : 1;   /* we closed our reading half */
   unsigned out_blocked : 1; /* the kernel took less than offered: only an event brings room */
   unsigned out_refused : 1; /* for lack of memory: no event will tell, the timer tries again */
   unsigned out_waits : 1;   /* a writer waits, its write half-way through */

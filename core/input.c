@@ -102,6 +102,7 @@ static int fill(lc_conn *conn, size_t want)
   LC_RETRY(got, sys->recv(sys, conn->watch.fd, conn->in->data + conn->in->end, room, 0));
   if (got == -EAGAIN) {
     conn->in_drained = 1;
+    conn->in_marked = 0;
     lc_input_release(conn);
     return LC_AGAIN;
   }
@@ -115,8 +116,9 @@ static int fill(lc_conn *conn, size_t want)
     lc_input_release(conn);
     return LC_EOF;
   }
-  /* A FIN that came with the data makes no further event: look once more when one was announced. */
-  if ((size_t)got < room && !conn->in_finished) conn->in_drained = 1;
+  /* A FIN that came with the data, or data behind an urgent byte (which itself is never among it), makes no
+   * further event: look once more when one was announced. */
+  if ((size_t)got < room && !conn->in_finished && !conn->in_marked) conn->in_drained = 1;
   conn->in->end += (size_t)got;
   conn->received += (uint64_t)got;
   conn->last_byte_at = conn->loop->now;

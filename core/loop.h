@@ -23,7 +23,7 @@
 #define LC_DISCARD_PER_TURN (256 * 1024) /* bytes one lingering connection may cost a turn */
 #define LC_SHARED_BUFFER (64 * 1024) /* the loop's one buffer for input, and its one for output */
 
-#define LC_WATCH_ALL (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+#define LC_WATCH_ALL (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
 typedef struct lc_watch lc_watch;
 struct lc_watch {

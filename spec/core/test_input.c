@@ -262,6 +262,34 @@ static void a_fin_behind_the_data_is_seen_without_another_event(void **state)
   peer_close(peer);
 }
 
+/* TCP's urgent data: recv stops in front of the urgent byte, and passes over it; no event tells of what
+ * lies behind. */
+static void an_urgent_byte_holds_up_nothing_behind_it(void **state)
+{
+  world *w = *state;
+  lc_slice slice;
+  int peer, result;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  for (int i = 0; i < 3; i++) {
+    peer_say(peer, "abc");
+    assert_int_equal(send(peer, "!", 1, MSG_OOB), 1);
+    peer_say(peer, "defg");
+    READ_UNTIL(w, result, lc_conn_read_exact(one->conn, 7, &slice));
+    assert_int_equal(result, 0);
+    assert_slice(&slice, "abcdefg");
+    assert_int_equal(lc_conn_read_some(one->conn, 10, &slice), LC_AGAIN);
+  }
+  assert_int_equal(send(peer, "!", 1, MSG_OOB), 1); /* and nothing else */
+  world_turn_for(w, 10 * LC_MILLISECOND);
+  assert_int_equal(lc_conn_read_some(one->conn, 10, &slice), LC_AGAIN);
+  peer_say(peer, "end");
+  peer_finish(peer);
+  READ_UNTIL(w, result, lc_conn_read_all(one->conn, 100, &slice));
+  assert_slice(&slice, "end");
+  peer_close(peer);
+}
+
 static void after_shutting_the_reading_half_reads_end_at_once(void **state)
 {
   world *w = *state;
@@ -386,6 +414,7 @@ int main(void)
     WORLD_TEST(two_connections_that_share_the_buffer_keep_their_own_bytes),
     WORLD_TEST(an_idle_connection_holds_no_buffer),
     WORLD_TEST(a_fin_behind_the_data_is_seen_without_another_event),
+    WORLD_TEST(an_urgent_byte_holds_up_nothing_behind_it),
     WORLD_TEST(after_shutting_the_reading_half_reads_end_at_once),
     WORLD_TEST(a_reset_fails_every_read_from_then_on),
     WORLD_TEST(a_read_deadline_is_told_and_leaves_the_connection_usable),
