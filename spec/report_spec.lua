@@ -181,6 +181,30 @@ describe("the report", function()
     assert.is_truthy(text:find("task %d+, killed after"), text)
   end)
 
+  it("tells of two thousand tasks each where it was held, nested coroutines too", function()
+    local seen = {}
+    helper.task(function()
+      local function first() while true do lastcall.sleep(60) end end
+      local function second() while true do lastcall.sleep(60) end end
+      local function nested() coroutine.wrap(first)() end
+      local function run(fn) fn() end
+      local server = assert(lastcall.listen "127.0.0.1:0")
+      for i = 1, 2000 do server:go(run, i % 100 == 0 and nested or i % 2 == 0 and first or second) end
+      lastcall.sleep(0)
+      server:shutdown(0.2)
+      local lines = {}
+      for name, fn in pairs { first = first, second = second } do
+        lines[debug.getinfo(fn, "S").linedefined] = name
+      end
+      for _, one in ipairs(server:wait().stragglers) do
+        local name = lines[tonumber(one.traceback:match "report_spec.lua:(%d+)")]
+        if one.traceback:find("resumed by", 1, true) then name = "nested " .. name end
+        seen[name] = (seen[name] or 0) + 1
+      end
+    end, { exit_when_stuck = false })
+    assert.same({ first = 980, second = 1000, ["nested first"] = 20 }, seen)
+  end)
+
   it("counts detached connections, and waits for their tickets", function()
     local report = helper.task(function()
       local ticket, fd

@@ -2,8 +2,70 @@
  *
  * A server's table of stragglers is keyed by connection or task, so that one
  * that was canceled and later killed is listed once, with its last fate.
+ *
+ * There may be tens of thousands, and making a traceback takes Lua 50 microseconds, most of them for the
+ * names of functions. Most of them are held at the same few places: those share one string.
  */
+#include <string.h>
+
 #include "binding.h"
+
+/* What is noted at a time. */
+typedef struct note {
+  server_box *box;
+  const char *fate;
+  int holders;    /* index of a table: the box of a connection -> the task that holds it */
+  int tracebacks; /* and of another one: where a task is -> its traceback */
+} note;
+
+/* A string that tells where a coroutine is from any other place; nil when it is too deep [0, +1]. */
+static void push_place(lua_State *L, lua_State *co)
+{
+  enum { DEEP = 32 };
+  struct {
+    const void *code;
+    int first_line, line;
+  } frames[DEEP];
+  lua_Debug frame;
+  int level = 0;
+  memset(frames, 0, sizeof frames); /* the padding, too */
+  for (; lua_getstack(co, level, &frame); level++) {
+    if (level == DEEP) {
+      lua_pushnil(L);
+      return;
+    }
+    lua_getinfo(co, "Sl", &frame);
+    frames[level].code = frame.source;
+    frames[level].first_line = frame.linedefined;
+    frames[level].line = frame.currentline;
+    if (frame.currentline > 0) continue;
+    lua_getinfo(L, "f", &frame); /* one function of C is told from another by its address */
+    frames[level].code = lua_topointer(L, -1);
+    lua_pop(L, 1);
+  }
+  lua_pushlstring(L, (const char *)frames, (size_t)level * sizeof *frames);
+}
+
+/* [0, +1] */
+static void push_traceback(lua_State *L, task *t, int tracebacks)
+{
+  int is_plain = t->has_begun && !task_depth(t) && !(t->extra && t->extra->held != LUA_NOREF);
+  if (is_plain) push_place(L, t->co);
+  else lua_pushnil(L);
+  if (lua_isnil(L, -1)) {
+    task_push_traceback(L, t);
+  } else {
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, tracebacks) == LUA_TNIL) {
+      lua_pop(L, 1);
+      task_push_traceback(L, t);
+      lua_pushvalue(L, -2);
+      lua_pushvalue(L, -2);
+      lua_rawset(L, tracebacks);
+    }
+  }
+  lua_remove(L, -2);
+}
 
 /* One whose task obeyed the cancel, and which then waited for its peer until the kill, is still told
  * with the line that held it before. Between the new record, at the top, and the one at `older`. */
@@ -19,11 +81,11 @@ static void keep_traceback(lua_State *L, int older)
   }
 }
 
-static void add(lua_State *L, server_box *box, const char *key, const char *fate)
+static void add(lua_State *L, const note *n, const char *key)
 {
-  lua_pushstring(L, fate);
+  lua_pushstring(L, n->fate);
   lua_setfield(L, -2, "fate");
-  runtime_push_anchored(L, box->rt, box->stragglers);
+  runtime_push_anchored(L, n->box->rt, n->box->stragglers);
   lua_getfield(L, -1, key);
   lua_pushvalue(L, -3);
   keep_traceback(L, lua_gettop(L) - 1);
@@ -31,40 +93,40 @@ static void add(lua_State *L, server_box *box, const char *key, const char *fate
   lua_pop(L, 3);
 }
 
-static void add_traceback(lua_State *L, task *t)
+static void add_traceback(lua_State *L, const note *n, task *t)
 {
   if (!t) return;
-  task_push_traceback(L, t);
+  push_traceback(L, t, n->tracebacks);
   lua_setfield(L, -2, "traceback");
   lua_pushstring(L, t->waits_for);
   lua_setfield(L, -2, "waits_for");
 }
 
-static void add_conn(lua_State *L, server_box *box, lc_conn *conn, task *holder, const char *fate)
+static void add_conn(lua_State *L, const note *n, lc_conn *conn, task *holder)
 {
   const conn_box *of = lc_conn_user(conn);
   if (of && !holder) holder = of->reader ? of->reader : of->writer;
   if (!holder && lc_conn_state(conn) == LC_STATE_CLOSED) return;
   lua_createtable(L, 0, 12);
   conn_describe(L, conn);
-  add_traceback(L, holder);
+  add_traceback(L, n, holder);
   const char *key = lua_pushfstring(L, "connection %I", (lua_Integer)lc_conn_id(conn));
   lua_insert(L, -2);
-  add(L, box, key, fate);
+  add(L, n, key);
   lua_pop(L, 1);
 }
 
-static void add_task(lua_State *L, server_box *box, task *t, const char *fate)
+static void add_task(lua_State *L, const note *n, task *t)
 {
   lua_createtable(L, 0, 6);
   lua_pushinteger(L, (lua_Integer)t->id);
   lua_setfield(L, -2, "task");
   lua_pushnumber(L, lc_to_seconds(lc_loop_now(t->rt->loop) - t->began));
   lua_setfield(L, -2, "age");
-  add_traceback(L, t);
+  add_traceback(L, n, t);
   const char *key = lua_pushfstring(L, "task %I", (lua_Integer)t->id);
   lua_insert(L, -2);
-  add(L, box, key, fate);
+  add(L, n, key);
   lua_pop(L, 1);
 }
 
@@ -76,45 +138,46 @@ static task *holder_of(lua_State *L, int holders, const conn_box *of)
   return holder;
 }
 
-/* One walk over the tasks finds who holds which connection: the handler, else the oldest task. They go
- * into the table at `holders`, by the connection's box. */
-static void find_holders(lua_State *L, server_box *box, int holders, const char *fate)
+/* One walk over the tasks finds who holds which connection: the handler, else the oldest task. */
+static void find_holders(lua_State *L, const note *n)
 {
+  server_box *box = n->box;
   runtime *rt = box->rt;
   for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
     task *t = LC_OWNER(link, task, in_tasks);
     if (server_of(task_owner(t)) != box) continue;
     if (t->owned_by == OWNER_SERVER) {
-      add_task(L, box, t, fate);
+      add_task(L, n, t);
       continue;
     }
-    task *other = holder_of(L, holders, t->of.conn);
+    task *other = holder_of(L, n->holders, t->of.conn);
     if (!other || (t->is_handler && !other->is_handler)) {
       lua_pushlightuserdata(L, t);
-      lua_rawsetp(L, holders, t->of.conn);
+      lua_rawsetp(L, n->holders, t->of.conn);
     } else {
       other = t;
     }
-    if (other) add_task(L, box, other, fate);
+    if (other) add_task(L, n, other);
   }
 }
 
 void stragglers_note(lua_State *L, server_box *box, const char *fate)
 {
-  int is_kill = fate[0] == 'k';
+  int is_kill = fate[0] == 'k', top = lua_gettop(L);
+  note n = {box, fate, top + 1, top + 2};
   lua_newtable(L);
-  int holders = lua_gettop(L);
-  find_holders(L, box, holders, fate);
+  lua_newtable(L);
+  find_holders(L, &n);
   for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
     const conn_box *of = lc_conn_user(conn);
-    task *holder = of ? holder_of(L, holders, of) : NULL;
+    task *holder = of ? holder_of(L, n.holders, of) : NULL;
     int lingers = lc_conn_state(conn) >= LC_STATE_CLOSING && !holder;
     if (lingers && !is_kill) continue; /* nobody holds it but its peer, and it has time left */
-    add_conn(L, box, conn, holder, fate);
+    add_conn(L, &n, conn, holder);
     if (is_kill) lc_server_count_killed(box->server, conn);
     else lc_server_count_canceled(box->server, conn);
   }
-  lua_pop(L, 1);
+  lua_settop(L, top);
 }
 
 static task *first_task(const server_box *box)
