@@ -157,7 +157,9 @@ describe("read_timeout", function()
       local saying = lastcall.go(function()
         while there:write("x\n") and there:flush() do lastcall.sleep(0.03) end
       end)
-      local _, code, _, partial = here:read("l", "l", "l", "l", "l", "l", "l", "l", "l", "l", "l", "l", "l", "l", "l", "l")
+      local formats = {}
+      for i = 1, 16 do formats[i] = "l" end
+      local _, code, _, partial = here:read(table.unpack(formats))
       assert.equal("timeout", code)
       assert.is_true(#partial > 0)
       here:set_read_timeout(helper.seconds(5)) -- the next read has a time of its own
