@@ -2,6 +2,7 @@ local helper = require "spec.helper"
 local lastcall = require "lastcall"
 local process = require "spec.support.process"
 local socket = require "socket" -- LuaSocket: clients that lastcall knows nothing of
+local stranger = require "spec.support.stranger"
 
 local function greet(conn) conn:write("hello\n") end
 
@@ -14,34 +15,7 @@ end
 local function echo(conn)
   for line in conn:lines() do conn:write(line, "\n") end
 end
-
-local function port_of(address) return tonumber(address:match ":(%d+)$") end
-
---- A client of LuaSocket's, connected by the kernel whatever the server does.
-local function client(address)
-  local one = assert(socket.tcp())
-  one:settimeout(0)
-  local fine, err = one:connect("127.0.0.1", port_of(address))
-  if not fine and err == "timeout" then
-    lastcall.sleep(0.02)
-    fine, err = one:connect("127.0.0.1", port_of(address))
-    if err == "already connected" then fine = 1 end
-  end
-  return fine and one or nil, err
-end
-
---- What it receives up to a line's end, without holding up the loop.
-local function line_of(one, seconds)
-  local deadline = lastcall.now() + helper.seconds(seconds or 3)
-  local kept = ""
-  repeat
-    local line, err, rest = one:receive("*l", kept)
-    if line or err ~= "timeout" then return line, err end
-    kept = rest or ""
-    lastcall.sleep(0.005)
-  until lastcall.now() > deadline
-  return nil, "timeout"
-end
+local port_of, client, line_of = stranger.port_of, stranger.connect, stranger.line
 
 describe("a listener", function()
   it("is closed while a task accepts from it, and its address can be listened on again at once", function()
@@ -242,146 +216,6 @@ describe("a unix path", function()
       assert.equal("640\n", (helper.run("stat -c %a " .. path)))
       server:close()
     end)
-  end)
-end)
-
-describe("a suspended server", function()
-  it("refuses nobody, goes on with whom it has, and serves the queue when it is resumed", function()
-    helper.task(function()
-      local server, address = helper.serve(lastcall, echo)
-      local before = assert(lastcall.connect(address))
-      before:write("one\n")
-      assert.equal("one", before:read())
-      server:suspend()
-      local queued = {}
-      for i = 1, 40 do
-        queued[i] = assert(client(address))
-        queued[i]:send(("queued %d\n"):format(i))
-      end
-      lastcall.sleep(0.1)
-      assert.equal(1, server:count())
-      before:write("two\n")
-      assert.equal("two", before:read())
-      server:resume()
-      for i, one in ipairs(queued) do
-        assert.equal(("queued %d"):format(i), line_of(one))
-        one:close()
-      end
-      before:close()
-    end)
-  end)
-
-  it("stays so when serve is called afterwards", function()
-    helper.task(function()
-      local server = assert(lastcall.listen "127.0.0.1:0")
-      local address = server:addresses()[1]
-      server:suspend()
-      lastcall.spawn(function() server:serve(echo) end)
-      local one = assert(client(address))
-      one:send("hello\n")
-      lastcall.sleep(0.1)
-      assert.equal(0, server:count())
-      server:resume()
-      assert.equal("hello", line_of(one))
-      one:close()
-    end)
-  end)
-
-  it("that is told to stop serves whom it kept waiting", function()
-    helper.task(function()
-      local server, address = helper.serve(lastcall, echo)
-      server:suspend()
-      local queued = {}
-      for i = 1, 20 do
-        queued[i] = assert(client(address))
-        queued[i]:send("hello\n")
-      end
-      server:shutdown()
-      for _, one in ipairs(queued) do
-        assert.equal("hello", line_of(one))
-        one:close()
-      end
-      local report = server:wait()
-      assert.equal(20, report.accepted_while_stopping)
-      assert.is_true(report.clean)
-    end)
-  end)
-end)
-
-describe("a server with max_connections", function()
-  it("leaves the others in the queue until there is room, and serves all of them when it stops", function()
-    helper.task(function()
-      local server, address = helper.serve(lastcall, echo, { max_connections = 2 })
-      local all = {}
-      for i = 1, 5 do
-        all[i] = assert(client(address))
-        all[i]:send(("%d\n"):format(i))
-      end
-      assert.equal("1", line_of(all[1]))
-      assert.equal("2", line_of(all[2]))
-      lastcall.sleep(0.1)
-      assert.equal(2, server:count())
-      all[1]:close()
-      assert.equal("3", line_of(all[3]))
-      assert.is_true(server:count() <= 2)
-      server:shutdown()
-      assert.equal("4", line_of(all[4]))
-      assert.equal("5", line_of(all[5]))
-      for i = 2, 5 do all[i]:close() end
-      assert.is_true(server:wait().clean)
-    end)
-  end)
-
-  it("holds back an accept by hand as well", function()
-    helper.task(function()
-      local server = assert(lastcall.listen("127.0.0.1:0", { max_connections = 1 }))
-      local address = server:addresses()[1]
-      local one, two = assert(client(address)), assert(client(address))
-      local first = assert(server:accept(1))
-      assert.equal("timeout", select(2, server:accept(0.05)))
-      first:close(0)
-      local second = assert(server:accept(helper.seconds(1)))
-      second:close(0)
-      one:close()
-      two:close()
-    end)
-  end)
-end)
-
-describe("an accept that finds no descriptor left", function()
-  it("pauses, is reported, does not spin, and goes on when there is one", function()
-    local output, fine = helper.run([[sh -c 'ulimit -n 24; exec lua5.4 spec/support/descriptor_eater.lua']], 30)
-    assert.is_true(fine, output)
-    assert.equal("emfile", output:match "accept paused (%S+)")
-    assert.is_truthy(output:find("accept resumed", 1, true), output)
-    -- 5 ms, doubled up to a second: eight times in the first 1.3 seconds.
-    local turns = tonumber(output:match "turns (%d+)")
-    assert.is_true(turns < 60, output)
-    assert.is_truthy(output:find("served while paused", 1, true), output)
-    assert.is_truthy(output:find("all served", 1, true), output)
-  end)
-end)
-
-describe("a server told to stop when there is no descriptor left", function()
-  it("serves those in the queue one after the other, with the one it has in reserve", function()
-    local server = process.start("sh -c 'ulimit -n 40; exec lua5.4 spec/support/descriptor_holder.lua'")
-    local address = server:address()
-    local all = {}
-    for i = 1, 5 do
-      all[i] = assert(socket.connect("127.0.0.1", port_of(address)))
-      all[i]:settimeout(helper.seconds(10))
-      all[i]:send(i .. "\n")
-    end
-    server:signal "TERM"
-    for i, one in ipairs(all) do
-      assert.equal(tostring(i), (one:receive()))
-      one:close()
-    end
-    local output, fine = server:finish()
-    assert.is_true(fine, output)
-    assert.is_truthy(output:find("paused emfile", 1, true), output)
-    assert.is_truthy(output:find("5 accepted while stopping", 1, true), output)
-    assert.is_truthy(output:find("nobody lost", 1, true), output)
   end)
 end)
 

@@ -34,6 +34,22 @@ describe("the states of a connection, as on_state tells them", function()
       end))
   end)
 
+  it("from new to closed, closing from our side", function()
+    assert.same({ ">new accept", "new>active data", "active>idle waiting", "idle>active data",
+      "active>closing handler returned", "closing>closed handler returned" },
+      moves(function(conn)
+        conn:write(conn:read(), "\n")
+        conn:await()
+        conn:read()
+      end, function(conn, lastcall)
+        helper.send(conn, "x\n")
+        assert.equal("x", conn:read())
+        lastcall.sleep(0.02)
+        helper.send(conn, "last\n")
+        assert.equal("", conn:read("a"))
+      end))
+  end)
+
   it("closing from our side", function()
     assert.same({ ">new accept", "new>active data", "active>closing close", "closing>closed close" },
       moves(function(conn)

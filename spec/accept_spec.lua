@@ -1,0 +1,240 @@
+local helper = require "spec.helper"
+local lastcall = require "lastcall"
+
+local function echo(conn)
+  for line in conn:lines() do conn:write(line, "\n") end
+end
+
+local function spoken(address, word)
+  local conn = assert(lastcall.connect(address))
+  conn:write(word, "\n")
+  assert.equal(word, conn:read())
+  return conn
+end
+
+local function raises(reason, fn, ...)
+  local fine, err = pcall(fn, ...)
+  assert.is_false(fine)
+  assert.is_truthy(tostring(err):find(reason, 1, true), err)
+end
+
+describe("server:accept", function()
+  it("serves a loop written by hand, which ends with closed", function()
+    helper.task(function()
+      local server = assert(lastcall.listen "127.0.0.1:0")
+      local address = server:addresses()[1]
+      local last
+      local loop = lastcall.go(function()
+        while true do
+          local conn, code = server:accept()
+          if not conn then
+            last = code
+            break
+          end
+          lastcall.go(function()
+            echo(conn)
+            conn:close()
+          end)
+        end
+      end)
+      local clients = {}
+      for i = 1, 5 do clients[i] = spoken(address, "word " .. i) end
+      assert.equal(5, server:count())
+      server:shutdown()
+      for _, conn in ipairs(clients) do
+        assert.equal("eof", select(2, conn:read()))
+        conn:close()
+      end
+      local report = server:wait()
+      loop:wait()
+      assert.equal("closed", last)
+      assert.equal(5, report.closed_idle)
+      assert.is_true(report.clean)
+    end)
+  end)
+
+  it("waits as long as it is told, and wakes one task for one client", function()
+    helper.task(function()
+      local server = assert(lastcall.listen "127.0.0.1:0")
+      local began = lastcall.now()
+      assert.equal("timeout", select(2, server:accept(0.1)))
+      assert.is_true(lastcall.now() - began >= 0.1)
+      assert.equal("timeout", select(2, server:accept(0)))
+      local got = 0
+      local tasks = {}
+      for i = 1, 3 do
+        tasks[i] = lastcall.go(function()
+          local conn = server:accept(0.4)
+          if conn then
+            got = got + 1
+            conn:close(0)
+          end
+        end)
+      end
+      lastcall.sleep(0.02)
+      local one = assert(lastcall.connect(server:addresses()[1]))
+      for _, task in ipairs(tasks) do task:wait() end
+      assert.equal(1, got)
+      one:close()
+    end)
+  end)
+
+  it("takes whoever is in the queue when the server stops", function()
+    helper.task(function()
+      local server = assert(lastcall.listen "127.0.0.1:0")
+      local address = server:addresses()[1]
+      local clients = {}
+      for i = 1, 5 do
+        clients[i] = assert(lastcall.connect(address))
+        clients[i]:write("x\n")
+        clients[i]:flush()
+      end
+      server:shutdown()
+      lastcall.sleep(0.3)
+      for _ = 1, 5 do
+        local conn = assert(server:accept(1))
+        conn:write(conn:read(), "\n")
+        conn:close("background")
+      end
+      for _, conn in ipairs(clients) do
+        assert.equal("x", conn:read())
+        conn:close()
+      end
+      assert.equal("closed", select(2, server:accept(1)))
+      assert.is_true(server:wait().clean)
+    end)
+  end)
+
+  it("is refused while a handler serves, and outside a task", function()
+    helper.task(function()
+      local server = helper.serve(lastcall, echo)
+      raises("the handler given to serve", server.accept, server)
+    end)
+    local server = assert(lastcall.listen "127.0.0.1:0")
+    raises("only a task can wait", server.accept, server)
+    raises("only a task can wait", server.serve, server, echo)
+    server:close()
+    lastcall.run(function() end, { signals = false, log = function() end })
+  end)
+
+  it("wakes up when its task is canceled", function()
+    helper.task(function()
+      local server = assert(lastcall.listen "127.0.0.1:0")
+      local code
+      local task = lastcall.go(function() code = select(2, server:accept()) end)
+      lastcall.sleep(0.02)
+      task:cancel()
+      task:wait()
+      assert.equal("canceled", code)
+      server:close()
+    end)
+  end)
+end)
+
+describe("the option start", function()
+  it("data begins the handler with the first byte", function()
+    local began = 0
+    helper.task(function()
+      local server, address = helper.serve(lastcall, function(conn)
+        began = began + 1
+        echo(conn)
+      end, { start = "data" })
+      local silent, speaks = assert(lastcall.connect(address)), assert(lastcall.connect(address))
+      assert(server:wait_for("==", 2, helper.seconds(2)))
+      lastcall.sleep(0.05)
+      assert.equal(0, began)
+      assert.equal(2, server:count "new")
+      speaks:write("one\n")
+      assert.equal("one", speaks:read())
+      assert.equal(1, began)
+      silent:close()
+      assert(server:wait_for("==", 1, helper.seconds(2)))
+      assert.equal(1, began)
+      speaks:close()
+    end)
+  end)
+
+  it("data closes who never spoke after quiet, and serves whose byte is there", function()
+    helper.task(function()
+      local server, address = helper.serve(lastcall, echo, { start = "data", drain = { timeout = 5, quiet = 0.3 } })
+      local silent = assert(lastcall.connect(address))
+      assert(server:wait_for("==", 1, helper.seconds(2)))
+      server:suspend()
+      local early = assert(lastcall.connect(address))
+      early:write("early\n")
+      early:flush()
+      server:shutdown()
+      assert.equal("early", early:read())
+      assert.equal("eof", select(2, silent:read()))
+      early:close()
+      silent:close()
+      local report = server:wait()
+      assert.is_true(report.clean)
+      assert.equal(2, report.finished + report.closed_idle)
+    end)
+  end)
+
+  it("data tells nobody of a client that is reset before it speaks, and stays up", function()
+    helper.task(function()
+      local server, address = helper.serve(lastcall, echo, { start = "data", first_byte_timeout = 0.2 })
+      local gone, slow = assert(lastcall.connect(address)), assert(lastcall.connect(address))
+      gone:abort()
+      assert.equal("eof", select(2, slow:read()))
+      slow:close()
+      assert(server:wait_for("==", 0, helper.seconds(2)))
+    end)
+  end)
+
+  it("data leaves who never spoke in sight: listed, posted to, said goodbye to, told of", function()
+    local moves, goodbyes = {}, 0
+    helper.task(function()
+      local server, address = helper.serve(lastcall, echo, {
+        start = "data", farewell = "bye\n", drain = { timeout = 5, quiet = 0.2 },
+        on_drain = function(conn) goodbyes = goodbyes + (conn:state() == "new" and 1 or 0) end,
+      })
+      local first, second = assert(lastcall.connect(address)), assert(lastcall.connect(address))
+      assert(server:wait_for("==", 2, helper.seconds(2)))
+      server:on_state(function(conn, from, to) moves[#moves + 1] = ("%d %s %s"):format(conn.id, from, to) end)
+      local ids = {}
+      for conn in server:each "new" do ids[#ids + 1] = conn.id end
+      assert.equal(2, #ids)
+      assert.equal("new", server:get(ids[2]):state())
+      assert.equal(2, server:broadcast "news\n")
+      assert.equal("news", first:read())
+      first:write("one\n")
+      assert.equal("one", first:read())
+      server:shutdown()
+      assert.equal("bye", first:read())
+      assert.equal("news\nbye\n", second:read("a"))
+      first:close()
+      second:close()
+      assert.is_true(server:wait().clean)
+      assert.equal(1, goodbyes)
+      local told = table.concat(moves, "; ")
+      assert.is_truthy(told:find(ids[1] .. " new active", 1, true), told)
+      assert.is_truthy(told:find(ids[2] .. " closing closed", 1, true), told)
+    end)
+  end)
+
+  it("data tells the log of one that is reset before it spoke", function()
+    local told = {}
+    helper.task(function()
+      local server, address = helper.serve(lastcall, echo, {
+        start = "data",
+        log = function(_, event, fields) told[#told + 1] = ("%s: %s"):format(event, fields.cause) end,
+      })
+      local gone = assert(lastcall.connect(address))
+      assert(server:wait_for("==", 1, helper.seconds(2)))
+      gone:abort()
+      assert(server:wait_for("==", 0, helper.seconds(2)))
+      lastcall.sleep(0)
+    end)
+    assert.same({ "connection failed: reset" }, told)
+  end)
+
+  it("is accept or data", function()
+    local fine, err = pcall(lastcall.listen, "127.0.0.1:0", { start = "later" })
+    assert.is_false(fine)
+    assert.is_truthy(err:find("option 'start' is", 1, true), err)
+  end)
+end)

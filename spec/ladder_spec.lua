@@ -1,0 +1,198 @@
+local helper = require "spec.helper"
+local lastcall = require "lastcall"
+
+local ask = helper.ask
+
+local function greet(conn) conn:write("hello\n") end
+
+local function ends(conn)
+  local line, code = conn:read()
+  conn:close()
+  return line or code
+end
+
+describe("the steps cancel and kill", function()
+  it("end blocked operations with canceled, and let the handler say so", function()
+    local codes, cause = {}, nil
+    local report = helper.task(function()
+      local server, address = helper.serve(lastcall, function(conn, ctx)
+        local what = conn:read()
+        if what == "read" then
+          codes[what] = select(2, conn:read(10))
+        else
+          codes[what] = select(2, lastcall.sleep(60))
+        end
+        cause = ctx:cause()
+        conn:write("sorry\n")
+      end, { drain = { timeout = 1 } })
+      local reads, sleeps = ask(address, "read"), ask(address, "sleep")
+      reads:write("half")
+      reads:flush()
+      lastcall.sleep(0.05)
+      server:shutdown()
+      assert.equal("sorry", reads:read())
+      assert.equal("sorry", sleeps:read())
+      reads:close()
+      sleeps:close()
+      local mine = server:wait()
+      assert.equal(2, mine.canceled)
+      assert.equal(0, mine.killed)
+      assert.is_true(mine.ok)
+      assert.is_false(mine.clean)
+      assert.is_true(mine.steps.cancel >= 0.85 and mine.steps.cancel < helper.seconds(1), tostring(mine.steps.cancel))
+    end)
+    assert.same({ read = "canceled", sleep = "canceled" }, codes)
+    assert.equal("drain timeout", cause)
+    assert.is_true(report.ok)
+  end)
+
+  it("end on time whoever ignores it, and its client sees a reset", function()
+    local closed = 0
+    helper.task(function()
+      local server, address = helper.serve(lastcall, function(conn)
+        local _ <close> = setmetatable({}, { __close = function() closed = closed + 1 end })
+        conn:read()
+        while true do lastcall.sleep(60) end
+      end, { drain = { timeout = 0.6 } })
+      local conn = ask(address, "x")
+      lastcall.sleep(0.05)
+      server:shutdown()
+      assert.equal("reset", ends(conn))
+      local report = server:wait()
+      assert.equal(1, report.killed)
+      assert.equal(1, report.reset_by_us)
+      assert.is_false(report.ok)
+      assert.is_true(report.elapsed < helper.seconds(0.9), tostring(report))
+      assert.equal(1, closed)
+    end)
+  end)
+
+  it("come earlier when a second call says so, never later", function()
+    helper.task(function()
+      local server, address = helper.serve(lastcall, function(conn)
+        conn:read()
+        while true do lastcall.sleep(60) end
+      end)
+      local conn = ask(address, "x")
+      lastcall.sleep(0.05)
+      server:shutdown(5)
+      server:shutdown(0.4)
+      server:shutdown(20)
+      local report = server:wait()
+      assert.is_true(report.elapsed < helper.seconds(0.8), tostring(report))
+      conn:close()
+    end)
+  end)
+
+  it("keep grace at a tenth of the time that was asked for", function()
+    helper.task(function()
+      local server, address = helper.serve(lastcall, function(conn)
+        conn:read()
+        lastcall.sleep(0.5)
+        conn:write("done\n")
+      end) -- whose usual grace of a second would leave nothing of the time below
+      local conn = ask(address, "x")
+      lastcall.sleep(0.05)
+      server:shutdown(1)
+      assert.equal("done", conn:read())
+      conn:close()
+      assert.is_true(server:wait().clean)
+    end)
+  end)
+end)
+
+describe("server:close", function()
+  it("starts at kill", function()
+    helper.task(function()
+      local server, address = helper.serve(lastcall, function(conn)
+        conn:read()
+        lastcall.sleep(60)
+      end)
+      local conn = ask(address, "x")
+      lastcall.sleep(0.05)
+      assert.is_true(server:close())
+      local report = server:wait()
+      assert.is_true(report.elapsed < helper.seconds(0.3), tostring(report))
+      assert.equal("reset", ends(conn))
+      assert.equal("refused", select(2, lastcall.connect(address)))
+    end)
+  end)
+end)
+
+describe("shutdown and close", function()
+  it("may be asked for twice, in any order, while it is waited for by several: one report", function()
+    for _, order in ipairs {
+      { "shutdown", "shutdown" }, { "close", "close" }, { "shutdown", "close" }, { "close", "shutdown" },
+    } do
+      helper.task(function()
+        local server, address = helper.serve(lastcall, function(conn)
+          conn:read()
+          lastcall.sleep(0.2)
+        end)
+        local conn = ask(address, "x")
+        local reports = {}
+        local waiting = {}
+        for i = 1, 3 do waiting[i] = lastcall.go(function() reports[i] = server:wait() end) end
+        lastcall.sleep(0.05)
+        for _, how in ipairs(order) do assert.is_true(server[how](server)) end
+        for _, task in ipairs(waiting) do task:wait() end
+        assert.is_truthy(reports[1])
+        assert.equal(reports[1], reports[2])
+        assert.equal(reports[1], reports[3])
+        assert.is_true(server:shutdown())
+        assert.is_true(server:close())
+        assert.equal(reports[1], server:wait())
+        assert.equal("done", server:stats().step)
+        conn:close()
+      end)
+    end
+  end)
+
+  it("give serve the same report", function()
+    helper.task(function()
+      local served
+      local server = assert(lastcall.listen "127.0.0.1:0")
+      local task = lastcall.go(function() served = server:serve(greet) end)
+      lastcall.sleep(0.02)
+      server:shutdown()
+      task:wait()
+      assert.equal(served, server:wait())
+    end)
+  end)
+
+  it("may be asked for by a handler of the server, which cannot wait for it", function()
+    helper.task(function()
+      local refused
+      local server, address = helper.serve(lastcall, function(conn)
+        conn:read()
+        conn:server():shutdown()
+        refused = select(2, pcall(conn:server().wait, conn:server()))
+        conn:write("bye\n")
+      end)
+      local conn = ask(address, "x")
+      assert.equal("bye", conn:read())
+      conn:close()
+      assert.is_true(server:wait().ok)
+      assert.is_truthy(refused:find("it would wait for itself", 1, true))
+    end)
+  end)
+
+  it("leave nothing to serve or listen with afterwards, and say so", function()
+    helper.task(function()
+      local server = helper.serve(lastcall, greet)
+      server:shutdown()
+      server:wait()
+      local fine, err = pcall(server.serve, server, greet)
+      assert.is_false(fine)
+      assert.is_truthy(err:find("has been shut down", 1, true), err)
+      local nothing, code = server:listen "127.0.0.1:0"
+      assert.is_nil(nothing)
+      assert.equal("closed", code)
+      assert.is_false(server:ready())
+      assert.same({}, server:addresses())
+      assert.equal(0, server:count())
+      assert.equal(0, server:unlisten())
+      assert.is_false((pcall(server.go, server, function() end)))
+    end)
+  end)
+end)
