@@ -306,6 +306,13 @@ void lc_conn_dismiss(lc_conn *conn, const char *cause)
   lc_conn_finish(conn, cause);
 }
 
+int lc_conn_let_go(lc_conn *conn)
+{
+  if (conn->state != LC_STATE_CLOSING || !conn->out_shut) return 0;
+  lc_closing_give_up(conn);
+  return 1;
+}
+
 void lc_conn_abort(lc_conn *conn, const char *cause)
 {
   if (conn->state == LC_STATE_CLOSED) return;

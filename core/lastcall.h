@@ -657,6 +657,9 @@ void lc_conn_close(lc_conn *conn, lc_time linger, const char *cause);
 void lc_conn_finish(lc_conn *conn, const char *cause);
 /* The same, by the ladder's wish: the farewell is the last that is written. */
 void lc_conn_dismiss(lc_conn *conn, const char *cause);
+/* Ends a linger early, where nothing waits to be sent any more: the kernel delivers what it has. For who needs
+ * the descriptor more. Whether it did; 0 for a connection that is not closing, or not that far. */
+int lc_conn_let_go(lc_conn *conn);
 /* Resets: unsent bytes are discarded. Idempotent. */
 void lc_conn_abort(lc_conn *conn, const char *cause);
 

@@ -93,6 +93,15 @@ describe("a script written for LuaSocket", function()
     assert.is_truthy(output:find("3 closed idle", 1, true), output)
   end)
 
+  it("that closes has its descriptors back, however long the peers keep their ends", function()
+    for _, way in ipairs { [[-e "require(\"lastcall.socket\").install()"]], "bin/lastcall" } do
+      local output, fine = helper.run(("sh -c 'ulimit -n 64; exec lua5.4 %s spec/support/programs/short_visits.lua'")
+        :format(way))
+      assert.is_true(fine, output)
+      assert.is_truthy(output:find("failures\t0", 1, true), output)
+    end
+  end)
+
   it("is run with its arguments, and its errors are told", function()
     local path = os.tmpname()
     local file = assert(io.open(path, "w"))

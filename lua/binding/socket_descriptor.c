@@ -32,6 +32,26 @@ static void check_address(lua_State *L, int index, lc_address *address)
   address->length = (socklen_t)length;
 }
 
+/* LuaSocket's programs count on close() to free a descriptor: when none is left, the one that has lingered
+ * longest of those they made is given up. */
+static int make_room(const runtime *rt)
+{
+  lc_conn *oldest = NULL;
+  for (lc_conn *conn = NULL; (conn = lc_server_next(rt->outbound, conn));)
+    if (lc_conn_state(conn) == LC_STATE_CLOSING &&
+        (!oldest || lc_conn_id(conn) < lc_conn_id(oldest)))
+      oldest = conn;
+  return oldest && lc_conn_let_go(oldest);
+}
+
+static int open_one(const runtime *rt, int family, int type)
+{
+  const lc_sys *sys = socket_sys(rt);
+  int fd = sys->socket(sys, family, type, 0);
+  if ((fd == -EMFILE || fd == -ENFILE) && make_room(rt)) fd = sys->socket(sys, family, type, 0);
+  return fd;
+}
+
 /* open(family, type) -> fd */
 static int descriptor_open(lua_State *L)
 {
@@ -42,7 +62,7 @@ static int descriptor_open(lua_State *L)
   runtime *rt = runtime_upvalue(L);
   const lc_sys *sys = socket_sys(rt);
   int of = family[luaL_checkoption(L, 1, NULL, families)], one = 1;
-  int fd = sys->socket(sys, of, type[luaL_checkoption(L, 2, NULL, types)], 0);
+  int fd = open_one(rt, of, type[luaL_checkoption(L, 2, NULL, types)]);
   if (fd < 0) return socket_failure(L, rt, fd);
   if (of == AF_INET6) /* as LuaSocket does: its IPv6 sockets are for IPv6 alone */
     sys->setsockopt(sys, fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);

@@ -206,6 +206,39 @@ static void a_peer_that_never_reads_is_reset_when_the_linger_is_over(void **stat
   peer_close(peer);
 }
 
+static void one_that_is_let_go_closes_at_once_and_the_peer_still_gets_everything(void **state)
+{
+  world *w = *state;
+  int peer;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  world_write(one, "heard");
+  assert_int_equal(lc_conn_let_go(one->conn), 0); /* it is not closing */
+  lc_conn_close(one->conn, 1000 * LC_SECOND, "test");
+  assert_int_equal(lc_conn_let_go(one->conn), 1);
+  assert_int_equal(lc_conn_state(one->conn), LC_STATE_CLOSED);
+  assert_int_equal(lc_conn_let_go(one->conn), 0);
+  TURN_UNTIL(w, one->closed);
+  world_expect(w, peer, "heard");
+  world_expect_sight(w, peer, PEER_EOF);
+  peer_close(peer);
+}
+
+static void one_with_bytes_to_send_is_not_let_go(void **state)
+{
+  world *w = *state;
+  int peer;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  fill(one);
+  lc_conn_close(one->conn, 1000 * LC_SECOND, "test");
+  assert_int_equal(lc_conn_let_go(one->conn), 0);
+  assert_int_equal(lc_conn_state(one->conn), LC_STATE_CLOSING);
+  lc_conn_abort(one->conn, "test");
+  TURN_UNTIL(w, one->closed);
+  peer_close(peer);
+}
+
 static void a_negative_linger_takes_the_settings_time(void **state)
 {
   world *w = *state;
@@ -472,6 +505,8 @@ int main(void)
     WORLD_TEST(linger_0_resets_at_once),
     WORLD_TEST(a_positive_linger_ends_on_time_when_the_peer_stays),
     WORLD_TEST(a_peer_that_never_reads_is_reset_when_the_linger_is_over),
+    WORLD_TEST(one_that_is_let_go_closes_at_once_and_the_peer_still_gets_everything),
+    WORLD_TEST(one_with_bytes_to_send_is_not_let_go),
     WORLD_TEST(a_negative_linger_takes_the_settings_time),
     WORLD_TEST(a_shorter_linger_shortens_and_a_longer_one_does_not_prolong),
     WORLD_TEST(a_flood_during_the_linger_is_cut_at_the_byte_limit),
