@@ -25,6 +25,8 @@ conn_box *conn_check(lua_State *L, int index)
 
 /* By what lies in it, which is several times faster than to look its metatable up by name: no other object
  * of this size has the runtime in this place. */
+_Static_assert(sizeof(conn_box) != sizeof(server_box), "a server would be taken for a connection");
+
 conn_box *conn_self(lua_State *L)
 {
   const runtime *rt = lua_touserdata(L, lua_upvalueindex(1));
