@@ -277,6 +277,31 @@ static void check_accepted(run *in, const client *c)
   if (is_fair(in)) run_fail(in, "client %u was connected, and never served: lost", c->index);
 }
 
+/* Whether nothing in the plan but the drain could keep a first request from its answer. */
+static int is_easy(const run *in)
+{
+  const plan *p = in->plan;
+  const lc_settings *settings = &p->server.settings;
+  lc_time way = p->network.delay + p->network.jitter + p->network.ack_delay + 1000 * p->cost;
+  return !p->network.loss && !p->meddles && 4 * way < p->server.drain.quiet &&
+         settings->read_timeout == LC_NEVER && settings->first_byte_timeout == LC_NEVER &&
+         settings->idle_timeout == LC_NEVER && settings->max_age == LC_NEVER &&
+         settings->heartbeat.interval == LC_NEVER && settings->linger > 0 &&
+         settings->linger_bytes >= RUN_BYTES * 8 && settings->write_timeout > LC_SECOND;
+}
+
+/* A client that asked as soon as it was connected, for something that is answered at once, has its
+ * answer, whole, whenever the shutdown came. */
+static void check_served(run *in, const client *c)
+{
+  int is_plain = c->plan->temper == ORDERLY || c->plan->temper == STAYING ||
+                 (c->plan->temper == HALF_CLOSING && c->plan->requests == 1);
+  if (!is_plain || !c->plan->requests || c->plan->asked[0].deed != REPLY) return;
+  if (!c->connected_at || c->asked_at != c->connected_at || c->plan->asked[0].body) return;
+  if (c->plan->asked[0].reply > 1000 || !is_easy(in) || !is_fair(in)) return;
+  if (!c->answered) run_fail(in, "client %u asked in time, and was not answered", c->index);
+}
+
 /* What ended with a FIN was whole. */
 static void check_whole(run *in, const client *c)
 {
@@ -293,6 +318,7 @@ void check_end(run *in)
     const client *c = &in->client[i];
     if (!c->plan->is_used) continue;
     check_accepted(in, c);
+    check_served(in, c);
     check_refused(in, c);
     check_whole(in, c);
   }

@@ -36,7 +36,9 @@ static void end_task(handler *h)
 /* A note would be taken for a part of the reply, even one that is posted and comes after the write. */
 static int is_amid_reply(const handler *h)
 {
-  return h->reply_size && (h->position || h->asked->deed == WRITE_SLOWLY);
+  if (!h->reply_size) return 0;
+  int is_partial = h->asked->deed == WRITE_SLOWLY || h->asked->deed == RAISE_LATE;
+  return h->position || is_partial;
 }
 
 /* By the ladder it ends with the farewell, else in order. */

@@ -178,15 +178,28 @@ static void make_faults(plan *p, dice *d)
   }
 }
 
+/* Nothing is lost or lacking, and there is time for everybody. */
+static void be_ordinary(plan *p, dice *d)
+{
+  p->network.loss = 0;
+  p->descriptors = 256;
+  p->server.settings.linger_bytes = 1 << 20;
+  p->server.drain.timeout = time_between(d, 10 * LC_SECOND, 40 * LC_SECOND);
+  p->server.drain.quiet = time_between(d, 500 * LC_MILLISECOND, 2 * LC_SECOND);
+}
+
 void plan_make(plan *p, uint64_t seed)
 {
   dice d = {seed * UINT64_C(0xd1342543de82ef95) + 1};
   memset(p, 0, sizeof *p);
   p->seed = seed;
   lc_server_options_init(&p->server);
+  /* One in three is an ordinary day: what goes wrong is the shutdown's doing then. */
+  int is_ordinary = one_in(&d, 3);
   make_network(p, &d);
-  make_settings(&p->server.settings, &d);
+  if (!is_ordinary) make_settings(&p->server.settings, &d);
   make_drain(&p->server.drain, &d);
+  if (is_ordinary) be_ordinary(p, &d);
   p->drain = p->server.drain;
   if (one_in(&d, 4)) make_drain(&p->drain, &d);
   if (one_in(&d, 6)) p->server.max_connections = (uint32_t)between(&d, 1, 6);
@@ -198,6 +211,7 @@ void plan_make(plan *p, uint64_t seed)
   p->clients = (unsigned)scaled(&d, 1, PLAN_CLIENTS);
   for (unsigned i = 0; i < p->clients; i++) make_client(&p->client[i], span, &d);
   make_acts(p, span, &d);
-  make_faults(p, &d);
-  if (one_in(&d, 8)) p->meddles = (unsigned)between(&d, 2, 40);
+  if (!is_ordinary) make_faults(p, &d);
+  if (one_in(&d, 3)) p->disorder = (unsigned)scaled(&d, 10, 1000);
+  if (!is_ordinary && one_in(&d, 8)) p->meddles = (unsigned)between(&d, 2, 40);
 }

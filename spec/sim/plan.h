@@ -97,7 +97,8 @@ typedef struct plan_fault {
 typedef struct plan {
   uint64_t seed;
   sim_network network;
-  lc_time cost; /* of a system call of the server, at most */
+  lc_time cost;      /* of a system call of the server, at most */
+  unsigned disorder; /* of events, in a thousand waits */
   int descriptors;
   int backlog;
   lc_server_options server;

@@ -21,6 +21,7 @@ static const field NETWORK[] = {
 static const field PROCESS[] = {
   FIELD(plan, "seed", FIELD_LONG, seed),
   FIELD(plan, "call", FIELD_TIME, cost),
+  FIELD(plan, "disorder", FIELD_NUMBER, disorder),
   FIELD(plan, "descriptors", FIELD_NUMBER, descriptors),
   FIELD(plan, "backlog", FIELD_NUMBER, backlog),
   FIELD(plan, "connections", FIELD_NUMBER, server.max_connections),

@@ -210,6 +210,7 @@ static void plan_ahead(run *in)
   lc_time start = sim_now(in->kernel);
   *sim_kernel_network(in->kernel) = in->plan->network;
   sim_process_cost(in->process, in->plan->cost);
+  sim_process_disorder(in->process, in->plan->disorder);
   sim_process_limit(in->process, in->plan->descriptors);
   sim_truth_on_close(in->process, closing, in);
   for (unsigned i = 0; i < in->plan->clients; i++) {

@@ -102,6 +102,8 @@ void sim_process_limit(sim_process *process, int descriptors)
   process->limit = descriptors < SIM_DESCRIPTORS ? descriptors : SIM_DESCRIPTORS;
 }
 
+void sim_process_disorder(sim_process *process, unsigned chance) { process->disorder = chance; }
+
 void sim_process_cost(sim_process *process, lc_time most) { process->cost = most; }
 
 int sim_process_descriptors(const sim_process *process) { return process->open; }

@@ -114,6 +114,7 @@ struct sim_process {
   sim_signal signals[SIM_SIGNALS];
   sim_fault faults[FAULT_CALLS];
   unsigned unlucky;
+  unsigned disorder; /* in a thousand */
   void (*closing)(void *user, int fd, const sim_truth *truth);
   void *closing_user;
   uint64_t strange;      /* calls on descriptors that are not open */
@@ -129,12 +130,14 @@ struct sim_item {
   struct epoll_event wants;
   int is_ready;
   sim_item *next_of_file;
+  sim_item *next_of_set, *previous_of_set;
   sim_item *next_ready, *previous_ready;
 };
 
 typedef struct sim_epoll {
   sim_file file;
   sim_item *first_ready, *last_ready;
+  sim_item *items;
   uint64_t batch;
 } sim_epoll;
 

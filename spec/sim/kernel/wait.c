@@ -48,12 +48,28 @@ static uint32_t wanted_now(const sim_item *item)
   return sim_file_poll(item->file) & item->wants.events & ~SETTINGS;
 }
 
+static void join(sim_item *item)
+{
+  sim_epoll *set = item->set;
+  item->next_of_set = set->items;
+  if (set->items) set->items->previous_of_set = item;
+  set->items = item;
+}
+
+static void leave(sim_item *item)
+{
+  unready(item);
+  if (item->previous_of_set) item->previous_of_set->next_of_set = item->next_of_set;
+  else item->set->items = item->next_of_set;
+  if (item->next_of_set) item->next_of_set->previous_of_set = item->previous_of_set;
+}
+
 int sim_items_forget(sim_file *file)
 {
   int count = 0;
   while (file->items) {
     sim_item *item = file->items;
-    unready(item);
+    leave(item);
     file->items = item->next_of_file;
     sim_give(file->kernel, item, sizeof *item);
     count++;
@@ -92,13 +108,14 @@ int sim_epoll_control(sim_process *process, int epoll, int operation, int fd,
       item->set = set;
       item->file = file;
       item->fd = fd;
+      join(item);
       break;
     case EPOLL_CTL_MOD:
       if (!item) return -ENOENT;
       break;
     case EPOLL_CTL_DEL:
       if (!item) return -ENOENT;
-      unready(item);
+      leave(item);
       *place = item->next_of_file;
       sim_give(process->kernel, item, sizeof *item);
       return 0;
@@ -131,6 +148,32 @@ static int harvest(sim_epoll *set, struct epoll_event *events, int capacity)
   return count;
 }
 
+/* One of the set's, whatever has become of it, or none. */
+static sim_item *any_item(const sim_epoll *set)
+{
+  uint64_t count = 0;
+  sim_item *found = NULL;
+  for (sim_item *item = set->items; item; item = item->next_of_set)
+    if (sim_random(set->file.kernel, ++count) == 0) found = item;
+  return found;
+}
+
+/* How many events may be given now; some are added, or change places, on the way. */
+static int disturb(sim_process *process, sim_epoll *set, int capacity)
+{
+  sim_kernel *kernel = process->kernel;
+  if (!process->disorder || sim_random(kernel, 1000) >= process->disorder) return capacity;
+  sim_item *item = any_item(set);
+  if (item && item->is_ready) {
+    unready(item);
+    sim_item_ready(item);
+  } else if (item && wanted_now(item)) {
+    sim_item_ready(item);
+  }
+  int most = 1 + (int)sim_random(kernel, 4);
+  return most < capacity ? most : capacity;
+}
+
 /* The next thing happens, unless that is later than `until`: then it is `until`, and 0. */
 static int pass(sim_kernel *kernel, lc_time until)
 {
@@ -155,6 +198,7 @@ int sim_epoll_wait(sim_process *process, int epoll, struct epoll_event *events, 
   lc_time until = end_of(process, timeout);
   process->kernel->batches++;
   process->interrupted = 0;
+  capacity = disturb(process, (sim_epoll *)file, capacity);
   for (;;) {
     int count = harvest((sim_epoll *)file, events, capacity);
     if (count) return count;
