@@ -40,6 +40,7 @@ build = {
         "lua/binding/conn_closing.c",
         "lua/binding/conn_detach.c",
         "lua/binding/conn_leaks.c",
+        "lua/binding/conn_properties.c",
         "lua/binding/conn_reading.c",
         "lua/binding/conn_settings.c",
         "lua/binding/conn_words.c",

@@ -73,8 +73,14 @@ void conn_unanchor_when_over(conn_box *box);
 void conn_end_context(conn_box *box, const char *cause);
 void conn_hold(lua_State *L, conn_box *box); /* owns one more task */
 void conn_release(conn_box *box);
+int conn_collect(lua_State *L); /* the finalizer */
+
+/* conn_properties.c */
 /* Fills a Lua table at the top with id, peer, state, age, quiet, received, sent, unsent, unacked. */
 void conn_describe(lua_State *L, const lc_conn *conn);
+void conn_open(lua_State *L, runtime *rt); /* functions into the table at the top, its methods */
+
+/* conn.c again: failures, and what events do. */
 const char *conn_peer_text(const lc_conn *conn, char *text, size_t size);
 /* nil, code, message: returns 3. */
 int push_failure(lua_State *L, int code, const char *peer, const char *operation);
@@ -88,8 +94,6 @@ void conn_on_closed(lc_conn *conn);
 void conn_on_draining(lc_conn *conn);
 void conn_cancel(lc_conn *conn);
 void conn_wake_writers(conn_box *box, int code); /* those that wait for their turn */
-void conn_open(lua_State *L,
-               runtime *rt); /* functions into the table at the top, and its methods */
 
 /* conn_reading.c. This and the next conn_open_... register methods into the table at the top. */
 void conn_open_reading(lua_State *L, runtime *rt);
