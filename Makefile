@@ -33,7 +33,7 @@ MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 MAKEFLAGS += --no-print-directory
 # Messages of compilers are kept together; what runs for long is seen as it happens.
-ifeq ($(filter demo test lab fuzz faults soak asan valgrind tsan lint install,$(MAKECMDGOALS)),)
+ifeq ($(filter demo test lab fuzz faults soak coverage asan valgrind tsan lint install,$(MAKECMDGOALS)),)
 MAKEFLAGS += --output-sync=target
 endif
 
@@ -99,7 +99,7 @@ RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/be
 # --- build -----------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all rivals tests demo test sim sim-fidelity bench bench-full bench-scale bench-tasks soak lint format asan tsan valgrind lab rockspec install uninstall clean help
+.PHONY: all rivals tests fuzzers demo test sim sim-fidelity bench bench-full bench-scale bench-tasks soak fuzz faults coverage lint format asan tsan valgrind lab rockspec install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -267,10 +267,11 @@ bench-tasks: ## Ten thousand tasks canceled at once, beside Go where there is on
 	@$(MAKE) -s all
 	@scripts/bench-tasks $(ROUNDS)
 
-soak: ## A million tasks, contexts, timers and connections, and what is left of them: COUNT= (3 min)
+soak: ## SECONDS= of clients whose server is restarted again and again; or COUNT= (1,000,000) tasks, contexts, ... (3 min)
 	@scripts/install-deps build
 	@$(MAKE) -s all
-	@LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/lua/?.so;;' lua5.4 spec/support/soak.lua $(COUNT)
+	@LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/lua/?.so;;' \
+	  lua5.4 $(if $(SECONDS),spec/support/soak_restarts.lua $(SECONDS),spec/support/soak.lua $(COUNT))
 
 faults: ## Every call of the kernel failing, at every point of several lives, in every likely way (10 min)
 	@scripts/install-deps test
@@ -303,6 +304,11 @@ tsan: ## The C tests under the thread sanitizer (2 min)
 	@scripts/install-deps test
 	@$(MAKE) -s tests BUILD=$(BUILD)/tsan SANITIZE=thread CFLAGS='-O1 -g'
 	@LASTCALL_BUILD=$(BUILD)/tsan LASTCALL_SLOW=5 scripts/test --only-c
+
+coverage: ## What the tests execute, file by file: lines of C by gcov, of Lua by a hook (15 min)
+	@scripts/install-deps test
+	@$(MAKE) -s tests BUILD=$(BUILD)/coverage CFLAGS='-O0 -g --coverage -fprofile-update=atomic'
+	@BUILD=$(BUILD)/coverage scripts/coverage
 
 lint: ## Formatting, static analysis and both compilers with -Werror
 	@scripts/install-deps lint
