@@ -36,6 +36,9 @@ local STRINGS = { "", "l", "L", "a", "n", "x", "\n", "both", "read", "write", "f
 local DATA = { "a line\n", "", "half", "two\nlines\n", ("z"):rep(3000), 12, 1.5, ("w"):rep(70000) }
 local SHORT = { 0, 0.0005, 0.001, 0.002, 0.003 }
 
+-- As callbacks these would raise for good reason: they wait.
+local ITERATORS = { iter = true, lines = true, each = true }
+
 local function nothing() end
 
 --- Any value there is, mostly of the wrong kind for where it goes.
@@ -48,7 +51,9 @@ function values:anything()
   if kind == 4 then return self:one_of { nothing, os.clock, {}, { 1, 2 }, io.stdout, coroutine.create(nothing) } end
   if kind == 5 then return setmetatable({}, { __index = self:get "conn" or {}, __name = "lastcall.conn" }) end
   local kinds = {}
-  for name in pairs(self.kept) do kinds[#kinds + 1] = name end
+  for name in pairs(self.kept) do
+    if not ITERATORS[name] then kinds[#kinds + 1] = name end
+  end
   table.sort(kinds)
   if #kinds == 0 then return {} end
   return self:get(self:one_of(kinds))
