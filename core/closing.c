@@ -42,6 +42,11 @@ static int is_everything_acknowledged(const lc_conn *conn)
   return conn->out_shut && !more && !bytes && !lc_output_size(conn);
 }
 
+int lc_closing_is_delivered(const lc_conn *conn)
+{
+  return conn->state == LC_STATE_CLOSING && is_everything_acknowledged(conn);
+}
+
 static lc_verdict judge(const lc_conn *conn, int code)
 {
   if (is_everything_acknowledged(conn) && (lc_conn_is_tcp(conn) || code != LC_RESET))

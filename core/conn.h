@@ -149,6 +149,8 @@ void lc_heartbeat_due(lc_conn *conn, lc_time now);
 void lc_closing_step(lc_conn *conn);
 void lc_closing_due(lc_conn *conn, lc_time now);
 lc_time lc_closing_deadline(const lc_conn *conn);
+int lc_closing_is_delivered(
+  const lc_conn *conn); /* it lingers, and the peer's host has everything */
 void lc_closing_give_up(
   lc_conn *conn); /* nobody waits any longer: the kernel delivers what it has */
 /* The peer or the network ended it: descriptor closed, `error` and verdict set, waits told. */

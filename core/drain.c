@@ -150,12 +150,20 @@ static void reset_everything(lc_server *server)
   }
 }
 
+/* Whoever has all of ours, the FIN too, and only keeps its own side open, lost nothing and is not killed. */
+static void end_lingering(lc_server *server)
+{
+  for (lc_conn *conn = NULL; (conn = lc_registry_next(&server->registry, conn));)
+    if (lc_closing_is_delivered(conn)) lc_closing_give_up(conn);
+}
+
 static void enter(lc_server *server, lc_step step)
 {
   const lc_events *events = server->events;
   server->step = step;
   server->report.step_at[step] = server->loop->sys->now(server->loop->sys);
   if (step == LC_STEP_STOP) for_each_listener(server, lc_listener_stop);
+  if (step == LC_STEP_KILL) end_lingering(server);
   if (events->step) events->step(server, step, server->user);
   switch (step) {
     case LC_STEP_DRAIN:

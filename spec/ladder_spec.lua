@@ -46,6 +46,22 @@ describe("the steps cancel and kill", function()
     assert.is_true(report.ok)
   end)
 
+  it("close whoever has got everything and keeps its own side open: it is not killed, and sees no reset", function()
+    helper.task(function()
+      local server, address = helper.serve(lastcall, function(conn)
+        for line in conn:lines() do conn:write(line, "\n") end
+      end, { linger = 20, drain = { timeout = 0.6, quiet = 0.1 } })
+      local conn = ask(address, "x")
+      assert.equal("x", conn:read())
+      server:shutdown()
+      local report = server:wait() -- and we keep our side open until it is over
+      assert.equal("eof", select(2, conn:read()))
+      assert.is_true(report.clean, tostring(report))
+      assert.equal(1, report.closed_idle)
+      conn:close()
+    end)
+  end)
+
   it("end on time whoever ignores it, and its client sees a reset", function()
     local closed = 0
     helper.task(function()

@@ -171,8 +171,10 @@ void stragglers_note(lua_State *L, server_box *box, const char *fate)
   for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
     const conn_box *of = lc_conn_user(conn);
     task *holder = of ? holder_of(L, n.holders, of) : NULL;
-    int lingers = lc_conn_state(conn) >= LC_STATE_CLOSING && !holder;
-    if (lingers && !is_kill) continue; /* nobody holds it but its peer, and it has time left */
+    lc_state state = lc_conn_state(conn);
+    if (!holder && state == LC_STATE_CLOSED) continue;
+    if (!holder && state == LC_STATE_CLOSING && !is_kill)
+      continue; /* nobody holds it but its peer, and it has time left */
     add_conn(L, &n, conn, holder);
     if (is_kill) lc_server_count_killed(box->server, conn);
     else lc_server_count_canceled(box->server, conn);
