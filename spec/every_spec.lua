@@ -43,6 +43,27 @@ describe("every", function()
     end)
   end)
 
+  it("keeps to its moments after a slow call, and makes up for none", function()
+    helper.task(function(lastcall)
+      --- Seconds between the end of a call that took a little longer than the time and the next.
+      local function pause()
+        local ended, following
+        local task = lastcall.every(0.2, function()
+          if ended then
+            following = following or lastcall.now()
+          else
+            lastcall.sleep(0.22)
+            ended = lastcall.now()
+          end
+        end)
+        while not following do lastcall.sleep(0.01) end
+        task:cancel()
+        return following - ended
+      end
+      assert.is_true(math.max(pause(), pause(), pause()) > 0.05) -- one of them the machine has not delayed
+    end)
+  end)
+
   it("raises for a time that is none", function()
     helper.task(function(lastcall)
       for _, wrong in ipairs { 0, -1, 0 / 0, math.huge, "1" } do
@@ -58,6 +79,14 @@ describe("on_signal", function()
     os.execute(("kill -%s %d"):format(name, helper.pid()))
     lastcall.sleep(0.02)
   end
+
+  it("comes first: a run that would begin its shutdown with the signal raises, and takes nothing away", function()
+    local lastcall = require "lastcall"
+    local cancel = lastcall.on_signal("TERM", print)
+    assert.error_matches(function() lastcall.run(print) end, "run: TERM has a function already")
+    cancel()
+    assert.is_true(lastcall.run(function() end).ok)
+  end)
 
   it("runs each function as a task that may wait, until it is taken back", function()
     helper.task(function(lastcall)

@@ -16,7 +16,8 @@ local function every(seconds, fn)
     while core.sleep(due - core.now()) do
       local fine, err = xpcall(fn, function(err) return { err, debug.traceback(nil, 2) } end)
       if not fine then core.report_error(err[1], err[2]) end
-      due = math.max(due + seconds, core.now())
+      -- The next moment that is yet to come.
+      due = due + seconds * math.max(1, math.ceil((core.now() - due) / seconds))
     end
   end)
 end

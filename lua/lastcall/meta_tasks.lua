@@ -297,7 +297,7 @@ function lastcall.every(seconds, fn) end
 
 --- Runs `fn(name)` as a process-owned task each time the signal arrives (several that arrive together count
 --- once); forgotten when `run` ends. Raises for the signals that begin the shutdown, for those that cannot be
---- caught, and when another Lua state's loop has it.
+--- caught, and when another Lua state's loop has it. `run` raises for a signal that has a function already.
 ---@param name string "HUP", "SIGHUP", "USR1", ...
 ---@param fn fun(name: string)
 ---@return fun(): boolean cancel forgets it; whether it was still on

@@ -12,6 +12,10 @@ local climbing = {} -- name -> true: it begins the shutdown
 --- Makes each of these signals begin the shutdown, or hurry the one under way.
 function signals.climb(names)
   for _, name in ipairs(names) do
+    local known, canonical = pcall(core.signal_name, name)
+    if known and functions[canonical] then
+      error(("run: %s has a function already, by on_signal; leave it out of the option `signals`"):format(canonical), 0)
+    end
     local fine, result = pcall(core.signal, name, "climb")
     if not fine then error("run: " .. result, 0) end
     climbing[result] = true
