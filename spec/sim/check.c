@@ -259,8 +259,8 @@ void check_over(run *in)
 static int is_fair(const run *in)
 {
   const lc_report *report = lc_server_report(in->server);
-  return report->lossless && !in->cancel_at && !in->is_suspended &&
-         !sim_process_failed(in->process) && in->plan->descriptors > 64 && !in->plan->allocation;
+  return report->lossless && !in->cancel_at && !sim_process_failed(in->process) &&
+         in->plan->descriptors > 64 && !in->plan->allocation;
 }
 
 static const handler *handler_of(const run *in, const client *c)

@@ -10,8 +10,9 @@ static int may_hold(const run *in)
 {
   const plan *p = in->plan;
   uint32_t most = p->server.max_connections;
-  if (in->is_accept_paused || in->is_suspended) return 1;
-  if (in->stop_at) return 0;
+  if (in->is_accept_paused) return 1;
+  if (in->stop_at || in->unlistened_at) return 0;
+  if (in->is_suspended) return 1;
   return most ? lc_server_count(in->server, LC_STATES) >= most : p->descriptors < 64;
 }
 

@@ -384,6 +384,7 @@ int handlers_run(void *user)
 {
   run *in = user;
   int again = 0;
+  meddle_rest(in);
   for (unsigned i = 0; i < in->handlers; i++) {
     handler *h = &in->handler[i];
     if (!h->is_queued) continue;
@@ -465,27 +466,6 @@ static void opened(lc_conn *conn, void *user)
     return;
   }
   wake(h, 0);
-}
-
-/* Another connection, whose own event came in the same batch, if there is one. */
-static handler *some_other(run *in)
-{
-  unsigned from = (unsigned)sim_random(in->kernel, in->handlers);
-  for (unsigned i = 0; i < in->handlers; i++) {
-    handler *other = &in->handler[(from + i) % in->handlers];
-    if (sim_truth_was_told(in->process, lc_conn_fd(other->conn))) return other;
-  }
-  return &in->handler[from];
-}
-
-static void meddle(run *in, const handler *h)
-{
-  if (!in->plan->meddles || sim_random(in->kernel, in->plan->meddles)) return;
-  handler *other = some_other(in);
-  if (other == h || lc_conn_state(other->conn) == LC_STATE_CLOSED) return;
-  run_trace(in, "handler %u: resets connection %u", h->client->index, other->client->index);
-  other->is_cut_short = 1;
-  lc_conn_abort(other->conn, "another's wish");
 }
 
 static void ready(lc_conn *conn, unsigned what, void *user)

@@ -8,9 +8,11 @@
  * as spec/regress/NAME.plan it is run again with every test. Exit status 1 then.
  */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "plan_fields.h"
 #include "shrink.h"
@@ -43,14 +45,29 @@ static int replay(plan *p)
   return 0;
 }
 
+static uint64_t at_seed, at_schedule;
+
+static void crashed(int number)
+{
+  dprintf(STDOUT_FILENO, "seed %" PRIu64 ", the %" PRIu64 ". schedule: a crash, %s\n", at_seed,
+          at_schedule, strsignal(number));
+  signal(number, SIG_DFL);
+  raise(number);
+}
+
 static int explore(uint64_t first, uint64_t count)
 {
   static plan p;
   double start = seconds_now();
+  signal(SIGABRT, crashed);
+  signal(SIGSEGV, crashed);
   for (uint64_t i = 0; i < count; i++) {
-    plan_make(&p, first + i);
+    at_seed = first + i;
+    at_schedule = i + 1;
+    plan_make(&p, at_seed);
     if (run_plan(&the_run, &p, NULL)) continue;
     printf("seed %" PRIu64 ", the %" PRIu64 ". schedule: %s\n", first + i, i + 1, the_run.failure);
+    fflush(stdout);
     tell(&p);
     return 0;
   }

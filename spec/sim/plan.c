@@ -130,7 +130,7 @@ static void make_acts(plan *p, lc_time span, dice *d)
   lc_time at = (lc_time)between(d, (uint64_t)span / 4, (uint64_t)span);
   if (one_in(d, 8)) {
     p->act[count++] = (plan_act){.kind = ACT_SUSPEND, .at = at / 4};
-    p->act[count++] = (plan_act){.kind = ACT_RESUME, .at = at / 2};
+    if (!one_in(d, 3)) p->act[count++] = (plan_act){.kind = ACT_RESUME, .at = at / 2};
   }
   if (one_in(d, 8)) p->act[count++] = (plan_act){.kind = ACT_UNLISTEN, .at = at / 3};
   for (int i = 0; i < 2 && one_in(d, 8); i++)

@@ -201,6 +201,7 @@ static int set_up(run *in)
   error = lc_server_listen(in->server, &in->address, &listen);
   if (error < 0) return error;
   lc_shutdown_set_hooks(in->shutdown, p->has_hooks);
+  meddle_set_up(in);
   lc_loop_on_turn(in->loop, handlers_run, in);
   return 0;
 }
@@ -258,6 +259,7 @@ static void take_down(run *in)
     lc_timer_close(in->loop, &in->hook);
   }
   for (unsigned i = 0; i < in->handlers; i++) lc_conn_unref(in->handler[i].conn);
+  meddle_take_down(in);
   lc_loop_free(in->loop);
 }
 

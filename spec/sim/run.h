@@ -141,6 +141,9 @@ struct run {
   lc_time unaccepted_since; /* clients are queued, and no event is on its way */
   unsigned accepted;
 
+  lc_poll *probe; /* meddle.c's */
+  int probe_fd;
+
   client client[PLAN_CLIENTS];
   handler handler[RUN_HANDLERS];
   unsigned handlers;
@@ -168,6 +171,12 @@ __attribute__((format(printf, 2, 3))) void run_fail(run *run, const char *format
 client *run_client_at(run *run, uint16_t port);
 /* In a turn: what the plan has the script do now. */
 void run_act(run *run);
+
+/* meddle.c */
+void meddle_set_up(run *run);
+void meddle_take_down(run *run);
+void meddle_rest(run *run);                        /* at the end of each turn */
+void meddle(run *run, const handler *of_callback); /* perhaps */
 
 /* check_ladder.c */
 void check_idle(const handler *handler);        /* it is called so */
