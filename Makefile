@@ -99,7 +99,7 @@ RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/be
 # --- build -----------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all rivals tests fuzzers demo test sim sim-fidelity bench bench-full bench-scale bench-tasks soak fuzz faults coverage lint format asan tsan valgrind lab rockspec install uninstall clean help
+.PHONY: all rivals tests fuzzers demo test sim sim-fidelity mutants bench bench-full bench-scale bench-tasks soak fuzz faults coverage lint format asan tsan valgrind lab rockspec install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -233,6 +233,10 @@ test: ## Build, run the C tests and every spec; the last line is the count
 	@scripts/install-deps test
 	@$(MAKE) -s tests
 	@scripts/test $(if $(CI),--second-try)
+
+mutants: ## Known bugs, put into the core one by one: the simulation finds each; MUTANTS=names SCHEDULES= (5 min)
+	@scripts/install-deps build
+	@scripts/mutants $(MUTANTS)
 
 sim-fidelity: ## The same scenes on the real and on the simulated kernel: SCENES=word (10 s)
 	@scripts/install-deps build
