@@ -57,7 +57,7 @@ typedef struct client {
   lc_time ended_at;
 } client;
 
-void client_start(client *client);
+void client_start(client *c);
 
 /* --------------------------------------------------------------- handlers -- */
 
@@ -114,8 +114,8 @@ typedef struct handler {
 
 extern const lc_events HANDLER_EVENTS, HANDLER_EVENTS_TELLING;
 int handlers_run(void *user); /* for lc_loop_on_turn */
-void handlers_cancel(run *run);
-void handlers_kill(run *run);
+void handlers_cancel(run *in);
+void handlers_kill(run *in);
 
 /* -------------------------------------------------------------------- runs -- */
 
@@ -163,43 +163,43 @@ struct run {
 };
 
 /* Runs it from beginning to end; whether all was well. `trace` may be NULL. */
-int run_plan(run *run, const plan *plan, FILE *trace);
+int run_plan(run *in, const plan *plan, FILE *trace);
 
-__attribute__((format(printf, 2, 3))) void run_trace(run *run, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void run_trace(run *in, const char *format, ...);
 /* Something is not as it must be; the first is kept. */
-__attribute__((format(printf, 2, 3))) void run_fail(run *run, const char *format, ...);
-client *run_client_at(run *run, uint16_t port);
+__attribute__((format(printf, 2, 3))) void run_fail(run *in, const char *format, ...);
+client *run_client_at(run *in, uint16_t port);
 /* In a turn: what the plan has the script do now. */
-void run_act(run *run);
+void run_act(run *in);
 
 /* meddle.c */
-void meddle_set_up(run *run);
-void meddle_take_down(run *run);
-void meddle_rest(run *run);                        /* at the end of each turn */
-void meddle(run *run, const handler *of_callback); /* perhaps */
+void meddle_set_up(run *in);
+void meddle_take_down(run *in);
+void meddle_rest(run *in);              /* at the end of each turn */
+void meddle(run *in, const handler *h); /* perhaps, in a callback of that one */
 
 /* check_ladder.c */
-void check_idle(const handler *handler);        /* it is called so */
-void check_dismissed(const handler *handler);   /* by the drain */
-void check_turned_away(const handler *handler); /* a request may not begin any more */
-void check_signaled(run *run, lc_time at);
-void check_asked(run *run, lc_time at, lc_time timeout);        /* a shutdown of the process */
-void check_asked_server(run *run, lc_time at, lc_time timeout); /* of the server alone */
-void check_step(run *run, lc_step step);                        /* the server's */
-void check_done(run *run);                                      /* the process */
-void check_ladder_wait(run *run);
+void check_idle(const handler *h);        /* it is called so */
+void check_dismissed(const handler *h);   /* by the drain */
+void check_turned_away(const handler *h); /* a request may not begin any more */
+void check_signaled(run *in, lc_time at);
+void check_asked(run *in, lc_time at, lc_time timeout);        /* a shutdown of the process */
+void check_asked_server(run *in, lc_time at, lc_time timeout); /* of the server alone */
+void check_step(run *in, lc_step step);                        /* the server's */
+void check_done(run *in);                                      /* the process */
+void check_ladder_wait(run *in);
 
 /* check_listener.c */
-void check_listener_wait(run *run);
-void check_refused(run *run, const client *client); /* at the end */
+void check_listener_wait(run *in);
+void check_refused(run *in, const client *c); /* at the end */
 
 /* check.c */
-void check_move(handler *handler, lc_state from, lc_state to);
-void check_ready(handler *handler, unsigned what);
-void check_closed(handler *handler);
-void check_wait(run *run); /* before the loop waits */
-void check_turn(run *run); /* after each turn */
-void check_over(run *run); /* when the ladder has ended, and the loop is still there */
-void check_end(run *run);  /* when the network has come to rest */
+void check_move(handler *h, lc_state from, lc_state to);
+void check_ready(handler *h, unsigned what);
+void check_closed(handler *h);
+void check_wait(run *in); /* before the loop waits */
+void check_turn(run *in); /* after each turn */
+void check_over(run *in); /* when the ladder has ended, and the loop is still there */
+void check_end(run *in);  /* when the network has come to rest */
 
 #endif
