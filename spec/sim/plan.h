@@ -116,6 +116,6 @@ typedef struct plan {
 } plan;
 
 void plan_make(plan *plan, uint64_t seed);
-void plan_print(const plan *plan, FILE *to);
+void plan_print(const plan *source, FILE *to);
 
 #endif

@@ -48,13 +48,13 @@ extern const part PLAN_PARTS[PARTS];
 void *plan_part(plan *plan, part_kind kind, unsigned index);
 /* As it is when nothing is said about it. */
 void plan_default(plan *plan);
-int field_is_equal(const field *field, const void *a, const void *b);
-void field_copy(const field *field, void *to, const void *from);
+int field_is_equal(const field *one, const void *a, const void *b);
+void field_copy(const field *one, void *to, const void *from);
 
 /* Names of a kind's values, NULL past the last; kinds of numbers have none. */
 const char *field_value_name(field_kind kind, unsigned value);
 
 /* 0, or the number of the line that cannot be read, `*problem` saying why. */
-unsigned plan_read(plan *plan, FILE *from, const char **problem);
+unsigned plan_read(plan *p, FILE *from, const char **problem);
 
 #endif

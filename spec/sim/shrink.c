@@ -1,7 +1,6 @@
 /* shrink.c - leaves out of a plan whatever is not needed for its failure, one thing after the other. */
 #include "shrink.h"
 
-#include <string.h>
 
 #include "plan_fields.h"
 
@@ -21,9 +20,21 @@ static int shuts_down(const plan *p)
   return 0;
 }
 
-static void consider(shrinking *s, const plan *smaller)
+static int is_same(plan *one, plan *other)
 {
-  if (!memcmp(smaller, s->best, sizeof *smaller) || !shuts_down(smaller)) return;
+  for (part_kind kind = 0; kind < PARTS; kind++) {
+    const part *of = &PLAN_PARTS[kind];
+    for (unsigned i = 0; plan_part(one, kind, i); i++)
+      for (unsigned field = 0; field < of->count; field++)
+        if (!field_is_equal(&of->fields[field], plan_part(one, kind, i), plan_part(other, kind, i)))
+          return 0;
+  }
+  return 1;
+}
+
+static void consider(shrinking *s, plan *smaller)
+{
+  if (is_same(smaller, s->best) || !shuts_down(smaller)) return;
   s->runs++;
   if (run_plan(s->in, smaller, NULL) || s->in->violation != s->violation) return;
   *s->best = *smaller;
