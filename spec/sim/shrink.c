@@ -1,7 +1,6 @@
 /* shrink.c - leaves out of a plan whatever is not needed for its failure, one thing after the other. */
 #include "shrink.h"
 
-
 #include "plan_fields.h"
 
 typedef struct shrinking {
@@ -25,8 +24,8 @@ static int is_same(plan *one, plan *other)
   for (part_kind kind = 0; kind < PARTS; kind++) {
     const part *of = &PLAN_PARTS[kind];
     for (unsigned i = 0; plan_part(one, kind, i); i++)
-      for (unsigned field = 0; field < of->count; field++)
-        if (!field_is_equal(&of->fields[field], plan_part(one, kind, i), plan_part(other, kind, i)))
+      for (unsigned j = 0; j < of->count; j++)
+        if (!field_is_equal(&of->fields[j], plan_part(one, kind, i), plan_part(other, kind, i)))
           return 0;
   }
   return 1;
