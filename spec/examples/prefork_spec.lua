@@ -4,9 +4,14 @@ local process = require "spec.support.process"
 -- The processes that serve: those whose parent is the one that was started.
 local function servers_of(parent)
   local pids = {}
-  local pipe = assert(io.popen(("ps -o pid= --ppid %d"):format(parent)))
-  for line in pipe:lines() do pids[#pids + 1] = tonumber(line) end
-  pipe:close()
+  local ids = io.popen "ls /proc"
+  for id in ids:lines() do
+    local file = id:find "^%d+$" and io.open(("/proc/%s/stat"):format(id))
+    local stat = file and file:read "a" or ""
+    if file then file:close() end
+    if tonumber(stat:match "^.*%) %S (%d+)") == parent then pids[#pids + 1] = tonumber(id) end
+  end
+  ids:close()
   return pids
 end
 
