@@ -11,6 +11,7 @@ end
 
 describe("a task that is killed", function()
   it("with the answer of a look-up in its hands leaves no memory behind", function()
+    if helper.is_slow then pending "a sanitizer keeps what was freed, and memory is what is measured here" end
     local lastcall = require "lastcall"
     local dns = require "lastcall.socket".dns
     local function life()
@@ -36,6 +37,6 @@ describe("a task that is killed", function()
     for _ = 1, 10 do life() end
     local before = resident()
     for _ = 1, 50 do life() end
-    assert.is_true(resident() - before < 2 ^ 20 * helper.seconds(1), "more than 1 MiB was left")
+    assert.is_true(resident() - before < 2 ^ 20, "more than 1 MiB was left")
   end)
 end)

@@ -1,5 +1,5 @@
 -- A storm of clients while the server behind their address is restarted again and again. Usage:
--- lua soak_restarts.lua [SECONDS [CLIENTS]]
+-- lua soak_restarts.lua [SECONDS [CLIENTS [MIB]]], MIB that memory may grow by (4)
 --
 -- Two addresses: one server lives for the whole time, to see that its memory stays as it is; the other's process is
 -- replaced every second or so, by one that listens before it stops (they share the port) or only after. Clients
@@ -13,7 +13,7 @@ local lastcall = require "lastcall"
 local SECONDS = tonumber(arg[1] or 120)
 local CLIENTS = tonumber(arg[2] or 60)
 local PATIENCE = 20 -- seconds, for an answer or for a process
-local GROWTH = 4 << 20 -- bytes that memory may have more in the end than after the first seconds
+local GROWTH = tonumber(arg[3] or 4) * 2 ^ 20 -- bytes that memory may have more in the end than after the first seconds
 
 local random = math.random
 local tally = { served = 0, refused = 0, left = 0, lost = 0, restarts = 0 }
