@@ -5,7 +5,7 @@
 #define WIDENING \
   (3500 * LC_MILLISECOND) /* of a small backlog: new clients are let in for so long */
 
-/* Whether the core may leave them in the queue for now. */
+/* Whether the core may leave them in the queue at this moment. */
 static int may_hold(const run *in)
 {
   const plan *p = in->plan;
