@@ -1,11 +1,10 @@
 /* registry.h - every connection of a server, by age, by id, and counted by state.
  *
- * One list in the order of arrival, a count for each state, and a hash by id
- * (open addressing: ids count up, so that neighbours seldom collide): entering, leaving, moving between states and finding are O(1), and walking is
- * safe while states change. A connection leaves when its descriptor and its
- * tasks are gone, always from a job, so a walk within one callback never loses
- * its footing; longer walks (one share a turn) use the registry's own cursor,
- * which steps aside when the connection under it leaves.
+ * One list in the order of arrival, a count for each state, and a hash by id (open addressing): entering,
+ * leaving, moving between states and finding are O(1), and walking is safe while states change. A connection
+ * leaves when its descriptor and its tasks are gone, always from a job, so a walk within one callback never
+ * loses its footing; longer walks (one share a turn) use the registry's own cursor, which steps aside when the
+ * connection under it leaves.
  */
 #ifndef LC_REGISTRY_H
 #define LC_REGISTRY_H
@@ -18,6 +17,7 @@ typedef struct lc_registry {
   uint32_t counts[LC_STATES + 1]; /* the last one counts them all */
   lc_conn **places;               /* by id; NULL: free */
   uint32_t place_count;           /* a power of two, or 0; a quarter of them stays free */
+  uint32_t shift;                 /* leaves as many bits of a product as a place has */
   lc_link *cursor; /* the next one to visit, &all at the end, NULL when not walking */
 } lc_registry;
 

@@ -100,6 +100,19 @@ static void ids_that_collide_are_told_apart(void **state)
   }
 }
 
+/* Whoever leaves looks at those behind it as far as the next free place. */
+static void ids_that_count_up_make_no_long_runs(void **state)
+{
+  uint32_t run = 0, longest = 0;
+  (void)state;
+  add_many(MANY);
+  for (uint32_t place = 0; place < 2 * registry.place_count; place++) {
+    run = registry.places[place % registry.place_count] ? run + 1 : 0;
+    if (run > longest) longest = run;
+  }
+  assert_in_range(longest, 1, 16);
+}
+
 static void counts_by_state_add_up(void **state)
 {
   (void)state;
@@ -179,6 +192,7 @@ int main(void)
     TEST(everybody_is_found_by_id_and_nobody_else),
     TEST(those_that_left_are_not_found),
     TEST(ids_that_collide_are_told_apart),
+    TEST(ids_that_count_up_make_no_long_runs),
     TEST(counts_by_state_add_up),
     TEST(walks_in_the_order_of_arrival),
     TEST(a_walk_in_shares_survives_departures),
