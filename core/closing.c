@@ -148,14 +148,13 @@ static int is_over_limit(const lc_conn *conn)
 
 static int discard(lc_conn *conn)
 {
-  const lc_sys *sys = conn->loop->sys;
   char sink[DISCARD_SIZE];
   for (size_t turn = 0; turn < LC_DISCARD_PER_TURN;) {
     if (conn->in_eof) return SEEN_FIN;
     if (is_over_limit(conn)) return NOTHING_NOW; /* the window closes, and holds the peer up */
-    ssize_t got;
-    LC_RETRY(got, sys->recv(sys, conn->watch.fd, sink, sizeof sink, 0));
-    if (got == -EAGAIN) return NOTHING_NOW;
+    if (conn->in_drained) return NOTHING_NOW;
+    ssize_t got = lc_input_receive(conn, sink, sizeof sink);
+    if (got == LC_AGAIN) return NOTHING_NOW;
     if (got == -ENOMEM || got == -ENOBUFS) {
       lc_conn_arm(conn, conn->loop->now + LC_MEMORY_RETRY);
       return NOTHING_NOW;
@@ -164,7 +163,6 @@ static int discard(lc_conn *conn)
       lc_conn_fail(conn, (int)got);
       return FAILED;
     }
-    if (!got) conn->in_eof = 1;
     if (conn->out_shut) conn->discarded += (uint64_t)got;
     turn += (size_t)got;
   }
@@ -184,7 +182,8 @@ void lc_closing_give_up(lc_conn *conn)
   }
   if (unacked || fin_too) {
     lc_keepalive_bound_orphan(conn->loop->sys, conn->watch.fd, lc_conn_settings(conn));
-    discard(conn); /* close() with unread bytes would reset what the kernel is to deliver */
+    conn->in_drained = 0; /* close() with unread bytes would reset what the kernel is to deliver */
+    discard(conn);
     if (conn->state == LC_STATE_CLOSED) return;
   }
   release(conn, verdict, conn->cause, 0);

@@ -128,6 +128,8 @@ lc_time lc_conn_limit(const lc_conn *conn, lc_time allowed); /* so much from now
 
 /* input.c */
 void lc_input_release(lc_conn *conn); /* gives the loan or the memory back when it is empty */
+/* One recv: the number of bytes, 0 at the peer's FIN, LC_AGAIN, or a code. Not to be asked when in_drained. */
+ssize_t lc_input_receive(lc_conn *conn, void *into, size_t room);
 /* What came before a reset is the kernel's to give only while the descriptor is open: takes it all. */
 void lc_input_rescue(lc_conn *conn);
 void lc_input_drop(lc_conn *conn); /* whatever it holds */

@@ -89,36 +89,42 @@ static int make_room(lc_conn *conn, size_t want)
   return lc_buffer_reserve(&conn->in, more < step ? more : step);
 }
 
-/* Receives once. The number of bytes, LC_AGAIN, LC_EOF or the code the connection failed with. */
+/* A FIN that came with the data, or data behind an urgent byte (which itself is never among it), makes no
+ * further event: look once more when one was announced. */
+ssize_t lc_input_receive(lc_conn *conn, void *into, size_t room)
+{
+  const lc_sys *sys = conn->loop->sys;
+  ssize_t got;
+  LC_RETRY(got, sys->recv(sys, conn->watch.fd, into, room, 0));
+  if (got == -EAGAIN) {
+    conn->in_drained = 1;
+    conn->in_marked = 0;
+    return LC_AGAIN;
+  }
+  if (got == 0) conn->in_eof = 1;
+  else if (got > 0 && (size_t)got < room && !conn->in_finished && !conn->in_marked)
+    conn->in_drained = 1;
+  return got;
+}
+
+/* Receives once into the buffer. The number of bytes, LC_AGAIN, LC_EOF or the code the connection failed with. */
 static int fill(lc_conn *conn, size_t want)
 {
   if (conn->in_eof || conn->in_shut) return LC_EOF;
   if (conn->in_drained || conn->connecting) return LC_AGAIN;
   int result = make_room(conn, want);
   if (result < 0) return result;
-  const lc_sys *sys = conn->loop->sys;
   size_t room = conn->in->capacity - conn->in->end;
-  ssize_t got;
-  LC_RETRY(got, sys->recv(sys, conn->watch.fd, conn->in->data + conn->in->end, room, 0));
-  if (got == -EAGAIN) {
-    conn->in_drained = 1;
-    conn->in_marked = 0;
+  ssize_t got = lc_input_receive(conn, conn->in->data + conn->in->end, room);
+  if (got == LC_AGAIN || got == 0) {
     lc_input_release(conn);
-    return LC_AGAIN;
+    return got ? LC_AGAIN : LC_EOF;
   }
   if (got == -ENOMEM || got == -ENOBUFS) return (int)got; /* the kernel's trouble, not the peer's */
   if (got < 0) {
     lc_conn_fail(conn, (int)got);
     return conn->error;
   }
-  if (got == 0) {
-    conn->in_eof = 1;
-    lc_input_release(conn);
-    return LC_EOF;
-  }
-  /* A FIN that came with the data, or data behind an urgent byte (which itself is never among it), makes no
-   * further event: look once more when one was announced. */
-  if ((size_t)got < room && !conn->in_finished && !conn->in_marked) conn->in_drained = 1;
   conn->in->end += (size_t)got;
   conn->received += (uint64_t)got;
   conn->last_byte_at = conn->loop->now;
@@ -129,12 +135,10 @@ static int fill(lc_conn *conn, size_t want)
 
 void lc_input_rescue(lc_conn *conn)
 {
-  const lc_sys *sys = conn->loop->sys;
   while (!conn->in_eof && !conn->in_shut) {
     if (make_room(conn, lc_buffer_size(conn->in) + LC_SHARED_BUFFER) < 0) return;
     size_t room = conn->in->capacity - conn->in->end;
-    ssize_t got;
-    LC_RETRY(got, sys->recv(sys, conn->watch.fd, conn->in->data + conn->in->end, room, 0));
+    ssize_t got = lc_input_receive(conn, conn->in->data + conn->in->end, room);
     if (got <= 0) break;
     conn->in->end += (size_t)got;
     conn->received += (uint64_t)got;
