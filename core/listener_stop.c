@@ -216,8 +216,9 @@ static int is_settled(lc_listener *listener, lc_time now, lc_time *again)
   lc_time before = loop->sys->now(loop->sys);
   int half_open = handshakes(listener);
   lc_time cost = (loop->sys->now(loop->sys) - before) * LOOK_COST;
-  *again = now + (cost > LOOK_EVERY ? cost : LOOK_EVERY);
   listener->quiet_looks = half_open ? 0 : listener->quiet_looks + 1;
+  /* The look that is to confirm the last one is not put off. */
+  *again = now + (half_open && cost > LOOK_EVERY ? cost : LOOK_EVERY);
   if (half_open < 0) { /* it stopped telling: go on blind */
     loop->sys->close(loop->sys, listener->diag);
     listener->diag = -1;
