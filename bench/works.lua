@@ -105,11 +105,13 @@ local works = {
     name = "10,000 idle connections, and their drain",
     kind = "idle",
     load = "--connections 0 --idle 10000",
-    servers = { "raw C", "raw C again", "lastcall", "Go, deadlines", "Go net/http" },
+    -- With `lines` a handler says itself that it is between two requests, as net/http knows. Who only waits
+    -- in `read_some` is idle when `drain.quiet`, a second, has passed: that is what "lastcall" shows.
+    servers = { "raw C", "raw C again", "lastcall, lines", "lastcall", "Go, deadlines", "Go net/http" },
     bars = {
       { "lastcall", nil, "memory", at_most = 1400 },
-      { "lastcall", "raw C", "exit", at_most = 1.10 },
-      { "lastcall", "Go net/http", "exit", at_most = 0.65 },
+      { "lastcall, lines", "raw C", "exit", at_most = 1.10 },
+      { "lastcall, lines", "Go net/http", "exit", at_most = 0.65 },
     },
   },
   {
