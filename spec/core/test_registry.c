@@ -188,16 +188,11 @@ static void newcomers_are_visited_by_a_walk_under_way(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    TEST(an_empty_one_finds_nobody),
-    TEST(everybody_is_found_by_id_and_nobody_else),
-    TEST(those_that_left_are_not_found),
-    TEST(ids_that_collide_are_told_apart),
-    TEST(ids_that_count_up_make_no_long_runs),
-    TEST(counts_by_state_add_up),
-    TEST(walks_in_the_order_of_arrival),
-    TEST(a_walk_in_shares_survives_departures),
-    TEST(the_last_may_leave_under_the_walk),
-    TEST(newcomers_are_visited_by_a_walk_under_way),
+    TEST(an_empty_one_finds_nobody),           TEST(everybody_is_found_by_id_and_nobody_else),
+    TEST(those_that_left_are_not_found),       TEST(ids_that_collide_are_told_apart),
+    TEST(ids_that_count_up_make_no_long_runs), TEST(counts_by_state_add_up),
+    TEST(walks_in_the_order_of_arrival),       TEST(a_walk_in_shares_survives_departures),
+    TEST(the_last_may_leave_under_the_walk),   TEST(newcomers_are_visited_by_a_walk_under_way),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
