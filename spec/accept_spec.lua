@@ -216,6 +216,87 @@ describe("the option start", function()
     end)
   end)
 
+  it("data makes an object for on_state alone, and again for the handler", function()
+    local held, moves, served = setmetatable({}, { __mode = "v" }), {}, 0
+    helper.task(function()
+      local server, address = helper.serve(lastcall, function(conn)
+        served = served + 1
+        echo(conn)
+      end, { start = "data" })
+      server:on_state(function(conn, _, to)
+        held[#held + 1], moves[#moves + 1] = conn, to
+      end)
+      local client, silent = assert(lastcall.connect(address)), assert(lastcall.connect(address))
+      assert(server:wait_for("==", 2, helper.seconds(2)))
+      lastcall.sleep(0)
+      assert.same({ "new", "new" }, moves)
+      collectgarbage()
+      assert.is_nil(next(held))
+      client:write("one\n")
+      assert.equal("one", client:read())
+      assert.equal(1, served)
+      assert.equal(1, server:count "new")
+      client:close()
+      silent:close()
+      assert(server:wait_for("==", 0, helper.seconds(2)))
+      lastcall.sleep(0)
+      table.sort(moves)
+      assert.same({ "active", "closed", "closed", "closing", "closing", "idle", "new", "new" }, moves)
+    end)
+  end)
+
+  it("data leaves an object that on_state kept, or put something into, the handler's", function()
+    local order, kept, same, noted = {}, {}, {}, {}
+    local seen = setmetatable({}, { __mode = "v" })
+    helper.task(function()
+      local server, address = helper.serve(lastcall, function(conn)
+        local number = order[conn.id]
+        same[number], noted[number] = conn == (kept[number] or seen[number]), conn.data.noted
+        echo(conn)
+      end, { start = "data" })
+      server:on_state(function(conn, _, to)
+        if to ~= "new" then return end
+        local number = #seen + 1
+        order[conn.id], seen[number] = number, conn
+        if number == 2 then conn.data.noted = "in on_state" else kept[number] = conn end
+      end)
+      local clients = {}
+      for i = 1, 3 do
+        clients[i] = assert(lastcall.connect(address))
+        assert(server:wait_for("==", i, helper.seconds(2)))
+      end
+      lastcall.sleep(0)
+      kept[3].data.noted = "later"
+      kept[3] = nil
+      collectgarbage()
+      for _, client in ipairs(clients) do
+        client:write("one\n")
+        assert.equal("one", client:read())
+        client:close()
+      end
+      assert.same({ true, true, true }, same)
+      assert.same({ [2] = "in on_state", [3] = "later" }, noted)
+    end)
+  end)
+
+  it("data makes no object for an on_state without parameters", function()
+    local count, before = 0, nil
+    helper.task(function()
+      local server, address = helper.serve(lastcall, echo, { start = "data" })
+      server:on_state(function() count = count + 1 end)
+      local client = assert(lastcall.connect(address))
+      assert(server:wait_for("==", 1, helper.seconds(2)))
+      lastcall.sleep(0)
+      before = count
+      client:write("one\n")
+      assert.equal("one", client:read())
+      client:close()
+      assert(server:wait_for("==", 0, helper.seconds(2)))
+    end)
+    assert.equal(1, before)
+    assert.equal(5, count)
+  end)
+
   it("data tells the log of one that is reset before it spoke", function()
     local told = {}
     helper.task(function()

@@ -37,13 +37,16 @@ void runtime_hook(lua_State *L, runtime *rt, const char *name, int count)
 
 /* ------------------------------------------------------------------- moves -- */
 
-/* A connection's, that on_state is to be told of. Its box is kept anchored meanwhile. */
+/* A connection's, that on_state is to be told of. */
 struct told_move {
-  conn_box *conn;
+  server_box *server;
+  lc_conn *conn; /* counted */
   const char *cause;
   uint64_t number;
   uint8_t from; /* lc_state; LC_STATES: none */
   uint8_t to;
+  uint8_t
+    keeps_object; /* anchored meanwhile; else there is one for the call, unless the script has it */
 };
 
 static told_move *move_at(const runtime *rt, unsigned index)
@@ -64,18 +67,33 @@ static int moves_grow(runtime *rt)
   return 1;
 }
 
-int callbacks_tell_move(conn_box *conn, lc_state from, lc_state to, const char *cause)
+int callbacks_tell_move(server_box *server, lc_conn *conn, lc_state from, lc_state to,
+                        const char *cause)
 {
-  runtime *rt = conn->rt;
-  if (conn->anchor == LUA_NOREF || conn->untold == UNTOLD_MOST) return 0;
+  runtime *rt = server->rt;
+  conn_box *box = lc_conn_user(conn);
+  int keeps_object = box && box->anchor != LUA_NOREF;
+  if (keeps_object ? box->untold == UNTOLD_MOST : !server_is_to_start(server, conn)) return 0;
   if (rt->last_move - rt->first_move == rt->moves_room && !moves_grow(rt)) return 0;
-  conn->untold++;
-  *move_at(rt, rt->last_move++) = (told_move){.conn = conn,
+  if (keeps_object) box->untold++;
+  *move_at(rt, rt->last_move++) = (told_move){.server = server,
+                                              .conn = lc_conn_ref(conn),
                                               .cause = cause,
                                               .number = ++rt->last_callback,
                                               .from = (uint8_t)from,
-                                              .to = (uint8_t)to};
+                                              .to = (uint8_t)to,
+                                              .keeps_object = (uint8_t)keeps_object};
   return 1;
+}
+
+static void forget_move(const told_move *move)
+{
+  conn_box *box = lc_conn_user(move->conn);
+  if (move->keeps_object) {
+    box->untold--;
+    conn_unanchor_when_over(box);
+  }
+  lc_conn_unref(move->conn);
 }
 
 static int is_move(const runtime *rt)
@@ -145,13 +163,35 @@ static void prepare_moves(lua_State *L, const runtime *rt)
   lua_pushnil(L);
 }
 
+static int find_or_make_object(lua_State *L)
+{
+  const told_move *move = lua_touserdata(L, 1);
+  return server_push_conn(L, move->server, move->conn);
+}
+
+/* The connection's object; or nil, when it has been collected or there is no memory for one. */
+static void push_object(lua_State *L, const runtime *rt, const told_move *move)
+{
+  if (move->keeps_object) {
+    const conn_box *box = lc_conn_user(move->conn);
+    lua_rawgeti(L, THE_ANCHORS, box->anchor);
+    return;
+  }
+  lua_pushcfunction(L, find_or_make_object);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)move);
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK) return;
+  tell_failure(L, rt);
+  lua_pushnil(L);
+}
+
 static void tell_move(lua_State *L, runtime *rt, const told_move *move)
 {
-  const conn_box *conn = move->conn;
-  int listener = conn->server ? conn->server->on_state : LUA_NOREF;
-  if (listener == LUA_NOREF) return;
-  lua_rawgeti(L, THE_ANCHORS, listener);
-  lua_rawgeti(L, THE_ANCHORS, conn->anchor);
+  const server_box *server = move->server;
+  if (server->on_state == LUA_NOREF) return;
+  lua_rawgeti(L, THE_ANCHORS, server->on_state);
+  if (server->tells_conn) push_object(L, rt, move);
+  else lua_pushnil(L);
+  if (server->tells_conn && lua_isnil(L, -1)) return;
   lua_pushvalue(L, THE_STATES + move->from);
   lua_pushvalue(L, THE_STATES + move->to);
   lua_pushstring(L, move->cause);
@@ -171,8 +211,7 @@ static int call_moves(lua_State *L)
     rt->next_callback++;
     tell_move(L, rt, &move);
     lua_settop(L, top);
-    move.conn->untold--;
-    conn_unanchor_when_over(move.conn);
+    forget_move(&move);
   }
   return 0;
 }
@@ -189,6 +228,7 @@ int callbacks_wait(const runtime *rt) { return rt->next_callback <= rt->last_cal
 
 void callbacks_free(runtime *rt)
 {
+  while (rt->first_move != rt->last_move) lc_conn_unref(move_at(rt, rt->first_move++)->conn);
   free(rt->moves);
   rt->moves = NULL;
   rt->first_move = rt->last_move = rt->moves_room = 0;

@@ -3,7 +3,9 @@
  * A box is a full userdata around a counted lc_conn, which stays valid as long
  * as the box does. It is anchored while a handler serves it or tasks belong to
  * it; others (connect, accept) live as long as the script holds them, and one
- * that is collected while open is closed in the background and reported.
+ * that is collected while open is closed in the background and reported. One whose
+ * handler has not begun (`start = "data"`) is made when the script is to see it, and
+ * again after it was collected: so it is anchored as soon as something is kept with it.
  *
  * User value: the server, or, when more is to be kept with it, a table with CONN_SERVER and so on.
  */
@@ -78,6 +80,7 @@ void conn_keep_value(lua_State *L, int index, int key)
   lua_insert(L, -2);
   lua_rawseti(L, -2, key);
   lua_pop(L, 1);
+  conn_keep_unstarted(L, index);
 }
 
 int conn_kept_value(lua_State *L, int index, int key)
@@ -107,13 +110,22 @@ static void remember(lua_State *L, conn_box *box, int index)
 void conn_keep_weakly(lua_State *L, conn_box *box)
 {
   remember(L, box, -1);
-  if (box->rt->debug) conn_note_place(L);
+  if (box->rt->debug && !box->is_unstarted) conn_note_place(L);
 }
 
 void conn_keep(lua_State *L, conn_box *box)
 {
   lua_pushvalue(L, -1);
   box->anchor = runtime_anchor(L, box->rt);
+}
+
+void conn_keep_unstarted(lua_State *L, int index)
+{
+  conn_box *box = lua_touserdata(L, index);
+  if (!box->is_unstarted || box->anchor != LUA_NOREF) return;
+  lua_pushvalue(L, index);
+  conn_keep(L, box);
+  lua_pop(L, 1);
 }
 
 int conn_push(lua_State *L, conn_box *box)
@@ -206,9 +218,10 @@ int conn_collect(lua_State *L)
   conn_box *box = luaL_checkudata(L, 1, CONN_TYPE);
   lc_conn *conn = box->conn;
   if (!conn) return 0;
-  int is_open = box->rt->loop && lc_conn_state(conn) < LC_STATE_CLOSING;
+  int is_open = box->rt->loop && !box->is_unstarted && lc_conn_state(conn) < LC_STATE_CLOSING;
   if (is_open && !box->is_socket) conn_leaked(L, box);
-  lc_conn_set_user(conn, NULL);
+  if (lc_conn_user(conn) == box)
+    lc_conn_set_user(conn, NULL); /* else another has been made since */
   if (box->has_context && box->rt->loop) {
     conn_kept_value(L, 1, CONN_CONTEXT);
     context_leave_conn(L, -1);
@@ -345,18 +358,19 @@ static void wake_those_who_wait(conn_box *box, unsigned what)
 }
 
 /* To wake a task allocates nothing, so most events need no pin. */
-void conn_on_ready(lc_conn *conn, unsigned what)
+int conn_on_ready(lc_conn *conn, unsigned what)
 {
   conn_box *box = lc_conn_user(conn);
   if (box && box->anchor != LUA_NOREF && !(what & LC_ENDED)) {
     wake_those_who_wait(box, what);
-    return;
+    return 1;
   }
   box = pin(conn);
-  if (!box) return;
+  if (!box) return 0;
   wake_those_who_wait(box, what);
   if (what & LC_ENDED) on_ended(box);
   unpin(box);
+  return 1;
 }
 
 void conn_on_closed(lc_conn *conn)
@@ -373,7 +387,7 @@ void conn_on_draining(lc_conn *conn)
 {
   conn_box *box = pin(conn);
   if (!box) {
-    lc_conn_finish(conn, "drain");
+    lc_conn_dismiss(conn, "drain");
     return;
   }
   box->cut = LC_DRAINING;

@@ -69,6 +69,8 @@ context *conn_own_context(const conn_box *box);
 int conn_push(lua_State *L, conn_box *box);         /* [0, +1], or 0 and nothing when it is gone */
 void conn_keep(lua_State *L, conn_box *box);        /* anchors the box at the top [0, 0] */
 void conn_keep_weakly(lua_State *L, conn_box *box); /* findable, but not kept alive [0, 0] */
+void conn_keep_unstarted(lua_State *L,
+                         int index); /* anchors it, if its handler has not begun [0, 0] */
 void conn_unanchor_when_over(conn_box *box);
 void conn_end_context(conn_box *box, const char *cause);
 void conn_hold(lua_State *L, conn_box *box); /* owns one more task */
@@ -89,7 +91,7 @@ int conn_failure(lua_State *L, conn_box *box, int code, const char *operation);
 int conn_fail_fairly(lua_State *L, conn_box *box, int code, const char *operation);
 /* Tells the log how it ended, unless it was in order. */
 void conn_log_failure(runtime *rt, server_box *server, lc_conn *conn);
-void conn_on_ready(lc_conn *conn, unsigned what);
+int conn_on_ready(lc_conn *conn, unsigned what); /* 0: it has no object, or no longer */
 void conn_on_closed(lc_conn *conn);
 void conn_on_draining(lc_conn *conn);
 void conn_cancel(lc_conn *conn);

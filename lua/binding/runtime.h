@@ -22,6 +22,7 @@ typedef struct runtime runtime;
 typedef struct task task;
 typedef struct context context;
 typedef struct conn_box conn_box;
+typedef struct server_box server_box;
 typedef struct told_move told_move;
 
 struct runtime {
@@ -105,8 +106,10 @@ void runtime_callback(lua_State *L, runtime *rt, int count); /* [-(count+1), 0] 
 /* Queues a call to one of the modules' functions ("log", "on_error", "on_step") if it is set;
  * pops `count` arguments. */
 void runtime_hook(lua_State *L, runtime *rt, const char *name, int count); /* [-count, 0] */
-/* The same for a move of a connection that is anchored, to its server's on_state. Whether there was room. */
-int callbacks_tell_move(conn_box *conn, lc_state from, lc_state to, const char *cause);
+/* The same for a move of a connection that is anchored, or has no handler yet, to its server's on_state.
+ * Whether it is one of these, and there was room. */
+int callbacks_tell_move(server_box *server, lc_conn *conn, lc_state from, lc_state to,
+                        const char *cause);
 void callbacks_run(runtime *rt);       /* those that wait */
 int callbacks_wait(const runtime *rt); /* whether any do */
 void callbacks_free(runtime *rt);

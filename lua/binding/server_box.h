@@ -28,6 +28,7 @@ struct server_box {
   int is_done;
   int starts_with_data; /* handlers begin with the first byte */
   int gives_context;    /* the handler has a second parameter: without one none need be made */
+  int tells_conn;       /* on_state has parameters: likewise */
   int is_uncounted;     /* a run does not wait for it */
   lc_link acceptors;    /* tasks in accept */
   lc_link waiters;      /* tasks in serve, wait and wait_for */
@@ -39,8 +40,10 @@ extern const lc_events SERVER_EVENTS;
 /* What it was to call or say; it is done, or goes. A connection keeps its server alive, and what is
  * anchored for the server may keep the connection: here the circle is broken. */
 void server_forget_functions(server_box *box);
-/* Pushes the object of one of its connections, made now if it has not said a word; 0 and nothing when it
- * has been collected. */
+/* Whether its handler has not begun, and will with the first byte. */
+int server_is_to_start(const server_box *box, const lc_conn *conn);
+/* Pushes the object of one of its connections, made now if it is to start; 0 and nothing when it has been
+ * collected. */
 int server_push_conn(lua_State *L, server_box *box, lc_conn *conn);
 /* on_state's first word of a connection, whose box there is: "new". */
 void server_tell_new(lua_State *L, server_box *box, lc_conn *conn);

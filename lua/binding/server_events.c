@@ -27,22 +27,24 @@ void server_report_error(lua_State *L, server_box *box, runtime *rt)
 
 /* ------------------------------------------------------------- their objects -- */
 
-/* The one that a handler is to serve, in the script's hands from now on. */
-static conn_box *serve(lua_State *L, server_box *box, lc_conn *conn)
+/* Whether it waits for its first byte. It may have an object: one that has been collected, and another
+ * since. */
+int server_is_to_start(const server_box *box, const lc_conn *conn)
 {
-  conn_box *made = conn_box_new(L, box->rt, conn, box);
-  made->is_served = 1;
-  made->is_unstarted = 1;
-  conn_keep(L, made);
-  return made;
+  const conn_box *of = lc_conn_user(conn);
+  return of ? (int)of->is_unstarted : box->starts_with_data && box->handler != LUA_NOREF;
 }
 
 int server_push_conn(lua_State *L, server_box *box, lc_conn *conn)
 {
   conn_box *of = lc_conn_user(conn);
-  if (of) return conn_push(L, of);
-  if (!box->starts_with_data || box->handler == LUA_NOREF) return 0; /* it has been collected */
-  serve(L, box, conn);
+  if (of && conn_push(L, of)) return 1;
+  if (!server_is_to_start(box, conn)) return 0; /* it has been collected */
+  of = conn_box_new(L, box->rt, conn, box);
+  of->is_served = 1;
+  of->is_unstarted = 1;
+  conn_keep_weakly(L, of);
+  if (lc_conn_error(conn)) conn_end_context(of, lc_code_name(lc_conn_error(conn)));
   return 1;
 }
 
@@ -75,9 +77,7 @@ static int queue_state(lua_State *L)
 static void on_state(lc_conn *conn, lc_state from, lc_state to, const char *cause, void *user)
 {
   server_box *box = user;
-  if (box->on_state == LUA_NOREF) return;
-  conn_box *of = lc_conn_user(conn);
-  if (of && callbacks_tell_move(of, from, to, cause)) return;
+  if (box->on_state == LUA_NOREF || callbacks_tell_move(box, conn, from, to, cause)) return;
   move m = {box, conn, from, to, cause};
   runtime_protect(box->rt, queue_state, &m);
 }
@@ -85,7 +85,7 @@ static void on_state(lc_conn *conn, lc_state from, lc_state to, const char *caus
 void server_tell_new(lua_State *L, server_box *box, lc_conn *conn)
 {
   if (box->on_state == LUA_NOREF) return;
-  if (callbacks_tell_move(lc_conn_user(conn), LC_STATES, LC_STATE_NEW, "accept")) return;
+  if (callbacks_tell_move(box, conn, LC_STATES, LC_STATE_NEW, "accept")) return;
   move m = {box, conn, LC_STATES, LC_STATE_NEW, "accept"};
   lua_pushcfunction(L, queue_state);
   lua_pushlightuserdata(L, &m);
@@ -96,7 +96,7 @@ void server_tell_new(lua_State *L, server_box *box, lc_conn *conn)
 static void start_handler(lua_State *L, conn_box *conn)
 {
   server_box *box = conn->server;
-  conn->is_unstarted = 0;
+  conn->is_unstarted = 0; /* from now on the task has it anchored */
   runtime_push_anchored(L, box->rt, box->handler);
   lua_pushvalue(L, -2);
   if (box->gives_context) conn_push_context(L, conn);
@@ -108,24 +108,31 @@ static void start_handler(lua_State *L, conn_box *conn)
 static int open_connection(lua_State *L)
 {
   move *m = lua_touserdata(L, 1);
-  server_box *box = m->box;
-  conn_box *conn = serve(L, box, m->conn);
-  server_tell_new(L, box, m->conn);
-  if (!box->starts_with_data) start_handler(L, conn);
+  conn_box *conn = conn_box_new(L, m->box->rt, m->conn, m->box);
+  conn->is_served = 1;
+  conn_keep(L, conn);
+  server_tell_new(L, m->box, m->conn);
+  start_handler(L, conn);
   return 0;
 }
 
-/* One whose handler begins with the first byte is left to the core until then, if nobody looks: no
- * object, no coroutine. There may be very many who never say a word. */
+/* By then, it has one. */
+static void protect_start(move *m, lua_CFunction start)
+{
+  runtime_protect(m->box->rt, start, m);
+  const conn_box *of = lc_conn_user(m->conn);
+  if (!of || !of->tasks) lc_conn_abort(m->conn, "no memory for a handler");
+}
+
+/* One whose handler begins with the first byte is left to the core until then: no coroutine, and an
+ * object only while the script looks. There may be very many who never say a word. */
 static void on_opened(lc_conn *conn, void *user)
 {
-  move m = {.box = user, .conn = conn};
-  int is_lazy = m.box->starts_with_data && m.box->on_state == LUA_NOREF;
-  if (!is_lazy) runtime_protect(m.box->rt, open_connection, &m);
-  tasks_wake(&m.box->waiters, 0);
-  if (is_lazy) return;
-  conn_box *box = lc_conn_user(conn);
-  if (!box || (!box->tasks && !box->is_unstarted)) lc_conn_abort(conn, "no memory for a handler");
+  server_box *box = user;
+  move m = {.box = box, .conn = conn};
+  if (!box->starts_with_data) protect_start(&m, open_connection);
+  else on_state(conn, LC_STATES, LC_STATE_NEW, "accept", box);
+  tasks_wake(&box->waiters, 0);
 }
 
 static int start_late(lua_State *L)
@@ -141,24 +148,14 @@ static void on_first_byte(server_box *box, lc_conn *conn)
   move m = {.box = box, .conn = conn};
   int result = lc_conn_await(conn);
   if (result == LC_EOF) lc_conn_finish(conn, "no data");
-  if (result) return;
-  runtime_protect(box->rt, start_late, &m);
-  const conn_box *of = lc_conn_user(conn);
-  if (!of || !of->tasks) lc_conn_abort(conn, "no memory for a handler");
-}
-
-static int is_unstarted(const server_box *box, const lc_conn *conn)
-{
-  const conn_box *of = lc_conn_user(conn);
-  return of ? (int)of->is_unstarted : box->starts_with_data && box->handler != LUA_NOREF;
+  if (!result) protect_start(&m, start_late);
 }
 
 static void on_ready(lc_conn *conn, unsigned what, void *user)
 {
   server_box *box = user;
-  if (what & LC_READABLE && is_unstarted(box, conn)) on_first_byte(box, conn);
-  else if (lc_conn_user(conn)) conn_on_ready(conn, what);
-  else if (what & LC_ENDED) conn_log_failure(box->rt, box, conn);
+  if (what & LC_READABLE && server_is_to_start(box, conn)) on_first_byte(box, conn);
+  else if (!conn_on_ready(conn, what) && what & LC_ENDED) conn_log_failure(box->rt, box, conn);
 }
 
 static void on_closed(lc_conn *conn, void *user)
@@ -167,10 +164,10 @@ static void on_closed(lc_conn *conn, void *user)
   conn_on_closed(conn);
 }
 
-static int make_object(lua_State *L)
+static int keep_object(lua_State *L)
 {
   move *m = lua_touserdata(L, 1);
-  server_push_conn(L, m->box, m->conn);
+  if (server_push_conn(L, m->box, m->conn)) conn_keep_unstarted(L, -1);
   return 0;
 }
 
@@ -178,7 +175,8 @@ static int make_object(lua_State *L)
 static void need_object(server_box *box, lc_conn *conn, int words)
 {
   move m = {.box = box, .conn = conn};
-  if (words != LUA_NOREF && !lc_conn_user(conn)) runtime_protect(box->rt, make_object, &m);
+  if (words != LUA_NOREF && server_is_to_start(box, conn))
+    runtime_protect(box->rt, keep_object, &m);
 }
 
 static int dismiss_protected(lua_State *L)
@@ -390,16 +388,23 @@ static void replace_anchor(lua_State *L, runtime *rt, int *anchor, int index)
   *anchor = runtime_anchor(L, rt);
 }
 
+/* Whether a function has so many parameters: what nobody takes need not be made. */
+static int takes_parameters(lua_State *L, int index, int count)
+{
+  lua_Debug shape;
+  if (!lua_isfunction(L, index)) return 0;
+  lua_pushvalue(L, index);
+  lua_getinfo(L, ">u", &shape);
+  return shape.isvararg || shape.nparams >= count;
+}
+
 /* server_hand_to(server, handler): its connections, from now on. */
 static int server_hand_to(lua_State *L)
 {
   server_box *box = server_check(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   replace_anchor(L, box->rt, &box->handler, 2);
-  lua_Debug shape;
-  lua_pushvalue(L, 2);
-  lua_getinfo(L, ">u", &shape);
-  box->gives_context = shape.isvararg || shape.nparams > 1;
+  box->gives_context = takes_parameters(L, 2, 2);
   lc_server_serve(box->server, 1);
   return 0;
 }
@@ -409,6 +414,7 @@ static int server_on_state(lua_State *L)
   server_box *box = server_check(L, 1);
   if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
   replace_anchor(L, box->rt, &box->on_state, 2);
+  box->tells_conn = takes_parameters(L, 2, 1);
   return 0;
 }
 

@@ -364,7 +364,8 @@ function Server:close_where(wanted) end
 function Server:broadcast(data, wanted) end
 
 --- Calls `fn` for each move of a connection, in order, between two turns of the loop; the birth has no
---- `from`. nil to stop.
+--- `from`. nil to stop. With `start = "data"` a function without parameters is the cheapest: a connection that
+--- never speaks then needs no object.
 ---@param fn? fun(conn: lastcall.Connection, from: lastcall.State?, to: lastcall.State, cause: string) may not wait
 function Server:on_state(fn) end
 
