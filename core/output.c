@@ -321,6 +321,9 @@ int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count)
   lc_conn_extra *extra = lc_conn_need_extra(conn);
   if (!extra) return -ENOMEM;
   result = lc_buffer_reserve(&extra->posted, total);
+  /* And where it is merged at once: what is refused must not count as undelivered as well. */
+  if (!result && !conn->out_waits && lc_output_size(conn))
+    result = lc_buffer_reserve(&conn->out, gathered(conn) + total);
   if (result < 0) return result;
   for (int i = 0; i < count; i++)
     lc_buffer_append(&extra->posted, pieces[i].iov_base, pieces[i].iov_len);
