@@ -97,6 +97,24 @@ describe("pipe", function()
       server:close()
     end)
   end)
+
+  it("raises where it was called, whichever side another task reads already", function()
+    helper.task(function(lastcall)
+      local here, there, server = helper.pair(lastcall)
+      local other, far, second = helper.pair(lastcall)
+      for _, read_already in ipairs { here, other } do
+        local reader = lastcall.go(function() return read_already:read_some() end)
+        lastcall.sleep(0.01)
+        local _, message = pcall(function() return (lastcall.pipe(here, other)) end)
+        assert.matches("^spec/pipe_spec%.lua:%d+: conn:read_some: another task is already reading", message)
+        reader:cancel()
+        reader:wait()
+      end
+      for _, conn in ipairs { here, there, other, far } do conn:abort() end
+      server:close()
+      second:close()
+    end)
+  end)
 end)
 
 describe("copy", function()

@@ -55,10 +55,10 @@ end
 
 --- The same; when it raises, somebody else reads or closes what is the pipe's: the other direction ends too, and
 -- the connections are left as they are.
-local function guarded(state, ...)
-  local fine, err = pcall(direction, state, ...)
+local function guarded(state, name, ...)
+  local fine, err = pcall(direction, state, name, ...)
   if fine then return end
-  state.misuse = state.misuse or err
+  if not state.misuse then state.misuse, state.misused_by = err, name end
   state.stop("misuse")
 end
 
@@ -84,6 +84,8 @@ function relay.pipe(a, b, given)
   ctx:call(guarded, state, "up", b, a)
   -- The end of a connection ends this task's context, and the other direction soon: it is waited for all the same.
   core.context.background():call(back.wait, back)
+  -- An error of this task names the script's line already; in the other task there is none to name.
+  if state.misused_by == "down" then misuse.raise("%s", tostring(state.misuse)) end
   if state.misuse then error(state.misuse, 0) end
   local failure = state.failure
   if failure then return nil, failure[1], failure[2], state.up, state.down end
