@@ -127,7 +127,7 @@ $(BUILD)/obj/core/%.o: core/%.c $(FLAGS_FILE)
 
 $(BUILD)/obj/lua/binding/%.o: lua/binding/%.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
-	$(call say,cc)$(COMPILE) -fPIC -Icore $(LUA_CFLAGS) -c -o $@ $<
+	$(call say,cc)$(COMPILE) -fPIC -fvisibility=hidden -Icore $(LUA_CFLAGS) -c -o $@ $<
 
 $(BUILD)/obj/spec/support/%_module.o: spec/support/%_module.c $(FLAGS_FILE)
 	@mkdir -p $(@D)

@@ -206,9 +206,12 @@ void lc_conn_take(lc_conn *conn, size_t size)
 
 static int take(lc_conn *conn, size_t size, lc_slice *slice)
 {
-  slice->data = size ? lc_buffer_bytes(conn->in) : "";
-  slice->length = size;
-  lc_conn_take(conn, size);
+  *slice = (lc_slice){"", 0};
+  if (size) {
+    *slice = (lc_slice){lc_buffer_bytes(conn->in), size};
+    conn->in->start += size;
+    conn->consumed = 1;
+  }
   return over(conn, 0);
 }
 

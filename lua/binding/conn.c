@@ -24,14 +24,12 @@ conn_box *conn_check(lua_State *L, int index)
 }
 
 /* By what lies in it, which is several times faster than to look its metatable up by name: no other object
- * of this size has the runtime in this place. */
-_Static_assert(sizeof(conn_box) != sizeof(server_box), "a server would be taken for a connection");
-
+ * of this size has that address in this place. */
 conn_box *conn_self(lua_State *L)
 {
-  const runtime *rt = lua_touserdata(L, lua_upvalueindex(1));
   conn_box *box = lua_touserdata(L, 1);
-  if (!box || lua_rawlen(L, 1) != sizeof *box || box->rt != rt || !rt->loop || !box->conn)
+  if (!box || lua_rawlen(L, 1) != sizeof *box || box->type != CONN_TYPE || !box->conn ||
+      !box->rt->loop)
     return conn_check(L, 1);
   return box;
 }
@@ -54,7 +52,7 @@ static void push_boxes(lua_State *L)
 conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_box *server)
 {
   conn_box *box = lua_newuserdatauv(L, sizeof *box, 1);
-  *box = (conn_box){.rt = rt, .server = server, .anchor = LUA_NOREF};
+  *box = (conn_box){.type = CONN_TYPE, .rt = rt, .server = server, .anchor = LUA_NOREF};
   lc_list_init(&box->own_tasks);
   lc_list_init(&box->waiting);
   if (server) {

@@ -11,7 +11,8 @@
 /* Kept small, for there is one for each connection: what few of them need is in the table that its one
  * user value then is. */
 struct conn_box {
-  lc_conn *conn; /* never NULL */
+  const char *type; /* CONN_TYPE */
+  lc_conn *conn;    /* never NULL */
   runtime *rt;
   server_box *server; /* NULL for outbound ones; kept by the user value */
   union {

@@ -155,8 +155,7 @@ static const field FIELDS[] = {{"id", get_id}, {"data", get_data}};
 /* Upvalue 1: the methods. Each call of one comes here first. */
 static int conn_index(lua_State *L)
 {
-  lua_rawget(L, lua_upvalueindex(1));
-  if (!lua_islightuserdata(L, -1)) return 1;
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TLIGHTUSERDATA) return 1;
   return ((const field *)lua_touserdata(L, -1))->get(L);
 }
 

@@ -303,9 +303,8 @@ static int conn_read_until(lua_State *L)
 static int lines_next(lua_State *L, int status, lua_KContext begun);
 
 /* The next line, or why there is none: then it waits, or the iteration is over. */
-static int next_line(lua_State *L, conn_box *box, task *t, int result)
+static int next_line(lua_State *L, conn_box *box, task *t, lua_Integer format, int result)
 {
-  lua_Integer format = lua_tointeger(L, lua_upvalueindex(2));
   if (!result) result = read_format(L, box, format, t);
   if (!result && format == FORMAT_ALL && !lua_rawlen(L, -1)) result = LC_EOF; /* that was all */
   if (!result) return 1;
@@ -334,28 +333,42 @@ static int lines_next(lua_State *L, int status, lua_KContext begun)
   int result = t->woken;
   t->woken = 0;
   if (!result && !begun) result = lc_conn_admit(box->conn);
-  return next_line(L, box, t, result);
+  return next_line(L, box, t, lua_tointeger(L, lua_upvalueindex(2)), result);
 }
 
 /* Upvalues: the connection, the format. Never raises for what a peer does: it ends, and
  * conn:error() tells why. */
-static int lines_call(lua_State *L)
+static int lines_call(lua_State *L, lua_Integer format)
 {
   conn_box *box = lua_touserdata(L, lua_upvalueindex(1));
-  lua_settop(L, 0);
   task *t = begin_read(L, box, "conn:lines");
   t->woken = 0;
   if (task_is_spent(t)) return task_yield(L, t, 0, lines_next);
-  return next_line(L, box, t, lc_conn_admit(box->conn));
+  return next_line(L, box, t, format, lc_conn_admit(box->conn));
+}
+
+static int next_bare_line(lua_State *L) { return lines_call(L, FORMAT_LINE); }
+static int next_whole_line(lua_State *L) { return lines_call(L, FORMAT_WHOLE_LINE); }
+static int next_of_format(lua_State *L)
+{
+  return lines_call(L, lua_tointeger(L, lua_upvalueindex(2)));
+}
+
+/* The usual formats need not be looked up for each line. */
+static lua_CFunction iterator_of(lua_Integer format)
+{
+  if (format == FORMAT_LINE) return next_bare_line;
+  return format == FORMAT_WHOLE_LINE ? next_whole_line : next_of_format;
 }
 
 static int conn_lines(lua_State *L)
 {
   conn_check(L, 1);
   lua_settop(L, 2);
-  lua_pushinteger(L, lua_isnil(L, 2) ? FORMAT_LINE : check_format(L, 2));
+  lua_Integer format = lua_isnil(L, 2) ? FORMAT_LINE : check_format(L, 2);
+  lua_pushinteger(L, format);
   lua_replace(L, 2);
-  lua_pushcclosure(L, lines_call, 2);
+  lua_pushcclosure(L, iterator_of(format), 2);
   return 1;
 }
 

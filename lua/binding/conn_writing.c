@@ -187,7 +187,6 @@ static int conn_write(lua_State *L)
     if (i - 2 < PIECES) pieces[i - 2] = (struct iovec){(void *)(uintptr_t)data, length};
     total += length;
   }
-  luaL_checkstack(L, 8, NULL);
   task *t = task_running(L, box->rt);
   if (t) {
     t->woken = 0;

@@ -1,7 +1,7 @@
 /* module.c - luaopen: one table of functions for the Lua modules. Not for scripts. */
 #include "socket.h"
 
-int luaopen_lastcall_core(lua_State *L);
+__attribute__((visibility("default"))) int luaopen_lastcall_core(lua_State *L);
 
 /* The context that process-owned tasks live in; a run that has ended leaves an ended one behind. */
 void process_context_new(lua_State *L, runtime *rt)

@@ -180,6 +180,7 @@ task *task_that_can_wait(lua_State *L, const runtime *rt)
 task *task_current(lua_State *L, runtime *rt, const char *what)
 {
   task *t = rt->current;
+  if (t && t->co == L && rt->innermost == L && lua_isyieldable(L)) return t; /* as a rule */
   if (!t)
     raise_error(L,
                 "%s waits, and only a task can wait: call it inside lastcall.run, lastcall.serve, "
