@@ -34,6 +34,7 @@ build = {
     -- BEGIN files (make rockspec)
     ["lastcall.core"] = {
       sources = {
+        "lua/binding/allocator.c",
         "lua/binding/callbacks.c",
         "lua/binding/collector.c",
         "lua/binding/conn.c",

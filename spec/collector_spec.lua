@@ -1,5 +1,6 @@
---- Lua's collector while a run is under way.
+--- Lua's collector and allocator while a run is under way.
 
+local faults = require "spec_faults"
 local core = require "lastcall.core"
 local helper = require "spec.helper"
 
@@ -69,5 +70,49 @@ describe("the collector", function()
       assert.is_true(core.loop_stats().turns - turns < 10)
       collectgarbage "restart"
     end)
+  end)
+end)
+
+--- A state of its own makes small strings in rounds, with a collection behind each.
+local function rounds(where)
+  return faults.run(([[
+    package.path = "./?.lua;" .. package.path
+    local faults = require "spec_faults"
+    local lastcall = require "lastcall"
+    local function work()
+      faults.arm()
+      for round = 1, 10 do
+        for i = 1, 2000 do local _ = ("%%0" .. 50 + i %% 50 .. "d"):format(i) end
+        collectgarbage()
+      end
+    end
+    %s
+  ]]):format(where))
+end
+
+local IN_A_RUN = "lastcall.run(work, { signals = false })"
+
+describe("the allocator", function()
+  it("is asked for small blocks once in a run, not again and again, and has all of them back", function()
+    local outside, inside = rounds "work()", rounds(IN_A_RUN)
+    assert.is_true(outside.ok, outside.message)
+    assert.is_true(inside.ok, inside.message)
+    assert.is_true(outside.allocations > 20000)
+    assert.is_true(inside.allocations < outside.allocations / 3 or helper.is_slow)
+    assert.equal(0, inside.bytes)
+  end)
+
+  it("has all of them back when a run fails, and when the state is closed in the midst of one", function()
+    local failed = rounds "lastcall.run(function() work() error 'enough' end, { signals = false })"
+    assert.matches("enough", failed.message)
+    assert.equal(0, failed.bytes)
+    local output, _, status = helper.run([[lua5.4 -e '
+      require("lastcall").run(function()
+        for i = 1, 1000 do local _ = ("%099d"):format(i) end
+        collectgarbage()
+        os.exit(7, true)
+      end)' ]])
+    assert.equal("", output)
+    assert.equal(7, status)
   end)
 end)

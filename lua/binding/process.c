@@ -165,7 +165,9 @@ static int core_run(lua_State *L)
   luaL_checkstack(L, 32, NULL);
   rt->running = 1;
   collector_begin(L, rt);
+  allocator_begin(L, rt);
   while (!is_over(rt) && result >= 0) result = turn_or_collect(L, rt);
+  allocator_end(L, rt);
   collector_end(L, rt);
   rt->running = 0;
   if (result < 0) return luaL_error(L, "lastcall: the loop failed: %s", lc_code_text(result));

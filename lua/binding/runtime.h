@@ -24,6 +24,7 @@ typedef struct context context;
 typedef struct conn_box conn_box;
 typedef struct server_box server_box;
 typedef struct told_move told_move;
+typedef struct allocator allocator;
 
 struct runtime {
   lua_State *L; /* who turns the loop, or loaded the library; resumes come from it */
@@ -37,6 +38,7 @@ struct runtime {
   int mode_before;       /* the collector's, before the run */
   int is_collecting;     /* in the midst of a cycle that was begun while nothing else was to do */
   size_t collect_at;     /* so many bytes in use make the next one worth while */
+  allocator *allocator;  /* the state's, during a run */
   const char *trouble;   /* the last error that nobody could be told of */
 
   /* What runs. */
@@ -124,6 +126,9 @@ void collector_end(lua_State *L, const runtime *rt);
 /* Whether a step of it would be of use now; collector_step makes one. */
 int collector_has_work(lua_State *L, const runtime *rt);
 void collector_step(runtime *rt);
+/* allocator.c */
+void allocator_begin(lua_State *L, runtime *rt);
+void allocator_end(lua_State *L, runtime *rt);
 /* Registers functions, each with the runtime as its only upvalue, into the table at the top. */
 void register_functions(lua_State *L, runtime *rt, const luaL_Reg *functions);
 /* The type of an object whose one use is to end something: by its method `done`, by leaving the scope

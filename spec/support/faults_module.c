@@ -10,7 +10,7 @@
  *
  * result: ok, message (of the error), open (descriptors left), strange (closed that were not open),
  * allocations, made (calls by name), both since faults.arm, which the script calls when it has loaded what
- * it needs.
+ * it needs; bytes, by the sizes that Lua tells, which the closed state has left.
  * refuse = {first, times}: which allocations after faults.arm Lua's allocator refuses.
  */
 #include <lauxlib.h>
@@ -121,6 +121,7 @@ static int time_of_day(lua_State *L)
 
 typedef struct memory {
   int is_armed;
+  lua_Integer bytes;
   lua_Integer made;
   lua_Integer first; /* 0: none is refused */
   lua_Integer last;
@@ -131,6 +132,7 @@ static void *allocate(void *user, void *block, size_t old, size_t size)
 {
   memory *m = user;
   if (!size) {
+    if (block) m->bytes -= (lua_Integer)old;
     free(block);
     return NULL;
   }
@@ -138,7 +140,9 @@ static void *allocate(void *user, void *block, size_t old, size_t size)
     lua_Integer number = ++m->made;
     if (m->first && number >= m->first && number <= m->last) return NULL;
   }
-  return realloc(block, size);
+  void *got = realloc(block, size);
+  if (got) m->bytes += (lua_Integer)size - (block ? (lua_Integer)old : 0);
+  return got;
 }
 
 static int arm(lua_State *L)
@@ -215,6 +219,7 @@ static int run(lua_State *L)
   set_integer(L, "open", one->faults.open);
   set_integer(L, "strange", one->faults.strange);
   set_integer(L, "allocations", one->memory.made);
+  set_integer(L, "bytes", one->memory.bytes);
   lua_createtable(L, 0, FAULT_CALLS);
   for (int i = 0; i < FAULT_CALLS; i++)
     set_integer(L, fault_name((fault_call)i),
