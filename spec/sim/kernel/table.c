@@ -170,7 +170,8 @@ static int table_epoll_wait(const lc_sys *sys, int epoll, struct epoll_event *ev
 {
   sim_process *process = begin(sys);
   int code = luck(process, FAULT_EPOLL_WAIT);
-  return code ? code : sim_epoll_wait(process, epoll, events, capacity, timeout);
+  /* What arrives at the moment it ends at has arrived before the next call, not in the midst of it. */
+  return end(process, code ? code : sim_epoll_wait(process, epoll, events, capacity, timeout));
 }
 
 static int table_poll(const lc_sys *sys, struct pollfd *fds, unsigned count, lc_time timeout)
