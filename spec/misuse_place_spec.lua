@@ -194,4 +194,18 @@ describe("an error about waiting outside of a task is at the line of the script"
     server:close()
     lastcall.run(noise, { signals = false, log = noise })
   end)
+
+  it("is told with the script's line also when our own functions call others, and for a wrong self", function()
+    local socket = require "lastcall.socket"
+    local methods = core.server_methods
+    for what, misused in pairs {
+      getaddrinfo = function() socket.bind(true, 0) end,
+      bind = function() socket.bind("127.0.0.1", {}) end,
+      ["server:listen"] = function() methods.listen({}, "127.0.0.1:0") end,
+      ["server:unlisten"] = function() methods.unlisten(nil, "127.0.0.1:0") end,
+    } do
+      local _, message = pcall(misused)
+      assert.is_truthy(message:find("^spec/misuse_place_spec.lua:%d+: ") and message:find(what, 1, true), message)
+    end
+  end)
 end)

@@ -11,6 +11,20 @@ static int is_ours(const lua_Debug *frame, const char *home, size_t length)
   return length && !strncmp(frame->source, home, length);
 }
 
+int raise_level(lua_State *L, int level)
+{
+  lua_Debug frame;
+  size_t length = 0;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &HOME_KEY);
+  const char *home = lua_tolstring(L, -1, &length);
+  for (; lua_getstack(L, level, &frame); level++) {
+    lua_getinfo(L, "S", &frame);
+    if (!is_ours(&frame, home, length)) break;
+  }
+  lua_pop(L, 1);
+  return level;
+}
+
 /* "file:line: ", or nothing where no script is to be found [0, +1]. */
 static void push_place(lua_State *L)
 {

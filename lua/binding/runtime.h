@@ -96,6 +96,8 @@ struct runtime {
 /* As luaL_error, but at the line of the script that called: functions of our own modules, whose files
  * begin with what raise_set_home was given, are passed over, and those in C. */
 void raise_error(lua_State *L, const char *format, ...) __attribute__((noreturn));
+/* The first level of the stack from this one on that is not a function of our modules. */
+int raise_level(lua_State *L, int level);
 void raise_open(lua_State *L, runtime *rt);
 void runtime_check(lua_State *L, const runtime *rt); /* raises when its loop is gone */
 runtime *runtime_get(lua_State *L);                  /* creates it on first use */

@@ -99,8 +99,13 @@ function server.adopt(fd, given, backlog)
   return self
 end
 
+local function check_self(self, what)
+  if not details[self] then misuse.raise("%s: expected a server as self: call it with ':'", what) end
+end
+
 --- Adds an address, with the server's own listener options where none are given.
 function methods:listen(where, given)
+  check_self(self, "server:listen")
   given = options.check("server:listen", given, options.listener)
   local list, own, message = places("server:listen", where)
   if not list then return nil, own, message end
@@ -112,6 +117,7 @@ function methods:listen(where, given)
 end
 
 function methods:unlisten(where)
+  check_self(self, "server:unlisten")
   if where == nil then return core.server_unlisten(self) end
   local endpoint = address.check("server:unlisten", where)
   local list, code, message = address.resolve(where, endpoint)

@@ -80,7 +80,7 @@ function story:check(one, arguments, fine, results)
   if not fine then
     if type(results) ~= "string" then return self:wrong(one, arguments, "raised " .. tostring(results)) end
     local where = results:match "^story:1: (.*)"
-    if not where and is_socket_failure(one, results) and not results:find "%.lua:" then return end -- as LuaSocket
+    if is_socket_failure(one, results) and (where or not results:find "%.lua:") then return end -- as LuaSocket
     if not where then return self:wrong(one, arguments, "raised elsewhere: " .. results) end
     -- Copy and pipe call a connection's methods, and what iterates is made of others.
     if not where:find(one.name, 1, true) and not where:find("self", 1, true) and
@@ -168,9 +168,10 @@ function story:in_coroutine(place)
   if self.decide(2) == 0 then coroutine.close(co) end
 end
 
---- Heeds nobody; until the ladder ends it.
+--- Heeds nobody; until the ladder ends it. Which it cannot in a coroutine that it does not know.
 function story:be_stubborn()
-  if self.decide(4) == 0 and not lastcall.ready() then while self.left > 0 do self.spun = true end end
+  local can_end = coroutine.create == lastcall.coroutine.create
+  if self.decide(4) == 0 and can_end and not lastcall.ready() then while self.left > 0 do self.spun = true end end
   for _ = 1, 40 do lastcall.sleep(0.001) end
 end
 
