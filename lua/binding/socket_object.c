@@ -184,7 +184,7 @@ static int raise_argument(lua_State *L, int argument, const char *text)
   if (call.name) name = call.name;
   else if (!name) name = "?";
   luaL_where(L, raise_level(L, depth + 1)); /* socket.bind is made of other methods */
-  if (*call.namewhat == 'm') argument--; /* a method: self is not counted */
+  if (*call.namewhat == 'm') argument--;    /* a method: self is not counted */
   if (!argument) lua_pushfstring(L, "calling '%s' on bad self (%s)", name, text);
   else lua_pushfstring(L, "bad argument #%d to '%s' (%s)", argument, name, text);
   lua_concat(L, 2);
