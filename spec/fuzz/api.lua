@@ -274,7 +274,7 @@ return function(bytes)
   self.owners = decide(3) == 0 and WITH_SOCKETS or OWNERS
   self.at_hand.make_actor = function(most)
     return function(first)
-      if type(first) == "userdata" and decide(2) == 0 then self.at_hand:keep("conn", first) end
+      if core.is_connection(first) and decide(2) == 0 then self.at_hand:keep("conn", first) end
       self:act("task", most)
       return true
     end
