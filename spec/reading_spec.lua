@@ -218,6 +218,23 @@ describe("a read that is ended", function()
     end)
   end)
 
+  it("by a timeout of 0 hands over what was there already; a negative one is refused", function()
+    between(function(here, there)
+      here:set_read_timeout(0)
+      failure("timeout", "", here:read())
+      helper.send(there, "one\nhel")
+      require("lastcall").sleep(0.01)
+      assert.equal("one", here:read())
+      failure("timeout", "hel", here:read())
+      for _, name in ipairs { "set_read_timeout", "set_write_timeout" } do
+        local fine, message = pcall(function() return (here[name](here, -1)) end)
+        assert.is_false(fine)
+        assert.matches("^spec/reading_spec.lua:%d+: bad argument #1 to '" .. name .. "' .*nil stands for no timeout",
+          message)
+      end
+    end)
+  end)
+
   it("by the drain leaves what it got readable", function()
     helper.task(function(lastcall)
       local result, rest

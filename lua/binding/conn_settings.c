@@ -10,11 +10,19 @@ int conn_apply(lua_State *L, conn_box *box, const lc_settings *settings, const c
   return 1;
 }
 
+/* Nil is none, and 0 takes what is there already. */
+static lc_time check_timeout(lua_State *L, int argument)
+{
+  lc_time timeout = optional_seconds(L, argument);
+  luaL_argcheck(L, timeout >= 0, argument, "seconds are not negative; nil stands for no timeout");
+  return timeout;
+}
+
 static int conn_set_read_timeout(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
   lc_settings settings = *lc_conn_settings(box->conn);
-  settings.read_timeout = optional_seconds(L, 2);
+  settings.read_timeout = check_timeout(L, 2);
   return conn_apply(L, box, &settings, "set_read_timeout");
 }
 
@@ -22,7 +30,7 @@ static int conn_set_write_timeout(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
   lc_settings settings = *lc_conn_settings(box->conn);
-  settings.write_timeout = optional_seconds(L, 2);
+  settings.write_timeout = check_timeout(L, 2);
   return conn_apply(L, box, &settings, "set_write_timeout");
 }
 

@@ -533,7 +533,7 @@ function Connection:shutdown(how) end
 function Connection:detach(hooks) end
 
 --- Holds for a read that waits already.
----@param seconds? number nil for none
+---@param seconds? number nil for none; 0: what is there already, or "timeout"
 ---@return true? set
 ---@return lastcall.Code? code
 ---@return string? message

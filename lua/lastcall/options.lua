@@ -13,7 +13,7 @@ end
 
 local function seconds(least, most)
   local text = least > 0 and "seconds, more than 0" or "seconds"
-  if most then text = ("%s, at most %d"):format(text, most) end
+  if most then text = ("seconds, from %d to %d"):format(least, most) end
   return function(value) return is_number(value) and value >= least and value <= (most or huge), text end
 end
 

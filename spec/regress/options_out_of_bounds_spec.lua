@@ -14,7 +14,7 @@ describe("an option that is", function()
     for name, value in pairs { idle = 32768, interval = math.huge } do
       local fine, message = pcall(lastcall.listen, "127.0.0.1:0", { keepalive = { [name] = value } })
       assert.is_false(fine)
-      assert.matches("option '" .. name .. "' is seconds, more than 0, at most 32767", message, 1, true)
+      assert.matches("option '" .. name .. "' is seconds, from 1 to 32767", message, 1, true)
     end
   end)
 
