@@ -298,15 +298,21 @@ describe("what a server tells", function()
   end)
 
   it("errors of its callbacks go to on_error, and stop nothing", function()
-    local errors = {}
+    local errors, told = {}, {}
     helper.task(function()
       local server, address = helper.serve(lastcall, echo)
-      server:on_state(function() error "in on_state" end)
+      server:on_state(function(_, _, to)
+        told[#told + 1] = to
+        error("in on_state: " .. to)
+      end)
       spoken(address):close()
-      server:on_state(nil)
+      server:wait_for("==", 0, helper.seconds(2))
+      lastcall.sleep(0.01)
     end, { on_error = function(err) errors[#errors + 1] = tostring(err) end })
-    assert.is_true(#errors > 0)
-    assert.is_truthy(errors[1]:find("in on_state", 1, true))
+    assert.equal("new", told[1])
+    assert.equal("closed", told[#told])
+    assert.equal(#told, #errors)
+    for i, to in ipairs(told) do assert.is_truthy(errors[i]:find("in on_state: " .. to, 1, true)) end
   end)
 
   it("errors of on_error itself go to stderr, with what it had been told", function()

@@ -3,7 +3,7 @@
  * Each has a number. What it is to call, with its arguments, lies in a Lua table
  * under that number; but for the moves of connections, which come twice with every
  * request where a server has on_state: they are kept in a ring of their own, and
- * called one after the other without going in and out of Lua's protection each time.
+ * called one after the other in one protected call.
  */
 #include <stdlib.h>
 
@@ -150,14 +150,12 @@ static int call_next(lua_State *L)
   return 0;
 }
 
-/* What call_moves has on its stack all the time. */
-enum { THE_HANDLER = 2, THE_ANCHORS, THE_STATES /* by lc_state; nil as the last */ };
+/* What tell_moves has on its stack all the time. */
+enum { THE_ANCHORS = 2, THE_STATES /* by lc_state; nil as the last */ };
 
 static void prepare_moves(lua_State *L, const runtime *rt)
 {
-  lua_settop(L, 1);
   luaL_checkstack(L, LC_STATES + 12, NULL);
-  lua_pushcfunction(L, with_traceback);
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->anchors);
   for (int state = 0; state < LC_STATES; state++) lua_pushstring(L, lc_state_name((lc_state)state));
   lua_pushnil(L);
@@ -184,35 +182,70 @@ static void push_object(lua_State *L, const runtime *rt, const told_move *move)
   lua_pushnil(L);
 }
 
-static void tell_move(lua_State *L, runtime *rt, const told_move *move)
+static void tell_move(lua_State *L, const runtime *rt, const told_move *move)
 {
   const server_box *server = move->server;
   if (server->on_state == LUA_NOREF) return;
+  int top = lua_gettop(L);
   lua_rawgeti(L, THE_ANCHORS, server->on_state);
   if (server->tells_conn) push_object(L, rt, move);
   else lua_pushnil(L);
-  if (server->tells_conn && lua_isnil(L, -1)) return;
+  if (server->tells_conn && lua_isnil(L, -1)) {
+    lua_settop(L, top);
+    return;
+  }
   lua_pushvalue(L, THE_STATES + move->from);
   lua_pushvalue(L, THE_STATES + move->to);
   lua_pushstring(L, move->cause);
-  interrupt_enter(rt, L, LC_WORK_SCRIPT);
-  if (lua_pcall(L, 4, 0, THE_HANDLER) != LUA_OK) tell_failure(L, rt);
-  interrupt_work_done(rt, NULL);
+  lua_call(L, 4, 0);
 }
 
-/* All moves up to the next callback of another kind. Each is a piece of work of its own for the watchdog. */
+/* The move that is told now; each is a piece of work of its own for the watchdog. */
+typedef struct telling {
+  runtime *rt;
+  told_move move;
+  int is_begun;
+} telling;
+
+static int begin_move(lua_State *L, telling *now)
+{
+  runtime *rt = now->rt;
+  if (!is_move(rt) || rt->next_callback > rt->callbacks_due) return 0;
+  now->move = *move_at(rt, rt->first_move++);
+  now->is_begun = 1;
+  rt->next_callback++;
+  interrupt_enter(rt, L, LC_WORK_SCRIPT);
+  return 1;
+}
+
+static void end_move(telling *now)
+{
+  interrupt_work_done(now->rt, NULL);
+  forget_move(&now->move);
+  now->is_begun = 0;
+}
+
+/* All moves up to the next callback of another kind, or to the first that fails. */
+static int tell_moves(lua_State *L)
+{
+  telling *now = lua_touserdata(L, 1);
+  prepare_moves(L, now->rt);
+  while (begin_move(L, now)) {
+    tell_move(L, now->rt, &now->move);
+    end_move(now);
+  }
+  return 0;
+}
+
 static int call_moves(lua_State *L)
 {
-  runtime *rt = lua_touserdata(L, 1);
-  prepare_moves(L, rt);
-  int top = lua_gettop(L);
-  while (is_move(rt) && rt->next_callback <= rt->callbacks_due) {
-    told_move move = *move_at(rt, rt->first_move++);
-    rt->next_callback++;
-    tell_move(L, rt, &move);
-    lua_settop(L, top);
-    forget_move(&move);
-  }
+  telling now = {.rt = lua_touserdata(L, 1)};
+  lua_settop(L, 0);
+  lua_pushcfunction(L, with_traceback);
+  lua_pushcfunction(L, tell_moves);
+  lua_pushlightuserdata(L, &now);
+  if (lua_pcall(L, 1, 0, 1) != LUA_OK) tell_failure(L, now.rt);
+  if (now.is_begun) end_move(&now);
   return 0;
 }
 
