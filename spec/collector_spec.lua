@@ -43,6 +43,22 @@ describe("the collector", function()
     assert.equal("generational", mode())
   end)
 
+  --- The modes in a loop that never sleeps, with a small heap, with a large one, with a small one, and at the end.
+  local function modes(chosen)
+    local output = helper.run("lua5.4 spec/support/busy_heap.lua " .. (chosen or ""))
+    local list = {}
+    for word in output:gmatch "(%l+al)" do list[#list + 1] = word end
+    return list
+  end
+
+  it("is generational in a loop without time while the heap is small", function()
+    assert.same({ "generational", "incremental", "generational", "generational" }, modes())
+  end)
+
+  it("stays incremental where the script chose that when it was generational", function()
+    assert.same({ "generational", "incremental", "incremental", "generational" }, modes "incremental")
+  end)
+
   it("collects what has come together when the loop would sleep, and then lets it sleep", function()
     helper.task(function(lastcall)
       collectgarbage()

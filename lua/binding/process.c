@@ -142,6 +142,7 @@ static int turn_or_collect(lua_State *L, runtime *rt)
   int result = turn(L, rt, 0);
   lc_loop_stats_get(rt->loop, &after);
   if (after.events == before.events && lc_loop_next(rt->loop) > 0) collector_step(rt);
+  else collector_find_no_time(rt);
   return result;
 }
 

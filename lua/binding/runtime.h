@@ -36,6 +36,7 @@ struct runtime {
   int running;           /* inside core.run */
   int debug;             /* note where connections are opened */
   int mode_before;       /* the collector's, before the run */
+  int is_generational;   /* the collector is, by our own choice */
   int is_collecting;     /* in the midst of a cycle that was begun while nothing else was to do */
   size_t collect_at;     /* so many bytes in use make the next one worth while */
   allocator *allocator;  /* the state's, during a run */
@@ -124,10 +125,11 @@ void runtime_protect_script(runtime *rt, lua_CFunction function, void *argument)
 void runtime_protect_on(lua_State *L, runtime *rt, lua_CFunction function, void *argument);
 /* collector.c */
 void collector_begin(lua_State *L, runtime *rt);
-void collector_end(lua_State *L, const runtime *rt);
-/* Whether a step of it would be of use now; collector_step makes one. */
-int collector_has_work(lua_State *L, const runtime *rt);
+void collector_end(lua_State *L, runtime *rt);
+/* Whether a step of it would be of use now; collector_step makes one, if the loop would sleep. */
+int collector_has_work(lua_State *L, runtime *rt);
 void collector_step(runtime *rt);
+void collector_find_no_time(runtime *rt); /* else */
 /* allocator.c */
 void allocator_begin(lua_State *L, runtime *rt);
 void allocator_end(lua_State *L, runtime *rt);
