@@ -381,17 +381,24 @@ void conn_on_closed(lc_conn *conn)
   unpin(box);
 }
 
+static int dismiss_protected(lua_State *L)
+{
+  conn_box *box = pin(lua_touserdata(L, 1));
+  if (!box) return 0;
+  conn_dismiss(L, box, "drain");
+  unpin(box);
+  return 0;
+}
+
+/* Only its last words may be a script's. */
 void conn_on_draining(lc_conn *conn)
 {
-  conn_box *box = pin(conn);
-  if (!box) {
-    lc_conn_dismiss(conn, "drain");
-    return;
-  }
-  box->cut = LC_DRAINING;
-  if (box->reader) task_wake(box->reader, LC_DRAINING);
-  else if (!box->tasks) conn_dismiss(box->rt->L, box, "drain");
-  unpin(box);
+  conn_box *box = lc_conn_user(conn);
+  if (box) box->cut = LC_DRAINING;
+  if (box && box->reader) task_wake(box->reader, LC_DRAINING);
+  else if (box && !box->tasks && conn_has_farewell(box))
+    runtime_protect_script(box->rt, dismiss_protected, conn);
+  else if (!box || !box->tasks) lc_conn_dismiss(conn, "drain");
 }
 
 /* The ladder has reached cancel: whoever waits on it is told, whatever context the task goes by. */

@@ -34,9 +34,10 @@ struct conn_box {
   unsigned connecting : 1;
   unsigned is_detached : 1; /* its ticket is not done yet */
   unsigned logged : 1;
-  unsigned half_way : 1;  /* the writer waits with part of its write accepted */
-  unsigned is_socket : 1; /* of lastcall.socket, where it may be collected while open */
-  unsigned untold : 8;    /* moves that on_state is still to be told of */
+  unsigned half_way : 1;     /* the writer waits with part of its write accepted */
+  unsigned is_socket : 1;    /* of lastcall.socket, where it may be collected while open */
+  unsigned has_farewell : 1; /* of its own */
+  unsigned untold : 8;       /* moves that on_state is still to be told of */
 };
 
 #define UNTOLD_MOST 255
@@ -117,6 +118,7 @@ int conn_is_being_written(const conn_box *box, const task *t);
 void conn_open_closing(lua_State *L, runtime *rt);
 /* Closes in order, with the farewell. */
 void conn_dismiss(lua_State *L, conn_box *box, const char *cause);
+int conn_has_farewell(const conn_box *box); /* its own, or the server's */
 /* Its handler has ended: closes it in order, with the farewell when the ladder is why. */
 void conn_handler_ended(lua_State *L, conn_box *box);
 /* An optional linger argument: seconds, or "background". Raises for anything else. */

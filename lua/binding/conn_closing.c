@@ -118,11 +118,16 @@ static int conn_abort(lua_State *L)
 
 /* --------------------------------------------------------------- handler's end -- */
 
+int conn_has_farewell(const conn_box *box)
+{
+  return box->has_farewell || (box->server && box->server->farewell != LUA_NOREF);
+}
+
 static void say_farewell(lua_State *L, conn_box *box)
 {
   size_t length;
   int top = lua_gettop(L);
-  if (lc_conn_state(box->conn) >= LC_STATE_CLOSING) return;
+  if (!conn_has_farewell(box) || lc_conn_state(box->conn) >= LC_STATE_CLOSING) return;
   int servers = box->server ? box->server->farewell : LUA_NOREF;
   const char *text =
     conn_words(L, box, CONN_FAREWELL, servers, "in the farewell function", &length);

@@ -76,7 +76,7 @@ static int conn_set_nodelay(lua_State *L)
 
 static int conn_set_farewell(lua_State *L)
 {
-  conn_check(L, 1);
+  conn_box *box = conn_check(L, 1);
   int type = lua_type(L, 2);
   luaL_argcheck(L,
                 type == LUA_TNONE || type == LUA_TNIL || type == LUA_TSTRING ||
@@ -84,6 +84,7 @@ static int conn_set_farewell(lua_State *L)
                 2, "a string, a function that returns one, or nil for the server's");
   lua_settop(L, 2);
   if (type == LUA_TNUMBER) lua_tostring(L, 2);
+  box->has_farewell = type > LUA_TNIL;
   conn_keep_value(L, 1, CONN_FAREWELL);
   lua_pushboolean(L, 1);
   return 1;

@@ -179,12 +179,6 @@ static void need_object(server_box *box, lc_conn *conn, int words)
     runtime_protect(box->rt, keep_object, &m);
 }
 
-static int dismiss_protected(lua_State *L)
-{
-  conn_on_draining(lua_touserdata(L, 1));
-  return 0;
-}
-
 static void on_departed(lc_server *server, void *user)
 {
   server_box *box = user;
@@ -196,8 +190,7 @@ static void on_draining(lc_conn *conn, void *user)
 {
   server_box *box = user;
   need_object(box, conn, box->farewell);
-  if (lc_conn_user(conn)) runtime_protect_script(box->rt, dismiss_protected, conn);
-  else lc_conn_dismiss(conn, "drain");
+  conn_on_draining(conn);
 }
 
 static void on_heartbeat(lc_conn *conn, void *user)
