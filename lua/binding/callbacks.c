@@ -186,18 +186,17 @@ static void tell_move(lua_State *L, const runtime *rt, const told_move *move)
 {
   const server_box *server = move->server;
   if (server->on_state == LUA_NOREF) return;
-  int top = lua_gettop(L);
+  int top = lua_gettop(L), count = server->tells < 4 ? server->tells : 4;
   lua_rawgeti(L, THE_ANCHORS, server->on_state);
-  if (server->tells_conn) push_object(L, rt, move);
-  else lua_pushnil(L);
-  if (server->tells_conn && lua_isnil(L, -1)) {
+  if (count > 0) push_object(L, rt, move);
+  if (count > 0 && lua_isnil(L, -1)) {
     lua_settop(L, top);
     return;
   }
-  lua_pushvalue(L, THE_STATES + move->from);
-  lua_pushvalue(L, THE_STATES + move->to);
-  lua_pushstring(L, move->cause);
-  lua_call(L, 4, 0);
+  if (count > 1) lua_pushvalue(L, THE_STATES + move->from);
+  if (count > 2) lua_pushvalue(L, THE_STATES + move->to);
+  if (count > 3) lua_pushstring(L, move->cause);
+  lua_call(L, count, 0);
 }
 
 /* The move that is told now; each is a piece of work of its own for the watchdog. */

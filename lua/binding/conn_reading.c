@@ -256,11 +256,20 @@ static int read_some(lua_State *L, int status, lua_KContext kept)
   return take_slice(L, t, box, result, &slice, "read_some", kept, read_some);
 }
 
+/* An optional argument. The number that it mostly is is found by one call. */
+static lua_Integer optional_bytes(lua_State *L, int index, lua_Integer otherwise)
+{
+  int is_integer;
+  lua_Integer bytes = lua_tointegerx(L, index, &is_integer);
+  if (!is_integer) bytes = luaL_optinteger(L, index, otherwise);
+  luaL_argcheck(L, bytes > 0, index, "at least one byte");
+  return bytes;
+}
+
 static int conn_read_some(lua_State *L)
 {
   conn_box *box = conn_self(L);
-  lua_Integer max = luaL_optinteger(L, 2, LUA_MAXINTEGER);
-  luaL_argcheck(L, max > 0, 2, "at least one byte");
+  lua_Integer max = optional_bytes(L, 2, LUA_MAXINTEGER);
   task *t = begin_read(L, box, "conn:read_some");
   t->woken = 0;
   if (task_is_spent(t)) return task_yield(L, t, (lua_KContext)max, read_some);
@@ -290,8 +299,7 @@ static int conn_read_until(lua_State *L)
   luaL_checklstring(L, 2, &length);
   luaL_argcheck(L, length > 0, 2, "the delimiter is empty");
   lua_Integer max =
-    luaL_optinteger(L, 3, (lua_Integer)(lc_conn_settings(box->conn)->max_line + length));
-  luaL_argcheck(L, max > 0, 3, "at least one byte");
+    optional_bytes(L, 3, (lua_Integer)(lc_conn_settings(box->conn)->max_line + length));
   task *t = begin_read(L, box, "conn:read_until");
   t->woken = 0;
   if (task_is_spent(t)) return task_yield(L, t, (lua_KContext)max, read_until);

@@ -28,7 +28,7 @@ struct server_box {
   int is_done;
   int starts_with_data; /* handlers begin with the first byte */
   int gives_context;    /* the handler has a second parameter: without one none need be made */
-  int tells_conn;       /* on_state has parameters: likewise */
+  int tells;            /* how many of its arguments on_state takes: likewise */
   int is_uncounted;     /* a run does not wait for it */
   lc_link acceptors;    /* tasks in accept */
   lc_link waiters;      /* tasks in serve, wait and wait_for */

@@ -1,4 +1,5 @@
 /* server_events.c - what the core tells a server becomes tasks, wake-ups and callbacks of the script. */
+#include <limits.h>
 #include <string.h>
 
 #include "binding.h"
@@ -381,14 +382,14 @@ static void replace_anchor(lua_State *L, runtime *rt, int *anchor, int index)
   *anchor = runtime_anchor(L, rt);
 }
 
-/* Whether a function has so many parameters: what nobody takes need not be made. */
-static int takes_parameters(lua_State *L, int index, int count)
+/* How many parameters a function has: what nobody takes need not be made. */
+static int parameters_of(lua_State *L, int index)
 {
   lua_Debug shape;
   if (!lua_isfunction(L, index)) return 0;
   lua_pushvalue(L, index);
   lua_getinfo(L, ">u", &shape);
-  return shape.isvararg || shape.nparams >= count;
+  return shape.isvararg ? INT_MAX : shape.nparams;
 }
 
 /* server_hand_to(server, handler): its connections, from now on. */
@@ -397,7 +398,7 @@ static int server_hand_to(lua_State *L)
   server_box *box = server_check(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   replace_anchor(L, box->rt, &box->handler, 2);
-  box->gives_context = takes_parameters(L, 2, 2);
+  box->gives_context = parameters_of(L, 2) > 1;
   lc_server_serve(box->server, 1);
   return 0;
 }
@@ -407,7 +408,7 @@ static int server_on_state(lua_State *L)
   server_box *box = server_check(L, 1);
   if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
   replace_anchor(L, box->rt, &box->on_state, 2);
-  box->tells_conn = takes_parameters(L, 2, 1);
+  box->tells = parameters_of(L, 2);
   return 0;
 }
 
