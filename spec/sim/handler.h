@@ -1,0 +1,19 @@
+/* handler.h - between the two halves of a handler: what it is told (handler.c), and what it does (handler_deeds.c). */
+#ifndef SIM_HANDLER_H
+#define SIM_HANDLER_H
+
+#include "run.h"
+
+/* The next thing that it does; whether there is another one at once. */
+int handler_advance(handler *h);
+/* It has slept for as long as it wanted to; whether there is something to do then. */
+int handler_awakes(handler *h);
+/* What it waits for will not come: `code` says why. */
+void handler_gives_up(handler *h, int code);
+/* Posts a note, unless it would be taken for a part of a reply. */
+void handler_notes(handler *h);
+/* Its task is over, whatever it was at; and that of the task it left behind, if there is one. */
+void handler_ends(handler *h);
+void handler_ends_spawned(handler *h);
+
+#endif
