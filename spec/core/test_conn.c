@@ -70,9 +70,7 @@ static void reset_by_the_peer_it_goes_new_active_closed(void **state)
   world *w = *state;
   int peer;
   world_serve(w);
-  seen *one = world_accept(w, &peer);
-  peer_say(peer, "x");
-  world_swallow(one);
+  seen *one = world_accept_busy(w, &peer);
   peer_reset(peer);
   TURN_UNTIL(w, one->closed);
   assert_string_equal(one->states, " active closed");
@@ -114,9 +112,7 @@ static void await_is_idle_by_its_own_word(void **state)
   world *w = *state;
   int peer;
   world_serve(w);
-  seen *one = world_accept(w, &peer);
-  peer_say(peer, "x");
-  world_swallow(one); /* consumed and not answered: any other wait would be work */
+  seen *one = world_accept_busy(w, &peer); /* not answered: any other wait would be work */
   lc_conn_wait(one->conn, LC_WAIT_AWAIT, LC_NEVER);
   assert_int_equal(lc_conn_state(one->conn), LC_STATE_IDLE);
   peer_close(peer);
@@ -143,9 +139,7 @@ static void a_guard_keeps_it_active(void **state)
   world *w = *state;
   int peer;
   world_serve(w);
-  seen *one = world_accept(w, &peer);
-  peer_say(peer, "x");
-  world_swallow(one);
+  seen *one = world_accept_busy(w, &peer);
   lc_conn_guard(one->conn);
   lc_conn_guard(one->conn);
   lc_conn_wait(one->conn, LC_WAIT_AWAIT, LC_NEVER);
@@ -162,9 +156,7 @@ static void a_second_task_keeps_it_active_in_an_ordinary_read(void **state)
   world *w = *state;
   int peer;
   world_serve(w);
-  seen *one = world_accept(w, &peer);
-  peer_say(peer, "x");
-  world_swallow(one);
+  seen *one = world_accept_busy(w, &peer);
   world_write(one, "y");
   lc_conn_hold(one->conn);
   lc_conn_hold(one->conn);
@@ -200,11 +192,7 @@ static void idle_timeout_closes_the_idle_and_leaves_the_busy(void **state)
   int peers[2];
   w->options.settings.idle_timeout = 30 * LC_MILLISECOND;
   world_serve(w);
-  seen *idle = world_accept(w, &peers[0]), *busy = world_accept(w, &peers[1]);
-  for (int i = 0; i < 2; i++) {
-    peer_say(peers[i], "x");
-    world_swallow(&w->conns[i]);
-  }
+  seen *idle = world_accept_busy(w, &peers[0]), *busy = world_accept_busy(w, &peers[1]);
   lc_conn_wait(idle->conn, LC_WAIT_AWAIT, LC_NEVER);
   world_expect_sight(w, peers[0], PEER_EOF);
   assert_string_equal(idle->cause, "idle timeout");
@@ -219,9 +207,7 @@ static void max_age_waits_for_the_next_idle_moment(void **state)
   int peer;
   w->options.settings.max_age = 20 * LC_MILLISECOND;
   world_serve(w);
-  seen *one = world_accept(w, &peer);
-  peer_say(peer, "x");
-  world_swallow(one);
+  seen *one = world_accept_busy(w, &peer);
   world_turn_for(w, 50 * LC_MILLISECOND);
   assert_int_equal(lc_conn_state(one->conn), LC_STATE_ACTIVE); /* it works: age does not matter */
   lc_conn_wait(one->conn, LC_WAIT_AWAIT, LC_NEVER);

@@ -14,9 +14,7 @@ static void drain_within(world *w, lc_time time)
 
 static seen *make_idle(world *w, int *peer)
 {
-  seen *one = world_accept(w, peer);
-  peer_say(*peer, "x");
-  world_swallow(one);
+  seen *one = world_accept_busy(w, peer);
   lc_conn_wait(one->conn, LC_WAIT_AWAIT, LC_NEVER);
   assert_int_equal(lc_conn_state(one->conn), LC_STATE_IDLE);
   return one;
@@ -58,9 +56,7 @@ static void the_busy_are_waited_for_and_it_ends_with_the_last_of_them(void **sta
   world *w = *state;
   int peer;
   world_serve(w);
-  seen *one = world_accept(w, &peer);
-  peer_say(peer, "request");
-  world_swallow(one);
+  seen *one = world_accept_busy(w, &peer);
   drain_within(w, world_seconds(10));
   TURN_UNTIL(w, !lc_server_is_listening(w->server));
   assert_int_equal(lc_server_step(w->server), LC_STEP_DRAIN);
@@ -118,9 +114,7 @@ static void after_quiet_a_read_for_new_work_is_told_that_it_drains(void **state)
   int peer;
   w->options.drain.quiet = 50 * LC_MILLISECOND;
   world_serve(w);
-  seen *one = world_accept(w, &peer);
-  peer_say(peer, "x");
-  world_swallow(one);
+  seen *one = world_accept_busy(w, &peer);
   assert_int_equal(lc_conn_admit(one->conn), 0);
   drain_within(w, world_seconds(10));
   world_turn(w);
@@ -167,9 +161,7 @@ static void the_embedder_cancels_and_it_is_counted(void **state)
   w->options.drain.grace = LC_SECOND;
   w->step = finish_at_cancel;
   world_serve(w);
-  seen *one = world_accept(w, &peer);
-  peer_say(peer, "x");
-  world_swallow(one);
+  world_accept_busy(w, &peer);
   drain_within(w, LC_SECOND + 100 * LC_MILLISECOND);
   world_expect_sight(w, peer, PEER_EOF); /* an end in order: there is time left */
   peer_close(peer);
@@ -185,9 +177,7 @@ static void who_is_left_at_the_end_is_reset_on_time(void **state)
   int peer;
   w->options.drain.grace = 50 * LC_MILLISECOND;
   world_serve(w);
-  seen *one = world_accept(w, &peer);
-  peer_say(peer, "x");
-  world_swallow(one);
+  world_accept_busy(w, &peer);
   lc_time began = lc_loop_clock(w->loop);
   drain_within(w, 250 * LC_MILLISECOND);
   UNTIL_DONE(w);
@@ -247,9 +237,7 @@ static void a_further_call_may_only_shorten(void **state)
   world *w = *state;
   int peer;
   world_serve(w);
-  seen *one = world_accept(w, &peer);
-  peer_say(peer, "x");
-  world_swallow(one);
+  world_accept_busy(w, &peer);
   lc_time began = lc_loop_clock(w->loop);
   drain_within(w, 1000 * LC_SECOND);
   world_turn(w);

@@ -7,18 +7,6 @@
 
 enum { BLOCK = 64 * 1024 };
 
-/* Writes zeros until the kernel and the gathering buffer are full; how many were accepted. */
-static size_t fill(seen *one)
-{
-  static char zeros[BLOCK];
-  struct iovec piece = {zeros, sizeof zeros};
-  size_t total = 0;
-  ssize_t took;
-  while ((took = lc_conn_write(one->conn, &piece, 1)) == BLOCK) total += BLOCK;
-  assert_true(took >= 0);
-  return total + (size_t)took;
-}
-
 static size_t unsent(const seen *one)
 {
   lc_conn_stats stats;
@@ -132,7 +120,7 @@ static void a_peer_that_does_not_read_bounds_what_is_accepted(void **state)
   int peer;
   world_serve(w);
   seen *one = world_accept(w, &peer);
-  size_t taken = fill(one), received = 0;
+  size_t taken = world_fill(one), received = 0;
   assert_true(unsent(one) <= w->options.settings.gather); /* the rest is the kernel's */
   assert_int_equal(lc_conn_flush(one->conn), LC_AGAIN);
   lc_conn_wait_write(one->conn, LC_NEVER);
@@ -150,7 +138,7 @@ static void a_writer_that_waits_too_long_is_told(void **state)
   int peer;
   world_serve(w);
   seen *one = world_accept(w, &peer);
-  fill(one);
+  world_fill(one);
   lc_time due = lc_loop_now(w->loop) + 20 * LC_MILLISECOND;
   lc_conn_wait_write(one->conn, due);
   TURN_UNTIL(w, one->ready & LC_WRITE_TIMEOUT);
@@ -165,7 +153,7 @@ static void gathered_bytes_that_never_leave_end_in_a_timeout(void **state)
   w->options.settings.write_timeout = 30 * LC_MILLISECOND;
   world_serve(w);
   seen *one = world_accept(w, &peer);
-  fill(one);
+  world_fill(one);
   TURN_UNTIL(w, one->ready & LC_ENDED);
   assert_int_equal(lc_conn_error(one->conn), LC_TIMEOUT);
   assert_int_equal(lc_conn_write(one->conn, NULL, 0), LC_TIMEOUT); /* told by the next operation */
@@ -181,7 +169,7 @@ static void a_post_goes_out_between_two_writes(void **state)
   int peer;
   world_serve(w);
   seen *one = world_accept(w, &peer);
-  size_t taken = fill(one);
+  size_t taken = world_fill(one);
   lc_conn_wait_write(one->conn, LC_NEVER); /* a write is half-way through */
   assert_int_equal(lc_conn_post(one->conn, &piece, 1), 0);
   TURN_UNTIL(w, (received += peer_skip(peer)) == taken);
@@ -251,7 +239,7 @@ static void shutting_the_writing_half_waits_for_what_is_queued(void **state)
   int peer, result;
   world_serve(w);
   seen *one = world_accept(w, &peer);
-  size_t taken = fill(one);
+  size_t taken = world_fill(one);
   assert_int_equal(lc_conn_shutdown(one->conn, SHUT_WR), LC_AGAIN);
   TURN_UNTIL(
     w, (received += peer_skip(peer), (result = lc_conn_shutdown(one->conn, SHUT_WR)) != LC_AGAIN));

@@ -38,7 +38,6 @@ static int all_signals_are_blocked(void)
 {
   static const int some[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD, SIGALRM, SIGPIPE};
   sigset_t mask;
-
   pthread_sigmask(SIG_SETMASK, NULL, &mask);
   for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
     if (!sigismember(&mask, some[i])) return 0;
@@ -52,7 +51,6 @@ static int gated_resolve(const lc_sys *sys, const char *host, uint16_t port, lc_
 {
   gate *g = sys->state;
   int none = strcmp(host, "none") == 0;
-
   pthread_mutex_lock(&g->lock);
   strcpy(g->last_host, host);
   g->asked++;
@@ -93,7 +91,6 @@ static void gate_wait(gate *g, int asked)
 static int gate_asked(gate *g)
 {
   int asked;
-
   pthread_mutex_lock(&g->lock);
   asked = g->asked;
   pthread_mutex_unlock(&g->lock);
@@ -161,7 +158,6 @@ static int stop(void **state)
 static lc_query *new_query(const char *host, uint16_t port)
 {
   lc_query *query = malloc(sizeof *query); /* only what the caller must set is set */
-
   assert_non_null(query);
   memset(query, 0xa5, sizeof *query);
   strcpy(query->host, host);
@@ -175,7 +171,6 @@ static lc_query *new_query(const char *host, uint16_t port)
 static lc_query *ask(const char *host, uint16_t port)
 {
   lc_query *query = new_query(host, port);
-
   assert_int_equal(lc_resolver_ask(resolver, query), 0);
   return query;
 }
@@ -184,7 +179,6 @@ static lc_query *ask(const char *host, uint16_t port)
 static void turn_until(int count)
 {
   struct pollfd one = {wake_fd, POLLIN, 0};
-
   for (int i = 0; i < 50 && answer_count < count; i++) {
     poll(&one, 1, 100);
     g.sys.wake_clear(&g.sys, wake_fd);
@@ -196,7 +190,6 @@ static void turn_until(int count)
 static int thread_count(void)
 {
   struct stat status; /* a folder has a link for each folder in it, itself and its parent */
-
   assert_int_equal(stat("/proc/self/task", &status), 0);
   return (int)status.st_nlink - 2;
 }
@@ -206,7 +199,6 @@ static int thread_count(void)
 static void an_answer_is_given_on_the_loops_thread(void **state)
 {
   lc_query *query = ask("somewhere", 80);
-
   (void)state;
   turn_until(1);
   assert_ptr_equal(answers[0], query);
@@ -224,7 +216,6 @@ static void an_answer_is_given_on_the_loops_thread(void **state)
 static void answers_come_in_the_order_of_the_questions(void **state)
 {
   lc_query *queries[10];
-
   (void)state;
   for (int i = 0; i < 10; i++) queries[i] = ask("somewhere", (uint16_t)(100 + i));
   gate_wait(&g, 1);
@@ -243,7 +234,6 @@ static void the_thread_begins_with_the_first_question(void **state)
 {
   int before;
   lc_query *query;
-
   (void)state;
   poll(NULL, 0, 50); /* the kernel still counts a thread for a moment after it was joined */
   before = thread_count();
@@ -265,7 +255,6 @@ static void the_askers_signal_mask_is_kept(void **state)
 {
   sigset_t before, after;
   lc_query *query;
-
   (void)state;
   sigemptyset(&before);
   sigaddset(&before, SIGUSR2);
@@ -282,7 +271,6 @@ static void the_askers_signal_mask_is_kept(void **state)
 static void a_waiting_question_can_be_canceled(void **state)
 {
   lc_query *first = ask("first", 1), *second, *third, *fourth;
-
   (void)state;
   gate_wait(&g, 1);
   second = ask("second", 2);
@@ -304,7 +292,6 @@ static void a_waiting_question_can_be_canceled(void **state)
 static void a_question_being_asked_can_be_canceled_and_freed(void **state)
 {
   lc_query *query = ask("first", 1);
-
   (void)state;
   gate_wait(&g, 1);
   lc_resolver_cancel(resolver, query);
@@ -321,7 +308,6 @@ static void a_question_being_asked_can_be_canceled_and_freed(void **state)
 static void a_new_question_in_the_same_place_is_not_mistaken(void **state)
 {
   lc_query *query = ask("none", 1);
-
   (void)state;
   gate_wait(&g, 1);
   lc_resolver_cancel(resolver, query);
@@ -339,7 +325,6 @@ static void an_answered_question_can_be_canceled(void **state)
 {
   lc_query *first = ask("first", 1), *second = ask("second", 2);
   struct pollfd one = {wake_fd, POLLIN, 0};
-
   (void)state;
   for (int i = 0; i < 5000 && gate_asked(&g) < 2; i++) usleep(1000);
   assert_int_equal(poll(&one, 1, 5000), 1);
@@ -354,7 +339,6 @@ static void an_answered_question_can_be_canceled(void **state)
 static void cancel_the_other(lc_query *query)
 {
   lc_query *other = query->user;
-
   note_answer(query);
   lc_resolver_cancel(resolver, other);
   free(other);
@@ -363,7 +347,6 @@ static void cancel_the_other(lc_query *query)
 static void a_callback_may_cancel_the_next(void **state)
 {
   lc_query *first = new_query("first", 1), *second = new_query("second", 2), *third;
-
   (void)state;
   first->answered = cancel_the_other;
   first->user = second;
@@ -389,7 +372,6 @@ static void ask_again(lc_query *query)
 static void a_callback_may_ask_again(void **state)
 {
   lc_query *query = new_query("somewhere", 1);
-
   (void)state;
   query->answered = ask_again;
   assert_int_equal(lc_resolver_ask(resolver, query), 0);
@@ -410,7 +392,6 @@ static void freeing_waits_for_the_question_and_drops_the_others(void **state)
 {
   lc_query *first = ask("first", 1), *second = ask("second", 2);
   pthread_t thread;
-
   (void)state;
   gate_wait(&g, 1);
   assert_int_equal(pthread_create(&thread, NULL, open_later, NULL), 0);
@@ -445,11 +426,9 @@ static void count_answer(lc_query *query)
 static void everyone_is_answered_once_or_not_at_all(void **state)
 {
   lc_query *crowd[CROWD] = {NULL};
-
   (void)state;
   for (int step = 0; step < 20000; step++) {
     int i = rand_r(&seed) % CROWD;
-
     if (crowd[i] == NULL) {
       outcome[i] = 0;
       crowd[i] = new_query("somewhere", (uint16_t)(i + CROWD * (rand_r(&seed) % 1000)));
@@ -465,7 +444,6 @@ static void everyone_is_answered_once_or_not_at_all(void **state)
   }
   for (int turn = 0; turn < 5000; turn++) { /* those that are left all get their answer */
     int missing = 0;
-
     lc_resolver_deliver(resolver);
     for (int k = 0; k < CROWD; k++) missing += crowd[k] != NULL && outcome[k] == 0;
     if (missing == 0) break;

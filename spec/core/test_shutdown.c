@@ -44,14 +44,6 @@ static int tear_down(void **state)
 
 static int is_done(void) { return lc_shutdown_step(ladder) == LC_STEP_DONE; }
 
-static void make_busy(world *w, int *peer)
-{
-  lc_slice slice;
-  seen *one = world_accept(w, peer);
-  peer_say(*peer, "x");
-  TURN_UNTIL(w, lc_conn_read_some(one->conn, 1, &slice) == 0);
-}
-
 static void without_servers_it_goes_through_at_once(void **state)
 {
   world *w = *state;
@@ -100,7 +92,7 @@ static void the_clock_starts_when_the_signal_came_and_everything_fits_into_it(vo
   int peer;
   begin(w, &options);
   world_serve(w);
-  make_busy(w, &peer);
+  world_accept_busy(w, &peer);
   lc_time began = lc_loop_clock(w->loop) - 200 * LC_MILLISECOND; /* it was a while ago */
   lc_shutdown_begin(ladder, began, -1);
   assert_true(lc_shutdown_began(ladder) == began);
@@ -120,7 +112,7 @@ static void time_for_hooks_is_kept_back_when_there_are_any(void **state)
   int peer;
   begin(w, &options);
   world_serve(w);
-  make_busy(w, &peer);
+  world_accept_busy(w, &peer);
   lc_shutdown_set_hooks(ladder, 1);
   lc_time began = lc_loop_clock(w->loop);
   lc_shutdown_begin(ladder, began, -1);
@@ -181,7 +173,7 @@ static void a_further_call_may_only_shorten(void **state)
   int peer;
   begin(w, NULL);
   world_serve(w);
-  make_busy(w, &peer);
+  world_accept_busy(w, &peer);
   lc_time began = lc_loop_clock(w->loop);
   lc_shutdown_begin(ladder, began, 1000 * LC_SECOND);
   world_turn(w);
@@ -204,7 +196,7 @@ static void signals_escalate_and_those_close_together_count_once(void **state)
   int peer;
   begin(w, NULL);
   world_serve(w);
-  make_busy(w, &peer);
+  world_accept_busy(w, &peer);
   lc_shutdown_set_hooks(ladder, 1);
   lc_time first = lc_loop_clock(w->loop);
   lc_shutdown_signal(ladder, first);
@@ -228,7 +220,7 @@ static void a_signal_joins_a_shutdown_under_way(void **state)
   int peer;
   begin(w, NULL);
   world_serve(w);
-  make_busy(w, &peer);
+  world_accept_busy(w, &peer);
   lc_time began = lc_loop_clock(w->loop);
   lc_shutdown_begin(ladder, began, -1);
   world_turn(w);

@@ -9,6 +9,8 @@
 
 enum { TIME_LIMIT = 60 }; /* seconds for one test, then SIGALRM ends it */
 
+static char zeros[64 * 1024];
+
 /* ------------------------------------------------------------------ notes -- */
 
 static void note(char *text, const char *word)
@@ -234,6 +236,24 @@ void world_swallow(seen *one)
   assert_int_equal(result, 0);
 }
 
+size_t world_fill(seen *one)
+{
+  struct iovec piece = {zeros, sizeof zeros};
+  size_t total = 0;
+  ssize_t took;
+  while ((took = lc_conn_write(one->conn, &piece, 1)) == (ssize_t)sizeof zeros)
+    total += sizeof zeros;
+  assert_true(took >= 0);
+  return total + (size_t)took;
+}
+
+lc_verdict world_verdict(const seen *one)
+{
+  lc_verdict verdict;
+  assert_int_equal(lc_conn_verdict(one->conn, &verdict), 0);
+  return verdict;
+}
+
 /* ------------------------------------------------------------------ peers -- */
 
 int peer_connect(const lc_address *address)
@@ -252,6 +272,14 @@ seen *world_accept(world *w, int *peer)
   return &w->conns[before];
 }
 
+seen *world_accept_busy(world *w, int *peer)
+{
+  seen *one = world_accept(w, peer);
+  peer_say(*peer, "x");
+  world_swallow(one);
+  return one;
+}
+
 void peer_say(int peer, const char *text)
 {
   assert_int_equal(send(peer, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT), strlen(text));
@@ -259,7 +287,6 @@ void peer_say(int peer, const char *text)
 
 size_t peer_flood(int peer, size_t most)
 {
-  static const char zeros[64 * 1024];
   size_t done = 0;
   while (done < most) {
     size_t size = most - done < sizeof zeros ? most - done : sizeof zeros;

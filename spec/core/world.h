@@ -78,6 +78,8 @@ lc_address world_unix_name(void);
  * been accepted. */
 int peer_connect(const lc_address *address);
 seen *world_accept(world *w, int *peer);
+/* One that is being worked for: a byte of its peer's was read, and nothing written since. */
+seen *world_accept_busy(world *w, int *peer);
 
 lc_time world_seconds(double seconds); /* stretched by LASTCALL_SLOW */
 void world_turn(world *w);             /* once, without waiting */
@@ -97,6 +99,9 @@ void world_turn_for(world *w, lc_time time);
 void world_write(seen *one, const char *text);
 const char *world_read(seen *one, char *text, size_t size);
 void world_swallow(seen *one); /* waits for something to read, and drops it */
+/* Writes zeros until the kernel and the gathering buffer are full; how many were accepted. */
+size_t world_fill(seen *one);
+lc_verdict world_verdict(const seen *one); /* of one that is closed */
 
 /* The peer's side. None of them waits for anything but room in the kernel. */
 typedef enum peer_sight { PEER_QUIET, PEER_DATA, PEER_EOF, PEER_RESET } peer_sight;
