@@ -1,22 +1,7 @@
 local helper = require "spec.helper"
 local lastcall = require "lastcall"
 
-local function echo(conn)
-  for line in conn:lines() do conn:write(line, "\n") end
-end
-
-local function spoken(address, word)
-  local conn = assert(lastcall.connect(address))
-  conn:write(word, "\n")
-  assert.equal(word, conn:read())
-  return conn
-end
-
-local function raises(reason, fn, ...)
-  local fine, err = pcall(fn, ...)
-  assert.is_false(fine)
-  assert.is_truthy(tostring(err):find(reason, 1, true), err)
-end
+local echo, spoken, raises = helper.echo, helper.spoken, helper.raises
 
 describe("server:accept", function()
   it("serves a loop written by hand, which ends with closed", function()

@@ -2,7 +2,7 @@ local helper = require "spec.helper"
 
 local LATE = helper.seconds(0.5) -- how much later than asked a busy machine may be
 
-local between = helper.between
+local between, echo = helper.between, helper.echo
 
 --- Calls `fn` and says what code it failed with, and after how long.
 local function timed(lastcall, fn, ...)
@@ -205,10 +205,6 @@ local function closing_causes(options, handler, client)
     server:wait_for("==", 0, helper.seconds(3))
   end)
   return causes
-end
-
-local function echo(conn)
-  for line in conn:lines() do conn:write(line, "\n") end
 end
 
 describe("the limits that close a connection", function()

@@ -1,11 +1,7 @@
+local helper = require "spec.helper"
 local options = require "lastcall.options"
 
-local function read_file(path)
-  local file = assert(io.open(path))
-  local text = file:read("a")
-  file:close()
-  return text
-end
+local read_file = helper.read_file
 
 local function exists(path)
   local file = io.open(path)

@@ -1,27 +1,9 @@
 local helper = require "spec.helper"
 local lastcall = require "lastcall"
 
-local function echo(conn)
-  for line in conn:lines() do conn:write(line, "\n") end
-end
+local echo, spoken, ask, ends = helper.echo, helper.spoken, helper.ask, helper.ends
 
 local function greet(conn) conn:write("hello\n") end
-
---- A client that has had one exchange: it is idle now.
-local function spoken(address)
-  local conn = assert(lastcall.connect(address))
-  conn:write("ping\n")
-  assert.equal("ping", conn:read())
-  return conn
-end
-
-local ask = helper.ask
-
-local function ends(conn)
-  local line, code = conn:read()
-  conn:close()
-  return line or code
-end
 
 describe("the step unready", function()
   it("is not ready any more, but accepts, until the delay is over", function()

@@ -83,6 +83,11 @@ function helper.serve(lastcall, handler, options)
   return server, server:addresses()[1]
 end
 
+--- A handler that sends each line back.
+function helper.echo(conn)
+  for line in conn:lines() do conn:write(line, "\n") end
+end
+
 --- Two ends of one connection over loopback (or at `options.at`): the server's end, the client's, and the server.
 function helper.pair(lastcall, options, connect_options)
   options = options or {}
@@ -118,6 +123,28 @@ function helper.ask(address, line)
   return conn
 end
 
+--- A client that has had one exchange with `echo`: it is idle now.
+function helper.spoken(address, word)
+  word = word or "ping"
+  local conn = helper.ask(address, word)
+  assert(conn:read() == word)
+  return conn
+end
+
+--- Closes the connection; the last line that came, or the code with which it ended.
+function helper.ends(conn)
+  local line, code = conn:read()
+  conn:close()
+  return line or code
+end
+
+--- The call raises, and says `reason`.
+function helper.raises(reason, fn, ...)
+  local fine, err = pcall(fn, ...)
+  assert(not fine, "nothing was raised")
+  assert(tostring(err):find(reason, 1, true), err)
+end
+
 --- What a failed call returned is nil, this code and a message; what else there is, it returns.
 function helper.failure(code, ...)
   local check = require "luassert"
@@ -126,6 +153,13 @@ function helper.failure(code, ...)
   check.equal(code, seen)
   check.is_string(message)
   return partial
+end
+
+function helper.read_file(path)
+  local file = assert(io.open(path))
+  local text = file:read("a")
+  file:close()
+  return text
 end
 
 --- A path for a unix socket, that nothing has yet.

@@ -8,9 +8,7 @@ local stranger = require "spec.support.stranger"
 
 local port_of, client, line_of = stranger.port_of, stranger.connect, stranger.line
 
-local function echo(conn)
-  for line in conn:lines() do conn:write(line, "\n") end
-end
+local echo = helper.echo
 
 describe("a suspended server", function()
   it("refuses nobody, goes on with whom it has, and serves the queue when it is resumed", function()

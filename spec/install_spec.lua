@@ -7,12 +7,7 @@ local function plain(command)
     "sh -c '%s'"):format(command)
 end
 
-local function read_file(path)
-  local file = assert(io.open(path))
-  local text = file:read("a")
-  file:close()
-  return text
-end
+local read_file = helper.read_file
 
 -- The first program of the README, at an address of its own.
 local function quick_start(address)

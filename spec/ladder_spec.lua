@@ -1,15 +1,9 @@
 local helper = require "spec.helper"
 local lastcall = require "lastcall"
 
-local ask = helper.ask
+local ask, ends = helper.ask, helper.ends
 
 local function greet(conn) conn:write("hello\n") end
-
-local function ends(conn)
-  local line, code = conn:read()
-  conn:close()
-  return line or code
-end
 
 describe("the steps cancel and kill", function()
   it("end blocked operations with canceled, and let the handler say so", function()

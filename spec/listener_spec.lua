@@ -12,9 +12,7 @@ local function says(address)
   return conn:read()
 end
 
-local function echo(conn)
-  for line in conn:lines() do conn:write(line, "\n") end
-end
+local echo = helper.echo
 local port_of, client, line_of = stranger.port_of, stranger.connect, stranger.line
 
 describe("a listener", function()
@@ -65,7 +63,7 @@ describe("a listener", function()
 
   it("is one of several of a server", function()
     helper.task(function()
-      local path = process.socket_path()
+      local path = helper.socket_path()
       local server, address = helper.serve(lastcall, greet)
       assert.is_true(server:listen "127.0.0.1:0")
       assert.is_true(server:listen("unix:" .. path))
@@ -85,7 +83,7 @@ describe("a listener", function()
     local report
     helper.task(function()
       local server = helper.serve(lastcall, greet)
-      server:listen("unix:" .. process.socket_path())
+      server:listen("unix:" .. helper.socket_path())
       server:shutdown()
       report = server:wait()
     end)
@@ -128,7 +126,7 @@ describe("the control function of a listener", function()
   it("is run for a unix socket, and for each address", function()
     local count = 0
     helper.task(function()
-      local server = assert(lastcall.listen("unix:" .. process.socket_path(), {
+      local server = assert(lastcall.listen("unix:" .. helper.socket_path(), {
         control = function() count = count + 1 end,
       }))
       assert(server:listen "127.0.0.1:0")
@@ -165,7 +163,7 @@ end)
 
 describe("a unix path", function()
   it("that a dead server left behind is taken over", function()
-    local path = process.socket_path()
+    local path = helper.socket_path()
     local dead = socket.unix or require "socket.unix"
     local left = assert((type(dead) == "table" and dead.stream or dead)())
     assert(left:bind(path))
@@ -181,7 +179,7 @@ describe("a unix path", function()
 
   it("that somebody listens on is in use, and stays theirs", function()
     helper.task(function()
-      local address = "unix:" .. process.socket_path()
+      local address = "unix:" .. helper.socket_path()
       local server = assert(lastcall.listen(address))
       lastcall.spawn(function() server:serve(greet) end)
       local second, code = lastcall.listen(address)
@@ -192,7 +190,7 @@ describe("a unix path", function()
   end)
 
   it("is removed only while it is the one that was made", function()
-    local path = process.socket_path()
+    local path = helper.socket_path()
     helper.task(function()
       local server = assert(lastcall.listen("unix:" .. path))
       lastcall.spawn(function() server:serve(greet) end)
@@ -210,7 +208,7 @@ describe("a unix path", function()
   end)
 
   it("has the mode that unix_mode says", function()
-    local path = process.socket_path()
+    local path = helper.socket_path()
     helper.task(function()
       local server = assert(lastcall.listen("unix:" .. path, { unix_mode = tonumber("640", 8) }))
       assert.equal("640\n", (helper.run("stat -c %a " .. path)))

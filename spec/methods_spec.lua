@@ -2,16 +2,7 @@ local helper = require "spec.helper"
 local lastcall = require "lastcall"
 local process = require "spec.support.process"
 
-local function echo(conn)
-  for line in conn:lines() do conn:write(line, "\n") end
-end
-
-local function spoken(address, word)
-  local conn = assert(lastcall.connect(address))
-  conn:write(word or "ping", "\n")
-  assert.equal(word or "ping", conn:read())
-  return conn
-end
+local echo, spoken, raises = helper.echo, helper.spoken, helper.raises
 
 local function close_all(list)
   for _, conn in ipairs(list) do conn:close("background") end
@@ -26,12 +17,6 @@ local function crowd(n, options)
   assert(server:wait_for("==", n + 1, helper.seconds(2)))
   lastcall.sleep(0.02)
   return server, clients, address
-end
-
-local function raises(reason, fn, ...)
-  local fine, err = pcall(fn, ...)
-  assert.is_false(fine)
-  assert.is_truthy(tostring(err):find(reason, 1, true), err)
 end
 
 describe("looking at connections", function()
@@ -361,9 +346,7 @@ describe("what a server tells", function()
         conn:read()
         conn:read()
       end, { log = function(level, event, fields) mine[#mine + 1] = { level, event, fields } end })
-      local conn = assert(lastcall.connect(address))
-      conn:write("x\n")
-      conn:flush()
+      local conn = helper.ask(address, "x")
       lastcall.sleep(0.05)
       conn:abort()
       server:wait_for("==", 0, helper.seconds(2))

@@ -1,11 +1,7 @@
 local helper = require "spec.helper"
 local lastcall = require "lastcall"
 
-local function echo(conn)
-  for line in conn:lines() do conn:write(line, "\n") end
-end
-
-local ask = helper.ask
+local echo, ask = helper.echo, helper.ask
 
 local COUNTS = {
   "accepted_while_stopping", "finished", "closed_idle", "canceled", "killed", "reset_by_us",

@@ -1,8 +1,6 @@
 local helper = require "spec.helper"
 
-local function echo(conn)
-  for line in conn:lines() do conn:write(line, "\n") end
-end
+local echo = helper.echo
 
 describe("a server", function()
   it("answers, and is done at once when nothing is open", function()
@@ -58,8 +56,7 @@ describe("a server", function()
         while true do lastcall.sleep(60) end
       end)
       local conn = assert(lastcall.connect(address))
-      conn:write("x\n")
-      conn:flush()
+      helper.send(conn, "x\n")
       lastcall.sleep(0.05)
     end, { drain = 1, on_error = function() end })
     assert.is_false(report.ok)

@@ -18,9 +18,7 @@ local function moves(handler, client, options)
   return seen
 end
 
-local function echo(conn)
-  for line in conn:lines() do conn:write(line, "\n") end
-end
+local echo = helper.echo
 
 describe("the states of a connection, as on_state tells them", function()
   it("from new to closed, closing from the peer's side", function()

@@ -1,5 +1,4 @@
 local helper = require "spec.helper"
-local process = require "spec.support.process"
 
 --- What the clients saw, and the server's report.
 local function storm(address, options, tempers)
@@ -27,7 +26,7 @@ describe("SIGTERM in the middle of a storm loses nobody", function()
 
   it("over IPv4 on a dual-stack listener", function() storm "*:0" end)
 
-  it("over a unix socket", function() storm("unix:" .. process.socket_path()) end)
+  it("over a unix socket", function() storm("unix:" .. helper.socket_path()) end)
 
   -- Small requests alone: the kernel itself resets a client whose handshake was dropped for lack of
   -- room, and that has sent more than a packet meanwhile.

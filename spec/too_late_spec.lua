@@ -3,9 +3,7 @@ local lastcall = require "lastcall"
 
 -- What is begun when the shutdown has begun already.
 
-local function echo(conn)
-  for line in conn:lines() do conn:write(line, "\n") end
-end
+local echo = helper.echo
 
 describe("listening while the process", function()
   it("drains is refused with draining, and holds nobody up", function()

@@ -2,8 +2,7 @@ local helper = require "spec.helper"
 local process = require "spec.support.process"
 
 local function say(conn, text)
-  assert(conn:write(text, "\n"))
-  assert(conn:flush())
+  helper.send(conn, text, "\n")
 end
 
 -- Joins, and waits until the room has taken the name: it passes on what comes after that.

@@ -12,14 +12,11 @@ local function connect(lastcall, address)
   error(("%s (%s)"):format(message, code))
 end
 
-local function say(conn, text)
-  assert(conn:write(text))
-  assert(conn:flush())
-end
+local say = helper.send
 
 describe("examples/echo.lua", function()
   it("answers the line that had begun, closes the idle, and refuses the next", function()
-    local address = "unix:" .. process.socket_path()
+    local address = "unix:" .. helper.socket_path()
     local echo = process.example("echo", address)
     helper.task(function(lastcall)
       local busy, idle = connect(lastcall, address), connect(lastcall, address)
@@ -46,7 +43,7 @@ end)
 
 describe("examples/echo.c", function()
   it("echoes while it drains, closes who has fallen silent, and refuses the next", function()
-    local address = "unix:" .. process.socket_path()
+    local address = "unix:" .. helper.socket_path()
     local echo = process.start(helper.program("examples/echo") .. " " .. address)
     helper.task(function(lastcall)
       local conn = connect(lastcall, address)

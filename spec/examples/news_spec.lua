@@ -3,7 +3,7 @@ local process = require "spec.support.process"
 
 -- A real Redis on a unix-domain socket of its own.
 local function start_redis()
-  local path = process.socket_path()
+  local path = helper.socket_path()
   local redis = process.start(("redis-server --port 0 --unixsocket %s --save '' --appendonly no"):format(path))
   for line in redis.pipe:lines() do
     if line:find("Ready to accept connections", 1, true) or line:find("ready to accept connections", 1, true) then

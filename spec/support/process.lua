@@ -53,11 +53,4 @@ function process.address_to_be()
   return ("127.%d.%d.2:7099"):format(64 + pid // 256 % 128, pid % 256)
 end
 
---- A path for a unix-domain socket that does not exist yet.
-function process.socket_path()
-  local path = os.tmpname()
-  os.remove(path)
-  return path
-end
-
 return process
