@@ -107,30 +107,41 @@ ssize_t lc_input_receive(lc_conn *conn, void *into, size_t room)
   return got;
 }
 
-/* Receives once into the buffer. The number of bytes, LC_AGAIN, LC_EOF or the code the connection failed with. */
-static int fill(lc_conn *conn, size_t want)
+/* Why nothing can be received now, or 0. */
+static int nothing_to_receive(const lc_conn *conn)
 {
   if (conn->in_eof || conn->in_shut) return LC_EOF;
-  if (conn->in_drained || conn->connecting) return LC_AGAIN;
-  int result = make_room(conn, want);
-  if (result < 0) return result;
-  size_t room = conn->in->capacity - conn->in->end;
-  ssize_t got = lc_input_receive(conn, conn->in->data + conn->in->end, room);
-  if (got == LC_AGAIN || got == 0) {
-    lc_input_release(conn);
-    return got ? LC_AGAIN : LC_EOF;
-  }
+  return conn->in_drained || conn->connecting ? LC_AGAIN : 0;
+}
+
+/* What lc_input_receive has said, in the codes of a read; the bytes are where they belong. */
+static int received(lc_conn *conn, ssize_t got)
+{
+  if (got == LC_AGAIN) return LC_AGAIN;
+  if (got == 0) return LC_EOF;
   if (got == -ENOMEM || got == -ENOBUFS) return (int)got; /* the kernel's trouble, not the peer's */
   if (got < 0) {
     lc_conn_fail(conn, (int)got);
     return conn->error;
   }
-  conn->in->end += (size_t)got;
   conn->received += (uint64_t)got;
   conn->last_byte_at = conn->loop->now;
   if (conn->state == LC_STATE_NEW || conn->state == LC_STATE_IDLE)
     lc_conn_move(conn, LC_STATE_ACTIVE, "data");
   return got > INT32_MAX ? INT32_MAX : (int)got;
+}
+
+/* Receives once into the buffer. The number of bytes, LC_AGAIN, LC_EOF or the code the connection failed with. */
+static int fill(lc_conn *conn, size_t want)
+{
+  int result = nothing_to_receive(conn);
+  if (!result) result = make_room(conn, want);
+  if (result < 0) return result;
+  size_t room = conn->in->capacity - conn->in->end;
+  ssize_t got = lc_input_receive(conn, conn->in->data + conn->in->end, room);
+  if (got > 0) conn->in->end += (size_t)got;
+  else if (got == LC_AGAIN || got == 0) lc_input_release(conn);
+  return received(conn, got);
 }
 
 void lc_input_rescue(lc_conn *conn)
@@ -225,6 +236,22 @@ int lc_conn_read_some(lc_conn *conn, size_t max, lc_slice *slice)
   }
   size_t held = lc_buffer_size(conn->in);
   return take(conn, held < max ? held : max, slice);
+}
+
+ssize_t lc_conn_read_into(lc_conn *conn, void *into, size_t room)
+{
+  lc_slice slice;
+  int result = begin(conn);
+  if (result < 0) return over(conn, result);
+  if (lc_buffer_size(conn->in)) {
+    lc_conn_read_some(conn, room, &slice);
+    memcpy(into, slice.data, slice.length);
+    return (ssize_t)slice.length;
+  }
+  result = nothing_to_receive(conn);
+  if (!result) result = received(conn, lc_input_receive(conn, into, room));
+  if (result > 0) conn->consumed = 1;
+  return over(conn, result);
 }
 
 /* The rest of a large message is received where its beginning lies: else the next connection that reads

@@ -118,6 +118,28 @@ describe("the allocator", function()
     assert.equal(0, inside.bytes)
   end)
 
+  it("has the blocks of strings that were received in their place back too", function()
+    local large = faults.run([[
+      local lastcall = require "lastcall"
+      lastcall.run(function()
+        local server = assert(lastcall.listen("127.0.0.1:0"))
+        lastcall.go(server.serve, server, function(conn)
+          while conn:write(conn:read_some() or "") and not conn:error() do end
+        end)
+        local conn = assert(lastcall.connect(server:addresses()[1]))
+        local text = ("0123456789"):rep(30000)
+        for _ = 1, 5 do
+          lastcall.go(conn.write, conn, text)
+          assert(conn:read(#text) == text)
+        end
+        conn:close()
+        server:shutdown()
+      end, { signals = false })
+    ]])
+    assert.is_true(large.ok, large.message)
+    assert.equal(0, large.bytes)
+  end)
+
   it("has all of them back when a run fails, and when the state is closed in the midst of one", function()
     local failed = rounds "lastcall.run(function() work() error 'enough' end, { signals = false })"
     assert.matches("enough", failed.message)

@@ -343,6 +343,33 @@ describe("conn:await", function()
 end)
 
 describe("large input", function()
+  it("comes in pieces of any size, each of them a string like others", function()
+    between(function(here, there, lastcall)
+      local parts = {}
+      for i = 1, 60000 do parts[i] = ("%d:%s"):format(i, ("x"):rep(i % 97)) end
+      local all = table.concat(parts)
+      lastcall.go(function()
+        there:write(all)
+        for size = 1, 70000, 3001 do
+          there:write(all:sub(1, size))
+          lastcall.sleep(0.001)
+        end
+        there:shutdown("write")
+      end)
+      local got, sizes = {}, {}
+      for piece in function() return here:read_some(#got % 5 == 4 and 5000 or nil) end do
+        got[#got + 1], sizes[piece] = piece, #piece
+      end
+      local expected = { all }
+      for size = 1, 70000, 3001 do expected[#expected + 1] = all:sub(1, size) end
+      assert.is_true(table.concat(got) == table.concat(expected))
+      for i, piece in ipairs(got) do
+        assert.equal(#piece, sizes[piece .. ""])
+        assert.is_true(i % 5 ~= 0 or #piece <= 5000)
+      end
+    end)
+  end)
+
   it("arrives byte for byte, whatever way it is read", function()
     between(function(here, there, lastcall)
       local lines = {}

@@ -244,6 +244,21 @@ static int take_slice(lua_State *L, task *t, conn_box *box, int result, const lc
   return 1;
 }
 
+static int read_some(lua_State *L, int status, lua_KContext kept);
+
+/* Where the last piece was large, the next is received in the place of a string. */
+static int read_some_large(lua_State *L, task *t, conn_box *box, char *place, lua_KContext max)
+{
+  ssize_t got = lc_conn_read_into(box->conn, place, STRING_PLACE);
+  lc_slice slice = {place, got > 0 ? (size_t)got : 0};
+  if (got > 0) t->rt->reads_large = slice.length >= STRING_PLACE_WORTH;
+  if (got <= 0 || !t->rt->reads_large)
+    return take_slice(L, t, box, got < 0 ? (int)got : 0, &slice, "read_some", max, read_some);
+  t->rt->bytes -= got;
+  allocator_push_place(L, t->rt, slice.length);
+  return 1;
+}
+
 static int read_some(lua_State *L, int status, lua_KContext kept)
 {
   conn_box *box = lua_touserdata(L, 1);
@@ -252,7 +267,12 @@ static int read_some(lua_State *L, int status, lua_KContext kept)
   (void)status;
   int result = t->woken;
   t->woken = 0;
+  if (!result && t->rt->reads_large && (size_t)kept >= STRING_PLACE) {
+    char *place = allocator_place(t->rt);
+    if (place) return read_some_large(L, t, box, place, kept);
+  }
   if (!result) result = lc_conn_read_some(box->conn, (size_t)kept, &slice);
+  if (slice.length) t->rt->reads_large = slice.length >= STRING_PLACE_WORTH;
   return take_slice(L, t, box, result, &slice, "read_some", kept, read_some);
 }
 

@@ -40,6 +40,7 @@ struct runtime {
   int is_collecting;     /* in the midst of a cycle that was begun while nothing else was to do */
   size_t collect_at;     /* so many bytes in use make the next one worth while */
   allocator *allocator;  /* the state's, during a run */
+  int reads_large;       /* the last read_some got a large piece: the next may */
   const char *trouble;   /* the last error that nobody could be told of */
 
   /* What runs. */
@@ -133,6 +134,12 @@ void collector_find_no_time(runtime *rt); /* else */
 /* allocator.c */
 void allocator_begin(lua_State *L, runtime *rt);
 void allocator_end(lua_State *L, runtime *rt);
+/* Room for the STRING_PLACE bytes of a string that is to be; NULL where there is none. */
+char *allocator_place(runtime *rt);
+/* Makes a string of its first bytes without copying them. [0, +1] */
+void allocator_push_place(lua_State *L, runtime *rt, size_t length);
+#define STRING_PLACE ((size_t)64 * 1024)
+#define STRING_PLACE_WORTH ((size_t)16 * 1024) /* below, to copy is cheaper */
 /* Registers functions, each with the runtime as its only upvalue, into the table at the top. */
 void register_functions(lua_State *L, runtime *rt, const luaL_Reg *functions);
 /* The type of an object whose one use is to end something: by its method `done`, by leaving the scope

@@ -32,6 +32,35 @@ static void read_some_gives_what_is_there_up_to_a_limit(void **state)
   peer_close(peer);
 }
 
+static void read_into_gives_what_is_buffered_first(void **state)
+{
+  world *w = *state;
+  lc_slice slice;
+  lc_conn_stats stats;
+  char into[8];
+  int peer, result;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  assert_int_equal(lc_conn_read_into(one->conn, into, sizeof into), LC_AGAIN);
+  peer_say(peer, "hello");
+  READ_UNTIL(w, result, lc_conn_read_some(one->conn, 3, &slice));
+  assert_int_equal(lc_conn_read_into(one->conn, into, sizeof into), 2);
+  assert_memory_equal(into, "lo", 2);
+  peer_say(peer, "0123456789");
+  READ_UNTIL(w, result, (int)lc_conn_read_into(one->conn, into, sizeof into));
+  assert_int_equal(result, sizeof into);
+  assert_memory_equal(into, "01234567", sizeof into);
+  assert_int_equal(lc_conn_read_into(one->conn, into, sizeof into), 2);
+  assert_int_equal(lc_conn_read_into(one->conn, into, sizeof into), LC_AGAIN);
+  lc_conn_stats_get(one->conn, &stats);
+  assert_int_equal(stats.received, 15);
+  peer_close(peer);
+  READ_UNTIL(w, result, (int)lc_conn_read_into(one->conn, into, sizeof into));
+  assert_int_equal(result, LC_EOF);
+  lc_conn_close(one->conn, 0, "test");
+  assert_int_equal(lc_conn_read_into(one->conn, into, sizeof into), LC_CLOSED);
+}
+
 static void read_exact_waits_for_all_of_it(void **state)
 {
   world *w = *state;
@@ -402,6 +431,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     WORLD_TEST(read_some_gives_what_is_there_up_to_a_limit),
+    WORLD_TEST(read_into_gives_what_is_buffered_first),
     WORLD_TEST(read_exact_waits_for_all_of_it),
     WORLD_TEST(read_exact_of_nothing_succeeds_at_once),
     WORLD_TEST(read_exact_beyond_max_read_is_too_long_and_consumes_nothing),
