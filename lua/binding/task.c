@@ -10,6 +10,9 @@
 #include <stdlib.h>
 
 #include "binding.h"
+#include "prefetch.h"
+
+enum { COROUTINE = 200 }; /* bytes of a lua_State, more or less */
 
 /* ------------------------------------------------------------------ owners -- */
 
@@ -77,6 +80,7 @@ void task_wake(task *t, int code)
 {
   if (!t->waits_for) return;
   t->woken = (int16_t)code;
+  lc_prefetch(t->co, COROUTINE); /* it is resumed a moment later */
   task_stop_waiting(t);
   lc_list_append(&t->rt->ready, &t->in_queue);
   if (!t->rt->running_turn) lc_loop_hurry(t->rt->loop);
