@@ -293,8 +293,8 @@ void lc_conn_finish(lc_conn *conn, const char *cause)
 {
   if (conn->state >= LC_STATE_CLOSING) return;
   if (conn->failure || lc_conn_settings(conn)->linger == 0 || conn->connecting) {
-    lc_conn_close(conn, lc_conn_settings(conn)->linger,
-                  cause); /* what did not leave yet will not now */
+    /* What did not leave yet will not now. */
+    lc_conn_close(conn, lc_conn_settings(conn)->linger, cause);
     return;
   }
   begin_closing(conn, lc_conn_settings(conn)->linger, cause);

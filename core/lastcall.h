@@ -178,6 +178,15 @@ lc_poll *lc_poll_new(lc_loop *loop, int fd, void (*ready)(void *user, unsigned w
 int lc_poll_want(lc_poll *poll, unsigned what);
 void lc_poll_free(lc_poll *poll);
 
+/* The same for any of several descriptors: `ready` is called in a turn as soon as one of them is ready for what
+ * its `events` (POLLIN, POLLOUT) ask, or has failed; which one, poll() tells. They may be watched by
+ * the loop already, even here. NULL with `*error` set; lc_select_end ends the wait and frees it. */
+struct pollfd;
+typedef struct lc_select lc_select;
+lc_select *lc_select_begin(lc_loop *loop, const struct pollfd *fds, unsigned count,
+                           void (*ready)(void *user), void *user, int *error);
+void lc_select_end(lc_select *wait);
+
 typedef struct lc_loop_stats {
   uint64_t turns;
   uint64_t events;
@@ -220,15 +229,6 @@ int lc_timer_open(lc_loop *loop, lc_timer *timer, void (*fire)(lc_timer *timer, 
 void lc_timer_close(lc_loop *loop, lc_timer *timer);
 void lc_timer_set(lc_loop *loop, lc_timer *timer, lc_time at);
 void lc_timer_clear(lc_loop *loop, lc_timer *timer);
-
-/* The same for any of several descriptors: `ready` is called in a turn as soon as one of them is ready for what
- * its `events` (POLLIN, POLLOUT) ask, or has failed; which one, poll() tells. They may be watched by
- * the loop already, even here. NULL with `*error` set; lc_select_end ends the wait and frees it. */
-struct pollfd;
-typedef struct lc_select lc_select;
-lc_select *lc_select_begin(lc_loop *loop, const struct pollfd *fds, unsigned count,
-                           void (*ready)(void *user), void *user, int *error);
-void lc_select_end(lc_select *wait);
 
 /* A question to the system's resolver, asked on a thread of its own. */
 #define LC_ADDRESSES_MAX 8
@@ -286,22 +286,21 @@ typedef struct lc_settings {
   lc_time first_byte_timeout; /* LC_NEVER: closes a connection that has not said a word */
   lc_time idle_timeout;       /* LC_NEVER: closes one that has been idle for so long */
   lc_time max_age;            /* LC_NEVER: closes one at its next idle moment; +-10 % of jitter */
-  size_t max_line;            /* 64 KiB */
+  size_t max_line;            /* 64 KiB: what an embedder gives lc_conn_read_until */
   size_t max_read;            /* 16 MiB: the longest single read */
   size_t max_queue;           /* 256 KiB: posted and not yet sent */
-  size_t gather; /* 16 KiB: written bytes kept together at most; 0 sends each write at once */
+  size_t gather; /* 16 KiB, 64 KiB at most: bytes kept together; 0 sends each write at once */
   int nodelay;   /* 1 */
 } lc_settings;
 
 typedef struct lc_drain_options {
   lc_time timeout; /* 25 s: the whole of it */
-  lc_time delay;   /* 0: still accepting, but not ready */
+  lc_time delay;   /* 0: still accepting, but not ready; of the process's ladder alone */
   lc_time settle;  /* 5 s: the longest wait for handshakes under way */
   lc_time quiet;   /* 1 s: silence after which a connection counts as idle without having said so */
   lc_time grace;   /* 1 s, at most a tenth of timeout: between cancel and kill */
-  lc_time
-    hooks; /* a fifth of timeout, kept back for hooks when there are any; negative: that default */
-  lc_time spread; /* 0: idle connections are closed over so long a time */
+  lc_time hooks;   /* a fifth of timeout: kept back for hooks, if any; negative: that default */
+  lc_time spread;  /* 0: idle connections are closed over so long a time */
 } lc_drain_options;
 
 typedef struct lc_server_options {
@@ -322,16 +321,17 @@ typedef struct lc_listen_options {
   int backlog;   /* 4096 */
   int reuseaddr; /* 1 */
   int reuseport; /* 0; 1: other sockets may listen on the address too (a SO_REUSEPORT group) */
-  int reuseport_place; /* which of them this one is, from 0, in the order of listen() */
-  int reuseport_of; /* 0: not known; else how many there are: when this one stops, new clients are
-                        * steered to the others */
+  /* Which of them this one is, from 0, in the order of listen(), and how many there are: when it
+   * stops, new clients are steered to the others. 0 and 0: not known. */
+  int reuseport_place;
+  int reuseport_of;
   int ipv6_only;    /* 0 */
   int defer_accept; /* 0; seconds */
   int unix_mode;    /* -1: as the umask leaves it */
   int shared;       /* another process accepts from the same socket too */
-  int (*control)(
-    int fd, void *user); /* on the socket before bind; non-zero: a code, listen fails with it */
-  void *user;
+  /* Called with the socket before bind; a code that it returns makes listen fail with it. 0: go on. */
+  int (*control)(int fd, void *user);
+  void *user; /* of `control` */
 } lc_listen_options;
 void lc_listen_options_init(lc_listen_options *options);
 
@@ -396,7 +396,7 @@ typedef struct lc_events {
   void (*ready)(lc_conn *conn, unsigned what, void *user);
   /* A legal move was made; `cause` is a static string. For taking a note: must not call back. */
   void (*state)(lc_conn *conn, lc_state from, lc_state to, const char *cause, void *user);
-  /* The server drains and this connection is idle. NULL: it is closed, as lc_conn_close does. */
+  /* The server drains and this connection is idle. NULL: it is closed, as by lc_conn_dismiss. */
   void (*draining)(lc_conn *conn, void *user);
   /* Nothing was heard for heartbeat.interval: the moment to lc_conn_post a question. */
   void (*heartbeat)(lc_conn *conn, void *user);
@@ -479,6 +479,7 @@ uint32_t lc_server_count(const lc_server *server, lc_state state);
 /* Walks the registry: the first connection (NULL) or the one after `conn`. Connections may be
  * closed on the way, for they leave the registry only in a later turn. */
 lc_conn *lc_server_next(const lc_server *server, const lc_conn *conn);
+/* The connection with that lc_conn_id, as long as it is registered; else NULL. */
 lc_conn *lc_server_find(const lc_server *server, uint64_t id);
 
 typedef struct lc_listener_report {
@@ -549,7 +550,7 @@ lc_server *lc_conn_server(const lc_conn *conn); /* NULL once it has left the reg
 void *lc_conn_user(const lc_conn *conn);
 void lc_conn_set_user(lc_conn *conn, void *user);
 void lc_conn_peer(const lc_conn *conn, lc_address *address);
-/* 0, or LC_CLOSED once it is closed. */
+/* Our end's address: 0, LC_CLOSED once it is closed, or the kernel's code. */
 int lc_conn_local(const lc_conn *conn, lc_address *address);
 /* 0 while it is usable; else the code that every further operation gives. */
 int lc_conn_error(const lc_conn *conn);

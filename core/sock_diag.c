@@ -43,8 +43,8 @@ static int ask(const lc_sys *sys, int fd, int family, uint16_t port, uint32_t se
   asked.request.idiag_states = 1u << TCP_SYN_RECV | 1u << TCP_NEW_SYN_RECV;
   asked.request.id.idiag_sport = htons(port);
 
-  memset(&message, 0,
-         sizeof message); /* no name: an unconnected netlink socket talks to the kernel */
+  /* Without a name: an unconnected netlink socket talks to the kernel. */
+  memset(&message, 0, sizeof message);
   message.msg_iov = &piece;
   message.msg_iovlen = 1;
   LC_RETRY(sent, sys->sendmsg(sys, fd, &message, 0));

@@ -80,14 +80,12 @@ struct lc_sys {
   ssize_t (*recvmsg)(const lc_sys *, int fd, struct msghdr *message, int flags);
   int (*shutdown)(const lc_sys *, int fd, int how);
   int (*close)(const lc_sys *, int fd);
-  int (*set_nonblocking)(const lc_sys *,
-                         int fd); /* O_NONBLOCK and FD_CLOEXEC, for inherited ones */
+  int (*set_nonblocking)(const lc_sys *, int fd); /* and FD_CLOEXEC, for inherited ones */
+  int (*duplicate)(const lc_sys *, int fd);       /* another descriptor of the same, FD_CLOEXEC */
 
-  int (*duplicate)(const lc_sys *, int fd); /* another descriptor of the same, FD_CLOEXEC */
-
-  int (*unread)(const lc_sys *, int fd); /* bytes received and not read (FIONREAD) */
-  int (*unacked)(const lc_sys *,
-                 int fd); /* bytes sent and not acknowledged, FIN included (SIOCOUTQ) */
+  /* Bytes received and not read (FIONREAD); sent and not acknowledged, the FIN included (SIOCOUTQ). */
+  int (*unread)(const lc_sys *, int fd);
+  int (*unacked)(const lc_sys *, int fd);
 
   int (*epoll_create)(const lc_sys *);
   int (*epoll_control)(const lc_sys *, int epoll, int operation, int fd, struct epoll_event *event);

@@ -144,9 +144,9 @@ static ssize_t linux_sendmsg(const lc_sys *sys, int fd, const struct msghdr *mes
 
   (void)sys;
   flags |= MSG_NOSIGNAL | MSG_DONTWAIT;
+  /* One piece goes without a header that the kernel would have to copy. */
   if (message->msg_iovlen == 1 && !message->msg_name && !message->msg_controllen)
-    sent = syscall(SYS_sendto, fd, first->iov_base, first->iov_len, flags, NULL,
-                   0); /* no header to copy */
+    sent = syscall(SYS_sendto, fd, first->iov_base, first->iov_len, flags, NULL, 0);
   else sent = sendmsg(fd, message, flags);
   return sent < 0 ? -errno : sent;
 }

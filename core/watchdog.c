@@ -6,9 +6,10 @@
  *
  *   one work of the script's, as the watchdog sees it:
  *
- *   seen ---> held longer than max_block: noticed once
- *        \\--> a step is due: asked to yield, or to end, again every REPEAT
- *             `--> past the deadline and deaf to that, or far past it: told to stand still; the process ends
+ *   seen --+--> held longer than max_block: noticed once
+ *          `--> a step is due: asked to yield, or to end, again every REPEAT
+ *                `--> past the deadline and deaf to that, or far past it: told to stand still;
+ *                     the process ends
  *
  * `beat` is the only thing that both threads write and read without a lock: the
  * work in its low bits, and above them a number that moves on with every change.

@@ -45,8 +45,8 @@ struct told_move {
   uint64_t number;
   uint8_t from; /* lc_state; LC_STATES: none */
   uint8_t to;
-  uint8_t
-    keeps_object; /* anchored meanwhile; else there is one for the call, unless the script has it */
+  /* Its object is anchored meanwhile; else one is made for the call, unless the script has it. */
+  uint8_t keeps_object;
 };
 
 static told_move *move_at(const runtime *rt, unsigned index)

@@ -71,8 +71,8 @@ context *conn_own_context(const conn_box *box);
 int conn_push(lua_State *L, conn_box *box);         /* [0, +1], or 0 and nothing when it is gone */
 void conn_keep(lua_State *L, conn_box *box);        /* anchors the box at the top [0, 0] */
 void conn_keep_weakly(lua_State *L, conn_box *box); /* findable, but not kept alive [0, 0] */
-void conn_keep_unstarted(lua_State *L,
-                         int index); /* anchors it, if its handler has not begun [0, 0] */
+/* Anchors it, if its handler has not begun. [0, 0] */
+void conn_keep_unstarted(lua_State *L, int index);
 void conn_unanchor_when_over(conn_box *box);
 void conn_end_context(conn_box *box, const char *cause);
 void conn_hold(lua_State *L, conn_box *box); /* owns one more task */

@@ -42,8 +42,8 @@ void context_leave_conn(lua_State *L, int index);
 void context_adopt(lua_State *L, context *ctx, conn_box *box);
 int context_push(lua_State *L, context *ctx); /* [0, +1], or 0 and nothing */
 
-context *context_new(lua_State *L, runtime *rt,
-                     context *parent); /* [0, +1]; parent at the top or NULL */
+/* The parent lies at the top of the stack, or is NULL. [0, +1] */
+context *context_new(lua_State *L, runtime *rt, context *parent);
 /* The same with room for so many user values, 3 or 4 (context.c says which they are). */
 context *context_new_with(lua_State *L, runtime *rt, context *parent, int user_values);
 context *context_check(lua_State *L, int index);

@@ -153,8 +153,8 @@ static int is_over(runtime *rt)
   if (lc_shutdown_step(rt->shutdown) == LC_STEP_DONE) return 1;
   if (lc_shutdown_step(rt->shutdown) != LC_STEP_SERVING) return 0;
   if (rt->process_tasks || rt->live_servers) return 0;
-  lc_shutdown_begin(rt->shutdown, lc_loop_clock(rt->loop),
-                    -1); /* nothing is left: only the hooks */
+  /* Nothing is left but the hooks. */
+  lc_shutdown_begin(rt->shutdown, lc_loop_clock(rt->loop), -1);
   return 0;
 }
 

@@ -43,8 +43,8 @@ void socket_wake(runtime *rt, int fd);
 lc_time socket_deadline(lua_State *L, int index);
 const lc_sys *socket_sys(const runtime *rt);
 
-void socket_open(lua_State *L,
-                 runtime *rt); /* functions into the table at the top, under "socket" */
+/* Functions into the table at the top, under "socket"; those below put theirs there. */
+void socket_open(lua_State *L, runtime *rt);
 void socket_open_waiting(lua_State *L, runtime *rt);
 void socket_open_stream(lua_State *L, runtime *rt);
 void socket_open_descriptor(lua_State *L, runtime *rt);

@@ -101,9 +101,8 @@ task_extra *task_need_extra(task *t); /* NULL for lack of memory */
 unsigned task_depth(const task *t);   /* how many coroutines are nested in it */
 scope *task_scopes(const task *t);
 /* Pops a function and `count` arguments; the task runs them in `ctx`, NULL for the own one of the connection
- * that owns it, if that has not been made. Raises for lack of memory. */
-task *task_start(lua_State *L, runtime *rt, owner by, context *ctx,
-                 int count); /* [-(count+1), 0] */
+ * that owns it, if that has not been made. Raises for lack of memory. [-(count+1), 0] */
+task *task_start(lua_State *L, runtime *rt, owner by, context *ctx, int count);
 /* The task that runs on L; raises, naming `what`, when there is none or it cannot wait. */
 task *task_current(lua_State *L, runtime *rt, const char *what);
 /* The same, NULL where that one raises, and for a task that is being killed. */

@@ -70,7 +70,8 @@ function coroutine.isyieldable(co) end
 ---@class lastcall.context
 local context = {}
 
---- The process's own, which ends at its shutdown after the connections are gone.
+--- One that never ends, with neither deadline nor value. What goes by it is waited for at a shutdown like any
+--- other, and killed when the grace is over.
 ---@return lastcall.Context
 function context.background() end
 

@@ -172,8 +172,7 @@ static void a_listening_descriptor_is_taken_over_and_no_other(void **state)
   for (int i = 0; i < 2; i++) peer_close(pipes[i]); /* they stayed ours */
   assert_int_equal(bind(fd, &w->address.of.any, w->address.length), 0);
   assert_int_equal(listen(fd, 10), 0);
-  assert_int_equal(lc_server_listen_fd(w->server, fd, NULL),
-                   0); /* from here on it is the server's */
+  assert_int_equal(lc_server_listen_fd(w->server, fd, NULL), 0); /* the server's from here on */
   assert_int_equal(lc_server_address(w->server, 0, &w->address), 0);
   world_accept(w, &peer);
   peer_close(peer);

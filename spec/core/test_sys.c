@@ -420,8 +420,8 @@ static void localhost_resolves_without_a_network(void **state)
   (void)state;
   assert_true(count >= 1 && count <= LC_ADDRESSES_MAX);
   for (int i = 0; i < count; i++) assert_true(is_loopback(&found[i]));
-  assert_int_equal(sys->resolve(sys, "localhost", 8080, found, 1),
-                   1); /* no more than there is room */
+  /* No more than there is room for. */
+  assert_int_equal(sys->resolve(sys, "localhost", 8080, found, 1), 1);
 }
 
 static void a_name_is_not_unknown_for_lack_of_descriptors(void **state)
