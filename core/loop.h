@@ -19,7 +19,7 @@
 
 /* Of more events, or more connections, the first ones have left the cache when their tasks run. */
 #define LC_EVENTS_PER_TURN 32
-#define LC_ACCEPTS_PER_TURN 64
+#define LC_ACCEPTS_PER_TURN 8
 #define LC_VISITS_PER_TURN 32            /* by one step of a drain */
 #define LC_DISCARD_PER_TURN (256 * 1024) /* bytes one lingering connection may cost a turn */
 #define LC_SHARED_BUFFER (64 * 1024) /* the loop's one buffer for input, and its one for output */
