@@ -28,8 +28,9 @@ static void refuse_second_reader(lua_State *L, const conn_box *box, const task *
                 operation);
 }
 
-static int wait_for_input(lua_State *L, task *t, conn_box *box, lc_wait wait, lc_time deadline,
-                          const char *operation, lua_KContext kept, lua_KFunction again)
+static inline int wait_for_input(lua_State *L, task *t, conn_box *box, lc_wait wait,
+                                 lc_time deadline, const char *operation, lua_KContext kept,
+                                 lua_KFunction again)
 {
   refuse_second_reader(L, box, t, operation); /* it may have come while this one was put off */
   box->reader = t;
@@ -155,7 +156,7 @@ static lua_Integer check_format(lua_State *L, int index)
 }
 
 /* One read; pushes the value on success. */
-static int read_format(lua_State *L, conn_box *box, lua_Integer format, task *t)
+static inline int read_format(lua_State *L, conn_box *box, lua_Integer format, task *t)
 {
   lc_conn *conn = box->conn;
   lc_slice slice = {"", 0};
@@ -231,8 +232,9 @@ static int conn_read(lua_State *L)
 /* ----------------------------------------------------------------- read_some -- */
 
 /* What a read of one slice comes to: the slice, a failure, or a wait after which it is tried again. */
-static int take_slice(lua_State *L, task *t, conn_box *box, int result, const lc_slice *slice,
-                      const char *operation, lua_KContext kept, lua_KFunction again)
+static inline int take_slice(lua_State *L, task *t, conn_box *box, int result,
+                             const lc_slice *slice, const char *operation, lua_KContext kept,
+                             lua_KFunction again)
 {
   if (result == LC_AGAIN) {
     result = refusal(t, box);
@@ -330,12 +332,9 @@ static int conn_read_until(lua_State *L)
 
 static int lines_next(lua_State *L, int status, lua_KContext begun);
 
-/* The next line, or why there is none: then it waits, or the iteration is over. */
-static int next_line(lua_State *L, conn_box *box, task *t, lua_Integer format, int result)
+/* It waits, or the iteration is over. */
+static int no_line(lua_State *L, conn_box *box, task *t, int result)
 {
-  if (!result) result = read_format(L, box, format, t);
-  if (!result && format == FORMAT_ALL && !lua_rawlen(L, -1)) result = LC_EOF; /* that was all */
-  if (!result) return 1;
   if (result == LC_AGAIN) {
     result = refusal(t, box);
     if (!result) {
@@ -352,6 +351,14 @@ static int next_line(lua_State *L, conn_box *box, task *t, lua_Integer format, i
   return 0;
 }
 
+/* The next line, or why there is none. */
+static inline int next_line(lua_State *L, conn_box *box, task *t, lua_Integer format, int result)
+{
+  if (!result) result = read_format(L, box, format, t);
+  if (!result && format == FORMAT_ALL && !lua_rawlen(L, -1)) result = LC_EOF; /* that was all */
+  return result ? no_line(L, box, t, result) : 1;
+}
+
 /* `begun`: part of the line has come while it waited, so that it is no longer refused as new work. */
 static int lines_next(lua_State *L, int status, lua_KContext begun)
 {
@@ -366,7 +373,7 @@ static int lines_next(lua_State *L, int status, lua_KContext begun)
 
 /* Upvalues: the connection, the format. Never raises for what a peer does: it ends, and
  * conn:error() tells why. */
-static int lines_call(lua_State *L, lua_Integer format)
+static inline int lines_call(lua_State *L, lua_Integer format)
 {
   conn_box *box = lua_touserdata(L, lua_upvalueindex(1));
   task *t = begin_read(L, box, "conn:lines");
