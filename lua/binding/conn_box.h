@@ -54,7 +54,7 @@ enum {
   CONN_BEAT      /* what its own heartbeat says: a string or a function */
 };
 
-/* conn.c: the object, its life, what it tells of itself. */
+/* conn.c: the object and its life. */
 conn_box *conn_check(lua_State *L, int index);
 conn_box *conn_self(lua_State *L); /* argument 1 of a method: the same, for what is called most */
 /* A box for a connection of a server, or of our own making (NULL): pushes it. A server's will have a context
@@ -79,12 +79,7 @@ void conn_hold(lua_State *L, conn_box *box); /* owns one more task */
 void conn_release(conn_box *box);
 int conn_collect(lua_State *L); /* the finalizer */
 
-/* conn_properties.c */
-/* Fills a Lua table at the top with id, peer, state, age, quiet, received, sent, unsent, unacked. */
-void conn_describe(lua_State *L, const lc_conn *conn);
-void conn_open(lua_State *L, runtime *rt); /* functions into the table at the top, its methods */
-
-/* conn.c again: failures, and what events do. */
+/* Failures, and what events do. */
 const char *conn_peer_text(const lc_conn *conn, char *text, size_t size);
 /* nil, code, message: returns 3. */
 int push_failure(lua_State *L, int code, const char *peer, const char *operation);
@@ -97,7 +92,11 @@ int conn_on_ready(lc_conn *conn, unsigned what); /* 0: it has no object, or no l
 void conn_on_closed(lc_conn *conn);
 void conn_on_draining(lc_conn *conn);
 void conn_cancel(lc_conn *conn);
-void conn_wake_writers(conn_box *box, int code); /* those that wait for their turn */
+
+/* conn_properties.c */
+/* Fills a Lua table at the top with id, peer, state, age, quiet, received, sent, unsent, unacked. */
+void conn_describe(lua_State *L, const lc_conn *conn);
+void conn_open(lua_State *L, runtime *rt); /* functions into the table at the top, its methods */
 
 /* conn_reading.c. This and the next conn_open_... register methods into the table at the top. */
 void conn_open_reading(lua_State *L, runtime *rt);
@@ -107,6 +106,7 @@ int conn_wait_input(lua_State *L, task *t, conn_box *box, lc_time deadline, cons
 
 /* conn_writing.c */
 void conn_open_writing(lua_State *L, runtime *rt);
+void conn_wake_writers(conn_box *box, int code); /* those that wait for their turn */
 /* Suspends until everything written is with the kernel; afterwards conn_end_write. */
 int conn_wait_flushed(lua_State *L, task *t, conn_box *box, const char *operation,
                       lua_KContext kept, lua_KFunction again);

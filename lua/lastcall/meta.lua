@@ -424,7 +424,7 @@ function Socket:getsockopt(name) end
 -- Connections. One task reads at a time (a second raises); any number write, never interleaved.
 
 ---@class lastcall.Connection
----@field id integer unique in this process
+---@field id integer unique in this Lua state, and never used twice
 ---@field data table the script's own
 local Connection = {}
 
@@ -557,7 +557,7 @@ function Connection:set_deadline(at) end
 ---@return string? message
 function Connection:set_linger(seconds) end
 
---- Keepalive, and the user timeout that belongs to it.
+--- Keepalive, and the user timeout that belongs to it. What is not given stays as it is.
 ---@param keepalive lastcall.KeepaliveOptions|false
 ---@return true? set
 ---@return lastcall.Code? code

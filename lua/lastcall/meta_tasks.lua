@@ -320,7 +320,7 @@ function lastcall.on_signal(name, fn) end
 function lastcall.poll(what, mode, seconds) end
 
 ---@class lastcall.PipeOptions
----@field timeout? number|false seconds of silence, both ways, that end it with "timeout" (none)
+---@field timeout? number|false seconds of silence, both ways, that end it with "timeout"; stays the read timeout of both (none)
 
 --- (waits) Copies both ways until both are done. A half-close is passed on, and a reset as a reset. Both
 --- connections are left to the caller to close.
