@@ -46,6 +46,10 @@ struct allocator {
   int is_short;  /* the state's own has no memory: Lua collects what it can, and asks again */
   kept_block *blocks[LARGEST + 1]; /* by their size */
 
+  int is_learning;  /* what a long string's block looks like: the next large one is noted */
+  const char *seen; /* this one */
+  size_t seen_size;
+
   size_t head;         /* of a long string's block, before its bytes; 0: it is not known */
   char *place;         /* a block with room for STRING_PLACE bytes */
   char *offered;       /* the block that Lua is about to ask for */
@@ -115,41 +119,33 @@ static void put(allocator *own, kept_block *block, size_t size)
 /* Without a block, `old_size` is the kind of what is to be made. */
 static void *allocate(void *user, void *block, size_t old_size, size_t size)
 {
-  if (size) return block ? ask(user, block, old_size, size) : take(user, old_size, size);
-  if (block) put(user, block, old_size);
-  return NULL;
+  allocator *own = user;
+  if (block) {
+    if (size) return ask(own, block, old_size, size);
+    put(own, block, old_size);
+    return NULL;
+  }
+  void *made = size ? take(own, old_size, size) : NULL;
+  if (own->is_learning && size > LARGEST) {
+    own->seen = made;
+    own->seen_size = size;
+    own->is_learning = 0;
+  }
+  return made;
 }
 
 /* ----------------------------------------------------------- places for strings -- */
-
-/* The first large block that is asked for. */
-typedef struct large_block {
-  allocator *own;
-  const char *block;
-  size_t size;
-} large_block;
-
-static void *note_large(void *user, void *block, size_t old_size, size_t size)
-{
-  large_block *first = user;
-  void *got = allocate(first->own, block, old_size, size);
-  if (!block && size > LARGEST && !first->block) {
-    first->block = got;
-    first->size = size;
-  }
-  return got;
-}
 
 /* Found out, not assumed: a Lua that makes strings otherwise has no places for them. */
 static void learn_head(lua_State *L, allocator *own)
 {
   static const char sample[2 * LARGEST];
-  large_block made = {.own = own};
-  lua_setallocf(L, note_large, &made);
+  own->is_learning = 1;
   const char *string = lua_pushlstring(L, sample, sizeof sample);
-  lua_setallocf(L, allocate, own);
-  if (made.block && string > made.block && string + sizeof sample + 1 == made.block + made.size)
-    own->head = (size_t)(string - made.block);
+  own->is_learning = 0;
+  const char *block = own->seen;
+  if (block && string > block && string + sizeof sample + 1 == block + own->seen_size)
+    own->head = (size_t)(string - block);
   lua_pop(L, 1);
 }
 
