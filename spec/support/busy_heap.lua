@@ -28,5 +28,5 @@ lastcall.run(function()
     print(mode_after_turns(4), #kept)
   end
   print(mode_after_turns(16))
-end)
+end, { log = function() end })
 print(mode())
