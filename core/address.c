@@ -293,18 +293,17 @@ char *lc_address_format(const lc_address *address, char *text, size_t size)
   char host[LC_HOST_MAX + 1];
   uint16_t port;
   const char *family = lc_address_parts(address, host, &port);
-  int is_inet6 = strcmp(family, "inet6") == 0;
 
   assert(size >= LC_ADDRESS_TEXT_MAX);
   (void)size;
-  if (strcmp(family, "unknown") == 0) {
-    append(text, family);
+  if (strcmp(family, "inet") == 0) {
+    append_number(append(append(text, host), ":"), port);
+  } else if (strcmp(family, "inet6") == 0) {
+    append_number(append(append(append(text, "["), host), "]:"), port);
   } else if (strcmp(family, "unix") == 0) {
     append(append(text, UNIX_PREFIX), host);
   } else {
-    char *end = append(append(text, is_inet6 ? "[" : ""), host);
-
-    append_number(append(end, is_inet6 ? "]:" : ":"), port);
+    append(text, family);
   }
   return text;
 }

@@ -25,13 +25,16 @@ conn_box *conn_check(lua_State *L, int index)
 
 /* By what lies in it, which is several times faster than to look its metatable up by name: no other object
  * of this size has that address in this place. */
-conn_box *conn_self(lua_State *L)
+static conn_box *to_box(lua_State *L)
 {
   conn_box *box = lua_touserdata(L, 1);
-  if (!box || lua_rawlen(L, 1) != sizeof *box || box->type != CONN_TYPE || !box->conn ||
-      !box->rt->loop)
-    return conn_check(L, 1);
-  return box;
+  return box && lua_rawlen(L, 1) == sizeof *box && box->type == CONN_TYPE ? box : NULL;
+}
+
+conn_box *conn_self(lua_State *L)
+{
+  conn_box *box = to_box(L);
+  return box && box->conn && box->rt->loop ? box : conn_check(L, 1);
 }
 
 /* ------------------------------------------------------------------- boxes -- */
@@ -59,7 +62,8 @@ conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_box *ser
     runtime_push_anchored(L, rt, server->anchor);
     lua_setiuservalue(L, -2, 1);
   }
-  luaL_setmetatable(L, CONN_TYPE);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, CONN_TYPE);
+  lua_setmetatable(L, -2);
   box->conn = lc_conn_ref(conn);
   lc_conn_set_user(conn, box);
   return box;
@@ -103,6 +107,7 @@ static void remember(lua_State *L, conn_box *box, int index)
   lua_pushvalue(L, index);
   lua_rawsetp(L, -2, box);
   lua_pop(L, 1);
+  box->is_findable = 1;
 }
 
 void conn_keep_weakly(lua_State *L, conn_box *box)
@@ -132,6 +137,7 @@ int conn_push(lua_State *L, conn_box *box)
     runtime_push_anchored(L, box->rt, box->anchor);
     return 1;
   }
+  if (!box->is_findable) return 0;
   push_boxes(L);
   int found = lua_rawgetp(L, -1, box) == LUA_TUSERDATA;
   lua_remove(L, -2);
@@ -213,8 +219,8 @@ void conn_release(conn_box *box)
 
 int conn_collect(lua_State *L)
 {
-  conn_box *box = luaL_checkudata(L, 1, CONN_TYPE);
-  lc_conn *conn = box->conn;
+  conn_box *box = to_box(L);
+  lc_conn *conn = box ? box->conn : NULL;
   if (!conn) return 0;
   int is_open = box->rt->loop && !box->is_unstarted && lc_conn_state(conn) < LC_STATE_CLOSING;
   if (is_open && !box->is_socket) conn_leaked(L, box);
@@ -244,13 +250,14 @@ int push_failure(lua_State *L, int code, const char *peer, const char *operation
 {
   luaL_Buffer message;
   const char *number = lc_code_errno(code);
+  const char *const parts[] = {peer,   peer ? ": " : NULL, operation,
+                               ": ",   lc_code_text(code), number ? " (" : NULL,
+                               number, number ? ")" : NULL};
   lua_pushnil(L);
   lua_pushstring(L, lc_code_name(code));
-  const char *const parts[] = {
-    peer ? peer : "",   peer ? ": " : "",     operation,        ": ", lc_code_text(code),
-    number ? " (" : "", number ? number : "", number ? ")" : ""};
   luaL_buffinit(L, &message);
-  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) luaL_addstring(&message, parts[i]);
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    if (parts[i]) luaL_addstring(&message, parts[i]);
   luaL_pushresult(&message);
   return 3;
 }

@@ -35,6 +35,7 @@ struct conn_box {
   unsigned is_detached : 1; /* its ticket is not done yet */
   unsigned logged : 1;
   unsigned half_way : 1;     /* the writer waits with part of its write accepted */
+  unsigned is_findable : 1;  /* in the table of those that nobody anchors */
   unsigned is_socket : 1;    /* of lastcall.socket, where it may be collected while open */
   unsigned has_farewell : 1; /* of its own */
   unsigned untold : 8;       /* moves that on_state is still to be told of */

@@ -188,6 +188,8 @@ void conn_open(lua_State *L, runtime *rt)
   register_ending(L, "lastcall.guard", guard_done);
 
   luaL_newmetatable(L, CONN_TYPE);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, CONN_TYPE); /* by its address it is found faster */
   lua_newtable(L);
   register_functions(L, rt, methods);
   conn_open_reading(L, rt);

@@ -138,7 +138,8 @@ int task_body(lua_State *L);     /* what a task's coroutine runs: a function and
 /* The error at the top of L goes into a table {error} unless it has passed the message handler: one for lack
  * of memory, or in a __close, has not. */
 void task_wrap_error(lua_State *L);
-int task_deliver(lua_State *L); /* hands its outcome to who waits, else to on_error */
+/* Hands the outcome of a task that failed or has a handle to who waits, else to on_error. */
+int task_deliver(lua_State *L);
 void task_recycle(task *t, int reusable);
 void task_open(lua_State *L, runtime *rt);
 /* What it goes by; pushes nothing. Makes its connection's own if need be, and may raise for lack of memory. */

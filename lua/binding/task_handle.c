@@ -57,8 +57,6 @@ int task_deliver(lua_State *L)
     handle->failed = t->failed;
     handle->task = NULL;
     tasks_wake(&handle->waiters, 0);
-  } else if (!t->failed) {
-    return 0; /* nobody asks */
   }
   if (t->failed) take_error(L, t);
   else take_results(L, t);

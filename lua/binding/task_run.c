@@ -70,7 +70,7 @@ static int end_handler(lua_State *L)
 static void task_finish(task *t, int reusable)
 {
   runtime *rt = t->rt;
-  runtime_protect(rt, task_deliver, t);
+  if (t->failed || t->handle != LUA_NOREF) runtime_protect(rt, task_deliver, t);
   lc_list_remove(&t->in_queue);
   lc_list_remove(&t->in_tasks);
   lc_list_remove(&t->in_context);
