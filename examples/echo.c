@@ -4,6 +4,7 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lastcall.h"
@@ -15,14 +16,41 @@ static void on_signal(void *user, int number, unsigned count, lc_time at)
   lc_shutdown_signal(user, at);
 }
 
-/* Echoes until there is nothing to read. A writer that is ahead of its peer waits for room by being
- * closed after write_timeout; a server with larger answers would keep the rest and go on at
- * LC_WRITABLE. */
+enum { CHUNK = 4096 };
+
+/* What was read last, and how much of it has been accepted for writing. A slice itself may not be
+ * kept: it points into the library's memory, and is valid until the next call. */
+typedef struct chunk {
+  size_t length, written;
+  char bytes[CHUNK];
+} chunk;
+
+/* Whether the chunk has been accepted, whole. If not, the peer reads too slowly: LC_WRITABLE will
+ * tell, and until then nothing more is read from it. */
+static int answer(lc_conn *conn, chunk *held)
+{
+  struct iovec piece = {held->bytes + held->written, held->length - held->written};
+  if (held->written == held->length) return 1;
+  ssize_t accepted = lc_conn_write(conn, &piece, 1);
+  if (accepted < 0) {
+    lc_conn_finish(conn, "write failed");
+    return 0;
+  }
+  held->written += (size_t)accepted;
+  if (held->written < held->length) {
+    lc_conn_wait_write(conn, LC_NEVER); /* as long as write_timeout, that is */
+    return 0;
+  }
+  lc_conn_end_write(conn);
+  return 1;
+}
+
 static void echo(lc_conn *conn)
 {
-  for (;;) {
+  chunk *held = lc_conn_user(conn);
+  while (answer(conn, held)) {
     lc_slice slice;
-    int result = lc_conn_read_some(conn, 4096, &slice);
+    int result = lc_conn_read_some(conn, CHUNK, &slice);
     if (result == LC_AGAIN) {
       lc_conn_wait(conn, LC_WAIT_READ, LC_NEVER);
       return;
@@ -31,24 +59,36 @@ static void echo(lc_conn *conn)
       lc_conn_finish(conn, "peer finished");
       return;
     }
-    struct iovec piece = {(void *)(uintptr_t)slice.data, slice.length};
-    if (lc_conn_write(conn, &piece, 1) < (ssize_t)slice.length) {
-      lc_conn_finish(conn, "peer too slow");
-      return;
-    }
+    memcpy(held->bytes, slice.data, slice.length);
+    held->length = slice.length;
+    held->written = 0;
   }
 }
 
 static void on_opened(lc_conn *conn, void *user)
 {
+  chunk *held = calloc(1, sizeof *held);
   (void)user;
-  echo(conn);
+  lc_conn_set_user(conn, held);
+  if (held) echo(conn);
+  else lc_conn_abort(conn, "no memory");
 }
 
 static void on_ready(lc_conn *conn, unsigned what, void *user)
 {
   (void)user;
-  if (what & LC_READABLE) echo(conn);
+  if (what & LC_WRITE_TIMEOUT) { /* half an answer ends in a reset, lest it look like a whole one */
+    lc_conn_break_write(conn, LC_TIMEOUT);
+    lc_conn_finish(conn, "peer too slow");
+  } else if (what & (LC_READABLE | LC_WRITABLE)) {
+    echo(conn);
+  }
+}
+
+static void on_closed(lc_conn *conn, void *user)
+{
+  (void)user;
+  free(lc_conn_user(conn));
 }
 
 static int fail(const char *what, int code)
@@ -70,7 +110,7 @@ static int listen_on(lc_server *server, const char *text)
 
 int main(int argc, char **argv)
 {
-  static const lc_events events = {.opened = on_opened, .ready = on_ready};
+  static const lc_events events = {.opened = on_opened, .ready = on_ready, .closed = on_closed};
   const char *where = argc > 1 ? argv[1] : "127.0.0.1:7000";
   int error = 0;
   if (argc > 2 || where[0] == '-') {
