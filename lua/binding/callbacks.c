@@ -56,7 +56,7 @@ static told_move *move_at(const runtime *rt, unsigned index)
 
 static int moves_grow(runtime *rt)
 {
-  unsigned room = rt->moves_room ? rt->moves_room * 2 : 256;
+  unsigned room = rt->moves_room ? rt->moves_room * 2 : 64;
   told_move *moves = malloc(room * sizeof *moves);
   if (!moves) return 0;
   for (unsigned i = rt->first_move; i != rt->last_move; i++)
