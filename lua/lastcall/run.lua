@@ -135,7 +135,7 @@ local function start(given)
   core.set_hook("on_error", on_error)
   core.set_hook("callback_failed", on_error)
   core.set_hook("on_step", on_step)
-  if not given.attached then -- else the thread belongs to somebody else, who may be busy in his own way
+  if not given.attached then -- else the thread is the host program's, and its work is not ours to watch
     core.watch { max_block = given.max_block, exit_when_stuck = given.exit_when_stuck }
   end
   core.begin { drain = drain, debug = given.debug }

@@ -47,6 +47,14 @@ function process:finish()
   return output, fine == true, status
 end
 
+--- Ends it by SIGTERM: what else it printed. Raises unless it exits as one for whom all went well.
+function process:drain()
+  self:signal "TERM"
+  local output, fine = self:finish()
+  assert(fine, output)
+  return output
+end
+
 --- A TCP address on which nobody listens yet: a loopback address that this process alone uses.
 function process.address_to_be()
   local pid = helper.pid()
