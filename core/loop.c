@@ -40,18 +40,20 @@ static int slot_take(lc_loop *loop, uint32_t *index)
   *index = loop->slot_free;
   if (*index != LC_NO_SLOT) {
     loop->slot_free = loop->slots[*index].next_free;
-    return 0;
+  } else {
+    if (loop->slot_used == loop->slot_capacity && slots_grow(loop) < 0) return -ENOMEM;
+    *index = loop->slot_used++;
+    loop->slots[*index] = (lc_slot){.generation = 0};
   }
-  if (loop->slot_used == loop->slot_capacity && slots_grow(loop) < 0) return -ENOMEM;
-  *index = loop->slot_used++;
-  loop->slots[*index] = (lc_slot){.generation = 1};
+  loop->slots[*index].generation++;
   return 0;
 }
+
+static int is_used(const lc_slot *slot) { return slot->generation & 1; }
 
 static void slot_release(lc_loop *loop, uint32_t index)
 {
   lc_slot *slot = &loop->slots[index];
-  slot->watch = NULL;
   slot->generation++;
   slot->next_free = loop->slot_free;
   loop->slot_free = index;
@@ -86,7 +88,7 @@ int lc_loop_rewatch(lc_loop *loop, lc_watch *watch, uint32_t events)
 void lc_loop_unwatch(lc_loop *loop, lc_watch *watch)
 {
   if (watch->fd < 0 || watch->slot >= loop->slot_used) return;
-  if (loop->slots[watch->slot].watch != watch) return;
+  if (!is_used(&loop->slots[watch->slot]) || loop->slots[watch->slot].watch != watch) return;
   /* Before the descriptor is closed or handed on: a duplicate of it elsewhere would keep the
    * registration alive. A failure leaves nothing to undo; the generation guards against it. */
   struct epoll_event unused = {0};
@@ -102,7 +104,7 @@ static void dispatch(lc_loop *loop, const struct epoll_event *event)
   uint32_t index = (uint32_t)event->data.u64, generation = (uint32_t)(event->data.u64 >> 32);
   if (index >= loop->slot_used) return;
   lc_slot *slot = &loop->slots[index];
-  if (!slot->watch || slot->generation != generation) return; /* closed earlier in this batch */
+  if (!is_used(slot) || slot->generation != generation) return; /* closed earlier in this batch */
   slot->watch->ready(slot->watch, event->events);
   if (loop->output_tenant) lc_loop_flush(loop);
 }

@@ -40,10 +40,13 @@ typedef struct lc_job {
 
 #define LC_NO_SLOT UINT32_MAX
 
-typedef struct lc_slot {
-  lc_watch *watch;     /* NULL: free */
-  uint32_t generation; /* counts its uses */
-  uint32_t next_free;
+/* Twelve bytes of every connection's memory. */
+typedef struct __attribute__((packed)) lc_slot {
+  union {
+    lc_watch *watch;
+    uint32_t next_free;
+  };
+  uint32_t generation; /* odd while it is in use; never the same again */
 } lc_slot;
 
 typedef struct lc_signal lc_signal;
