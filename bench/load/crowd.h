@@ -16,6 +16,7 @@ struct crowd_options {
     *request; /* what each says when it speaks; the answer is its echo, or one piece of anything */
   bool any_answer;
   int processor; /* negative: any */
+  bool is_awake; /* while it watches it never sleeps: to be woken would be a cost of the server's */
 };
 
 struct crowd_end {

@@ -122,9 +122,12 @@ static void wait_for_ends(const struct holder *holder, int epoll, struct crowd_e
   struct epoll_event events[TOGETHER];
   char rest[ANSWER];
   unsigned left = holder->count;
+  int patience = holder->options->is_awake ? 0 : GIVE_UP_AFTER * 1000;
+  int64_t last = clock_now();
   while (left > 0) {
-    int count = epoll_wait(epoll, events, TOGETHER, GIVE_UP_AFTER * 1000);
-    if (count <= 0) break;
+    int count = epoll_wait(epoll, events, TOGETHER, patience);
+    if (count < 0 || (!count && clock_now() - last >= GIVE_UP_AFTER * one_second)) break;
+    if (count) last = clock_now();
     for (int i = 0; i < count; i++) {
       ssize_t got = recv(events[i].data.fd, rest, sizeof rest, MSG_DONTWAIT);
       if (got > 0 && holder->options->any_answer) continue;

@@ -10,7 +10,8 @@
  *   rate              lines answered a second
  *   cpu               microseconds of the server's processor time for each
  *   p50 p99 p999      microseconds from sending a message to its answer
- *   busy load_busy    the share of its time that the server, and the load generator, worked
+ *   busy              the share of its time that the server worked; the load generator, which has a
+ *                     processor of its own, never sleeps
  *   failed            connections that ended too early
  *   slow_memory       bytes of the server's for each slow reader
  *   eof lost          milliseconds from SIGTERM until the last idle connection saw its end, and
@@ -105,6 +106,9 @@ static void read_command_line(struct measurement *wanted, char **argument)
   if (wanted->traffic.size < 1) misused("--size");
   wanted->idle.holders = wanted->idle.count / HELD_BY_ONE + 1;
   wanted->idle.processor = wanted->load_processor;
+  bool has_own = wanted->load_processor >= 0 && wanted->server_processor >= 0 &&
+                 wanted->load_processor != wanted->server_processor;
+  wanted->traffic.is_awake = wanted->idle.is_awake = has_own;
 }
 
 int main(int argc, char **argv)

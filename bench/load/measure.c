@@ -65,17 +65,16 @@ static void measure_traffic(const struct measurement *wanted, const struct subje
   struct traffic *traffic = traffic_new(&wanted->traffic);
   traffic_run(traffic, wanted->warm, true, &result);
   if (wanted->mark) kill(subject->process[0], SIGUSR2);
-  int64_t server = subject_processor(subject), own = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+  int64_t server = subject_processor(subject);
   traffic_run(traffic, wanted->seconds, false, &result);
   double elapsed = (double)result.elapsed, answers = (double)result.answers;
   double used = (double)(subject_processor(subject) - server);
-  double own_used = (double)(read_clock(CLOCK_PROCESS_CPUTIME_ID) - own);
   const struct histogram *latencies = &result.latencies;
-  printf("rate=%.0f cpu=%.4f p50=%.2f p99=%.2f p999=%.2f busy=%.3f load_busy=%.3f failed=%llu ",
+  printf("rate=%.0f cpu=%.4f p50=%.2f p99=%.2f p999=%.2f busy=%.3f failed=%llu ",
          answers / elapsed * one_second, answers > 0 ? microseconds(used / answers) : 0,
          microseconds(histogram_quantile(latencies, 0.5)),
          microseconds(histogram_quantile(latencies, 0.99)),
-         microseconds(histogram_quantile(latencies, 0.999)), used / elapsed, own_used / elapsed,
+         microseconds(histogram_quantile(latencies, 0.999)), used / elapsed,
          (unsigned long long)result.failed);
   traffic_free(traffic);
 }

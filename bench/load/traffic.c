@@ -162,7 +162,7 @@ void traffic_run(struct traffic *traffic, double seconds, bool check, struct tra
   traffic->result = result;
   traffic->check = check;
   while (now < end) {
-    int left = (int)((end - now) / 1000000 + 1);
+    int left = traffic->options.is_awake ? 0 : (int)((end - now) / 1000000 + 1);
     int count = epoll_wait(traffic->epoll, events, EVENTS, left);
     for (int i = 0; i < count; i++) {
       struct link *link = events[i].data.ptr;
