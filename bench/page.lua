@@ -16,12 +16,13 @@ local INTRODUCTION = [[
 # Benchmarks
 
 Written by `make bench-full`; `make bench` is a shorter run. The load generator (`bench/load/`) has one processor, the
-server the other. It never sleeps, for the server's sends would have to wake it: 1 to 2 µs each here, paid by whoever is
-slower than the generator, and by nobody whose clients are on other machines. In each round every server is started afresh, warmed up, measured and ended, in an order drawn
-anew. Ratios are taken within a round; shown are their medians, and their quartiles in parentheses. "raw C"
-(`bench/rivals/raw.c`) is the same server written by hand on epoll, edge-triggered, with one buffer for all, without
-deadlines; "raw C again" is a copy of it, and tells what is noise. lastcall (`bench/rivals/lastcall.lua`) has its
-deadlines, keepalive, registry and an `on_state` function at work, unless it says otherwise.
+server the other. It never sleeps, for the server's sends would have to wake it: 1 to 2 µs each here, paid by whoever
+is slower than the generator, and by nobody whose clients are on other machines. In each round every server is started
+afresh, warmed up, measured and ended, in an order drawn anew. Ratios are taken within a round; shown are their
+medians, and their quartiles in parentheses. "raw C" (`bench/rivals/raw.c`) is the same server written by hand on
+epoll, edge-triggered, with one buffer for all, without deadlines; "raw C again" is a copy of it, and tells what is
+noise. lastcall (`bench/rivals/lastcall.lua`) has its deadlines, keepalive, registry and an `on_state` function at
+work, unless it says otherwise.
 ]]
 
 -- --- the plot ------------------------------------------------------------------------------------
