@@ -126,7 +126,8 @@ static void wait_for_ends(const struct holder *holder, int epoll, struct crowd_e
   int64_t last = clock_now();
   while (left > 0) {
     int count = epoll_wait(epoll, events, TOGETHER, patience);
-    if (count < 0 || (!count && clock_now() - last >= GIVE_UP_AFTER * one_second)) break;
+    bool is_over = (double)(clock_now() - last) >= GIVE_UP_AFTER * one_second;
+    if (count < 0 || (!count && is_over)) break;
     if (count) last = clock_now();
     for (int i = 0; i < count; i++) {
       ssize_t got = recv(events[i].data.fd, rest, sizeof rest, MSG_DONTWAIT);
