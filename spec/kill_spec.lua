@@ -24,6 +24,11 @@ local ENDLESS = {
     xpcall(table.sort, spin, { 3, 2, 1 }, spin)
     spin()
   end,
+  ["the same under a hook for lines"] = function()
+    debug.sethook(noise, "l")
+    xpcall(table.sort, spin, { 3, 2, 1 }, spin)
+    spin()
+  end,
   ["nested coroutines"] = function()
     coroutine.wrap(function() coroutine.wrap(spin)() end)()
   end,

@@ -42,6 +42,8 @@ static void set_hook(lua_State *L, const script_hook *hook)
   lua_sethook(L, hook->function, hook->mask, hook->count);
 }
 
+static void set_ours(lua_State *L) { lua_sethook(L, on_count, LUA_MASKCOUNT, 1); }
+
 /* Ours stays: it is due. */
 void interrupt_take_hook(lua_State *L, script_hook *taken)
 {
@@ -66,7 +68,7 @@ void interrupt_arm(runtime *rt)
   if (i->armed && i->armed != L) set_hook(i->armed, &i->before);
   if (lua_gethook(L) != on_count) i->before = hook_of(L);
   i->armed = L;
-  lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
+  set_ours(L);
 }
 
 void interrupt_disarm(runtime *rt)
@@ -252,6 +254,7 @@ static void on_count(lua_State *L, lua_Debug *event)
     rt->interrupt.noticed = 1;
     take_trace(L, rt);
   }
+  set_ours(L); /* anew: what came for a line of the script's hook has used up the count, and none would follow */
   if (rt->interrupt.work) lc_loop_enter(rt->loop, rt->interrupt.work);
   rt->interrupt.work = LC_WORK_NONE;
   int end = rt->interrupt.raised || must_end(rt, asked); /* once raised in, it is over */
