@@ -254,8 +254,8 @@ static void on_count(lua_State *L, lua_Debug *event)
     rt->interrupt.noticed = 1;
     take_trace(L, rt);
   }
-  set_ours(
-    L); /* anew: what came for a line of the script's hook has used up the count, and none would follow */
+  /* Anew: when it came for a line of the script's own hook, the count is used up, and it would not come again. */
+  set_ours(L);
   if (rt->interrupt.work) lc_loop_enter(rt->loop, rt->interrupt.work);
   rt->interrupt.work = LC_WORK_NONE;
   int end = rt->interrupt.raised || must_end(rt, asked); /* once raised in, it is over */
