@@ -55,6 +55,14 @@ COMPILE = $(CC) $(LANGUAGE) $(WARNINGS) $(CFLAGS) $(SANITIZER_FLAGS)
 WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 LINK = $(CC) -pthread $(CFLAGS) $(SANITIZER_FLAGS) $(LDFLAGS)
 
+# The module is optimized as a whole, across its files, by compilers that can do it: calls within it are then
+# what they would be in one file. The objects serve those who link them file by file as well.
+TOGETHER := -flto=auto -ffat-lto-objects
+CAN_TOGETHER := echo 'int main(void) { return 0; }' | $(CC) $(TOGETHER) -x c -o /dev/null - 2>/dev/null
+ifeq ($(and $(filter -O2 -O3,$(CFLAGS)),$(shell $(CAN_TOGETHER) && echo yes)),)
+TOGETHER :=
+endif
+
 # What is being made, in a word; V=1 shows the commands themselves.
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@ &&)
 
@@ -113,7 +121,7 @@ fuzzers: $(FUZZERS)
 
 # Rewritten only when the way of compiling has changed: then everything is compiled again.
 FLAGS_FILE := $(BUILD)/flags
-FLAGS_NOW := $(COMPILE) $(LUA_CFLAGS) $(LDFLAGS)
+FLAGS_NOW := $(COMPILE) $(TOGETHER) $(LUA_CFLAGS) $(LDFLAGS)
 ifneq ($(strip $(FLAGS_NOW)),$(strip $(shell cat $(FLAGS_FILE) 2>/dev/null)))
 .PHONY: $(FLAGS_FILE)
 endif
@@ -123,11 +131,11 @@ $(FLAGS_FILE):
 
 $(BUILD)/obj/core/%.o: core/%.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
-	$(call say,cc)$(COMPILE) -fPIC -fvisibility=hidden -c -o $@ $<
+	$(call say,cc)$(COMPILE) $(TOGETHER) -fPIC -fvisibility=hidden -c -o $@ $<
 
 $(BUILD)/obj/lua/binding/%.o: lua/binding/%.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
-	$(call say,cc)$(COMPILE) -fPIC -fvisibility=hidden -Icore $(LUA_CFLAGS) -c -o $@ $<
+	$(call say,cc)$(COMPILE) $(TOGETHER) -fPIC -fvisibility=hidden -Icore $(LUA_CFLAGS) -c -o $@ $<
 
 $(BUILD)/obj/spec/support/%_module.o: spec/support/%_module.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
@@ -162,7 +170,7 @@ $(BUILD)/exports: $(FLAGS_FILE)
 
 $(BUILD)/lua/lastcall/core.so: $(BINDING) $(CORE) $(BUILD)/exports
 	@mkdir -p $(@D)
-	$(call say,link)$(LINK) -shared -Wl,--version-script=$(BUILD)/exports -o $@ $(BINDING) $(CORE)
+	$(call say,link)$(LINK) $(TOGETHER) -shared -Wl,--version-script=$(BUILD)/exports -o $@ $(BINDING) $(CORE)
 
 $(BUILD)/lua/spec_%.so: $(BUILD)/obj/spec/support/%_module.o
 	@mkdir -p $(@D)
@@ -216,9 +224,6 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/spec/fuzz/fuzz_%.o $(BUILD)/libfuzz.a $(LIBRARY)
 	  $(BUILD)/libfuzz.a $(LIBRARY) $(FUZZ_LIBS)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
-
-# luarocks builds beside the sources.
-LUAROCKS_LITTER = $(CORE_SOURCES:.c=.o) $(BINDING_SOURCES:.c=.o) lastcall
 
 # --- run -------------------------------------------------------------------
 # What is missing may be installed first, so the build is a make of its own
@@ -327,13 +332,12 @@ rockspec: ## Rewrite the file lists of the rockspec from the tree
 install: ## Install for Lua 5.4 with luarocks (LUAROCKS_FLAGS=--local, --tree DIR)
 	@scripts/install-deps build luarocks
 	$(LUAROCKS) make $(LUAROCKS_FLAGS) rockspec/lastcall-scm-1.rockspec
-	@rm -rf $(LUAROCKS_LITTER)
 
 uninstall: ## Remove what `make install` installed (same LUAROCKS_FLAGS)
 	$(LUAROCKS) remove $(LUAROCKS_FLAGS) lastcall
 
 clean: ## Remove everything that was built
-	rm -rf $(BUILD) $(LUAROCKS_LITTER)
+	rm -rf $(BUILD)
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -34,7 +34,7 @@ describe("the rock", function()
     end
     local work = os.tmpname()
     os.remove(work)
-    assert(os.execute(("mkdir %s %s/copy %s/empty && cp -r core lua bin rockspec README.md LICENSE %s/copy"):format(
+    assert(os.execute(("mkdir %s %s/copy %s/empty && cp -r Makefile core lua bin rockspec README.md LICENSE %s/copy"):format(
       work, work, work, work)))
     finally(function() os.execute("rm -rf " .. work) end)
 
@@ -67,6 +67,6 @@ describe("the rock", function()
   end)
 
   it("brings the annotations for editors along", function()
-    assert.equal("lua/lastcall/meta.lua", rockspec.build.modules["lastcall.meta"])
+    assert.equal("lua/lastcall/meta.lua", rockspec.build.install.lua["lastcall.meta"])
   end)
 end)
