@@ -22,6 +22,19 @@ function machine.describe()
     processor, output_of "nproc", output_of "uname -r", table.concat(versions, ", "))
 end
 
+--- Of all processors since the machine began, in ticks: their time, and what of it the hypervisor gave to others.
+function machine.processor_time()
+  local file = assert(io.open "/proc/stat")
+  local all, column, stolen = 0, 0, 0
+  for ticks in file:read("l"):gmatch "%d+" do
+    column = column + 1
+    if column <= 8 then all = all + tonumber(ticks) end -- what follows is counted among these
+    if column == 8 then stolen = tonumber(ticks) end
+  end
+  file:close()
+  return all, stolen
+end
+
 --- How many descriptors a process may have.
 function machine.descriptors() return tonumber(output_of "sh -c 'ulimit -Hn'") or 1048576 end
 

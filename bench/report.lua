@@ -93,6 +93,21 @@ local function write_bars(out, results, works)
   out:write(("\n%d of %d met.\n"):format(met_count, count))
 end
 
+--- What the hypervisor gave to others while it was measured.
+local function write_stolen(out, results)
+  local shares = {}
+  for _, servers in pairs(results.all) do
+    for _, figures in pairs(servers) do
+      for _, share in pairs(figures.stolen or {}) do shares[#shares + 1] = share end
+    end
+  end
+  local summary = statistics.summary(shares)
+  if not summary then return end
+  out:write(("\nOf the processors' time the hypervisor gave to others, in the measurements that count: " ..
+    "half of them %.1f %% or less, three quarters %.1f %% or less, at most %.1f %%. One that lacked more than 3 %% " ..
+    "was repeated, up to three times.\n"):format(summary.median * 100, summary.high * 100, summary.most * 100))
+end
+
 local function write_noise(out, results, works)
   local lines = {}
   for _, work in ipairs(works) do
@@ -133,6 +148,7 @@ end
 function report.write(out, results, works)
   write_bars(out, results, works)
   write_noise(out, results, works)
+  write_stolen(out, results)
   for _, work in ipairs(works) do
     if results.all[work.name] then write_work(out, results, work) end
   end

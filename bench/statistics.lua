@@ -10,7 +10,7 @@ local function quantile(sorted, share)
   return sorted[below] + (sorted[above] - sorted[below]) * (position - below)
 end
 
---- { median, low, high, count }, low and high being the quartiles; nil when there is no value.
+--- { median, low, high, most, count }, low and high being the quartiles; nil when there is no value.
 function statistics.summary(values)
   local sorted = {}
   for _, value in pairs(values or {}) do sorted[#sorted + 1] = value end
@@ -20,6 +20,7 @@ function statistics.summary(values)
     median = quantile(sorted, 0.5),
     low = quantile(sorted, 0.25),
     high = quantile(sorted, 0.75),
+    most = sorted[#sorted],
     count = #sorted,
   }
 end
