@@ -58,7 +58,7 @@ LINK = $(CC) -pthread $(CFLAGS) $(SANITIZER_FLAGS) $(LDFLAGS)
 # The module is optimized as a whole, across its files, by compilers that can do it: calls within it are then
 # what they would be in one file. The objects serve those who link them file by file as well.
 TOGETHER := -flto=auto -ffat-lto-objects
-CAN_TOGETHER := echo 'int main(void) { return 0; }' | $(CC) $(TOGETHER) -x c -o /dev/null - 2>/dev/null
+CAN_TOGETHER := echo 'int main(void) { return 0; }' | $(CC) -Werror $(TOGETHER) -x c -o /dev/null - 2>/dev/null
 ifeq ($(and $(filter -O2 -O3,$(CFLAGS)),$(shell $(CAN_TOGETHER) && echo yes)),)
 TOGETHER :=
 endif

@@ -34,8 +34,8 @@ describe("the rock", function()
     end
     local work = os.tmpname()
     os.remove(work)
-    assert(os.execute(("mkdir %s %s/copy %s/empty && cp -r Makefile core lua bin rockspec README.md LICENSE %s/copy"):format(
-      work, work, work, work)))
+    local sources = "Makefile core lua bin rockspec README.md LICENSE"
+    assert(os.execute(("mkdir %s %s/copy %s/empty && cp -r %s %s/copy"):format(work, work, work, sources, work)))
     finally(function() os.execute("rm -rf " .. work) end)
 
     local output, fine = helper.run(plain(("cd %s/copy && exec luarocks --lua-version 5.4 make --tree %s/tree " ..
