@@ -48,8 +48,8 @@ static unsigned take_streams(lua_State *L)
   return count;
 }
 
-/* Stack: READING ... BOXES, and what the wait has put there. True as third result: it was woken for another
- * reason than those descriptors and the time; look at everything again. */
+/* Stack: READING ... BOXES, and what the wait has put there. True as third result: neither the time nor the
+ * context has ended it, so when nothing is ready after all (what was has been closed), look at everything again. */
 static int select_woken(lua_State *L, int status, lua_KContext kept)
 {
   runtime *rt = runtime_upvalue(L);
@@ -61,7 +61,7 @@ static int select_woken(lua_State *L, int status, lua_KContext kept)
   if (ready < 0) return socket_failure(L, rt, ready);
   answer(L, fds);
   if (task_ended(rt->current)) task_failed(rt->current);
-  lua_pushboolean(L, ended && ended != LC_TIMEOUT && !task_ended(rt->current));
+  lua_pushboolean(L, ended != LC_TIMEOUT && !task_ended(rt->current));
   return 3;
 }
 

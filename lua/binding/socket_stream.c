@@ -203,11 +203,12 @@ static int stream_partial(lua_State *L)
   return 1;
 }
 
-static int stream_dirty(lua_State *L)
+/* unread(connection): how many bytes have come that were not consumed. */
+static int stream_unread(lua_State *L)
 {
   lc_slice slice;
   lc_conn_buffered(conn_check(L, 1)->conn, &slice);
-  lua_pushboolean(L, slice.length > 0);
+  lua_pushinteger(L, (lua_Integer)slice.length);
   return 1;
 }
 
@@ -329,7 +330,7 @@ void socket_open_stream(lua_State *L, runtime *rt)
                                        {"receive", stream_begin_receive},
                                        {"receive_more", stream_go_on_receiving},
                                        {"partial", stream_partial},
-                                       {"dirty", stream_dirty},
+                                       {"unread", stream_unread},
                                        {"send", stream_begin_send},
                                        {"trouble", stream_trouble},
                                        {"is_cut", stream_is_cut},

@@ -51,10 +51,11 @@ function object.number(i, value, otherwise)
   return number or raw.type_error(i, "number")
 end
 
---- The same, cut to a whole number.
+--- The same, cut to a whole number towards zero, as C casts it.
 function object.integer(i, value, otherwise)
   local number = object.number(i, value, otherwise)
-  return math.tointeger(number // 1) or number > 0 and math.maxinteger or math.mininteger
+  local whole = math.modf(number)
+  return math.tointeger(whole) or number > 0 and math.maxinteger or math.mininteger
 end
 
 --- The string at position `i`; numbers will do.

@@ -14,6 +14,13 @@ local function descriptor(state)
   return state.fd or -1
 end
 
+--- What is set for a connection that its peer has ended is of no use any more, and no failure either.
+local function set_option(state, name, value)
+  local fd = descriptor(state)
+  if fd < 0 and state.stream then return 1.0 end
+  return raw.set_option(fd, name, value)
+end
+
 -- A type is a pair of functions: get(state, name) and set(state, name, value), as methods would be called.
 
 local function get_number(state, name)
@@ -25,7 +32,7 @@ end
 local boolean = {
   set = function(state, name, value)
     if type(value) ~= "boolean" then raw.type_error(3, "boolean") end
-    return raw.set_option(descriptor(state), name, value and 1 or 0)
+    return set_option(state, name, value and 1 or 0)
   end,
   get = function(state, name)
     local value, problem = raw.get_option(descriptor(state), name)
@@ -37,7 +44,7 @@ local boolean = {
 local number = {
   set = function(state, name, value)
     value = (type(value) == "number" or type(value) == "string") and tonumber(value) or 0
-    return raw.set_option(descriptor(state), name, math.tointeger(value // 1) or 0)
+    return set_option(state, name, math.tointeger(value // 1) or 0)
   end,
   get = get_number,
 }
@@ -45,7 +52,7 @@ local number = {
 -- Seconds here, milliseconds in the kernel.
 local seconds = {
   set = function(state, name, value)
-    return raw.set_option(descriptor(state), name, math.ceil(object.number(3, value) * 1000))
+    return set_option(state, name, math.ceil(object.number(3, value) * 1000))
   end,
   get = function(state, name)
     local value, problem = get_number(state, name)
@@ -56,7 +63,7 @@ local seconds = {
 
 local device = {
   set = function(state, name, value)
-    return raw.set_option(descriptor(state), name, object.string(3, value))
+    return set_option(state, name, object.string(3, value))
   end,
   get = function(state, name) return raw.get_device(descriptor(state), name) end,
 }
@@ -77,7 +84,7 @@ local linger = {
     if type(value.on) ~= "boolean" then raw.argument_error(3, "boolean 'on' field expected") end
     local time = (type(value.timeout) == "number" or type(value.timeout) == "string") and tonumber(value.timeout)
     if not time then raw.argument_error(3, "number 'timeout' field expected") end
-    if descriptor(state) < 0 then return nil, "setsockopt failed" end
+    if descriptor(state) < 0 and not state.stream then return nil, "setsockopt failed" end
     state.linger = nil
     state.linger_time = time // 1 & 0xffff
     if value.on then state.linger = state.linger_time end

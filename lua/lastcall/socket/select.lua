@@ -14,8 +14,8 @@ local function has_ended(state)
   return state.told <= ENOUGH
 end
 
---- Something is there already: bytes in the object's own buffer, or word of its end.
-local function is_due(one, fd)
+--- To read, something is there already: bytes in the object's own buffer, or word of its end.
+local function has_input(one, fd)
   local dirty = fd >= 0 and one.dirty
   if dirty and dirty(one) then return true end
   local state = raw.state(one)
@@ -24,9 +24,15 @@ local function is_due(one, fd)
   return state.stream and raw.is_cut(state.stream)
 end
 
---- The descriptors of `list`, and for each descriptor its object. Those that are due go to `due` instead;
--- connections of lastcall's go to `streams` too.
-local function collect(list, due, streams)
+--- A send would be told of the connection's end at once.
+local function has_failed(one)
+  local state = raw.state(one)
+  return state and state.stream and raw.trouble(state.stream)
+end
+
+--- The descriptors of `list`, and for each descriptor its object. Those that `is_due` tells of go to `due`
+-- instead; connections of lastcall's go to `streams` too.
+local function collect(list, is_due, due, streams)
   local fds, owner, count = {}, {}, 0
   if not list then return fds, owner end
   local i = 1
@@ -38,7 +44,7 @@ local function collect(list, due, streams)
     local getfd = one.getfd
     local fd = getfd and getfd(one)
     fd = type(fd) == "number" and math.tointeger(fd // 1) or -1
-    if due and is_due(one, fd) then
+    if is_due(one, fd) then
       due[#due + 1] = one
     elseif fd >= 0 then
       if owner[fd] == nil then
@@ -55,14 +61,13 @@ local function collect(list, due, streams)
   return fds, owner
 end
 
---- Appends those that are ready, by their descriptors, and the way back from each object to its place.
+--- Appends to `result` those that are ready, by their descriptors, and the way back from each object to its place.
 local function give(result, indices, fds, owner)
   local ready = {}
   for i, index in ipairs(indices) do ready[i] = fds[index] end
   table.sort(ready)
   for _, fd in ipairs(ready) do result[#result + 1] = owner[fd] end
   for i = 1, #result do result[result[i]] = i + 0.0 end
-  return result
 end
 
 local function check_table(i, list)
@@ -72,14 +77,15 @@ end
 --- One look, which waits until `limit` at most: the two results, whether anything is ready, and whether it
 -- is worth another look.
 local function look(reading, writing, limit)
-  local due, streams = {}, {}
-  local read_fds, readers = collect(reading, due, streams)
-  local write_fds, writers = collect(writing)
-  if #due > 0 then limit = 0 end
+  local to_read, to_write, streams = {}, {}, {}
+  local read_fds, readers = collect(reading, has_input, to_read, streams)
+  local write_fds, writers = collect(writing, has_failed, to_write)
+  if #to_read + #to_write > 0 then limit = 0 end
   local readable, writable, again = raw.select(read_fds, write_fds, limit, streams)
   if not readable then error("select failed: " .. writable, 0) end
-  local some = #due + #readable + #writable > 0
-  return give(due, readable, read_fds, readers), give({}, writable, write_fds, writers), some, again
+  give(to_read, readable, read_fds, readers)
+  give(to_write, writable, write_fds, writers)
+  return to_read, to_write, #to_read + #to_write > 0, again
 end
 
 --- Those of `reading` that may be read, those of `writing` that may be written, and "timeout" when

@@ -253,15 +253,22 @@ end
 
 -- --------------------------------------------------------------------- ending
 
+--- How many bytes its script has received and sent: those it has not asked for yet do not count.
+local function counts(state)
+  local received, sent = state.received or 0, state.sent or 0
+  local conn = state.stream
+  if not conn then return received, sent end
+  local stats = conn:stats()
+  return received + stats.received - raw.unread(conn), sent + stats.sent
+end
+
 --- Lets go of what there is: a connection closes in the background, a server listens no more, at once.
 function stream.drop(state)
   local conn, listener, fd = state.stream, state.server, state.fd
+  state.received, state.sent = counts(state)
   state.stream, state.server, state.fd, state.ticket = nil, nil, nil, nil
   raw.turn()
   if conn then
-    local stats = conn:stats()
-    state.received = (state.received or 0) + stats.received
-    state.sent = (state.sent or 0) + stats.sent
     if state.linger == 0 then conn:abort() else conn:close("background") end
   end
   if listener then raw.retire(listener) end
@@ -296,7 +303,7 @@ end
 function stream.dirty(group)
   return function(self)
     local state = expect(self, group)
-    return state.stream ~= nil and raw.dirty(state.stream)
+    return state.stream ~= nil and raw.unread(state.stream) > 0
   end
 end
 
@@ -319,13 +326,6 @@ function stream.setfd(group)
     end
     state.fd = fd >= 0 and fd or nil
   end
-end
-
-local function counts(state)
-  local received, sent = state.received or 0, state.sent or 0
-  if not state.stream then return received, sent end
-  local stats = state.stream:stats()
-  return received + stats.received, sent + stats.sent
 end
 
 function stream.getstats(group)

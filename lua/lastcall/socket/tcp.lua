@@ -75,7 +75,7 @@ object.family("tcp", { "master", "client", "server" }, {
   getstats = stream.getstats(CLIENT), setstats = stream.setstats(CLIENT), listen = stream.listen("tcp"),
   receive = stream.receive(CLIENT), send = stream.send(CLIENT), setfd = stream.setfd(ANY),
   setoption = options.setter(ANY, options.tcp), setpeername = connect, setsockname = bind,
-  settimeout = object.settimeout(ANY), gettimeout = object.gettimeout(ANY), shutdown = stream.shutdown(ANY),
+  settimeout = object.settimeout(ANY), gettimeout = object.gettimeout(ANY), shutdown = stream.shutdown(CLIENT),
 })
 
 local function create(family)
