@@ -195,10 +195,9 @@ void context_leave_conn(lua_State *L, int index)
   context_unhold(ctx);
 }
 
-/* Everything below `root` that asked to end when draining begins. A walk without recursion, too. */
-void context_drain(lua_State *L, context *root)
+/* Takes what is below `root` and asked to end when draining begins out of the tree. A walk without recursion, too. */
+static void take_those_that_drain(context *root, lc_link *taken)
 {
-  root->is_draining = 1;
   context *at = root;
   for (lc_link *link = root->children.next; at != root || link != &root->children;) {
     if (link == &at->children) {
@@ -209,12 +208,24 @@ void context_drain(lua_State *L, context *root)
     context *child = LC_OWNER(link, context, in_parent);
     if (child->drains) {
       link = link->next;
-      context_end(L, child, LC_CANCELED, "draining");
+      lc_list_remove(&child->in_parent);
+      lc_list_append(taken, &child->in_parent);
     } else {
       at = child;
       link = child->children.next;
     }
   }
+}
+
+/* To end one may collect garbage, and with it any other that nobody holds: so the walk is over by then. */
+void context_drain(lua_State *L, context *root)
+{
+  lc_link taken;
+  lc_list_init(&taken);
+  root->is_draining = 1;
+  take_those_that_drain(root, &taken);
+  while (!lc_list_is_empty(&taken))
+    context_end(L, LC_OWNER(taken.next, context, in_parent), LC_CANCELED, "draining");
 }
 
 /* ----------------------------------------------------------------- methods -- */
