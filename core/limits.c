@@ -33,8 +33,8 @@ static lc_time age_limit(const lc_conn *conn)
   lc_time age = lc_conn_settings(conn)->max_age;
   if (age == LC_NEVER || conn->aged) return LC_NEVER;
   uint64_t mixed = conn->id * UINT64_C(0x9e3779b97f4a7c15);
-  lc_time tenth = age / 10;
-  return lc_time_add(conn->opened_at, age - tenth + (lc_time)(mixed >> 33) % (2 * tenth + 1));
+  lc_time tenth = age / 10, from = lc_time_add(conn->opened_at, age - tenth);
+  return lc_time_add(from, (lc_time)(mixed >> 1) % (2 * tenth + 1));
 }
 
 static lc_time idle_limit(const lc_conn *conn)

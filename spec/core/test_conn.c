@@ -216,6 +216,25 @@ static void max_age_waits_for_the_next_idle_moment(void **state)
   peer_close(peer);
 }
 
+static void those_opened_together_do_not_grow_old_together(void **state)
+{
+  enum { MANY = 16 };
+  world *w = *state;
+  lc_time age = 3600 * LC_SECOND, first = LC_NEVER, last = 0;
+  int peers[MANY];
+  w->options.settings.max_age = age;
+  world_serve(w);
+  for (int i = 0; i < MANY; i++) {
+    const lc_conn *conn = world_accept(w, &peers[i])->conn;
+    lc_time limit = lc_timers_at(&w->loop->timers, &conn->timer) - conn->opened_at;
+    if (limit < first) first = limit;
+    if (limit > last) last = limit;
+  }
+  assert_true(first >= age - age / 10 && last <= age + age / 10);
+  assert_true(last - first > age / 10); /* of the fifth that there is */
+  for (int i = 0; i < MANY; i++) peer_close(peers[i]);
+}
+
 static void settings_changed_for_one_are_not_changed_for_others(void **state)
 {
   world *w = *state;
@@ -430,6 +449,7 @@ int main(void)
     WORLD_TEST(a_connection_that_never_speaks_is_closed_after_first_byte_timeout),
     WORLD_TEST(idle_timeout_closes_the_idle_and_leaves_the_busy),
     WORLD_TEST(max_age_waits_for_the_next_idle_moment),
+    WORLD_TEST(those_opened_together_do_not_grow_old_together),
     WORLD_TEST(settings_changed_for_one_are_not_changed_for_others),
     WORLD_TEST(it_is_found_by_id_until_its_tasks_have_ended),
     WORLD_TEST(closed_it_stays_readable_also_when_server_and_loop_are_gone),
