@@ -124,7 +124,7 @@ static void visit_share(lc_server *server)
   }
   server->visit_at = LC_NEVER;
   if (!server->registry.cursor) return;
-  if (is_spread) server->visit_at = server->loop->now + pace;
+  if (is_spread) server->visit_at = lc_time_add(server->loop->now, pace);
   else lc_job_queue(server->loop, &server->job);
 }
 

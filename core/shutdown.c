@@ -85,7 +85,8 @@ static int is_unready_over(const lc_shutdown *shutdown, lc_time now)
 {
   if (is_wanted(shutdown, LC_STEP_CANCEL)) return 1;
   if (now >= lc_timetable_cancel_at(&shutdown->table)) return 1;
-  return now >= shutdown->table.began + shutdown->table.options.delay && !shutdown->holds;
+  return now >= lc_time_add(shutdown->table.began, shutdown->table.options.delay) &&
+         !shutdown->holds;
 }
 
 static void climb_servers(lc_shutdown *shutdown, lc_time now)
@@ -114,7 +115,7 @@ static lc_time next_look(const lc_shutdown *shutdown)
   const lc_timetable *table = &shutdown->table;
   switch (table->step) {
     case LC_STEP_UNREADY: {
-      lc_time delayed = table->began + table->options.delay;
+      lc_time delayed = lc_time_add(table->began, table->options.delay);
       lc_time cancel = lc_timetable_cancel_at(table);
       return shutdown->loop->now < delayed && delayed < cancel ? delayed : cancel;
     }

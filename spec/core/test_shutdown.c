@@ -142,6 +142,20 @@ static void unready_lasts_for_delay_and_still_accepts(void **state)
   peer_close(peer);
 }
 
+static void a_delay_without_end_lasts_until_cancel(void **state)
+{
+  world *w = *state;
+  lc_drain_options options = options_of(LC_SECOND);
+  options.delay = LC_NEVER;
+  begin(w, &options);
+  world_serve(w);
+  lc_time began = lc_loop_clock(w->loop);
+  lc_shutdown_begin(ladder, began, -1);
+  TURN_UNTIL(w, lc_shutdown_step(ladder) > LC_STEP_UNREADY);
+  assert_true(lc_loop_clock(w->loop) - began >= 900 * LC_MILLISECOND);
+  TURN_UNTIL(w, is_done());
+}
+
 static void held_it_stays_on_hooks_and_not_beyond_the_deadline(void **state)
 {
   world *w = *state;
@@ -257,6 +271,7 @@ int main(void)
     TEST(the_clock_starts_when_the_signal_came_and_everything_fits_into_it),
     TEST(time_for_hooks_is_kept_back_when_there_are_any),
     TEST(unready_lasts_for_delay_and_still_accepts),
+    TEST(a_delay_without_end_lasts_until_cancel),
     TEST(held_it_stays_on_hooks_and_not_beyond_the_deadline),
     TEST(released_it_goes_on_at_once),
     TEST(a_further_call_may_only_shorten),
