@@ -83,9 +83,30 @@ static int must_hold(const lc_listener *listener)
   return server->suspended || lc_server_is_full(server);
 }
 
+/* Hands out the one that was accepted ahead, unless it has ended and left meanwhile. */
+static int take_ahead(lc_listener *listener, lc_conn **conn)
+{
+  *conn = listener->ahead;
+  if (!*conn) return 0;
+  listener->ahead = NULL;
+  int is_there = lc_conn_server(*conn) != NULL;
+  lc_conn_unref(*conn);
+  return is_there;
+}
+
+void lc_listener_accept_ahead(lc_listener *listener)
+{
+  const lc_server *server = listener->server;
+  lc_conn *conn;
+  if (listener->ahead || lc_listener_accept(listener, &conn) < 0) return;
+  listener->ahead = lc_conn_ref(conn);
+  if (server->events->acceptable) server->events->acceptable(listener->server, server->user);
+}
+
 int lc_listener_accept(lc_listener *listener, lc_conn **conn)
 {
   const lc_sys *sys = listener->server->loop->sys;
+  if (take_ahead(listener, conn)) return 0;
   if (listener->state == LC_LISTENER_CLOSED || listener->paused) return LC_AGAIN;
   if (must_hold(listener)) {
     listener->held = 1;
@@ -148,7 +169,6 @@ static void listener_ready(lc_watch *watch, uint32_t events)
 {
   lc_listener *listener = LC_OWNER(watch, lc_listener, watch);
   (void)events;
-  listener->is_waiting = 1;
   lc_listener_accept_share(listener);
 }
 

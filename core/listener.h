@@ -35,10 +35,12 @@ typedef struct lc_listener {
   lc_timer timer;
   lc_job job; /* the rest of a queue longer than one turn's share */
 
+  lc_conn
+    *ahead; /* accepted to see whether anybody is left, and counted: the next to be handed out */
+
   const char *method;
   int lossless;
   int diag;        /* netlink socket, or -1 */
-  int is_waiting;  /* for somebody to accept: the last look at the queue found a client */
   int quiet_looks; /* consecutive looks that found no handshake under way */
   lc_time stop_began;
   lc_time hidden_at; /* since when no new handshake can be ours */
@@ -52,6 +54,9 @@ void lc_listener_free(lc_listener *listener);
 
 /* One connection: 0, LC_AGAIN, or a code after which accepting pauses. */
 int lc_listener_accept(lc_listener *listener, lc_conn **conn);
+/* Where the length of the queue cannot be told, it is found out: whoever is the next is accepted, and kept until
+ * somebody asks. */
+void lc_listener_accept_ahead(lc_listener *listener);
 /* Takes up to a turn's share of the queue for the server. */
 void lc_listener_accept_share(lc_listener *listener);
 /* The reason for holding back may be gone. */

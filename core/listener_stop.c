@@ -85,6 +85,11 @@ void lc_listener_close(lc_listener *listener)
   if (listener->is_steered) unsteer(listener);
   loop->sys->close(loop->sys, listener->watch.fd);
   listener->watch.fd = -1;
+  if (listener->ahead) {
+    lc_conn_abort(listener->ahead, "not accepted");
+    lc_conn_unref(listener->ahead);
+    listener->ahead = NULL;
+  }
   if (listener->address.of.any.sa_family == AF_UNIX) forget_path(listener);
   listener->state = LC_LISTENER_CLOSED;
   listener->settled = loop->now - listener->stop_began;
@@ -113,31 +118,20 @@ static int queue_length(const lc_listener *listener)
   return (int)info.tcpi_unacked;
 }
 
-/* Whether nobody is left, as far as can be seen without accepting. Where the queue has no length to
- * be asked for, epoll is asked instead. */
-static int is_seen_empty(const lc_listener *listener)
-{
-  int length = queue_length(listener);
-  return length < 0 ? !listener->is_waiting : length == 0;
-}
-
 /* Nobody new can come: whoever is in the queue is accepted, then it ends. */
 static void empty(lc_listener *listener)
 {
   lc_server *server = listener->server;
   int again = listener->state == LC_LISTENER_EMPTYING;
   /* A script that accepts by hand may have ceased to; accept may have no descriptor to give. */
-  int only_looks = !server->serving || listener->retry_after;
-  if (again && only_looks && is_seen_empty(listener)) {
+  if (again && (!server->serving || listener->retry_after) && queue_length(listener) == 0) {
     finish(listener);
     return;
   }
   listener->state = LC_LISTENER_EMPTYING;
   wait_until(listener, server->loop->now + EMPTY_EVERY);
-  listener->is_waiting = 0;
-  if (only_looks && lc_loop_rewatch(server->loop, &listener->watch, EPOLLIN | EPOLLET) < 0)
-    listener->is_waiting = 1;
   if (server->serving) lc_listener_accept_share(listener);
+  else if (again && queue_length(listener) < 0) lc_listener_accept_ahead(listener);
 }
 
 void lc_listener_stop_empty(lc_listener *listener)
@@ -224,7 +218,7 @@ static int is_settled(lc_listener *listener, lc_time now, lc_time *again)
     listener->diag = -1;
   }
   if (listener->quiet_looks >= 2) return 1;
-  if (now < listener->hidden_at + limit) return 0;
+  if (now < lc_time_add(listener->hidden_at, limit)) return 0;
   not_lossless(listener, "stop unsettled", 0); /* clients too slow for settle, or a SYN flood */
   return 1;
 }
@@ -317,8 +311,10 @@ void lc_listener_stop_now(lc_listener *listener)
 {
   if (listener->state == LC_LISTENER_CLOSED) return;
   if (listener->state == LC_LISTENER_OPEN) lc_listener_stop(listener);
+  if (listener->state == LC_LISTENER_EMPTYING && queue_length(listener) < 0)
+    lc_listener_accept_ahead(listener);
   if (listener->state == LC_LISTENER_CLOSED) return;
-  if (listener->state != LC_LISTENER_EMPTYING || queue_length(listener) > 0)
+  if (listener->state != LC_LISTENER_EMPTYING || listener->ahead || queue_length(listener) > 0)
     not_lossless(listener, "stop cut short", 0);
   finish(listener);
 }

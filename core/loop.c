@@ -75,16 +75,6 @@ int lc_loop_watch(lc_loop *loop, lc_watch *watch, uint32_t events)
   return result;
 }
 
-int lc_loop_rewatch(lc_loop *loop, lc_watch *watch, uint32_t events)
-{
-  uint64_t generation = loop->slots[watch->slot].generation;
-  struct epoll_event event = {.events = events, .data.u64 = generation << 32 | watch->slot};
-  int result;
-  LC_RETRY(result,
-           loop->sys->epoll_control(loop->sys, loop->epoll, EPOLL_CTL_MOD, watch->fd, &event));
-  return result;
-}
-
 void lc_loop_unwatch(lc_loop *loop, lc_watch *watch)
 {
   if (watch->fd < 0 || watch->slot >= loop->slot_used) return;

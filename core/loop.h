@@ -89,8 +89,6 @@ struct lc_loop {
 };
 
 int lc_loop_watch(lc_loop *loop, lc_watch *watch, uint32_t events);
-/* Asks epoll afresh: what is ready now makes an event once more. */
-int lc_loop_rewatch(lc_loop *loop, lc_watch *watch, uint32_t events);
 /* Takes the descriptor out of epoll and frees the slot; the descriptor stays open. Idempotent. */
 void lc_loop_unwatch(lc_loop *loop, lc_watch *watch);
 

@@ -1,7 +1,6 @@
 /* server.c - listeners and connections under one roof. */
 #include "server.h"
 
-#include <netinet/tcp.h>
 #include <stdlib.h>
 
 #include "conn.h"
@@ -94,9 +93,9 @@ static void abandon(lc_conn *conn)
 void lc_server_free(lc_server *server)
 {
   if (!server) return;
+  server->events = &(const lc_events){0};
   while (!lc_list_is_empty(&server->listeners))
     lc_listener_free(LC_OWNER(server->listeners.next, lc_listener, in_server));
-  server->events = &(const lc_events){0};
   for (lc_conn *conn; (conn = lc_registry_next(&server->registry, NULL));) {
     abandon(conn);
     lc_registry_remove(&server->registry, conn);
@@ -294,20 +293,21 @@ int lc_server_listener_fd(const lc_server *server, unsigned index)
 /* Whether somebody is connected and not accepted: lost, when the listener is closed now. */
 static int has_queue(const lc_sys *sys, int fd)
 {
-  struct tcp_info info = {0};
-  socklen_t length = sizeof info;
-  return !sys->getsockopt(sys, fd, IPPROTO_TCP, TCP_INFO, &info, &length) && info.tcpi_unacked > 0;
+  struct pollfd one = {.fd = fd, .events = POLLIN};
+  return sys->poll(sys, &one, 1, 0) > 0;
 }
 
 static void retire(lc_listener *listener)
 {
-  const lc_server *server = listener->server;
-  if (listener->state == LC_LISTENER_CLOSED) return;
-  if (listener->state == LC_LISTENER_OPEN) {
-    listener->method = "close";
-    listener->stop_began = server->loop->now;
-    listener->lossless = !has_queue(server->loop->sys, listener->watch.fd);
+  lc_server *server = listener->server;
+  if (listener->state != LC_LISTENER_OPEN) {
+    lc_listener_stop_now(listener);
+    return;
   }
+  listener->method = "close";
+  listener->stop_began = server->loop->now;
+  listener->lossless = listener->is_shared || !has_queue(server->loop->sys, listener->watch.fd);
+  if (!listener->lossless) server->report.lossless = 0;
   lc_listener_close(listener);
 }
 

@@ -266,6 +266,103 @@ static void cut_short_it_says_that_it_was_not_lossless(void **state)
   assert_true(strstr(w->notices, "stop cut short") != NULL);
 }
 
+static void accept_by_hand(world *w, int is_unix)
+{
+  w->address = is_unix ? world_unix_name() : world_loopback();
+  assert_int_equal(world_new_server(w, 1), 0);
+  assert_int_equal(world_listen(w, NULL), 0);
+}
+
+static void with_nobody_queued_it_does_not_wait_for_who_accepts_by_hand(void **state)
+{
+  world *w = *state;
+  for (int is_unix = 0; is_unix < 2; is_unix++) {
+    accept_by_hand(w, is_unix);
+    stop(w);
+    assert_true(report_of(w).lossless || !lc_loop_features(w->loop)->hide);
+    lc_server_free(w->server);
+    w->server = NULL;
+  }
+}
+
+static void who_is_queued_waits_for_who_accepts_by_hand(void **state)
+{
+  world *w = *state;
+  lc_conn *conn;
+  for (int is_unix = 0; is_unix < 2; is_unix++) {
+    int peers[2];
+    accept_by_hand(w, is_unix);
+    for (int i = 0; i < 2; i++) peers[i] = peer_connect(&w->address);
+    assert_int_equal(lc_server_unlisten(w->server, NULL), 1);
+    world_turn_for(w, 400 * LC_MILLISECOND);
+    assert_true(lc_server_is_listening(w->server));
+    for (int i = 0; i < 2; i++) {
+      assert_int_equal(lc_server_accept(w->server, &conn), 0);
+      assert_int_equal(lc_conn_state(conn), LC_STATE_NEW);
+    }
+    TURN_UNTIL(w, !lc_server_is_listening(w->server));
+    assert_int_equal(lc_server_report(w->server)->accepted, 2);
+    assert_true(report_of(w).lossless || !lc_loop_features(w->loop)->hide);
+    lc_server_free(w->server);
+    w->server = NULL;
+    for (int i = 0; i < 2; i++) peer_close(peers[i]);
+  }
+}
+
+static void cut_short_with_somebody_queued_it_says_so(void **state)
+{
+  world *w = *state;
+  for (int is_unix = 0; is_unix < 2; is_unix++) {
+    accept_by_hand(w, is_unix);
+    int peer = peer_connect(&w->address);
+    lc_server_shutdown(w->server, lc_time_add(lc_loop_clock(w->loop), 400 * LC_MILLISECOND));
+    TURN_UNTIL(w, lc_server_step(w->server) == LC_STEP_DONE);
+    assert_false(report_of(w).lossless);
+    assert_false(lc_server_report(w->server)->lossless);
+    lc_server_free(w->server);
+    w->server = NULL;
+    peer_close(peer);
+  }
+}
+
+static void retired_with_somebody_queued_it_says_so(void **state)
+{
+  world *w = *state;
+  for (int is_unix = 0; is_unix < 2; is_unix++) {
+    for (int queued = 0; queued < 2; queued++) {
+      accept_by_hand(w, is_unix);
+      int peer = queued ? peer_connect(&w->address) : -1;
+      lc_server_retire(w->server);
+      assert_int_equal(report_of(w).lossless, !queued);
+      assert_int_equal(lc_server_report(w->server)->lossless, !queued);
+      lc_server_free(w->server);
+      w->server = NULL;
+      if (queued) peer_close(peer);
+    }
+  }
+}
+
+static void retired_while_it_settles_it_was_cut_short(void **state)
+{
+  world *w = *state;
+  accept_by_hand(w, 0);
+  assert_int_equal(lc_server_unlisten(w->server, NULL), 1);
+  world_turn(w);
+  assert_true(lc_server_is_listening(w->server));
+  lc_server_retire(w->server);
+  assert_false(lc_server_is_listening(w->server));
+  assert_false(report_of(w).lossless);
+}
+
+static void it_settles_for_as_long_as_it_takes_where_there_is_no_limit(void **state)
+{
+  world *w = *state;
+  w->options.drain.settle = LC_NEVER;
+  world_serve(w);
+  stop(w);
+  assert_true(report_of(w).lossless || !lc_loop_features(w->loop)->hide);
+}
+
 static void short_of_anything_while_stopping_nobody_is_lost(void **state)
 {
   enum { MANY = 5 };
@@ -309,6 +406,12 @@ int main(void)
     WORLD_TEST(stopping_leaves_connections_alone),
     WORLD_TEST(the_same_address_can_be_listened_on_again_at_once),
     WORLD_TEST(of_listeners_stopped_one_by_one_the_last_are_told_of_and_the_others_counted),
+    WORLD_TEST(with_nobody_queued_it_does_not_wait_for_who_accepts_by_hand),
+    WORLD_TEST(who_is_queued_waits_for_who_accepts_by_hand),
+    WORLD_TEST(cut_short_with_somebody_queued_it_says_so),
+    WORLD_TEST(retired_with_somebody_queued_it_says_so),
+    WORLD_TEST(retired_while_it_settles_it_was_cut_short),
+    WORLD_TEST(it_settles_for_as_long_as_it_takes_where_there_is_no_limit),
     WORLD_TEST(cut_short_it_says_that_it_was_not_lossless),
     cmocka_unit_test(short_of_anything_while_stopping_nobody_is_lost),
   };
