@@ -340,6 +340,7 @@ int lc_conn_shutdown(lc_conn *conn, int how)
   }
   if (how == SHUT_RD || conn->out_shut) return 0;
   int result = lc_conn_flush(conn);
+  if (!result) result = lc_output_send_all(conn);
   if (result < 0) return result;
   result = send_fin(conn);
   return result < 0 ? conn->error : 0;
@@ -348,7 +349,7 @@ int lc_conn_shutdown(lc_conn *conn, int how)
 int lc_conn_detach(lc_conn *conn, int *fd)
 {
   if (conn->error) return conn->error;
-  int result = lc_output_send(conn);
+  int result = lc_output_send_all(conn);
   if (result < 0) return result;
   *fd = conn->watch.fd;
   conn->detached = 1;

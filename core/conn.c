@@ -387,13 +387,15 @@ int lc_conn_set_settings(lc_conn *conn, const lc_settings *settings)
   if (!extra) return -ENOMEM;
   lc_settings before = *lc_conn_settings(conn);
   extra->settings = *settings;
+  lc_settings_fit(&extra->settings);
   extra->has_settings = 1;
   if (conn->watch.fd < 0) return 0;
   if (memcmp(&settings->heartbeat, &before.heartbeat, sizeof before.heartbeat))
     lc_heartbeat_begin(conn); /* what it needs has been allocated */
   if (conn->wait && settings->read_timeout != before.read_timeout)
     conn->read_deadline = lc_conn_limit(conn, settings->read_timeout);
-  if ((lc_output_size(conn) || conn->out_waits) && settings->write_timeout != before.write_timeout)
+  int is_writing = conn->state < LC_STATE_CLOSING && (lc_output_size(conn) || conn->out_waits);
+  if (is_writing && settings->write_timeout != before.write_timeout)
     conn->write_deadline = lc_conn_limit(conn, settings->write_timeout);
   lc_conn_rearm(conn);
   return lc_keepalive_apply(conn->loop->sys, conn->watch.fd, conn->peer.family, settings, &before);

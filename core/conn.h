@@ -119,6 +119,7 @@ int lc_conn_is_tcp(const lc_conn *conn);
 lc_time lc_conn_dismissable_from(lc_conn *conn); /* by the ladder; LC_NEVER while it works */
 int lc_conn_begin(lc_conn *conn, int fd);        /* watched and registered from here on */
 void lc_conn_orphan(lc_conn *conn);
+void lc_settings_fit(lc_settings *settings); /* brings `gather` into its bound */
 
 /* limits.c */
 void lc_conn_arm(lc_conn *conn, lc_time at); /* the timer fires at `at` or earlier */
@@ -138,6 +139,8 @@ void lc_input_keep(lc_conn *conn); /* in memory of its own: the loop may go */
 /* output.c */
 size_t lc_output_size(const lc_conn *conn); /* accepted and not with the kernel */
 int lc_output_send(lc_conn *conn); /* 0: all sent; LC_AGAIN; or a code, the connection has failed */
+/* The same, and then what was posted meanwhile: for whoever waited not to write, but for all to be sent. */
+int lc_output_send_all(lc_conn *conn);
 void lc_output_drop(lc_conn *conn);
 int lc_output_append(lc_conn *conn, const char *data, size_t size);
 void lc_output_merge_posted(lc_conn *conn);

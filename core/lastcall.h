@@ -574,7 +574,7 @@ typedef struct lc_slice {
   size_t length;
 } lc_slice;
 int lc_conn_read_some(lc_conn *conn, size_t max, lc_slice *slice);
-/* The same into memory of the caller's, `room` bytes at most (and no more than INT32_MAX): how many, at least
+/* The same into memory of the caller's, `room` bytes at most, from 1 to INT32_MAX: how many, at least
  * one, or a code. Large pieces are copied once less. */
 ssize_t lc_conn_read_into(lc_conn *conn, void *into, size_t room);
 /* Exactly `size` bytes, at most settings.max_read. */

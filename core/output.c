@@ -312,6 +312,15 @@ void lc_output_merge_posted(lc_conn *conn)
   lc_job_queue(conn->loop, &conn->job);
 }
 
+int lc_output_send_all(lc_conn *conn)
+{
+  int result = lc_output_send(conn);
+  if (result || !conn->extra || !lc_buffer_size(conn->extra->posted)) return result;
+  conn->out_waits = 0;
+  lc_output_merge_posted(conn);
+  return conn->error ? conn->error : lc_output_send(conn);
+}
+
 int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count)
 {
   int result = output_state(conn); /* it waits for nothing, so a deadline means nothing to it */

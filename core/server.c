@@ -43,6 +43,12 @@ void lc_drain_options_fit(lc_drain_options *drain)
   if (drain->hooks < 0) drain->hooks = drain->timeout / 5;
 }
 
+/* More would not fit into the buffer where it is gathered. */
+void lc_settings_fit(lc_settings *settings)
+{
+  if (settings->gather > LC_SHARED_BUFFER) settings->gather = LC_SHARED_BUFFER;
+}
+
 static uint32_t default_limit(const lc_sys *sys)
 {
   int limit = sys->descriptor_limit(sys), open = sys->descriptors_open(sys);
@@ -60,8 +66,7 @@ lc_server *lc_server_new(lc_loop *loop, const lc_server_options *options, const 
   if (options) server->options = *options;
   else lc_server_options_init(&server->options);
   lc_drain_options_fit(&server->options.drain);
-  if (server->options.settings.gather > LC_SHARED_BUFFER)
-    server->options.settings.gather = LC_SHARED_BUFFER;
+  lc_settings_fit(&server->options.settings);
   server->events = events;
   server->user = user;
   server->max_connections =
@@ -203,6 +208,7 @@ int lc_conn_adopt(lc_server *server, int fd, const lc_settings *settings, lc_con
   if (!extra) return -ENOMEM;
   if (settings) {
     extra->settings = *settings;
+    lc_settings_fit(&extra->settings);
     extra->has_settings = 1;
   }
   result = lc_server_adopt(server, fd, &peer, conn);

@@ -106,6 +106,22 @@ static void who_waits_is_woken_and_every_operation_says_closed(void **state)
   assert_int_equal(lc_conn_write(one->conn, &piece, 1), LC_CLOSED); /* and after the end */
 }
 
+static void settings_changed_meanwhile_do_not_make_the_linger_longer(void **state)
+{
+  world *w = *state;
+  int peer;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  world_fill(one);
+  lc_conn_close(one->conn, 100 * LC_MILLISECOND, "test");
+  lc_settings settings = *lc_conn_settings(one->conn);
+  settings.write_timeout = 3600 * LC_SECOND;
+  assert_int_equal(lc_conn_set_settings(one->conn, &settings), 0);
+  TURN_UNTIL(w, one->closed);
+  assert_int_equal(world_verdict(one).code, LC_TIMEOUT);
+  peer_close(peer);
+}
+
 static void the_farewell_is_for_those_whom_the_ladder_closes(void **state)
 {
   world *w = *state;
@@ -311,6 +327,7 @@ int main(void)
     WORLD_TEST(an_unread_upload_does_not_cost_the_client_the_reply),
     WORLD_TEST(a_queue_larger_than_the_kernels_is_sent_before_the_fin),
     WORLD_TEST(who_waits_is_woken_and_every_operation_says_closed),
+    WORLD_TEST(settings_changed_meanwhile_do_not_make_the_linger_longer),
     WORLD_TEST(the_farewell_is_for_those_whom_the_ladder_closes),
     WORLD_TEST(a_reset_in_the_linger_is_told_when_bytes_were_lost),
     WORLD_TEST(a_reset_after_everything_was_acknowledged_takes_nothing_back),

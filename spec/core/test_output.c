@@ -249,6 +249,71 @@ static void shutting_the_writing_half_waits_for_what_is_queued(void **state)
   peer_close(peer);
 }
 
+/* Fills the connection, and has `posted` posted while somebody waits for everything to be sent. */
+static size_t fill_and_post(world *w, seen *one)
+{
+  struct iovec piece = {"posted", 6};
+  size_t taken = world_fill(one);
+  lc_conn_wait_write(one->conn, LC_NEVER);
+  assert_int_equal(lc_conn_post(one->conn, &piece, 1), 0);
+  world_turn(w);
+  return taken;
+}
+
+static void shutting_the_writing_half_waits_for_what_is_posted_meanwhile(void **state)
+{
+  world *w = *state;
+  size_t received = 0;
+  int peer, result;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  size_t taken = fill_and_post(w, one);
+  TURN_UNTIL(
+    w, (received += peer_skip(peer), (result = lc_conn_shutdown(one->conn, SHUT_WR)) != LC_AGAIN));
+  assert_int_equal(result, 0);
+  lc_conn_end_write(one->conn);
+  TURN_UNTIL(w, (received += peer_skip(peer), peer_look(peer) == PEER_EOF));
+  assert_int_equal(received, taken + 6);
+  assert_int_equal(lc_conn_error(one->conn), 0);
+  peer_close(peer);
+}
+
+static void detaching_waits_for_what_is_posted_meanwhile(void **state)
+{
+  world *w = *state;
+  size_t received = 0;
+  int peer, fd, result;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  size_t taken = fill_and_post(w, one);
+  TURN_UNTIL(w,
+             (received += peer_skip(peer), (result = lc_conn_detach(one->conn, &fd)) != LC_AGAIN));
+  assert_int_equal(result, 0);
+  TURN_UNTIL(w, (received += peer_skip(peer)) == taken + 6);
+  close(fd);
+  lc_conn_release_detached(one->conn);
+  peer_close(peer);
+}
+
+static void more_than_fits_is_never_gathered(void **state)
+{
+  world *w = *state;
+  char *large = calloc(1, 3 * BLOCK);
+  int peer;
+  assert_non_null(large);
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  lc_settings settings = *lc_conn_settings(one->conn);
+  settings.gather = 4 * BLOCK;
+  assert_int_equal(lc_conn_set_settings(one->conn, &settings), 0);
+  assert_int_equal(lc_conn_settings(one->conn)->gather, LC_SHARED_BUFFER);
+  struct iovec piece = {large, 3 * BLOCK};
+  assert_true(lc_conn_write(one->conn, &piece, 1) > 0);
+  assert_true(sent(one) > 0);
+  peer_close(peer);
+  free(large);
+}
+
 static void a_large_write_goes_behind_what_was_gathered(void **state)
 {
   world *w = *state;
@@ -287,6 +352,9 @@ int main(void)
     WORLD_TEST(writing_after_the_peer_reset_fails_and_says_so),
     WORLD_TEST(writing_after_the_writing_half_was_shut_is_closed),
     WORLD_TEST(shutting_the_writing_half_waits_for_what_is_queued),
+    WORLD_TEST(shutting_the_writing_half_waits_for_what_is_posted_meanwhile),
+    WORLD_TEST(detaching_waits_for_what_is_posted_meanwhile),
+    WORLD_TEST(more_than_fits_is_never_gathered),
     WORLD_TEST(a_large_write_goes_behind_what_was_gathered),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
