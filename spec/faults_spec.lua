@@ -158,6 +158,55 @@ describe("bad luck:", function()
   end
 end)
 
+describe("where one call fails", function()
+  local function lives(script)
+    local result = faults.run('local faults = require "spec_faults"\nlocal lastcall = require "lastcall"\n' .. script)
+    assert.is_true(result.ok, result.message)
+    assert.equal(0, result.open)
+  end
+
+  it("a task that begins to poll in vain leaves those who poll the same descriptor waiting for it", function()
+    lives [[
+      lastcall.run(function()
+        local server = assert(lastcall.listen("127.0.0.1:0"))
+        local conn = assert(lastcall.connect(server:addresses()[1]))
+        local fd, _, ticket = assert(server:accept()):detach()
+        local first = lastcall.go(lastcall.poll, fd, "r", 5)
+        lastcall.sleep(0.01)
+        faults.fail("epoll_control", 2, 1, "ENOMEM") -- the first takes it out
+        local ready, code = lastcall.poll(fd, "r", 5)
+        assert(ready == nil and code == "enomem", code)
+        conn:write("x")
+        conn:flush()
+        assert(first:wait() == "r")
+        ticket:done()
+        require "lastcall.core".socket.close(fd)
+        conn:close(0)
+        lastcall.shutdown()
+      end, { signals = false, drain = 1, log = function() end })
+    ]]
+  end)
+
+  it("a first byte that no memory was there for ends the connection, whose handler would never begin", function()
+    lives [[
+      lastcall.run(function()
+        local server = assert(lastcall.listen("127.0.0.1:0", { start = "data" }))
+        lastcall.spawn(function() server:serve(function() error("there was no first byte") end) end)
+        local conn = assert(lastcall.connect(server:addresses()[1], { read_timeout = 5 }))
+        lastcall.sleep(0.05)
+        faults.fail("recv", 1, 1, "ENOMEM")
+        conn:write("x")
+        conn:flush()
+        lastcall.sleep(0.1)
+        local _, code = conn:read()
+        assert(code == "reset", code)
+        conn:close()
+        lastcall.shutdown()
+      end, { signals = false, drain = 1, log = function() end })
+    ]]
+  end)
+end)
+
 describe("short of memory,", function()
   for _, times in ipairs { 2, 12, 1000000 } do
     it(("a life ends, with %s refused, at whatever moment it begins"):format(
@@ -172,6 +221,39 @@ describe("short of memory,", function()
       end
     end)
   end
+
+  --- Refuses two allocations, beginning with each in turn.
+  local function at_every_point(script)
+    local all = faults.run(script)
+    assert.is_true(all.ok, all.message)
+    for n = 1, all.allocations do
+      local result = faults.run(script, { n, 2 })
+      assert.equal(0, result.open, ("allocation %d: descriptors left: %s"):format(n, result.message))
+      assert.equal(0, result.strange)
+    end
+  end
+
+  it("listen with a control function leaves no descriptor", function()
+    at_every_point [[
+      local lastcall = require "lastcall"
+      local options = { control = function(sock) sock:setsockopt("rcvbuf", 65536) end }
+      require "spec_faults".arm()
+      pcall(lastcall.listen, "127.0.0.1:0", options)
+    ]]
+  end)
+
+  it("a server that could not be made whole takes no part in the shutdown", function()
+    at_every_point(([[
+      local faults = require "spec_faults"
+      local lastcall = require "lastcall"
+      faults.speed(%d)
+      faults.arm()
+      lastcall.run(function()
+        pcall(lastcall.listen, "127.0.0.1:0", { log = tostring, on_error = tostring, farewell = "bye\n" })
+        lastcall.shutdown()
+      end, { signals = false, drain = 2, log = function() end, on_error = function() end, exit_when_stuck = false })
+    ]]):format(math.max(1, 200 // slow)))
+  end)
 end)
 
 describe("a state that is closed", function()

@@ -16,9 +16,11 @@
 #include "server_box.h"
 #include "task.h"
 
-/* Calls the function at `function` with a socket object for `fd`, which is of use only until it
- * returns. LUA_OK, or another status with the error at the top. */
-int socket_call(lua_State *L, runtime *rt, int function, int fd); /* [0, 0 or +1] */
+/* A socket object that stands for no descriptor yet. [0, +1] */
+void socket_push(lua_State *L, runtime *rt);
+/* Calls the function at `function` with that object, at `socket`, which stands for `fd` until it returns: in the
+ * midst of the core's work, so nothing in here raises. LUA_OK, or another status with the error at the top. */
+int socket_call(lua_State *L, int function, int socket, int fd); /* [0, 0 or +1] */
 void sockopt_open(lua_State *L, runtime *rt);
 /* A server listens no more: who selects on it looks again. */
 void socket_listening_ended(runtime *rt);

@@ -243,17 +243,22 @@ static int call_moves(lua_State *L)
   lua_pushcfunction(L, with_traceback);
   lua_pushcfunction(L, tell_moves);
   lua_pushlightuserdata(L, &now);
-  if (lua_pcall(L, 1, 0, 1) != LUA_OK) tell_failure(L, now.rt);
-  if (now.is_begun) end_move(&now);
+  int status = lua_pcall(L, 1, 0, 1);
+  if (now.is_begun) end_move(&now); /* first: to tell may fail */
+  if (status != LUA_OK) tell_failure(L, now.rt);
   return 0;
 }
 
-/* Those that are there when it begins: one that causes another does not keep the loop. */
+/* Those that are there when it begins: one that causes another does not keep the loop. Nor does one that cannot even
+ * begin for lack of memory: the next turn tries again. */
 void callbacks_run(runtime *rt)
 {
+  uint64_t last = 0;
   rt->callbacks_due = rt->last_callback;
-  while (rt->next_callback <= rt->callbacks_due)
+  while (rt->next_callback <= rt->callbacks_due && rt->next_callback != last) {
+    last = rt->next_callback;
     runtime_protect_script(rt, is_move(rt) ? call_moves : call_next, rt);
+  }
 }
 
 int callbacks_wait(const runtime *rt) { return rt->next_callback <= rt->last_callback; }

@@ -152,7 +152,7 @@ static int core_poll_fd(lua_State *L)
     return task_suspend(L, t, "poll", w, leave, (lua_KContext)w, poll_done);
   }
   lc_list_remove(&t->in_queue);
-  if (lc_list_is_empty(&w->in->tasks)) poll_free(w->in);
+  poll_update(w->in); /* the others wait on */
   if (result != -EPERM) return poll_failed(L, result);
   w->seen = what; /* a regular file: always ready */
   return task_is_spent(t) ? task_yield(L, t, (lua_KContext)w, poll_done)

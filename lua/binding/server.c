@@ -28,7 +28,55 @@ static int anchor_field(lua_State *L, runtime *rt, int index, const char *name)
   return runtime_anchor(L, rt);
 }
 
-/* new_server(options): nothing listens yet. */
+/* [0, +1] */
+static server_box *push_box(lua_State *L, runtime *rt)
+{
+  server_box *box = lua_newuserdatauv(L, sizeof *box, 1);
+  *box = (server_box){.rt = rt,
+                      .anchor = LUA_NOREF,
+                      .handler = LUA_NOREF,
+                      .on_error = LUA_NOREF,
+                      .on_state = LUA_NOREF,
+                      .on_step = LUA_NOREF,
+                      .on_drain = LUA_NOREF,
+                      .farewell = LUA_NOREF,
+                      .beat = LUA_NOREF,
+                      .stragglers = LUA_NOREF,
+                      .log = LUA_NOREF,
+                      .is_done = 1};
+  lc_list_init(&box->acceptors);
+  lc_list_init(&box->waiters);
+  luaL_setmetatable(L, SERVER_TYPE);
+  return box;
+}
+
+/* The box lies at `index`. */
+static void make_context(lua_State *L, server_box *box, int index)
+{
+  runtime_push_anchored(L, box->rt, box->rt->process_anchor);
+  context *ctx = context_new(L, box->rt, box->rt->process);
+  context_hold_object(L, -1);
+  box->ctx = ctx;
+  lua_setiuservalue(L, index, 1);
+  lua_pop(L, 1);
+}
+
+static void take_options(lua_State *L, server_box *box, int index)
+{
+  runtime *rt = box->rt;
+  box->on_error = anchor_field(L, rt, index, "on_error");
+  box->on_drain = anchor_field(L, rt, index, "on_drain");
+  box->farewell = anchor_field(L, rt, index, "farewell");
+  if (lua_getfield(L, index, "heartbeat") == LUA_TTABLE)
+    box->beat = anchor_field(L, rt, lua_gettop(L), "send");
+  lua_pop(L, 1);
+  box->log = anchor_field(L, rt, index, "log");
+  box->max_block = option_time(L, index, "max_block", 0);
+  box->starts_with_data = option_is(L, index, "start", "data");
+}
+
+/* new_server(options): nothing listens yet. What may raise comes first: the loop knows of no server that is
+ * made in part. */
 static int core_new_server(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -40,37 +88,22 @@ static int core_new_server(lua_State *L)
   option_drain(L, 1, &options.drain);
   options.max_connections = (uint32_t)option_integer(L, 1, "max_connections", 0);
 
-  server_box *box = lua_newuserdatauv(L, sizeof *box, 1);
-  *box = (server_box){
-    .rt = rt, .anchor = LUA_NOREF, .handler = LUA_NOREF, .beat = LUA_NOREF, .is_done = 1};
-  lc_list_init(&box->acceptors);
-  lc_list_init(&box->waiters);
-  luaL_setmetatable(L, SERVER_TYPE);
-  runtime_push_anchored(L, rt, rt->process_anchor);
-  box->ctx = context_new(L, rt, rt->process);
-  context_hold_object(L, -1);
-  lua_setiuservalue(L, 2, 1);
-  lua_settop(L, 2);
-  int error;
-  box->server = lc_server_new(rt->loop, &options, &SERVER_EVENTS, box, &error);
-  if (!box->server) return luaL_error(L, "not enough memory for a server");
-  lc_server_serve(box->server, 0);
-  lua_pushvalue(L, 2);
-  box->anchor = runtime_anchor(L, rt);
-  box->on_error = anchor_field(L, rt, 1, "on_error");
-  box->on_drain = anchor_field(L, rt, 1, "on_drain");
-  box->farewell = anchor_field(L, rt, 1, "farewell");
-  if (lua_getfield(L, 1, "heartbeat") == LUA_TTABLE)
-    box->beat = anchor_field(L, rt, lua_gettop(L), "send");
-  lua_pop(L, 1);
-  box->log = anchor_field(L, rt, 1, "log");
-  box->on_state = box->on_step = LUA_NOREF;
+  server_box *box = push_box(L, rt);
+  make_context(L, box, 2);
+  take_options(L, box, 1);
   lua_newtable(L);
   box->stragglers = runtime_anchor(L, rt);
-  box->max_block = option_time(L, 1, "max_block", 0);
+  lua_pushvalue(L, 2);
+  box->anchor = runtime_anchor(L, rt);
+  int error;
+  box->server = lc_server_new(rt->loop, &options, &SERVER_EVENTS, box, &error);
+  if (!box->server) {
+    runtime_release(rt, box->anchor);
+    return luaL_error(L, "not enough memory for a server");
+  }
+  lc_server_serve(box->server, 0);
   if (box->max_block) watchdog_bound(rt, box->max_block);
   box->is_done = 0;
-  box->starts_with_data = option_is(L, 1, "start", "data");
   rt->live_servers++;
   return 1;
 }
@@ -79,10 +112,11 @@ static int server_collect(lua_State *L)
 {
   server_box *box = luaL_checkudata(L, 1, SERVER_TYPE);
   runtime *rt = box->rt;
-  if (!rt->loop || !box->server) return 0;
+  if (!rt->loop) return 0;
   server_forget_functions(box);
   runtime_release(rt, box->stragglers);
-  context_unhold(box->ctx);
+  if (box->ctx) context_unhold(box->ctx);
+  box->ctx = NULL;
   lc_server_free(box->server);
   box->server = NULL;
   return 0;

@@ -149,7 +149,8 @@ static void on_first_byte(server_box *box, lc_conn *conn)
   move m = {.box = box, .conn = conn};
   int result = lc_conn_await(conn);
   if (result == LC_EOF) lc_conn_finish(conn, "no data");
-  if (!result) protect_start(&m, start_late);
+  else if (!result) protect_start(&m, start_late);
+  else if (result == -ENOMEM || result == -ENOBUFS) lc_conn_abort(conn, "no memory for a handler");
 }
 
 static void on_ready(lc_conn *conn, unsigned what, void *user)

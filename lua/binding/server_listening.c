@@ -3,16 +3,16 @@
 
 typedef struct control_call {
   lua_State *L;
-  runtime *rt;
-  int function;
   int failed;
 } control_call;
+
+enum { OPTIONS = 3, CONTROL, SOCKET };
 
 /* The script's function sees the socket before bind; what it raises ends the listen. */
 static int call_control(int fd, void *user)
 {
   control_call *call = user;
-  if (socket_call(call->L, call->rt, call->function, fd) == LUA_OK) return 0;
+  if (socket_call(call->L, CONTROL, SOCKET, fd) == LUA_OK) return 0;
   call->failed = 1;
   return LC_CANCELED;
 }
@@ -21,13 +21,14 @@ static int call_control(int fd, void *user)
 static int server_listen(lua_State *L)
 {
   server_box *box = server_check(L, 1);
-  luaL_checktype(L, 3, LUA_TTABLE);
-  lua_settop(L, 3);
+  luaL_checktype(L, OPTIONS, LUA_TTABLE);
+  lua_settop(L, OPTIONS);
   lc_listen_options options;
   lc_address address;
-  option_listen(L, 3, &options);
-  control_call call = {L, box->rt, 4, 0};
-  if (lua_getfield(L, 3, "control") == LUA_TFUNCTION) {
+  option_listen(L, OPTIONS, &options);
+  control_call call = {L, 0};
+  if (lua_getfield(L, OPTIONS, "control") == LUA_TFUNCTION) {
+    socket_push(L, box->rt);
     options.control = call_control;
     options.user = &call;
   }

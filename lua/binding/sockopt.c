@@ -70,7 +70,7 @@ static const char SOCKET_TYPE[] = "lastcall.socket";
 /* What the `control` function of a listener is given: the descriptor stays the listener's. */
 typedef struct bare_socket {
   runtime *rt;
-  int fd; /* -1 once the function has returned */
+  int fd; /* -1 before and after */
 } bare_socket;
 
 static bare_socket *socket_check(lua_State *L)
@@ -101,17 +101,21 @@ static int socket_fd(lua_State *L)
   return 1;
 }
 
-int socket_call(lua_State *L, runtime *rt, int function, int fd)
+void socket_push(lua_State *L, runtime *rt)
 {
-  lua_pushvalue(L, function);
   bare_socket *socket = lua_newuserdatauv(L, sizeof *socket, 0);
-  *socket = (bare_socket){rt, fd};
+  *socket = (bare_socket){rt, -1};
   luaL_setmetatable(L, SOCKET_TYPE);
-  lua_pushvalue(L, -1);
-  lua_insert(L, -3); /* it must outlive the call, to be told that its time is over */
+}
+
+int socket_call(lua_State *L, int function, int socket, int fd)
+{
+  bare_socket *held = lua_touserdata(L, socket);
+  lua_pushvalue(L, function);
+  lua_pushvalue(L, socket);
+  held->fd = fd;
   int status = lua_pcall(L, 1, 0, 0);
-  socket->fd = -1;
-  lua_remove(L, status == LUA_OK ? -1 : -2);
+  held->fd = -1;
   return status;
 }
 
