@@ -1,6 +1,7 @@
 local helper = require "spec.helper"
 
 package.path = "bench/?.lua;" .. package.path
+local machine = require "machine"
 local results = require "results"
 local statistics = require "statistics"
 
@@ -48,9 +49,18 @@ end)
 
 describe("the figures of a run", function()
   it("are summed up by their median and quartiles, rounds without a value left out", function()
-    assert.same({ median = 3, low = 2, high = 4, count = 5 }, statistics.summary { 5, 1, [4] = 3, [9] = 2, [7] = 4 })
+    assert.same({ median = 3, low = 2, high = 4, most = 5, count = 5 },
+      statistics.summary { 5, 1, [4] = 3, [9] = 2, [7] = 4 })
     assert.is_nil(statistics.summary {})
     assert.is_nil(statistics.summary(nil))
+  end)
+
+  it("count the processors' time, and what of it was stolen", function()
+    local all, stolen = machine.processor_time()
+    assert.is_true(all > stolen and stolen >= 0)
+    local deadline = os.time() + 10
+    repeat local later = machine.processor_time() until later > all or os.time() > deadline
+    assert.is_true(machine.processor_time() > all)
   end)
 
   it("are compared within each round", function()

@@ -206,7 +206,7 @@ describe("an early reply", function()
         conn:read()
         conn:post(MEGABYTE:rep(8))
         conn:close(helper.seconds(10))
-      end, { max_queue = 2 * size })
+      end, { max_queue = 2 * size, linger_bytes = 2 * size })
       local conn = assert(lastcall.connect(address))
       assert(conn:write("go\n"))
       for _ = 1, 16 do assert(conn:write(MEGABYTE)) end
