@@ -242,6 +242,42 @@ describe("short of memory,", function()
     ]]
   end)
 
+  it("detach hands the descriptor over or leaves it with the connection", function()
+    at_every_point(([[
+      local faults = require "spec_faults"
+      local lastcall = require "lastcall"
+      local close = require "lastcall.core".socket.close
+      faults.speed(%d)
+      local hooks = { on_drain = function() end }
+      lastcall.run(function()
+        local server = assert(lastcall.listen("127.0.0.1:0"))
+        local conn = assert(lastcall.connect(server:addresses()[1]))
+        local there = assert(server:accept())
+        conn:write("hello")
+        conn:flush()
+        there:await()
+        local function detach()
+          local fd, _, ticket = there:detach(hooks)
+          close(fd)
+          ticket:done()
+        end
+        faults.arm()
+        pcall(detach)
+        lastcall.shutdown()
+      end, { signals = false, drain = 2, log = function() end, on_error = function() end, exit_when_stuck = false })
+    ]]):format(math.max(1, 200 // slow)))
+  end)
+
+  for _, make in ipairs { "tcp4", "tcp6", "udp4", "udp6" } do
+    it(("socket.%s leaves no descriptor"):format(make), function()
+      at_every_point(([[
+        local make = require "lastcall.socket".%s
+        require "spec_faults".arm()
+        pcall(make)
+      ]]):format(make))
+    end)
+  end
+
   it("a server that could not be made whole takes no part in the shutdown", function()
     at_every_point(([[
       local faults = require "spec_faults"

@@ -68,42 +68,62 @@ static int is_draining(const conn_box *box)
   return box->server && box->server->server && lc_server_step(box->server->server) >= LC_STEP_DRAIN;
 }
 
-/* The descriptor is the script's from here on. Stack: conn, hooks. */
-static int hand_over(lua_State *L, conn_box *box, int fd)
+enum { CONN = 1, HOOKS, TICKET, BYTES };
+
+/* What may raise, before the descriptor is the script's. Stack: conn, hooks; then the other two as well. */
+static void prepare(lua_State *L, conn_box *box)
 {
   lc_slice rest;
+  lua_settop(L, HOOKS);
   conn_box **held = lua_newuserdatauv(L, sizeof *held, 1);
-  *held = box;
+  *held = NULL;
   luaL_setmetatable(L, TICKET_TYPE);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, -2, 1);
-  lua_pushvalue(L, 2);
-  conn_keep_value(L, 1, CONN_HOOKS);
+  lua_pushvalue(L, CONN);
+  lua_setiuservalue(L, TICKET, 1);
+  lua_pushvalue(L, HOOKS);
+  conn_keep_value(L, CONN, CONN_HOOKS);
   if (box->anchor == LUA_NOREF) {
-    lua_pushvalue(L, 1);
+    lua_pushvalue(L, CONN);
     conn_keep(L, box);
     lua_pop(L, 1);
   }
-  box->is_detached = 1;
-  conn_end_context(box, "detached");
-  if (is_draining(box)) conn_drain_detached(L, box);
-  lua_pushinteger(L, fd);
   lc_conn_buffered(box->conn, &rest);
   lua_pushlstring(L, rest.data, rest.length);
-  lc_conn_take(box->conn, rest.length);
-  lua_rotate(L, -3, -1);
+}
+
+static int drain_protected(lua_State *L)
+{
+  conn_drain_detached(L, lua_touserdata(L, 1));
+  return 0;
+}
+
+static int hand_over(lua_State *L, conn_box *box, int fd)
+{
+  conn_box **held = lua_touserdata(L, TICKET);
+  *held = box;
+  box->is_detached = 1;
+  conn_end_context(box, "detached");
+  if (is_draining(box)) runtime_protect_on(L, box->rt, drain_protected, box);
+  lc_conn_take(box->conn, lua_rawlen(L, BYTES));
+  lua_pushinteger(L, fd);
+  lua_pushvalue(L, BYTES);
+  lua_pushvalue(L, TICKET);
   return 3;
 }
 
 static int detach_more(lua_State *L, int status, lua_KContext kept)
 {
-  conn_box *box = conn_check(L, 1);
+  conn_box *box = conn_check(L, CONN);
   task *t = task_running(L, box->rt);
   int result = t ? t->woken : 0, fd = -1;
   (void)status;
   if (t) t->woken = 0;
   if (!result) result = conn_is_being_written(box, t) ? LC_AGAIN : 0;
-  if (!result) result = lc_conn_detach(box->conn, &fd);
+  if (!result) {
+    prepare(L, box);
+    result = lc_conn_detach(box->conn, &fd);
+  }
+  if (result < 0) conn_unanchor_when_over(box);
   if (result == LC_AGAIN) {
     t = task_current(L, box->rt, "conn:detach");
     result = task_ended(t);
@@ -116,8 +136,8 @@ static int detach_more(lua_State *L, int status, lua_KContext kept)
 /* The modules have checked the table. */
 static int conn_detach(lua_State *L)
 {
-  conn_box *box = conn_check(L, 1);
-  lua_settop(L, 2);
+  conn_box *box = conn_check(L, CONN);
+  lua_settop(L, HOOKS);
   task *t = task_running(L, box->rt);
   if (t) {
     t->woken = 0;

@@ -78,14 +78,16 @@ object.family("tcp", { "master", "client", "server" }, {
   settimeout = object.settimeout(ANY), gettimeout = object.gettimeout(ANY), shutdown = stream.shutdown(CLIENT),
 })
 
+--- The object comes first, with room for the descriptor: none is lost for lack of memory.
 local function create(family)
-  local state = { family = family }
+  local state = { family = family, fd = false }
+  local self = object.new(MASTER, state)
   if family then
     local fd, problem = raw.open(family, "stream")
     if not fd then return nil, problem end
     state.fd = fd
   end
-  return object.new(MASTER, state)
+  return self
 end
 
 function tcp.tcp() return create(nil) end

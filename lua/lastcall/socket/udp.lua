@@ -71,13 +71,15 @@ object.family("udp", { "connected", "unconnected" }, {
   settimeout = object.settimeout(ANY), gettimeout = object.gettimeout(ANY),
 })
 
+--- The object comes first, with room for the descriptor: none is lost for lack of memory.
 local function create(family)
-  local state = {}
+  local state = { family = family, fd = false }
+  local self = object.new(UNCONNECTED, state)
   if family then
     local fine, problem = datagram.open(state, family)
     if not fine then return nil, problem end
   end
-  return object.new(UNCONNECTED, state)
+  return self
 end
 
 function udp.udp() return create(nil) end

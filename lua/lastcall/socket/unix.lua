@@ -104,9 +104,11 @@ object.family("unixdgram", { "connected", "unconnected" }, {
 
 local function create(class, kind)
   return function()
-    local fd, problem = raw.open("unix", kind)
+    local state = { family = "unix", fd = false }
+    local self, fd, problem = object.new(class, state), raw.open("unix", kind) -- none is lost for lack of memory
     if not fd then return nil, problem end
-    return object.new(class, { family = "unix", fd = fd })
+    state.fd = fd
+    return self
   end
 end
 
