@@ -162,6 +162,23 @@ function helper.read_file(path)
   return text
 end
 
+--- A new file with this text: its path.
+function helper.write_file(text)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  return path
+end
+
+--- Runs Lua text as a program of its own; gives what helper.run gives.
+function helper.run_script(text)
+  local path = helper.write_file(text)
+  local output, fine, status = helper.run("lua5.4 " .. path)
+  os.remove(path)
+  return output, fine, status
+end
+
 --- A path for a unix socket, that nothing has yet.
 function helper.socket_path()
   local path = os.tmpname()

@@ -2,15 +2,6 @@ local helper = require "spec.helper"
 local lastcall = require "lastcall"
 local process = require "spec.support.process"
 
---- A file with this text.
-local function write(text)
-  local path = os.tmpname()
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
-  return path
-end
-
 local SERVER = [[
   local lastcall = require "lastcall"
   io.stdout:setvbuf "line"
@@ -359,7 +350,7 @@ describe("the live line of a drain", function()
   ]]
 
   local function run_drain(before)
-    local path = write(DRAINS)
+    local path = helper.write_file(DRAINS)
     local output, fine = helper.run(before:format("lua5.4 " .. path))
     os.remove(path)
     return output, fine
@@ -393,7 +384,7 @@ describe("the shortest program", function()
     if not select(2, helper.run(apart .. " true")) then
       pending "a network namespace is not permitted here"
     end
-    local path = write(text)
+    local path = helper.write_file(text)
     local output, fine = helper.run(("%s spec/support/quick_start.sh %s %s"):format(apart, path, port))
     os.remove(path)
     assert.is_true(fine, output)

@@ -103,12 +103,11 @@ describe("a script written for LuaSocket", function()
   end)
 
   it("is run with its arguments, and its errors are told", function()
-    local path = os.tmpname()
-    local file = assert(io.open(path, "w"))
-    file:write("print(..., arg[0] == arg[-1], #arg, arg[2], require('socket') == require('lastcall.socket'))\n",
-      "print(select(2, coroutine.running()), coroutine.isyieldable(), pcall(coroutine.yield))\n",
-      "if ... == 'fail' then error 'as told' end")
-    file:close()
+    local path = helper.write_file [[
+      print(..., arg[0] == arg[-1], #arg, arg[2], require('socket') == require('lastcall.socket'))
+      print(select(2, coroutine.running()), coroutine.isyieldable(), pcall(coroutine.yield))
+      if ... == 'fail' then error 'as told' end
+    ]]
     local output, fine = helper.run("lua5.4 bin/lastcall " .. path .. " one two")
     assert.is_true(fine, output)
     assert.is_truthy(output:find("one\tfalse\t2\ttwo\ttrue", 1, true), output)

@@ -2,9 +2,7 @@ local helper = require "spec.helper"
 
 describe("a drain that ends contexts", function()
   it("may collect others meanwhile, which nobody holds", function()
-    local path = os.tmpname()
-    local file = assert(io.open(path, "w"))
-    file:write [[
+    local output, fine = helper.run_script [[
       local lastcall = require "lastcall"
       local ended = 0
       local function count() ended = ended + 1 end
@@ -20,9 +18,6 @@ describe("a drain that ends contexts", function()
       end, { drain = 5, log = function() end })
       io.write(ended, " ", tostring(report.ok), "\n")
     ]]
-    file:close()
-    local output, fine = helper.run("lua5.4 " .. path)
-    os.remove(path)
     assert.is_true(fine, output)
     assert.equal("25000 true\n", output)
   end)

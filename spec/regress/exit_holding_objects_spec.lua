@@ -2,9 +2,7 @@ local helper = require "spec.helper"
 
 describe("a program that ends without os.exit", function()
   it("may still hold servers, connections and contexts", function()
-    local path = os.tmpname()
-    local file = assert(io.open(path, "w"))
-    file:write [[
+    local output, fine = helper.run_script [[
       local lastcall = require "lastcall"
       kept = {}
       local report = lastcall.run(function(ctx)
@@ -23,9 +21,6 @@ describe("a program that ends without os.exit", function()
       kept.unused = assert(lastcall.listen("127.0.0.1:0"))
       io.write("the end\n")
     ]]
-    file:close()
-    local output, fine = helper.run("lua5.4 " .. path)
-    os.remove(path)
     assert.is_true(fine, output)
     assert.equal("the end\n", output)
   end)

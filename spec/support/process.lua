@@ -19,10 +19,7 @@ end
 
 --- A Lua script, given as text.
 function process.script(text)
-  local path = os.tmpname()
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
+  local path = helper.write_file(text)
   local self = process.start("lua5.4 " .. path)
   self.path = path
   return self
