@@ -20,6 +20,7 @@
 #include "conn.h"
 #include "listener.h"
 #include "server.h"
+#include "timetable.h"
 
 /* How much longer than `quiet` a first request may take where packets are lost. */
 #define LATE_AFTER_LOSS (12 * LC_SECOND)
@@ -245,6 +246,7 @@ void lc_drain_check(lc_server *server)
 int lc_server_shutdown(lc_server *server, lc_time kill_at)
 {
   if (server->step == LC_STEP_DONE) return 0;
+  kill_at = lc_time_earlier(kill_at, lc_time_add(lc_loop_clock(server->loop), LC_LONGEST));
   if (server->kill_at == LC_NEVER) server->shutdown_began = lc_loop_clock(server->loop);
   if (kill_at < server->kill_at) {
     lc_time tenth = (kill_at - server->shutdown_began) / 10, grace = server->options.drain.grace;
@@ -261,7 +263,10 @@ lc_time lc_server_deadline(const lc_server *server) { return server->kill_at; }
 
 void lc_server_set_drain(lc_server *server, const lc_drain_options *drain)
 {
-  if (server->kill_at == LC_NEVER) server->options.drain = *drain;
+  if (server->kill_at == LC_NEVER) {
+    server->options.drain = *drain;
+    lc_drain_options_fit(&server->options.drain);
+  }
   lc_watchdog_survey(server->loop);
 }
 

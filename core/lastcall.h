@@ -311,8 +311,8 @@ typedef struct lc_server_options {
 } lc_server_options;
 /* All of it as the comments say. */
 void lc_server_options_init(lc_server_options *options);
-/* Brings grace and hooks into their bounds, by timeout; lc_server_new and lc_shutdown_new do the same
- * with their copies. */
+/* Brings grace and hooks into their bounds, by timeout, and LC_NEVER to 73 years; lc_server_new and
+ * lc_shutdown_new do the same with their copies. */
 void lc_drain_options_fit(lc_drain_options *drain);
 /* The user timeout that goes with it: idle + interval * count, 0 when keepalive is off. */
 lc_time lc_keepalive_user_timeout(const lc_keepalive *keepalive);

@@ -10,7 +10,8 @@ void lc_timetable_init(lc_timetable *table, const lc_drain_options *options)
 
 int lc_timetable_begin(lc_timetable *table, lc_time began, lc_time timeout)
 {
-  lc_time deadline = lc_time_add(began, timeout < 0 ? table->options.timeout : timeout);
+  if (timeout < 0) timeout = table->options.timeout;
+  lc_time deadline = began + lc_time_earlier(timeout, LC_LONGEST);
   if (table->deadline == LC_NEVER) table->began = began;
   if (deadline >= table->deadline) return 0;
   table->deadline = deadline;
