@@ -41,7 +41,8 @@ void lc_drain_options_fit(lc_drain_options *drain)
 {
   lc_time *const times[] = {&drain->timeout, &drain->delay, &drain->settle, &drain->quiet,
                             &drain->spread,  &drain->grace, &drain->hooks};
-  for (size_t i = 0; i < sizeof times / sizeof *times; i++) *times[i] = lc_time_earlier(*times[i], LC_LONGEST);
+  for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+    *times[i] = lc_time_earlier(*times[i], LC_LONGEST);
   lc_time tenth = drain->timeout / 10;
   if (drain->grace > tenth) drain->grace = tenth;
   if (drain->hooks < 0) drain->hooks = drain->timeout / 5;
