@@ -214,6 +214,7 @@ describe("a handler that does not stop", function()
   end)
 
   it("may be a task of the process, or a hook with its own time", function()
+    local drain = { timeout = helper.seconds(1), grace = 0.1, hooks = helper.seconds(0.5) }
     local report = run_here(function()
       lastcall.on_shutdown("spins", spin, { timeout = 0.1 })
       lastcall.on_shutdown("sorts", function() table.sort({ 3, 2, 1 }, spin) end, { timeout = 0.1 })
@@ -222,7 +223,7 @@ describe("a handler that does not stop", function()
         spin()
       end)
       lastcall.sleep(60)
-    end, { drain = { timeout = 1, grace = 0.1, hooks = 0.5 }, signals = false, log = noise })
+    end, { drain = drain, signals = false, log = noise })
     assert.is_true(report.elapsed < helper.seconds(1.4), tostring(report))
     assert.equal(2, #report.hooks)
     for _, hook in ipairs(report.hooks) do
