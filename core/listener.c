@@ -357,6 +357,7 @@ int lc_listener_take(lc_server *server, int fd, const lc_listen_options *options
     lc_loop_unwatch(server->loop, &listener->watch);
     listener->watch.fd = -1;
     lc_listener_free(listener);
+    lc_server_reserve(server); /* which may have been for it alone */
   }
   return result;
 }

@@ -277,6 +277,22 @@ static void short_of_descriptors_it_pauses_says_so_once_and_resumes(void **state
   }
 }
 
+static void a_listener_that_could_not_be_taken_over_leaves_no_descriptor_in_reserve(void **state)
+{
+  world *w = *state;
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  w->address = world_loopback();
+  assert_int_equal(world_new_server(w, 0), 0);
+  assert_int_equal(bind(fd, &w->address.of.any, w->address.length), 0);
+  assert_int_equal(listen(fd, 10), 0);
+  lc_loop_features(w->loop);
+  int before = bad.open;
+  faults_fail(&bad, FAULT_SETSOCKOPT, 1, 1, -ENOBUFS);
+  assert_int_equal(lc_server_listen_fd(w->server, fd, NULL), -ENOBUFS);
+  assert_int_equal(bad.open, before);
+  assert_int_equal(close(fd), 0); /* it stayed ours */
+}
+
 static void while_it_pauses_those_who_are_there_are_served(void **state)
 {
   world *w = *state;
@@ -355,6 +371,7 @@ int main(void)
     WORLD_TEST(suspended_it_refuses_nobody_and_resumed_it_serves_the_queue),
     WORLD_TEST(handed_out_connections_come_one_by_one),
     FAULTS_TEST(short_of_descriptors_it_pauses_says_so_once_and_resumes),
+    FAULTS_TEST(a_listener_that_could_not_be_taken_over_leaves_no_descriptor_in_reserve),
     FAULTS_TEST(while_it_pauses_those_who_are_there_are_served),
     FAULTS_TEST(an_error_that_lasts_does_not_make_it_spin),
     FAULTS_TEST(a_client_that_left_the_queue_is_skipped),
