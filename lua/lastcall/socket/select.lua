@@ -91,9 +91,9 @@ end
 --- Those of `reading` that may be read, those of `writing` that may be written, and "timeout" when
 -- there was none within `seconds`.
 return function(reading, writing, seconds)
+  seconds = object.number(3, seconds, -1) -- first, as LuaSocket does
   check_table(1, reading)
   check_table(2, writing)
-  seconds = object.number(3, seconds, -1)
   local limit = seconds >= 0 and core.now() + seconds or nil
   local readable, writable, some, again
   repeat

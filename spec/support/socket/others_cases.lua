@@ -176,6 +176,7 @@ case("select: nothing, timeouts, wrong arguments", function(t)
   t.show(pcall(t.socket.select, 1))
   t.show(pcall(t.socket.select, nil, 2))
   t.show(pcall(t.socket.select, nil, nil, "x"))
+  t.show(pcall(t.socket.select, 1, 2, "x"))
   t.show(pcall(t.socket.select, { 1 }, nil, 0))
 end)
 
