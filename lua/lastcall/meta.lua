@@ -272,7 +272,7 @@ function Server:accept(seconds) end
 function Server:listen(address, options) end
 
 --- Stops listening without losing a client who is connecting, and leaves the connections alone. It goes on
--- beside: until the listener has settled, 0.1 s at least, listening there again is `address in use`.
+--- beside: until the listener has settled, 0.1 s at least, listening there again is `address in use`.
 ---@param address? lastcall.Address all of them when absent
 ---@return integer? count how many listeners are being stopped
 ---@return lastcall.Code? code
