@@ -158,11 +158,11 @@ static void the_embedder_cancels_and_it_is_counted(void **state)
 {
   world *w = *state;
   int peer;
-  w->options.drain.grace = LC_SECOND;
+  w->options.drain.grace = world_seconds(1);
   w->step = finish_at_cancel;
   world_serve(w);
   world_accept_busy(w, &peer);
-  drain_within(w, LC_SECOND + 100 * LC_MILLISECOND);
+  drain_within(w, world_seconds(1) + 100 * LC_MILLISECOND);
   world_expect_sight(w, peer, PEER_EOF); /* an end in order: there is time left */
   peer_close(peer);
   UNTIL_DONE(w);
