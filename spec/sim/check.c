@@ -106,7 +106,8 @@ static void check_manner(handler *h, const lc_verdict *verdict)
 {
   const sim_truth *truth = &h->at_close;
   int is_deliberate = truth->linger_is_zero;
-  int is_over_limit = truth->unread > 0 && h->in->plan->server.settings.linger_bytes < RUN_BYTES;
+  int is_over_limit =
+    truth->unread > 0 && truth->read_after_fin > h->in->plan->server.settings.linger_bytes;
   /* Else the bytes may have come since the last look, or could not be read. */
   int is_exact = !h->in->plan->cost && !cannot_read(h->in->plan);
   if (truth->resets && !is_deliberate && !is_over_limit && is_exact &&
