@@ -326,7 +326,7 @@ lint: ## Formatting, static analysis and both compilers with -Werror
 format: ## Rewrite the C sources in the house format
 	clang-format -i $(shell find core lua spec examples bench -name '*.[ch]')
 
-rockspec: ## Rewrite the file lists of the rockspec from the tree
+rockspec: ## Rewrite the rockspec's list of Lua modules from the tree
 	@scripts/rockspec
 
 install: ## Install for Lua 5.4 with luarocks (LUAROCKS_FLAGS=--local, --tree DIR)

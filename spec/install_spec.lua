@@ -42,6 +42,9 @@ describe("the rock", function()
       "rockspec/lastcall-scm-1.rockspec"):format(work, work)), 120)
     assert.is_true(fine, output)
 
+    local shown = helper.run(("nm -D --defined-only %s/tree/lib/lua/5.4/lastcall/core.so"):format(work))
+    assert.equal("luaopen_lastcall_core", shown:match "^%x+ T (%S+)%s*$", shown) -- and no other name of ours
+
     local address = process.address_to_be()
     local file = assert(io.open(work .. "/empty/server.lua", "w"))
     file:write(quick_start(address))
