@@ -26,34 +26,52 @@ enum { DISCARD_SIZE = 16 * 1024 };
 
 /* ------------------------------------------------------------- the verdict -- */
 
-/* Bytes the peer's host has not acknowledged; the FIN counts as one for the kernel, not for us. */
+/* Bytes the peer's host has not acknowledged; the FIN counts as one for the kernel, not for us. Of a unix
+ * socket the kernel tells how much memory they take. */
 static size_t unacknowledged(const lc_conn *conn, int *fin_too)
 {
   int count = conn->loop->sys->unacked(conn->loop->sys, conn->watch.fd);
-  *fin_too = count > 0;
-  if (count <= 0) return 0;
-  return (size_t)count - (conn->out_shut && lc_conn_is_tcp(conn) ? 1 : 0);
+  *fin_too = count != 0;
+  if (!count) return 0;
+  if (count < 0 || !lc_conn_is_tcp(conn)) return LC_UNKNOWN;
+  return (size_t)count - (conn->out_shut ? 1 : 0);
 }
 
-static int is_everything_acknowledged(const lc_conn *conn)
+/* Whether a unix peer has closed without reading everything. The kernel drops the rest, and counts nothing as
+ * unacknowledged any more: only the socket's error tells, and only once. */
+static int has_dropped(lc_conn *conn)
+{
+  if (lc_conn_is_tcp(conn)) return 0;
+  if (!conn->dropped && lc_conn_take_error(conn) < 0) conn->dropped = 1;
+  return conn->dropped;
+}
+
+/* The error is set before the bytes are dropped: so it is looked at last. */
+static int is_everything_acknowledged(lc_conn *conn)
 {
   int more;
   size_t bytes = unacknowledged(conn, &more);
-  return conn->out_shut && !more && !bytes && !lc_output_size(conn);
+  return conn->out_shut && !more && !bytes && !lc_output_size(conn) && !has_dropped(conn);
 }
 
-int lc_closing_is_delivered(const lc_conn *conn)
+int lc_closing_is_delivered(lc_conn *conn)
 {
   return conn->state == LC_STATE_CLOSING && is_everything_acknowledged(conn);
 }
 
-static lc_verdict judge(const lc_conn *conn, int code)
+size_t lc_closing_unacked(const lc_conn *conn)
 {
-  if (is_everything_acknowledged(conn) && (lc_conn_is_tcp(conn) || code != LC_RESET))
-    return (lc_verdict){0, 0};
   int fin_too;
-  size_t unacked = unacknowledged(conn, &fin_too);
-  return (lc_verdict){code, unacked + lc_output_size(conn)};
+  return unacknowledged(conn, &fin_too);
+}
+
+static lc_verdict judge(lc_conn *conn, int code)
+{
+  if (code == LC_RESET) conn->dropped = 1; /* recv, or epoll, had the error */
+  if (is_everything_acknowledged(conn)) return (lc_verdict){0, 0};
+  size_t unacked = has_dropped(conn) ? LC_UNKNOWN : lc_closing_unacked(conn);
+  if (unacked != LC_UNKNOWN) unacked += lc_output_size(conn);
+  return (lc_verdict){code, unacked};
 }
 
 int lc_conn_verdict(const lc_conn *conn, lc_verdict *verdict)
@@ -78,8 +96,9 @@ static void account(lc_conn *conn, int by_reset)
   else if (conn->dismissed && conn->was_idle) report->closed_idle++;
   else if (!by_reset && !conn->counted_canceled && !conn->counted_killed) report->finished++;
   if (!conn->verdict.code) return;
-  report->undelivered_bytes += conn->verdict.unacked;
-  if (lc_output_size(conn)) report->failed_flushes++;
+  size_t unacked = conn->verdict.unacked;
+  report->undelivered_bytes += unacked == LC_UNKNOWN ? lc_output_size(conn) : unacked;
+  if (unacked) report->failed_flushes++;
 }
 
 /* Out of epoll, closed, told. The one place where a connection's descriptor ends. */
@@ -222,6 +241,10 @@ void lc_closing_step(lc_conn *conn)
   if (!result && end_output(conn) < 0) return;
   result = discard(conn);
   if (result == FAILED) return;
+  if (has_dropped(conn)) {
+    lc_conn_fail(conn, LC_RESET);
+    return;
+  }
   if ((result == SEEN_FIN || is_over_limit(conn)) && is_everything_acknowledged(conn)) {
     release(conn, (lc_verdict){0, 0}, conn->cause, 0);
     return;

@@ -157,7 +157,7 @@ void lc_conn_tell(lc_conn *conn, unsigned what)
 
 /* ----------------------------------------------------------------- events -- */
 
-static int take_socket_error(lc_conn *conn)
+int lc_conn_take_error(lc_conn *conn)
 {
   const lc_sys *sys = conn->loop->sys;
   int error = 0;
@@ -168,7 +168,7 @@ static int take_socket_error(lc_conn *conn)
 
 static unsigned finish_connect(lc_conn *conn)
 {
-  int error = take_socket_error(conn);
+  int error = lc_conn_take_error(conn);
   if (error < 0) {
     lc_conn_fail(conn, error);
     return 0;
@@ -204,7 +204,7 @@ static void conn_ready(lc_watch *watch, uint32_t events)
   } else if (conn->connecting) {
     if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) what = finish_connect(conn);
   } else if (events & EPOLLERR) {
-    int error = take_socket_error(conn);
+    int error = lc_conn_take_error(conn);
     if (error < 0) {
       lc_input_rescue(conn);
       lc_conn_fail(conn, error);
@@ -370,9 +370,8 @@ void lc_conn_stats_get(const lc_conn *conn, lc_conn_stats *stats)
     stats->unacked = conn->verdict.unacked;
     return;
   }
-  int unacked = conn->loop->sys->unacked(conn->loop->sys, conn->watch.fd);
   stats->unsent = lc_output_size(conn);
-  stats->unacked = unacked > 0 ? (size_t)unacked : 0;
+  stats->unacked = lc_closing_unacked(conn);
 }
 
 lc_conn_extra *lc_conn_need_extra(lc_conn *conn)

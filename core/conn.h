@@ -95,6 +95,7 @@ struct lc_conn {
   unsigned out_refused : 1; /* for lack of memory: no event will tell, the timer tries again */
   unsigned out_waits : 1;   /* a writer waits, its write half-way through */
   unsigned out_shut : 1;    /* the FIN has been sent */
+  unsigned dropped : 1;     /* the peer is known to have closed without reading everything */
   unsigned torn : 1;        /* a write was given up half-way: only a reset is honest now */
   unsigned flush_queued : 1;
   unsigned dismissed : 1; /* by the ladder: ends with the farewell */
@@ -115,6 +116,8 @@ void lc_conn_move(lc_conn *conn, lc_state to, const char *cause);
 void lc_conn_update(lc_conn *conn);              /* brings new, active and idle up to date */
 void lc_conn_tell(lc_conn *conn, unsigned what); /* `ready`, from a job */
 lc_conn_extra *lc_conn_need_extra(lc_conn *conn);
+int lc_conn_take_error(
+  lc_conn *conn); /* the socket's own, as a code; 0: none, or it was taken before */
 int lc_conn_is_tcp(const lc_conn *conn);
 lc_time lc_conn_dismissable_from(lc_conn *conn); /* by the ladder; LC_NEVER while it works */
 int lc_conn_begin(lc_conn *conn, int fd);        /* watched and registered from here on */
@@ -154,8 +157,9 @@ void lc_heartbeat_due(lc_conn *conn, lc_time now);
 void lc_closing_step(lc_conn *conn);
 void lc_closing_due(lc_conn *conn, lc_time now);
 lc_time lc_closing_deadline(const lc_conn *conn);
-int lc_closing_is_delivered(
-  const lc_conn *conn); /* it lingers, and the peer's host has everything */
+int lc_closing_is_delivered(lc_conn *conn); /* it lingers, and the peer's host has everything */
+size_t lc_closing_unacked(
+  const lc_conn *conn); /* in the kernel; LC_UNKNOWN where it does not tell */
 void lc_closing_give_up(
   lc_conn *conn); /* nobody waits any longer: the kernel delivers what it has */
 /* The peer or the network ended it: descriptor closed, `error` and verdict set, waits told. */

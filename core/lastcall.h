@@ -555,13 +555,16 @@ int lc_conn_local(const lc_conn *conn, lc_address *address);
 /* 0 while it is usable; else the code that every further operation gives. */
 int lc_conn_error(const lc_conn *conn);
 
+#define LC_UNKNOWN SIZE_MAX /* a number of bytes that the kernel does not tell */
+
 typedef struct lc_conn_stats {
   lc_time opened_at;
   lc_time last_byte_at; /* either way; opened_at before the first */
   uint64_t received;
-  uint64_t sent;  /* handed to the kernel */
-  size_t unsent;  /* accepted for writing, not handed to the kernel */
-  size_t unacked; /* in the kernel, not acknowledged */
+  uint64_t sent; /* handed to the kernel */
+  size_t unsent; /* accepted for writing, not handed to the kernel */
+  size_t
+    unacked; /* in the kernel, not acknowledged; LC_UNKNOWN on a unix-domain socket that has any */
 } lc_conn_stats;
 void lc_conn_stats_get(const lc_conn *conn, lc_conn_stats *stats);
 
@@ -669,8 +672,9 @@ void lc_conn_abort(lc_conn *conn, const char *cause);
 
 /* How it ended. */
 typedef struct lc_verdict {
-  int code;       /* 0: the peer's host acknowledged every byte and our FIN */
-  size_t unacked; /* bytes accepted for writing and not known to have arrived */
+  int
+    code; /* 0: the peer's host acknowledged every byte and our FIN, or a unix-domain peer read it all */
+  size_t unacked; /* bytes accepted for writing and not known to have arrived; or LC_UNKNOWN */
 } lc_verdict;
 /* 0 when the verdict is known, LC_AGAIN before. */
 int lc_conn_verdict(const lc_conn *conn, lc_verdict *verdict);

@@ -5,6 +5,12 @@
 
 /* --------------------------------------------------------------------- close -- */
 
+static void push_unacked(lua_State *L, size_t unacked)
+{
+  if (unacked == LC_UNKNOWN) lua_pushnil(L);
+  else lua_pushinteger(L, (lua_Integer)unacked);
+}
+
 static int push_verdict(lua_State *L, conn_box *box)
 {
   lc_verdict verdict;
@@ -14,7 +20,7 @@ static int push_verdict(lua_State *L, conn_box *box)
     return 1;
   }
   conn_failure(L, box, verdict.code, "close");
-  lua_pushinteger(L, (lua_Integer)verdict.unacked);
+  push_unacked(L, verdict.unacked);
   return 4;
 }
 
@@ -33,7 +39,7 @@ static int close_done(lua_State *L, int status, lua_KContext kept)
   lc_conn_stats now; /* the steps go on, nobody waits */
   lc_conn_stats_get(box->conn, &now);
   conn_failure(L, box, box->rt->current->woken, "close");
-  lua_pushinteger(L, (lua_Integer)(now.unsent + now.unacked));
+  push_unacked(L, now.unacked == LC_UNKNOWN ? LC_UNKNOWN : now.unsent + now.unacked);
   return 4;
 }
 

@@ -18,7 +18,8 @@ void conn_describe(lua_State *L, const lc_conn *conn)
                   {"sent", (lua_Integer)stats.sent},
                   {"unsent", (lua_Integer)stats.unsent},
                   {"unacked", (lua_Integer)stats.unacked}};
-  for (size_t i = 0; i < sizeof integers / sizeof *integers; i++) {
+  size_t known = sizeof integers / sizeof *integers - (stats.unacked == LC_UNKNOWN ? 1 : 0);
+  for (size_t i = 0; i < known; i++) {
     lua_pushinteger(L, integers[i].value);
     lua_setfield(L, -2, integers[i].name);
   }

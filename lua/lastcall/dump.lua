@@ -24,9 +24,7 @@ end
 local function conn_line(conn)
   local parts = { ("connection %d from %s"):format(conn.id, conn.peer), conn.state,
     ("%.1f s old"):format(conn.age), ("silent for %.1f s"):format(conn.quiet) }
-  if conn.unsent + conn.unacked > 0 then
-    parts[#parts + 1] = ("%d bytes unsent, %d unacknowledged"):format(conn.unsent, conn.unacked)
-  end
+  parts[#parts + 1] = report.owed(conn)
   return table.concat(parts, ", ")
 end
 

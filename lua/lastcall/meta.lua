@@ -396,7 +396,8 @@ function Server:on_step(fn) end
 ---@field received integer bytes
 ---@field sent integer bytes handed to the kernel
 ---@field unsent integer bytes accepted for writing that the kernel has not taken
----@field unacked integer bytes in the kernel that the peer's host has not acknowledged
+---@field unacked? integer bytes in the kernel that the peer's host has not acknowledged; nil on a unix-domain socket
+---that has any, for there the kernel does not tell how many
 
 --- A socket before it listens, as `control` sees it; of no use afterwards.
 ---@class lastcall.Socket
@@ -505,13 +506,13 @@ function Connection:post(...) end
 function Connection:work() end
 
 --- (waits) Closes in order: what was written, the FIN, then discarding what comes until the peer's FIN,
---- all within `linger`. True when the peer's host has acknowledged every byte and the FIN. Idempotent;
---- from any task; further reads and writes fail with "closed". `local conn <close>` calls it.
+--- all within `linger`. True when the peer's host has acknowledged every byte and the FIN (on a unix-domain socket:
+--- when the peer has read every byte). Idempotent; from any task; further reads and writes fail with "closed". `local conn <close>` calls it.
 ---@param linger? number|"background" seconds; 0 resets; "background" or negative: "pending" at once (as the option)
 ---@return true|"pending"|nil delivered "pending": the same steps go on, and nobody waits
 ---@return lastcall.Code? code
 ---@return string? message
----@return integer? unacked bytes not known to have arrived
+---@return integer? unacked bytes not known to have arrived; nil where the kernel does not tell
 function Connection:close(linger) end
 
 --- Resets: what is unsent is discarded. Idempotent.
@@ -661,7 +662,7 @@ function Ticket:done() end
 ---@field reset_by_us integer
 ---@field reset_by_peer integer
 ---@field undelivered_bytes integer written and not known to have arrived
----@field failed_flushes integer connections that could not be told everything
+---@field failed_flushes integer connections whose last bytes are not known to have arrived
 ---@field detached integer
 ---@field stopped_earlier integer listeners stopped while serving, before the last 16: they are not in stop
 ---@field tasks_left integer tasks of the process that had to be ended by force

@@ -32,15 +32,21 @@ function report.place(traceback)
   return first, first_rest
 end
 
+--- What of a connection's output has not arrived, as far as is known; nil when nothing is left.
+function report.owed(one)
+  if not one.unsent then return nil end
+  if not one.unacked then return ("%d bytes unsent, others unread"):format(one.unsent) end
+  if one.unsent + one.unacked == 0 then return nil end
+  return ("%d bytes unsent, %d unacknowledged"):format(one.unsent, one.unacked)
+end
+
 local function straggler_line(one)
   local parts = {}
   if one.task then parts[1] = ("task %d"):format(one.task)
   else parts[1] = ("connection %d from %s, %s"):format(one.id, one.peer, one.state) end
   parts[#parts + 1] = ("%s after %.1f s"):format(one.fate, one.age)
   if one.quiet then parts[#parts + 1] = ("silent for %.1f s"):format(one.quiet) end
-  if one.unsent and one.unsent + one.unacked > 0 then
-    parts[#parts + 1] = ("%d bytes unsent, %d unacknowledged"):format(one.unsent, one.unacked)
-  end
+  parts[#parts + 1] = report.owed(one)
   local where, what = report.place(one.traceback)
   if where then
     parts[#parts + 1] = ("held in %s at %s%s"):format(one.waits_for or "Lua", where,

@@ -196,6 +196,28 @@ static void a_unix_peer_that_left_without_reading_did_not_get_it(void **state)
   assert_int_not_equal(world_verdict(one).code, 0);
 }
 
+static void a_unix_peer_that_half_closed_and_left_without_reading_did_not_get_it_either(
+  void **state)
+{
+  world *w = *state;
+  lc_conn_stats stats;
+  int peer;
+  world_serve_unix(w);
+  seen *one = world_accept(w, &peer);
+  world_write(one, "unread");
+  assert_int_equal(lc_conn_flush(one->conn), 0);
+  lc_conn_stats_get(one->conn, &stats);
+  assert_true(stats.unacked == LC_UNKNOWN);
+  peer_finish(peer);
+  lc_conn_close(one->conn, 5 * LC_SECOND, "test");
+  world_turn_for(w, 10 * LC_MILLISECOND);
+  assert_int_equal(one->closed, 0);
+  peer_close(peer);
+  TURN_UNTIL(w, one->closed);
+  assert_int_equal(world_verdict(one).code, LC_RESET);
+  assert_true(world_verdict(one).unacked == LC_UNKNOWN);
+}
+
 static void there_is_no_verdict_before_the_end(void **state)
 {
   world *w = *state;
@@ -332,6 +354,7 @@ int main(void)
     WORLD_TEST(a_reset_in_the_linger_is_told_when_bytes_were_lost),
     WORLD_TEST(a_reset_after_everything_was_acknowledged_takes_nothing_back),
     WORLD_TEST(a_unix_peer_that_left_without_reading_did_not_get_it),
+    WORLD_TEST(a_unix_peer_that_half_closed_and_left_without_reading_did_not_get_it_either),
     WORLD_TEST(there_is_no_verdict_before_the_end),
     WORLD_TEST(closing_aborting_and_shutting_in_any_order_end_it_once),
     WORLD_TEST(both_ends_may_close_at_the_same_moment),
