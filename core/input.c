@@ -89,8 +89,15 @@ static int make_room(lc_conn *conn, size_t want)
   return lc_buffer_reserve(&conn->in, more < step ? more : step);
 }
 
-/* A FIN that came with the data, or data behind an urgent byte (which itself is never among it), makes no
- * further event: look once more when one was announced. */
+/* Whether a recv that got less than it had room for has taken all there was. Not when a FIN or an urgent byte was
+ * announced: recv stops before either, and no further event tells of what lies behind. On a unix socket recv
+ * stops behind each message that came with descriptors (which the kernel closes, for nobody asked for them) or from
+ * another sender. */
+static int has_taken_all(const lc_conn *conn)
+{
+  return !conn->in_finished && !conn->in_marked && lc_conn_is_tcp(conn);
+}
+
 ssize_t lc_input_receive(lc_conn *conn, void *into, size_t room)
 {
   const lc_sys *sys = conn->loop->sys;
@@ -102,8 +109,7 @@ ssize_t lc_input_receive(lc_conn *conn, void *into, size_t room)
     return LC_AGAIN;
   }
   if (got == 0) conn->in_eof = 1;
-  else if (got > 0 && (size_t)got < room && !conn->in_finished && !conn->in_marked)
-    conn->in_drained = 1;
+  else if (got > 0 && (size_t)got < room && has_taken_all(conn)) conn->in_drained = 1;
   return got;
 }
 

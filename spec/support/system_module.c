@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 int luaopen_spec_system(lua_State *L);
@@ -56,6 +58,30 @@ static int system_close(lua_State *L)
   return 1;
 }
 
+/* send_descriptor(socket, data, fd) -> the number of bytes; `fd` goes along with the data */
+static int system_send_descriptor(lua_State *L)
+{
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int))];
+  } control = {0};
+  size_t length;
+  const char *bytes = luaL_checklstring(L, 2, &length);
+  int fd = (int)luaL_checkinteger(L, 3);
+  struct iovec piece = {(void *)(uintptr_t)bytes, length};
+  struct msghdr message = {.msg_iov = &piece,
+                           .msg_iovlen = 1,
+                           .msg_control = &control,
+                           .msg_controllen = sizeof control.space};
+  control.header = (struct cmsghdr){
+    .cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+  memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+  ssize_t count = sendmsg((int)luaL_checkinteger(L, 1), &message, MSG_NOSIGNAL);
+  if (count < 0) return failure(L);
+  lua_pushinteger(L, count);
+  return 1;
+}
+
 /* descriptors() -> a list of what this process has open, each as "number -> what it is" */
 static int system_descriptors(lua_State *L)
 {
@@ -78,10 +104,14 @@ static int system_descriptors(lua_State *L)
 
 int luaopen_spec_system(lua_State *L)
 {
-  static const luaL_Reg functions[] = {
-    {"pipe", system_pipe}, {"open", system_open},   {"write", system_write},
-    {"read", system_read}, {"close", system_close}, {"descriptors", system_descriptors},
-    {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"pipe", system_pipe},
+                                       {"open", system_open},
+                                       {"write", system_write},
+                                       {"read", system_read},
+                                       {"close", system_close},
+                                       {"descriptors", system_descriptors},
+                                       {"send_descriptor", system_send_descriptor},
+                                       {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }
