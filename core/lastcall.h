@@ -628,7 +628,8 @@ void lc_conn_end_write(lc_conn *conn);
 void lc_conn_break_write(lc_conn *conn, int code);
 /* 0 when the kernel took everything, LC_AGAIN, or a code. */
 int lc_conn_flush(lc_conn *conn);
-/* Queues whole pieces, to be sent between two writes; LC_FULL over settings.max_queue. */
+/* Queues whole pieces, to be sent between two writes; LC_FULL over settings.max_queue, when the kernel
+ * does not take enough of it at once either. */
 int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count);
 /* Sends what is gathered for whichever connection wrote last. Called by the loop after each
  * callback; an embedder with tasks of its own calls it when one is suspended. */

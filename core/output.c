@@ -321,12 +321,26 @@ int lc_output_send_all(lc_conn *conn)
   return conn->error ? conn->error : lc_output_send(conn);
 }
 
+/* The kernel may have room by now, of which its event would tell in a later turn: it is offered the queue before
+ * a post is refused. 0, LC_FULL, or a code. */
+static int make_room(lc_conn *conn, size_t total)
+{
+  size_t limit = lc_conn_settings(conn)->max_queue;
+  if (lc_output_size(conn) + total <= limit) return 0;
+  conn->out_blocked = 0;
+  int result = lc_output_send(conn);
+  if (conn->error) return conn->error;
+  if (!result && conn->out_waits) lc_conn_tell(conn, LC_WRITABLE); /* no event needs to come */
+  lc_conn_update(conn);
+  return lc_output_size(conn) + total > limit ? LC_FULL : 0;
+}
+
 int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count)
 {
   int result = output_state(conn); /* it waits for nothing, so a deadline means nothing to it */
   if (result < 0) return result;
   size_t total = total_of(pieces, count);
-  if (lc_output_size(conn) + total > lc_conn_settings(conn)->max_queue) return LC_FULL;
+  if ((result = make_room(conn, total)) < 0) return result;
   lc_conn_extra *extra = lc_conn_need_extra(conn);
   if (!extra) return -ENOMEM;
   result = lc_buffer_reserve(&extra->posted, total);

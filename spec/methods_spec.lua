@@ -242,6 +242,15 @@ describe("server:broadcast", function()
     end)
   end)
 
+  it("drops nobody who has room in the kernel", function()
+    helper.task(function()
+      local server, clients = crowd(1, { max_queue = 5000 })
+      for _ = 1, 20 do assert.same({ 2, 0 }, { server:broadcast(("x"):rep(3000)) }) end
+      for _, conn in ipairs(clients) do assert.equal(60000, #conn:read(60000)) end
+      close_all(clients)
+    end)
+  end)
+
   it("counts those it had to drop, whose queue is full", function()
     helper.task(function()
       local server, clients = crowd(1, { max_queue = 1000 })

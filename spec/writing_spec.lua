@@ -173,6 +173,52 @@ describe("conn:post", function()
     end, { max_queue = 20000 })
   end)
 
+  it("is not full for a peer that reads, though the task that posts does not wait", function()
+    helper.task(function(lastcall)
+      local posted, got = 0, 0
+      local _, address = helper.serve(lastcall, function(conn)
+        for line in conn:lines() do
+          for subscriber in conn:server():each() do
+            if subscriber ~= conn and subscriber:post(line) then posted = posted + 1 end
+          end
+        end
+      end, { max_queue = 10000 })
+      local subscriber = assert(lastcall.connect(address))
+      local reading = lastcall.go(function()
+        while got < 1000 * 2000 do got = got + #assert(subscriber:read_some()) end
+        return got
+      end)
+      local publisher = assert(lastcall.connect(address))
+      for _ = 1, 1000 do publisher:write(("x"):rep(2000), "\n") end
+      publisher:flush()
+      assert.equal(2000000, reading:wait(helper.seconds(10)))
+      assert.equal(1000, posted)
+      subscriber:close()
+      publisher:close()
+    end)
+  end)
+
+  it("is not full once the peer has read, though no turn of the loop has told", function()
+    helper.task(function(lastcall)
+      local system = require "spec_system"
+      local here, there, server = helper.pair(lastcall, { max_queue = 20000 })
+      local fd, _, ticket = there:detach()
+      ticket:done()
+      stall(here, lastcall)
+      failure("full", here:post(("x"):rep(4000)))
+      local is_posted
+      for _ = 1, 1000 do
+        system.read(fd)
+        is_posted = here:post(("x"):rep(4000))
+        if is_posted then break end
+      end
+      assert.is_true(is_posted)
+      here:abort()
+      system.close(fd)
+      server:close()
+    end)
+  end)
+
   it("goes out between two writes, never inside one", function()
     between(function(here, there, lastcall)
       narrow(here)

@@ -497,7 +497,7 @@ function Connection:setvbuf(mode, size) end
 --- Queues data to be sent between two writes; from any task or callback, never waits.
 ---@param ... string|number
 ---@return true? queued
----@return lastcall.Code? code "full" over max_queue, of which nothing is queued
+---@return lastcall.Code? code "full" over max_queue, when the kernel takes nothing more: nothing of it is queued
 ---@return string? message
 function Connection:post(...) end
 

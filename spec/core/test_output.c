@@ -186,16 +186,59 @@ static void posts_are_bounded_and_all_or_nothing(void **state)
 {
   world *w = *state;
   struct iovec piece = {"0123456789", 10};
+  size_t received = 0;
+  int peer;
+  w->options.settings.max_queue = w->options.settings.gather + 25;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  size_t taken = world_fill(one);
+  assert_int_equal(lc_conn_post(one->conn, &piece, 1), 0);
+  assert_int_equal(lc_conn_post(one->conn, &piece, 1), 0);
+  assert_int_equal(lc_conn_post(one->conn, &piece, 1), LC_FULL);
+  TURN_UNTIL(w, (received += peer_skip(peer)) == taken + 20);
+  assert_int_equal(lc_conn_post(one->conn, &piece, 1), 0); /* there is room again */
+  world_expect(w, peer, "0123456789");
+  peer_close(peer);
+}
+
+static void a_post_that_would_be_refused_has_the_queue_sent_first(void **state)
+{
+  world *w = *state;
+  struct iovec piece = {"0123456789", 10};
+  size_t received = 0;
   int peer;
   w->options.settings.max_queue = 25;
   world_serve(w);
   seen *one = world_accept(w, &peer);
-  assert_int_equal(lc_conn_post(one->conn, &piece, 1), 0);
-  assert_int_equal(lc_conn_post(one->conn, &piece, 1), 0);
+  for (int i = 0; i < 10; i++) assert_int_equal(lc_conn_post(one->conn, &piece, 1), 0);
+  for (int i = 0; i < 1000 && received < 80; i++) received += peer_skip(peer);
+  assert_true(received >= 80); /* no turn of the loop in between */
+  peer_close(peer);
+}
+
+/* No event needs to come when it was the post that found room. */
+static void a_post_that_has_the_queue_sent_tells_the_writer_who_waits(void **state)
+{
+  world *w = *state;
+  struct iovec piece = {"0123456789", 10};
+  size_t received = 0;
+  int peer;
+  w->options.settings.max_queue = w->options.settings.gather;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  size_t taken = world_fill(one);
+  lc_conn_wait_write(one->conn, LC_NEVER);
   assert_int_equal(lc_conn_post(one->conn, &piece, 1), LC_FULL);
-  world_expect(w, peer, "01234567890123456789");
-  assert_int_equal(lc_conn_post(one->conn, &piece, 1), 0); /* there is room again */
-  world_expect(w, peer, "0123456789");
+  one->ready = 0;
+  int result = LC_FULL;
+  for (int i = 0; i < 1000 && result == LC_FULL; i++) {
+    received += peer_skip(peer);
+    result = lc_conn_post(one->conn, &piece, 1);
+  }
+  assert_int_equal(result, 0);
+  TURN_UNTIL(w, one->ready & LC_WRITABLE);
+  lc_conn_end_write(one->conn);
+  TURN_UNTIL(w, (received += peer_skip(peer)) == taken + 10);
   peer_close(peer);
 }
 
@@ -349,6 +392,8 @@ int main(void)
     WORLD_TEST(gathered_bytes_that_never_leave_end_in_a_timeout),
     WORLD_TEST(a_post_goes_out_between_two_writes),
     WORLD_TEST(posts_are_bounded_and_all_or_nothing),
+    WORLD_TEST(a_post_that_would_be_refused_has_the_queue_sent_first),
+    WORLD_TEST(a_post_that_has_the_queue_sent_tells_the_writer_who_waits),
     WORLD_TEST(writing_after_the_peer_reset_fails_and_says_so),
     WORLD_TEST(writing_after_the_writing_half_was_shut_is_closed),
     WORLD_TEST(shutting_the_writing_half_waits_for_what_is_queued),
