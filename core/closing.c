@@ -74,6 +74,8 @@ static lc_verdict judge(lc_conn *conn, int code)
   return (lc_verdict){code, unacked};
 }
 
+int lc_conn_is_undelivered(const lc_conn *conn) { return (int)conn->counted_undelivered; }
+
 int lc_conn_verdict(const lc_conn *conn, lc_verdict *verdict)
 {
   if (conn->state != LC_STATE_CLOSED) return LC_AGAIN;
@@ -98,7 +100,9 @@ static void account(lc_conn *conn, int by_reset)
   if (!conn->verdict.code) return;
   size_t unacked = conn->verdict.unacked;
   report->undelivered_bytes += unacked == LC_UNKNOWN ? lc_output_size(conn) : unacked;
-  if (unacked) report->failed_flushes++;
+  if (!unacked) return;
+  conn->counted_undelivered = 1;
+  report->failed_flushes++;
 }
 
 /* Out of epoll, closed, told. The one place where a connection's descriptor ends. */

@@ -106,6 +106,7 @@ struct lc_conn {
   unsigned aged : 1; /* max_age has passed: closed at the next idle moment */
   unsigned counted_canceled : 1;
   unsigned counted_killed : 1;
+  unsigned counted_undelivered : 1;
   unsigned finishing : 1;      /* closing, and still within write_timeout for what is unsent */
   unsigned handshake_seen : 1; /* lc_drain_patience has looked */
 };

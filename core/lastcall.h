@@ -680,6 +680,9 @@ typedef struct lc_verdict {
 /* 0 when the verdict is known, LC_AGAIN before. */
 int lc_conn_verdict(const lc_conn *conn, lc_verdict *verdict);
 
+/* Whether its server's report counts it in failed_flushes. */
+int lc_conn_is_undelivered(const lc_conn *conn);
+
 /* Hands the descriptor to the caller, with the bytes already read left in
  * lc_conn_buffered; output is flushed first (LC_AGAIN until then). The
  * connection is closed for us, its descriptor open for the caller. It stays

@@ -115,13 +115,20 @@ describe("lastcall/meta.lua", function()
   it("has every field of a report, and no other", function()
     local held = {} -- collected, they would be closed
     local report = helper.task(function(run)
-      local _, address = helper.serve(run, function(conn)
-        if conn:read() == "obey" then return conn:read() end
+      local _, address = helper.serve(run, function(conn, ctx)
+        local order = conn:read()
+        if order == "obey" then return conn:read() end
+        if order == "leave" then -- what is said when the drain has begun is not read, and the linger soon over
+          conn:setsockopt("sndbuf", 200000)
+          while not ctx:draining() do run.sleep(0.01) end
+          return conn:write(("x"):rep(150000))
+        end
         while true do run.sleep(60) end
-      end)
+      end, { linger = 0.1 })
       run.on_shutdown("broken", function() error "on purpose" end)
-      for i, line in ipairs { "obey\nhalf a li", "resist\n" } do
+      for i, line in ipairs { "obey\nhalf a li", "resist\n", "leave\n" } do
         held[i] = assert(run.connect(address))
+        held[i]:setsockopt("rcvbuf", 4096)
         held[i]:write(line)
         held[i]:flush()
       end

@@ -157,6 +157,77 @@ describe("the report", function()
     assert.is_false(report.clean)
   end)
 
+  describe("names each connection with undelivered bytes", function()
+    -- A server whose handler sends `size` bytes to each of two clients that never read; at the drain, `deed` is done
+    -- to both.
+    local function stopped_with(size, deed, options)
+      return helper.task(function()
+        local said, clients = 0, {}
+        local server = assert(lastcall.listen(options.at or "127.0.0.1:0", { linger = 0.1, max_queue = size }))
+        lastcall.spawn(server.serve, server, function(conn)
+          conn:read()
+          conn:setsockopt("sndbuf", 200000)
+          assert(conn[options.by or "write"](conn, ("x"):rep(size)))
+          said = said + 1
+          conn:await()
+        end)
+        for i = 1, 2 do
+          clients[i] = assert(lastcall.connect(server:addresses()[1]))
+          clients[i]:setsockopt("rcvbuf", 4096)
+          helper.send(clients[i], "go\n")
+        end
+        while said < 2 do lastcall.sleep(0.01) end
+        server:shutdown(helper.seconds(3))
+        while server:step() ~= "drain" do lastcall.sleep(0) end
+        if deed then deed(clients) end
+        local mine = server:wait()
+        assert.equal(2, mine.failed_flushes)
+        assert.is_false(mine.clean)
+        assert.equal(2, #mine.stragglers)
+        for _, one in ipairs(mine.stragglers) do
+          assert.equal("undelivered", one.fate)
+          assert.equal(options.cause, one.cause)
+          assert.is_string(one.peer)
+          assert.matches(("connection %d from .*, undelivered after .* %%(%s%%)"):format(one.id, one.cause),
+            tostring(mine))
+        end
+        options.bytes(mine)
+        for _, conn in ipairs(clients) do conn:abort() end
+      end)
+    end
+
+    local function known(mine)
+      local sum = 0
+      for _, one in ipairs(mine.stragglers) do
+        assert.is_true(one.unacked > 0)
+        sum = sum + one.unacked
+      end
+      assert.equal(sum, mine.undelivered_bytes)
+    end
+
+    it("whose linger was over", function()
+      stopped_with(150000, nil, { cause = "timeout", bytes = known })
+    end)
+
+    it("that was only posted to", function()
+      stopped_with(150000, nil, { by = "post", cause = "timeout", bytes = known })
+    end)
+
+    it("that its peer has reset", function()
+      stopped_with(150000, function(clients)
+        for _, conn in ipairs(clients) do conn:abort() end
+      end, { cause = "reset", bytes = known })
+    end)
+
+    it("over a unix-domain socket, where their number is not known", function()
+      stopped_with(10000, function(clients)
+        for _, conn in ipairs(clients) do conn:abort() end
+      end, { at = "unix:" .. helper.socket_path(), cause = "reset", bytes = function(mine)
+        for _, one in ipairs(mine.stragglers) do assert.is_nil(one.unacked) end
+      end })
+    end)
+  end)
+
   it("lists tasks of the server, and of the process, that would not end", function()
     local report = lastcall.run(function()
       local server = assert(lastcall.listen "127.0.0.1:0")

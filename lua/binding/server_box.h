@@ -57,8 +57,9 @@ void server_open_waiting(lua_State *L, runtime *rt);
 void server_log(lua_State *L, server_box *box, runtime *rt); /* [-3, 0] */
 /* Queues a call to its on_error, or the process's: pops error, traceback, connection. */
 void server_report_error(lua_State *L, server_box *box, runtime *rt); /* [-3, 0] */
-/* stragglers.c: who was canceled or killed, and what held them. */
+/* stragglers.c: who was canceled or killed, and what held them; whose last bytes were not delivered. */
 void stragglers_note(lua_State *L, server_box *box, const char *fate);
+void stragglers_note_undelivered(lua_State *L, server_box *box, const lc_conn *conn); /* closed */
 void stragglers_kill(lua_State *L, server_box *box);
 /* facts.c: the numbers of its report, as a table. */
 int server_facts(lua_State *L);

@@ -160,9 +160,18 @@ static void on_ready(lc_conn *conn, unsigned what, void *user)
   else if (!conn_on_ready(conn, what) && what & LC_ENDED) conn_log_failure(box->rt, box, conn);
 }
 
+static int note_undelivered(lua_State *L)
+{
+  const move *m = lua_touserdata(L, 1);
+  stragglers_note_undelivered(L, m->box, m->conn);
+  return 0;
+}
+
 static void on_closed(lc_conn *conn, void *user)
 {
-  (void)user;
+  server_box *box = user;
+  move m = {.box = box, .conn = conn};
+  if (lc_conn_is_undelivered(conn)) runtime_protect(box->rt, note_undelivered, &m);
   conn_on_closed(conn);
 }
 

@@ -1,4 +1,5 @@
-/* stragglers.c - who was canceled or killed, and the line of script that held it.
+/* stragglers.c - who was canceled or killed, and the line of script that held it; and whose last bytes are not
+ * known to have arrived.
  *
  * A server's table of stragglers is keyed by connection or task, so that one
  * that was canceled and later killed is listed once, with its last fate.
@@ -102,6 +103,11 @@ static void add_traceback(lua_State *L, const note *n, task *t)
   lua_setfield(L, -2, "waits_for");
 }
 
+static const char *push_key(lua_State *L, const lc_conn *conn)
+{
+  return lua_pushfstring(L, "connection %I", (lua_Integer)lc_conn_id(conn));
+}
+
 static void add_conn(lua_State *L, const note *n, lc_conn *conn, task *holder)
 {
   const conn_box *of = lc_conn_user(conn);
@@ -110,7 +116,7 @@ static void add_conn(lua_State *L, const note *n, lc_conn *conn, task *holder)
   lua_createtable(L, 0, 12);
   conn_describe(L, conn);
   add_traceback(L, n, holder);
-  const char *key = lua_pushfstring(L, "connection %I", (lua_Integer)lc_conn_id(conn));
+  const char *key = push_key(L, conn);
   lua_insert(L, -2);
   add(L, n, key);
   lua_pop(L, 1);
@@ -178,6 +184,27 @@ void stragglers_note(lua_State *L, server_box *box, const char *fate)
     add_conn(L, &n, conn, holder);
     if (is_kill) lc_server_count_killed(box->server, conn);
     else lc_server_count_canceled(box->server, conn);
+  }
+  lua_settop(L, top);
+}
+
+/* One that was canceled or killed is listed already. */
+void stragglers_note_undelivered(lua_State *L, server_box *box, const lc_conn *conn)
+{
+  int top = lua_gettop(L);
+  lc_verdict verdict;
+  runtime_push_anchored(L, box->rt, box->stragglers);
+  push_key(L, conn);
+  lua_pushvalue(L, -1);
+  if (lua_rawget(L, top + 1) == LUA_TNIL && !lc_conn_verdict(conn, &verdict)) {
+    lua_pop(L, 1);
+    lua_createtable(L, 0, 12);
+    conn_describe(L, conn);
+    lua_pushliteral(L, "undelivered");
+    lua_setfield(L, -2, "fate");
+    lua_pushstring(L, lc_code_name(verdict.code));
+    lua_setfield(L, -2, "cause");
+    lua_rawset(L, top + 1);
   }
   lua_settop(L, top);
 }

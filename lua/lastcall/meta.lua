@@ -682,9 +682,10 @@ function Ticket:done() end
 ---@field error any
 ---@field elapsed number seconds
 
---- A connection or a task that was canceled or killed.
+--- A connection or a task that was canceled or killed, or a connection whose last bytes are not known to have arrived.
 ---@class lastcall.Straggler
----@field fate "canceled"|"killed"
+---@field fate "canceled"|"killed"|"undelivered"
+---@field cause? lastcall.Code why it is undelivered
 ---@field id? integer of the connection
 ---@field peer? string
 ---@field state? lastcall.State

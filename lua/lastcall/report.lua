@@ -35,7 +35,7 @@ end
 --- What of a connection's output has not arrived, as far as is known; nil when nothing is left.
 function report.owed(one)
   if not one.unsent then return nil end
-  if not one.unacked then return ("%d bytes unsent, others unread"):format(one.unsent) end
+  if not one.unacked then return ("%d bytes unsent, others not read by the peer"):format(one.unsent) end
   if one.unsent + one.unacked == 0 then return nil end
   return ("%d bytes unsent, %d unacknowledged"):format(one.unsent, one.unacked)
 end
@@ -44,7 +44,7 @@ local function straggler_line(one)
   local parts = {}
   if one.task then parts[1] = ("task %d"):format(one.task)
   else parts[1] = ("connection %d from %s, %s"):format(one.id, one.peer, one.state) end
-  parts[#parts + 1] = ("%s after %.1f s"):format(one.fate, one.age)
+  parts[#parts + 1] = ("%s after %.1f s%s"):format(one.fate, one.age, one.cause and (" (%s)"):format(one.cause) or "")
   if one.quiet then parts[#parts + 1] = ("silent for %.1f s"):format(one.quiet) end
   parts[#parts + 1] = report.owed(one)
   local where, what = report.place(one.traceback)
@@ -71,8 +71,7 @@ local function say_counts(self, say)
       self.reset_by_us, self.reset_by_peer)
   end
   if self.undelivered_bytes > 0 or self.failed_flushes > 0 then
-    say("%s undelivered, %s failed", count_of(self.undelivered_bytes, "byte"),
-      count_of(self.failed_flushes, "flush", "flushes"))
+    say("%s undelivered, of %s", count_of(self.undelivered_bytes, "byte"), count_of(self.failed_flushes, "connection"))
   end
   if self.tasks_left > 0 then say("%s had to be ended by force", count_of(self.tasks_left, "task")) end
   if self.detached > 0 then say("%s detached", count_of(self.detached, "connection")) end
