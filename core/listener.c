@@ -278,6 +278,7 @@ static int begin(lc_listener *listener)
   result = lc_loop_watch(server->loop, &listener->watch, EPOLLIN | EPOLLET);
   if (result < 0) return result;
   lc_list_append(&server->listeners, &listener->in_server);
+  sys->listening(sys, 1);
   lc_server_reserve(server);
   return 0;
 }

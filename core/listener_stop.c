@@ -91,6 +91,7 @@ void lc_listener_close(lc_listener *listener)
     listener->ahead = NULL;
   }
   if (listener->address.of.any.sa_family == AF_UNIX) forget_path(listener);
+  if (!lc_list_is_empty(&listener->in_server)) loop->sys->listening(loop->sys, -1);
   listener->state = LC_LISTENER_CLOSED;
   listener->settled = loop->now - listener->stop_began;
   lc_timer_clear(loop, &listener->timer);

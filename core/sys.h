@@ -10,9 +10,11 @@
  * return -EINTR like any other failure; LC_RETRY repeats them. close() is never
  * repeated: on Linux it has released the descriptor even then.
  *
+ * A new descriptor is never 0, 1 or 2, also when those are closed.
+ *
  * A table is used by the thread that runs the loop, except for `resolve`, and
  * for what the watchdog's thread needs: `now`, `wake`, `wake_wait`, `wake_clear`,
- * `signal_peek`, `interrupt`, `setsockopt`, `complain` and `exit`.
+ * `signal_peek`, `interrupt`, `setsockopt`, `say` and `exit`.
  */
 #ifndef LC_SYS_H
 #define LC_SYS_H
@@ -114,6 +116,13 @@ struct lc_sys {
   int (*signal_peek)(const lc_sys *, int signal, lc_signal_seen *seen);
   /* A second descriptor to be written to at each arrival, until release; -1 for none. */
   int (*signal_also_wake)(const lc_sys *, int signal, int wake_fd);
+  /* While it is on, the signal does nothing, where it would do what it does by default; exec gives that
+   * back to a child. 1 when it is on, to be put off again; 0 when somebody has seen to it otherwise. */
+  int (*signal_deaf)(const lc_sys *, int signal, int on);
+  /* While it is on, process 1, to which a signal without a handler does nothing, ends by it with 128 +
+   * signal, unless there is an owner. If anybody listens, it is kept for the owner to come. As above. */
+  int (*signal_act)(const lc_sys *, int signal, int on);
+  void (*listening)(const lc_sys *, int more); /* so many more sockets listen; negative: fewer */
 
   /* Makes this thread interruptible: a number for `interrupt`, with which any thread has `function`
    * called on it, in a signal handler. When that returns true, the thread stands still for good.
@@ -123,8 +132,9 @@ struct lc_sys {
   int (*interrupt)(const lc_sys *, int number);
   int (*uninterruptible)(const lc_sys *, int number);
 
-  /* The last words of a process that is about to end: to stderr, waiting for room a moment at most. */
-  int (*complain)(const lc_sys *, const char *text, size_t length);
+  /* Writes to stderr, and waits for room there at most `patience` in all. Changes no flag of the
+   * descriptor, and raises no SIGPIPE. How many bytes found room; -EAGAIN, or another code, for none. */
+  ssize_t (*say)(const lc_sys *, const char *text, size_t length, lc_time patience);
   void (*exit)(const lc_sys *, int status); /* at once: _exit */
 
   int (*descriptor_limit)(const lc_sys *); /* RLIMIT_NOFILE, the soft one */

@@ -1,5 +1,4 @@
 /* sys_linux.c - the real kernel behind sys.h, each call as thin as it can be. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/sockios.h>
@@ -11,13 +10,12 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "sys.h"
+#include "sys_files.h"
 #include "sys_signal.h"
 
 /* -1 and errno, as libc tells a failure, to -errno. */
@@ -26,6 +24,20 @@
     int result_ = (call);                  \
     return result_ < 0 ? -errno : result_; \
   } while (0)
+
+/* A new descriptor, or -1 and errno, as one of ours: never 0, 1 or 2. Where those are closed, the script's
+ * print would go to a client. */
+static int above_standard(int fd)
+{
+  int moved, error;
+
+  if (fd < 0) return -errno;
+  if (fd > STDERR_FILENO) return fd;
+  moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  error = errno;
+  close(fd);
+  return moved < 0 ? -error : moved;
+}
 
 /* ------------------------------------------------------- clock and chance -- */
 
@@ -71,7 +83,7 @@ static int linux_random(const lc_sys *sys, void *buffer, size_t size)
 static int linux_socket(const lc_sys *sys, int family, int type, int protocol)
 {
   (void)sys;
-  RESULT(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+  return above_standard(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
 }
 
 static int linux_bind(const lc_sys *sys, int fd, const struct sockaddr *address, socklen_t length)
@@ -89,7 +101,7 @@ static int linux_listen(const lc_sys *sys, int fd, int backlog)
 static int linux_accept(const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length)
 {
   (void)sys;
-  RESULT(accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  return above_standard(accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
 
 static int linux_connect(const lc_sys *sys, int fd, const struct sockaddr *address,
@@ -185,7 +197,7 @@ static int linux_set_nonblocking(const lc_sys *sys, int fd)
 static int linux_duplicate(const lc_sys *sys, int fd)
 {
   (void)sys;
-  RESULT(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  RESULT(fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
 }
 
 static int linux_unread(const lc_sys *sys, int fd)
@@ -209,7 +221,7 @@ static int linux_unacked(const lc_sys *sys, int fd)
 static int linux_epoll_create(const lc_sys *sys)
 {
   (void)sys;
-  RESULT(epoll_create1(EPOLL_CLOEXEC));
+  return above_standard(epoll_create1(EPOLL_CLOEXEC));
 }
 
 static int linux_epoll_control(const lc_sys *sys, int epoll, int operation, int fd,
@@ -269,7 +281,7 @@ static int linux_poll(const lc_sys *sys, struct pollfd *fds, unsigned count, lc_
 static int linux_wake_create(const lc_sys *sys)
 {
   (void)sys;
-  RESULT(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  return above_standard(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
 }
 
 /* EAGAIN means that the counter is full, or empty: awake, or clear, already. */
@@ -301,89 +313,10 @@ static int linux_wake_wait(const lc_sys *sys, int fd, lc_time timeout)
   RESULT(ppoll(&one, 1, timeout == LC_NEVER ? NULL : &time, NULL));
 }
 
-/* -------------------------------------------------------------- last words -- */
-
-/* No more than a pipe takes at once, so that one with room never blocks. */
-static int linux_complain(const lc_sys *sys, const char *text, size_t length)
-{
-  enum { PATIENCE = 100 /* milliseconds */ };
-  struct pollfd out = {STDERR_FILENO, POLLOUT, 0};
-
-  (void)sys;
-  if (length > PIPE_BUF) length = PIPE_BUF;
-  if (poll(&out, 1, PATIENCE) < 1) return -EAGAIN;
-  RESULT((int)write(STDERR_FILENO, text, length));
-}
-
 static void linux_exit(const lc_sys *sys, int status)
 {
   (void)sys;
   _exit(status);
-}
-
-/* ------------------------------------------------------ files, descriptors -- */
-
-static int linux_descriptor_limit(const lc_sys *sys)
-{
-  struct rlimit limit;
-
-  (void)sys;
-  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;
-  return limit.rlim_cur > INT_MAX ? INT_MAX : (int)limit.rlim_cur;
-}
-
-/* Without /proc, or without a descriptor left to read it by: asks one by one. */
-static int count_by_asking(int limit)
-{
-  enum { FAR = 1 << 16 };
-  int count = 0;
-
-  for (int fd = 0; fd < limit && fd < FAR; fd++) {
-    if (fcntl(fd, F_GETFD) >= 0) count++;
-  }
-  return count;
-}
-
-static int linux_descriptors_open(const lc_sys *sys)
-{
-  DIR *directory = opendir("/proc/self/fd");
-  const struct dirent *entry;
-  int count = 0;
-
-  if (directory == NULL) {
-    int limit = linux_descriptor_limit(sys);
-
-    return limit < 0 ? limit : count_by_asking(limit);
-  }
-  while ((entry = readdir(directory)) != NULL) {
-    if (entry->d_name[0] != '.') count++;
-  }
-  closedir(directory);
-  return count - 1; /* the directory's own */
-}
-
-static int linux_file_identity(const lc_sys *sys, const char *path, lc_file_identity *identity)
-{
-  struct stat status;
-
-  (void)sys;
-  if (lstat(path, &status) < 0) return -errno;
-  identity->device = status.st_dev;
-  identity->inode = status.st_ino;
-  identity->is_socket = S_ISSOCK(status.st_mode);
-  return 0;
-}
-
-static int linux_unlink(const lc_sys *sys, const char *path)
-{
-  (void)sys;
-  RESULT(unlink(path));
-}
-
-static int linux_chmod(const lc_sys *sys, const char *path, unsigned mode)
-{
-  (void)sys;
-  RESULT(chmod(path, (mode_t)mode));
 }
 
 /* ------------------------------------------------------------------ names -- */
@@ -482,16 +415,19 @@ const lc_sys *lc_sys_linux(void)
     .signal_take = lc_sys_signal_take,
     .signal_peek = lc_sys_signal_peek,
     .signal_also_wake = lc_sys_signal_also_wake,
+    .signal_deaf = lc_sys_signal_deaf,
+    .signal_act = lc_sys_signal_act,
+    .listening = lc_sys_listening,
     .interruptible = lc_sys_interruptible,
     .interrupt = lc_sys_interrupt,
     .uninterruptible = lc_sys_uninterruptible,
-    .complain = linux_complain,
+    .say = lc_sys_say,
     .exit = linux_exit,
-    .descriptor_limit = linux_descriptor_limit,
-    .descriptors_open = linux_descriptors_open,
-    .file_identity = linux_file_identity,
-    .unlink = linux_unlink,
-    .chmod = linux_chmod,
+    .descriptor_limit = lc_sys_descriptor_limit,
+    .descriptors_open = lc_sys_descriptors_open,
+    .file_identity = lc_sys_file_identity,
+    .unlink = lc_sys_unlink,
+    .chmod = lc_sys_chmod,
     .resolve = linux_resolve,
   };
 

@@ -5,7 +5,9 @@
  *
  *   free --watch--> claimed --handler installed--> owned --release--> free
  *
- * Watch and release belong to the owner's thread; the handler runs on any
+ * Besides its owner, a signal may have users who want it to do nothing, or who give it an action where
+ * it has none; the handler is there while there is anybody. Watch and release belong to the owner's
+ * thread; the handler runs on any
  * thread, between any two instructions, and touches nothing but lock-free
  * atomics, the clock and write(2). What makes release followed by close() of
  * `wake_fd` safe is `inside`: a handler that has seen the descriptor is counted
@@ -37,10 +39,14 @@ typedef struct slot {
   atomic_llong pressed_at; /* the last arrival that was no bounce */
   atomic_llong first_at;   /* 0: none since the last look */
   atomic_llong last_at;
-  struct sigaction before; /* the owner's */
+  atomic_int acting;       /* those who have it end process 1 */
+  int users;               /* of our handler; under `installing`, and what follows too */
+  struct sigaction before; /* the first of them came */
 } slot;
 
 static slot table[NSIG];
+static pthread_mutex_t installing = PTHREAD_MUTEX_INITIALIZER;
+static atomic_int listeners; /* open ones, of the whole process */
 
 static const struct timespec PAUSE = {0, 20000}; /* for a handler on another thread to leave */
 
@@ -76,6 +82,24 @@ static void wake(int fd)
   (void)written;
 }
 
+/* Nobody owns it. Process 1 of a container has no default action: without this, whoever ends it before it
+ * serves would wait for nothing. Who can connect already is to be served: it is kept for the owner to come. */
+static void act_by_default(slot *s, int signal)
+{
+  struct sigaction action;
+
+  if (getpid() != 1) { /* a child, which has inherited the handler: it has a default action */
+    memset(&action, 0, sizeof action);
+    action.sa_handler = SIG_DFL;
+    sigaction(signal, &action, NULL);
+    raise(signal);
+  } else if (atomic_load(&listeners) > 0) {
+    note(s, clock_now());
+  } else {
+    _exit(128 + signal);
+  }
+}
+
 static void handler(int signal)
 {
   int saved = errno;
@@ -88,6 +112,8 @@ static void handler(int signal)
     note(s, clock_now());
     wake(wake_fd);
     wake(atomic_load(&s->also_fd) - 1);
+  } else if (atomic_load(&s->acting) > 0) {
+    act_by_default(s, signal);
   }
   atomic_fetch_sub(&s->inside, 1);
   errno = saved;
@@ -107,7 +133,7 @@ static int is_catchable(int signal)
   }
 }
 
-/* Nobody's stamps are left for the next owner. */
+/* No owner's stamps are left for the next. */
 static void forget(slot *s)
 {
   atomic_store(&s->count, 0);
@@ -117,34 +143,83 @@ static void forget(slot *s)
   atomic_store(&s->last_at, 0);
 }
 
+typedef enum where { ANYWHERE, WHERE_DEFAULT, WHERE_NOT_IGNORED } where;
+
+static int is_wanted(where wanted, const struct sigaction *present)
+{
+  if (wanted == WHERE_DEFAULT) return present->sa_handler == SIG_DFL;
+  return wanted == ANYWHERE || present->sa_handler != SIG_IGN;
+}
+
+/* One more user of our handler: 1, or 0 where it is not wanted, for what the signal does now. */
+static int install(int signal, where wanted)
+{
+  struct sigaction action, present;
+  slot *s = &table[signal];
+  int result = 1, is_there;
+
+  memset(&action, 0, sizeof action);
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART | SA_ONSTACK; /* ONSTACK: some hosts' threads have small stacks */
+  sigfillset(&action.sa_mask);
+  pthread_mutex_lock(&installing);
+  if (sigaction(signal, NULL, &present) < 0) result = -errno;
+  is_there = result > 0 && present.sa_handler == handler;
+  if (result > 0 && !is_there && !is_wanted(wanted, &present)) result = 0;
+  if (result > 0 && !is_there && sigaction(signal, &action, NULL) < 0) result = -errno;
+  if (result > 0 && !is_there) s->before = present;
+  if (result > 0) s->users++;
+  pthread_mutex_unlock(&installing);
+  return result;
+}
+
+/* One less. A handler that somebody installed over ours is theirs to remove. */
+static void uninstall(int signal)
+{
+  struct sigaction present;
+  slot *s = &table[signal];
+
+  pthread_mutex_lock(&installing);
+  if (--s->users == 0 && sigaction(signal, NULL, &present) == 0 && present.sa_handler == handler)
+    sigaction(signal, &s->before, NULL);
+  pthread_mutex_unlock(&installing);
+}
+
+/* What came before there was an owner comes now, as one. */
+static void hand_over(slot *s)
+{
+  lc_time now = clock_now();
+
+  if (!atomic_load(&s->count)) return;
+  atomic_store(&s->presses, 1);
+  atomic_store(&s->pressed_at, now);
+  atomic_store(&s->first_at, now);
+  atomic_store(&s->last_at, now);
+  wake(atomic_load(&s->wake_fd) - 1);
+}
+
 int lc_sys_signal_watch(const lc_sys *sys, int signal, int wake_fd)
 {
-  struct sigaction action;
-  int error, unowned = 0;
+  int result, unowned = 0;
   slot *s;
 
   (void)sys;
   if (!is_catchable(signal) || wake_fd < 0) return -EINVAL;
   s = &table[signal];
   if (!atomic_compare_exchange_strong(&s->owned, &unowned, 1)) return -EBUSY;
-  forget(s);
   atomic_store(&s->wake_fd, wake_fd + 1);
-
-  memset(&action, 0, sizeof action);
-  action.sa_handler = handler;
-  action.sa_flags = SA_RESTART | SA_ONSTACK; /* ONSTACK: some hosts' threads have small stacks */
-  sigfillset(&action.sa_mask);
-  if (sigaction(signal, &action, &s->before) == 0) return 0;
-
-  error = -errno;
+  result = install(signal, ANYWHERE);
+  if (result > 0) {
+    hand_over(s);
+    return 0;
+  }
   atomic_store(&s->wake_fd, 0);
   atomic_store(&s->owned, 0);
-  return error;
+  return result;
 }
 
 int lc_sys_signal_release(const lc_sys *sys, int signal)
 {
-  struct sigaction current;
   slot *s;
 
   (void)sys;
@@ -152,16 +227,45 @@ int lc_sys_signal_release(const lc_sys *sys, int signal)
   s = &table[signal];
   if (!atomic_load(&s->owned)) return -EINVAL;
 
-  /* A handler that somebody installed over ours is theirs to remove. */
-  if (sigaction(signal, NULL, &current) == 0 && current.sa_handler == handler) {
-    sigaction(signal, &s->before, NULL);
-  }
+  uninstall(signal);
   atomic_store(&s->wake_fd, 0);
   atomic_store(&s->also_fd, 0);
   while (atomic_load(&s->inside) > 0) nanosleep(&PAUSE, NULL); /* on another thread */
   forget(s);
   atomic_store(&s->owned, 0);
   return 0;
+}
+
+int lc_sys_signal_deaf(const lc_sys *sys, int signal, int on)
+{
+  (void)sys;
+  if (!is_catchable(signal)) return -EINVAL;
+  if (on) return install(signal, WHERE_DEFAULT);
+  uninstall(signal);
+  return 0;
+}
+
+int lc_sys_signal_act(const lc_sys *sys, int signal, int on)
+{
+  int result;
+
+  (void)sys;
+  if (!is_catchable(signal)) return -EINVAL;
+  if (on) {
+    result =
+      getpid() == 1 ? install(signal, WHERE_NOT_IGNORED) : 0; /* the interpreter has one for INT */
+    if (result > 0) atomic_fetch_add(&table[signal].acting, 1);
+    return result;
+  }
+  atomic_fetch_sub(&table[signal].acting, 1);
+  uninstall(signal);
+  return 0;
+}
+
+void lc_sys_listening(const lc_sys *sys, int more)
+{
+  (void)sys;
+  atomic_fetch_add(&listeners, more);
 }
 
 /* The slot of a signal that has an owner; NULL, with an empty `seen`, for any other. */

@@ -11,6 +11,9 @@ int lc_sys_signal_release(const lc_sys *sys, int signal);
 int lc_sys_signal_take(const lc_sys *sys, int signal, lc_signal_seen *seen);
 int lc_sys_signal_peek(const lc_sys *sys, int signal, lc_signal_seen *seen);
 int lc_sys_signal_also_wake(const lc_sys *sys, int signal, int wake_fd);
+int lc_sys_signal_deaf(const lc_sys *sys, int signal, int on);
+int lc_sys_signal_act(const lc_sys *sys, int signal, int on);
+void lc_sys_listening(const lc_sys *sys, int more);
 
 int lc_sys_interruptible(const lc_sys *sys, int (*function)(void *user), void *user);
 int lc_sys_interrupt(const lc_sys *sys, int number);

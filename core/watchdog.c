@@ -39,6 +39,7 @@
 #define LATE_AFTER LC_SECOND          /* past the deadline, whatever progress is made */
 #define PAUSED (500 * LC_MILLISECOND) /* longer than was asked for: the process stood still */
 /* How long the loop's thread may take to stand still: on a busy machine it waits for a processor. */
+#define LAST_WORDS (100 * LC_MILLISECOND) /* in which a reader who is there has read them */
 #define STANDSTILL (250 * LC_MILLISECOND)
 
 enum { SIGNALS_FOLLOWED = 8, TEXT_SIZE = 4096 };
@@ -305,8 +306,8 @@ static void end_process(lc_watchdog *w)
   while (!atomic_load(&w->stands_still) && w->sys->now(w->sys) < until)
     w->sys->wake_wait(w->sys, -1, LC_MILLISECOND);
   reset_connections(w->loop);
-  w->sys->complain(w->sys, w->text,
-                   w->events->stuck(WORK(w->seen), w->text, sizeof w->text, w->user));
+  w->sys->say(w->sys, w->text, w->events->stuck(WORK(w->seen), w->text, sizeof w->text, w->user),
+              LAST_WORDS);
   w->sys->exit(w->sys, LC_EXIT_STUCK);
 }
 

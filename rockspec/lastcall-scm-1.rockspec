@@ -86,6 +86,7 @@ build = {
       ["lastcall.socket.tls"] = "lua/lastcall/socket/tls.lua",
       ["lastcall.socket.udp"] = "lua/lastcall/socket/udp.lua",
       ["lastcall.socket.unix"] = "lua/lastcall/socket/unix.lua",
+      ["lastcall.stderr"] = "lua/lastcall/stderr.lua",
       ["lastcall.waitgroup"] = "lua/lastcall/waitgroup.lua",
       -- END files
     },

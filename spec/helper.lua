@@ -162,9 +162,9 @@ function helper.read_file(path)
   return text
 end
 
---- A new file with this text: its path.
-function helper.write_file(text)
-  local path = os.tmpname()
+--- A file with this text, a new one where no path is given: its path.
+function helper.write_file(text, path)
+  path = path or os.tmpname()
   local file = assert(io.open(path, "w"))
   file:write(text)
   file:close()

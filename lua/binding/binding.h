@@ -29,6 +29,7 @@ void socket_listening_ended(runtime *rt);
 void connect_open(lua_State *L, runtime *rt);
 void process_open(lua_State *L, runtime *rt); /* run, step, shutdown */
 void signals_open(lua_State *L, runtime *rt);
+void signals_close(runtime *rt);
 void poll_open(lua_State *L, runtime *rt); /* other people's descriptors */
 void polls_free(runtime *rt);
 

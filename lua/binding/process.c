@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "binding.h"
+#include "sys.h"
 
 /* ------------------------------------------------------------------- the ladder -- */
 
@@ -256,6 +257,24 @@ static int core_loop_stats(lua_State *L)
   return 1;
 }
 
+/* say(text, patience) -> how many bytes found room on stderr. */
+static int core_say(lua_State *L)
+{
+  const runtime *rt = runtime_upvalue(L);
+  size_t length;
+  const char *text = luaL_checklstring(L, 1, &length);
+  ssize_t said = rt->sys->say(rt->sys, text, length, lc_seconds(luaL_checknumber(L, 2)));
+  lua_pushinteger(L, said > 0 ? (lua_Integer)said : 0);
+  return 1;
+}
+
+/* unsaid() -> messages of the watchdog's that found no room since the last call. */
+static int core_unsaid(lua_State *L)
+{
+  lua_pushinteger(L, (lua_Integer)atomic_exchange(&runtime_upvalue(L)->unsaid, 0));
+  return 1;
+}
+
 static int core_is_terminal(lua_State *L)
 {
   lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
@@ -294,6 +313,8 @@ void process_open(lua_State *L, runtime *rt)
                                        {"set_hook", core_set_hook},
                                        {"features", core_features},
                                        {"loop_stats", core_loop_stats},
+                                       {"say", core_say},
+                                       {"unsaid", core_unsaid},
                                        {"is_terminal", core_is_terminal},
                                        {"pollfd", core_pollfd},
                                        {"timeout", core_timeout},

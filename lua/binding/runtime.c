@@ -130,7 +130,8 @@ static int runtime_collect(lua_State *L)
   conn_forget_leaks(rt);
   callbacks_free(rt);
   allocator_end(L, rt); /* the state is closed in the midst of a run */
-  rt->loop = NULL;      /* finalizers that come later find nothing to touch */
+  signals_close(rt);
+  rt->loop = NULL; /* finalizers that come later find nothing to touch */
   lc_loop_free(loop);
   return 0;
 }

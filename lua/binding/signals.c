@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "sys.h"
 
 static const struct {
   const char *name;
@@ -11,7 +12,11 @@ static const struct {
                {"USR1", SIGUSR1}, {"USR2", SIGUSR2},   {"PIPE", SIGPIPE}, {"ALRM", SIGALRM},
                {"CHLD", SIGCHLD}, {"WINCH", SIGWINCH}, {"KILL", SIGKILL}, {"STOP", SIGSTOP}};
 
-enum { SIGNAL_COUNT = sizeof SIGNALS / sizeof *SIGNALS };
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
+enum { SIGNAL_COUNT = LENGTH(SIGNALS) };
+
+static const int ENDING[] = {SIGTERM, SIGINT}; /* those that by default begin a run's shutdown */
 
 static void climb(void *user, int number, unsigned count, lc_time at)
 {
@@ -81,9 +86,36 @@ static int core_signal_name(lua_State *L)
   return 1;
 }
 
+/* A script that writes to a pipe which nobody reads any more hears of it by the result of its write. */
+static void be_deaf(runtime *rt, int wanted)
+{
+  if (wanted == rt->is_deaf) return;
+  int result = rt->sys->signal_deaf(rt->sys, SIGPIPE, wanted);
+  rt->is_deaf = wanted && result > 0;
+}
+
+/* deaf_to_pipes(on) */
+static int core_deaf(lua_State *L)
+{
+  be_deaf(runtime_upvalue(L), lua_toboolean(L, 1));
+  return 0;
+}
+
 void signals_open(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg functions[] = {
-    {"signal", core_signal}, {"signal_name", core_signal_name}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"signal", core_signal},
+                                       {"signal_name", core_signal_name},
+                                       {"deaf_to_pipes", core_deaf},
+                                       {NULL, NULL}};
   register_functions(L, rt, functions);
+  for (unsigned i = 0; i < LENGTH(ENDING); i++)
+    if (rt->sys->signal_act(rt->sys, ENDING[i], 1) > 0) rt->acts |= 1U << i;
+}
+
+void signals_close(runtime *rt)
+{
+  be_deaf(rt, 0);
+  for (unsigned i = 0; i < LENGTH(ENDING); i++)
+    if (rt->acts & 1U << i) rt->sys->signal_act(rt->sys, ENDING[i], 0);
+  rt->acts = 0;
 }

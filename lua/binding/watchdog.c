@@ -11,6 +11,8 @@
 #include "binding.h"
 #include "sys.h"
 
+#define MOMENT (50 * LC_MILLISECOND) /* for room on stderr */
+
 /* ------------------------------------------------------------------- last words -- */
 
 typedef struct words {
@@ -66,7 +68,8 @@ static void held(lc_time time, void *user)
   say_seconds(&w, time);
   say(&w, " and still does\n");
   say_trace(&w, &rt->interrupt);
-  rt->sys->complain(rt->sys, text, w.length);
+  if (rt->sys->say(rt->sys, text, w.length, MOMENT) < (ssize_t)w.length)
+    atomic_fetch_add(&rt->unsaid, 1);
 }
 
 /* The hook has not come, so the innermost function is no script that runs, but a C function, or a

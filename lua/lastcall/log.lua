@@ -1,5 +1,7 @@
 --- Where messages go when the script has not said: one line each, to stderr.
 
+local stderr = require "lastcall.stderr"
+
 local log = {}
 
 local function in_order(fields)
@@ -16,7 +18,7 @@ function log.to_stderr(level, event, fields)
     parts[#parts + 1] = (" %s=%s"):format(name, tostring(fields[name]))
   end
   parts[#parts + 1] = "\n"
-  io.stderr:write(table.concat(parts))
+  stderr.say(table.concat(parts))
 end
 
 --- What a script raises may be anything, also an object that cannot be told.
@@ -28,7 +30,7 @@ end
 --- The default for the `on_error` option.
 function log.error_to_stderr(err, traceback, conn)
   local where = conn and (" (%s)"):format(tostring(conn)) or ""
-  io.stderr:write(("lastcall: error%s: %s\n%s\n"):format(where, log.text_of(err), traceback or ""))
+  stderr.say(("lastcall: error%s: %s\n%s\n"):format(where, log.text_of(err), traceback or ""))
 end
 
 local function describe(err) return { err, debug.traceback(nil, 2) } end
@@ -40,7 +42,7 @@ function log.guarded(on_error)
     local fine, own = xpcall(on_error, describe, err, traceback, conn)
     if fine then return end
     log.error_to_stderr(err, traceback, conn)
-    io.stderr:write "lastcall: and on_error, which was told of it, raised itself:\n"
+    stderr.say "lastcall: and on_error, which was told of it, raised itself:\n"
     if type(own) ~= "table" then own = { own } end -- there was no memory to describe it
     log.error_to_stderr(own[1], own[2], conn)
   end

@@ -110,7 +110,7 @@
 ---@field log? fun(level: "info"|"warning"|"error", event: string, fields: table) may not wait (to stderr)
 
 ---@class lastcall.RunOptions
----@field signals? string[]|false which begin the shutdown ({"INT", "TERM"})
+---@field signals? string[]|false which begin the shutdown ({"INT", "TERM"}); SIGPIPE does nothing in a run
 ---@field drain? number|lastcall.DrainOptions
 ---@field log? fun(level: "info"|"warning"|"error", event: string, fields: table) may not wait (to stderr)
 ---@field on_error? fun(err: any, traceback: string, conn: lastcall.Connection?) may not wait (to stderr)

@@ -1,6 +1,7 @@
 --- The live line of a drain: step, who is left, seconds left.
 
 local core = require "lastcall.core"
+local stderr = require "lastcall.stderr"
 
 local progress = {}
 
@@ -30,10 +31,10 @@ function progress.show(servers)
   local function show(ending)
     local text = line(servers)
     if live then
-      io.stderr:write("\r\27[K", text, ending or "")
+      stderr.show("\r\27[K" .. text .. (ending or ""))
     elseif text:sub(1, -15) ~= last then
       last = text:sub(1, -15)
-      io.stderr:write(text, "\n")
+      stderr.show(text .. "\n")
     end
   end
   local stopped = false

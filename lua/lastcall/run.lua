@@ -11,6 +11,7 @@ local progress = require "lastcall.progress"
 local report = require "lastcall.report"
 local server = require "lastcall.server"
 local signals = require "lastcall.signals"
+local stderr = require "lastcall.stderr"
 
 local run = {}
 
@@ -175,6 +176,7 @@ local function forget()
   core.unwatch()
   hooks.forget()
   signals.forget()
+  stderr.conclude()
   server.all, server.drain = {}, nil
   state = nil
 end

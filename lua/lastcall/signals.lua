@@ -9,8 +9,10 @@ local functions = {} -- name -> list of {fn}
 local defaults = {} -- name -> fn: what happens while the script has no function for it
 local climbing = {} -- name -> true: it begins the shutdown
 
---- Makes each of these signals begin the shutdown, or hurry the one under way.
+--- Makes each of these signals begin the shutdown, or hurry the one under way. A broken pipe is no signal from
+-- then on.
 function signals.climb(names)
+  core.deaf_to_pipes(true)
   for _, name in ipairs(names) do
     local known, canonical = pcall(core.signal_name, name)
     if known and functions[canonical] then
@@ -32,6 +34,7 @@ function signals.forget()
   for name in pairs(climbing) do give_back(name) end
   for name in pairs(functions) do give_back(name) end
   for name in pairs(defaults) do give_back(name) end
+  core.deaf_to_pipes(false)
 end
 
 --- Runs `fn(name)` as a task when the signal arrives and the script has no use for it. Does nothing

@@ -32,12 +32,12 @@ static void our_exit(const lc_sys *sys, int status)
   atomic_store(&((place *)sys->state)->exit_status, status);
 }
 
-static int our_complain(const lc_sys *sys, const char *text, size_t length)
+static ssize_t our_say(const lc_sys *sys, const char *text, size_t length, lc_time patience)
 {
   (void)text;
-  (void)length;
+  (void)patience;
   atomic_fetch_add(&((place *)sys->state)->complaints, 1);
-  return 0;
+  return (ssize_t)length;
 }
 
 /* The handler's answer is dropped: the thread is not to stand still for good. */
@@ -77,7 +77,7 @@ static void open_place(place *p, lc_time max_block, int exit_stuck)
   p->sys = *lc_sys_linux();
   p->sys.state = p;
   p->sys.exit = our_exit;
-  p->sys.complain = our_complain;
+  p->sys.say = our_say;
   if (exit_stuck) p->sys.interruptible = our_interruptible;
   p->loop = lc_loop_new(&p->sys, &error);
   assert_non_null(p->loop);

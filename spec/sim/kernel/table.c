@@ -88,6 +88,15 @@ static int table_signal_also_wake(const lc_sys *sys, int signal, int wake_fd)
   return sim_signal_also_wake(sys->state, signal, wake_fd);
 }
 
+/* No signal here does anything by default. */
+static int table_signal_none(const lc_sys *sys, int signal, int on)
+{
+  (void)sys, (void)signal, (void)on;
+  return 0;
+}
+
+static void table_listening(const lc_sys *sys, int more) { (void)sys, (void)more; }
+
 static int table_socket(const lc_sys *sys, int family, int type, int protocol)
 {
   sim_process *process = begin(sys);
@@ -227,10 +236,10 @@ static int table_not_interruptible(const lc_sys *sys, int number)
   return -EINVAL;
 }
 
-static int table_complain(const lc_sys *sys, const char *text, size_t length)
+static ssize_t table_say(const lc_sys *sys, const char *text, size_t length, lc_time patience)
 {
-  (void)sys, (void)text;
-  return (int)length;
+  (void)sys, (void)text, (void)patience;
+  return (ssize_t)length;
 }
 
 static void table_exit(const lc_sys *sys, int status)
@@ -308,10 +317,13 @@ void sim_table_fill(sim_process *process)
     .signal_take = table_signal_take,
     .signal_peek = table_signal_peek,
     .signal_also_wake = table_signal_also_wake,
+    .signal_deaf = table_signal_none,
+    .signal_act = table_signal_none,
+    .listening = table_listening,
     .interruptible = table_interruptible,
     .interrupt = table_not_interruptible,
     .uninterruptible = table_not_interruptible,
-    .complain = table_complain,
+    .say = table_say,
     .exit = table_exit,
     .descriptor_limit = table_descriptor_limit,
     .descriptors_open = table_descriptors_open,

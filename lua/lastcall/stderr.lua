@@ -1,0 +1,50 @@
+--- What lastcall says on stderr: it waits a moment at most for room there, never longer. What finds none is dropped
+-- and counted, and the next message that finds room is preceded by the count.
+
+local core = require "lastcall.core"
+
+local stderr = {}
+
+local MOMENT = 0.05 -- seconds in which a reader who is there has made room
+local SHARE = 10 -- a message that has waited is followed by ten times as long in which none waits
+
+local dropped, since = 0, nil
+local is_torn = false -- the last message was cut short, in the midst of a line
+local patient_from = 0
+
+--- As much of it as there is room for; whether that was all, and how many bytes.
+local function put(text, patience)
+  if is_torn then text = "\n" .. text end
+  local written = core.say(text, patience)
+  if written > 0 then is_torn = written < #text end
+  return written == #text, written
+end
+
+local function count_of_dropped()
+  dropped = dropped + core.unsaid()
+  if dropped == 0 then return "" end
+  return ("lastcall: warning: messages dropped on stderr count=%d seconds=%.1f\n"):format(
+    dropped, core.now() - (since or core.now()))
+end
+
+--- Says `text`, whole lines. Whether it was said.
+function stderr.say(text)
+  local began, count = core.now(), count_of_dropped()
+  local whole, written = put(count .. text, began >= patient_from and MOMENT or 0)
+  local ended = core.now()
+  patient_from = ended + (ended - began) * SHARE
+  if written > #count then dropped, since = 0, nil end
+  if whole then return true end
+  dropped, since = dropped + 1, since or began
+  return false
+end
+
+--- Says what is out of date soon: there is room for it, or nobody misses it.
+function stderr.show(text) put(text, 0) end
+
+--- The last of a run: what was dropped is told, if there is room now.
+function stderr.conclude()
+  if count_of_dropped() ~= "" then stderr.say "" end
+end
+
+return stderr
