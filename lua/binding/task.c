@@ -369,6 +369,14 @@ static int core_now(lua_State *L)
   return 1;
 }
 
+/* has_ended(): whether the calling task's context has: nothing is to be taken in it any more. */
+static int core_has_ended(lua_State *L)
+{
+  const task *t = runtime_upvalue(L)->current;
+  lua_pushboolean(L, t && task_ended(t));
+  return 1;
+}
+
 /* expect_task(what): raises unless the caller is a task that can wait here. */
 static int core_expect_task(lua_State *L)
 {
@@ -378,8 +386,11 @@ static int core_expect_task(lua_State *L)
 
 void task_open(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg functions[] = {
-    {"sleep", core_sleep}, {"now", core_now}, {"expect_task", core_expect_task}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"sleep", core_sleep},
+                                       {"now", core_now},
+                                       {"has_ended", core_has_ended},
+                                       {"expect_task", core_expect_task},
+                                       {NULL, NULL}};
   register_functions(L, rt, functions);
   task_open_handles(L, rt);
   task_open_process(L, rt);

@@ -3,6 +3,7 @@
 -- What can happen to a sender or a receiver is decided here at once or when its partner comes; the
 -- waiting itself is done by whoever calls (channel.lua for one channel, select.lua for several).
 
+local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 local queue = require "lastcall.queue"
@@ -65,8 +66,10 @@ function channel.try_send(self, value)
   return nil
 end
 
---- True and the value; false and "closed" when none will come; nil when a sender must come first.
+--- True and the value; false and "closed" when none will come; nil when a sender must come first, or when the
+-- calling task's context has ended: what is there is for others.
 function channel.try_receive(self)
+  if core.has_ended() then return nil end
   local waiting = self.senders:take()
   if self.first <= self.last then
     local value = pop(self)

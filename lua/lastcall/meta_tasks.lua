@@ -219,7 +219,8 @@ function Waitgroup:wait(seconds) end
 ---@class lastcall.Channel
 local Channel = {}
 
---- (waits) Until a receiver takes it, or there is room.
+--- (waits) Until a receiver takes it, or there is room. One that need not wait succeeds also in a context that has
+--- ended, so that results are not lost.
 ---@param value any but nil
 ---@param seconds? number at most so long; 0 tries
 ---@return true? sent
@@ -227,7 +228,7 @@ local Channel = {}
 ---@return string? message
 function Channel:send(value, seconds) end
 
---- (waits) For the next value.
+--- (waits) For the next value. In a context that has ended nothing is taken, whatever is there.
 ---@param seconds? number at most so long; 0 tries
 ---@return any value
 ---@return lastcall.Code? code "closed" once it is closed and empty, "timeout" or "canceled"
@@ -249,7 +250,7 @@ function Channel:count() end
 ---@class lastcall.Semaphore
 local Semaphore = {}
 
---- (waits) For a permit; first come, first served.
+--- (waits) For a permit; first come, first served. In a context that has ended none is taken.
 ---@param seconds? number at most so long; 0 tries
 ---@return true? acquired
 ---@return lastcall.Code? code "timeout" or "canceled"
@@ -279,7 +280,8 @@ function lastcall.channel(capacity) end
 function lastcall.semaphore(n) end
 
 --- (waits) For the first of several: a channel (to receive), {channel, value} (to send), a context (its
---- end); false is left out. Of several that are ready, the first in the list.
+--- end); false is left out. Of several that are ready, the first in the list. In a context that has ended
+--- nothing is received; what can be sent without waiting is sent.
 ---@param cases { [integer]: lastcall.Channel|{ [1]: lastcall.Channel, [2]: any }|lastcall.Context|false, timeout?: number }
 ---@return integer? index
 ---@return any value what was received; nil and "closed" for a closed channel; nil and its err() for a context. Without an index: "timeout" or "canceled"

@@ -87,7 +87,7 @@ end
 
 --- The index of the first entry that is ready, and what was received. A closed channel is ready: index, nil,
 -- "closed"; an ended context: index, nil, its err(). nil, "timeout" after `timeout` seconds; nil, "canceled".
--- Several ready at once: the first in the list.
+-- Several ready at once: the first in the list. In a context that has ended nothing is received.
 local function select(cases)
   local kinds = check(cases)
   local ready, value, code = try(cases, kinds)
@@ -97,8 +97,10 @@ local function select(cases)
   local places, stops = enter(cases, kinds, spot)
   local index, second, message = spot:wait("select", cases.timeout)
   leave(places, stops)
-  if index == false then -- some channel was closed: the first look finds which
-    return try(cases, kinds)
+  if index == false then -- some channel was closed: another look finds which
+    index, second, message = try(cases, kinds)
+    if index then return index, second, message end
+    return core.spot():wait("select", 0) -- its context has ended since
   end
   if not index then return nil, second, message end
   return result(cases, kinds, index, second)

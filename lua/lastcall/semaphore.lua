@@ -1,5 +1,6 @@
 --- Semaphores: at most n tasks at a time, the others wait their turn.
 
+local core = require "lastcall.core"
 local options = require "lastcall.options"
 local misuse = require "lastcall.misuse"
 local queue = require "lastcall.queue"
@@ -15,11 +16,12 @@ local function new(n)
   return setmetatable({ permits = n, free = n, line = queue.new() }, semaphore)
 end
 
---- Takes a permit, waiting for it up to `seconds`: true; nil, "timeout" or "canceled".
+--- Takes a permit, waiting for it up to `seconds`: true; nil, "timeout" or "canceled". None is taken in
+-- a context that has ended.
 function semaphore:acquire(seconds)
   misuse.check_self(self, semaphore, "semaphore:acquire")
   options.check_seconds("semaphore:acquire", seconds)
-  if self.free > 0 then
+  if self.free > 0 and not core.has_ended() then
     self.free = self.free - 1
     return true
   end
