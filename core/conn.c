@@ -72,6 +72,12 @@ void lc_conn_update(lc_conn *conn)
   lc_drain_consider(conn);
 }
 
+static lc_time end_of_silence(lc_conn *conn)
+{
+  lc_time silence = conn->received ? conn->server->options.drain.quiet : lc_drain_patience(conn);
+  return lc_time_add(conn->last_byte_at, silence);
+}
+
 /* From when on the ladder may close it: at once when the wait said so itself, else after a time of
  * silence; also for one that never spoke, whose first request may still be on its way. */
 lc_time lc_conn_dismissable_from(lc_conn *conn)
@@ -80,8 +86,14 @@ lc_time lc_conn_dismissable_from(lc_conn *conn)
   int unattended = !conn->tasks && conn->wait == LC_WAIT_NONE && conn->state == LC_STATE_NEW;
   if (!is_between_requests(conn) && !unattended) return LC_NEVER;
   if (conn->declared && conn->received) return 0;
-  lc_time silence = conn->received ? conn->server->options.drain.quiet : lc_drain_patience(conn);
-  return lc_time_add(conn->last_byte_at, silence);
+  return end_of_silence(conn);
+}
+
+lc_time lc_conn_quiet_from(lc_conn *conn)
+{
+  if (!conn->server || conn->state >= LC_STATE_CLOSING || lc_output_size(conn)) return LC_NEVER;
+  if (conn->loop->sys->unread(conn->loop->sys, conn->watch.fd) > 0) return LC_NEVER;
+  return end_of_silence(conn);
 }
 
 /* ------------------------------------------------------------------ waits -- */

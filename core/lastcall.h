@@ -647,6 +647,9 @@ int lc_conn_set_farewell(lc_conn *conn, const char *data, size_t length);
 /* Tasks that belong to the connection: it stays registered while one is left. */
 void lc_conn_hold(lc_conn *conn);
 void lc_conn_release(lc_conn *conn);
+/* When it will have been silent, either way, for as long as the ladder asks for before it takes a connection to be
+ * idle: for who carries its bytes and knows who spoke last. LC_NEVER while bytes wait to be read or sent. */
+lc_time lc_conn_quiet_from(lc_conn *conn);
 /* While guarded, it is not idle. */
 void lc_conn_guard(lc_conn *conn);
 void lc_conn_unguard(lc_conn *conn);

@@ -51,12 +51,105 @@ describe("pipe", function()
     end)
   end)
 
-  it("ends after so long a silence when it is told to", function()
+  it("ends after so long a silence when it is told to, and resets both sides", function()
     helper.task(function(lastcall)
-      local results = {}
-      local conn = through(lastcall, function(other) other:read() end, results, { timeout = 0.05 })
+      local results, upstream_saw = {}, nil
+      local conn = through(lastcall, function(other)
+        other:write("half an ans")
+        upstream_saw = select(2, other:read())
+      end, results, { timeout = 0.05 })
+      local _, code, _, partial = conn:read("a")
+      assert.same({ "reset", "half an ans" }, { code, partial })
       assert.equal("timeout", wait_for(lastcall, results)[2])
+      while not upstream_saw do lastcall.sleep(0.01) end
+      assert.equal("reset", upstream_saw)
       conn:close()
+    end)
+  end)
+
+  it("that is canceled resets the side that waits for more, not the one that was told its end", function()
+    helper.task(function(lastcall)
+      local upstream_saw
+      local _, upstream = helper.serve(lastcall, function(other)
+        other:write("half an ans")
+        other:read("a")
+        upstream_saw = select(2, other:read()) -- after the half-close that was passed on
+        lastcall.sleep(60)
+      end)
+      local _, address = helper.serve(lastcall, function(conn)
+        local other = assert(lastcall.connect(upstream))
+        lastcall.context.with_timeout(conn:context(), 0.2):call(lastcall.pipe, conn, other)
+      end)
+      local conn = assert(lastcall.connect(address))
+      conn:shutdown("write")
+      local _, code, _, partial = conn:read("a")
+      assert.same({ "reset", "half an ans" }, { code, partial })
+      assert.equal("eof", upstream_saw)
+      conn:close()
+    end, { drain = 1 })
+  end)
+
+  it("that cannot pass an end on, because the other side reads nothing, resets it", function()
+    helper.task(function(lastcall)
+      local _, upstream = helper.serve(lastcall, function(other) other:write(("x"):rep(3000000)) end)
+      local ended
+      local _, address = helper.serve(lastcall, function(conn)
+        conn:setsockopt("sndbuf", 32768)
+        local other <close> = assert(lastcall.connect(upstream))
+        ended = table.pack(lastcall.context.with_timeout(conn:context(), 0.3):call(lastcall.pipe, conn, other))
+      end)
+      local conn = assert(lastcall.connect(address))
+      while not ended do lastcall.sleep(0.01) end
+      assert.equal("timeout", ended[2])
+      assert.equal("reset", select(2, conn:read("a")))
+      conn:close()
+    end)
+  end)
+
+  describe("in a drain", function()
+    -- Three clients of a proxy: one waits for an answer of `seconds`, one was answered before, one never spoke.
+    local function drained(pipe, seconds)
+      local slow, idle, silent
+      local eofs = 0
+      local report = helper.task(function(lastcall)
+        local upstream = assert(lastcall.listen("127.0.0.1:0"))
+        lastcall.spawn(upstream.serve, upstream, function(conn)
+          while true do
+            local line = conn:read()
+            if not line then break end
+            if line == "slow" then lastcall.sleep(seconds) end
+            conn:write(line, "\n")
+          end
+          eofs = eofs + 1
+        end)
+        local server, address = helper.serve(lastcall, function(conn)
+          local other <close> = assert(lastcall.connect(upstream:addresses()[1]))
+          pipe(lastcall, conn, other)
+        end, { drain = { timeout = 10, quiet = 0.1 } })
+        slow, silent = assert(lastcall.connect(address)), assert(lastcall.connect(address))
+        idle = helper.spoken(address)
+        helper.send(slow, "slow\n")
+        server:wait_for("==", 3, 2)
+        lastcall.sleep(0.05)
+        server:shutdown()
+        assert.equal("eof", select(2, idle:read()))
+        assert.equal("eof", select(2, silent:read()))
+        assert.equal("slow", slow:read())
+        assert.equal("eof", select(2, slow:read()))
+        for _, conn in ipairs { slow, idle, silent } do assert.is_true(conn:close()) end
+        local mine = server:wait()
+        assert.is_true(mine.clean, tostring(mine))
+        while eofs < 3 do lastcall.sleep(0.01) end
+      end)
+      assert.equal(0, report.reset_by_us)
+    end
+
+    it("waits for the answer that a client waits for, and closes those who were answered", function()
+      drained(function(lastcall, conn, other) return lastcall.pipe(conn, other) end, 0.6)
+    end)
+
+    it("knows who asks, whichever side is named first", function()
+      drained(function(lastcall, conn, other) return lastcall.pipe(other, conn) end, 0.6)
     end)
   end)
 
@@ -118,6 +211,65 @@ describe("pipe", function()
 end)
 
 describe("copy", function()
+  -- What a client sees of a reply that a handler copies from an upstream which falls silent half-way.
+  local function half_copied(prepare, options)
+    local code, partial, copied
+    helper.task(function(lastcall)
+      local _, upstream = helper.serve(lastcall, function(other)
+        other:write("half an ans")
+        other:flush()
+        lastcall.sleep(60)
+      end)
+      local server, address = helper.serve(lastcall, function(conn)
+        conn:read()
+        local from <close> = assert(lastcall.connect(upstream))
+        local so_many = helper.failure(prepare(lastcall, conn, from))
+        helper.failure(options.code, conn:write("more"))
+        copied = so_many
+      end, { drain = 0.4 })
+      local conn = helper.ask(address, "go")
+      lastcall.spawn(function()
+        lastcall.sleep(0.1)
+        if options.shuts_down then server:shutdown() end
+      end)
+      local _
+      _, code, _, partial = conn:read("a")
+      conn:close()
+    end, { drain = 0.5 })
+    assert.same({ "reset", "half an ans", 11 }, { code, partial, copied })
+  end
+
+  it("that ends by a deadline leaves a connection that resets", function()
+    half_copied(function(lastcall, conn, from)
+      from:set_read_timeout(0.1)
+      return "timeout", lastcall.copy(conn, from)
+    end, { code = "timeout" })
+  end)
+
+  it("that ends by the drain's cancel does, too", function()
+    half_copied(function(lastcall, conn, from)
+      return "canceled", lastcall.copy(conn, from)
+    end, { code = "canceled", shuts_down = true })
+  end)
+
+  it("that ends by the end of a context does, too, a number of bytes or not", function()
+    half_copied(function(lastcall, conn, from)
+      return "timeout", lastcall.context.with_timeout(conn:context(), 0.1):call(lastcall.copy, conn, from, 100)
+    end, { code = "timeout" })
+  end)
+
+  it("of a connection to itself ends in order when the server drains", function()
+    helper.task(function(lastcall)
+      local server, address = helper.serve(lastcall, function(conn) lastcall.copy(conn, conn) end,
+        { drain = { timeout = 5, quiet = 0.05 } })
+      local conn = helper.spoken(address)
+      server:shutdown()
+      assert.equal("eof", select(2, conn:read()))
+      assert.is_true(conn:close())
+      assert.is_true(server:wait().clean)
+    end)
+  end)
+
   it("copies so many bytes and leaves the rest, or says how far it came", function()
     helper.task(function(lastcall)
       local _, source = helper.serve(lastcall, function(conn) conn:write("0123456789") end)

@@ -142,6 +142,9 @@ int conn_apply(lua_State *L, conn_box *box, const lc_settings *settings, const c
 
 /* conn_detach.c */
 void conn_open_detach(lua_State *L, runtime *rt);
+
+/* conn_relay.c: functions of the module */
+void conn_open_relay(lua_State *L, runtime *rt);
 /* For the ladder: runs what detach was given; at the kill it is counted no longer. */
 void conn_drain_detached(lua_State *L, conn_box *box);
 void conn_kill_detached(lua_State *L, conn_box *box);

@@ -172,20 +172,13 @@ static int conn_newindex(lua_State *L)
   return 0;
 }
 
-static int is_connection(lua_State *L)
-{
-  lua_pushboolean(L, luaL_testudata(L, 1, CONN_TYPE) != NULL);
-  return 1;
-}
-
 void conn_open(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg functions[] = {{"is_connection", is_connection}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
     {"stats", conn_stats}, {"peer", conn_peer},     {"localname", conn_localname},
     {"state", conn_state}, {"server", conn_server}, {"context", conn_context},
     {"error", conn_error}, {"work", conn_work},     {NULL, NULL}};
-  register_functions(L, rt, functions);
+  conn_open_relay(L, rt);
   register_ending(L, "lastcall.guard", guard_done);
 
   luaL_newmetatable(L, CONN_TYPE);

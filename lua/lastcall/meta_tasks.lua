@@ -324,8 +324,10 @@ function lastcall.poll(what, mode, seconds) end
 ---@class lastcall.PipeOptions
 ---@field timeout? number|false seconds of silence, both ways, that end it with "timeout"; stays the read timeout of both (none)
 
---- (waits) Copies both ways until both are done. A half-close is passed on, and a reset as a reset. Both
---- connections are left to the caller to close.
+--- (waits) Copies both ways until both are done. A half-close is passed on, and both connections are left to the
+--- caller to close. When it fails, both are closed; one that was not told everything, up to its end, is reset. While
+--- draining, the client (the connection that a server accepted) is taken to have finished once it has been silent for
+--- `drain.quiet`, unless it was the last to speak: then its answer is waited for.
 ---@param a lastcall.Connection
 ---@param b lastcall.Connection
 ---@param options? lastcall.PipeOptions
@@ -336,7 +338,8 @@ function lastcall.poll(what, mode, seconds) end
 ---@return integer? down when it failed
 function lastcall.pipe(a, b, options) end
 
---- (waits) Copies `n` bytes, or until `src` has ended. `dst` is left open.
+--- (waits) Copies `n` bytes, or until `src` has ended. `dst` is left open. After any other end than "eof" or
+--- "draining", further writes to `dst` fail and closing resets it: what it was told may end in the middle.
 ---@param dst lastcall.Connection
 ---@param src lastcall.Connection
 ---@param n? integer
