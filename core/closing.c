@@ -12,6 +12,11 @@
  *           from the FIN on, and ends the linger only when nothing of ours is on its way any more
  *   close   out of epoll first, then close() once, whatever it returns
  *
+ * The time is either strict, so many seconds for everything, or patient: a patient closing goes on while the
+ * peer's host acknowledges something within each `write_timeout`, and then waits `linger` for the peer's FIN.
+ * No event tells of acknowledgements, so a patient closing looks at them by the timer. What the peer sends is
+ * no progress.
+ *
  * Nobody waits in here: each event, and the connection's one timer, calls the
  * step that is due. The verdict comes from the kernel: with a FIN that was sent,
  * SIOCOUTQ is 0 exactly when the peer's host has acknowledged all of it.
@@ -23,6 +28,7 @@
 #include "server.h"
 
 enum { DISCARD_SIZE = 16 * 1024 };
+enum { LOOKS = 8 }; /* at the acknowledgements, within one write_timeout */
 
 /* ------------------------------------------------------------- the verdict -- */
 
@@ -92,6 +98,7 @@ static void account(lc_conn *conn, int by_reset)
   report->received += conn->received;
   report->sent += conn->sent;
   if (conn->server->step < LC_STEP_STOP || conn->detached) return;
+  if (conn->late) report->late++;
   if (by_reset) report->reset_by_us++;
   if (conn->verdict.code == LC_RESET || conn->verdict.code == LC_BROKEN_PIPE)
     report->reset_by_peer++;
@@ -105,11 +112,22 @@ static void account(lc_conn *conn, int by_reset)
   report->failed_flushes++;
 }
 
+/* What is left in the kernel when the descriptor goes. */
+static void count_unread(lc_conn *conn)
+{
+  if (conn->state != LC_STATE_CLOSING) conn->late = 0; /* the place was another field's */
+  else if (conn->counts_late) {
+    int unread = conn->loop->sys->unread(conn->loop->sys, conn->watch.fd);
+    if (unread > 0) conn->late += (uint64_t)unread;
+  }
+}
+
 /* Out of epoll, closed, told. The one place where a connection's descriptor ends. */
 static void release(lc_conn *conn, lc_verdict verdict, const char *cause, int by_reset)
 {
   lc_loop *loop = conn->loop;
   const lc_sys *sys = loop->sys;
+  count_unread(conn);
   conn->verdict = verdict;
   account(conn, by_reset);
   lc_loop_unwatch(loop, &conn->watch);
@@ -120,7 +138,8 @@ static void release(lc_conn *conn, lc_verdict verdict, const char *cause, int by
   lc_output_drop(conn);
   lc_timer_clear(loop, &conn->timer);
   loop->stats.connections--;
-  lc_conn_move(conn, LC_STATE_CLOSED, conn->state == LC_STATE_CLOSING ? conn->cause : cause);
+  if (conn->state != LC_STATE_CLOSING) conn->cause = cause;
+  lc_conn_move(conn, LC_STATE_CLOSED, conn->cause);
   lc_conn_tell(conn, LC_ENDED);
 }
 
@@ -147,10 +166,9 @@ void lc_conn_fail(lc_conn *conn, int code)
   code = failure_of(conn, code);
   lc_verdict verdict = judge(conn, code);
   if (!conn->error) conn->error = (int16_t)code;
-  conn->cause = conn->state == LC_STATE_CLOSING ? conn->cause : lc_code_name(code);
   if (code == -ENOMEM)
-    reset(conn, verdict, conn->cause); /* the peer is well, and lacks something */
-  else release(conn, verdict, conn->cause, 0);
+    reset(conn, verdict, lc_code_name(code)); /* the peer is well, and lacks something */
+  else release(conn, verdict, lc_code_name(code), 0);
 }
 
 void lc_conn_lose(lc_conn *conn, const char *cause)
@@ -187,6 +205,7 @@ static int discard(lc_conn *conn)
       return FAILED;
     }
     if (conn->out_shut) conn->discarded += (uint64_t)got;
+    if (conn->counts_late) conn->late += (uint64_t)got;
     turn += (size_t)got;
   }
   return MORE_TO_DISCARD;
@@ -226,15 +245,46 @@ static int send_fin(lc_conn *conn)
   return 0;
 }
 
-/* All of it is with the kernel: the linger's time begins, unless it began with the close. */
-static int end_output(lc_conn *conn)
+/* --------------------------------------------------------------- its patience -- */
+
+static lc_time usual_linger(const lc_conn *conn)
 {
-  if (conn->finishing) {
-    conn->finishing = 0;
-    conn->write_deadline = lc_time_add(conn->loop->now, conn->linger);
-    if (conn->timer.index) lc_timer_clear(conn->loop, &conn->timer);
+  lc_time linger = lc_conn_settings(conn)->linger;
+  return linger > 0 ? linger : 3 * LC_SECOND;
+}
+
+static void begin_patience(lc_conn *conn)
+{
+  conn->patient = 1;
+  conn->taken = 0;
+  conn->progress_at = conn->loop->now;
+}
+
+/* When it is given up. Outside a drain, max_age bounds a patient closing. */
+static lc_time give_up_at(const lc_conn *conn)
+{
+  if (!conn->patient) return conn->write_deadline;
+  lc_time end = lc_time_add(conn->progress_at, lc_conn_settings(conn)->write_timeout);
+  if (conn->server && conn->server->step >= LC_STEP_DRAIN) return end;
+  lc_time least = lc_time_add(conn->progress_at, usual_linger(conn));
+  lc_time age_end = lc_conn_age_end(conn);
+  return lc_time_earlier(end, age_end > least ? age_end : least);
+}
+
+/* Whether the peer's host has acknowledged more since the last look; once it has everything, the linger for
+ * its FIN begins. Of a unix socket the kernel tells how much memory is left, which shrinks as the peer reads. */
+static void look_at_progress(lc_conn *conn)
+{
+  if (!conn->patient) return;
+  int left = conn->loop->sys->unacked(conn->loop->sys, conn->watch.fd);
+  int64_t taken = (int64_t)conn->sent - (left > 0 ? left : 0);
+  if (conn->out_shut && !left) {
+    conn->patient = 0;
+    conn->write_deadline = lc_time_add(conn->loop->now, usual_linger(conn));
+    return;
   }
-  return send_fin(conn);
+  if (taken > conn->taken) conn->progress_at = conn->loop->now;
+  conn->taken = taken;
 }
 
 void lc_closing_step(lc_conn *conn)
@@ -242,7 +292,7 @@ void lc_closing_step(lc_conn *conn)
   if (conn->state != LC_STATE_CLOSING) return;
   int result = lc_output_send(conn);
   if (conn->state != LC_STATE_CLOSING) return; /* failed */
-  if (!result && end_output(conn) < 0) return;
+  if (!result && send_fin(conn) < 0) return;
   result = discard(conn);
   if (result == FAILED) return;
   if (has_dropped(conn)) {
@@ -254,14 +304,28 @@ void lc_closing_step(lc_conn *conn)
     return;
   }
   if (result == MORE_TO_DISCARD) lc_job_queue(conn->loop, &conn->job);
-  lc_conn_arm(conn, conn->write_deadline);
+  lc_conn_arm(conn, lc_closing_deadline(conn));
 }
 
-lc_time lc_closing_deadline(const lc_conn *conn) { return conn->write_deadline; }
+void lc_closing_ready(lc_conn *conn)
+{
+  conn->out_blocked = 0;
+  lc_closing_step(conn);
+  if (conn->state == LC_STATE_CLOSING) look_at_progress(conn);
+  lc_conn_rearm(conn);
+}
+
+lc_time lc_closing_deadline(const lc_conn *conn)
+{
+  if (!conn->patient) return conn->write_deadline;
+  lc_time pause = lc_conn_settings(conn)->write_timeout / LOOKS;
+  return lc_time_earlier(give_up_at(conn), lc_time_add(conn->loop->now, pause));
+}
 
 void lc_closing_due(lc_conn *conn, lc_time now)
 {
-  if (now >= conn->write_deadline) {
+  look_at_progress(conn);
+  if (now >= give_up_at(conn)) {
     lc_closing_give_up(conn);
     return;
   }
@@ -281,20 +345,32 @@ static void say_farewell(lc_conn *conn)
     lc_output_append(conn, extra->farewell, extra->farewell_length);
 }
 
+/* Whether the report is to tell of bytes that no handler is given. A peer that has finished had its chance to
+ * be read, unless the ladder refused what it had said; and a handler may have refused to read any more. */
+static int must_count_late(const lc_conn *conn)
+{
+  const lc_server *server = conn->server;
+  if (!server || server->step < LC_STEP_STOP || !server->options.late) return 0;
+  if (conn->in_shut || conn->foreign) return 0;
+  return conn->dismissed || !conn->in_eof;
+}
+
+/* `linger` is strict; negative: patient. */
 static void begin_closing(lc_conn *conn, lc_time linger, const char *cause)
 {
-  lc_time usual =
-    lc_conn_settings(conn)->linger > 0 ? lc_conn_settings(conn)->linger : 3 * LC_SECOND;
-  conn->cause = cause;
+  size_t unread = lc_buffer_size(conn->in);
   conn->wait = LC_WAIT_NONE;
   if (!conn->out_shut) say_farewell(conn);
   if (conn->state == LC_STATE_CLOSED) return; /* there was no memory for what was posted */
   conn->error = LC_CLOSED;
   lc_input_drop(conn);
   lc_conn_move(conn, LC_STATE_CLOSING, cause);
-  conn->linger = linger < 0 ? usual : linger;
+  conn->cause = cause;
   conn->discarded = 0;
-  conn->write_deadline = lc_time_add(conn->loop->now, conn->linger);
+  conn->counts_late = must_count_late(conn) ? 1 : 0;
+  conn->late = conn->counts_late ? unread : 0;
+  if (linger < 0) begin_patience(conn);
+  else conn->write_deadline = lc_time_add(conn->loop->now, linger);
   lc_conn_tell(conn, LC_ENDED);
 }
 
@@ -308,10 +384,9 @@ void lc_conn_close(lc_conn *conn, lc_time linger, const char *cause)
   if (conn->state < LC_STATE_CLOSING) {
     begin_closing(conn, linger, cause);
   } else if (linger > 0) {
-    lc_time end = lc_time_add(conn->loop->now, linger);
-    conn->finishing = 0;
-    conn->linger = linger;
-    if (end < conn->write_deadline) conn->write_deadline = end;
+    lc_time end = lc_time_add(conn->loop->now, linger), before = give_up_at(conn);
+    conn->patient = 0;
+    conn->write_deadline = lc_time_earlier(end, before);
   }
   lc_closing_step(conn);
 }
@@ -324,10 +399,7 @@ void lc_conn_finish(lc_conn *conn, const char *cause)
     lc_conn_close(conn, lc_conn_settings(conn)->linger, cause);
     return;
   }
-  begin_closing(conn, lc_conn_settings(conn)->linger, cause);
-  if (conn->state == LC_STATE_CLOSED) return;
-  conn->finishing = 1;
-  conn->write_deadline = lc_time_add(conn->loop->now, lc_conn_settings(conn)->write_timeout);
+  begin_closing(conn, LC_LINGER_BACKGROUND, cause);
   lc_closing_step(conn);
 }
 

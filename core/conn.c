@@ -48,8 +48,8 @@ static int is_between_requests(const lc_conn *conn)
   switch ((lc_wait)conn->wait) {
     case LC_WAIT_NONE: return 0;
     case LC_WAIT_AWAIT: return 1;
-    case LC_WAIT_LINES: return conn->declared || conn->tasks <= 1;
-    case LC_WAIT_READ: return !conn->consumed && conn->tasks <= 1;
+    case LC_WAIT_LINES:
+    case LC_WAIT_READ: return conn->declared || (!conn->consumed && conn->tasks <= 1);
   }
   return 0;
 }
@@ -121,23 +121,6 @@ void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline)
   lc_conn_update(conn);
 }
 
-int lc_conn_admit(lc_conn *conn)
-{
-  lc_server *server = conn->server;
-  if (!server || server->step < LC_STEP_DRAIN) return 0;
-  if (conn->dismissed) return LC_DRAINING;
-  if (server->step < LC_STEP_CANCEL) {
-    if (conn->consumed && conn->wrote) return 0; /* half-way through a request */
-    lc_time from = server->report.step_at[LC_STEP_DRAIN];
-    if (conn->opened_at > from) from = conn->opened_at; /* so that its first request is served */
-    int is_first = conn->received == lc_buffer_size(conn->in);
-    lc_time allowed = is_first ? lc_drain_patience(conn) : server->options.drain.quiet;
-    if (conn->loop->now < lc_time_add(from, allowed)) return 0;
-  }
-  conn->dismissed = 1;
-  return LC_DRAINING;
-}
-
 void lc_conn_look(lc_conn *conn)
 {
   conn->in_drained = 0;
@@ -147,7 +130,9 @@ void lc_conn_look(lc_conn *conn)
 void lc_conn_note(lc_conn *conn, size_t received, size_t sent)
 {
   if (conn->state >= LC_STATE_CLOSING || !(received + sent)) return;
+  conn->foreign = 1;
   conn->last_byte_at = conn->loop->now;
+  if (received && !conn->received) lc_mark_first_byte(conn);
   conn->received += received;
   conn->sent += sent;
   if (received) {
@@ -158,6 +143,12 @@ void lc_conn_note(lc_conn *conn, size_t received, size_t sent)
     conn->wrote = 1;
     conn->consumed = 0;
   }
+}
+
+void lc_conn_answered(lc_conn *conn)
+{
+  conn->consumed = 0;
+  lc_conn_update(conn);
 }
 
 void lc_conn_tell(lc_conn *conn, unsigned what)
@@ -211,8 +202,7 @@ static void conn_ready(lc_watch *watch, uint32_t events)
   if (events & (EPOLLRDHUP | EPOLLHUP)) conn->in_finished = 1;
   if (events & EPOLLPRI) conn->in_marked = 1;
   if (conn->state == LC_STATE_CLOSING) {
-    conn->out_blocked = 0;
-    lc_closing_step(conn);
+    lc_closing_ready(conn);
   } else if (conn->connecting) {
     if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) what = finish_connect(conn);
   } else if (events & EPOLLERR) {
@@ -377,7 +367,8 @@ void lc_conn_stats_get(const lc_conn *conn, lc_conn_stats *stats)
   *stats = (lc_conn_stats){.opened_at = conn->opened_at,
                            .last_byte_at = conn->last_byte_at,
                            .received = conn->received,
-                           .sent = conn->sent};
+                           .sent = conn->sent,
+                           .late = conn->state >= LC_STATE_CLOSING ? conn->late : 0};
   if (conn->watch.fd < 0) {
     stats->unacked = conn->verdict.unacked;
     return;

@@ -49,7 +49,6 @@ struct lc_conn {
   lc_link in_registry;
   uint64_t id;
   lc_peer peer;
-  const char *cause; /* of its closing */
   lc_job job;
   lc_timer timer; /* one for everything below, re-armed when it fires early */
   lc_time opened_at;
@@ -59,14 +58,28 @@ struct lc_conn {
       lc_time idle_since;
       lc_time deadline;      /* the script's, absolute, for reads and writes */
       lc_time read_deadline; /* of the read that waits */
+      union {                /* of the drain: mark.c */
+        lc_time mark_at;     /* when mark_due */
+        uint64_t mark;       /* when marked: so many bytes had arrived */
+      };
     };
-    struct {          /* closing */
-      lc_time linger; /* how long, once the last byte is with the kernel */
-      uint64_t discarded;
+    struct { /* closing and closed */
+      union {
+        struct {              /* closing */
+          uint64_t discarded; /* after our FIN */
+          int64_t taken;      /* sent, less what is left in the kernel, by the latest look */
+        };
+        lc_verdict verdict; /* closed */
+      };
+      uint64_t late; /* bytes of the peer's that no handler was given */
+      const char *cause;
     };
-    lc_verdict verdict; /* closed */
   };
-  lc_time write_deadline; /* of the write that waits, of what is gathered, or of the linger */
+  union {
+    lc_time
+      write_deadline;    /* of the write that waits, of what is gathered, or of a strict closing */
+    lc_time progress_at; /* patient: when more was last acknowledged */
+  };
   uint64_t received;
   uint64_t sent;
   lc_buffer *in;  /* received, not yet consumed; loop->input while that is on loan */
@@ -103,11 +116,17 @@ struct lc_conn {
   unsigned told_closed : 1;
   unsigned detached : 1;
   unsigned registered : 1;
+  unsigned
+    foreign : 1; /* somebody else moves its bytes, encrypted: what is in the kernel cannot be judged */
   unsigned aged : 1; /* max_age has passed: closed at the next idle moment */
   unsigned counted_canceled : 1;
   unsigned counted_killed : 1;
   unsigned counted_undelivered : 1;
-  unsigned finishing : 1;      /* closing, and still within write_timeout for what is unsent */
+  unsigned patient : 1;        /* closing: goes on while the peer's host acknowledges more */
+  unsigned counts_late : 1;    /* closing: bytes that no handler is given are counted */
+  unsigned visited : 1;        /* the ladder has looked at it since the drain began */
+  unsigned mark_due : 1;       /* mark_at is set */
+  unsigned marked : 1;         /* mark is set */
   unsigned handshake_seen : 1; /* lc_drain_patience has looked */
 };
 
@@ -130,6 +149,7 @@ void lc_conn_arm(lc_conn *conn, lc_time at); /* the timer fires at `at` or earli
 void lc_conn_rearm(lc_conn *conn);           /* for whatever comes first */
 void lc_conn_due(lc_timer *timer, lc_time now);
 lc_time lc_conn_limit(const lc_conn *conn, lc_time allowed); /* so much from now on */
+lc_time lc_conn_age_end(const lc_conn *conn); /* the moment of max_age, or LC_NEVER */
 
 /* input.c */
 void lc_input_release(lc_conn *conn); /* gives the loan or the memory back when it is empty */
@@ -149,6 +169,13 @@ void lc_output_drop(lc_conn *conn);
 int lc_output_append(lc_conn *conn, const char *data, size_t size);
 void lc_output_merge_posted(lc_conn *conn);
 
+/* mark.c */
+void lc_mark_take(lc_conn *conn);        /* its time has come */
+void lc_mark_here(lc_conn *conn);        /* it is dismissed: nothing more is handed over */
+void lc_mark_visit(lc_conn *conn);       /* the ladder looks at it for the first time */
+void lc_mark_first_byte(lc_conn *conn);  /* the first byte has been received */
+lc_time lc_mark_at(const lc_conn *conn); /* when it is to be taken; LC_NEVER: not by itself */
+
 /* heartbeat.c */
 int lc_heartbeat_begin(lc_conn *conn); /* its clock starts, if it is on */
 lc_time lc_heartbeat_at(const lc_conn *conn);
@@ -156,6 +183,7 @@ void lc_heartbeat_due(lc_conn *conn, lc_time now);
 
 /* closing.c */
 void lc_closing_step(lc_conn *conn);
+void lc_closing_ready(lc_conn *conn); /* an event has come */
 void lc_closing_due(lc_conn *conn, lc_time now);
 lc_time lc_closing_deadline(const lc_conn *conn);
 int lc_closing_is_delivered(lc_conn *conn); /* it lingers, and the peer's host has everything */

@@ -79,7 +79,7 @@ lc_time lc_drain_patience(lc_conn *conn)
 void lc_drain_settled(lc_server *server)
 {
   if (server->step < LC_STEP_DRAIN || lc_server_is_listening(server)) return;
-  lc_registry_rewind(&server->registry);
+  lc_registry_rewind(&server->registry, LC_WALK_VISIT);
   lc_job_queue(server->loop, &server->job);
 }
 
@@ -97,6 +97,7 @@ void lc_drain_visit(lc_conn *conn)
   const lc_sys *sys = conn->loop->sys;
   if (!lc_drain_wants(conn) || lc_conn_dismissable_from(conn) > conn->loop->now) return;
   if (sys->unread(sys, conn->watch.fd) > 0) return; /* a request has arrived: its event is coming */
+  lc_mark_here(conn);
   conn->dismissed = conn->was_idle = 1;
   if (server->events->draining) server->events->draining(conn, server->user);
   else lc_conn_finish(conn, "drain");
@@ -119,14 +120,26 @@ static void visit_share(lc_server *server)
   lc_time pace = 0;
   uint32_t share = is_spread ? share_of_spread(server, &pace) : LC_VISITS_PER_TURN;
   lc_conn *conn = NULL;
-  while (share-- && (conn = lc_registry_step(&server->registry))) {
+  while (share-- && (conn = lc_registry_step(&server->registry, LC_WALK_VISIT))) {
     lc_drain_visit(conn);
+    lc_mark_visit(conn);
     lc_drain_consider(conn);
   }
   server->visit_at = LC_NEVER;
-  if (!server->registry.cursor) return;
+  if (!lc_registry_is_walking(&server->registry, LC_WALK_VISIT)) return;
   if (is_spread) server->visit_at = lc_time_add(server->loop->now, pace);
   else lc_job_queue(server->loop, &server->job);
+}
+
+/* Marks a bounded share of those that have been visited: the first visit marks the others. */
+static void mark_share(lc_server *server)
+{
+  uint32_t share = LC_VISITS_PER_TURN;
+  lc_conn *conn;
+  while (share-- && (conn = lc_registry_step(&server->registry, LC_WALK_MARK)))
+    if (conn->visited) lc_mark_take(conn);
+  if (lc_registry_is_walking(&server->registry, LC_WALK_MARK))
+    lc_job_queue(server->loop, &server->job);
 }
 
 /* ------------------------------------------------------------------- steps -- */
@@ -140,7 +153,7 @@ static void for_each_listener(lc_server *server, void (*act)(lc_listener *listen
 static void close_everything(lc_server *server)
 {
   for (lc_conn *conn = NULL; (conn = lc_registry_next(&server->registry, conn));)
-    lc_conn_close(conn, lc_conn_settings(conn)->linger, "canceled");
+    lc_conn_finish(conn, "canceled");
 }
 
 static void reset_everything(lc_server *server)
@@ -168,7 +181,8 @@ static void enter(lc_server *server, lc_step step)
   if (events->step) events->step(server, step, server->user);
   switch (step) {
     case LC_STEP_DRAIN:
-      lc_registry_rewind(&server->registry);
+      lc_registry_rewind(&server->registry, LC_WALK_VISIT);
+      server->mark_at = lc_time_add(server->report.step_at[step], server->options.drain.quiet);
       server->to_visit = server->registry.counts[LC_STATES];
       visit_share(server);
       break;
@@ -193,15 +207,28 @@ static void rearm(lc_server *server)
   if (server->wanted < LC_STEP_KILL) at = server->kill_at;
   if (server->wanted < LC_STEP_CANCEL && server->cancel_at < at) at = server->cancel_at;
   lc_watchdog_want(server->loop, &server->want, at);
-  if (server->visit_at < at) at = server->visit_at;
+  at = lc_time_earlier(at, lc_time_earlier(server->visit_at, server->mark_at));
   lc_timer_set(server->loop, &server->timer, at);
+}
+
+static void walk_on(lc_server *server)
+{
+  lc_registry *registry = &server->registry;
+  lc_time now = server->loop->now;
+  if (server->step < LC_STEP_DRAIN) return;
+  if (now >= server->mark_at) {
+    server->mark_at = LC_NEVER;
+    lc_registry_rewind(registry, LC_WALK_MARK);
+  }
+  if (lc_registry_is_walking(registry, LC_WALK_MARK)) mark_share(server);
+  int is_time = server->visit_at == LC_NEVER || now >= server->visit_at;
+  if (lc_registry_is_walking(registry, LC_WALK_VISIT) && is_time) visit_share(server);
 }
 
 static void climb(lc_job *job)
 {
   lc_server *server = LC_OWNER(job, lc_server, job);
-  int is_time = server->visit_at == LC_NEVER || server->loop->now >= server->visit_at;
-  if (server->registry.cursor && server->step >= LC_STEP_DRAIN && is_time) visit_share(server);
+  walk_on(server);
   while (server->step < server->wanted) {
     lc_step next = server->step + 1;
     if (next == LC_STEP_UNREADY) next = LC_STEP_STOP; /* unready is the process's */

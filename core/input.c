@@ -130,6 +130,7 @@ static int received(lc_conn *conn, ssize_t got)
     lc_conn_fail(conn, (int)got);
     return conn->error;
   }
+  if (!conn->received) lc_mark_first_byte(conn);
   conn->received += (uint64_t)got;
   conn->last_byte_at = conn->loop->now;
   if (conn->state == LC_STATE_NEW || conn->state == LC_STATE_IDLE)

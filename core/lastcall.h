@@ -306,6 +306,8 @@ typedef struct lc_drain_options {
 typedef struct lc_server_options {
   uint32_t max_connections; /* 0: what the descriptor limit leaves */
   int is_outbound;          /* only for lc_conn_connect: the process's shutdown passes it by */
+  int
+    late; /* 1: the report counts those whose last bytes no handler was given; 0 where clients say goodbye after our FIN */
   lc_settings settings;
   lc_drain_options drain;
 } lc_server_options;
@@ -506,7 +508,9 @@ typedef struct lc_report {
   uint64_t received; /* bytes, since the server began, of connections already closed */
   uint64_t sent;
   uint64_t stopped_earlier; /* listeners stopped before the last 16 that are told of one by one */
-  int lossless;             /* every listener was stopped without loss */
+  uint64_t
+    late; /* connections whose peer sent bytes that no handler was given: lc_conn_stats.late */
+  int lossless; /* every listener was stopped without loss */
 } lc_report;
 /* The account so far; the server's, and true until it is freed. */
 const lc_report *lc_server_report(const lc_server *server);
@@ -565,6 +569,7 @@ typedef struct lc_conn_stats {
   size_t unsent; /* accepted for writing, not handed to the kernel */
   size_t
     unacked; /* in the kernel, not acknowledged; LC_UNKNOWN on a unix-domain socket that has any */
+  uint64_t late; /* closing in a shutdown: bytes from the peer that no handler was given */
 } lc_conn_stats;
 void lc_conn_stats_get(const lc_conn *conn, lc_conn_stats *stats);
 
@@ -611,8 +616,15 @@ void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline);
 lc_time lc_conn_read_deadline(const lc_conn *conn);
 /* The read that waited was given up: forgets its deadline and how far it had searched. */
 void lc_conn_end_read(lc_conn *conn);
-/* Whether a read that begins new work may still be served while draining: 0 or LC_DRAINING. */
-int lc_conn_admit(lc_conn *conn);
+/* Whether what a read would begin with is still handed over while the server drains: 0 or LC_DRAINING, after
+ * which the connection ends with the farewell. `quiet` after the drain began (after the first byte, if that
+ * came later) each connection has its mark, at what has arrived by then. What begins before it is handed
+ * over until cancel. What begins behind it is refused, unless a guard is held, or something was consumed and
+ * not answered (by a write, or lc_conn_answered); LC_WAIT_AWAIT says that nothing is under way. To be asked
+ * before the first attempt to read a unit, and again after a wait during which none of it came. */
+int lc_conn_admit(lc_conn *conn, lc_wait wait);
+/* What was read needs no answer: the connection is between two units of work, as after a write. */
+void lc_conn_answered(lc_conn *conn);
 
 /* Writing never waits. Accepts all it can: the number of bytes accepted, from 0
  * to the whole, or a code. Less than the whole: tell lc_conn_wait_write and go
@@ -660,11 +672,11 @@ int lc_conn_shutdown(lc_conn *conn, int how);
 
 /* Closes in order: what was written, the FIN, discarding until the peer's FIN,
  * close(); all within `linger` (0, or after a write that was given up half-way:
- * reset; negative: the settings' time, nobody waits). Idempotent; a shorter
- * linger shortens. `closed` says when it is over, lc_conn_verdict how. */
+ * reset; negative: as lc_conn_finish). Idempotent; a shorter linger shortens. `closed` says when it is over, lc_conn_verdict how. */
 void lc_conn_close(lc_conn *conn, lc_time linger, const char *cause);
-/* The handler has returned: what it wrote may take settings.write_timeout to leave, as long as it
- * moves; then as lc_conn_close with settings.linger. */
+/* The handler has returned. The closing goes on while the peer's host acknowledges something within each
+ * settings.write_timeout: in a drain to the end of the ladder, else until settings.max_age. Once everything is
+ * acknowledged, the peer has settings.linger to finish. */
 void lc_conn_finish(lc_conn *conn, const char *cause);
 /* The same, by the ladder's wish: the farewell is the last that is written. */
 void lc_conn_dismiss(lc_conn *conn, const char *cause);

@@ -28,13 +28,18 @@ static lc_time first_byte_limit(const lc_conn *conn)
 
 /* The age at which a connection is to go: within 10 % either way, by its id, so that those
  * opened together do not all come back together. */
-static lc_time age_limit(const lc_conn *conn)
+lc_time lc_conn_age_end(const lc_conn *conn)
 {
   lc_time age = lc_conn_settings(conn)->max_age;
-  if (age == LC_NEVER || conn->aged) return LC_NEVER;
+  if (age == LC_NEVER) return LC_NEVER;
   uint64_t mixed = conn->id * UINT64_C(0x9e3779b97f4a7c15);
   lc_time tenth = age / 10, from = lc_time_add(conn->opened_at, age - tenth);
   return lc_time_add(from, (lc_time)(mixed >> 1) % (2 * tenth + 1));
+}
+
+static lc_time age_limit(const lc_conn *conn)
+{
+  return conn->aged ? LC_NEVER : lc_conn_age_end(conn);
 }
 
 static lc_time idle_limit(const lc_conn *conn)
@@ -58,6 +63,7 @@ void lc_conn_rearm(lc_conn *conn)
   next = lc_time_earlier(next, idle_limit(conn));
   next = lc_time_earlier(next, lc_heartbeat_at(conn));
   if (lc_drain_wants(conn)) next = lc_time_earlier(next, lc_conn_dismissable_from(conn));
+  next = lc_time_earlier(next, lc_mark_at(conn));
   lc_conn_arm(conn, lc_time_earlier(next, age_limit(conn)));
 }
 
@@ -74,7 +80,7 @@ static int over_a_limit(lc_conn *conn, lc_time now)
     conn->spoke = 1; /* though nobody has read it yet */
     return 0;
   }
-  lc_conn_close(conn, lc_conn_settings(conn)->linger, cause);
+  lc_conn_finish(conn, cause);
   return 1;
 }
 
@@ -115,6 +121,7 @@ void lc_conn_due(lc_timer *timer, lc_time now)
   } else {
     unsigned what = retry_output(conn);
     if (conn->state != LC_STATE_CLOSED) what |= passed_deadlines(conn, now);
+    if (conn->state < LC_STATE_CLOSING && lc_mark_at(conn) <= now) lc_mark_take(conn);
     if (conn->state < LC_STATE_CLOSING && !over_a_limit(conn, now)) lc_drain_visit(conn);
     lc_heartbeat_due(conn, now);
     if (what && conn->server) conn->server->events->ready(conn, what, conn->server->user);

@@ -55,10 +55,9 @@ int lc_output_append(lc_conn *conn, const char *data, size_t size)
 /* The time for what is queued counts from the last progress; with nothing left there is none. */
 static void made_progress(lc_conn *conn, int is_all)
 {
-  if (conn->state == LC_STATE_CLOSING && !conn->finishing) return; /* it is the linger's */
-  conn->write_deadline = is_all && conn->state != LC_STATE_CLOSING
-                           ? LC_NEVER
-                           : lc_time_add(conn->loop->now, lc_conn_settings(conn)->write_timeout);
+  if (conn->state == LC_STATE_CLOSING) return; /* the deadline is the closing's */
+  conn->write_deadline =
+    is_all ? LC_NEVER : lc_time_add(conn->loop->now, lc_conn_settings(conn)->write_timeout);
 }
 
 /* One sendmsg. Bytes taken (0 when the kernel is full), or a code. */

@@ -82,7 +82,9 @@ static void vacate(lc_registry *registry, uint32_t hole)
 void lc_registry_remove(lc_registry *registry, lc_conn *conn)
 {
   vacate(registry, place_of(registry, conn->id));
-  if (registry->cursor == &conn->in_registry) registry->cursor = conn->in_registry.next;
+  for (int walk = 0; walk < LC_WALKS; walk++)
+    if (registry->cursors[walk] == &conn->in_registry)
+      registry->cursors[walk] = conn->in_registry.next;
   lc_list_remove(&conn->in_registry);
   registry->counts[conn->state]--;
   registry->counts[LC_STATES]--;
@@ -105,16 +107,24 @@ lc_conn *lc_registry_next(const lc_registry *registry, const lc_conn *conn)
   return link == &registry->all ? NULL : LC_OWNER(link, lc_conn, in_registry);
 }
 
-void lc_registry_rewind(lc_registry *registry) { registry->cursor = registry->all.next; }
-
-lc_conn *lc_registry_step(lc_registry *registry)
+void lc_registry_rewind(lc_registry *registry, lc_walk walk)
 {
-  lc_link *link = registry->cursor;
+  registry->cursors[walk] = registry->all.next;
+}
+
+int lc_registry_is_walking(const lc_registry *registry, lc_walk walk)
+{
+  return registry->cursors[walk] != NULL;
+}
+
+lc_conn *lc_registry_step(lc_registry *registry, lc_walk walk)
+{
+  lc_link *link = registry->cursors[walk];
   if (!link) return NULL;
   if (link == &registry->all) {
-    registry->cursor = NULL;
+    registry->cursors[walk] = NULL;
     return NULL;
   }
-  registry->cursor = link->next;
+  registry->cursors[walk] = link->next;
   return LC_OWNER(link, lc_conn, in_registry);
 }

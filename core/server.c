@@ -30,6 +30,7 @@ void lc_server_options_init(lc_server_options *options)
                                               .max_queue = 256 * 1024,
                                               .gather = 16 * 1024,
                                               .nodelay = 1},
+                                 .late = 1,
                                  .drain = {.timeout = 25 * LC_SECOND,
                                            .settle = 5 * LC_SECOND,
                                            .quiet = LC_SECOND,
@@ -78,7 +79,8 @@ lc_server *lc_server_new(lc_loop *loop, const lc_server_options *options, const 
     server->options.max_connections ? server->options.max_connections : default_limit(loop->sys);
   server->is_outbound = server->options.is_outbound;
   server->serving = events->opened != NULL;
-  server->cancel_at = server->kill_at = server->visit_at = LC_NEVER;
+  server->cancel_at = server->kill_at = LC_NEVER;
+  server->visit_at = server->mark_at = LC_NEVER;
   server->report.lossless = 1;
   server->reserve = -1;
   lc_list_init(&server->listeners);

@@ -33,6 +33,7 @@ struct lc_server {
   lc_time cancel_at;
   lc_time kill_at;
   lc_time visit_at;  /* when the walk over idle connections goes on */
+  lc_time mark_at;   /* when the walk that marks begins; LC_NEVER: no longer, or not yet */
   uint32_t to_visit; /* how many there were when it began */
   lc_timer timer;
   lc_want want; /* the next step, for the watchdog */

@@ -26,7 +26,11 @@ local report = lastcall.run(function()
     if not name or name == "" then return end
     conn.data.name = name
     tell_others(conn, ("* %s is here\n"):format(name))
-    for line in conn:lines() do tell_others(conn, ("%s: %s\n"):format(name, line)) end
+    conn:answered() -- nobody owes the speaker a reply: a shutdown may close the connection from here on
+    for line in conn:lines() do
+      tell_others(conn, ("%s: %s\n"):format(name, line))
+      conn:answered()
+    end
     conn.data.name = nil
     tell_others(conn, ("* %s has left\n"):format(name))
   end)

@@ -118,13 +118,13 @@ describe("lastcall/meta.lua", function()
       local _, address = helper.serve(run, function(conn, ctx)
         local order = conn:read()
         if order == "obey" then return conn:read() end
-        if order == "leave" then -- what is said when the drain has begun is not read, and the linger soon over
+        if order == "leave" then -- what is said when the drain has begun is not read, and given up soon
           conn:setsockopt("sndbuf", 200000)
           while not ctx:draining() do run.sleep(0.01) end
           return conn:write(("x"):rep(150000))
         end
         while true do run.sleep(60) end
-      end, { linger = 0.1 })
+      end, { linger = 0.1, write_timeout = 0.2 })
       run.on_shutdown("broken", function() error "on purpose" end)
       for i, line in ipairs { "obey\nhalf a li", "resist\n", "leave\n" } do
         held[i] = assert(run.connect(address))

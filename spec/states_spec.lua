@@ -245,27 +245,35 @@ describe("idle", function()
     end))
   end)
 
-  it("a sink that uses lines is closed by the drain once it is quiet, in mid-stream it is not", function()
+  it("in lines after something consumed, when it was answered(); not before", function()
+    local function consume(answer)
+      return state_while(function(conn)
+        for _ in conn:lines() do
+          if answer then conn:answered() end
+        end
+      end, "one\n")
+    end
+    assert.equal("active", consume(false))
+    assert.equal("idle", consume(true))
+  end)
+
+  it("a sink that answers what it reads is closed by the drain, one that does not is waited for", function()
     helper.task(function(lastcall)
-      local lines = 0
       local server, address = helper.serve(lastcall, function(conn)
-        for _ in conn:lines() do lines = lines + 1 end
-      end, { drain = { timeout = 5, quiet = 0.2 } })
-      local quiet, busy = assert(lastcall.connect(address)), assert(lastcall.connect(address))
-      helper.send(quiet, "one\n")
-      helper.send(busy, "one\n")
-      lastcall.sleep(0.02)
+        for line in conn:lines() do
+          if line == "answered" then conn:answered() end
+        end
+      end, { drain = { timeout = 5, quiet = 0.1 } })
+      local answered, unanswered = helper.ask(address, "answered"), helper.ask(address, "not")
+      server:wait_for("==", 2, 5)
       server:shutdown()
-      local began = lastcall.now()
-      local ended = lastcall.go(function()
-        quiet:read("a")
-        quiet:close("background")
-        return lastcall.now() - began
-      end)
-      assert.is_true(ended:wait(2) >= 0.1)
-      busy:close("background")
-      assert.equal(2, server:wait().closed_idle + server:report().finished)
-      assert.is_true(lines >= 2)
+      assert.equal("eof", helper.ends(answered))
+      lastcall.sleep(0.3)
+      assert.equal(1, server:count "active")
+      unanswered:close("background")
+      local report = server:wait()
+      assert.equal(1, report.closed_idle)
+      assert.equal(1, report.finished)
     end)
   end)
 

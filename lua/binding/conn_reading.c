@@ -59,6 +59,14 @@ static int refusal(const task *t, const conn_box *box)
   return task_ended(t);
 }
 
+/* Whether a unit of work may begin here. Where part of it is there already, it has begun. */
+static int admission(const conn_box *box, lc_wait wait)
+{
+  lc_slice part;
+  lc_conn_buffered(box->conn, &part);
+  return part.length ? 0 : lc_conn_admit(box->conn, wait);
+}
+
 static int stays_readable(int code)
 {
   return code == LC_CANCELED || code == LC_DRAINING || code == LC_TOO_LONG;
@@ -103,7 +111,7 @@ static int await(lua_State *L, int status, lua_KContext kept)
   int result = t->woken;
   (void)status;
   t->woken = 0;
-  if (!result) result = lc_conn_admit(box->conn);
+  if (!result) result = lc_conn_admit(box->conn, LC_WAIT_AWAIT);
   if (!result) result = lc_conn_await(box->conn);
   if (!result) {
     lua_pushboolean(L, 1);
@@ -189,16 +197,13 @@ static int read_parts_failure(lua_State *L, conn_box *box, int code, int formats
   return fail_with_partial(L, box, code, "read");
 }
 
-/* Stack: conn, `context` formats, the values read so far. */
-static int read_more(lua_State *L, int status, lua_KContext kept)
+static int read_more(lua_State *L, int status, lua_KContext kept);
+
+/* Stack: conn, the formats, the values read so far. `why`: the code with which the read ends, or 0. */
+static int read_parts(lua_State *L, conn_box *box, task *t, int formats, int why)
 {
-  conn_box *box = lua_touserdata(L, 1);
-  task *t = box->rt->current;
-  int formats = (int)kept, done = lua_gettop(L) - 1 - formats;
+  int done = lua_gettop(L) - 1 - formats;
   lc_time deadline = lc_conn_read_deadline(box->conn);
-  (void)status;
-  int why = t->woken;
-  t->woken = 0;
   if (why) return read_parts_failure(L, box, why, formats, done);
   for (; done < formats; done++) {
     int result = read_format(L, box, check_format(L, 2 + done), t);
@@ -206,11 +211,29 @@ static int read_more(lua_State *L, int status, lua_KContext kept)
     if (result == LC_AGAIN) {
       result = refusal(t, box);
       if (!result)
-        return wait_for_input(L, t, box, LC_WAIT_READ, deadline, "read", kept, read_more);
+        return wait_for_input(L, t, box, LC_WAIT_READ, deadline, "read", formats, read_more);
     }
     return read_parts_failure(L, box, result, formats, done);
   }
   return formats;
+}
+
+static int read_more(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = lua_touserdata(L, 1);
+  task *t = box->rt->current;
+  int why = t->woken, is_first = lua_gettop(L) - 1 == (int)kept;
+  (void)status;
+  t->woken = 0;
+  if (!why && is_first) why = admission(box, LC_WAIT_READ);
+  return read_parts(L, box, t, (int)kept, why);
+}
+
+static int read_begin(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = lua_touserdata(L, 1);
+  (void)status;
+  return read_parts(L, box, box->rt->current, (int)kept, lc_conn_admit(box->conn, LC_WAIT_READ));
 }
 
 static int conn_read(lua_State *L)
@@ -225,8 +248,8 @@ static int conn_read(lua_State *L)
   for (int i = 0; i < formats; i++) check_format(L, 2 + i);
   task *t = begin_read(L, box, "conn:read");
   t->woken = 0;
-  if (task_is_spent(t)) return task_yield(L, t, formats, read_more);
-  return read_more(L, LUA_OK, formats);
+  if (task_is_spent(t)) return task_yield(L, t, formats, read_begin);
+  return read_begin(L, LUA_OK, formats);
 }
 
 /* ----------------------------------------------------------------- read_some -- */
@@ -269,6 +292,7 @@ static int read_some(lua_State *L, int status, lua_KContext kept)
   (void)status;
   int result = t->woken;
   t->woken = 0;
+  if (!result) result = lc_conn_admit(box->conn, LC_WAIT_READ);
   if (!result && t->rt->reads_large && (size_t)kept >= STRING_PLACE) {
     char *place = allocator_place(t->rt);
     if (place) return read_some_large(L, t, box, place, kept);
@@ -300,18 +324,34 @@ static int conn_read_some(lua_State *L)
 
 /* ---------------------------------------------------------------- read_until -- */
 
+static int read_until(lua_State *L, int status, lua_KContext kept);
+
+static int read_until_now(lua_State *L, conn_box *box, task *t, int result, lua_KContext max)
+{
+  lc_slice slice = {"", 0};
+  size_t length;
+  const char *delimiter = lua_tolstring(L, 2, &length);
+  if (!result) result = lc_conn_read_until(box->conn, delimiter, length, (size_t)max, &slice);
+  return take_slice(L, t, box, result, &slice, "read_until", max, read_until);
+}
+
 static int read_until(lua_State *L, int status, lua_KContext kept)
 {
   conn_box *box = lua_touserdata(L, 1);
   task *t = box->rt->current;
-  lc_slice slice = {"", 0};
-  size_t length;
-  const char *delimiter = lua_tolstring(L, 2, &length);
   (void)status;
   int result = t->woken;
   t->woken = 0;
-  if (!result) result = lc_conn_read_until(box->conn, delimiter, length, (size_t)kept, &slice);
-  return take_slice(L, t, box, result, &slice, "read_until", kept, read_until);
+  if (!result) result = admission(box, LC_WAIT_READ);
+  return read_until_now(L, box, t, result, kept);
+}
+
+static int read_until_begin(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = lua_touserdata(L, 1);
+  (void)status;
+  int result = lc_conn_admit(box->conn, LC_WAIT_READ);
+  return read_until_now(L, box, box->rt->current, result, kept);
 }
 
 static int conn_read_until(lua_State *L)
@@ -324,8 +364,8 @@ static int conn_read_until(lua_State *L)
     optional_bytes(L, 3, (lua_Integer)(lc_conn_settings(box->conn)->max_line + length));
   task *t = begin_read(L, box, "conn:read_until");
   t->woken = 0;
-  if (task_is_spent(t)) return task_yield(L, t, (lua_KContext)max, read_until);
-  return read_until(L, LUA_OK, (lua_KContext)max);
+  if (task_is_spent(t)) return task_yield(L, t, (lua_KContext)max, read_until_begin);
+  return read_until_begin(L, LUA_OK, (lua_KContext)max);
 }
 
 /* --------------------------------------------------------------------- lines -- */
@@ -367,7 +407,7 @@ static int lines_next(lua_State *L, int status, lua_KContext begun)
   (void)status;
   int result = t->woken;
   t->woken = 0;
-  if (!result && !begun) result = lc_conn_admit(box->conn);
+  if (!result && !begun) result = lc_conn_admit(box->conn, LC_WAIT_LINES);
   return next_line(L, box, t, lua_tointeger(L, lua_upvalueindex(2)), result);
 }
 
@@ -379,7 +419,7 @@ static inline int lines_call(lua_State *L, lua_Integer format)
   task *t = begin_read(L, box, "conn:lines");
   t->woken = 0;
   if (task_is_spent(t)) return task_yield(L, t, 0, lines_next);
-  return next_line(L, box, t, format, lc_conn_admit(box->conn));
+  return next_line(L, box, t, format, lc_conn_admit(box->conn, LC_WAIT_LINES));
 }
 
 static int next_bare_line(lua_State *L) { return lines_call(L, FORMAT_LINE); }
@@ -407,10 +447,22 @@ static int conn_lines(lua_State *L)
   return 1;
 }
 
+/* What was read needs no answer. */
+static int conn_answered(lua_State *L)
+{
+  lc_conn_answered(conn_self(L)->conn);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 void conn_open_reading(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg methods[] = {
-    {"await", conn_await},         {"lines", conn_lines},           {"read", conn_read},
-    {"read_some", conn_read_some}, {"read_until", conn_read_until}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"answered", conn_answered},
+                                     {"await", conn_await},
+                                     {"lines", conn_lines},
+                                     {"read", conn_read},
+                                     {"read_some", conn_read_some},
+                                     {"read_until", conn_read_until},
+                                     {NULL, NULL}};
   register_functions(L, rt, methods);
 }

@@ -54,9 +54,10 @@ int server_facts(lua_State *L)
                 {"failed_flushes", report->failed_flushes},
                 {"detached", report->detached},
                 {"stopped_earlier", report->stopped_earlier},
+                {"late", report->late},
                 {"received", report->received},
                 {"sent", report->sent}};
-  lua_createtable(L, 0, 19);
+  lua_createtable(L, 0, 21);
   for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
     lua_pushinteger(L, (lua_Integer)counts[i].value);
     lua_setfield(L, -2, counts[i].name);
@@ -69,6 +70,8 @@ int server_facts(lua_State *L)
   lua_setfield(L, -2, "steps");
   push_listeners(L, box->server);
   lua_setfield(L, -2, "listeners");
+  late_push(L, box);
+  lua_setfield(L, -2, "late_peers");
   runtime_push_anchored(L, box->rt, box->stragglers);
   lua_setfield(L, -2, "stragglers");
   return 1;

@@ -86,6 +86,7 @@ static int core_new_server(lua_State *L)
   lc_server_options_init(&options);
   option_settings(L, 1, &options.settings);
   option_drain(L, 1, &options.drain);
+  options.late = option_boolean(L, 1, "late", options.late);
   options.max_connections = (uint32_t)option_integer(L, 1, "max_connections", 0);
 
   server_box *box = push_box(L, rt);
@@ -119,6 +120,7 @@ static int server_collect(lua_State *L)
   box->ctx = NULL;
   lc_server_free(box->server);
   box->server = NULL;
+  late_free(box);
   return 0;
 }
 

@@ -26,12 +26,13 @@ struct server_box {
   int log;
   lc_time max_block; /* for its tasks */
   int is_done;
-  int starts_with_data; /* handlers begin with the first byte */
-  int gives_context;    /* the handler has a second parameter: without one none need be made */
-  int tells;            /* how many of its arguments on_state takes: likewise */
-  int is_uncounted;     /* a run does not wait for it */
-  lc_link acceptors;    /* tasks in accept */
-  lc_link waiters;      /* tasks in serve, wait and wait_for */
+  int starts_with_data;    /* handlers begin with the first byte */
+  int gives_context;       /* the handler has a second parameter: without one none need be made */
+  int tells;               /* how many of its arguments on_state takes: likewise */
+  int is_uncounted;        /* a run does not wait for it */
+  struct late_peers *late; /* late.c; NULL while nobody was late */
+  lc_link acceptors;       /* tasks in accept */
+  lc_link waiters;         /* tasks in serve, wait and wait_for */
 };
 
 server_box *server_check(lua_State *L, int index);
@@ -61,6 +62,10 @@ void server_report_error(lua_State *L, server_box *box, runtime *rt); /* [-3, 0]
 void stragglers_note(lua_State *L, server_box *box, const char *fate);
 void stragglers_note_undelivered(lua_State *L, server_box *box, const lc_conn *conn); /* closed */
 void stragglers_kill(lua_State *L, server_box *box);
+/* late.c: whose bytes no handler was given. */
+void late_note(server_box *box, const lc_conn *conn); /* it has closed */
+void late_push(lua_State *L, const server_box *box);  /* a list of {id, peer, bytes} [0, +1] */
+void late_free(server_box *box);
 /* facts.c: the numbers of its report, as a table. */
 int server_facts(lua_State *L);
 

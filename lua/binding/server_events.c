@@ -172,6 +172,7 @@ static void on_closed(lc_conn *conn, void *user)
   server_box *box = user;
   move m = {.box = box, .conn = conn};
   if (lc_conn_is_undelivered(conn)) runtime_protect(box->rt, note_undelivered, &m);
+  late_note(box, conn);
   conn_on_closed(conn);
 }
 

@@ -116,15 +116,11 @@ static int before_end(lc_conn *conn, char kind, size_t size, lc_slice *slice)
   return 0;
 }
 
-/* Between two requests the ladder refuses another one; a stream that was never written to may be in
- * the middle of something. */
-static int admitted(const conn_box *box)
+/* answered(connection): what was read needs no answer. */
+static int stream_answered(lua_State *L)
 {
-  lc_server *server = lc_conn_server(box->conn);
-  lc_conn_stats stats;
-  if (!box->server || !server || lc_server_step(server) < LC_STEP_DRAIN) return 0;
-  lc_conn_stats_get(box->conn, &stats);
-  return stats.sent ? lc_conn_admit(box->conn) : 0;
+  lc_conn_answered(conn_check(L, 1)->conn);
+  return 0;
 }
 
 /* Who does not wait is told of all that there is: a short read may have been followed by a FIN. */
@@ -143,7 +139,7 @@ static int attempt_all(lc_conn *conn, char kind, size_t size, lc_slice *slice)
 }
 
 /* Stack: connection, kind, size, look. */
-static int stream_receive(lua_State *L, int status, lua_KContext first)
+static int stream_receive(lua_State *L, int status, lua_KContext kept)
 {
   conn_box *box = conn_check(L, 1);
   task *t = task_that_can_wait(L, box->rt);
@@ -151,9 +147,11 @@ static int stream_receive(lua_State *L, int status, lua_KContext first)
   size_t size = (size_t)luaL_optinteger(L, 3, 0);
   lc_slice slice = {"", 0};
   (void)status;
+  (void)kept;
   attempting *try = !t || lua_toboolean(L, 4) ? attempt_all : attempt;
-  int result = first ? admitted(box) : 0;
+  int result = lc_conn_admit(box->conn, LC_WAIT_READ);
   if (!result) result = try(box->conn, kind, size, &slice);
+  if (result == LC_AGAIN && box->cut) result = box->cut; /* select calls it readable for that */
   if (result == LC_RESET || result == LC_PEER_LOST)
     result = before_end(box->conn, kind, size, &slice);
   if (result < 0) {
@@ -180,8 +178,8 @@ static int stream_begin_receive(lua_State *L)
   task *t = task_that_can_wait(L, box->rt);
   lua_settop(L, 4);
   check_reader(L, box);
-  if (t && task_is_spent(t)) return task_yield(L, t, 1, stream_receive);
-  return stream_receive(L, LUA_OK, 1);
+  if (t && task_is_spent(t)) return task_yield(L, t, 0, stream_receive);
+  return stream_receive(L, LUA_OK, 0);
 }
 
 /* The same in the middle of an operation. */
@@ -278,10 +276,10 @@ static int stream_note(lua_State *L)
   return 0;
 }
 
-/* admitted(connection): whether the ladder lets new work begin. */
+/* admitted(connection): whether the ladder hands over what would be read next. */
 static int stream_admitted(lua_State *L)
 {
-  lua_pushboolean(L, !admitted(conn_check(L, 1)));
+  lua_pushboolean(L, !lc_conn_admit(conn_check(L, 1)->conn, LC_WAIT_READ));
   return 1;
 }
 
@@ -336,6 +334,7 @@ void socket_open_stream(lua_State *L, runtime *rt)
                                        {"is_cut", stream_is_cut},
                                        {"note", stream_note},
                                        {"admitted", stream_admitted},
+                                       {"answered", stream_answered},
                                        {"stream_fd", stream_fd},
                                        {"shut_write", stream_shut_write},
                                        {"listener_fd", listener_fd},

@@ -60,20 +60,20 @@
 ---@field timeout? number seconds for the whole of it, hooks included (25)
 ---@field delay? number seconds at step unready: still accepting, but not ready (0)
 ---@field settle? number the longest wait, in seconds, for handshakes under way (5)
----@field quiet? number seconds of silence after which a connection counts as idle without having said so (1)
+---@field quiet? number seconds of silence after which a connection counts as idle without having said so; what arrives until so long after the drain began is still handed over (1)
 ---@field grace? number seconds between cancel and kill, at most a tenth of timeout (1)
 ---@field hooks? number seconds kept back for hooks when there are any (a fifth of timeout)
 ---@field spread? number idle connections are closed over so many seconds (0)
 
 --- What one connection goes by.
 ---@class lastcall.ConnectionOptions
----@field linger? number|"background" seconds an orderly close may take; 0 resets; "background" or a negative number: the same steps, nobody waits (3)
+---@field linger? number|"background" seconds that `conn:close()` may take, and that a peer which has everything may take to finish; 0 resets; "background" or a negative number: nobody waits (3)
 ---@field linger_bytes? integer what is read and discarded at most while lingering (1 MiB)
 ---@field keepalive? lastcall.KeepaliveOptions|false
 ---@field heartbeat? lastcall.HeartbeatOptions|false (none)
 ---@field user_timeout? number|false seconds that sent data may stay unacknowledged (idle + interval * count)
 ---@field read_timeout? number|false seconds a read may wait; ends it with "timeout" (none)
----@field write_timeout? number|false seconds a write may wait; ends it with "timeout" (30)
+---@field write_timeout? number|false seconds a write may wait; ends it with "timeout"; seconds without an acknowledgement after which a closing connection is given up (30)
 ---@field first_byte_timeout? number|false seconds; closes a connection that has not said a word by then (none)
 ---@field idle_timeout? number|false seconds; closes one that has been idle for so long (none)
 ---@field max_age? number|false seconds, give or take a tenth; closes one at its next idle moment (none)
@@ -103,6 +103,7 @@
 ---@field start? "accept"|"data" the handler begins at once, or with the first byte ("accept")
 ---@field max_connections? integer more wait in the kernel's queue (what the limit of descriptors leaves)
 ---@field drain? number|lastcall.DrainOptions
+---@field late? boolean the report counts connections whose last bytes no handler was given; false for protocols whose clients say goodbye after a FIN (true)
 ---@field on_drain? fun(conn: lastcall.Connection) runs as a task for each connection when draining begins: say goodbye in the protocol's words
 ---@field farewell? string|fun(conn: lastcall.Connection): string? the last words to a connection that the ladder closes; a function may not wait
 ---@field max_block? number|false seconds that a task may hold the loop before that is logged, with its traceback (0.25)
@@ -438,11 +439,16 @@ local Connection = {}
 ---@return string? message
 function Connection:await(seconds) end
 
---- An iterator over lines, each call of which (waits); an idle point too. It ends at the peer's end, at
---- a drain or at any failure, and never raises for it: `conn:error()` tells which it was.
+--- An iterator over lines, each call of which (waits); an idle point when everything read was answered. It ends
+--- at the peer's end, at a drain or at any failure, and never raises for it: `conn:error()` tells which it was.
 ---@param format? "l"|"L" without the newline, or with it ("l")
 ---@return fun(): string?
 function Connection:lines(format) end
+
+--- What was read so far needs no answer: the connection is between two units of work, as after a write, and a
+--- drain may close it. A server that never answers calls it for each unit. Never waits.
+---@return true
+function Connection:answered() end
 
 --- (waits) As io files: a value for each format, or the failure of the first that failed. What it had got
 --- by then is the fourth result, and stays readable when the code is "canceled" or "draining".
@@ -646,6 +652,12 @@ function Ticket:done() end
 -- ---------------------------------------------------------------------------------------------------
 -- Reports.
 
+--- Bytes that arrived too late for any handler.
+---@class lastcall.LatePeer
+---@field id integer the connection's
+---@field peer string its address
+---@field bytes integer how many
+
 --- What a shutdown did; `tostring` makes sentences of it. A server's own has no hooks.
 ---@class lastcall.Report
 ---@field ok boolean within its time, nothing killed, every hook fine
@@ -663,6 +675,8 @@ function Ticket:done() end
 ---@field reset_by_peer integer
 ---@field undelivered_bytes integer written and not known to have arrived
 ---@field failed_flushes integer connections whose last bytes are not known to have arrived
+---@field late integer connections whose peer sent bytes that no handler was given: unread when we finished, or come after our FIN
+---@field late_peers lastcall.LatePeer[] the first 100 of them
 ---@field detached integer
 ---@field stopped_earlier integer listeners stopped while serving, before the last 16: they are not in stop
 ---@field tasks_left integer tasks of the process that had to be ended by force

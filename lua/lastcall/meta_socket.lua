@@ -18,4 +18,12 @@ function socket.install(options) end
 ---@return lastcall.Report report
 function socket.serve(server, handler, options) end
 
+---@class lastcall.socket.Client what `accept` and `connect` of TCP and unix streams give, LuaSec's objects too
+local Client = {}
+
+--- What was received so far needs no answer: a shutdown may close the connection before the next request. A server
+--- that never answers calls it for each unit. Never waits.
+---@return number 1
+function Client:answered() end
+
 return socket

@@ -119,7 +119,7 @@ local function start(value)
 end
 
 local handling = {
-  start = start, max_connections = whole(1, 2 ^ 31 - 1), drain = nested("drain", seconds(0)),
+  start = start, max_connections = whole(1, 2 ^ 31 - 1), late = is("boolean"), drain = nested("drain", seconds(0)),
   on_drain = is_function, on_error = is_function, log = is_function, max_block = limit,
   farewell = either("a string or a function", "string", is_function),
 }

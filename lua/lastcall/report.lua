@@ -6,8 +6,11 @@ local report = {}
 
 local COUNTS = {
   "accepted_while_stopping", "finished", "closed_idle", "canceled", "killed", "reset_by_us",
-  "reset_by_peer", "undelivered_bytes", "failed_flushes", "detached", "stopped_earlier",
+  "reset_by_peer", "undelivered_bytes", "failed_flushes", "detached", "stopped_earlier", "late",
 }
+
+-- As many late peers are listed one by one.
+local LATE_PEERS = 100
 
 local meta = { __name = "lastcall.report" }
 
@@ -77,6 +80,14 @@ local function say_counts(self, say)
   if self.detached > 0 then say("%s detached", count_of(self.detached, "connection")) end
 end
 
+local function say_late(self, say)
+  if self.late == 0 then return end
+  local first = self.late_peers[1]
+  say("%d late: the peer sent bytes that no handler was given%s", self.late, first and
+    (" (%sconnection %d from %s, %s)"):format(self.late > 1 and "first " or "", first.id, first.peer,
+      count_of(first.bytes, "byte")) or "")
+end
+
 local function say_hooks(self, say)
   for _, hook in ipairs(self.hooks) do
     say("hook %s: %s in %.2f s%s", hook.name, hook.ok and "ok" or "failed", hook.elapsed,
@@ -90,6 +101,7 @@ function meta:__tostring()
   local function say(text, ...) lines[#lines + 1] = "  " .. text:format(...) end
   say_stops(self, say)
   say_counts(self, say)
+  say_late(self, say)
   say_hooks(self, say)
   for _, one in ipairs(self.stragglers) do say("%s", straggler_line(one)) end
   return table.concat(lines, "\n")
@@ -98,7 +110,7 @@ end
 local function new(began, ended)
   local self = {
     elapsed = math.max(0, ended - began), steps = {}, stop = {}, hooks = {}, stragglers = {},
-    tasks_left = 0, lossless = true,
+    tasks_left = 0, lossless = true, late_peers = {},
   }
   for _, name in ipairs(COUNTS) do self[name] = 0 end
   return setmetatable(self, meta)
@@ -109,6 +121,9 @@ local function add(self, facts)
   for _, name in ipairs(COUNTS) do self[name] = self[name] + facts[name] end
   self.lossless = self.lossless and facts.lossless
   for _, listener in ipairs(facts.listeners) do self.stop[#self.stop + 1] = listener end
+  for _, one in ipairs(facts.late_peers) do
+    if #self.late_peers < LATE_PEERS then self.late_peers[#self.late_peers + 1] = one end
+  end
   for _, one in pairs(facts.stragglers) do self.stragglers[#self.stragglers + 1] = one end
 end
 
@@ -124,7 +139,7 @@ local function judge(self, timeout)
   local in_time = not timeout or self.elapsed <= timeout + 0.1
   self.ok = in_time and self.killed == 0 and self.tasks_left == 0 and hooks_fine
   self.clean = self.ok and self.canceled == 0 and self.reset_by_us == 0
-    and self.undelivered_bytes == 0 and self.failed_flushes == 0 and self.lossless
+    and self.undelivered_bytes == 0 and self.failed_flushes == 0 and self.late == 0 and self.lossless
   table.sort(self.stragglers, by_age)
   return self
 end

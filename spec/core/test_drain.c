@@ -115,13 +115,13 @@ static void after_quiet_a_read_for_new_work_is_told_that_it_drains(void **state)
   w->options.drain.quiet = 50 * LC_MILLISECOND;
   world_serve(w);
   seen *one = world_accept_busy(w, &peer);
-  assert_int_equal(lc_conn_admit(one->conn), 0);
+  assert_int_equal(lc_conn_admit(one->conn, LC_WAIT_LINES), 0);
   drain_within(w, world_seconds(10));
   world_turn(w);
   world_write(one, "answer");
-  assert_int_equal(lc_conn_admit(one->conn), 0); /* within quiet: handed over */
+  assert_int_equal(lc_conn_admit(one->conn, LC_WAIT_LINES), 0); /* within quiet: handed over */
   world_turn_for(w, 80 * LC_MILLISECOND);
-  assert_int_equal(lc_conn_admit(one->conn), LC_DRAINING);
+  assert_int_equal(lc_conn_admit(one->conn, LC_WAIT_LINES), LC_DRAINING);
   lc_conn_finish(one->conn, "finished");
   peer_close(peer);
   UNTIL_DONE(w);

@@ -54,8 +54,8 @@ static void an_empty_one_finds_nobody(void **state)
   (void)state;
   assert_null(lc_registry_find(&registry, 1));
   assert_null(lc_registry_next(&registry, NULL));
-  lc_registry_rewind(&registry);
-  assert_null(lc_registry_step(&registry));
+  lc_registry_rewind(&registry, LC_WALK_VISIT);
+  assert_null(lc_registry_step(&registry, LC_WALK_VISIT));
 }
 
 static void everybody_is_found_by_id_and_nobody_else(void **state)
@@ -143,8 +143,8 @@ static void a_walk_in_shares_survives_departures(void **state)
   int visits[100] = {0}, gone[100] = {0}, step = 0;
   (void)state;
   add_many(100);
-  lc_registry_rewind(&registry);
-  for (lc_conn *conn; (conn = lc_registry_step(&registry)); step++) {
+  lc_registry_rewind(&registry, LC_WALK_VISIT);
+  for (lc_conn *conn; (conn = lc_registry_step(&registry, LC_WALK_VISIT)); step++) {
     int i = (int)(conn - conns);
     visits[i]++;
     for (int leaver = i; leaver <= i + 1 && leaver < 100; leaver++) { /* itself, or the next one */
@@ -163,12 +163,12 @@ static void the_last_may_leave_under_the_walk(void **state)
 {
   (void)state;
   add_many(2);
-  lc_registry_rewind(&registry);
-  assert_ptr_equal(lc_registry_step(&registry), &conns[0]);
+  lc_registry_rewind(&registry, LC_WALK_VISIT);
+  assert_ptr_equal(lc_registry_step(&registry, LC_WALK_VISIT), &conns[0]);
   lc_registry_remove(&registry, &conns[1]);
   lc_registry_remove(&registry, &conns[0]);
-  assert_null(lc_registry_step(&registry));
-  assert_null(lc_registry_step(&registry)); /* over, and stays over */
+  assert_null(lc_registry_step(&registry, LC_WALK_VISIT));
+  assert_null(lc_registry_step(&registry, LC_WALK_VISIT)); /* over, and stays over */
 }
 
 static void newcomers_are_visited_by_a_walk_under_way(void **state)
@@ -176,10 +176,10 @@ static void newcomers_are_visited_by_a_walk_under_way(void **state)
   int steps = 1;
   (void)state;
   add_many(3);
-  lc_registry_rewind(&registry);
-  assert_non_null(lc_registry_step(&registry));
+  lc_registry_rewind(&registry, LC_WALK_VISIT);
+  assert_non_null(lc_registry_step(&registry, LC_WALK_VISIT));
   add(3);
-  while (lc_registry_step(&registry)) steps++;
+  while (lc_registry_step(&registry, LC_WALK_VISIT)) steps++;
   assert_int_equal(steps, 4);
 }
 

@@ -127,6 +127,23 @@ static void check_manner(handler *h, const lc_verdict *verdict)
     run_fail(h->in, "connection %u: half a write, and then a FIN", of(h));
 }
 
+/* A closing that is not strict goes on while the peer's host acknowledges something within each write_timeout. */
+static void check_patience(handler *h, const lc_verdict *verdict)
+{
+  const run *in = h->in;
+  const sim_truth *truth = &h->at_close;
+  const lc_settings *settings = &in->plan->server.settings;
+  lc_time since = truth->acknowledged_at > h->closing_at ? truth->acknowledged_at : h->closing_at;
+  lc_time now = sim_now(in->kernel);
+  int is_strict = h->least_linger || !strcmp(h->cause, "timeout");
+  int is_bounded = settings->max_age != LC_NEVER && lc_server_step(in->server) < LC_STEP_DRAIN;
+  if (!h->closing_at || is_strict || is_bounded || h->is_cut_short || truth->is_over) return;
+  if (verdict->code != LC_TIMEOUT || truth->delivered == truth->written) return;
+  if (now + 2000 * in->plan->cost < since + settings->write_timeout)
+    run_fail(h->in, "connection %u: given up %.6f before its time, and its peer still takes bytes",
+             of(h), lc_to_seconds(since + settings->write_timeout - now));
+}
+
 void check_closed(handler *h)
 {
   lc_verdict verdict;
@@ -142,6 +159,8 @@ void check_closed(handler *h)
   check_verdict(h, &verdict);
   check_manner(h, &verdict);
   check_linger(h, &verdict);
+  check_patience(h, &verdict);
+  check_late(h);
 }
 
 /* ------------------------------------------------------- nobody is forgotten -- */
@@ -324,4 +343,5 @@ void check_end(run *in)
     check_refused(in, c);
     check_whole(in, c);
   }
+  check_late_count(in);
 }

@@ -50,15 +50,6 @@ void check_dismissed(const handler *h)
              lc_to_seconds(quiet_until(h, &stats) - sim_now(in->kernel)));
 }
 
-void check_turned_away(const handler *h)
-{
-  run *in = h->in;
-  lc_time until = lc_time_add(in->drain_at, in->plan->server.drain.quiet);
-  if (h->cut || in->cancel_at || sim_now(in->kernel) >= until) return;
-  run_fail(in, "connection %u: a request is turned away %.6f too early", of(h),
-           lc_to_seconds(until - sim_now(in->kernel)));
-}
-
 /* Whether it has nothing to do, as far as anybody can see. */
 static int is_at_rest(const handler *h, lc_conn_stats *stats)
 {

@@ -201,7 +201,7 @@ static void stepped(lc_server *server, lc_step step, void *user)
   run_trace(in, "server: %s", lc_step_name(step));
   check_step(in, step);
   if (step == LC_STEP_STOP) in->stop_at = sim_now(in->kernel);
-  if (step == LC_STEP_DRAIN) in->drain_at = sim_now(in->kernel);
+  if (step == LC_STEP_DRAIN) check_drain_begins(in);
   if (step == LC_STEP_CANCEL || step == LC_STEP_KILL) {
     if (!in->cancel_at) in->cancel_at = sim_now(in->kernel);
     if (step == LC_STEP_CANCEL) handlers_cancel(in);

@@ -100,11 +100,12 @@ static void take_request(handler *h, const char *text)
 static int waits_for_request(handler *h)
 {
   lc_slice slice = {0};
-  int result = h->has_begun ? 0 : lc_conn_admit(h->conn);
+  static const lc_wait waits_by[] = {
+    [BY_AWAIT] = LC_WAIT_AWAIT, [BY_LINES] = LC_WAIT_LINES, [BY_READ] = LC_WAIT_READ};
+  lc_wait how = h->has_begun ? LC_WAIT_READ : waits_by[h->in->plan->waiting];
+  int result = h->has_begun ? 0 : lc_conn_admit(h->conn, how);
   if (result == LC_DRAINING) check_turned_away(h);
-  lc_wait how = h->in->plan->waiting == BY_LINES ? LC_WAIT_LINES : LC_WAIT_READ;
-  if (!result && h->in->plan->waiting == BY_AWAIT && !h->has_begun) {
-    how = LC_WAIT_AWAIT;
+  if (!result && how == LC_WAIT_AWAIT) {
     result = lc_conn_await(h->conn);
     if (!result) {
       h->has_begun = 1;
@@ -113,6 +114,7 @@ static int waits_for_request(handler *h)
   } else if (!result) {
     result = h->in->plan->waiting == BY_LINES ? lc_conn_read_until(h->conn, "\n", 1, 4096, &slice)
                                               : lc_conn_read_exact(h->conn, WORDS_SIZE, &slice);
+    h->consumed += slice.length;
     if (!result && slice.length == WORDS_SIZE) take_request(h, slice.data);
     else if (!result) returns(h, "bad request", 0);
     if (!result) return 1;
@@ -141,6 +143,7 @@ static int reads_body(handler *h)
       run_fail(h->in, "client %u: the bytes of request %u are not its own", h->client->index,
                h->request.request);
     h->left -= slice.length;
+    h->consumed += slice.length;
     return 1;
   }
   if (result == LC_AGAIN && h->cut == LC_CANCELED) result = h->cut;

@@ -98,6 +98,11 @@ typedef struct handler {
   lc_time rests_since;     /* while the server drains; 0: it does not */
   unsigned failed_by_then; /* calls of the process */
 
+  uint64_t consumed; /* bytes that it was given */
+  uint64_t mark;     /* bytes that had come when it was due; when is_marked */
+  int is_marked;
+  int is_late; /* by its statistics, when it was closed */
+
   uint64_t accepted; /* bytes taken by the core for writing */
   int may_say_farewell;
   int is_torn;
@@ -179,15 +184,20 @@ void meddle_rest(run *in);              /* at the end of each turn */
 void meddle(run *in, const handler *h); /* perhaps, in a callback of that one */
 
 /* check_ladder.c */
-void check_idle(const handler *h);        /* it is called so */
-void check_dismissed(const handler *h);   /* by the drain */
-void check_turned_away(const handler *h); /* a request may not begin any more */
+void check_idle(const handler *h);      /* it is called so */
+void check_dismissed(const handler *h); /* by the drain */
 void check_signaled(run *in, lc_time at);
 void check_asked(run *in, lc_time at, lc_time timeout);        /* a shutdown of the process */
 void check_asked_server(run *in, lc_time at, lc_time timeout); /* of the server alone */
 void check_step(run *in, lc_step step);                        /* the server's */
 void check_done(run *in);                                      /* the process */
 void check_ladder_wait(run *in);
+
+/* check_mark.c */
+void check_drain_begins(run *in);         /* the marks are due later */
+void check_turned_away(const handler *h); /* a request may not begin any more */
+void check_late(handler *h);              /* it is closed */
+void check_late_count(run *in);           /* at the end */
 
 /* check_listener.c */
 void check_listener_wait(run *in);

@@ -298,6 +298,15 @@ function stream.shutdown(group)
   end
 end
 
+--- What was received needs no answer: a drain may close the connection between this and the next request.
+function stream.answered(group)
+  return function(self)
+    local state = expect(self, group)
+    if state.stream then raw.answered(state.stream) end
+    return 1.0
+  end
+end
+
 -- -------------------------------------------------------------------- looking
 
 function stream.dirty(group)

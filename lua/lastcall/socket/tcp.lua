@@ -69,7 +69,8 @@ local function getfamily(self)
 end
 
 object.family("tcp", { "master", "client", "server" }, {
-  accept = stream.accept("tcp"), bind = bind, close = stream.close(ANY), connect = connect,
+  accept = stream.accept("tcp"), answered = stream.answered(CLIENT), bind = bind, close = stream.close(ANY),
+  connect = connect,
   dirty = stream.dirty(ANY), getfamily = getfamily, getfd = stream.getfd(ANY),
   getoption = options.getter(ANY, options.tcp), getpeername = getpeername, getsockname = getsockname,
   getstats = stream.getstats(CLIENT), setstats = stream.setstats(CLIENT), listen = stream.listen("tcp"),

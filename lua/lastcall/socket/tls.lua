@@ -73,8 +73,16 @@ function methods.receive(self, pattern, prefix)
   if pattern == nil then pattern = "*l" end
   local size = rest(pattern, #prefix)
   if prefix ~= "" and type(size) == "number" and size <= 0 then return prefix, nil, nil end
-  if not raw.admitted(link.conn) then return nil, "closed", prefix end
+  -- What LuaSec holds had arrived.
+  if not self:dirty() and not raw.admitted(link.conn) then return nil, "closed", prefix end
   return collect(self, link, pattern, prefix)
+end
+
+--- What was received needs no answer.
+function methods.answered(self)
+  local link = links[self]
+  if link then raw.answered(link.conn) end
+  return 1.0
 end
 
 function methods.send(self, data, first, last)

@@ -50,7 +50,8 @@ local function stream_connect(self, path)
 end
 
 object.family("unixstream", { "master", "client", "server" }, {
-  accept = stream.accept("unixstream"), bind = stream_bind, close = stream.close(ANY), connect = stream_connect,
+  accept = stream.accept("unixstream"), answered = stream.answered(CLIENT),
+  bind = stream_bind, close = stream.close(ANY), connect = stream_connect,
   dirty = stream.dirty(ANY), getfd = stream.getfd(ANY), getsockname = getsockname(ANY, stream.descriptor),
   getstats = stream.getstats(CLIENT), setstats = stream.setstats(CLIENT), listen = stream.listen("unixstream"),
   receive = stream.receive(CLIENT), send = stream.send(CLIENT), setfd = stream.setfd(ANY),

@@ -164,6 +164,8 @@ void sim_truth_of(const sim_process *process, int fd, sim_truth *truth)
   if (truth->is_listening) return;
   truth->is_connected = tcp->peer != NULL;
   truth->unread = tcp->received - tcp->read;
+  truth->came = tcp->received;
+  truth->acknowledged_at = tcp->acknowledged_at;
   truth->written = tcp->out.end;
   truth->delivered = bytes_of(tcp, tcp->acknowledged);
   truth->arrived = tcp->peer ? bytes_of(tcp, tcp->peer->received) : 0;

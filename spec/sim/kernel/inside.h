@@ -198,6 +198,7 @@ struct sim_tcp {
   /* sending: acknowledged <= sent <= most_sent <= written, in bytes of the stream; FIN is one more */
   sim_stream out;
   uint64_t acknowledged;
+  lc_time acknowledged_at; /* when it last grew */
   uint64_t sent;
   uint64_t most_sent;
   uint64_t written;

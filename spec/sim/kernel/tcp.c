@@ -154,6 +154,7 @@ static void take_ack(sim_tcp *tcp, const sim_packet *packet)
   }
   if (!IN_RANGE(packet->ack, tcp->acknowledged + 1, tcp->most_sent)) return;
   tcp->acknowledged = packet->ack;
+  tcp->acknowledged_at = tcp->file.kernel->now;
   if (tcp->sent < tcp->acknowledged) tcp->sent = tcp->acknowledged;
   tcp->sent_since = tcp->file.kernel->now;
   stop_repeating(tcp);

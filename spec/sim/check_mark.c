@@ -1,0 +1,92 @@
+/* check_mark.c - what a drain hands over, and whom it counts as late: by the plan, the clock and the truth.
+ *
+ * The mark of a connection is what had come `quiet` after the drain began; of one whose first byte came
+ * later, `quiet` after that byte. A request that begins before the mark is never turned away; bytes that
+ * no handler was given are counted, once, and no others are.
+ */
+#include <string.h>
+
+#include "run.h"
+
+static unsigned of(const handler *h) { return h->client->index; }
+
+static void marks_are_due(void *user)
+{
+  run *in = user;
+  for (unsigned i = 0; i < in->handlers; i++) {
+    handler *h = &in->handler[i];
+    sim_truth truth;
+    int fd = lc_conn_fd(h->conn);
+    if (fd < 0) continue;
+    sim_truth_of(in->process, fd, &truth);
+    h->mark = truth.came;
+    h->is_marked = truth.came > 0;
+  }
+}
+
+void check_drain_begins(run *in)
+{
+  in->drain_at = sim_now(in->kernel);
+  sim_at(in->kernel, lc_time_add(in->drain_at, in->plan->server.drain.quiet), marks_are_due, in);
+}
+
+/* The earliest time at which anything of it may be turned away. */
+static lc_time earliest(const handler *h)
+{
+  lc_time quiet = h->in->plan->server.drain.quiet;
+  lc_time first = lc_time_add(h->in->drain_at, quiet);
+  return h->is_marked || sim_now(h->in->kernel) < first ? first : lc_time_add(first, quiet);
+}
+
+void check_turned_away(const handler *h)
+{
+  run *in = h->in;
+  lc_time now = sim_now(in->kernel);
+  lc_conn_stats stats;
+  lc_slice held;
+  if (h->cut || in->cancel_at) return;
+  if (now + 2000 * in->plan->cost < earliest(h))
+    run_fail(in, "connection %u: a request is turned away %.6f too early", of(h),
+             lc_to_seconds(earliest(h) - now));
+  lc_conn_stats_get(h->conn, &stats);
+  lc_conn_buffered(h->conn, &held);
+  if (h->is_marked && stats.received - held.length < h->mark)
+    run_fail(in, "connection %u: a request is turned away that had come before the mark", of(h));
+}
+
+/* Whether every byte that comes is seen by the core: it takes time to look, and may fail. */
+static int is_exact(const handler *h)
+{
+  const run *in = h->in;
+  return !in->plan->cost && !in->plan->meddles && !in->plan->allocation &&
+         !sim_process_failed(in->process);
+}
+
+static int is_dismissed(const handler *h)
+{
+  return h->closing_at && (!strcmp(h->cause, "drain") || !strcmp(h->cause, "draining"));
+}
+
+void check_late(handler *h)
+{
+  const sim_truth *truth = &h->at_close;
+  uint64_t ungiven = truth->came - h->consumed;
+  lc_conn_stats stats;
+  lc_conn_stats_get(h->conn, &stats);
+  h->is_late = stats.late > 0;
+  if (stats.late > ungiven)
+    run_fail(h->in, "connection %u: %llu bytes are said to be late, in truth %llu", of(h),
+             (unsigned long long)stats.late, (unsigned long long)ungiven);
+  if (is_exact(h) && is_dismissed(h) && !truth->was_reset && stats.late != ungiven)
+    run_fail(h->in, "connection %u: of %llu late bytes, %llu are counted", of(h),
+             (unsigned long long)ungiven, (unsigned long long)stats.late);
+}
+
+void check_late_count(run *in)
+{
+  uint64_t late = 0, counted = lc_server_report(in->server)->late;
+  for (unsigned i = 0; i < in->handlers; i++) late += in->handler[i].is_late ? 1 : 0;
+  if (late != counted)
+    run_fail(in, "%llu connections were late, the report says %llu", (unsigned long long)late,
+             (unsigned long long)counted);
+}
