@@ -310,6 +310,12 @@ char *lc_address_format(const lc_address *address, char *text, size_t size)
 
 /* ----------------------------------------------------------------- packing -- */
 
+int lc_address_is_path(const lc_address *address)
+{
+  return address->of.any.sa_family == AF_UNIX && address->length > PATH_OFFSET &&
+         address->of.un.sun_path[0];
+}
+
 void lc_peer_pack(lc_peer *peer, const lc_address *address)
 {
   memset(peer, 0, sizeof *peer);

@@ -13,6 +13,9 @@ typedef struct lc_peer {
   uint8_t host[16];
 } lc_peer;
 
+/* A unix-domain one in the file system; else it has no name, or one that is in no folder. */
+int lc_address_is_path(const lc_address *address);
+
 void lc_peer_pack(lc_peer *peer, const lc_address *address);
 void lc_peer_unpack(const lc_peer *peer, lc_address *address);
 

@@ -359,7 +359,9 @@ int lc_conn_local(const lc_conn *conn, lc_address *address)
   *address = (lc_address){.length = sizeof address->of};
   if (conn->watch.fd < 0) return LC_CLOSED;
   const lc_sys *sys = conn->loop->sys;
-  return sys->getsockname(sys, conn->watch.fd, &address->of.any, &address->length);
+  int result = sys->getsockname(sys, conn->watch.fd, &address->of.any, &address->length);
+  if (result >= 0 && conn->server) lc_server_told_address(conn->server, address);
+  return result;
 }
 
 void lc_conn_stats_get(const lc_conn *conn, lc_conn_stats *stats)

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "conn.h"
 #include "keepalive.h"
 #include "server.h"
+#include "unix_path.h"
 
 #define RETRY_FIRST (5 * LC_MILLISECOND)
 #define RETRY_LONGEST LC_SECOND
@@ -202,30 +204,11 @@ static int set(const lc_sys *sys, int fd, int level, int name, int value)
   return result;
 }
 
-/* A path left behind by a server that died is removed: nobody answers there. */
-static int clear_stale_path(const lc_sys *sys, const lc_address *address)
-{
-  lc_file_identity file = {0};
-  int result = sys->file_identity(sys, address->of.un.sun_path, &file);
-  if (result < 0) return result == -ENOENT ? 0 : result;
-  if (!file.is_socket) return -EADDRINUSE;
-  int fd = sys->socket(sys, AF_UNIX, SOCK_STREAM, 0);
-  if (fd < 0) return fd;
-  LC_RETRY(result, sys->connect(sys, fd, &address->of.any, address->length));
-  sys->close(sys, fd);
-  if (result != -ECONNREFUSED) return -EADDRINUSE; /* somebody does, or its queue is full */
-  result = sys->unlink(sys, address->of.un.sun_path);
-  return result == -ENOENT ? 0 : result;
-}
-
 static int prepare(const lc_sys *sys, int fd, const lc_address *address,
                    const lc_listen_options *options)
 {
   int family = address->of.any.sa_family, result = 0;
-  if (family == AF_UNIX) {
-    if (address->of.un.sun_path[0]) result = clear_stale_path(sys, address);
-    return result;
-  }
+  if (family == AF_UNIX) return 0;
   if (options->reuseaddr) result = set(sys, fd, SOL_SOCKET, SO_REUSEADDR, 1);
   if (!result && options->reuseport) result = set(sys, fd, SOL_SOCKET, SO_REUSEPORT, 1);
   if (!result && family == AF_INET6)
@@ -273,7 +256,8 @@ static int begin(lc_listener *listener)
   lc_address bound = {.length = sizeof bound.of};
   int result = sys->getsockname(sys, listener->watch.fd, &bound.of.any, &bound.length);
   if (result < 0) return result;
-  listener->address = bound;
+  if (!listener->file.inode)
+    listener->address = bound; /* else the kernel knows it by another name */
   if (listener->address.of.any.sa_family != AF_UNIX) lc_loop_features(server->loop);
   result = lc_loop_watch(server->loop, &listener->watch, EPOLLIN | EPOLLET);
   if (result < 0) return result;
@@ -295,18 +279,14 @@ static int bind_and_listen(lc_listener *listener, const lc_address *address,
     result =
       lc_keepalive_apply(sys, fd, address->of.any.sa_family, &server->options.settings, NULL);
   if (!result && options->control) result = options->control(fd, options->user);
-  if (!result) result = sys->bind(sys, fd, &address->of.any, address->length);
   if (result < 0) return result;
-  if (address->of.any.sa_family == AF_UNIX && address->of.un.sun_path[0]) {
-    const char *path = address->of.un.sun_path;
-    if (options->unix_mode >= 0) result = sys->chmod(sys, path, (unsigned)options->unix_mode);
-    if (!result) result = sys->file_identity(sys, path, &listener->file);
-    if (result < 0) {
-      sys->unlink(sys, path);
-      return result;
-    }
+  if (lc_address_is_path(address)) {
+    result = lc_unix_path_listen(sys, fd, address, options->unix_mode, options->backlog,
+                                 &listener->bound, &listener->file);
+  } else {
+    result = sys->bind(sys, fd, &address->of.any, address->length);
+    if (!result) result = sys->listen(sys, fd, options->backlog);
   }
-  result = sys->listen(sys, fd, options->backlog);
   return result ? result : begin(listener);
 }
 

@@ -32,6 +32,7 @@ typedef struct lc_listener {
   int paused;            /* not accepting: an error; the timer looks again */
   lc_time retry_after;   /* grows while errors last */
   lc_file_identity file; /* of a unix path we made */
+  lc_address bound;      /* then what the kernel calls the socket */
   lc_timer timer;
   lc_job job; /* the rest of a queue longer than one turn's share */
 

@@ -29,6 +29,7 @@
 #include "reuseport.h"
 #include "server.h"
 #include "sock_diag.h"
+#include "unix_path.h"
 
 #define NO_SUCH_INTERFACE 0x7fffffff
 #define SMALL_BACKLOG 1024 /* below it, a burst means syncookies, which leave nothing to settle */
@@ -53,16 +54,11 @@ static void not_lossless(lc_listener *listener, const char *event, int code)
   lc_server_notice(listener->server, event, code, &listener->address, 0);
 }
 
+/* While the socket is open, so that no new file can have the number of ours. */
 static void forget_path(lc_listener *listener)
 {
-  const lc_sys *sys = listener->server->loop->sys;
-  const char *path = listener->address.of.un.sun_path;
-  lc_file_identity now = {0};
   if (!listener->file.inode || listener->is_shared) return;
-  if (sys->file_identity(sys, path, &now) < 0) return;
-  if (now.device == listener->file.device && now.inode == listener->file.inode)
-    sys->unlink(sys, path);
-  listener->file.inode = 0;
+  lc_unix_path_remove(listener->server->loop->sys, &listener->address, &listener->file);
 }
 
 static void unsteer(lc_listener *listener)
@@ -83,6 +79,7 @@ void lc_listener_close(lc_listener *listener)
   listener->diag = -1;
   lc_loop_unwatch(loop, &listener->watch);
   if (listener->is_steered) unsteer(listener);
+  forget_path(listener);
   loop->sys->close(loop->sys, listener->watch.fd);
   listener->watch.fd = -1;
   if (listener->ahead) {
@@ -90,7 +87,6 @@ void lc_listener_close(lc_listener *listener)
     lc_conn_unref(listener->ahead);
     listener->ahead = NULL;
   }
-  if (listener->address.of.any.sa_family == AF_UNIX) forget_path(listener);
   if (!lc_list_is_empty(&listener->in_server)) loop->sys->listening(loop->sys, -1);
   listener->state = LC_LISTENER_CLOSED;
   listener->settled = loop->now - listener->stop_began;

@@ -2,7 +2,9 @@
 #include "server.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "address.h"
 #include "conn.h"
 #include "keepalive.h"
 #include "listener.h"
@@ -330,6 +332,19 @@ void lc_server_retire(lc_server *server)
   for (lc_link *link = server->listeners.next; link != &server->listeners; link = link->next)
     retire(LC_OWNER(link, lc_listener, in_server));
   lc_drain_check(server);
+}
+
+void lc_server_told_address(const lc_server *server, lc_address *address)
+{
+  if (!lc_address_is_path(address)) return;
+  for (const lc_link *link = server->listeners.next; link != &server->listeners;
+       link = link->next) {
+    const lc_listener *listener = LC_OWNER(link, lc_listener, in_server);
+    if (!listener->file.inode) continue;
+    if (strcmp(listener->bound.of.un.sun_path, address->of.un.sun_path) != 0) continue;
+    *address = listener->address;
+    return;
+  }
 }
 
 static int is_same_address(const lc_address *a, const lc_address *b)

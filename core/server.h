@@ -44,6 +44,8 @@ struct lc_server {
 /* server.c */
 void lc_server_departed(lc_server *server); /* a connection has left the registry */
 int lc_server_is_full(const lc_server *server);
+/* The kernel's name of a listener's socket becomes the address that it was opened with. */
+void lc_server_told_address(const lc_server *server, lc_address *address);
 /* A spare connection, or NULL for lack of memory. */
 lc_conn *lc_server_spare(lc_server *server);
 /* The spare becomes the connection of a descriptor just accepted or connecting. */

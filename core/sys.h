@@ -142,6 +142,9 @@ struct lc_sys {
   int (*file_identity)(const lc_sys *, const char *path, lc_file_identity *identity); /* lstat */
   int (*unlink)(const lc_sys *, const char *path);
   int (*chmod)(const lc_sys *, const char *path, unsigned mode);
+  int (*rename)(const lc_sys *, const char *from, const char *to);
+  /* A descriptor that keeps the directory locked (flock) until it is closed; -EAGAIN: another has it. */
+  int (*lock_directory)(const lc_sys *, const char *path);
 
   /* Blocks; called on the resolver's thread, or by a caller that said it may
    * wait. Fills up to `capacity` stream addresses; the number found, or a

@@ -4,8 +4,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int lc_sys_descriptor_limit(const lc_sys *sys)
@@ -69,4 +71,23 @@ int lc_sys_chmod(const lc_sys *sys, const char *path, unsigned mode)
 {
   (void)sys;
   return chmod(path, (mode_t)mode) < 0 ? -errno : 0;
+}
+
+/* By syscall: libc declares it among the functions of stdio. */
+int lc_sys_rename(const lc_sys *sys, const char *from, const char *to)
+{
+  (void)sys;
+  return syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0U) < 0 ? -errno : 0;
+}
+
+int lc_sys_lock_directory(const lc_sys *sys, const char *path)
+{
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error;
+
+  (void)sys;
+  if (fd < 0) return -errno;
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  error = errno;
+  close(fd);
+  return error == EWOULDBLOCK ? -EAGAIN : -error;
 }

@@ -13,5 +13,7 @@ int lc_sys_descriptors_open(const lc_sys *sys);
 int lc_sys_file_identity(const lc_sys *sys, const char *path, lc_file_identity *identity);
 int lc_sys_unlink(const lc_sys *sys, const char *path);
 int lc_sys_chmod(const lc_sys *sys, const char *path, unsigned mode);
+int lc_sys_rename(const lc_sys *sys, const char *from, const char *to);
+int lc_sys_lock_directory(const lc_sys *sys, const char *path);
 
 #endif

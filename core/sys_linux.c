@@ -428,6 +428,8 @@ const lc_sys *lc_sys_linux(void)
     .file_identity = lc_sys_file_identity,
     .unlink = lc_sys_unlink,
     .chmod = lc_sys_chmod,
+    .rename = lc_sys_rename,
+    .lock_directory = lc_sys_lock_directory,
     .resolve = linux_resolve,
   };
 

@@ -30,6 +30,8 @@ local WAYS = {
   file_identity = { "EACCES", "EIO" },
   unlink = { "EACCES", "EIO" },
   chmod = { "EPERM", "EIO" },
+  rename = { "EACCES", "ENOSPC" },
+  lock_directory = { "EACCES", "EAGAIN", "EINTR" },
   resolve = { "EAGAIN", "ENOMEM" },
 }
 

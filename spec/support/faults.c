@@ -88,6 +88,8 @@ FORWARD(int, FAULT_FILE_IDENTITY, file_identity,
 FORWARD(int, FAULT_UNLINK, unlink, (const lc_sys *sys, const char *path), (real(), path))
 FORWARD(int, FAULT_CHMOD, chmod, (const lc_sys *sys, const char *path, unsigned mode),
         (real(), path, mode))
+FORWARD(int, FAULT_RENAME, rename, (const lc_sys *sys, const char *from, const char *to),
+        (real(), from, to))
 FORWARD(int, FAULT_RESOLVE, resolve,
         (const lc_sys *sys, const char *host, uint16_t port, lc_address *found, int capacity),
         (real(), host, port, found, capacity))
@@ -116,6 +118,8 @@ HAND_OUT(FAULT_ACCEPT, accept,
          (const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length),
          (real(), fd, address, length))
 HAND_OUT(FAULT_EPOLL_CREATE, epoll_create, (const lc_sys *sys), (real()))
+HAND_OUT(FAULT_LOCK_DIRECTORY, lock_directory, (const lc_sys *sys, const char *path),
+         (real(), path))
 HAND_OUT(FAULT_WAKE_CREATE, wake_create, (const lc_sys *sys), (real()))
 
 static int faulty_close(const lc_sys *sys, int fd)
@@ -168,6 +172,8 @@ void faults_init(faults *f)
   f->sys.file_identity = faulty_file_identity;
   f->sys.unlink = faulty_unlink;
   f->sys.chmod = faulty_chmod;
+  f->sys.rename = faulty_rename;
+  f->sys.lock_directory = faulty_lock_directory;
   f->sys.resolve = faulty_resolve;
 }
 
@@ -186,12 +192,12 @@ void faults_none(faults *f)
 }
 
 static const char *const NAMES[FAULT_CALLS] = {
-  "random",      "socket",      "bind",         "listen",        "accept",
-  "connect",     "getsockname", "getpeername",  "setsockopt",    "getsockopt",
-  "recv",        "sendmsg",     "shutdown",     "close",         "set_nonblocking",
-  "unread",      "unacked",     "epoll_create", "epoll_control", "epoll_wait",
-  "wake_create", "wake",        "wake_clear",   "signal_watch",  "file_identity",
-  "unlink",      "chmod",       "resolve"};
+  "random",      "socket",      "bind",         "listen",         "accept",
+  "connect",     "getsockname", "getpeername",  "setsockopt",     "getsockopt",
+  "recv",        "sendmsg",     "shutdown",     "close",          "set_nonblocking",
+  "unread",      "unacked",     "epoll_create", "epoll_control",  "epoll_wait",
+  "wake_create", "wake",        "wake_clear",   "signal_watch",   "file_identity",
+  "unlink",      "chmod",       "rename",       "lock_directory", "resolve"};
 
 const char *fault_name(fault_call call) { return call < FAULT_CALLS ? NAMES[call] : "none"; }
 

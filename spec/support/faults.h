@@ -42,6 +42,8 @@ typedef enum fault_call {
   FAULT_FILE_IDENTITY,
   FAULT_UNLINK,
   FAULT_CHMOD,
+  FAULT_RENAME,
+  FAULT_LOCK_DIRECTORY,
   FAULT_RESOLVE,
   FAULT_CALLS
 } fault_call;

@@ -272,6 +272,18 @@ static int table_chmod(const lc_sys *sys, const char *path, unsigned mode)
   return -ENOENT;
 }
 
+static int table_rename(const lc_sys *sys, const char *from, const char *to)
+{
+  (void)sys, (void)from, (void)to;
+  return -ENOENT;
+}
+
+static int table_lock_directory(const lc_sys *sys, const char *path)
+{
+  (void)sys, (void)path;
+  return -ENOENT;
+}
+
 static int table_resolve(const lc_sys *sys, const char *host, uint16_t port, lc_address *found,
                          int capacity)
 {
@@ -330,6 +342,8 @@ void sim_table_fill(sim_process *process)
     .file_identity = table_file_identity,
     .unlink = table_unlink,
     .chmod = table_chmod,
+    .rename = table_rename,
+    .lock_directory = table_lock_directory,
     .resolve = table_resolve,
   };
 }
