@@ -77,4 +77,41 @@ describe("lastcall.dump", function()
     assert.is_true(report.ok)
     assert.is_true(report.elapsed < helper.seconds(1))
   end)
+
+  it("tells of a task that waits, however many coroutines deep", function()
+    helper.task(function()
+      local function nest(depth)
+        if depth == 0 then return lastcall.sleep(60) end
+        return (lastcall.coroutine.wrap(nest)(depth - 1))
+      end
+      for _, depth in ipairs { 9, 12, 40, 120 } do
+        local task = lastcall.go(nest, depth)
+        lastcall.sleep(0)
+        assert.truthy(lastcall.dump():find("dump_spec.lua", 1, true))
+        local _, levels = task:traceback():gsub("resumed by", "")
+        assert.equal(depth, levels)
+        task:cancel()
+        task:wait()
+      end
+    end)
+  end)
+
+  it("tells of what holds the loop, or has to be ended by force, however many coroutines deep", function()
+    local traces = {}
+    local report = lastcall.run(function()
+      local function nest(depth)
+        if depth > 0 then return (lastcall.coroutine.wrap(nest)(depth - 1)) end
+        local began = lastcall.now()
+        while lastcall.now() < began + 0.3 do end
+        while true do lastcall.sleep(60) end
+      end
+      lastcall.go(nest, 60)
+      lastcall.sleep(0.01)
+      lastcall.shutdown()
+    end, { drain = 0.5, signals = false, max_block = 0.05, exit_when_stuck = false,
+      log = function(_, event, fields) if event == "loop blocked" then traces[1] = fields.traceback end end })
+    assert.truthy(traces[1]:find("dump_spec.lua", 1, true))
+    local _, levels = report.stragglers[1].traceback:gsub("resumed by", "")
+    assert.equal(60, levels)
+  end)
 end)

@@ -265,4 +265,39 @@ describe("the functions of a shutdown", function()
     assert.equal(1, status, output)
     assert.is_truthy(output:find("hook slow: failed", 1, true), output)
   end)
+
+  -- Where what begins a hook is ended by force is chance; here it stays there until it is.
+  local core = require "lastcall.core"
+  local function held_in(owner, name, register)
+    local genuine = owner[name]
+    local seen = false
+    owner[name] = function(...)
+      local results = table.pack(genuine(...))
+      if seen then while true do end end
+      return table.unpack(results, 1, results.n)
+    end
+    local ran, report = pcall(lastcall.run, function()
+      register("one", function() end)
+      register("two", function() end)
+      seen = true
+      lastcall.shutdown()
+    end, { drain = 0.3, signals = false, log = function() end, on_error = function() end, exit_when_stuck = false })
+    owner[name] = genuine
+    assert.is_true(ran, tostring(report))
+    assert.truthy(tostring(report):find("NOT ok", 1, true))
+    local names = {}
+    for _, hook in ipairs(report.hooks) do
+      names[#names + 1] = hook.name
+    end
+    table.sort(names)
+    assert.same({ "one", "two" }, names)
+  end
+
+  for what, register in pairs { before_shutdown = lastcall.before_shutdown, on_shutdown = lastcall.on_shutdown } do
+    it("are all in the report when what begins them is ended by force, " .. what, function()
+      held_in(core.context, "with_timeout", register)
+      held_in(core, "limit", register)
+      held_in(core, "task_id", register)
+    end)
+  end
 end)

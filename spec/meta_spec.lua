@@ -75,10 +75,10 @@ describe("lastcall/meta.lua", function()
     Task = function() return methods_of "task" end,
     Guard = function() return methods_of "guard" end,
     Ticket = function() return methods_of "ticket" end,
-    Group = function() return getmetatable(lastcall.group()) end,
-    Waitgroup = function() return getmetatable(lastcall.waitgroup()) end,
-    Semaphore = function() return getmetatable(lastcall.semaphore(1)) end,
-    Channel = function() return getmetatable(lastcall.channel()).__index end,
+    Group = function() return debug.getmetatable(lastcall.group()) end,
+    Waitgroup = function() return debug.getmetatable(lastcall.waitgroup()) end,
+    Semaphore = function() return debug.getmetatable(lastcall.semaphore(1)) end,
+    Channel = function() return debug.getmetatable(lastcall.channel()).__index end,
     Socket = function() return methods_of "socket" end,
   } do
     it("has every method of a " .. class:lower() .. ", and no other", function()

@@ -219,6 +219,7 @@ void conn_release(conn_box *box)
 
 int conn_collect(lua_State *L)
 {
+  if (!is_collected(L)) return 0;
   conn_box *box = to_box(L);
   lc_conn *conn = box ? box->conn : NULL;
   if (!conn) return 0;
@@ -345,7 +346,8 @@ static void on_ended(conn_box *box)
 static conn_box *pin(lc_conn *conn)
 {
   conn_box *box = lc_conn_user(conn);
-  return box && conn_push(box->rt->L, box) ? box : NULL;
+  if (!box || !lua_checkstack(box->rt->L, LUA_MINSTACK)) return NULL;
+  return conn_push(box->rt->L, box) ? box : NULL;
 }
 
 static void unpin(conn_box *box) { lua_pop(box->rt->L, 1); }

@@ -156,6 +156,7 @@ static const field FIELDS[] = {{"id", get_id}, {"data", get_data}};
 /* Upvalue 1: the methods. Each call of one comes here first. */
 static int conn_index(lua_State *L)
 {
+  lua_settop(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TLIGHTUSERDATA) return 1;
   return ((const field *)lua_touserdata(L, -1))->get(L);
 }
@@ -181,7 +182,7 @@ void conn_open(lua_State *L, runtime *rt)
   conn_open_relay(L, rt);
   register_ending(L, "lastcall.guard", guard_done);
 
-  luaL_newmetatable(L, CONN_TYPE);
+  new_type(L, CONN_TYPE);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, CONN_TYPE); /* by its address it is found faster */
   lua_newtable(L);

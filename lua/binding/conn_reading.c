@@ -244,7 +244,7 @@ static int conn_read(lua_State *L)
     lua_pushliteral(L, "l");
     formats = 1;
   }
-  luaL_checkstack(L, formats + 8, "too many formats");
+  luaL_checkstack(L, formats + LUA_MINSTACK, "too many formats");
   for (int i = 0; i < formats; i++) check_format(L, 2 + i);
   task *t = begin_read(L, box, "conn:read");
   t->woken = 0;

@@ -360,6 +360,7 @@ static int context_close(lua_State *L)
 
 static int context_collect(lua_State *L)
 {
+  if (!is_collected(L)) return 0;
   context *ctx = luaL_checkudata(L, 1, CONTEXT_TYPE);
   if (!ctx->rt || !ctx->rt->loop) return 0; /* the loop went first */
   if (ctx->box) context_leave_conn(L, 1);   /* in the same cycle, and before it */
@@ -394,7 +395,7 @@ void context_open(lua_State *L, runtime *rt)
     {"cause", context_cause},       {"deadline", context_get_deadline},
     {"draining", context_draining}, {"on_done", context_on_done},
     {"value", context_value},       {NULL, NULL}};
-  luaL_newmetatable(L, CONTEXT_TYPE);
+  new_type(L, CONTEXT_TYPE);
   lua_newtable(L);
   register_functions(L, rt, methods);
   context_open_tasks(L, rt);

@@ -188,7 +188,7 @@ void context_open_tasks(lua_State *L, runtime *rt)
 {
   static const luaL_Reg methods[] = {{"go", context_go}, {"call", context_call}, {NULL, NULL}};
   register_functions(L, rt, methods);
-  luaL_newmetatable(L, SCOPE_TYPE);
+  new_type(L, SCOPE_TYPE);
   lua_pushcfunction(L, scope_close);
   lua_setfield(L, -2, "__close");
   lua_pushcfunction(L, scope_close);

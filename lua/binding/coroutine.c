@@ -96,8 +96,7 @@ static void mark_levels(lua_State *L, task *t)
   }
 }
 
-/* What runs on `co`, told to those who need to know. */
-static int close_told(lua_State *L, runtime *rt, lua_State *co)
+int coroutine_close_told(lua_State *L, runtime *rt, lua_State *co)
 {
   lua_State *before = rt->innermost;
   int by_force = rt->current && rt->current->killing;
@@ -111,22 +110,29 @@ static int close_told(lua_State *L, runtime *rt, lua_State *co)
   return status;
 }
 
-int task_close_coroutines(lua_State *L, task *t)
+int coroutine_close_nested(lua_State *L, task *t)
 {
-  int failed = LUA_OK;
-  lua_State *inner = NULL;
-  while (task_depth(t)) {
-    inner = t->extra->levels[t->extra->depth - 1].co;
-    int status = close_told(L, t->rt, inner);
+  int failed = LUA_OK, top = lua_gettop(L);
+  while (task_depth(t) && t->extra->levels[t->extra->depth - 1].co != L) {
+    lua_State *inner = t->extra->levels[t->extra->depth - 1].co;
+    int status = coroutine_close_told(L, t->rt, inner);
     pop_level(L, t, inner);
     if (status == LUA_OK) continue;
     failed = status;
+    lua_settop(L, top); /* only the last error is the outcome */
     lua_xmove(inner, L, 1);
   }
-  int status = close_told(L, t->rt, t->co);
-  if (status != LUA_OK || failed == LUA_OK) return status;
-  lua_xmove(L, t->co, 1); /* the last error of an inner one is the outcome */
   return failed;
+}
+
+int task_close_coroutines(lua_State *L, task *t)
+{
+  int failed = coroutine_close_nested(L, t);
+  int status = coroutine_close_told(L, t->rt, t->co);
+  if (failed == LUA_OK) return status;
+  if (status == LUA_OK) lua_xmove(L, t->co, 1);
+  else lua_pop(L, 1);
+  return status == LUA_OK ? failed : status;
 }
 
 /* -------------------------------------------------------------------- resuming -- */
@@ -178,6 +184,7 @@ static int run(lua_State *L, runtime *rt, lua_State *co, int arguments, lua_KFun
   if (!t) return take_results(L, co, status, count);
   if (status == LUA_YIELD && t->lets_go) {
     mark_levels(L, t);
+    suspension_begin(L);
     return lua_yieldk(L, 0, (lua_KContext)t, again);
   }
   if (status == LUA_YIELD && task_scopes(t)) scopes_leave(L, t, co);
@@ -205,10 +212,16 @@ static int begin(lua_State *L, runtime *rt, lua_State *co, int count, lua_KFunct
   return run(L, rt, co, count, again);
 }
 
-/* Whether it is the loop that resumes this level again, and not somebody we are not told of. */
-static int is_for_us(const lua_State *L, const runtime *rt, lua_KContext kept)
+/* Whether it is the loop that resumes this level again, and not somebody we are not told of. `mark`: where
+ * the suspension lies, above what the function keeps on its stack. */
+static int is_for_us(lua_State *L, runtime *rt, lua_KContext kept, int mark)
 {
-  return (lua_KContext)rt->current == kept && rt->innermost == L;
+  if ((lua_KContext)rt->current != kept || rt->innermost != L) {
+    lua_settop(L, mark);
+    return 0;
+  }
+  suspension_end(L, rt, mark);
+  return 1;
 }
 
 static int finish_resume(lua_State *L, int results)
@@ -223,7 +236,7 @@ static int resume_again(lua_State *L, int status, lua_KContext kept)
 {
   runtime *rt = runtime_upvalue(L);
   (void)status;
-  if (!is_for_us(L, rt, kept)) return lua_yieldk(L, 0, kept, resume_again);
+  if (!is_for_us(L, rt, kept, 2)) return lua_yieldk(L, 0, kept, resume_again);
   return finish_resume(L, run(L, rt, lua_tothread(L, 1), 0, resume_again));
 }
 
@@ -246,7 +259,7 @@ static int finish_wrap(lua_State *L, lua_State *co, int results)
   if (results >= 0) return results;
   int status = lua_status(co);
   if (status != LUA_OK && status != LUA_YIELD) { /* an error in it: its <close> variables run */
-    status = close_told(L, runtime_upvalue(L), co);
+    status = coroutine_close_told(L, runtime_upvalue(L), co);
     lua_xmove(co, L, 1);
   }
   if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
@@ -262,7 +275,7 @@ static int wrap_again(lua_State *L, int status, lua_KContext kept)
   runtime *rt = runtime_upvalue(L);
   lua_State *co = lua_tothread(L, lua_upvalueindex(2));
   (void)status;
-  if (!is_for_us(L, rt, kept)) return lua_yieldk(L, 0, kept, wrap_again);
+  if (!is_for_us(L, rt, kept, 1)) return lua_yieldk(L, 0, kept, wrap_again);
   return finish_wrap(L, co, run(L, rt, co, 0, wrap_again));
 }
 
@@ -299,7 +312,7 @@ static int coroutine_close(lua_State *L)
   state is = state_of(L, rt, co);
   if (is != DEAD && is != SUSPENDED)
     return luaL_error(L, "cannot close a %s coroutine", STATES[is]);
-  int status = close_told(L, rt, co);
+  int status = coroutine_close_told(L, rt, co);
   lua_pushboolean(L, status == LUA_OK);
   if (status == LUA_OK) return 1;
   lua_xmove(co, L, 1);

@@ -160,12 +160,21 @@ static int is_cleaning_up(lua_State *L, const runtime *rt)
          lc_loop_clock(rt->loop) < i->grace_until;
 }
 
+static int note_held(lua_State *L)
+{
+  task *t = lua_touserdata(L, 1);
+  task_push_traceback(L, t);
+  t->extra->held = runtime_anchor(L, t->rt);
+  return 0;
+}
+
+/* A hook has the frame of the function that it interrupts, in which nothing must be marked to be closed, as
+ * buffers do: so what makes a traceback is called in a frame of its own, here and in take_trace. */
 static void note_place(lua_State *L, task *t)
 {
   task_extra *extra = task_need_extra(t);
   if (!extra || extra->held != LUA_NOREF || t->killing) return;
-  task_push_traceback(L, t);
-  extra->held = runtime_anchor(L, t->rt);
+  runtime_protect_on(L, t->rt, note_held, t);
 }
 
 static int raise(lua_State *L, runtime *rt)
@@ -230,18 +239,19 @@ static int must_end(const runtime *rt, unsigned asked)
   return server && server->server && now >= lc_server_deadline(server->server);
 }
 
-static void take_trace(lua_State *L, runtime *rt)
+static int take_trace(lua_State *L)
 {
+  runtime *rt = lua_touserdata(L, 1);
   interrupt *i = &rt->interrupt;
   if (rt->current) task_push_traceback(L, rt->current);
-  else luaL_traceback(L, L, NULL, 0);
+  else luaL_traceback(L, L, NULL, 1);
   size_t length;
   const char *text = lua_tolstring(L, -1, &length);
   if (length >= sizeof i->trace) length = sizeof i->trace - 1;
   memcpy(i->trace, text, length);
   i->trace[length] = 0;
   atomic_store(&i->has_trace, 1);
-  lua_pop(L, 1);
+  return 0;
 }
 
 static void on_count(lua_State *L, lua_Debug *event)
@@ -252,7 +262,7 @@ static void on_count(lua_State *L, lua_Debug *event)
   unsigned asked = lc_watchdog_asked(rt->loop);
   if (asked & LC_ASK_NOTICE) {
     rt->interrupt.noticed = 1;
-    take_trace(L, rt);
+    runtime_protect_on(L, rt, take_trace, rt);
   }
   /* Anew: when it came for a line of the script's own hook, the count is used up, and it would not come again. */
   set_ours(L);

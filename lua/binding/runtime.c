@@ -1,5 +1,6 @@
 /* runtime.c - one loop for each Lua state, its anchors, and calls into the script between turns. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "binding.h"
 #include "sys.h"
@@ -34,10 +35,27 @@ void register_functions(lua_State *L, runtime *rt, const luaL_Reg *functions)
   }
 }
 
+/* A frame in which the collector calls a finalizer tells of no other function that it calls. */
+int is_collected(lua_State *L)
+{
+  lua_Debug call;
+  lua_getstack(L, 0, &call);
+  lua_getinfo(L, "n", &call);
+  if (!strcmp(call.namewhat, "hook")) return 1; /* which hides it: the collector may run in there */
+  return !strcmp(call.namewhat, "metamethod") && !strcmp(call.name, "__gc");
+}
+
+void new_type(lua_State *L, const char *type)
+{
+  luaL_newmetatable(L, type);
+  lua_pushstring(L, type);
+  lua_setfield(L, -2, "__metatable");
+}
+
 void register_ending(lua_State *L, const char *type, lua_CFunction done)
 {
   static const char *const metamethods[] = {"__close", "__gc"};
-  luaL_newmetatable(L, type);
+  new_type(L, type);
   for (size_t i = 0; i < sizeof metamethods / sizeof *metamethods; i++) {
     lua_pushcfunction(L, done);
     lua_setfield(L, -2, metamethods[i]);
@@ -62,7 +80,7 @@ int runtime_anchor(lua_State *L, runtime *rt)
 
 void runtime_release(runtime *rt, int anchor)
 {
-  if (anchor == LUA_NOREF || anchor == LUA_REFNIL) return;
+  if (anchor == LUA_NOREF || anchor == LUA_REFNIL || !lua_checkstack(rt->L, 3)) return;
   lua_rawgeti(rt->L, LUA_REGISTRYINDEX, rt->anchors);
   luaL_unref(rt->L, -1, anchor);
   lua_pop(rt->L, 1);
@@ -120,6 +138,7 @@ static int turn(void *user)
 
 static int runtime_collect(lua_State *L)
 {
+  if (!is_collected(L)) return 0;
   runtime *rt = lua_touserdata(L, 1);
   lc_loop *loop = rt->loop;
   rt->L = L;
@@ -165,10 +184,9 @@ static runtime *runtime_new(lua_State *L)
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   rt->L = lua_tothread(L, -1);
   lua_pop(L, 1);
-  if (luaL_newmetatable(L, RUNTIME_TYPE)) {
-    lua_pushcfunction(L, runtime_collect);
-    lua_setfield(L, -2, "__gc");
-  }
+  new_type(L, RUNTIME_TYPE);
+  lua_pushcfunction(L, runtime_collect);
+  lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
   rt->limit = rt->least_block = rt->max_block = LC_NEVER;
   rt->sys = chosen_sys(L) ? chosen_sys(L) : lc_sys_linux();

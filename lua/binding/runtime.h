@@ -65,6 +65,7 @@ struct runtime {
   int operations; /* left to the task that runs, in this resume */
   ssize_t bytes;
   int result_count;      /* on the stack of the task that has just finished */
+  int ends_suspension;   /* suspension_end is at work */
   int wanted;            /* the loop is: no more tasks in this turn */
   lc_link preempted;     /* tasks that gave way to it */
   unsigned rest;         /* turns before they go on */
@@ -145,6 +146,10 @@ void allocator_push_place(lua_State *L, runtime *rt, size_t length);
 #define STRING_PLACE_WORTH ((size_t)16 * 1024) /* below, to copy is cheaper */
 /* Registers functions, each with the runtime as its only upvalue, into the table at the top. */
 void register_functions(lua_State *L, runtime *rt, const luaL_Reg *functions);
+/* A metatable for objects of ours, which scripts cannot get hold of by getmetatable. [0, +1] */
+void new_type(lua_State *L, const char *type);
+/* Whether the finalizer that asks was called by the collector: a script that calls one is to do no harm. */
+int is_collected(lua_State *L);
 /* The type of an object whose one use is to end something: by its method `done`, by leaving the scope
  * of a <close> variable, or by being collected. */
 void register_ending(lua_State *L, const char *type, lua_CFunction done);

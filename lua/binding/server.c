@@ -111,6 +111,7 @@ static int core_new_server(lua_State *L)
 
 static int server_collect(lua_State *L)
 {
+  if (!is_collected(L)) return 0;
   server_box *box = luaL_checkudata(L, 1, SERVER_TYPE);
   runtime *rt = box->rt;
   if (!rt->loop) return 0;
@@ -264,7 +265,7 @@ void server_open(lua_State *L, runtime *rt)
   server_open_events(L, rt);
   server_open_listening(L, rt);
   server_open_waiting(L, rt);
-  luaL_newmetatable(L, SERVER_TYPE);
+  new_type(L, SERVER_TYPE);
   lua_pushvalue(L, -2);
   lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, server_collect);

@@ -83,6 +83,7 @@ static const char LOOKUP_TYPE[] = "lastcall.lookup";
 /* Of a task that was killed before it could take its answer. */
 static int lookup_collect(lua_State *L)
 {
+  if (!is_collected(L)) return 0;
   lookup *look = luaL_checkudata(L, 1, LOOKUP_TYPE);
   if (look->rt->loop) lc_resolve_cancel(look->rt->loop, &look->query);
   else free(look->query.question);
@@ -315,7 +316,7 @@ void socket_open_dns(lua_State *L, runtime *rt)
                                        {"host", dns_host},
                                        {"hostname", dns_hostname},
                                        {NULL, NULL}};
-  luaL_newmetatable(L, LOOKUP_TYPE);
+  new_type(L, LOOKUP_TYPE);
   lua_pushcfunction(L, lookup_collect);
   lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);

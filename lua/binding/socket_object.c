@@ -44,6 +44,7 @@ static void close_stream(lua_State *L, runtime *rt)
 
 static int object_collect(lua_State *L)
 {
+  if (!is_collected(L)) return 0;
   runtime *rt = lua_touserdata(L, lua_upvalueindex(1));
   if (!is_object(L, 1) || lua_getiuservalue(L, 1, 1) != LUA_TTABLE) return 0;
   if (!rt->loop) return 0; /* it took everything with it */
@@ -258,7 +259,7 @@ void socket_open(lua_State *L, runtime *rt)
 {
   lua_newtable(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &CLASSES_KEY);
-  luaL_newmetatable(L, HOOK_TYPE);
+  new_type(L, HOOK_TYPE);
   lua_pop(L, 1);
   lua_newtable(L);
   socket_open_object(L, rt);

@@ -125,7 +125,7 @@ void sockopt_open(lua_State *L, runtime *rt)
                                      {"getsockopt", socket_getsockopt},
                                      {"fd", socket_fd},
                                      {NULL, NULL}};
-  luaL_newmetatable(L, SOCKET_TYPE);
+  new_type(L, SOCKET_TYPE);
   lua_newtable(L);
   register_functions(L, rt, methods);
   lua_setfield(L, -2, "__index");

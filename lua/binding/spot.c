@@ -105,7 +105,7 @@ void spot_open(lua_State *L, runtime *rt)
     {"wait", spot_wait}, {"wake", spot_wake}, {"is_free", spot_is_free}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"spot", spot_new}, {NULL, NULL}};
   register_functions(L, rt, functions);
-  luaL_newmetatable(L, SPOT_TYPE);
+  new_type(L, SPOT_TYPE);
   lua_newtable(L);
   register_functions(L, rt, methods);
   lua_setfield(L, -2, "__index");

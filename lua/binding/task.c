@@ -102,7 +102,11 @@ int task_ended(const task *t)
 static int go_on(lua_State *L, int status, lua_KContext kept)
 {
   task *t = (task *)kept;
-  if (t->rt->current != t || t->rt->innermost != L) return lua_yieldk(L, 0, kept, go_on);
+  if (t->rt->current != t || t->rt->innermost != L) {
+    lua_settop(L, t->mark);
+    return lua_yieldk(L, 0, kept, go_on);
+  }
+  suspension_end(L, t->rt, t->mark);
   return t->again(L, status, t->kept);
 }
 
@@ -111,6 +115,7 @@ static int let_go(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
   t->again = again;
   t->kept = kept;
   t->lets_go = 1;
+  t->mark = suspension_begin(L);
   return lua_yieldk(L, 0, (lua_KContext)t, go_on);
 }
 
@@ -394,6 +399,7 @@ void task_open(lua_State *L, runtime *rt)
   register_functions(L, rt, functions);
   task_open_handles(L, rt);
   task_open_process(L, rt);
+  suspension_open(L, rt);
   coroutine_open(L, rt);
   interrupt_open(L, rt);
   watchdog_open(L, rt);

@@ -76,6 +76,7 @@ struct task {
 
   int anchor;              /* of the coroutine */
   int handle;              /* anchor of the task object, when the script has one */
+  int mark;                /* where on its innermost stack the suspension begins */
   int16_t woken;           /* why it was resumed: 0, or a code */
   uint16_t failures;       /* terminal ones, for handlers that do not take no for an answer */
   unsigned owned_by : 2;   /* owner_kind */
@@ -146,8 +147,18 @@ void task_open(lua_State *L, runtime *rt);
 context *task_context(lua_State *L, task *t);
 /* coroutine.c: closes what is nested in it, innermost first, then its own coroutine; a status. */
 int task_close_coroutines(lua_State *L, task *t);
+/* The same down to the coroutine `L`, which somebody else closes. A status, other than LUA_OK with the
+ * last error at the top. */
+int coroutine_close_nested(lua_State *L, task *t);
+/* Closes `co` in whatever state it is, told to those who need to know: a status, as lua_resetthread. */
+int coroutine_close_told(lua_State *L, runtime *rt, lua_State *co);
 void coroutine_forget(task *t); /* it has ended: its own coroutine is busy no more */
 void coroutine_open(lua_State *L, runtime *rt);
+/* suspension.c: before L yields to the loop; where the stack then ends. [0, +1] */
+int suspension_begin(lua_State *L);
+/* It goes on: drops that, and what lies above it. */
+void suspension_end(lua_State *L, runtime *rt, int mark);
+void suspension_open(lua_State *L, runtime *rt);
 void task_open_handles(lua_State *L, runtime *rt);
 void task_open_process(lua_State *L, runtime *rt);
 void task_pool_free(runtime *rt);

@@ -247,6 +247,7 @@ static int task_traceback(lua_State *L)
 
 static int task_collect(lua_State *L)
 {
+  if (!is_collected(L)) return 0;
   task_handle *handle = luaL_checkudata(L, 1, TASK_TYPE);
   if (handle->task && handle->rt->loop) handle->task->handle = LUA_NOREF;
   return 0;
@@ -267,7 +268,7 @@ void task_open_handles(lua_State *L, runtime *rt)
                                        {"task_id", core_task_id},
                                        {NULL, NULL}};
   register_functions(L, rt, functions);
-  luaL_newmetatable(L, TASK_TYPE);
+  new_type(L, TASK_TYPE);
   lua_newtable(L);
   register_functions(L, rt, methods);
   lua_setfield(L, -2, "__index");

@@ -91,10 +91,64 @@ static void task_finish(task *t, int reusable)
   task_recycle(t, reusable);
 }
 
+/* --------------------------------------------------------------------- killing -- */
+
+/* A status, with the error at the top of its stack. */
+static int close_by_force(lua_State *L, task *t)
+{
+  runtime *rt = t->rt;
+  task *before = rt->current;
+  t->killing = 1;
+  rt->current = t;
+  int status = task_close_coroutines(L, t);
+  rt->current = before;
+  lc_loop_flush(rt->loop);
+  return status;
+}
+
+void task_kill(lua_State *L, task *t)
+{
+  if (t == t->rt->current) { /* a running coroutine cannot be closed */
+    t->doomed = 1;
+    return;
+  }
+  t->woken = LC_CANCELED;
+  if (t->waits_for) task_stop_waiting(t);
+  lc_list_remove(&t->in_queue);
+  if (!t->has_begun) lua_settop(t->co, 0);
+  t->failed = close_by_force(L, t) != LUA_OK; /* an error in a __close */
+  t->rt->result_count = t->failed ? 1 : 0;
+  task_finish(t, 0);
+}
+
+/* Somebody else has closed its coroutine, or has begun it: nothing is left to be resumed. */
+static int is_lost(const task *t)
+{
+  if (t->has_begun) return lua_status(t->co) != LUA_YIELD;
+  return lua_status(t->co) != LUA_OK || lua_tocfunction(t->co, 1) != task_body;
+}
+
+/* It fails. As half a reply must not look like a whole one, it counts as killed. */
+static void finish_lost(runtime *rt, task *t)
+{
+  close_by_force(rt->L, t);
+  lua_settop(t->co, 0);
+  lua_pushliteral(t->co,
+                  "the coroutine of this task was closed or resumed by a function that lastcall "
+                  "does not know: use those of lastcall.coroutine");
+  t->failed = 1;
+  rt->result_count = 1;
+  task_finish(t, 0);
+}
+
 /* -------------------------------------------------------------------- resuming -- */
 
 static void task_resume(runtime *rt, task *t)
 {
+  if (is_lost(t)) {
+    finish_lost(rt, t);
+    return;
+  }
   int count = 0, arguments = t->has_begun ? 0 : lua_gettop(t->co) - 1;
   t->has_begun = 1;
   rt->operations = TASK_OPERATIONS;
@@ -148,31 +202,7 @@ int task_run_ready(runtime *rt)
   return !lc_list_is_empty(&rt->ready) || !lc_list_is_empty(&rt->preempted);
 }
 
-/* --------------------------------------------------------------------- killing -- */
-
-void task_kill(lua_State *L, task *t)
-{
-  runtime *rt = t->rt;
-  if (t == rt->current) { /* a running coroutine cannot be closed */
-    t->doomed = 1;
-    return;
-  }
-  t->woken = LC_CANCELED;
-  if (t->waits_for) task_stop_waiting(t);
-  lc_list_remove(&t->in_queue);
-  task *before = rt->current;
-  t->killing = 1;
-  rt->current = t;
-  int status = LUA_OK;
-  if (t->has_begun) status = task_close_coroutines(L, t);
-  else lua_settop(t->co, 0); /* it never began */
-  rt->current = before;
-  lc_loop_flush(rt->loop);
-  t->failed = status != LUA_OK; /* an error in a __close */
-  rt->result_count = t->failed ? 1 : 0;
-  task_finish(t, 0);
-}
-
+/* The function of ours that asks for it is left out. */
 void task_push_traceback(lua_State *L, task *t)
 {
   if (!t->has_begun) {
@@ -183,12 +213,17 @@ void task_push_traceback(lua_State *L, task *t)
     runtime_push_anchored(L, t->rt, t->extra->held);
     return;
   }
-  int top = lua_gettop(L);
+  luaL_Buffer text;
   unsigned depth = task_depth(t);
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  luaL_buffinit(L, &text);
   for (unsigned i = depth; i > 0; i--) {
-    luaL_traceback(L, t->extra->levels[i - 1].co, i == depth ? NULL : "resumed by", 0);
-    lua_pushliteral(L, "\n");
+    lua_State *inner = t->extra->levels[i - 1].co;
+    luaL_traceback(L, inner, i == depth ? NULL : "resumed by", inner == L);
+    luaL_addvalue(&text);
+    luaL_addchar(&text, '\n');
   }
-  luaL_traceback(L, t->co, depth ? "resumed by" : NULL, 0);
-  lua_concat(L, lua_gettop(L) - top);
+  luaL_traceback(L, t->co, depth ? "resumed by" : NULL, t->co == L);
+  luaL_addvalue(&text);
+  luaL_pushresult(&text);
 }

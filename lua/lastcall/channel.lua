@@ -13,11 +13,11 @@ local check_seconds = options.check_seconds
 local channel = {}
 local methods = {}
 
-channel.metatable = { __index = methods, __name = "lastcall.channel" }
+channel.metatable = { __index = methods, __name = "lastcall.channel", __metatable = "lastcall.channel" }
 
 local CLOSED = "closed"
 
-function channel.is(value) return getmetatable(value) == channel.metatable end
+function channel.is(value) return debug.getmetatable(value) == channel.metatable end
 
 --- A channel that holds up to `capacity` values that nobody has received yet (0: each send meets a receive).
 function channel.new(capacity)

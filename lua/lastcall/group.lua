@@ -6,7 +6,7 @@ local misuse = require "lastcall.misuse"
 local semaphore = require "lastcall.semaphore"
 local waitgroup = require "lastcall.waitgroup"
 
-local group = { __name = "lastcall.group" }
+local group = { __name = "lastcall.group", __metatable = "lastcall.group" }
 group.__index = group
 
 --- A group whose tasks go by a child of `parent` (the calling task's context).

@@ -44,29 +44,31 @@ end
 --- The one under way has ended.
 local function settle(ok, err)
   local mine = hooks.current
+  hooks.results[mine.place] = hooks.results[mine.place]
+    or { name = mine.entry.name, ok = ok, error = not ok and err or nil, elapsed = core.now() - mine.began }
   hooks.current = nil
   core.limit()
-  local result = mine.result
-  result.elapsed = core.now() - mine.began
-  result.ok, result.error = ok, not ok and err or nil
 end
 
 --- Ends the one under way by force; the report says why.
 local function cut(why)
   local mine = hooks.current
   if not mine then return end
-  settle(false, ("%s; it was at %s"):format(why, report.place(mine.task:traceback()) or "work"))
-  core.kill_task(mine.task)
+  local task = mine.task
+  if task then why = ("%s; it was at %s"):format(why, report.place(task:traceback()) or "work") end
+  settle(false, why)
+  if task then core.kill_task(task) end
 end
 
---- Runs one in a fresh context, at most until `deadline`; what it did goes into the report. One that is late
--- is canceled from the beginning.
-local function run_one(entry, deadline, is_late)
-  local began = core.now()
+--- Runs the one at `index` of `list` in a fresh context, at most until `deadline`; what it did goes into the report.
+-- One that is late is canceled from the beginning. The time may be over, and this function ended by force, between any
+-- two statements: the hook is either still in the list, or the one under way.
+local function run_one(list, index, deadline, is_late)
+  local entry, began = list[index], core.now()
   local allowed = math.max(0, math.min(entry.timeout, deadline - began))
-  local mine = { began = began, result = { name = entry.name } }
+  local mine = { entry = entry, began = began, place = #hooks.results + 1 }
   hooks.current = mine
-  hooks.results[#hooks.results + 1] = mine.result
+  remove(list, entry)
   local ctx <close>, cancel = core.context.with_timeout(core.context.root(), allowed)
   mine.cancel = cancel
   mine.task = core.system_task(ctx, function()
@@ -91,7 +93,7 @@ end
 function hooks.run_before(deadline, done)
   hooks.preparing = core.system_task(core.context.root(), function()
     while hooks.before[1] and not hooks.skipped do
-      run_one(table.remove(hooks.before, 1), deadline, hooks.is_late)
+      run_one(hooks.before, 1, deadline, hooks.is_late)
     end
     done()
   end)
@@ -112,7 +114,7 @@ end
 --- All the others, last registered first, also those that a hook registers; called from a task of ours.
 function hooks.run_after(deadline)
   while hooks.after[1] and not hooks.skipped and core.now() < deadline do
-    run_one(table.remove(hooks.after), deadline)
+    run_one(hooks.after, #hooks.after, deadline)
   end
 end
 
@@ -124,6 +126,10 @@ end
 
 --- It is over: what is under way is ended, and what has never begun is in the report too.
 function hooks.conclude()
+  if hooks.current then
+    remove(hooks.before, hooks.current.entry)
+    remove(hooks.after, hooks.current.entry)
+  end
   cut "not done when the shutdown was over"
   local why = hooks.skipped and "skipped: the third signal came first" or "never begun: its time was over"
   local function never_begun(entry)

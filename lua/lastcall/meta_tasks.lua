@@ -28,7 +28,8 @@ function Task:traceback() end
 --- The standard functions, aware of tasks: a wait inside a generator, at any depth, suspends the whole
 --- task, and a task that is killed has its generators closed first, the innermost before the others.
 --- Outside a task they do what the standard ones do. A coroutine that is made or resumed by other means
---- cannot wait: that raises.
+--- cannot wait: that raises. When other means resume a coroutine that waits, it waits on. When they close
+--- it, its wait ends, and its task fails at the next turn.
 ---@class lastcall.coroutine
 local coroutine = {}
 

@@ -15,7 +15,7 @@ end
 --- Raises unless `self` is an object of the class (its metatable), as it is when the method `what`, such as
 -- "semaphore:acquire", is called with ':'.
 function misuse.check_self(self, class, what)
-  if getmetatable(self) == class then return end
+  if debug.getmetatable(self) == class then return end
   misuse.raise("%s: expected a %s as self: call it with ':'", what, what:match("^[^:]*"))
 end
 

@@ -12,7 +12,7 @@ local COUNTS = {
 -- As many late peers are listed one by one.
 local LATE_PEERS = 100
 
-local meta = { __name = "lastcall.report" }
+local meta = { __name = "lastcall.report", __metatable = "lastcall.report" }
 
 local function count_of(n, one, many)
   return ("%d %s"):format(n, n == 1 and one or many or one .. "s")

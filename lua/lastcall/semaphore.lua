@@ -5,7 +5,7 @@ local options = require "lastcall.options"
 local misuse = require "lastcall.misuse"
 local queue = require "lastcall.queue"
 
-local semaphore = { __name = "lastcall.semaphore" }
+local semaphore = { __name = "lastcall.semaphore", __metatable = "lastcall.semaphore" }
 semaphore.__index = semaphore
 
 --- One with `n` permits.

@@ -4,7 +4,7 @@ local options = require "lastcall.options"
 local misuse = require "lastcall.misuse"
 local queue = require "lastcall.queue"
 
-local waitgroup = { __name = "lastcall.waitgroup" }
+local waitgroup = { __name = "lastcall.waitgroup", __metatable = "lastcall.waitgroup" }
 waitgroup.__index = waitgroup
 
 local function new() return setmetatable({ pending = 0, line = queue.new() }, waitgroup) end

@@ -1,0 +1,206 @@
+local helper = require "spec.helper"
+local lastcall = require "lastcall"
+local own = coroutine -- the standard functions, which lastcall is not told of
+
+local function collect_garbage()
+  for _ = 1, 20 do
+    collectgarbage()
+    local junk = {}
+    for size = 40, 200 do junk[#junk + 1] = ("x"):rep(size) end
+  end
+end
+
+-- Waits of all kinds, short ones: each is left half-way by somebody else.
+local function waits(address)
+  local socket = require "lastcall.socket"
+  local function connected()
+    local conn = assert(lastcall.connect(address))
+    conn:set_read_timeout(0.1)
+    return conn
+  end
+  return {
+    channel = function() return lastcall.channel():receive(0.05) end,
+    semaphore = function()
+      local one = lastcall.semaphore(1)
+      one:acquire()
+      return one:acquire(0.05)
+    end,
+    select = function() return lastcall.select { lastcall.channel(), lastcall.channel(), timeout = 0.05 } end,
+    context = function() return lastcall.context.with_timeout(nil, 0.05):wait() end,
+    sleep = function() return lastcall.sleep(0.05) end,
+    task = function() return lastcall.go(lastcall.sleep, 0.05):wait() end,
+    waitgroup = function()
+      local group = lastcall.waitgroup()
+      group:add()
+      return group:wait(0.05)
+    end,
+    accept = function()
+      local server = assert(lastcall.listen("127.0.0.1:0"))
+      local result = table.pack(server:accept(0.05))
+      server:close()
+      return table.unpack(result, 1, result.n)
+    end,
+    resolve = function() return lastcall.connect("name.invalid:1", { timeout = 0.05 }) end,
+    read = function() return connected():read("l", "l") end,
+    lines = function() return connected():lines()() end,
+    ["read_some of lastcall.socket"] = function()
+      local one = assert(socket.connect(address:match("^(.*):(%d+)$")))
+      one:settimeout(0.05)
+      return one:receive("*l")
+    end,
+    ["select of lastcall.socket"] = function() return socket.select({ assert(socket.udp()) }, nil, 0.05) end,
+    ["datagrams of lastcall.socket"] = function()
+      local one = assert(socket.udp())
+      one:setsockname("127.0.0.1", 0)
+      one:settimeout(0.05)
+      return one:receivefrom()
+    end,
+    ["names of lastcall.socket"] = function() return (socket.dns.toip("name.invalid")) end,
+    ["a generator of the script's"] = function()
+      return lastcall.coroutine.wrap(function() return lastcall.sleep(0.05) end)()
+    end,
+    ["a call in a context"] = function() return lastcall.context.background():call(lastcall.sleep, 0.05) end,
+  }
+end
+
+local function with_server(body)
+  local told = {}
+  helper.task(function()
+    local server, address = helper.serve(lastcall, function(conn) conn:read() end)
+    for name, wait in pairs(waits(address)) do body(name, wait, told) end
+    server:close()
+  end, { patch_coroutine = false, on_error = function(err) told[#told + 1] = tostring(err) end })
+  return told
+end
+
+describe("a coroutine that waits for the loop", function()
+  it("is ended in order when somebody closes it, whatever it waits for", function()
+    local names, ended = 0, {}
+    local told = with_server(function(name, wait)
+      names = names + 1
+      local co, closed
+      local task = lastcall.go(function()
+        co = own.running()
+        local _ <close> = setmetatable({}, { __close = function()
+          collect_garbage()
+          closed = name
+        end })
+        wait()
+      end)
+      lastcall.sleep(0)
+      if task:status() ~= "waiting" then lastcall.sleep(0.01) end -- it had to connect first
+      own.close(co)
+      assert.equal(name, closed)
+      collect_garbage()
+      local result, err = task:wait()
+      assert.is_nil(result, name)
+      ended[#ended + 1] = tostring(err)
+      lastcall.sleep(0.06) -- what it had waited for happens, and finds nobody
+      collect_garbage()
+    end)
+    assert.equal(names, #ended)
+    for _, err in ipairs(ended) do assert.truthy(err:find("coroutine of this task was closed", 1, true), err) end
+    assert.same({}, told)
+  end)
+
+  it("gives each wait its own results when somebody resumes it with values", function()
+    with_server(function(name, wait)
+      local co
+      local task = lastcall.go(function()
+        co = own.running()
+        return table.pack(wait())
+      end)
+      lastcall.sleep(0)
+      for _ = 1, 30 do
+        own.resume(co, "junk1", 42, {}, "junk4")
+        lastcall.sleep(0.002)
+      end
+      local result, err = task:wait()
+      assert.is_table(result, name .. ": " .. tostring(err))
+      for i = 1, result.n do
+        local text = tostring(result[i])
+        assert.is_nil(text:find("junk", 1, true) or text:find("^42$"), name)
+      end
+    end)
+  end)
+
+  it("gives a generator that waits its own results, too, and the one around it", function()
+    helper.task(function()
+      local outer, inner
+      local task = lastcall.go(function()
+        outer = own.running()
+        return lastcall.coroutine.wrap(function()
+          inner = own.running()
+          return lastcall.sleep(0.03), "inner"
+        end)()
+      end)
+      lastcall.sleep(0)
+      for _ = 1, 3 do
+        assert.same({ true }, { own.resume(inner, "junk", 1) })
+        assert.same({ true }, { own.resume(outer, "junk", 2, 3) })
+      end
+      assert.same({ true, "inner" }, { task:wait() })
+    end, { patch_coroutine = false })
+  end)
+
+  it("ends the wait of what is nested in it, innermost first, when the generator outside is closed", function()
+    local order = {}
+    helper.task(function()
+      local outer, innermost
+      local function noted(name)
+        return setmetatable({}, { __close = function()
+          collect_garbage()
+          order[#order + 1] = name
+        end })
+      end
+      local task = lastcall.go(function()
+        return lastcall.coroutine.resume(lastcall.coroutine.create(function()
+          outer = own.running()
+          local _ <close> = noted "outer"
+          lastcall.coroutine.wrap(function()
+            innermost = own.running()
+            local _ <close> = noted "inner"
+            lastcall.channel():receive(60)
+          end)()
+        end))
+      end)
+      lastcall.sleep(0)
+      own.close(outer)
+      assert.same({ "inner", "outer" }, order)
+      assert.same({ false, "cannot resume dead coroutine" }, { task:wait() })
+      assert.equal("dead", own.status(innermost))
+    end, { patch_coroutine = false })
+  end)
+
+  it("is not taken for a whole reply when it was closed in a handler", function()
+    helper.task(function()
+      local co
+      local server, address = helper.serve(lastcall, function(conn)
+        co = own.running()
+        conn:write("half a ")
+        lastcall.sleep(60)
+        conn:write("reply\n")
+      end)
+      local conn = helper.ask(address, "x")
+      conn:read(7)
+      own.close(co)
+      assert.equal("reset", (select(2, conn:read())))
+      conn:close()
+      server:close()
+    end, { patch_coroutine = false, on_error = function() end })
+  end)
+
+  it("can be closed and begun in a pool by who still knows it, without harm", function()
+    helper.task(function()
+      local co
+      lastcall.go(function() co = own.running() end):wait()
+      for _ = 1, 50 do
+        local tasks = {}
+        for i = 1, 3 do tasks[i] = lastcall.go(function(...) return ... end, i, "x") end
+        own.resume(co, "junk")
+        pcall(own.close, co)
+        for _, task in ipairs(tasks) do task:wait() end
+      end
+    end, { patch_coroutine = false, on_error = function() end })
+  end)
+end)
