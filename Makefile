@@ -164,13 +164,14 @@ $(BUILD)/libsim.a: $(SIM)
 $(BUILD)/fidelity: $(FIDELITY) $(BUILD)/libsim.a $(LIBRARY)
 	$(call say,link)$(LINK) -o $@ $^
 
-# The module shows its entry alone to the process that loads it.
+# The module shows its entry alone to the process that loads it, and is never unloaded: a look-up that nobody waits for any
+# more returns into its code, perhaps after lua_close.
 $(BUILD)/exports: $(FLAGS_FILE)
 	@echo '{ global: luaopen_*; local: *; };' > $@
 
 $(BUILD)/lua/lastcall/core.so: $(BINDING) $(CORE) $(BUILD)/exports
 	@mkdir -p $(@D)
-	$(call say,link)$(LINK) $(TOGETHER) -shared -Wl,--version-script=$(BUILD)/exports -o $@ $(BINDING) $(CORE)
+	$(call say,link)$(LINK) $(TOGETHER) -shared -Wl,--version-script=$(BUILD)/exports,-z,nodelete -o $@ $(BINDING) $(CORE)
 
 $(BUILD)/lua/spec_%.so: $(BUILD)/obj/spec/support/%_module.o
 	@mkdir -p $(@D)

@@ -230,7 +230,7 @@ void lc_timer_close(lc_loop *loop, lc_timer *timer);
 void lc_timer_set(lc_loop *loop, lc_timer *timer, lc_time at);
 void lc_timer_clear(lc_loop *loop, lc_timer *timer);
 
-/* A question to the system's resolver, asked on a thread of its own. */
+/* A question to the system's resolver, asked on a thread of its own; several are asked at once. */
 #define LC_ADDRESSES_MAX 8
 typedef struct lc_query lc_query;
 struct lc_query {
@@ -240,19 +240,22 @@ struct lc_query {
   void *user;
   int result; /* how many of `found` there are, or a code */
   lc_address found[LC_ADDRESSES_MAX];
-  /* Another question than for the addresses of `host`: `ask` is called on the resolver's thread, `drop`
-   * when the query is canceled, as it must be in the end, answered or not. NULL: that one. */
+  /* Another question than for the addresses of `host`: `ask` is called on a thread of the resolver's, `drop`
+   * when the query is canceled, as it must be in the end, answered or not. While the question is being asked
+   * its thread alone touches it, and drops it if it was canceled. NULL: that one. */
   void (*ask)(void *question);
   void (*drop)(void *question);
   void *question;
-  lc_query *next; /* the resolver's */
-  int stage;      /* the resolver's */
+  lc_query *next;  /* the resolver's, as what follows */
+  uint64_t ticket; /* which of all its questions this one is */
+  int stage;
 };
 /* Asks for the addresses of query->host, with query->port in them; the rest of the query is zeroed but
  * for `answered` and `user`. It is the library's until answered or canceled. 0, -ENOMEM, or the code
  * with which no thread could be had. */
 int lc_resolve(lc_loop *loop, lc_query *query);
-/* `answered` will not be called; the query may be freed at once. */
+/* `answered` will not be called; the query may be freed at once. Nothing waits for libc, whose answer is thrown
+ * away: its thread may outlive the loop, but not the program's code (see dlclose). */
 void lc_resolve_cancel(lc_loop *loop, lc_query *query);
 /* The same, blocking the thread: for set-up. Fills query->found and returns result. */
 int lc_resolve_blocking(lc_loop *loop, lc_query *query);

@@ -1,16 +1,18 @@
-/* resolver.c - one thread that asks libc for addresses, and two queues between it and the loop.
+/* resolver.c - threads that ask libc for addresses, and the queues between them and the loop.
  *
  *                ask              thread              thread           deliver
  *   IDLE ------------> WAITING ----------> ASKED ----------> ANSWERED ------------> IDLE
  *                         |                  |                  |      (`answered`)
  *                         `------ cancel ----+------------------`---> IDLE
  *
- * A query in WAITING or ANSWERED is in the queue of that name. In ASKED it is
- * in none: `asked` points to it, and the thread works on copies. Canceling it
- * then clears `asked`, so the thread, coming back with the answer, finds that
- * nobody wants it and never touches a query that may have been freed.
- * Everything below `lock` in the structure is guarded by it, and so are the
- * resolver's fields of the queries.
+ * A query is in the queue of its stage. The thread that asks works on copies and keeps the query's ticket:
+ * when it comes back and finds no query with that ticket in `asked`, nobody wants the answer, and the thread
+ * touches neither the query, which may have been freed, nor the loop.
+ *
+ * A thread begins when a query waits and there is room, and ends when there is nothing for it to do. No call
+ * of libc can be cut short, so nobody waits for a thread: threads are detached, and the resolver is freed by
+ * the last one that holds it. Everything below `lock` is guarded by it, and so are the resolver's fields of
+ * the queries.
  */
 #include "resolver.h"
 
@@ -21,6 +23,12 @@
 
 enum { IDLE, WAITING, ASKED, ANSWERED };
 
+/* Two bounds, because a thread whose query was canceled stays busy for as long as the name servers are silent,
+ * and must not take the place of one that works for somebody. */
+enum { AT_ONCE = 16, THREADS_MOST = 128 };
+
+#define STACK_SIZE (1024 * 1024) /* modules of nsswitch want more than the least */
+
 typedef struct queue {
   lc_query *first;
   lc_query **end;
@@ -30,15 +38,15 @@ struct lc_resolver {
   const lc_sys *sys;
   void (*woken)(void *user);
   void *user;
-  pthread_t thread;
-  int has_thread; /* the loop's thread alone looks at it */
 
   pthread_mutex_t lock;
-  pthread_cond_t work; /* something waits, or the end has come */
   queue waiting;
+  queue asked;
   queue answered;
-  lc_query *asked;
-  int is_ending;
+  uint64_t tickets;
+  unsigned threads;   /* each holds the resolver, and so does its owner */
+  unsigned abandoned; /* how many of them ask what was canceled */
+  int is_ownerless;
 };
 
 static void queue_init(queue *q)
@@ -74,6 +82,28 @@ static lc_query *queue_pop(queue *q)
   return query;
 }
 
+static lc_query *queue_find(const queue *q, uint64_t ticket)
+{
+  lc_query *query = q->first;
+
+  while (query != NULL && query->ticket != ticket) query = query->next;
+  return query;
+}
+
+static void drop_question(lc_query *query)
+{
+  if (query->ask != NULL && query->question != NULL) query->drop(query->question);
+  query->question = NULL;
+}
+
+static void release(lc_resolver *resolver)
+{
+  pthread_mutex_destroy(&resolver->lock);
+  free(resolver);
+}
+
+/* --------------------------------------------------------------- the threads -- */
+
 /* Asks for the first query that waits. Called with the lock, which is let go while libc is asked. */
 static void ask_next(lc_resolver *resolver)
 {
@@ -81,61 +111,84 @@ static void ask_next(lc_resolver *resolver)
   lc_address found[LC_ADDRESSES_MAX];
   char host[sizeof query->host];
   uint16_t port = query->port;
+  uint64_t ticket = query->ticket = ++resolver->tickets;
   void (*ask)(void *) = query->ask, (*drop)(void *) = query->drop;
   void *question = query->question;
   int result = 0;
 
   memcpy(host, query->host, sizeof host);
-  query->stage = ASKED;
-  resolver->asked = query;
+  queue_push(&resolver->asked, query, ASKED);
 
   pthread_mutex_unlock(&resolver->lock);
   if (ask != NULL) ask(question);
   else result = resolver->sys->resolve(resolver->sys, host, port, found, LC_ADDRESSES_MAX);
   pthread_mutex_lock(&resolver->lock);
 
-  query = resolver->asked;
+  query = queue_find(&resolver->asked, ticket);
   if (query == NULL) { /* canceled meanwhile, and perhaps freed */
+    resolver->abandoned--;
     if (ask != NULL) drop(question);
     return;
   }
-  resolver->asked = NULL;
+  queue_remove(&resolver->asked, query);
   query->result = result;
   if (result > 0) memcpy(query->found, found, (size_t)result * sizeof *found);
   queue_push(&resolver->answered, query, ANSWERED);
   resolver->woken(resolver->user);
 }
 
+static unsigned useful(const lc_resolver *resolver)
+{
+  return resolver->threads - resolver->abandoned;
+}
+
 static void *work(void *argument)
 {
   lc_resolver *resolver = argument;
+  int is_last;
 
   pthread_mutex_lock(&resolver->lock);
-  while (!resolver->is_ending) {
-    if (resolver->waiting.first != NULL) {
-      ask_next(resolver);
-    } else {
-      pthread_cond_wait(&resolver->work, &resolver->lock);
-    }
-  }
+  while (resolver->waiting.first != NULL && useful(resolver) <= AT_ONCE) ask_next(resolver);
+  resolver->threads--;
+  is_last = resolver->is_ownerless && resolver->threads == 0;
   pthread_mutex_unlock(&resolver->lock);
+  if (is_last) release(resolver);
   return NULL;
 }
 
 /* A thread begins with the mask of its creator: so no signal ever arrives in this one. */
-static int start(lc_resolver *resolver)
+static int start_thread(lc_resolver *resolver)
 {
+  pthread_t thread;
+  pthread_attr_t attributes;
   sigset_t all, before;
-  int error;
+  int error = pthread_attr_init(&attributes);
 
-  if (resolver->has_thread) return 0;
+  if (error != 0) return -error;
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, STACK_SIZE);
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  error = pthread_create(&resolver->thread, NULL, work, resolver);
+  error = pthread_create(&thread, &attributes, work, resolver);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  resolver->has_thread = error == 0;
+  pthread_attr_destroy(&attributes);
+  if (error == 0) resolver->threads++;
   return -error;
 }
+
+/* Called with the lock, when a query has begun to wait or a thread has become useless. Where the system
+ * gives no more threads those that there are go on with what waits; -errno when there are none. */
+static int start_if_needed(lc_resolver *resolver)
+{
+  int error;
+
+  if (resolver->waiting.first == NULL || useful(resolver) >= AT_ONCE) return 0;
+  if (resolver->threads >= THREADS_MOST) return 0;
+  error = start_thread(resolver);
+  return resolver->threads > 0 ? 0 : error;
+}
+
+/* ----------------------------------------------------------- the loop's thread -- */
 
 lc_resolver *lc_resolver_new(const lc_sys *sys, void (*woken)(void *user), void *user)
 {
@@ -146,16 +199,10 @@ lc_resolver *lc_resolver_new(const lc_sys *sys, void (*woken)(void *user), void 
   resolver->woken = woken;
   resolver->user = user;
   queue_init(&resolver->waiting);
+  queue_init(&resolver->asked);
   queue_init(&resolver->answered);
-  pthread_mutex_init(&resolver->lock, NULL); /* neither can fail with default attributes */
-  pthread_cond_init(&resolver->work, NULL);
+  pthread_mutex_init(&resolver->lock, NULL); /* cannot fail with default attributes */
   return resolver;
-}
-
-static void drop_question(lc_query *query)
-{
-  if (query->ask != NULL && query->question != NULL) query->drop(query->question);
-  query->question = NULL;
 }
 
 static void drop_questions(queue *q)
@@ -165,32 +212,33 @@ static void drop_questions(queue *q)
 
 void lc_resolver_free(lc_resolver *resolver)
 {
+  int is_last;
+
   if (resolver == NULL) return;
-  if (resolver->has_thread) {
-    pthread_mutex_lock(&resolver->lock);
-    resolver->is_ending = 1;
-    pthread_cond_signal(&resolver->work);
-    pthread_mutex_unlock(&resolver->lock);
-    pthread_join(resolver->thread, NULL);
-  }
+  pthread_mutex_lock(&resolver->lock);
   drop_questions(&resolver->waiting);
   drop_questions(&resolver->answered);
-  pthread_cond_destroy(&resolver->work);
-  pthread_mutex_destroy(&resolver->lock);
-  free(resolver);
+  for (lc_query *query; (query = queue_pop(&resolver->asked)) != NULL;) {
+    query->question = NULL;
+    resolver->abandoned++;
+  }
+  resolver->is_ownerless = 1;
+  is_last = resolver->threads == 0;
+  pthread_mutex_unlock(&resolver->lock);
+  if (is_last) release(resolver);
 }
 
 int lc_resolver_ask(lc_resolver *resolver, lc_query *query)
 {
-  int error = start(resolver);
+  int error;
 
-  if (error < 0) return error;
   pthread_mutex_lock(&resolver->lock);
   query->result = LC_AGAIN;
   queue_push(&resolver->waiting, query, WAITING);
-  pthread_cond_signal(&resolver->work);
+  error = start_if_needed(resolver);
+  if (error < 0) queue_remove(&resolver->waiting, query);
   pthread_mutex_unlock(&resolver->lock);
-  return 0;
+  return error;
 }
 
 void lc_resolver_cancel(lc_resolver *resolver, lc_query *query)
@@ -199,9 +247,10 @@ void lc_resolver_cancel(lc_resolver *resolver, lc_query *query)
   switch (query->stage) {
     case WAITING: queue_remove(&resolver->waiting, query); break;
     case ASKED: /* the thread has the question and drops it */
-      resolver->asked = NULL;
-      query->stage = IDLE;
+      queue_remove(&resolver->asked, query);
       query->question = NULL;
+      resolver->abandoned++;
+      start_if_needed(resolver);
       break;
     case ANSWERED: queue_remove(&resolver->answered, query); break;
     default: /* never asked, or answered already */ break;

@@ -146,7 +146,7 @@ struct lc_sys {
   /* A descriptor that keeps the directory locked (flock) until it is closed; -EAGAIN: another has it. */
   int (*lock_directory)(const lc_sys *, const char *path);
 
-  /* Blocks; called on the resolver's thread, or by a caller that said it may
+  /* Blocks; called on a thread of the resolver's, or by a caller that said it may
    * wait. Fills up to `capacity` stream addresses; the number found, or a
    * code (LC_HOST_NOT_FOUND, -EAGAIN, -ENOMEM, -EMFILE). */
   int (*resolve)(const lc_sys *, const char *host, uint16_t port, lc_address *found, int capacity);

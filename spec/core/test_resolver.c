@@ -1,12 +1,13 @@
-/* test_resolver.c - questions on another thread: order, cancelling at every stage, an orderly end.
+/* test_resolver.c - questions on other threads: several at once, cancelling at every stage, an end that waits for none.
  *
  * The kernel's table is real but for `resolve`, which here waits at a gate, so
- * that a test can stop the resolver's thread in the middle of a question. */
+ * that a test can stop the resolver's threads in the middle of a question. */
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -16,94 +17,21 @@
 
 #include <cmocka.h>
 
+#include "gate.h"
 #include "resolver.h"
 
 #define TIME_LIMIT 60 /* seconds for the whole file, then SIGALRM ends it */
 
-/* ------------------------------------------------------------ the stand-in -- */
-
-/* Everything is guarded by `lock`; `changed` tells of any change. */
-typedef struct gate {
-  lc_sys sys;
-  pthread_mutex_t lock;
-  pthread_cond_t changed;
-  int is_shut;     /* questions wait in `resolve` */
-  int inside;      /* how many do */
-  int asked;       /* how many came in all */
-  int has_signals; /* a question was asked with signals not blocked */
-  char last_host[LC_HOST_MAX + 1];
-} gate;
-
-static int all_signals_are_blocked(void)
-{
-  static const int some[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD, SIGALRM, SIGPIPE};
-  sigset_t mask;
-  pthread_sigmask(SIG_SETMASK, NULL, &mask);
-  for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
-    if (!sigismember(&mask, some[i])) return 0;
-  }
-  return 1;
-}
-
-/* Answers "none" with a failure, and anything else with two addresses that bear the port. */
-static int gated_resolve(const lc_sys *sys, const char *host, uint16_t port, lc_address *found,
-                         int capacity)
-{
-  gate *g = sys->state;
-  int none = strcmp(host, "none") == 0;
-  pthread_mutex_lock(&g->lock);
-  strcpy(g->last_host, host);
-  g->asked++;
-  g->inside++;
-  if (!all_signals_are_blocked()) g->has_signals = 1;
-  pthread_cond_broadcast(&g->changed);
-  while (g->is_shut) pthread_cond_wait(&g->changed, &g->lock);
-  g->inside--;
-  pthread_cond_broadcast(&g->changed);
-  pthread_mutex_unlock(&g->lock);
-
-  if (none) return LC_HOST_NOT_FOUND;
-  memset(found, 0, 2 * sizeof *found);
-  for (int i = 0; i < 2 && i < capacity; i++) {
-    found[i].of.in.sin_family = AF_INET;
-    found[i].of.in.sin_port = htons((uint16_t)(port + i));
-    found[i].length = sizeof found[i].of.in;
-  }
-  return 2;
-}
-
-static void gate_set(gate *g, int is_shut)
-{
-  pthread_mutex_lock(&g->lock);
-  g->is_shut = is_shut;
-  pthread_cond_broadcast(&g->changed);
-  pthread_mutex_unlock(&g->lock);
-}
-
-/* Waits until `asked` questions have come, and the last of them stands inside. */
-static void gate_wait(gate *g, int asked)
-{
-  pthread_mutex_lock(&g->lock);
-  while (g->asked < asked || g->inside == 0) pthread_cond_wait(&g->changed, &g->lock);
-  pthread_mutex_unlock(&g->lock);
-}
-
-static int gate_asked(gate *g)
-{
-  int asked;
-  pthread_mutex_lock(&g->lock);
-  asked = g->asked;
-  pthread_mutex_unlock(&g->lock);
-  return asked;
-}
-
 /* --------------------------------------------------------------- the loop -- */
 
-static gate g;
+enum { AT_ONCE = 16, THREADS_MOST = 128 }; /* the resolver's own bounds */
+
+static gate g = GATE_INIT;
 static int wake_fd;
 static lc_resolver *resolver;
 static pthread_t loop_thread;
-static lc_query *answers[16]; /* in the order they came */
+static int threads_before;
+static lc_query *answers[64]; /* in the order they came */
 static int answer_count;
 
 static void woken(void *user) { g.sys.wake(&g.sys, *(int *)user); }
@@ -111,47 +39,48 @@ static void woken(void *user) { g.sys.wake(&g.sys, *(int *)user); }
 static void note_answer(lc_query *query)
 {
   assert_true(pthread_equal(pthread_self(), loop_thread));
-  assert_true(answer_count < 16);
+  assert_true(answer_count < 64);
   answers[answer_count++] = query;
+}
+
+/* Waits until there are `count` threads more than before the test; those that ended are still counted for a while. */
+static void threads_wait(int count)
+{
+  for (int i = 0; i < 10000 && gate_threads() != threads_before + count; i++) usleep(1000);
+  assert_int_equal(gate_threads(), threads_before + count);
 }
 
 static int start(int is_shut)
 {
-  memset(&g, 0, sizeof g);
-  g.sys = *lc_sys_linux();
-  g.sys.state = &g;
-  g.sys.resolve = gated_resolve;
-  g.is_shut = is_shut;
-  pthread_mutex_init(&g.lock, NULL);
-  pthread_cond_init(&g.changed, NULL);
+  gate_open(&g, is_shut);
   answer_count = 0;
   loop_thread = pthread_self();
+  threads_before = gate_threads();
   wake_fd = g.sys.wake_create(&g.sys);
   resolver = lc_resolver_new(&g.sys, woken, &wake_fd);
   return wake_fd >= 0 && resolver != NULL ? 0 : -1;
 }
 
-static int open_gate(void **state)
+static int with_open_gate(void **state)
 {
   (void)state;
   return start(0);
 }
 
-static int shut_gate(void **state)
+static int with_shut_gate(void **state)
 {
   (void)state;
   return start(1);
 }
 
-static int stop(void **state)
+static int leave(void **state)
 {
   (void)state;
   gate_set(&g, 0);
   lc_resolver_free(resolver);
+  threads_wait(0);
   g.sys.close(&g.sys, wake_fd);
   assert_false(g.has_signals);
-  pthread_cond_destroy(&g.changed);
-  pthread_mutex_destroy(&g.lock);
   return 0;
 }
 
@@ -187,13 +116,6 @@ static void turn_until(int count)
   assert_int_equal(answer_count, count);
 }
 
-static int thread_count(void)
-{
-  struct stat status; /* a folder has a link for each folder in it, itself and its parent */
-  assert_int_equal(stat("/proc/self/task", &status), 0);
-  return (int)status.st_nlink - 2;
-}
-
 /* ------------------------------------------------------------------ tests -- */
 
 static void an_answer_is_given_on_the_loops_thread(void **state)
@@ -213,41 +135,90 @@ static void an_answer_is_given_on_the_loops_thread(void **state)
   free(query);
 }
 
-static void answers_come_in_the_order_of_the_questions(void **state)
+static void several_are_asked_at_once_and_no_more_than_a_few(void **state)
 {
-  lc_query *queries[10];
+  lc_query *queries[40];
+  int at_once;
   (void)state;
-  for (int i = 0; i < 10; i++) queries[i] = ask("somewhere", (uint16_t)(100 + i));
-  gate_wait(&g, 1);
+  for (int i = 0; i < 40; i++) queries[i] = ask("somewhere", (uint16_t)(100 + i));
   lc_resolver_deliver(resolver);
   assert_int_equal(answer_count, 0); /* not before there is one */
+  threads_wait(AT_ONCE);
+  gate_wait(&g, AT_ONCE);
+  at_once = gate_asked(&g);
+  assert_int_equal(at_once, AT_ONCE);
   gate_set(&g, 0);
-  turn_until(10);
-  for (int i = 0; i < 10; i++) {
-    assert_ptr_equal(answers[i], queries[i]);
+  turn_until(40);
+  for (int i = 0; i < 40; i++) {
     assert_int_equal(ntohs(queries[i]->found[0].of.in.sin_port), 100 + i);
     free(queries[i]);
   }
 }
 
-static void the_thread_begins_with_the_first_question(void **state)
+static void those_that_wait_are_asked_in_their_order(void **state)
 {
-  int before;
+  lc_query *queries[AT_ONCE + 3];
+  (void)state;
+  for (int i = 0; i < AT_ONCE; i++) queries[i] = ask("somewhere", 1);
+  gate_wait(&g, AT_ONCE);
+  for (int i = AT_ONCE; i < AT_ONCE + 3; i++) queries[i] = ask(i > AT_ONCE ? "later" : "next", 1);
+  lc_resolver_cancel(resolver, queries[0]); /* its thread is nobody's: there is room for one */
+  gate_wait(&g, AT_ONCE + 1);
+  assert_int_equal(gate_asked(&g), AT_ONCE + 1);
+  assert_string_equal(g.last_host, "next");
+  gate_set(&g, 0);
+  turn_until(AT_ONCE + 2);
+  for (int i = 0; i < AT_ONCE + 3; i++) free(queries[i]);
+}
+
+static void canceled_questions_keep_nobody_waiting(void **state)
+{
   lc_query *query;
   (void)state;
-  poll(NULL, 0, 50); /* the kernel still counts a thread for a moment after it was joined */
-  before = thread_count();
-  lc_resolver_deliver(resolver);
-  assert_int_equal(thread_count(), before);
-  query = ask("somewhere", 80);
-  gate_wait(&g, 1);
-  assert_int_equal(thread_count(), before + 1);
+  for (int i = 0; i < 3 * AT_ONCE; i++) {
+    query = ask("silent", 1);
+    gate_wait(&g, i + 1);
+    lc_resolver_cancel(resolver, query);
+    free(query);
+  }
+  query = ask("local", 1);
+  gate_wait(&g, 3 * AT_ONCE + 1); /* it is asked although none of those before it has returned */
   gate_set(&g, 0);
   turn_until(1);
+  assert_ptr_equal(answers[0], query);
   free(query);
+}
+
+static void the_threads_are_bounded_also_when_all_was_canceled(void **state)
+{
+  lc_query *query;
+  (void)state;
+  for (int i = 0; i < THREADS_MOST; i++) {
+    query = ask("silent", 1);
+    gate_wait(&g, i + 1);
+    lc_resolver_cancel(resolver, query);
+    free(query);
+  }
+  query = ask("local", 1);
+  threads_wait(THREADS_MOST);
+  assert_int_equal(gate_asked(&g), THREADS_MOST);
+  gate_set(&g, 0);
+  turn_until(1); /* a thread that comes back takes it */
+  free(query);
+}
+
+static void a_thread_begins_with_a_question_and_ends_with_its_answer(void **state)
+{
+  lc_query *query;
+  (void)state;
+  lc_resolver_deliver(resolver);
+  threads_wait(0);
   query = ask("somewhere", 80);
-  turn_until(2);
-  assert_int_equal(thread_count(), before + 1); /* and is the only one */
+  gate_wait(&g, 1);
+  threads_wait(1);
+  gate_set(&g, 0);
+  turn_until(1);
+  threads_wait(0);
   free(query);
 }
 
@@ -270,9 +241,11 @@ static void the_askers_signal_mask_is_kept(void **state)
 
 static void a_waiting_question_can_be_canceled(void **state)
 {
-  lc_query *first = ask("first", 1), *second, *third, *fourth;
+  lc_query *busy[AT_ONCE], *first, *second, *third, *fourth;
   (void)state;
-  gate_wait(&g, 1);
+  for (int i = 0; i < AT_ONCE; i++) busy[i] = ask("busy", 1);
+  gate_wait(&g, AT_ONCE);
+  first = ask("first", 1);
   second = ask("second", 2);
   third = ask("third", 3);
   lc_resolver_cancel(resolver, third); /* the last: the queue must find its end again */
@@ -281,10 +254,9 @@ static void a_waiting_question_can_be_canceled(void **state)
   lc_resolver_cancel(resolver, second);
   free(second);
   gate_set(&g, 0);
-  turn_until(2);
-  assert_ptr_equal(answers[0], first);
-  assert_ptr_equal(answers[1], fourth);
-  assert_int_equal(gate_asked(&g), 2); /* the canceled ones were never asked */
+  turn_until(AT_ONCE + 2);
+  assert_int_equal(gate_asked(&g), AT_ONCE + 2);
+  for (int i = 0; i < AT_ONCE; i++) free(busy[i]);
   free(first);
   free(fourth);
 }
@@ -324,10 +296,8 @@ static void a_new_question_in_the_same_place_is_not_mistaken(void **state)
 static void an_answered_question_can_be_canceled(void **state)
 {
   lc_query *first = ask("first", 1), *second = ask("second", 2);
-  struct pollfd one = {wake_fd, POLLIN, 0};
   (void)state;
-  for (int i = 0; i < 5000 && gate_asked(&g) < 2; i++) usleep(1000);
-  assert_int_equal(poll(&one, 1, 5000), 1);
+  threads_wait(0);                     /* both are answered */
   lc_resolver_cancel(resolver, first); /* its answer is there and not delivered */
   free(first);
   turn_until(1);
@@ -344,23 +314,23 @@ static void cancel_the_other(lc_query *query)
   free(other);
 }
 
+/* Whichever of the two is answered first cancels the other. */
 static void a_callback_may_cancel_the_next(void **state)
 {
-  lc_query *first = new_query("first", 1), *second = new_query("second", 2), *third;
+  lc_query *first = new_query("first", 1), *second = new_query("second", 2);
   (void)state;
-  first->answered = cancel_the_other;
+  first->answered = second->answered = cancel_the_other;
   first->user = second;
+  second->user = first;
   assert_int_equal(lc_resolver_ask(resolver, first), 0);
   assert_int_equal(lc_resolver_ask(resolver, second), 0);
-  third = ask("third", 3);
-  gate_wait(&g, 1);
+  gate_wait(&g, 2);
   gate_set(&g, 0);
-  for (int i = 0; i < 5000 && gate_asked(&g) < 3; i++) usleep(1000);
-  turn_until(2);
-  assert_ptr_equal(answers[0], first);
-  assert_ptr_equal(answers[1], third);
-  free(first);
-  free(third);
+  threads_wait(0); /* both are answered */
+  turn_until(1);
+  lc_resolver_deliver(resolver);
+  assert_int_equal(answer_count, 1);
+  free(answers[0]);
 }
 
 static void ask_again(lc_query *query)
@@ -380,37 +350,80 @@ static void a_callback_may_ask_again(void **state)
   free(query);
 }
 
-static void *open_later(void *unused)
+static atomic_int dropped;
+
+static void ask_at_the_gate(void *question)
 {
-  (void)unused;
-  usleep(20000);
-  gate_set(&g, 0);
-  return NULL;
+  lc_address found[2];
+  (void)gate_resolve(&g.sys, question, 1, found, 2);
 }
 
-static void freeing_waits_for_the_question_and_drops_the_others(void **state)
+static void drop(void *question)
 {
-  lc_query *first = ask("first", 1), *second = ask("second", 2);
-  pthread_t thread;
+  dropped++;
+  free(question);
+}
+
+static lc_query *ask_own(const char *host)
+{
+  lc_query *query = new_query("", 0);
+  query->ask = ask_at_the_gate;
+  query->drop = drop;
+  query->question = strdup(host);
+  assert_int_equal(lc_resolver_ask(resolver, query), 0);
+  return query;
+}
+
+static void freeing_waits_for_no_question_and_calls_nobody_back(void **state)
+{
+  lc_query *queries[AT_ONCE + 4];
+  struct pollfd one;
   (void)state;
-  gate_wait(&g, 1);
-  assert_int_equal(pthread_create(&thread, NULL, open_later, NULL), 0);
-  lc_resolver_free(resolver);
-  resolver = NULL;               /* freeing none, as `stop` does, is harmless */
-  assert_int_equal(g.inside, 0); /* the thread is gone: nobody else looks */
-  assert_int_equal(g.asked, 1);
+  for (int i = 0; i < AT_ONCE + 4; i++) queries[i] = i % 2 ? ask("somewhere", 1) : ask_own("own");
+  gate_wait(&g, AT_ONCE);
+  dropped = 0;
+  lc_resolver_free(resolver); /* returns while the gate is shut */
+  resolver = NULL;            /* freeing none, as `leave` does, is harmless */
+  assert_int_equal(dropped, 2);
+  for (int i = 0; i < AT_ONCE + 4; i++) {
+    if (i % 2 == 0) assert_null(queries[i]->question); /* its thread's, or dropped already */
+    free(queries[i]);
+  }
+  gate_set(&g, 0);
+  threads_wait(0);
+  assert_int_equal(dropped, AT_ONCE / 2 + 2);
+  assert_int_equal(gate_asked(&g), AT_ONCE);
   assert_int_equal(answer_count, 0);
-  pthread_join(thread, NULL);
-  free(first);
-  free(second);
+  one = (struct pollfd){wake_fd, POLLIN, 0};
+  assert_int_equal(poll(&one, 1, 0), 0); /* nor was the loop woken */
+}
+
+static void a_question_of_ones_own_is_dropped_once_whenever_it_is_canceled(void **state)
+{
+  lc_query *query = ask_own("asked"), *answered;
+  (void)state;
+  dropped = 0;
+  gate_wait(&g, 1);
+  lc_resolver_cancel(resolver, query);
+  assert_int_equal(dropped, 0); /* its thread has it */
+  free(query);
+  gate_set(&g, 0);
+  threads_wait(0);
+  assert_int_equal(dropped, 1);
+  answered = ask_own("answered");
+  turn_until(1);
+  assert_int_equal(dropped, 1);
+  lc_resolver_cancel(resolver, answered);
+  assert_int_equal(dropped, 2);
+  free(answered);
 }
 
 static void one_that_was_never_asked_can_be_freed(void **state)
 {
-  (void)state; /* `stop` does it */
+  (void)state; /* `leave` does it */
 }
 
-/* Random asks, cancels and frees against a thread that runs at full speed. */
+/* Random asks, cancels and frees against threads that run at full speed. */
 #define CROWD 32
 
 static int outcome[CROWD];
@@ -455,26 +468,31 @@ static void everyone_is_answered_once_or_not_at_all(void **state)
   }
 }
 
-#define WITH(gate, test) cmocka_unit_test_setup_teardown(test, gate, stop)
+#define WITH(gate, test) cmocka_unit_test_setup_teardown(test, gate, leave)
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    WITH(open_gate, an_answer_is_given_on_the_loops_thread),
-    WITH(shut_gate, answers_come_in_the_order_of_the_questions),
-    WITH(shut_gate, the_thread_begins_with_the_first_question),
-    WITH(open_gate, the_askers_signal_mask_is_kept),
-    WITH(shut_gate, a_waiting_question_can_be_canceled),
-    WITH(shut_gate, a_question_being_asked_can_be_canceled_and_freed),
-    WITH(shut_gate, a_new_question_in_the_same_place_is_not_mistaken),
-    WITH(open_gate, an_answered_question_can_be_canceled),
-    WITH(shut_gate, a_callback_may_cancel_the_next),
-    WITH(open_gate, a_callback_may_ask_again),
-    WITH(shut_gate, freeing_waits_for_the_question_and_drops_the_others),
-    WITH(shut_gate, one_that_was_never_asked_can_be_freed),
-    WITH(open_gate, everyone_is_answered_once_or_not_at_all),
+    WITH(with_open_gate, an_answer_is_given_on_the_loops_thread),
+    WITH(with_shut_gate, several_are_asked_at_once_and_no_more_than_a_few),
+    WITH(with_shut_gate, those_that_wait_are_asked_in_their_order),
+    WITH(with_shut_gate, canceled_questions_keep_nobody_waiting),
+    WITH(with_shut_gate, the_threads_are_bounded_also_when_all_was_canceled),
+    WITH(with_shut_gate, a_thread_begins_with_a_question_and_ends_with_its_answer),
+    WITH(with_open_gate, the_askers_signal_mask_is_kept),
+    WITH(with_shut_gate, a_waiting_question_can_be_canceled),
+    WITH(with_shut_gate, a_question_being_asked_can_be_canceled_and_freed),
+    WITH(with_shut_gate, a_new_question_in_the_same_place_is_not_mistaken),
+    WITH(with_open_gate, an_answered_question_can_be_canceled),
+    WITH(with_shut_gate, a_callback_may_cancel_the_next),
+    WITH(with_open_gate, a_callback_may_ask_again),
+    WITH(with_shut_gate, freeing_waits_for_no_question_and_calls_nobody_back),
+    WITH(with_shut_gate, a_question_of_ones_own_is_dropped_once_whenever_it_is_canceled),
+    WITH(with_shut_gate, one_that_was_never_asked_can_be_freed),
+    WITH(with_open_gate, everyone_is_answered_once_or_not_at_all),
   };
 
   alarm(TIME_LIMIT);
+  gate_begin();
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
