@@ -66,6 +66,7 @@ build = {
       ["lastcall.progress"] = "lua/lastcall/progress.lua",
       ["lastcall.queue"] = "lua/lastcall/queue.lua",
       ["lastcall.report"] = "lua/lastcall/report.lua",
+      ["lastcall.resolve"] = "lua/lastcall/resolve.lua",
       ["lastcall.run"] = "lua/lastcall/run.lua",
       ["lastcall.select"] = "lua/lastcall/select.lua",
       ["lastcall.semaphore"] = "lua/lastcall/semaphore.lua",

@@ -27,6 +27,7 @@ void socket_listening_ended(runtime *rt);
 
 /* Functions of the module, into the table at the top. */
 void connect_open(lua_State *L, runtime *rt);
+void resolve_open(lua_State *L, runtime *rt);
 void process_open(lua_State *L, runtime *rt); /* run, step, shutdown */
 void signals_open(lua_State *L, runtime *rt);
 void signals_close(runtime *rt);

@@ -1,4 +1,4 @@
-/* connect.c - connections of our own making, and names to addresses. */
+/* connect.c - connections of our own making. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,104 +45,29 @@ int check_numeric(lua_State *L, int index, lc_address *address)
   return luaL_argerror(L, index, problem);
 }
 
-/* ------------------------------------------------------------------ resolving -- */
-
-typedef struct lookup {
-  lc_query query;
-  task *waiter; /* NULL when it has given up */
-  runtime *rt;
-} lookup;
-
-static int push_found(lua_State *L, const lc_query *query)
-{
-  char text[LC_ADDRESS_TEXT_MAX];
-  if (query->result <= 0)
-    return push_failure(L, query->result ? query->result : LC_HOST_NOT_FOUND, query->host,
-                        "resolve");
-  lua_createtable(L, query->result, 0);
-  for (int i = 0; i < query->result; i++) {
-    lua_pushstring(L, lc_address_format(&query->found[i], text, sizeof text));
-    lua_rawseti(L, -2, i + 1);
-  }
-  return 1;
-}
-
-static void lookup_answered(lc_query *query)
-{
-  lookup *look = LC_OWNER(query, lookup, query);
-  if (look->waiter) task_wake(look->waiter, 0);
-}
-
-static void lookup_unwait(task *t)
-{
-  lookup *look = t->wait_object;
-  look->waiter = NULL;
-  lc_resolve_cancel(look->rt->loop, &look->query);
-}
-
-/* Stack: host, port, seconds, the lookup. */
-static int resolve_done(lua_State *L, int status, lua_KContext kept)
-{
-  (void)status;
-  (void)kept;
-  lookup *look = lua_touserdata(L, 4);
-  task *t = look->rt->current;
-  if (t->woken) return push_failure(L, t->woken, look->query.host, "resolve");
-  return push_found(L, &look->query);
-}
-
-static int core_resolve(lua_State *L)
-{
-  runtime *rt = runtime_upvalue(L);
-  const char *host = luaL_checkstring(L, 1);
-  lua_Integer port = luaL_checkinteger(L, 2);
-  lc_time seconds = optional_seconds(L, 3);
-  luaL_argcheck(L, strlen(host) <= LC_HOST_MAX, 1, "longer than any host name");
-  lua_settop(L, 3);
-  lookup *look = lua_newuserdatauv(L, sizeof *look, 0);
-  memset(look, 0, sizeof *look);
-  strcpy(look->query.host, host);
-  look->query.port = (uint16_t)port;
-  look->rt = rt;
-  if (!rt->current) { /* outside a task there is nobody to hold up */
-    lc_resolve_blocking(rt->loop, &look->query);
-    return push_found(L, &look->query);
-  }
-  task *t = task_current(L, rt, "resolving a name");
-  if (task_ended(t)) return push_failure(L, task_ended(t), host, "resolve");
-  look->query.answered = lookup_answered;
-  look->waiter = t;
-  int result = lc_resolve(rt->loop, &look->query);
-  if (result < 0) return push_failure(L, result, host, "resolve");
-  if (seconds != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(rt->loop), seconds));
-  return task_suspend(L, t, "resolve", look, lookup_unwait, 0, resolve_done);
-}
-
 /* ----------------------------------------------------------------- connecting -- */
 
-static void connect_unwait(task *t)
-{
-  conn_box *box = t->wait_object;
-  box->writer = NULL;
-}
+/* Several attempts of one task may be under way: each is begun, then all are waited for, then asked. */
 
 /* Stack: address, options, the connection. */
-static int connect_done(lua_State *L, int status, lua_KContext kept)
+static int begun(lua_State *L, runtime *rt, conn_box *box)
 {
-  (void)status;
-  (void)kept;
-  conn_box *box = conn_check(L, 3);
-  task *t = box->rt->current;
-  int code = t->woken ? t->woken : lc_conn_error(box->conn);
-  box->connecting = 0;
-  if (!code) return 1;
-  box->logged = 1; /* the caller is told */
+  lc_settings settings = *lc_conn_settings(box->conn);
+  conn_make_context(L, 3, context_push_current(L, rt));
+  lua_settop(L, 3);
+  conn_keep_weakly(L, box);
+  option_settings(L, 2, &settings);
+  int result = lc_conn_set_settings(box->conn, &settings);
+  if (result >= 0) {
+    box->connecting = 1;
+    return 1;
+  }
   lc_conn_abort(box->conn, "connect failed");
-  return push_failure(L, code, lua_tostring(L, 1), "connect");
+  return push_failure(L, result, lua_tostring(L, 1), "connect");
 }
 
-/* connect(numeric address, options) -> connection, or nil, code, message. */
-static int core_connect(lua_State *L)
+/* connect_begin(numeric address, options) -> connection, which is not connected yet; or nil, code, message. */
+static int core_connect_begin(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   lc_address to, from;
@@ -153,27 +78,92 @@ static int core_connect(lua_State *L)
   if (task_ended(t)) return push_failure(L, task_ended(t), lua_tostring(L, 1), "connect");
   int bound = lua_getfield(L, 2, "bind") != LUA_TNIL;
   if (bound) check_numeric(L, 3, &from);
-  lc_time timeout = option_time(L, 2, "timeout", 10 * LC_SECOND);
   lua_settop(L, 2);
   lc_conn *conn;
   int result = lc_conn_connect(rt->outbound, &to, bound ? &from : NULL,
                                option_boolean(L, 2, "nodelay", 1), &conn);
   if (result < 0) return push_failure(L, result, lua_tostring(L, 1), "connect");
-  conn_box *box = conn_box_new(L, rt, conn, NULL);
-  conn_make_context(L, 3, context_push_current(L, rt));
+  return begun(L, rt, conn_box_new(L, rt, conn, NULL));
+}
+
+typedef struct attempts {
+  size_t count;
+  conn_box *boxes[]; /* kept by the list on the waiting task's stack */
+} attempts;
+
+static int is_decided(const conn_box *box) { return box->connected || lc_conn_error(box->conn); }
+
+static void connect_unwait(task *t)
+{
+  attempts *all = t->wait_object;
+  for (size_t i = 0; i < all->count; i++) all->boxes[i]->writer = NULL;
+}
+
+/* Stack: list, seconds, address, the attempts. */
+static int connect_waited(lua_State *L, int status, lua_KContext kept)
+{
+  (void)status;
+  task *t = ((runtime *)kept)->current;
+  if (t->woken) return push_failure(L, t->woken, lua_tostring(L, 3), "connect");
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* connect_wait(list of connections begun, seconds, address) -> true when one is connected or has failed; or
+ * nil, code, message, which names the address. */
+static int core_connect_wait(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lc_time seconds = optional_seconds(L, 2);
+  luaL_checkstring(L, 3);
   lua_settop(L, 3);
-  conn_keep_weakly(L, box);
-  lc_settings settings = *lc_conn_settings(conn);
-  option_settings(L, 2, &settings);
-  result = lc_conn_set_settings(conn, &settings);
-  if (result < 0) {
-    lc_conn_abort(conn, "connect failed");
-    return push_failure(L, result, lua_tostring(L, 1), "connect");
+  task *t = task_current(L, rt, "lastcall.connect");
+  if (task_ended(t)) return push_failure(L, task_ended(t), lua_tostring(L, 3), "connect");
+  size_t count = lua_rawlen(L, 1);
+  attempts *all = lua_newuserdatauv(L, sizeof *all + count * sizeof *all->boxes, 0);
+  all->count = count;
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, 1, (lua_Integer)i + 1);
+    all->boxes[i] = conn_check(L, -1);
+    lua_pop(L, 1);
+    if (is_decided(all->boxes[i])) {
+      lua_pushboolean(L, 1);
+      return 1;
+    }
   }
-  box->connecting = 1;
-  box->writer = t;
-  task_alarm(t, lc_time_add(lc_loop_clock(rt->loop), timeout));
-  return task_suspend(L, t, "connect", box, connect_unwait, 0, connect_done);
+  for (size_t i = 0; i < count; i++) all->boxes[i]->writer = t;
+  if (seconds != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(rt->loop), seconds));
+  return task_suspend(L, t, "connect", all, connect_unwait, (lua_KContext)rt, connect_waited);
+}
+
+/* connect_end(connection begun, address) -> true, it is connected; false, it is not yet; or nil, code, message. */
+static int core_connect_end(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  int code = lc_conn_error(box->conn);
+  const char *where = luaL_checkstring(L, 2);
+  if (!is_decided(box)) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  box->connecting = 0;
+  lua_pushboolean(L, 1);
+  if (!code) return 1;
+  box->logged = 1; /* the caller is told */
+  lc_conn_abort(box->conn, "connect failed");
+  return push_failure(L, code, where, "connect");
+}
+
+/* connect_drop(connection begun): another address was faster, or the time is over. */
+static int core_connect_drop(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  box->connecting = 0;
+  box->logged = 1;
+  if (box->connected) lc_conn_close(box->conn, LC_LINGER_BACKGROUND, "not needed");
+  else lc_conn_abort(box->conn, "connect given up");
+  return 0;
 }
 
 /* Closes what is left of them; how many there are. */
@@ -219,8 +209,10 @@ lc_server *conn_new_outbound(runtime *rt)
 void connect_open(lua_State *L, runtime *rt)
 {
   static const luaL_Reg functions[] = {{"endpoint", core_endpoint},
-                                       {"resolve", core_resolve},
-                                       {"connect", core_connect},
+                                       {"connect_begin", core_connect_begin},
+                                       {"connect_wait", core_connect_wait},
+                                       {"connect_end", core_connect_end},
+                                       {"connect_drop", core_connect_drop},
                                        {"close_outbound", core_close_outbound},
                                        {NULL, NULL}};
   register_functions(L, rt, functions);

@@ -23,6 +23,7 @@ int luaopen_lastcall_core(lua_State *L)
   spot_open(L, rt);
   conn_open(L, rt);
   connect_open(L, rt);
+  resolve_open(L, rt);
   sockopt_open(L, rt);
   server_open(L, rt);
   process_open(L, rt);

@@ -19,6 +19,7 @@ local lastcall = {
   run = run.run,
   listen = server.new,
   connect = require "lastcall.connect",
+  resolve = require "lastcall.resolve",
   go = core.go,
   spawn = core.spawn,
   sleep = core.sleep,

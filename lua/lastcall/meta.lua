@@ -127,6 +127,9 @@
 ---@field timeout? number|false seconds for everything, the look-up of the name included (10)
 ---@field bind? string the local address, "host:port", to connect from
 
+---@class lastcall.ResolveOptions
+---@field timeout? number|false seconds (10); what the system's resolver still does then is nobody's wait
+
 ---@class lastcall.HookOptions
 ---@field timeout? number seconds, within what is left of the shutdown (5)
 
@@ -171,14 +174,25 @@ function lastcall.run(main, options) end
 function lastcall.listen(address, options) end
 
 --- (waits) A connection of our own making, with the same methods and the same contract. The addresses of
---- a name are tried in turn, within one `timeout`. Its context is a child of the task's. Whoever holds it
---- closes it; collected while open, it is closed in the background and the log is told.
+--- a name are tried within one `timeout`, IPv6 and IPv4 in turn: the next as soon as one fails, or beside it
+--- when it has not answered after 0.25 s (RFC 8305). The first to answer is taken. When none does, the code is that of
+--- the first to fail, and the message names those that were tried. The connection's context is a child of the
+--- task's. Its holder closes it; collected while open, it is closed in the background and the log is told.
 ---@param address lastcall.Address
 ---@param options? lastcall.ConnectOptions
 ---@return lastcall.Connection? conn
 ---@return lastcall.Code? code "refused", "unreachable", "host not found", "timeout", ...
 ---@return string? message
 function lastcall.connect(address, options) end
+
+--- The addresses of a host name, in the order of the system's resolver. In a task it (waits), and other
+--- look-ups go on beside it; outside one it blocks, without a timeout.
+---@param name string without a port
+---@param options? lastcall.ResolveOptions
+---@return string[]? addresses "192.0.2.1", "2001:db8::1"
+---@return lastcall.Code? code "host not found", "timeout", ...
+---@return string? message
+function lastcall.resolve(name, options) end
 
 --- Starts a task in the caller's context, owned by the caller's owner (a connection, a server, or the
 --- process), which waits for it. It begins to run in the loop's next turn.

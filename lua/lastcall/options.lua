@@ -137,6 +137,8 @@ options.serve = with(options.server, options.run)
 
 options.connect = with(options.connection, { timeout = limit, bind = is("string") })
 
+options.resolve = { timeout = limit }
+
 options.pipe = { timeout = limit }
 
 options.hook = { timeout = seconds(1e-9) }
