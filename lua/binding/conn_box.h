@@ -31,9 +31,9 @@ struct conn_box {
   unsigned has_context : 1;  /* made when somebody asks for it */
   unsigned is_served : 1;    /* by a handler */
   unsigned is_unstarted : 1; /* which begins with the first byte */
-  unsigned connecting : 1; /* until the task that connects has taken it */
-  unsigned connected : 1;  /* the handshake of one of our own making is done */
-  unsigned is_detached : 1; /* its ticket is not done yet */
+  unsigned connecting : 1;   /* until the task that connects has taken it */
+  unsigned connected : 1;    /* the handshake of one of our own making is done */
+  unsigned is_detached : 1;  /* its ticket is not done yet */
   unsigned logged : 1;
   unsigned half_way : 1;     /* the writer waits with part of its write accepted */
   unsigned is_findable : 1;  /* in the table of those that nobody anchors */
