@@ -91,12 +91,22 @@ int lc_conn_verdict(const lc_conn *conn, lc_verdict *verdict)
 
 /* -------------------------------------------------------------- the release -- */
 
+/* The peer may go so: nobody owes anybody anything. */
+static int is_at_rest(const lc_conn *conn)
+{
+  return conn->verdict.code == LC_RESET && !conn->verdict.unacked && !conn->consumed &&
+         !conn->guards && !lc_buffer_size(conn->in) && !conn->connecting;
+}
+
+int lc_conn_was_at_rest(const lc_conn *conn) { return (int)conn->reset_at_rest; }
+
 static void account(lc_conn *conn, int by_reset)
 {
   lc_report *report = conn->server ? &conn->server->report : NULL;
   if (!report) return;
   report->received += conn->received;
   report->sent += conn->sent;
+  report->resets_at_rest += conn->reset_at_rest;
   if (conn->server->step < LC_STEP_STOP || conn->detached) return;
   if (conn->late) report->late++;
   if (by_reset) report->reset_by_us++;
@@ -129,6 +139,7 @@ static void release(lc_conn *conn, lc_verdict verdict, const char *cause, int by
   const lc_sys *sys = loop->sys;
   count_unread(conn);
   conn->verdict = verdict;
+  conn->reset_at_rest = is_at_rest(conn) ? 1 : 0;
   account(conn, by_reset);
   lc_loop_unwatch(loop, &conn->watch);
   if (!conn->detached) sys->close(sys, conn->watch.fd);

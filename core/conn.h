@@ -122,6 +122,7 @@ struct lc_conn {
   unsigned counted_canceled : 1;
   unsigned counted_killed : 1;
   unsigned counted_undelivered : 1;
+  unsigned reset_at_rest : 1;
   unsigned patient : 1;        /* closing: goes on while the peer's host acknowledges more */
   unsigned counts_late : 1;    /* closing: bytes that no handler is given are counted */
   unsigned visited : 1;        /* the ladder has looked at it since the drain began */

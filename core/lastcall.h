@@ -510,6 +510,7 @@ typedef struct lc_report {
   uint64_t detached;
   uint64_t received; /* bytes, since the server began, of connections already closed */
   uint64_t sent;
+  uint64_t resets_at_rest; /* by peers, while nothing was owed either way; since the server began */
   uint64_t stopped_earlier; /* listeners stopped before the last 16 that are told of one by one */
   uint64_t
     late; /* connections whose peer sent bytes that no handler was given: lc_conn_stats.late */
@@ -698,6 +699,8 @@ typedef struct lc_verdict {
 /* 0 when the verdict is known, LC_AGAIN before. */
 int lc_conn_verdict(const lc_conn *conn, lc_verdict *verdict);
 
+/* Whether the peer has reset it when it had read all that was sent, and no request was under way. */
+int lc_conn_was_at_rest(const lc_conn *conn);
 /* Whether its server's report counts it in failed_flushes. */
 int lc_conn_is_undelivered(const lc_conn *conn);
 

@@ -56,6 +56,7 @@ build = {
       ["lastcall.hooks"] = "lua/lastcall/hooks.lua",
       ["lastcall"] = "lua/lastcall/init.lua",
       ["lastcall.log"] = "lua/lastcall/log.lua",
+      ["lastcall.log_limit"] = "lua/lastcall/log_limit.lua",
       ["lastcall.meta"] = "lua/lastcall/meta.lua",
       ["lastcall.meta_socket"] = "lua/lastcall/meta_socket.lua",
       ["lastcall.meta_tasks"] = "lua/lastcall/meta_tasks.lua",

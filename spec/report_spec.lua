@@ -163,7 +163,8 @@ describe("the report", function()
     local function stopped_with(size, deed, options)
       return helper.task(function()
         local said, clients = 0, {}
-        local server = assert(lastcall.listen(options.at or "127.0.0.1:0", { linger = 0.1, max_queue = size }))
+        local server = assert(lastcall.listen(options.at or "127.0.0.1:0",
+          { linger = 0.1, write_timeout = 0.1, max_queue = size }))
         lastcall.spawn(server.serve, server, function(conn)
           conn:read()
           conn:setsockopt("sndbuf", 200000)

@@ -239,21 +239,45 @@ int conn_collect(lua_State *L)
 
 /* ------------------------------------------------------------------ failures -- */
 
+/* Whoever chose the name of a peer, no byte of it may pass for the end of a line of ours. What has no room is left
+ * out. */
+static void escape(const char *raw, char *text, size_t size)
+{
+  static const char digits[] = "0123456789abcdef";
+  for (; *raw && size > 4; raw++) {
+    unsigned char byte = (unsigned char)*raw;
+    if (byte >= ' ' && byte != 0x7f) {
+      *text++ = (char)byte;
+      size--;
+      continue;
+    }
+    const char code[] = {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+    memcpy(text, code, sizeof code);
+    text += sizeof code;
+    size -= sizeof code;
+  }
+  *text = '\0';
+}
+
 const char *conn_peer_text(const lc_conn *conn, char *text, size_t size)
 {
   lc_address peer;
+  char raw[LC_ADDRESS_TEXT_MAX];
   lc_conn_peer(conn, &peer);
-  return lc_address_format(&peer, text, size);
+  escape(lc_address_format(&peer, raw, sizeof raw), text, size);
+  return text;
 }
 
 /* The end of every connection comes by here: in a buffer, for lua_pushfstring takes four times as long. */
 int push_failure(lua_State *L, int code, const char *peer, const char *operation)
 {
   luaL_Buffer message;
+  char name[LC_ADDRESS_TEXT_MAX];
   const char *number = lc_code_errno(code);
-  const char *const parts[] = {peer,   peer ? ": " : NULL, operation,
-                               ": ",   lc_code_text(code), number ? " (" : NULL,
-                               number, number ? ")" : NULL};
+  if (peer) escape(peer, name, sizeof name);
+  const char *const parts[] = {
+    peer ? name : NULL, peer ? ": " : NULL,   operation, ": ",
+    lc_code_text(code), number ? " (" : NULL, number,    number ? ")" : NULL};
   lua_pushnil(L);
   lua_pushstring(L, lc_code_name(code));
   luaL_buffinit(L, &message);
@@ -311,7 +335,7 @@ static int log_failure(lua_State *L)
   const failure *f = lua_touserdata(L, 1);
   char text[LC_ADDRESS_TEXT_MAX];
   lua_settop(L, 0);
-  lua_pushliteral(L, "warning");
+  lua_pushstring(L, lc_conn_was_at_rest(f->conn) ? "info" : "warning");
   lua_pushliteral(L, "connection failed");
   lua_createtable(L, 0, 3);
   lua_pushinteger(L, (lua_Integer)lc_conn_id(f->conn));

@@ -4,6 +4,21 @@ local stderr = require "lastcall.stderr"
 
 local log = {}
 
+--- Text that may have come from a peer, without the control bytes by which it could pass for a line of ours, or move
+-- a terminal's cursor.
+function log.escaped(text)
+  return (text:gsub("%c", function(byte)
+    return byte == "\n" and "\\n" or byte == "\r" and "\\r" or byte == "\t" and "\\t" or ("\\x%02x"):format(byte:byte())
+  end))
+end
+
+-- Fields of several lines, which are ours: what peers have said is escaped in them.
+local LINES = { text = true, traceback = true }
+
+local function value_of(name, value)
+  return LINES[name] and tostring(value) or log.escaped(tostring(value))
+end
+
 local function in_order(fields)
   local names = {}
   for name in pairs(fields) do names[#names + 1] = name end
@@ -13,9 +28,10 @@ end
 
 --- The default for the `log` option.
 function log.to_stderr(level, event, fields)
-  local parts = { "lastcall: ", level, ": ", event }
-  for _, name in ipairs(in_order(fields or {})) do
-    parts[#parts + 1] = (" %s=%s"):format(name, tostring(fields[name]))
+  fields = fields or {}
+  local parts = { "lastcall: ", level, ": ", event, fields.more and (", and %d more"):format(fields.more) }
+  for _, name in ipairs(in_order(fields)) do
+    if name ~= "more" then parts[#parts + 1] = (" %s=%s"):format(name, value_of(name, fields[name])) end
   end
   parts[#parts + 1] = "\n"
   stderr.say(table.concat(parts))
@@ -30,7 +46,7 @@ end
 --- The default for the `on_error` option.
 function log.error_to_stderr(err, traceback, conn)
   local where = conn and (" (%s)"):format(tostring(conn)) or ""
-  stderr.say(("lastcall: error%s: %s\n%s\n"):format(where, log.text_of(err), traceback or ""))
+  stderr.say(("lastcall: error%s: %s\n%s\n"):format(where, log.escaped(log.text_of(err)), traceback or ""))
 end
 
 local function describe(err) return { err, debug.traceback(nil, 2) } end

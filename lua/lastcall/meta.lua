@@ -400,6 +400,7 @@ function Server:on_step(fn) end
 ---@field accepted integer since the server began
 ---@field received integer bytes, of connections that are closed already
 ---@field sent integer
+---@field resets_at_rest integer connections that their peer has reset while nothing was owed, either way
 
 --- A connection at one moment.
 ---@class lastcall.Snapshot

@@ -91,7 +91,7 @@ end
 local function say_hooks(self, say)
   for _, hook in ipairs(self.hooks) do
     say("hook %s: %s in %.2f s%s", hook.name, hook.ok and "ok" or "failed", hook.elapsed,
-      hook.error and (": " .. log.text_of(hook.error)) or "")
+      hook.error and (": " .. log.escaped(log.text_of(hook.error))) or "")
   end
 end
 

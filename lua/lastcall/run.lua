@@ -6,6 +6,7 @@ local address = require "lastcall.address"
 local dump = require "lastcall.dump"
 local hooks = require "lastcall.hooks"
 local log = require "lastcall.log"
+local log_limit = require "lastcall.log_limit"
 local options = require "lastcall.options"
 local progress = require "lastcall.progress"
 local report = require "lastcall.report"
@@ -131,7 +132,7 @@ local function start(given)
     tasks = {},
     coroutine = given.patch_coroutine ~= false and patch_coroutine(),
   }
-  core.set_hook("log", given.log or log.to_stderr)
+  core.set_hook("log", log_limit.limited(given.log or log.to_stderr))
   local on_error = log.guarded(given.on_error) or log.error_to_stderr
   core.set_hook("on_error", on_error)
   core.set_hook("callback_failed", on_error)
@@ -160,6 +161,7 @@ end
 
 local function finish()
   local results = end_everything()
+  log_limit.conclude()
   if state.stop_showing then state.stop_showing() end
   local _, deadline, began, steps = core.ladder()
   local made = report.of_process(server.facts(), {

@@ -3,6 +3,7 @@
 local core = require "lastcall.core"
 local address = require "lastcall.address"
 local log = require "lastcall.log"
+local log_limit = require "lastcall.log_limit"
 local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 local report = require "lastcall.report"
@@ -47,7 +48,9 @@ end
 
 --- What the core is given: the script's options, and the run's where there are none.
 local function core_options(given)
-  return layered({ drain = given.drain or server.drain, on_error = log.guarded(given.on_error) }, given)
+  return layered({
+    drain = given.drain or server.drain, on_error = log.guarded(given.on_error), log = log_limit.limited(given.log),
+  }, given)
 end
 
 --- Whether the process is not shutting down, as lastcall.ready tells it.
@@ -187,7 +190,7 @@ function methods:stats()
   local facts = core.server_facts(self)
   local stats = { step = self:step(), connections = methods.count(self) }
   for _, name in ipairs { "new", "active", "idle", "closing", "closed" } do stats[name] = methods.count(self, name) end
-  for _, name in ipairs { "accepted", "received", "sent" } do stats[name] = facts[name] end
+  for _, name in ipairs { "accepted", "received", "sent", "resets_at_rest" } do stats[name] = facts[name] end
   return stats
 end
 
