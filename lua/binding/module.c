@@ -6,10 +6,13 @@ __attribute__((visibility("default"))) int luaopen_lastcall_core(lua_State *L);
 /* The context that process-owned tasks live in; a run that has ended leaves an ended one behind. */
 void process_context_new(lua_State *L, runtime *rt)
 {
-  runtime_release(rt, rt->process_anchor);
+  context *before = rt->process;
+  int anchor = rt->process_anchor;
   rt->process = context_new(L, rt, NULL);
   context_hold_object(L, -1);
   rt->process_anchor = runtime_anchor(L, rt);
+  if (before) context_unhold(before);
+  runtime_release(rt, anchor);
 }
 
 int luaopen_lastcall_core(lua_State *L)

@@ -693,7 +693,7 @@ function Ticket:done() end
 ---@field late integer connections whose peer sent bytes that no handler was given: unread when we finished, or come after our FIN
 ---@field late_peers lastcall.LatePeer[] the first 100 of them
 ---@field detached integer
----@field stopped_earlier integer listeners stopped while serving, before the last 16: they are not in stop
+---@field stopped_earlier integer listeners, and those of servers, stopped before the shutdown and before the last 16: they are not in stop
 ---@field tasks_left integer tasks of the process that had to be ended by force
 ---@field hooks lastcall.HookReport[]
 ---@field stragglers lastcall.Straggler[] the oldest first

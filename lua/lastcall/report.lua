@@ -11,6 +11,8 @@ local COUNTS = {
 
 -- As many late peers are listed one by one.
 local LATE_PEERS = 100
+-- As many stragglers of servers that are not kept singly any longer.
+local EARLIER_STRAGGLERS = 100
 
 local meta = { __name = "lastcall.report", __metatable = "lastcall.report" }
 
@@ -146,6 +148,17 @@ end
 
 local function offsets(self, steps, began)
   for name, at in pairs(steps) do self.steps[name] = math.max(0, at - began) end
+end
+
+--- Adds to `total`, nil at first, what one more server has to tell that is not kept singly any longer. It has the
+-- form of facts, and the size of those of one server.
+function report.add_up(total, facts)
+  total = total or new(0, 0)
+  add(total, facts)
+  total.stopped_earlier = total.stopped_earlier + #total.stop
+  total.stop, total.listeners = {}, {}
+  for i = #total.stragglers, EARLIER_STRAGGLERS + 1, -1 do total.stragglers[i] = nil end
+  return total
 end
 
 --- The report of one server that is done.

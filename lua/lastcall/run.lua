@@ -179,7 +179,7 @@ local function forget()
   hooks.forget()
   signals.forget()
   stderr.conclude()
-  server.all, server.drain = {}, nil
+  server.forget()
   state = nil
 end
 

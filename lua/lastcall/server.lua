@@ -8,7 +8,11 @@ local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 local report = require "lastcall.report"
 
-local server = { all = {} }
+local KEPT = 16 -- servers that are done before a shutdown: the last of them are in the report one by one
+
+local server = { all = {} } -- all: those of this run, but for older ones that are done
+
+local look_at = 2 * KEPT -- so many servers make it worth while to look for older ones
 local methods = core.server_methods
 
 local details = setmetatable({}, { __mode = "k" }) -- server -> its listener options and its report
@@ -65,6 +69,48 @@ function server.is_too_late()
   return step ~= "serving" and step ~= "unready"
 end
 
+local function by_end(a, b)
+  if a.facts.steps.done ~= b.facts.steps.done then return a.facts.steps.done < b.facts.steps.done end
+  return a.index < b.index
+end
+
+--- Adds up those that were done before the last KEPT; never one that the shutdown of the process has ended.
+local function forget_old()
+  local done, is_old, live = {}, {}, 0
+  local _, _, began = core.ladder()
+  for i, one in ipairs(server.all) do
+    local facts = methods.step(one) == "done" and core.server_facts(one)
+    if facts and facts.steps.done < (began or math.huge) then
+      done[#done + 1] = { server = one, index = i, facts = facts }
+    end
+  end
+  table.sort(done, by_end)
+  for i = 1, #done - KEPT do
+    server.earlier = report.add_up(server.earlier, done[i].facts)
+    is_old[done[i].server] = true
+  end
+  for i, one in ipairs(server.all) do
+    server.all[i] = nil
+    if not is_old[one] then
+      live = live + 1
+      server.all[live] = one
+    end
+  end
+  look_at = 2 * (live + KEPT)
+end
+
+--- One more server of this run. To look for older ones costs little for each: they have doubled since.
+local function keep(one)
+  if #server.all >= look_at then forget_old() end
+  server.all[#server.all + 1] = one
+end
+
+--- The run is over.
+function server.forget()
+  server.all, server.earlier, server.drain = {}, nil, nil
+  look_at = 2 * KEPT
+end
+
 --- Opens a server on `where`. Returns it, or nil, code, message.
 function server.new(where, given)
   given = options.check("listen", given, options.server)
@@ -77,7 +123,7 @@ function server.new(where, given)
   if not ran or not fine then self:close() end
   if not ran then error(fine, 0) end -- by its `control` function
   if not fine then return nil, code, message end
-  server.all[#server.all + 1] = self
+  keep(self)
   return self
 end
 
@@ -98,7 +144,7 @@ function server.adopt(fd, given, backlog)
     self:close()
     return nil, code, message
   end
-  server.all[#server.all + 1] = self
+  keep(self)
   return self
 end
 
@@ -250,10 +296,11 @@ function methods:broadcast(data, wanted)
   return queued, dropped
 end
 
---- The facts of every server of this run.
+--- The facts of every server of this run, those that were done before the last 16 as of one.
 function server.facts()
-  local facts = {}
-  for i, one in ipairs(server.all) do facts[i] = core.server_facts(one) end
+  forget_old()
+  local facts = { server.earlier }
+  for _, one in ipairs(server.all) do facts[#facts + 1] = core.server_facts(one) end
   return facts
 end
 

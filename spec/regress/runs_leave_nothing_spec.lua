@@ -29,6 +29,39 @@ describe("a run", function()
   end)
 end)
 
+describe("what a run keeps", function()
+  local function grows(times, body)
+    local function run()
+      for _ = 1, times do body() end
+      collectgarbage()
+      collectgarbage()
+      return collectgarbage "count" * 1024
+    end
+    run()
+    local before = run()
+    return (run() - before) / times
+  end
+
+  local RUNS = {
+    ["that does nothing"] = function() end,
+    ["with a hook and tasks"] = function()
+      lastcall.on_shutdown("a hook", function() end)
+      lastcall.spawn(lastcall.sleep, 0)
+    end,
+    ["with a server"] = function()
+      local server = assert(lastcall.listen "unix:@a run with a server")
+      server:close()
+    end,
+  }
+
+  for what, main in pairs(RUNS) do
+    it("is gone after it: one " .. what, function()
+      local each = grows(200, function() lastcall.run(main, quietly) end)
+      assert.is_true(each < 50, each)
+    end)
+  end
+end)
+
 describe("lastcall.serve", function()
   it("that is refused leaves no listener behind", function()
     helper.task(function()
