@@ -99,7 +99,7 @@ LAB := $(patsubst spec/lab/%.c,$(BUILD)/%,$(wildcard spec/lab/*.c))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 TESTS := $(patsubst spec/core/%.c,$(BUILD)/spec/%,$(TEST_SOURCES))
 FUZZERS := $(patsubst spec/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
-PROGRAMS := $(if $(CLIENTS),$(BUILD)/clients) $(LAB) $(EXAMPLES) $(BENCH_PROGRAMS)
+PROGRAMS := $(if $(CLIENTS),$(BUILD)/clients) $(BUILD)/deny $(LAB) $(EXAMPLES) $(BENCH_PROGRAMS)
 # What the benches compare with, where its compiler or its headers are there.
 RIVALS := $(if $(shell command -v go),$(patsubst bench/rivals/%.go,$(BUILD)/bench/%,$(wildcard bench/rivals/*.go)))
 RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/bench/uv)
@@ -107,7 +107,7 @@ RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/be
 # --- build -----------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all rivals tests fuzzers demo test sim sim-fidelity mutants bench bench-full bench-scale bench-tasks soak fuzz faults coverage lint format asan tsan valgrind lab rockspec install uninstall clean help
+.PHONY: all rivals tests fuzzers demo test sim sim-fidelity mutants bench bench-full bench-scale bench-tasks soak fuzz faults deny coverage lint format asan tsan valgrind lab rockspec install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -180,6 +180,9 @@ $(BUILD)/lua/spec_faults.so: $(FAULTS) $(LIBRARY)
 
 $(BUILD)/clients: $(CLIENTS)
 	$(call say,link)$(LINK) -o $@ $^ -lm
+
+$(BUILD)/deny: $(call objects,spec/support/deny.c)
+	$(call say,link)$(LINK) -o $@ $^
 
 $(LAB): $(BUILD)/%: $(BUILD)/obj/spec/lab/%.o $(LIBRARY)
 	$(call say,link)$(LINK) -o $@ $^
@@ -314,6 +317,12 @@ tsan: ## The C tests under the thread sanitizer (2 min)
 	@scripts/install-deps test
 	@$(MAKE) -s tests BUILD=$(BUILD)/tsan SANITIZE=thread CFLAGS='-O1 -g'
 	@LASTCALL_BUILD=$(BUILD)/tsan LASTCALL_SLOW=5 scripts/test --only-c
+
+deny: ## All tests where the kernel lets no listener hide, and where it lets nobody count handshakes (8 min)
+	@scripts/install-deps test
+	@$(MAKE) -s tests
+	@$(BUILD)/deny hide -- scripts/test
+	@$(BUILD)/deny diag -- scripts/test
 
 coverage: ## What the tests execute, file by file: lines of C by gcov, of Lua by a hook (15 min)
 	@scripts/install-deps test

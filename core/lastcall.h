@@ -204,6 +204,9 @@ typedef struct lc_features {
   int hide;         /* a listener can be hidden from new clients without losing those under way */
   int sock_diag;    /* half-open handshakes can be counted */
   const char *stop; /* "hide" or "accept-close": how a TCP listener of our own is stopped */
+  int
+    hide_code; /* why not: 0, or what the kernel said; -EOPNOTSUPP where the option has no effect */
+  int sock_diag_code; /* likewise */
 } lc_features;
 const lc_features *lc_loop_features(lc_loop *loop);
 
@@ -491,6 +494,7 @@ typedef struct lc_listener_report {
   lc_address address;
   const char *method; /* "hide", "steer", "close", "shutdown", "accept-close" */
   int lossless;
+  int is_unknown; /* not lossless, for handshakes could not be counted: nobody may have been lost */
   int is_closed;
   lc_time settled; /* how long it took */
 } lc_listener_report;
@@ -514,7 +518,7 @@ typedef struct lc_report {
   uint64_t stopped_earlier; /* listeners stopped before the last 16 that are told of one by one */
   uint64_t
     late; /* connections whose peer sent bytes that no handler was given: lc_conn_stats.late */
-  int lossless; /* every listener was stopped without loss */
+  int lossless; /* every listener is known to have been stopped without loss */
 } lc_report;
 /* The account so far; the server's, and true until it is freed. */
 const lc_report *lc_server_report(const lc_server *server);

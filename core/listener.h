@@ -41,7 +41,8 @@ typedef struct lc_listener {
 
   const char *method;
   int lossless;
-  int diag;        /* netlink socket, or -1 */
+  int is_unknown;  /* it is not lossless only because nobody could see whether it was */
+  int diag;        /* netlink socket; or the code of why there is none */
   int quiet_looks; /* consecutive looks that found no handshake under way */
   lc_time stop_began;
   lc_time hidden_at; /* since when no new handshake can be ours */

@@ -49,9 +49,16 @@ static void wait_until(lc_listener *listener, lc_time at)
 
 static void not_lossless(lc_listener *listener, const char *event, int code)
 {
-  listener->lossless = 0;
+  listener->lossless = listener->is_unknown = 0;
   listener->server->report.lossless = 0;
   lc_server_notice(listener->server, event, code, &listener->address, 0);
+}
+
+static void not_known(lc_listener *listener, const char *event, int code)
+{
+  int was_lossless = listener->lossless;
+  not_lossless(listener, event, code);
+  listener->is_unknown = was_lossless;
 }
 
 /* While the socket is open, so that no new file can have the number of ours. */
@@ -71,12 +78,18 @@ static void unsteer(lc_listener *listener)
     lc_server_notice(listener->server, "group still steered", result, &listener->address, 0);
 }
 
+static void stop_counting(lc_listener *listener, int code)
+{
+  const lc_sys *sys = listener->server->loop->sys;
+  if (listener->diag >= 0) sys->close(sys, listener->diag);
+  listener->diag = code;
+}
+
 void lc_listener_close(lc_listener *listener)
 {
   lc_loop *loop = listener->server->loop;
   if (listener->watch.fd < 0) return;
-  if (listener->diag >= 0) loop->sys->close(loop->sys, listener->diag);
-  listener->diag = -1;
+  stop_counting(listener, LC_CLOSED);
   lc_loop_unwatch(loop, &listener->watch);
   if (listener->is_steered) unsteer(listener);
   forget_path(listener);
@@ -161,7 +174,8 @@ static void settle(lc_listener *listener)
 {
   lc_loop *loop = listener->server->loop;
   if (listener->group_size > 1) steer(listener);
-  int result = lc_loop_features(loop)->hide ? hide(listener) : -EOPNOTSUPP;
+  int result = lc_loop_features(loop)->hide_code;
+  if (!result) result = hide(listener);
   listener->is_hidden = result == 0;
   if (result < 0 && !listener->is_steered) {
     listener->method = "accept-close";
@@ -172,7 +186,7 @@ static void settle(lc_listener *listener)
   listener->method = listener->is_steered ? "steer" : "hide";
   listener->state = LC_LISTENER_SETTLING;
   listener->hidden_at = loop->sys->now(loop->sys);
-  listener->diag = lc_loop_features(loop)->sock_diag ? lc_sock_diag_open(loop->sys) : -1;
+  listener->diag = lc_sock_diag_open(loop->sys);
   wait_until(listener, loop->now + (listener->defers ? SETTLE_DEFERRED : SETTLE_AT_LEAST));
 }
 
@@ -194,35 +208,39 @@ static int handshakes(const lc_listener *listener)
                                     tells_age ? sys->now(sys) - listener->hidden_at : 0);
 }
 
+/* Without sight of the handshakes, as long as is reasonable. */
+static int is_settled_blindly(lc_listener *listener, lc_time now, lc_time *again)
+{
+  lc_time limit = listener->server->options.drain.settle;
+  *again = listener->hidden_at + (limit < SETTLE_BLIND ? limit : SETTLE_BLIND);
+  if (now < *again) return 0;
+  not_known(listener, "stop unseen", listener->diag);
+  return 1;
+}
+
 /* Whether the handshakes that were under way have ended; `*again` when to look next. */
 static int is_settled(lc_listener *listener, lc_time now, lc_time *again)
 {
   lc_loop *loop = listener->server->loop;
   lc_time limit = listener->server->options.drain.settle;
-  if (listener->diag < 0) { /* blind: as long as is reasonable */
-    lc_time end = listener->hidden_at + (limit < SETTLE_BLIND ? limit : SETTLE_BLIND);
-    *again = end;
-    return now >= end;
-  }
+  if (listener->diag < 0) return is_settled_blindly(listener, now, again);
   lc_time before = loop->sys->now(loop->sys);
   int half_open = handshakes(listener);
   lc_time cost = (loop->sys->now(loop->sys) - before) * LOOK_COST;
   listener->quiet_looks = half_open ? 0 : listener->quiet_looks + 1;
   /* The look that is to confirm the last one is not put off. */
   *again = now + (half_open && cost > LOOK_EVERY ? cost : LOOK_EVERY);
-  if (half_open < 0) { /* it stopped telling: go on blind */
-    loop->sys->close(loop->sys, listener->diag);
-    listener->diag = -1;
-  }
+  if (half_open < 0) stop_counting(listener, half_open);
   if (listener->quiet_looks >= 2) return 1;
   if (now < lc_time_add(listener->hidden_at, limit)) return 0;
+  if (half_open < 0) return is_settled_blindly(listener, now, again);
   not_lossless(listener, "stop unsettled", 0); /* clients too slow for settle, or a SYN flood */
   return 1;
 }
 
 /* ------------------------------------------------------------------ stopping -- */
 
-/* Whether its queue has ever been full. Then there may be clients that count themselves connected
+/* Whether its queue has ever been full, or may have been, where the kernel does not tell. Then there may be clients that count themselves connected
  * while we know nothing of them (a syncookie, and the last step of the handshake dropped), until
  * they send their first request once more. */
 static int has_dropped(const lc_listener *listener)
@@ -230,7 +248,7 @@ static int has_dropped(const lc_listener *listener)
   const lc_sys *sys = listener->server->loop->sys;
   uint32_t info[SK_MEMINFO_VARS] = {0};
   socklen_t length = sizeof info;
-  if (sys->getsockopt(sys, listener->watch.fd, SOL_SOCKET, SO_MEMINFO, info, &length) < 0) return 0;
+  if (sys->getsockopt(sys, listener->watch.fd, SOL_SOCKET, SO_MEMINFO, info, &length) < 0) return 1;
   return info[SK_MEMINFO_DROPS] > 0;
 }
 
@@ -249,7 +267,7 @@ static void stop_tcp(lc_listener *listener)
     int off = 0, result;
     LC_RETRY(result, sys->setsockopt(sys, listener->watch.fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &off,
                                      sizeof off));
-    if (result < 0) listener->lossless = 0;
+    if (result < 0) not_known(listener, "stop degraded", result);
   }
   if (listener->backlog < SMALL_BACKLOG && sys->listen(sys, listener->watch.fd, 4096) == 0) {
     listener->state = LC_LISTENER_WIDENING;

@@ -98,7 +98,7 @@ void lc_job_cancel(lc_job *job);
 int lc_job_is_queued(const lc_job *job);
 
 /* Opens a TCP socket pair on loopback and finds out whether a listener can be hidden. 0, or the code
- * that kept it from finding out: then nothing is assumed, and it is worth asking again. */
+ * that kept it from finding out: then it is worth asking again, and hiding worth a try. */
 int lc_features_probe(const lc_sys *sys, lc_features *features);
 
 #endif

@@ -294,6 +294,7 @@ int lc_server_listener_report(const lc_server *server, unsigned index, lc_listen
   *report = (lc_listener_report){.address = listener->address,
                                  .method = listener->method,
                                  .lossless = listener->lossless,
+                                 .is_unknown = listener->is_unknown,
                                  .is_closed = listener->state == LC_LISTENER_CLOSED,
                                  .settled = listener->settled};
   return 0;

@@ -20,13 +20,15 @@ static void push_listeners(lua_State *L, const lc_server *server)
   lc_listener_report listener;
   lua_newtable(L);
   for (unsigned i = 0; lc_server_listener_report(server, i, &listener) == 0; i++) {
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 6);
     lua_pushstring(L, lc_address_format(&listener.address, text, sizeof text));
     lua_setfield(L, -2, "address");
     lua_pushstring(L, listener.method);
     lua_setfield(L, -2, "method");
     lua_pushboolean(L, listener.lossless);
     lua_setfield(L, -2, "lossless");
+    lua_pushboolean(L, listener.is_unknown);
+    lua_setfield(L, -2, "unknown");
     lua_pushboolean(L, listener.is_closed);
     lua_setfield(L, -2, "closed");
     set_seconds(L, "settled", listener.settled);

@@ -222,16 +222,26 @@ static int core_set_hook(lua_State *L)
   return 0;
 }
 
+/* The name of what the kernel said, or false. */
+static void set_error(lua_State *L, const char *name, int code)
+{
+  if (code) lua_pushstring(L, lc_code_name(code));
+  else lua_pushboolean(L, 0);
+  lua_setfield(L, -2, name);
+}
+
 static int core_features(lua_State *L)
 {
   const lc_features *features = lc_loop_features(runtime_upvalue(L)->loop);
-  lua_createtable(L, 0, 3);
+  lua_createtable(L, 0, 5);
   lua_pushstring(L, features->stop);
   lua_setfield(L, -2, "stop");
   lua_pushboolean(L, features->hide);
   lua_setfield(L, -2, "hide");
   lua_pushboolean(L, features->sock_diag);
   lua_setfield(L, -2, "sock_diag");
+  set_error(L, "hide_error", features->hide_code);
+  set_error(L, "sock_diag_error", features->sock_diag_code);
   return 1;
 }
 

@@ -146,7 +146,9 @@ local lastcall = {}
 ---@class lastcall.Features
 ---@field stop "hide"|"accept-close" how a TCP listener of our own is stopped
 ---@field hide boolean a listener can be hidden from new clients without losing those under way
----@field sock_diag boolean half-open handshakes can be counted
+---@field hide_error string|false why not: what the kernel said; "eopnotsupp" where it takes the option and nothing follows
+---@field sock_diag boolean half-open handshakes can be counted; else no stop of a TCP listener is known to be lossless
+---@field sock_diag_error string|false why not
 
 --- Listens, serves and runs until the shutdown is done: `run`, `listen` and `server:serve` in one.
 --- Raises, with address and reason, when it cannot listen. For the main program, outside tasks.
@@ -702,6 +704,7 @@ function Ticket:done() end
 ---@field address string
 ---@field method "hide"|"steer"|"close"|"shutdown"|"accept-close"
 ---@field lossless boolean
+---@field unknown boolean not lossless only because the kernel did not let us count the handshakes under way: nobody may have been lost
 ---@field closed boolean
 ---@field settled number seconds it took
 

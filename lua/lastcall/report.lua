@@ -60,10 +60,14 @@ local function straggler_line(one)
   return table.concat(parts, ", ")
 end
 
+local function loss_of(one)
+  if one.lossless then return "nobody lost" end
+  return one.unknown and "not known whether somebody was lost" or "not lossless"
+end
+
 local function say_stops(self, say)
   for _, one in ipairs(self.stop) do
-    say("stopped %s by %s in %.2f s, %s", one.address, one.method or "nothing", one.settled,
-      one.lossless and "nobody lost" or "not lossless")
+    say("stopped %s by %s in %.2f s, %s", one.address, one.method or "nothing", one.settled, loss_of(one))
   end
   if self.stopped_earlier > 0 then say("%s stopped before", count_of(self.stopped_earlier, "address", "addresses")) end
 end

@@ -119,6 +119,78 @@ static void where_it_cannot_be_hidden_it_is_emptied_and_the_report_says_so(void 
   world_end(&w);
 }
 
+/* ------------------------------------------ handshakes that cannot be counted -- */
+
+static int (*with_netlink)(const lc_sys *sys, int family, int type, int protocol);
+
+static int without_netlink(const lc_sys *sys, int family, int type, int protocol)
+{
+  if (family == AF_NETLINK) return -EPERM;
+  return with_netlink(sys, family, type, protocol);
+}
+
+/* Whether it is allowed here or not. */
+static int takes_the_option(const lc_sys *sys, int fd, int level, int name, const void *value,
+                            socklen_t length)
+{
+  if (level == SOL_SOCKET && name == SO_BINDTOIFINDEX) return 0;
+  return lc_sys_linux()->setsockopt(sys, fd, level, name, value, length);
+}
+
+static void serve_hideable(world *w)
+{
+  int error;
+  world_begin(w, &bad.sys);
+  bad.sys.setsockopt = takes_the_option;
+  w->loop = lc_loop_new(&bad.sys, &error);
+  assert_non_null(w->loop);
+  w->loop->features = (lc_features){.hide = 1, .stop = "hide"};
+  w->loop->features_known = 1;
+  world_serve(w);
+}
+
+static void check_not_known(world *w)
+{
+  stop(w);
+  assert_string_equal(report_of(w).method, "hide");
+  assert_false(report_of(w).lossless);
+  assert_true(report_of(w).is_unknown);
+  assert_false(lc_server_report(w->server)->lossless);
+  assert_string_equal(w->notices, " stop unseen");
+  world_end(w);
+}
+
+static void without_netlink_it_is_not_known_whether_somebody_was_lost(void **state)
+{
+  world w;
+  (void)state;
+  faults_init(&bad);
+  with_netlink = bad.sys.socket;
+  bad.sys.socket = without_netlink;
+  serve_hideable(&w);
+  check_not_known(&w);
+}
+
+static void nor_where_the_part_that_knows_tcp_is_missing(void **state)
+{
+  world w;
+  (void)state;
+  faults_init(&bad);
+  serve_hideable(&w);
+  faults_fail(&bad, FAULT_SENDMSG, 1, 1000, -ENOENT);
+  check_not_known(&w);
+}
+
+static void nor_where_the_kernel_ceases_to_tell(void **state)
+{
+  world w;
+  (void)state;
+  faults_init(&bad);
+  serve_hideable(&w);
+  faults_fail(&bad, FAULT_SENDMSG, 2, 1000, -ENOBUFS); /* the first look is answered */
+  check_not_known(&w);
+}
+
 static void a_unix_listener_is_shut_down_and_its_path_removed(void **state)
 {
   world *w = *state;
@@ -398,6 +470,9 @@ int main(void)
     WORLD_TEST(the_queue_is_served_before_the_end),
     WORLD_TEST(a_tcp_listener_of_ours_is_hidden_and_settles),
     cmocka_unit_test(where_it_cannot_be_hidden_it_is_emptied_and_the_report_says_so),
+    cmocka_unit_test(without_netlink_it_is_not_known_whether_somebody_was_lost),
+    cmocka_unit_test(nor_where_the_part_that_knows_tcp_is_missing),
+    cmocka_unit_test(nor_where_the_kernel_ceases_to_tell),
     WORLD_TEST(a_unix_listener_is_shut_down_and_its_path_removed),
     WORLD_TEST(a_shared_listener_is_only_closed_and_its_queue_stays_for_the_other),
     WORLD_TEST(a_small_backlog_is_widened_first),

@@ -1,0 +1,86 @@
+--- Where a filter refuses calls, as containers' do, lastcall says what it does not know.
+
+local helper = require "spec.helper"
+
+local deny = helper.program "deny"
+
+local PROGRAM = [[
+local lastcall = require "lastcall"
+local function log(level, event, fields) print("log", level, event, fields and fields.cause) end
+local report = lastcall.run(function()
+  local server = assert(lastcall.listen("%s"))
+  lastcall.spawn(server.serve, server, function() end)
+  lastcall.sleep(0)
+  %s
+end, { signals = false, log = log })
+print("hide", lastcall.features.hide, lastcall.features.hide_error)
+print("sock_diag", lastcall.features.sock_diag, lastcall.features.sock_diag_error)
+print("clean", report.clean)
+print("lossless", report.lossless, report.stop[1].lossless, report.stop[1].unknown)
+print(report)
+]]
+
+local function text_of(address, ending) return PROGRAM:format(address, ending or "lastcall.shutdown()") end
+
+--- What the program says where `what` is denied; pending where nothing can be.
+local function denied(what, address, ending)
+  local path = helper.write_file(text_of(address, ending))
+  local output, _, status = helper.run(("%s %s -- lua5.4 %s"):format(deny, what, path))
+  os.remove(path)
+  if status == 77 then pending "no seccomp here" end
+  return output
+end
+
+local function says(output, line) assert.is_truthy(output:find(line, 1, true), output) end
+
+local function can_hide() return require "lastcall".features.hide end
+
+describe("where handshakes cannot be counted", function()
+  local function is_not_known(output)
+    if not can_hide() then pending "no listener can be hidden here" end
+    says(output, "log\twarning\tstop unseen\tpermission denied")
+    says(output, "sock_diag\tfalse\tpermission denied")
+    says(output, "clean\tfalse")
+    says(output, "lossless\tfalse\tfalse\ttrue")
+    says(output, "not known whether somebody was lost")
+  end
+
+  it("a stop is not called lossless", function() is_not_known(denied("diag", "127.0.0.1:0")) end)
+
+  it("nor one of a server by itself", function()
+    is_not_known(denied("diag=13", "127.0.0.1:0", "server:shutdown() server:wait() lastcall.shutdown()"))
+  end)
+
+  it("nor that of a listener that is let go while the server serves on", function()
+    is_not_known(denied("diag", "127.0.0.1:0", "server:unlisten() lastcall.sleep(1.2) lastcall.shutdown()"))
+  end)
+
+  it("one over unix-domain sockets is, for it has no handshakes", function()
+    local output = denied("diag", "unix:" .. helper.socket_path())
+    says(output, "lossless\ttrue\ttrue\tfalse")
+    says(output, "clean\ttrue")
+  end)
+end)
+
+describe("where no listener can be hidden", function()
+  for number, name in pairs { [1] = "permission denied", [92] = "enoprotoopt" } do
+    it("the warning has what the kernel said: " .. name, function()
+      local output = denied("hide=" .. number, "127.0.0.1:0")
+      says(output, "log\twarning\tstop degraded\t" .. name)
+      says(output, "hide\tfalse\t" .. name)
+      says(output, "lossless\tfalse\tfalse\tfalse")
+    end)
+  end
+end)
+
+describe("where loopback is down", function()
+  it("the option that hides a listener is believed", function()
+    local path = helper.write_file(text_of "0.0.0.0:0")
+    local output, fine = helper.run(("unshare --user --map-root-user --net lua5.4 %s"):format(path))
+    os.remove(path)
+    if not fine then pending "no network namespace to be had here" end
+    if not can_hide() then pending "no listener can be hidden here" end
+    says(output, "hide\ttrue\tfalse")
+    says(output, "by hide")
+  end)
+end)
