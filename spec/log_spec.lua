@@ -123,6 +123,22 @@ describe("equal messages", function()
     assert.is_true(more > 0)
   end)
 
+  it("are errors of handlers, too, where the script has no on_error", function()
+    local output = helper.run_script [[
+      local lastcall = require "lastcall"
+      lastcall.run(function()
+        for i = 1, 100 do lastcall.go(function() error("broken " .. i) end) end
+        lastcall.sleep(0)
+        lastcall.go(function() error "another" end)
+        lastcall.sleep(0)
+        lastcall.shutdown()
+      end)
+    ]]
+    assert.equal(10, select(2, output:gsub("broken %d", "")), output)
+    assert.is_truthy(output:find("error: 90 more like the last", 1, true), output)
+    assert.is_truthy(output:find("another", 1, true), output)
+  end)
+
   it("of another kind are not left out with them", function()
     local told = told_of(helper.echo, function(lastcall, address, server)
       reset_many(lastcall, address, server, 30)

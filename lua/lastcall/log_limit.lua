@@ -6,13 +6,14 @@ local limit = {}
 
 local MOST, PERIOD = 10, 1
 
-local kinds = {} -- what makes messages equal, by name -> those of the period under way
+local kinds = {} -- what makes messages equal, in one string -> those of the second under way
 
---- Says how many were left out of a period.
+--- Says how many were left out of a second.
 local function close(kind)
+  if kind.task then core.kill_task(kind.task) end
   local more = kind.more
-  kind.more = 0
-  if more > 0 then kind.tell(kind.level, kind.event, { cause = kind.cause, more = more }) end
+  kind.task, kind.more = nil, 0
+  if more > 0 then kind.tell_more(more) end
 end
 
 --- Also when no further message comes.
@@ -24,25 +25,43 @@ local function close_in_time(kind)
   end)
 end
 
-local function kind_of(tell, level, event, cause)
-  local name = table.concat({ level, event, cause or "", tostring(tell) }, "\0")
+--- Whether one more of these may be said; `tell_more(n)` is for those that may not.
+local function allows(name, tell_more)
+  local now = core.now()
+  for other, kind in pairs(kinds) do
+    if now >= kind.ends then
+      kinds[other] = nil
+      close(kind)
+    end
+  end
   local kind = kinds[name]
-  if kind and core.now() < kind.ends then return kind end
-  if kind then close(kind) end
-  kind = { tell = tell, level = level, event = event, cause = cause, count = 0, more = 0, ends = core.now() + PERIOD }
-  kinds[name] = kind
-  return kind
+  if not kind then
+    kind = { tell_more = tell_more, count = 0, more = 0, ends = now + PERIOD }
+    kinds[name] = kind
+  end
+  kind.count = kind.count + 1
+  if kind.count <= MOST then return true end
+  kind.more = kind.more + 1
+  if not kind.task then close_in_time(kind) end
 end
 
---- The same function for messages, with the limit.
+--- The same function for messages, with the limit: those of one level, event and cause are equal.
 function limit.limited(tell)
   if not tell then return nil end
   return function(level, event, fields)
-    local kind = kind_of(tell, level, event, fields and fields.cause)
-    kind.count = kind.count + 1
-    if kind.count <= MOST then return tell(level, event, fields) end
-    kind.more = kind.more + 1
-    if not kind.task then close_in_time(kind) end
+    local cause = fields and fields.cause
+    local name = table.concat({ tostring(tell), level, event, cause or "" }, "\0")
+    if allows(name, function(more) tell(level, event, { cause = cause, more = more }) end) then
+      tell(level, event, fields)
+    end
+  end
+end
+
+--- The same function for errors, with the limit: those raised at one place are equal.
+function limit.limited_errors(tell)
+  return function(err, traceback, conn)
+    local function tell_more(more) tell(("%d more like the last"):format(more), traceback) end
+    if allows(tostring(tell) .. "\0" .. tostring(traceback), tell_more) then tell(err, traceback, conn) end
   end
 end
 
@@ -50,7 +69,6 @@ end
 function limit.conclude()
   for name, kind in pairs(kinds) do
     kinds[name] = nil
-    if kind.task then core.kill_task(kind.task) end
     close(kind)
   end
 end

@@ -133,7 +133,7 @@ local function start(given)
     coroutine = given.patch_coroutine ~= false and patch_coroutine(),
   }
   core.set_hook("log", log_limit.limited(given.log or log.to_stderr))
-  local on_error = log.guarded(given.on_error) or log.error_to_stderr
+  local on_error = log.guarded(given.on_error) or log_limit.limited_errors(log.error_to_stderr)
   core.set_hook("on_error", on_error)
   core.set_hook("callback_failed", on_error)
   core.set_hook("on_step", on_step)
