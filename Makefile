@@ -107,7 +107,7 @@ RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/be
 # --- build -----------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all rivals tests fuzzers demo test sim sim-fidelity mutants bench bench-full bench-scale bench-tasks soak fuzz faults deny coverage lint format asan tsan valgrind lab rockspec install uninstall clean help
+.PHONY: all rivals tests fuzzers demo test sim sim-fidelity mutants bench bench-full bench-scale bench-tasks soak fuzz faults deny coverage lint format asan tsan valgrind lab rockspec rock rock-doc install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -178,7 +178,7 @@ $(BUILD)/lua/spec_%.so: $(BUILD)/obj/spec/support/%_module.o
 	$(call say,link)$(LINK) -shared -o $@ $^
 $(BUILD)/lua/spec_faults.so: $(FAULTS) $(LIBRARY)
 
-$(BUILD)/clients: $(CLIENTS)
+$(BUILD)/clients: $(CLIENTS) $(LIBRARY)
 	$(call say,link)$(LINK) -o $@ $^ -lm
 
 $(BUILD)/deny: $(call objects,spec/support/deny.c)
@@ -342,6 +342,17 @@ rockspec: ## Rewrite the rockspec's list of Lua modules from the tree
 install: ## Install for Lua 5.4 with luarocks (LUAROCKS_FLAGS=--local, --tree DIR)
 	@scripts/install-deps build luarocks
 	$(LUAROCKS) make $(LUAROCKS_FLAGS) rockspec/lastcall-scm-1.rockspec
+
+# luarocks' part of an installation: what it would copy by itself has the notes too.
+rock-doc:
+	@mkdir -p $(PREFIX)/doc
+	@cp $(filter-out doc/NOTES.md,$(wildcard doc/*)) $(PREFIX)/doc
+
+rock: ## Pack what is committed as a source rock, into build/
+	@scripts/install-deps luarocks
+	@mkdir -p $(BUILD)
+	@sed 's|git+file://\.|git+file://$(CURDIR)|' rockspec/lastcall-scm-1.rockspec > $(BUILD)/lastcall-scm-1.rockspec
+	@cd $(BUILD) && $(LUAROCKS) pack lastcall-scm-1.rockspec
 
 uninstall: ## Remove what `make install` installed (same LUAROCKS_FLAGS)
 	$(LUAROCKS) remove $(LUAROCKS_FLAGS) lastcall

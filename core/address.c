@@ -64,6 +64,16 @@ static const char *parse_path(const char *text, size_t length, lc_endpoint *endp
   return NULL;
 }
 
+/* inet_pton, but what fails leaves `address` as it was: musl's writes what it could read. */
+static int parse_numeric(int family, const char *text, void *address, size_t size)
+{
+  struct in6_addr read;
+
+  if (inet_pton(family, text, &read) != 1) return 0;
+  memcpy(address, &read, size);
+  return 1;
+}
+
 /* An IPv6 address with or without a zone ("fe80::1%eth0"). Where the zone
  * begins, `length` when there is none, or 0 when it is not an IPv6 address. */
 static size_t split_zone(const char *text, size_t length, struct in6_addr *address)
@@ -75,7 +85,7 @@ static size_t split_zone(const char *text, size_t length, struct in6_addr *addre
   if (end >= sizeof plain || (percent != NULL && end + 1 == length)) return 0;
   memcpy(plain, text, end);
   plain[end] = 0;
-  return inet_pton(AF_INET6, plain, address) == 1 ? end : 0;
+  return parse_numeric(AF_INET6, plain, address, sizeof *address) ? end : 0;
 }
 
 static const char *parse_bracketed(const char *text, size_t length, lc_endpoint *endpoint)
@@ -174,13 +184,15 @@ static int in6_address(const lc_endpoint *endpoint, lc_address *address)
   const char *host = endpoint->host;
   size_t length = strlen(host), end;
   struct sockaddr_in6 *in6 = &address->of.in6;
+  struct in6_addr numeric;
   int64_t zone = 0;
 
-  end = split_zone(host, length, &in6->sin6_addr);
+  end = split_zone(host, length, &numeric);
   if (end == 0) return -EINVAL;
   if (end < length) zone = parse_number(host + end + 1, length - end - 1, UINT32_MAX);
   if (zone < 0) return -EINVAL;
   in6->sin6_family = AF_INET6;
+  in6->sin6_addr = numeric;
   in6->sin6_port = htons(endpoint->port);
   in6->sin6_scope_id = (uint32_t)zone;
   address->length = sizeof *in6;
@@ -202,7 +214,7 @@ int lc_endpoint_address(const lc_endpoint *endpoint, lc_address *address)
     address->length = sizeof address->of.in6;
     return 0;
   }
-  if (inet_pton(AF_INET, endpoint->host, &in->sin_addr) == 1) {
+  if (parse_numeric(AF_INET, endpoint->host, &in->sin_addr, sizeof in->sin_addr)) {
     in->sin_family = AF_INET;
     in->sin_port = htons(endpoint->port);
     address->length = sizeof *in;

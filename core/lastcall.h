@@ -78,7 +78,7 @@ lc_time lc_time_earlier(lc_time a, lc_time b);
 const char *lc_code_name(int code);
 /* A sentence fragment for people, as strerror gives. Static storage. */
 const char *lc_code_text(int code);
-/* "ECONNRESET" for what the kernel reported, where libc knows its name; NULL for codes of our own. */
+/* "ECONNRESET" for what the kernel reported; NULL for codes of our own, and numbers that are none. */
 const char *lc_code_errno(int code);
 
 /* ------------------------------------------------------------- addresses -- */

@@ -29,6 +29,10 @@
 
 #include "lastcall.h"
 
+#ifndef SO_BINDTOIFINDEX
+#define SO_BINDTOIFINDEX 62 /* unknown to kernel headers before 5.1 */
+#endif
+
 #define LC_RETRY(result, call) \
   do {                         \
     (result) = (call);         \

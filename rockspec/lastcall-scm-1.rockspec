@@ -3,7 +3,7 @@ package = "lastcall"
 version = "scm-1"
 
 source = {
-  -- Built where it lies: luarocks make rockspec/lastcall-scm-1.rockspec
+  -- Built where it lies: luarocks make rockspec/lastcall-scm-1.rockspec; packed by make rock, which puts its folder here.
   url = "git+file://.",
 }
 
@@ -12,7 +12,8 @@ description = {
   detailed = [[
     A TCP and unix-socket server for Lua. On SIGTERM it stops listening without
     losing a client, lets every handler finish, ends on time whatever a peer does,
-    and reports who was slow. Linux only.
+    and reports who was slow. Linux only: Lua 5.4.3 or a later 5.4, glibc 2.28 or musl
+    1.2, kernel headers of 4.18 or later.
   ]],
   labels = { "network", "server", "async" },
   license = "MIT",
@@ -21,7 +22,7 @@ description = {
 supported_platforms = { "linux" }
 
 dependencies = {
-  "lua >= 5.4, < 5.5",
+  "lua >= 5.4, < 5.5", -- 5.4.3: luarocks does not know the last number; the compiler looks at it
 }
 
 test = {
@@ -38,7 +39,10 @@ build = {
     CFLAGS = "$(CFLAGS)",
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
   },
-  install_pass = false,
+  -- The pages of doc/ but for those who work on lastcall.
+  install_target = "rock-doc",
+  install_variables = { PREFIX = "$(PREFIX)" },
+  copy_directories = {},
   install = {
     bin = { "bin/lastcall" },
     lib = { ["lastcall.core"] = "build/rock/lua/lastcall/core.so" },

@@ -34,7 +34,7 @@ describe("the rock", function()
     end
     local work = os.tmpname()
     os.remove(work)
-    local sources = "Makefile core lua bin rockspec README.md LICENSE"
+    local sources = "Makefile core lua bin doc rockspec README.md LICENSE"
     assert(os.execute(("mkdir %s %s/copy %s/empty && cp -r %s %s/copy"):format(work, work, work, sources, work)))
     finally(function() os.execute("rm -rf " .. work) end)
 
@@ -68,6 +68,52 @@ describe("the rock", function()
     output = server:drain()
     assert.is_truthy(output:find("^shutdown ok in "), output)
   end)
+
+  it("carries the pages for users, and not those for who works on it", function()
+    local work = os.tmpname()
+    os.remove(work)
+    local output, fine = helper.run(("make -s rock-doc PREFIX=%s"):format(work))
+    finally(function() os.execute("rm -rf " .. work) end)
+    assert.is_true(fine, output)
+    local pages = helper.run("ls " .. work .. "/doc")
+    assert.is_truthy(pages:find("contract.md", 1, true), pages)
+    assert.is_nil(pages:find("NOTES.md", 1, true), pages)
+    assert.same({}, rockspec.build.copy_directories) -- or luarocks copies doc/ as it is
+  end)
+
+  it("is packed by make rock, with what is needed to build it", function()
+    local _, has_luarocks = helper.run("luarocks --version")
+    local _, has_git = helper.run("git rev-parse --git-dir")
+    if not (has_luarocks and has_git) then
+      pending "no luarocks here, or no git"
+      return
+    end
+    local work = os.tmpname()
+    os.remove(work)
+    finally(function() os.execute("rm -rf " .. work) end)
+    local output, fine = helper.run(("make -s rock BUILD=%s"):format(work), 60)
+    assert.is_true(fine, output)
+    local listing = helper.run(("unzip -l %s/lastcall-scm-1.src.rock"):format(work))
+    assert.is_truthy(listing:find("lastcall/Makefile", 1, true) or listing:find("/Makefile", 1, true), listing)
+  end)
+
+  for version, reason in pairs {
+    [50400] = "older ones lose errors", [50402] = "older ones lose errors", [50500] = "does not run on Lua 5.5 yet",
+    [50300] = "headers of an older Lua", [50403] = false, [50407] = false,
+  } do
+    it(("is %s by the compiler with the headers of Lua %d"):format(reason and "refused" or "taken", version), function()
+      local work = os.tmpname()
+      os.remove(work)
+      finally(function() os.execute("rm -rf " .. work) end)
+      assert(os.execute("mkdir " .. work))
+      local header = assert(io.open(work .. "/lua.h", "w"))
+      header:write(("#define LUA_VERSION_NUM %d\n#define LUA_VERSION_RELEASE_NUM %d\n"):format(version // 100, version))
+      header:close()
+      local output, fine = helper.run(("cc -fsyntax-only -I%s -x c lua/binding/lua_version.h"):format(work))
+      assert.equal(not reason, fine, output)
+      if reason then assert.is_truthy(output:find(reason, 1, true), output) end
+    end)
+  end
 
   it("brings the annotations for editors along", function()
     assert.equal("lua/lastcall/meta.lua", rockspec.build.install.lua["lastcall.meta"])

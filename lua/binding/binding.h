@@ -6,6 +6,8 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "lua_version.h"
+
 #include "conn_box.h"
 #include "context.h"
 #include "interrupt.h"

@@ -279,6 +279,24 @@ static void names_have_to_be_looked_up(void **state)
   }
 }
 
+/* inet_pton may have written half of one. */
+static void half_an_address_leaves_nothing_behind(void **state)
+{
+  static const char *const names[] = {"1.2.3.x:80", "255.255.255.256:80", "1.2.3.4.5:80",
+                                      "1.2.3:80", "[fe80::1%eth0]:80"};
+  static const lc_address nothing;
+
+  (void)state;
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    lc_endpoint endpoint = parse(names[i]);
+    lc_address address;
+
+    memset(&address, 0xa5, sizeof address);
+    assert_int_equal(lc_endpoint_address(&endpoint, &address), -EINVAL);
+    assert_memory_equal(&address, &nothing, sizeof address);
+  }
+}
+
 static void odd_addresses_are_shown(void **state)
 {
   lc_address address;
@@ -377,6 +395,7 @@ int main(void)
     cmocka_unit_test(addresses_survive_the_way_there_and_back),
     cmocka_unit_test(lengths_are_those_the_kernel_wants),
     cmocka_unit_test(names_have_to_be_looked_up),
+    cmocka_unit_test(half_an_address_leaves_nothing_behind),
     cmocka_unit_test(odd_addresses_are_shown),
     cmocka_unit_test(parts_are_given),
     cmocka_unit_test(peers_are_packed_and_unpacked),

@@ -54,25 +54,51 @@ static void the_words_are_those_of_the_contract(void **state)
   }
 }
 
+/* What libc calls it, where it says. */
+static const char *libc_name(int error)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
+  return strerrorname_np(error);
+#else
+  (void)error;
+  return NULL;
+#endif
+}
+
+static const struct {
+  int error;
+  const char *name, *word;
+} few[] = {{EMFILE, "EMFILE", "emfile"},
+           {ENOENT, "ENOENT", "enoent"},
+           {EHWPOISON, "EHWPOISON", "ehwpoison"}};
+
 static void every_other_errno_goes_by_its_name(void **state)
 {
   int named = 0;
 
   (void)state;
   for (int error = 1; error < ERRNO_LAST; error++) {
-    const char *libc = strerrorname_np(error);
+    const char *libc = libc_name(error);
     const char *ours = lc_code_name(-error);
 
     if (is_in_contract(-error)) continue;
-    if (libc == NULL) {
-      assert_string_equal(ours, "unknown error");
-      continue;
-    }
+    if (libc == NULL || !strcmp(ours, "unknown error"))
+      continue; /* one may be newer than the other */
     named++;
     assert_int_equal(strlen(ours), strlen(libc));
     for (size_t i = 0; libc[i] != 0; i++) assert_int_equal(ours[i], tolower(libc[i]));
   }
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
   assert_true(named > 100);
+#endif
+  for (size_t i = 0; i < sizeof few / sizeof *few; i++) {
+    assert_string_equal(lc_code_name(-few[i].error), few[i].word);
+    assert_string_equal(lc_code_errno(-few[i].error), few[i].name);
+  }
+  assert_string_equal(lc_code_errno(-EPIPE), "EPIPE"); /* of the contract, and the kernel's */
+  assert_null(lc_code_errno(LC_DRAINING));             /* ours */
+  assert_null(lc_code_errno(-ERRNO_LAST));
+  assert_null(lc_code_errno(0));
 }
 
 static void every_code_has_a_text(void **state)
@@ -86,7 +112,7 @@ static void every_code_has_a_text(void **state)
     assert_ptr_equal(text, lc_code_text(-error)); /* static storage */
     assert_ptr_equal(lc_code_name(-error), lc_code_name(-error));
   }
-  assert_string_equal(lc_code_text(-EMFILE), strerror(EMFILE));
+  assert_string_equal(lc_code_text(-EMFILE), "Too many open files");
   assert_string_not_equal(lc_code_text(LC_EOF), strerror(ENODATA)); /* not what we mean by it */
 }
 

@@ -19,7 +19,7 @@ static lc_listener_report report_of(world *w)
   return report;
 }
 
-static void stop(world *w)
+static void stop_listening(world *w)
 {
   assert_int_equal(lc_server_unlisten(w->server, NULL), 1);
   assert_int_equal(lc_server_unlisten(w->server, NULL), 0); /* once */
@@ -74,7 +74,7 @@ static void the_queue_is_served_before_the_end(void **state)
   for (int i = 0; i < MANY; i++) peers[i] = peer_connect(&w->address);
   world_turn(w);
   assert_int_equal(w->count, 0);
-  stop(w);
+  stop_listening(w);
   assert_int_equal(w->count, MANY);
   assert_true(report_of(w).lossless);
   for (int i = 0; i < MANY; i++) peer_close(peers[i]);
@@ -88,7 +88,7 @@ static void a_tcp_listener_of_ours_is_hidden_and_settles(void **state)
     puts("this kernel cannot hide a listener");
     skip();
   }
-  stop(w);
+  stop_listening(w);
   assert_string_equal(report_of(w).method, "hide");
   assert_true(report_of(w).lossless);
   assert_true(report_of(w).settled >= 100 * LC_MILLISECOND);
@@ -109,7 +109,7 @@ static void where_it_cannot_be_hidden_it_is_emptied_and_the_report_says_so(void 
   world_serve(&w);
   lc_server_suspend(w.server);
   peer = peer_connect(&w.address);
-  stop(&w);
+  stop_listening(&w);
   assert_int_equal(w.count, 1);
   assert_string_equal(report_of(&w).method, "accept-close");
   assert_false(report_of(&w).lossless);
@@ -151,7 +151,7 @@ static void serve_hideable(world *w)
 
 static void check_not_known(world *w)
 {
-  stop(w);
+  stop_listening(w);
   assert_string_equal(report_of(w).method, "hide");
   assert_false(report_of(w).lossless);
   assert_true(report_of(w).is_unknown);
@@ -200,7 +200,7 @@ static void a_unix_listener_is_shut_down_and_its_path_removed(void **state)
   w->address = address;
   assert_int_equal(world_new_server(w, 0), 0);
   assert_int_equal(lc_server_listen(w->server, &w->address, NULL), 0);
-  stop(w);
+  stop_listening(w);
   assert_string_equal(report_of(w).method, "shutdown");
   assert_true(report_of(w).lossless);
   assert_int_equal(access(address.of.un.sun_path, F_OK), -1);
@@ -220,7 +220,7 @@ static void a_shared_listener_is_only_closed_and_its_queue_stays_for_the_other(v
   assert_int_equal(world_new_server(w, 0), 0);
   assert_int_equal(lc_server_listen_fd(w->server, fd, &options), 0);
   assert_int_equal(lc_server_address(w->server, 0, &w->address), 0);
-  stop(w);
+  stop_listening(w);
   assert_string_equal(report_of(w).method, "close");
   assert_true(report_of(w).lossless);
   peer = peer_connect(&w->address);
@@ -242,7 +242,7 @@ static void a_small_backlog_is_widened_first(void **state)
   assert_int_equal(world_new_server(w, 0), 0);
   assert_int_equal(world_listen(w, &options), 0);
   began = lc_loop_clock(w->loop);
-  stop(w);
+  stop_listening(w);
   assert_true(lc_loop_clock(w->loop) - began >= 150 * LC_MILLISECOND);
 }
 
@@ -289,7 +289,7 @@ static void stopping_leaves_connections_alone(void **state)
   int peer;
   world_serve(w);
   seen *one = world_accept(w, &peer);
-  stop(w);
+  stop_listening(w);
   peer_say(peer, "still");
   assert_string_equal(world_read(one, text, sizeof text), "still");
   assert_int_equal(lc_server_step(w->server), LC_STEP_SERVING);
@@ -301,7 +301,7 @@ static void the_same_address_can_be_listened_on_again_at_once(void **state)
   world *w = *state;
   int peer;
   world_serve(w);
-  stop(w);
+  stop_listening(w);
   assert_int_equal(lc_server_listen(w->server, &w->address, NULL), 0);
   world_accept(w, &peer);
   peer_close(peer);
@@ -350,7 +350,7 @@ static void with_nobody_queued_it_does_not_wait_for_who_accepts_by_hand(void **s
   world *w = *state;
   for (int is_unix = 0; is_unix < 2; is_unix++) {
     accept_by_hand(w, is_unix);
-    stop(w);
+    stop_listening(w);
     assert_true(report_of(w).lossless || !lc_loop_features(w->loop)->hide);
     lc_server_free(w->server);
     w->server = NULL;
@@ -431,7 +431,7 @@ static void it_settles_for_as_long_as_it_takes_where_there_is_no_limit(void **st
   world *w = *state;
   w->options.drain.settle = LC_NEVER;
   world_serve(w);
-  stop(w);
+  stop_listening(w);
   assert_true(report_of(w).lossless || !lc_loop_features(w->loop)->hide);
 }
 
@@ -453,7 +453,7 @@ static void short_of_anything_while_stopping_nobody_is_lost(void **state)
     lc_server_suspend(w.server);
     for (int peer = 0; peer < MANY; peer++) peers[peer] = peer_connect(&w.address);
     faults_fail(&bad, FAULT_ACCEPT, 2, 20, codes[i / 2]);
-    stop(&w);
+    stop_listening(&w);
     assert_int_equal(w.count - before, MANY);
     for (int peer = 0; peer < MANY; peer++) peer_close(peers[peer]);
     lc_server_free(w.server);

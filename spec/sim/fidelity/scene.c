@@ -1,5 +1,6 @@
 /* scene.c - how a scene is written down, and played. */
 #include "scene.h"
+#include "errors.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,8 +40,8 @@ const char *scene_name(const scene *s, int fd)
 
 const char *scene_code(ssize_t code)
 {
-  const char *name = strerrorname_np((int)-code);
-  return name ? name : "an unknown code";
+  const lc_error *error = lc_error_find((int)-code);
+  return error ? error->name : "an unknown code";
 }
 
 /* The line's end: a failure by its name, else the result. */

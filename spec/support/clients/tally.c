@@ -1,6 +1,8 @@
 /* tally.c - what became of the clients of one temper, counted and printed. */
 #include "tally.h"
 
+#include "errors.h"
+
 #include <string.h>
 
 static const struct {
@@ -58,9 +60,9 @@ static void print_errors(const struct tally *tally, bool json, FILE *out)
   for (int where = 0; where < WHERES; where++)
     for (int error = 1; error < ERRNOS; error++)
       if (tally->errors[where][error] > 0) {
-        const char *name = strerrorname_np(error);
+        const lc_error *known = lc_error_find(error);
         char key[48];
-        snprintf(key, sizeof key, "%s.%s", wheres[where], name ? name : "unknown");
+        snprintf(key, sizeof key, "%s.%s", wheres[where], known ? known->name : "unknown");
         print_number(key, tally->errors[where][error], json, out);
       }
 }
