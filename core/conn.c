@@ -340,6 +340,7 @@ lc_state lc_conn_state(const lc_conn *conn) { return (lc_state)conn->state; }
 lc_server *lc_conn_server(const lc_conn *conn) { return conn->server; }
 void *lc_conn_user(const lc_conn *conn) { return conn->user; }
 void lc_conn_set_user(lc_conn *conn, void *user) { conn->user = user; }
+int lc_conn_is_dismissed(const lc_conn *conn) { return conn->dismissed; }
 int lc_conn_error(const lc_conn *conn) { return conn->error ? conn->error : conn->failure; }
 int lc_conn_is_tcp(const lc_conn *conn) { return conn->peer.family != AF_UNIX; }
 

@@ -566,6 +566,8 @@ void lc_conn_peer(const lc_conn *conn, lc_address *address);
 int lc_conn_local(const lc_conn *conn, lc_address *address);
 /* 0 while it is usable; else the code that every further operation gives. */
 int lc_conn_error(const lc_conn *conn);
+/* Whether the ladder has it closed: it was idle, or would have begun something new. */
+int lc_conn_is_dismissed(const lc_conn *conn);
 
 #define LC_UNKNOWN SIZE_MAX /* a number of bytes that the kernel does not tell */
 

@@ -51,7 +51,7 @@ local function call(redis, ...)
   return read_reply(redis)
 end
 
--- Passes on what is published, until the process's tasks are told to end.
+-- Passes on what is published, until the drain begins.
 local function subscribe(readers)
   local redis <close> = assert(lastcall.connect(redis_address))
   assert(send(redis, "SUBSCRIBE", topic))
@@ -79,7 +79,7 @@ local function reader(conn)
   end
 end
 
-local report = lastcall.run(function()
+local report = lastcall.run(function(ctx)
   local redis = assert(lastcall.connect(redis_address))
   local readers = assert(lastcall.listen(address, { farewell = "good night\n" }))
   local checks = assert(lastcall.listen(health_address))
@@ -89,7 +89,7 @@ local report = lastcall.run(function()
     told = readers:count()
     assert(call(redis, "SET", topic .. ":readers", told))
   end)
-  lastcall.spawn(subscribe, readers)
+  ctx:until_drain():go(subscribe, readers)
   lastcall.on_shutdown("redis", function()
     assert(call(redis, "SET", topic .. ":readers", 0))
     redis:close()

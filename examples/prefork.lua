@@ -30,14 +30,14 @@ end
 
 -- Says who it is and where it listens on `control`, whose other end is the first process.
 local function work(control_address, address, start, drain)
-  local report = lastcall.run(function()
+  local report = lastcall.run(function(ctx)
     local control = assert(lastcall.connect(control_address))
     local server, _, problem = lastcall.listen(address, { reuseport = true, start = start, keepalive = KEEPALIVE })
     if not server then error(problem, 0) end
     control:write(("%d\n%s\n"):format(own_pid(), server:addresses()[1]))
     control:flush()
     lastcall.go(function()
-      control:read "a" -- ends with the first process
+      ctx:until_drain():call(control.read, control, "a") -- ends with the first process
       lastcall.shutdown()
     end)
     server:serve(echo)

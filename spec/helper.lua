@@ -55,7 +55,8 @@ function helper.task(body, options)
   local late = false
   local report = lastcall.run(function(ctx)
     lastcall.spawn(function()
-      if lastcall.sleep(helper.seconds(20)) then
+      local _, code = lastcall.channel():receive(helper.seconds(20)) -- at rest: cut by nothing
+      if code == "timeout" then
         late = true
         lastcall.shutdown(0)
       end

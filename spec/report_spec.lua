@@ -239,7 +239,7 @@ describe("the report", function()
       lastcall.shutdown()
     end, { signals = false, drain = { timeout = 0.6, quiet = 0.1 } })
     assert.is_false(report.ok)
-    assert.equal(1, report.tasks_left)
+    assert.equal(2, report.tasks_left)
     assert.equal(2, #report.stragglers)
     for _, one in ipairs(report.stragglers) do
       assert.is_true(one.task > 0)

@@ -184,6 +184,13 @@ void conn_push_context(lua_State *L, conn_box *box)
   lua_remove(L, -2);
 }
 
+void conn_each_task(conn_box *box, void (*visit)(task *t, void *user), void *user)
+{
+  if (box->has_context) context_each_task(box->ctx, visit, user);
+  for (lc_link *link = box->own_tasks.next; link != &box->own_tasks; link = link->next)
+    visit(LC_OWNER(link, task, in_context), user);
+}
+
 context *conn_own_context(const conn_box *box) { return box->has_context ? box->ctx : NULL; }
 
 /* Without one, those that would go by it are told. */
@@ -354,8 +361,15 @@ void conn_log_failure(runtime *rt, server_box *server, lc_conn *conn)
   if (lc_conn_error(conn) != LC_CLOSED) runtime_protect(rt, log_failure, &f);
 }
 
+static int note_tasks(lua_State *L)
+{
+  stragglers_note_conn(L, lua_touserdata(L, 1));
+  return 0;
+}
+
 static void on_ended(conn_box *box)
 {
+  if (box->tasks && lc_conn_is_dismissed(box->conn)) runtime_protect(box->rt, note_tasks, box);
   int error = lc_conn_error(box->conn);
   if (box->connecting && box->writer) task_wake(box->writer, 0);
   if (error != LC_CLOSED && !box->logged && !box->connecting) {

@@ -77,6 +77,8 @@ void conn_keep_weakly(lua_State *L, conn_box *box); /* findable, but not kept al
 void conn_keep_unstarted(lua_State *L, int index);
 void conn_unanchor_when_over(conn_box *box);
 void conn_end_context(conn_box *box, const char *cause);
+/* The tasks that go by its own context or one below it, as context_each_task has it. */
+void conn_each_task(conn_box *box, void (*visit)(task *t, void *user), void *user);
 void conn_hold(lua_State *L, conn_box *box); /* owns one more task */
 void conn_release(conn_box *box);
 int conn_collect(lua_State *L); /* the finalizer */

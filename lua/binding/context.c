@@ -58,6 +58,12 @@ int context_is_draining(const context *ctx)
   return 0;
 }
 
+int context_is_below(const context *ctx, const context *root)
+{
+  while (ctx && ctx != root) ctx = ctx->parent;
+  return ctx == root;
+}
+
 /* Somebody needs it: a task, or functions to call. A task may outlive the connection whose own it is. */
 void context_hold(lua_State *L, context *ctx)
 {
@@ -195,25 +201,33 @@ void context_leave_conn(lua_State *L, int index)
   context_unhold(ctx);
 }
 
-/* Takes what is below `root` and asked to end when draining begins out of the tree. A walk without recursion, too. */
+/* The one that comes after `at` in a walk over what is below `root`, with what is below `at` or without; NULL
+ * at the end. Without recursion: a chain may be very deep. */
+static context *next_below(const context *root, context *at, int is_passed_by)
+{
+  if (!is_passed_by && !lc_list_is_empty(&at->children))
+    return LC_OWNER(at->children.next, context, in_parent);
+  for (; at != root; at = at->parent)
+    if (at->in_parent.next != &at->parent->children)
+      return LC_OWNER(at->in_parent.next, context, in_parent);
+  return NULL;
+}
+
+void context_each_task(context *root, void (*visit)(task *t, void *user), void *user)
+{
+  for (context *at = root; at; at = next_below(root, at, 0))
+    for (lc_link *link = at->tasks.next; link != &at->tasks; link = link->next)
+      visit(LC_OWNER(link, task, in_context), user);
+}
+
+/* Takes what is below `root` and asked to end when draining begins out of the tree. */
 static void take_those_that_drain(context *root, lc_link *taken)
 {
-  context *at = root;
-  for (lc_link *link = root->children.next; at != root || link != &root->children;) {
-    if (link == &at->children) {
-      link = at->in_parent.next;
-      at = at->parent;
-      continue;
-    }
-    context *child = LC_OWNER(link, context, in_parent);
-    if (child->drains) {
-      link = link->next;
-      lc_list_remove(&child->in_parent);
-      lc_list_append(taken, &child->in_parent);
-    } else {
-      at = child;
-      link = child->children.next;
-    }
+  for (context *at = next_below(root, root, 0), *next; at; at = next) {
+    next = next_below(root, at, at->drains);
+    if (!at->drains) continue;
+    lc_list_remove(&at->in_parent);
+    lc_list_append(taken, &at->in_parent);
   }
 }
 

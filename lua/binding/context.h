@@ -51,6 +51,9 @@ context *context_check(lua_State *L, int index);
 void context_end(lua_State *L, context *ctx, int code, const char *cause);
 void context_drain(lua_State *L, context *root); /* draining begins here */
 int context_is_draining(const context *ctx);
+int context_is_below(const context *ctx, const context *root); /* or is it */
+/* The tasks that go by it or by one below it. `visit` may neither end contexts nor collect garbage. */
+void context_each_task(context *root, void (*visit)(task *t, void *user), void *user);
 context *context_push_current(lua_State *L, runtime *rt); /* what the caller goes by [0, +1] */
 /* Methods, or functions, into the table at the top. */
 void context_open_tasks(lua_State *L, runtime *rt);

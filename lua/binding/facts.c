@@ -36,7 +36,7 @@ static void push_listeners(lua_State *L, const lc_server *server)
   }
 }
 
-/* server_facts(server) -> {counts..., lossless, deadline, steps, listeners, stragglers}; steps by the clock of now(). */
+/* server_facts(server) -> {counts..., lossless, deadline, steps, listeners, tasks_canceled, tasks_left, stragglers}; steps by the clock of now(). */
 int server_facts(lua_State *L)
 {
   server_box *box = server_check(L, 1);
@@ -75,7 +75,6 @@ int server_facts(lua_State *L)
   lua_setfield(L, -2, "listeners");
   late_push(L, box);
   lua_setfield(L, -2, "late_peers");
-  runtime_push_anchored(L, box->rt, box->stragglers);
-  lua_setfield(L, -2, "stragglers");
+  stragglers_set_facts(L, box->rt, &box->stragglers);
   return 1;
 }

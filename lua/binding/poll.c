@@ -149,6 +149,7 @@ static int core_poll_fd(lua_State *L)
   result = poll_update(w->in);
   if (result >= 0) {
     if (seconds != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(rt->loop), seconds));
+    t->at_rest = 1;
     return task_suspend(L, t, "poll", w, leave, (lua_KContext)w, poll_done);
   }
   lc_list_remove(&t->in_queue);

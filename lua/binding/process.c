@@ -47,6 +47,8 @@ static int core_begin(lua_State *L)
   if (rt->shutdown) lc_shutdown_free(rt->shutdown);
   rt->shutdown = lc_shutdown_new(rt->loop, &defaults.drain, &SHUTDOWN_EVENTS, rt, &error);
   if (!rt->shutdown) return luaL_error(L, "lastcall: no shutdown: %s", lc_code_text(error));
+  runtime_release(rt, rt->stragglers.table);
+  stragglers_open(L, rt, &rt->stragglers);
   return 0;
 }
 
@@ -109,7 +111,9 @@ static int core_ladder(lua_State *L)
 /* Ends the context of process-owned tasks. */
 static int core_cancel_process(lua_State *L)
 {
-  context_end(L, runtime_upvalue(L)->process, LC_CANCELED, "shutdown");
+  runtime *rt = runtime_upvalue(L);
+  stragglers_note_process(L, rt, "canceled");
+  context_end(L, rt->process, LC_CANCELED, "shutdown");
   return 0;
 }
 

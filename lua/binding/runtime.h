@@ -17,6 +17,7 @@
 #include "interrupt.h"
 #include "lastcall.h"
 #include "list.h"
+#include "stragglers.h"
 
 typedef struct runtime runtime;
 typedef struct task task;
@@ -60,7 +61,8 @@ struct runtime {
   unsigned process_tasks; /* unfinished and owned by the process, those of ours left out */
   unsigned system_tasks;
   uint64_t last_task_id;
-  lc_link pool; /* finished ones, with their coroutines */
+  straggler_list stragglers; /* the process's, in this run */
+  lc_link pool;              /* finished ones, with their coroutines */
   unsigned pooled;
   int operations; /* left to the task that runs, in this resume */
   ssize_t bytes;

@@ -41,7 +41,7 @@ static server_box *push_box(lua_State *L, runtime *rt)
                       .on_drain = LUA_NOREF,
                       .farewell = LUA_NOREF,
                       .beat = LUA_NOREF,
-                      .stragglers = LUA_NOREF,
+                      .stragglers = {.table = LUA_NOREF},
                       .log = LUA_NOREF,
                       .is_done = 1};
   lc_list_init(&box->acceptors);
@@ -92,8 +92,7 @@ static int core_new_server(lua_State *L)
   server_box *box = push_box(L, rt);
   make_context(L, box, 2);
   take_options(L, box, 1);
-  lua_newtable(L);
-  box->stragglers = runtime_anchor(L, rt);
+  stragglers_open(L, rt, &box->stragglers);
   lua_pushvalue(L, 2);
   box->anchor = runtime_anchor(L, rt);
   int error;
@@ -116,7 +115,7 @@ static int server_collect(lua_State *L)
   runtime *rt = box->rt;
   if (!rt->loop) return 0;
   server_forget_functions(box);
-  runtime_release(rt, box->stragglers);
+  runtime_release(rt, box->stragglers.table);
   if (box->ctx) context_unhold(box->ctx);
   box->ctx = NULL;
   lc_server_free(box->server);

@@ -20,9 +20,9 @@ struct server_box {
   int on_state;
   int on_step;
   int on_drain;
-  int farewell;   /* a string or a function */
-  int beat;       /* what a heartbeat says: a string or a function */
-  int stragglers; /* a table */
+  int farewell; /* a string or a function */
+  int beat;     /* what a heartbeat says: a string or a function */
+  straggler_list stragglers;
   int log;
   lc_time max_block; /* for its tasks */
   int is_done;
@@ -58,10 +58,6 @@ void server_open_waiting(lua_State *L, runtime *rt);
 void server_log(lua_State *L, server_box *box, runtime *rt); /* [-3, 0] */
 /* Queues a call to its on_error, or the process's: pops error, traceback, connection. */
 void server_report_error(lua_State *L, server_box *box, runtime *rt); /* [-3, 0] */
-/* stragglers.c: who was canceled or killed, and what held them; whose last bytes were not delivered. */
-void stragglers_note(lua_State *L, server_box *box, const char *fate);
-void stragglers_note_undelivered(lua_State *L, server_box *box, const lc_conn *conn); /* closed */
-void stragglers_kill(lua_State *L, server_box *box);
 /* late.c: whose bytes no handler was given. */
 void late_note(server_box *box, const lc_conn *conn); /* it has closed */
 void late_push(lua_State *L, const server_box *box);  /* a list of {id, peer, bytes} [0, +1] */

@@ -23,6 +23,7 @@ static int accept_more(lua_State *L, int status, lua_KContext kept)
     if (!result) {
       lc_list_append(&box->acceptors, &t->in_queue);
       if (kept) task_alarm(t, (lc_time)kept);
+      t->at_rest = 1;
       return task_suspend(L, t, "accept", box, NULL, kept, accept_more);
     }
   }

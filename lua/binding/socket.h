@@ -32,7 +32,7 @@ typedef struct socket_set {
   unsigned count;
   conn_box *const *streams;
   unsigned stream_count;
-  int at_rest; /* see task_rest */
+  int is_wordless; /* it waits for work, in what has no word for the end */
 } socket_set;
 /* Suspends the task until one is ready; `again` finds t->woken. */
 int socket_suspend(lua_State *L, task *t, const char *operation, const socket_set *set,

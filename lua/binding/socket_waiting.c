@@ -138,7 +138,7 @@ int socket_suspend(lua_State *L, task *t, const char *operation, const socket_se
   size_t size = set->count * sizeof *set->fds;
   descriptor_wait *wait = lua_newuserdatauv(L, sizeof *wait + size, 0);
   t->woken = (int16_t)task_ended(t);
-  if (t->woken && !(set->at_rest && task_is_deaf(t))) return again(L, LUA_OK, kept);
+  if (t->woken && !(set->is_wordless && task_is_deaf(t))) return again(L, LUA_OK, kept);
   if (t->woken) deadline = lc_time_earlier(deadline, breath(t->rt));
   *wait = (descriptor_wait){
     .t = t, .count = set->count, .streams = set->streams, .stream_count = set->stream_count};
@@ -151,7 +151,7 @@ int socket_suspend(lua_State *L, task *t, const char *operation, const socket_se
   lc_list_append(&t->rt->descriptor_waits, &wait->in_waits);
   if (deadline != LC_NEVER) task_alarm(t, deadline);
   attend(t, wait);
-  if (set->at_rest) return task_rest(L, t, operation, wait, wait_unwait, kept, again);
+  t->at_rest = t->is_wordless = (unsigned)set->is_wordless & 1u;
   return task_suspend(L, t, operation, wait, wait_unwait, kept, again);
 }
 
@@ -224,7 +224,7 @@ static int wait_descriptor(lua_State *L)
   task *t = task_that_can_wait(L, rt);
   if (!t || fd < 0) return block_on(L, rt, fd, writing, deadline);
   struct pollfd one = {.fd = fd, .events = writing ? POLLOUT : POLLIN};
-  socket_set set = {.fds = &one, .count = 1, .at_rest = !writing}; /* datagrams know no drain */
+  socket_set set = {.fds = &one, .count = 1, .is_wordless = !writing}; /* datagrams know no drain */
   return socket_suspend(L, t, writing ? "send" : "receive", &set, deadline, 0, woken);
 }
 
@@ -262,6 +262,7 @@ static int wait_server(lua_State *L)
   if (t->woken) return woken(L, LUA_OK, 0);
   lc_list_append(&box->acceptors, &t->in_queue);
   if (deadline != LC_NEVER) task_alarm(t, deadline);
+  t->at_rest = 1;
   return task_suspend(L, t, "accept", box, NULL, 0, woken);
 }
 
@@ -290,7 +291,8 @@ static int sleep_until(lua_State *L)
     deadline = lc_time_earlier(deadline, breath(rt));
   }
   task_alarm(t, deadline);
-  return task_rest(L, t, "sleep", NULL, NULL, 0, slept);
+  t->is_wordless = 1;
+  return task_suspend(L, t, "sleep", NULL, NULL, 0, slept);
 }
 
 /* wake(fd): it is about to be closed, though not by us. */

@@ -52,7 +52,7 @@ static int wait_done(lua_State *L, int status, lua_KContext kept)
   return push_failure(L, ended ? ended : LC_TIMEOUT, NULL, lua_tostring(L, 2));
 }
 
-/* spot:wait(what, seconds): what wake was given, or nil, code, message. */
+/* spot:wait(what, seconds, at_rest): what wake was given, or nil, code, message. */
 static int spot_wait(lua_State *L)
 {
   spot *here = luaL_checkudata(L, 1, SPOT_TYPE);
@@ -62,6 +62,7 @@ static int spot_wait(lua_State *L)
     here->state = SPOT_GONE; /* also when one of these raises: nobody waits here then */
   const char *what = luaL_checkstring(L, 2); /* kept alive by the stack of the one who waits */
   lc_time seconds = optional_seconds(L, 3);
+  int at_rest = lua_toboolean(L, 4);
   task *t = task_current(L, rt, what);
   lua_settop(L, 2);
   if (was == SPOT_TAKEN) return wait_done(L, LUA_OK, 0);
@@ -71,6 +72,7 @@ static int spot_wait(lua_State *L)
   here->waiting = t;
   here->state = SPOT_WAITING;
   if (seconds != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(rt->loop), seconds));
+  t->at_rest = (unsigned)at_rest & 1u;
   return task_suspend(L, t, what, here, leave, 0, wait_done);
 }
 

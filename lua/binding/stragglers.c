@@ -1,7 +1,7 @@
 /* stragglers.c - who was canceled or killed, and the line of script that held it; and whose last bytes are not
  * known to have arrived.
  *
- * A server's table of stragglers is keyed by connection or task, so that one
+ * A table of stragglers, a server's or the process's, is keyed by connection or task, so that one
  * that was canceled and later killed is listed once, with its last fate.
  *
  * There may be tens of thousands, and making a traceback takes Lua 50 microseconds, most of them for the
@@ -13,11 +13,45 @@
 
 /* What is noted at a time. */
 typedef struct note {
-  server_box *box;
+  runtime *rt;
+  server_box *box; /* NULL: the process's */
+  straggler_list *list;
   const char *fate;
+  int is_kill;
   int holders;    /* index of a table: the box of a connection -> the task that holds it */
   int tracebacks; /* and of another one: where a task is -> its traceback */
 } note;
+
+void stragglers_open(lua_State *L, runtime *rt, straggler_list *list)
+{
+  lua_newtable(L);
+  *list = (straggler_list){.table = runtime_anchor(L, rt)};
+}
+
+void stragglers_set_facts(lua_State *L, runtime *rt, const straggler_list *list)
+{
+  lua_pushinteger(L, list->canceled);
+  lua_setfield(L, -2, "tasks_canceled");
+  lua_pushinteger(L, list->killed);
+  lua_setfield(L, -2, "tasks_left");
+  runtime_push_anchored(L, rt, list->table);
+  lua_setfield(L, -2, "stragglers");
+}
+
+/* Its two tables are pushed. [0, +2] */
+static note begin(lua_State *L, runtime *rt, server_box *box, const char *fate)
+{
+  luaL_checkstack(L, 16, NULL);
+  lua_newtable(L);
+  lua_newtable(L);
+  return (note){.rt = rt,
+                .box = box,
+                .list = box ? &box->stragglers : &rt->stragglers,
+                .fate = fate,
+                .is_kill = fate[0] == 'k',
+                .holders = lua_gettop(L) - 1,
+                .tracebacks = lua_gettop(L)};
+}
 
 /* A string that tells where a coroutine is from any other place; nil when it is too deep [0, +1]. */
 static void push_place(lua_State *L, lua_State *co)
@@ -86,7 +120,7 @@ static void add(lua_State *L, const note *n, const char *key)
 {
   lua_pushstring(L, n->fate);
   lua_setfield(L, -2, "fate");
-  runtime_push_anchored(L, n->box->rt, n->box->stragglers);
+  runtime_push_anchored(L, n->rt, n->list->table);
   lua_getfield(L, -1, key);
   lua_pushvalue(L, -3);
   keep_traceback(L, lua_gettop(L) - 1);
@@ -122,8 +156,17 @@ static void add_conn(lua_State *L, const note *n, lc_conn *conn, task *holder)
   lua_pop(L, 1);
 }
 
+/* Whether the step cuts it: it is told by this very step that it is over, or ended by it, in the midst of something. */
+static int is_cut(const note *n, const task *t)
+{
+  if (n->is_kill) return !task_may_be_ended(t);
+  return !task_ended(t) && !task_is_at_rest(t);
+}
+
 static void add_task(lua_State *L, const note *n, task *t)
 {
+  if (n->is_kill) n->list->killed++;
+  else n->list->canceled++;
   lua_createtable(L, 0, 6);
   lua_pushinteger(L, (lua_Integer)t->id);
   lua_setfield(L, -2, "task");
@@ -134,6 +177,13 @@ static void add_task(lua_State *L, const note *n, task *t)
   lua_insert(L, -2);
   add(L, n, key);
   lua_pop(L, 1);
+}
+
+/* Those in a context that the step does not end are not told by it. */
+static void add_task_if_cut(lua_State *L, const note *n, task *t, const context *ends)
+{
+  if (!is_cut(n, t)) return;
+  if (n->is_kill || !t->ctx || context_is_below(t->ctx, ends)) add_task(L, n, t);
 }
 
 static task *holder_of(lua_State *L, int holders, const conn_box *of)
@@ -153,7 +203,7 @@ static void find_holders(lua_State *L, const note *n)
     task *t = LC_OWNER(link, task, in_tasks);
     if (server_of(task_owner(t)) != box) continue;
     if (t->owned_by == OWNER_SERVER) {
-      add_task(L, n, t);
+      add_task_if_cut(L, n, t, box->ctx);
       continue;
     }
     task *other = holder_of(L, n->holders, t->of.conn);
@@ -163,28 +213,61 @@ static void find_holders(lua_State *L, const note *n)
     } else {
       other = t;
     }
-    if (other) add_task(L, n, other);
+    if (other) add_task_if_cut(L, n, other, box->ctx);
   }
 }
 
 void stragglers_note(lua_State *L, server_box *box, const char *fate)
 {
-  int is_kill = fate[0] == 'k', top = lua_gettop(L);
-  note n = {box, fate, top + 1, top + 2};
-  lua_newtable(L);
-  lua_newtable(L);
+  int top = lua_gettop(L);
+  note n = begin(L, box->rt, box, fate);
   find_holders(L, &n);
   for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
     const conn_box *of = lc_conn_user(conn);
     task *holder = of ? holder_of(L, n.holders, of) : NULL;
     lc_state state = lc_conn_state(conn);
     if (!holder && state == LC_STATE_CLOSED) continue;
-    if (!holder && state == LC_STATE_CLOSING && !is_kill)
+    if (!holder && state == LC_STATE_CLOSING && !n.is_kill)
       continue; /* nobody holds it but its peer, and it has time left */
     add_conn(L, &n, conn, holder);
-    if (is_kill) lc_server_count_killed(box->server, conn);
+    if (n.is_kill) lc_server_count_killed(box->server, conn);
     else lc_server_count_canceled(box->server, conn);
   }
+  lua_settop(L, top);
+}
+
+void stragglers_note_process(lua_State *L, runtime *rt, const char *fate)
+{
+  int top = lua_gettop(L);
+  note n = begin(L, rt, NULL, fate);
+  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
+    task *t = LC_OWNER(link, task, in_tasks);
+    if (t->owned_by == OWNER_PROCESS && !t->is_system) add_task_if_cut(L, &n, t, rt->process);
+  }
+  lua_settop(L, top);
+}
+
+typedef struct found_tasks {
+  const conn_box *box;
+  task **tasks;
+  unsigned count;
+} found_tasks;
+
+static void find_task(task *t, void *user)
+{
+  found_tasks *found = user;
+  if (t->owned_by == OWNER_CONN && t->of.conn == found->box) found->tasks[found->count++] = t;
+}
+
+void stragglers_note_conn(lua_State *L, conn_box *box)
+{
+  int top = lua_gettop(L);
+  note n = begin(L, box->rt, box->server, "canceled");
+  /* What is noted may have garbage collected, contexts too: so they are walked over before. */
+  found_tasks found = {box, lua_newuserdatauv(L, box->tasks * sizeof *found.tasks, 0), 0};
+  conn_each_task(box, find_task, &found);
+  for (unsigned i = 0; i < found.count; i++)
+    if (is_cut(&n, found.tasks[i])) add_task(L, &n, found.tasks[i]);
   lua_settop(L, top);
 }
 
@@ -193,7 +276,7 @@ void stragglers_note_undelivered(lua_State *L, server_box *box, const lc_conn *c
 {
   int top = lua_gettop(L);
   lc_verdict verdict;
-  runtime_push_anchored(L, box->rt, box->stragglers);
+  runtime_push_anchored(L, box->rt, box->stragglers.table);
   push_key(L, conn);
   lua_pushvalue(L, -1);
   if (lua_rawget(L, top + 1) == LUA_TNIL && !lc_conn_verdict(conn, &verdict)) {

@@ -119,29 +119,26 @@ static int let_go(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
   return lua_yieldk(L, 0, (lua_KContext)t, go_on);
 }
 
-static void begin_wait(task *t, const char *waits_for, void *object, void (*unwait)(task *t))
+int task_suspend(lua_State *L, task *t, const char *waits_for, void *object,
+                 void (*unwait)(task *t), lua_KContext kept, lua_KFunction again)
 {
   t->waits_for = waits_for;
   t->wait_object = object;
   t->unwait = unwait;
   t->waits_since = lc_loop_now(t->rt->loop);
   t->woken = 0;
-}
-
-int task_suspend(lua_State *L, task *t, const char *waits_for, void *object,
-                 void (*unwait)(task *t), lua_KContext kept, lua_KFunction again)
-{
-  begin_wait(t, waits_for, object, unwait);
-  t->at_rest = 0;
   return let_go(L, t, kept, again);
 }
 
-int task_rest(lua_State *L, task *t, const char *waits_for, void *object, void (*unwait)(task *t),
-              lua_KContext kept, lua_KFunction again)
+static int is_held_by_force(const task *t) { return t->is_forced || t->is_frozen; }
+
+int task_is_at_rest(const task *t) { return t->at_rest && t->waits_for && !is_held_by_force(t); }
+
+int task_may_be_ended(const task *t)
 {
-  begin_wait(t, waits_for, object, unwait);
-  t->at_rest = 1;
-  return let_go(L, t, kept, again);
+  if (is_held_by_force(t)) return 0;
+  int was_told = !t->waits_for && t->woken && t->woken == task_ended(t);
+  return t->is_wordless || (t->at_rest && was_told);
 }
 
 int task_is_spent(task *t)
@@ -266,7 +263,8 @@ task *task_start(lua_State *L, runtime *rt, owner by, context *ctx, int count)
   t->id = ++rt->last_task_id;
   t->began = lc_loop_now(rt->loop);
   t->is_handler = t->is_goodbye = t->is_system = t->canceled = t->failed = t->is_exposed = 0;
-  t->at_rest = t->is_main = t->doomed = t->killing = t->is_forced = t->is_frozen = t->has_begun = 0;
+  t->at_rest = t->is_wordless = t->is_main = t->doomed = t->killing = t->is_forced = t->is_frozen =
+    t->has_begun = 0;
   t->failures = 0;
   lua_pushcfunction(co, task_body);
   lua_xmove(L, co, count + 1);

@@ -82,7 +82,9 @@ struct task {
   unsigned owned_by : 2;   /* owner_kind */
   unsigned has_begun : 1;  /* until then a function and its arguments lie on its stack */
   unsigned wants_turn : 1; /* waits to write */
-  unsigned at_rest : 1;    /* in a wait that began with task_rest */
+  unsigned at_rest : 1;    /* waits for work: to be canceled here cuts nothing */
+  unsigned
+    is_wordless : 1; /* waits in what has no word for the end of a context: it may be ended here */
   unsigned is_forced : 1;  /* an error was raised in it to end it */
   unsigned is_frozen : 1;  /* it is not resumed any more, only killed */
   unsigned lets_go : 1;    /* its yield is for the loop, not for whoever resumed its coroutine */
@@ -117,13 +119,15 @@ int task_is_spent(task *t);
 int task_yield(lua_State *L, task *t, lua_KContext kept, lua_KFunction again);
 /* A terminal failure was handed to the script. */
 void task_failed(task *t);
-/* Suspends until task_wake; `unwait` is called when it is woken, whatever by. */
+/* Suspends until task_wake; `unwait` is called when it is woken, whatever by. What kind of wait it is (at_rest,
+ * is_wordless) is set just before, and holds until the task is resumed. */
 int task_suspend(lua_State *L, task *t, const char *waits_for, void *object,
                  void (*unwait)(task *t), lua_KContext kept, lua_KFunction again);
-/* The same for an operation that has no word for the end of its context: a script goes on calling it, and may
- * be ended in it when its time is over, which is not force. */
-int task_rest(lua_State *L, task *t, const char *waits_for, void *object, void (*unwait)(task *t),
-              lua_KContext kept, lua_KFunction again);
+/* Whether to be canceled now cuts nothing: it waits for work. */
+int task_is_at_rest(const task *t);
+/* Whether to be killed now is no force: it has been told in a wait for work, and has not run since; or it waits in
+ * what has no word for the end. */
+int task_may_be_ended(const task *t);
 /* Whether it has been told often enough: what would return at once takes a breath first. */
 int task_is_deaf(const task *t);
 void task_wake(task *t, int code);

@@ -21,12 +21,10 @@ static int core_wait_process_tasks(lua_State *L)
   return task_suspend(L, t, "shutdown", NULL, NULL, 0, process_waited);
 }
 
-/* Pushes {id, age, waits_for, at_rest, traceback}. */
+/* Pushes {id, age, waits_for, traceback}. */
 static void describe(lua_State *L, task *t)
 {
   lua_createtable(L, 0, 9);
-  lua_pushboolean(L, (int)(t->at_rest && !t->is_forced && !t->is_frozen));
-  lua_setfield(L, -2, "at_rest");
   lua_pushinteger(L, (lua_Integer)t->id);
   lua_setfield(L, -2, "id");
   lua_pushnumber(L, lc_to_seconds(lc_loop_now(t->rt->loop) - t->began));
@@ -37,18 +35,12 @@ static void describe(lua_State *L, task *t)
   lua_setfield(L, -2, "traceback");
 }
 
-/* The unfinished tasks of the process, as an array of {id, age, waits_for, at_rest, traceback}. */
-static int core_process_tasks(lua_State *L)
+/* process_facts() -> {tasks_canceled, tasks_left, stragglers}, as server_facts has them, of the tasks of no server. */
+static int core_process_facts(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  lua_newtable(L);
-  lua_Integer count = 0;
-  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
-    task *t = LC_OWNER(link, task, in_tasks);
-    if (t->owned_by != OWNER_PROCESS || t->is_system) continue;
-    describe(L, t);
-    lua_rawseti(L, -2, ++count);
-  }
+  lua_createtable(L, 0, 3);
+  stragglers_set_facts(L, rt, &rt->stragglers);
   return 1;
 }
 
@@ -100,20 +92,19 @@ static task *first_process_task(runtime *rt, int with_ours)
   return NULL;
 }
 
-/* Ends every unfinished task of the process by force, with true also the modules' own; how many. */
+/* Ends every unfinished task of the process by force, with true also the modules' own. */
 static int core_kill_process_tasks(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   int with_ours = lua_toboolean(L, 1);
-  lua_Integer count = 0;
-  for (task *t; (t = first_process_task(rt, with_ours)); count++) task_kill(L, t);
-  lua_pushinteger(L, count);
-  return 1;
+  stragglers_note_process(L, rt, "killed");
+  for (task *t; (t = first_process_task(rt, with_ours));) task_kill(L, t);
+  return 0;
 }
 
 void task_open_process(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg functions[] = {{"process_tasks", core_process_tasks},
+  static const luaL_Reg functions[] = {{"process_facts", core_process_facts},
                                        {"all_tasks", core_all_tasks},
                                        {"wait_process_tasks", core_wait_process_tasks},
                                        {"kill_process_tasks", core_kill_process_tasks},

@@ -153,7 +153,7 @@ static void task_resume(runtime *rt, task *t)
   t->has_begun = 1;
   rt->operations = TASK_OPERATIONS;
   rt->bytes = TASK_BYTES;
-  t->lets_go = 0;
+  t->lets_go = t->at_rest = t->is_wordless = 0;
   rt->current = t;
   lc_work before = interrupt_enter(rt, t->co, LC_WORK_SCRIPT);
   int status = lua_resume(t->co, rt->L, arguments, &count);

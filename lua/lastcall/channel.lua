@@ -92,8 +92,8 @@ local function closed(operation)
 end
 
 --- Waits in `line` until a partner comes.
-local function wait(line, what, seconds, value)
-  local first, second, message = line:wait(what, seconds, value)
+local function wait(line, what, seconds, at_rest, value)
+  local first, second, message = line:wait(what, seconds, at_rest, value)
   if first == false then return closed(what) end
   return first, second, message
 end
@@ -106,7 +106,7 @@ function methods:send(value, seconds)
   local sent, code = channel.try_send(self, value)
   if sent then return true end
   if code then return closed("channel:send") end
-  local fine, failure, message = wait(self.senders, "channel:send", seconds, value)
+  local fine, failure, message = wait(self.senders, "channel:send", seconds, false, value)
   if fine then return true end
   return nil, failure, message
 end
@@ -118,7 +118,7 @@ function methods:receive(seconds)
   local received, value = channel.try_receive(self)
   if received then return value end
   if value then return closed("channel:receive") end
-  local fine, second, message = wait(self.receivers, "channel:receive", seconds)
+  local fine, second, message = wait(self.receivers, "channel:receive", seconds, true)
   if fine then return second end
   return nil, second, message
 end

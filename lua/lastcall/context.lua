@@ -15,7 +15,7 @@ function methods:wait(seconds)
   core.expect_task("context:wait") -- or else the context would be left with our function
   local spot = core.spot()
   local stop = self:on_done(function() spot:wake(true) end)
-  local woken, code, message = spot:wait("context:wait", seconds)
+  local woken, code, message = spot:wait("context:wait", seconds, true)
   stop()
   if woken or self:done() then return true end
   return nil, code, message

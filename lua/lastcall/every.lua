@@ -3,6 +3,12 @@
 local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
 
+--- At rest: whether so many seconds have passed.
+local function pause(seconds)
+  local _, code = core.spot():wait("every", seconds, true)
+  return code == "timeout"
+end
+
 --- Calls `fn()` every `seconds`, first after so long, as one process-owned task. A call that takes longer
 -- than that skips the moments it has missed. What it raises goes to on_error, and the next call comes all
 -- the same. Returns the task; `task:cancel()` ends it.
@@ -13,7 +19,7 @@ local function every(seconds, fn)
   misuse.check_function(fn, "every", "the second argument")
   return core.spawn(function()
     local due = core.now() + seconds
-    while core.sleep(due - core.now()) do
+    while pause(due - core.now()) do
       local fine, err = xpcall(fn, function(err) return { err, debug.traceback(nil, 2) } end)
       if not fine then core.report_error(err[1], err[2]) end
       -- The next moment that is yet to come.

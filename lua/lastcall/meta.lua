@@ -696,7 +696,8 @@ function Ticket:done() end
 ---@field late_peers lastcall.LatePeer[] the first 100 of them
 ---@field detached integer
 ---@field stopped_earlier integer listeners, and those of servers, stopped before the shutdown and before the last 16: they are not in stop
----@field tasks_left integer tasks of the process that had to be ended by force
+---@field tasks_canceled integer tasks, whoever owns them, that were canceled elsewhere than at rest
+---@field tasks_left integer tasks, whoever owns them, that had to be ended by force
 ---@field hooks lastcall.HookReport[]
 ---@field stragglers lastcall.Straggler[] the oldest first
 

@@ -34,7 +34,7 @@ local function ask(object)
 end
 
 local function wait(fd, mode, seconds)
-  if not fd then return core.spot():wait("poll", seconds) end
+  if not fd then return core.spot():wait("poll", seconds, true) end
   local ready, code, message = core.poll_fd(fd, mode, seconds)
   if code == "closed" then message = ("poll: %d is no open descriptor"):format(fd) end
   return ready, code, message

@@ -45,10 +45,11 @@ function queue:take()
   return entry
 end
 
---- The calling task waits in it: what it was woken with, or nil, code, message.
-function queue:wait(what, seconds, value)
+--- The calling task waits in it: what it was woken with, or nil, code, message. `at_rest`: it waits for work, and to
+-- be canceled here cuts nothing.
+function queue:wait(what, seconds, at_rest, value)
   local entry = self:append { spot = core.spot(), value = value }
-  local first, second, message = entry.spot:wait(what, seconds)
+  local first, second, message = entry.spot:wait(what, seconds, at_rest)
   queue.remove(entry)
   if first ~= nil then return first, second end
   return nil, second, message

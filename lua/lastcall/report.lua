@@ -8,6 +8,7 @@ local COUNTS = {
   "accepted_while_stopping", "finished", "closed_idle", "canceled", "killed", "reset_by_us",
   "reset_by_peer", "undelivered_bytes", "failed_flushes", "detached", "stopped_earlier", "late",
 }
+local TASK_COUNTS = { "tasks_canceled", "tasks_left" }
 
 -- As many late peers are listed one by one.
 local LATE_PEERS = 100
@@ -82,6 +83,7 @@ local function say_counts(self, say)
   if self.undelivered_bytes > 0 or self.failed_flushes > 0 then
     say("%s undelivered, of %s", count_of(self.undelivered_bytes, "byte"), count_of(self.failed_flushes, "connection"))
   end
+  if self.tasks_canceled > 0 then say("%s canceled", count_of(self.tasks_canceled, "task")) end
   if self.tasks_left > 0 then say("%s had to be ended by force", count_of(self.tasks_left, "task")) end
   if self.detached > 0 then say("%s detached", count_of(self.detached, "connection")) end
 end
@@ -116,21 +118,28 @@ end
 local function new(began, ended)
   local self = {
     elapsed = math.max(0, ended - began), steps = {}, stop = {}, hooks = {}, stragglers = {},
-    tasks_left = 0, lossless = true, late_peers = {},
+    lossless = true, late_peers = {},
   }
   for _, name in ipairs(COUNTS) do self[name] = 0 end
+  for _, name in ipairs(TASK_COUNTS) do self[name] = 0 end
   return setmetatable(self, meta)
+end
+
+--- Adds the tasks that were cut, and the stragglers: a server's, or those of no server.
+local function add_cut(self, facts)
+  for _, name in ipairs(TASK_COUNTS) do self[name] = self[name] + facts[name] end
+  for _, one in pairs(facts.stragglers) do self.stragglers[#self.stragglers + 1] = one end
 end
 
 --- Adds what one server has to tell.
 local function add(self, facts)
+  add_cut(self, facts)
   for _, name in ipairs(COUNTS) do self[name] = self[name] + facts[name] end
   self.lossless = self.lossless and facts.lossless
   for _, listener in ipairs(facts.listeners) do self.stop[#self.stop + 1] = listener end
   for _, one in ipairs(facts.late_peers) do
     if #self.late_peers < LATE_PEERS then self.late_peers[#self.late_peers + 1] = one end
   end
-  for _, one in pairs(facts.stragglers) do self.stragglers[#self.stragglers + 1] = one end
 end
 
 local function by_age(a, b)
@@ -144,7 +153,7 @@ local function judge(self, timeout)
   -- A tick of the scheduler over the deadline is not a broken promise.
   local in_time = not timeout or self.elapsed <= timeout + 0.1
   self.ok = in_time and self.killed == 0 and self.tasks_left == 0 and hooks_fine
-  self.clean = self.ok and self.canceled == 0 and self.reset_by_us == 0
+  self.clean = self.ok and self.canceled == 0 and self.tasks_canceled == 0 and self.reset_by_us == 0
     and self.undelivered_bytes == 0 and self.failed_flushes == 0 and self.late == 0 and self.lossless
   table.sort(self.stragglers, by_age)
   return self
@@ -174,17 +183,13 @@ function report.of_server(facts)
   return judge(self, facts.deadline and facts.deadline - began)
 end
 
---- The report of the process: every server, the hooks, the tasks.
-function report.of_process(all_facts, ladder, hooks, tasks)
+--- The report of the process: every server, the hooks, the tasks of no server.
+function report.of_process(all_facts, ladder, hooks, process_facts)
   local self = new(ladder.began, ladder.ended)
   for _, facts in ipairs(all_facts) do add(self, facts) end
   offsets(self, ladder.steps, ladder.began)
   self.hooks = hooks
-  for _, one in ipairs(tasks) do
-    self.tasks_left = self.tasks_left + 1
-    one.task, one.id, one.fate = one.id, nil, "killed"
-    self.stragglers[#self.stragglers + 1] = one
-  end
+  add_cut(self, process_facts)
   return judge(self, ladder.timeout)
 end
 

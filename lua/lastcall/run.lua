@@ -56,26 +56,14 @@ local function close_outbound(deadline)
   core.close_outbound(true)
 end
 
---- Ends them by force; those that have to be told of. A script of LuaSocket's that sleeps, selects or goes on
--- accepting has no way to hear of the end: it ends there, as it would have by the signal.
-local function kill_tasks()
-  local held = {}
-  for _, one in ipairs(core.process_tasks()) do
-    if not one.at_rest then held[#held + 1] = one end
-    one.at_rest = nil
-  end
-  core.kill_process_tasks()
-  return held
-end
-
---- Ends them within `grace` seconds; those that had to be ended by force are in the report.
+--- Ends the tasks of the process within `grace` seconds; what this cuts is in the report. A script of LuaSocket's that
+-- sleeps, selects or goes on accepting has no way to hear of the end: it ends there, as it would have by the signal.
 local function end_tasks(grace)
   core.cancel_process()
   core.limit(grace)
   local all_ended = core.wait_process_tasks(grace)
   core.limit()
-  if all_ended then return end
-  for _, one in ipairs(kill_tasks()) do state.tasks[#state.tasks + 1] = one end
+  if not all_ended then core.kill_process_tasks() end
 end
 
 --- Step hooks: the tasks of the process, the hooks, the connections that both may have used.
@@ -129,7 +117,6 @@ local function start(given)
     timeout = timeout,
     grace = math.min(drain.grace or 1, timeout / 10),
     show = given.progress ~= false and (given.progress or core.is_terminal(2)),
-    tasks = {},
     coroutine = given.patch_coroutine ~= false and patch_coroutine(),
   }
   core.set_hook("log", log_limit.limited(given.log or log.to_stderr))
@@ -151,7 +138,7 @@ local function end_everything()
   for _, one in ipairs(server.all) do
     if one:step() ~= "done" then one:close() end
   end
-  for _, one in ipairs(kill_tasks()) do state.tasks[#state.tasks + 1] = one end
+  core.kill_process_tasks()
   local results = hooks.conclude()
   core.kill_process_tasks(true)
   core.close_outbound(true)
@@ -167,7 +154,7 @@ local function finish()
   local made = report.of_process(server.facts(), {
     began = began, steps = steps, ended = core.now(),
     timeout = deadline and math.min(state.timeout, deadline - began),
-  }, results, state.tasks)
+  }, results, core.process_facts())
   run.last_report = made
   return made
 end

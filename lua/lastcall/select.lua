@@ -31,13 +31,14 @@ local function check(cases)
     end
   end
   check_seconds("select", cases.timeout)
-  local kinds, live = {}, false
+  local kinds, live, sends = {}, false, false
   for i = 1, #cases do
     kinds[i] = kind_of(cases[i], i)
     live = live or kinds[i] ~= false
+    sends = sends or kinds[i] == "send"
   end
   if not live and not cases.timeout then misuse.raise("select: nothing to wait for, and no timeout") end
-  return kinds
+  return kinds, sends
 end
 
 --- Index and result of the first entry that is ready as things stand.
@@ -89,13 +90,13 @@ end
 -- "closed"; an ended context: index, nil, its err(). nil, "timeout" after `timeout` seconds; nil, "canceled".
 -- Several ready at once: the first in the list. In a context that has ended nothing is received.
 local function select(cases)
-  local kinds = check(cases)
+  local kinds, sends = check(cases)
   local ready, value, code = try(cases, kinds)
   if ready then return ready, value, code end
   core.expect_task("select") -- or else the contexts would be left with our functions
   local spot = core.spot()
   local places, stops = enter(cases, kinds, spot)
-  local index, second, message = spot:wait("select", cases.timeout)
+  local index, second, message = spot:wait("select", cases.timeout, not sends)
   leave(places, stops)
   if index == false then -- some channel was closed: another look finds which
     index, second, message = try(cases, kinds)

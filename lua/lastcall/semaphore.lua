@@ -25,7 +25,7 @@ function semaphore:acquire(seconds)
     self.free = self.free - 1
     return true
   end
-  return self.line:wait("semaphore:acquire", seconds)
+  return self.line:wait("semaphore:acquire", seconds, true)
 end
 
 --- Gives one back: the task that has waited longest has it at once.
