@@ -395,6 +395,12 @@ typedef struct lc_notice {
   const char *address; /* of the listener, or NULL */
   lc_conn *conn;       /* or NULL */
   lc_time retry;       /* when it will be tried again, from now; 0 when it will not */
+  /* "max_connections reached", and "accept paused" for lack of descriptors: which limit that is, how many
+   * connections the server has, and how many clients are connected and wait to be accepted (of a
+   * unix-domain socket only whether any do). Else the limit is 0. */
+  uint32_t limit;
+  uint32_t connections;
+  uint32_t queue;
 } lc_notice;
 
 typedef struct lc_events {
@@ -515,6 +521,7 @@ typedef struct lc_report {
   uint64_t received; /* bytes, since the server began, of connections already closed */
   uint64_t sent;
   uint64_t resets_at_rest; /* by peers, while nothing was owed either way; since the server began */
+  uint64_t held_back;      /* how often clients began to wait, because a limit was reached */
   uint64_t stopped_earlier; /* listeners stopped before the last 16 that are told of one by one */
   uint64_t
     late; /* connections whose peer sent bytes that no handler was given: lc_conn_stats.late */

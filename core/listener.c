@@ -2,6 +2,7 @@
 #include "listener.h"
 
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,53 @@ static int is_passing(int code)
  * in reserve lets those who queue be served, one after the other. */
 static int lacks_descriptors(int code) { return code == -EMFILE || code == -ENFILE; }
 
+int lc_listener_queue_length(const lc_listener *listener)
+{
+  const lc_sys *sys = listener->server->loop->sys;
+  struct tcp_info info = {0};
+  socklen_t length = sizeof info;
+  if (listener->address.of.any.sa_family == AF_UNIX) return -1;
+  if (sys->getsockopt(sys, listener->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
+    return -1;
+  return (int)info.tcpi_unacked;
+}
+
+int lc_listener_has_queue(const lc_listener *listener)
+{
+  const lc_sys *sys = listener->server->loop->sys;
+  struct pollfd one = {.fd = listener->watch.fd, .events = POLLIN};
+  return sys->poll(sys, &one, 1, 0) > 0;
+}
+
+/* Clients wait because of a limit. */
+static void tell_limit(lc_listener *listener, lc_notice notice, uint32_t limit)
+{
+  lc_server *server = listener->server;
+  int queue = lc_listener_queue_length(listener);
+  notice.limit = limit;
+  notice.connections = server->registry.counts[LC_STATES];
+  notice.queue = (uint32_t)(queue >= 0 ? queue : lc_listener_has_queue(listener));
+  server->report.held_back++;
+  lc_server_tell(server, notice, &listener->address);
+}
+
+/* Once, until nobody waits any more: at the limit every end lets one in. */
+static void tell_full(lc_listener *listener)
+{
+  lc_server *server = listener->server;
+  if (server->is_full_told || server->suspended || !lc_listener_has_queue(listener)) return;
+  server->is_full_told = 1;
+  tell_limit(listener, (lc_notice){.event = "max_connections reached"}, server->max_connections);
+}
+
+static void tell_room(lc_listener *listener)
+{
+  lc_server *server = listener->server;
+  if (!server->is_full_told) return;
+  server->is_full_told = 0;
+  lc_server_notice(server, "max_connections: accept resumed", 0, &listener->address, 0);
+}
+
 static void pause_accepting(lc_listener *listener, int code)
 {
   lc_loop *loop = listener->server->loop;
@@ -53,9 +101,11 @@ static void pause_accepting(lc_listener *listener, int code)
   listener->paused = 1;
   if (listener->state == LC_LISTENER_OPEN) /* else the stop's own timer asks again */
     lc_timer_set(loop, &listener->timer, loop->now + listener->retry_after);
-  if (is_first)
-    lc_server_notice(listener->server, "accept paused", code, &listener->address,
-                     listener->retry_after);
+  if (!is_first) return;
+  lc_notice notice = {.event = "accept paused", .code = code, .retry = listener->retry_after};
+  int limit = lacks_descriptors(code) ? loop->sys->descriptor_limit(loop->sys) : 0;
+  if (limit > 0) tell_limit(listener, notice, (uint32_t)limit);
+  else lc_server_tell(listener->server, notice, &listener->address);
 }
 
 static void accepting_again(lc_listener *listener)
@@ -112,6 +162,7 @@ int lc_listener_accept(lc_listener *listener, lc_conn **conn)
   if (listener->state == LC_LISTENER_CLOSED || listener->paused) return LC_AGAIN;
   if (must_hold(listener)) {
     listener->held = 1;
+    tell_full(listener);
     return LC_AGAIN;
   }
   for (int skipped = 0; skipped < LC_ACCEPTS_PER_TURN; skipped++) {
@@ -123,6 +174,7 @@ int lc_listener_accept(lc_listener *listener, lc_conn **conn)
     int fd = sys->accept(sys, listener->watch.fd, &peer.of.any, &peer.length);
     if (fd == -EAGAIN) {
       accepting_again(listener); /* a shortage is found out without a client too */
+      tell_room(listener);
       if (listener->state != LC_LISTENER_OPEN) lc_listener_stop_empty(listener);
       return LC_AGAIN;
     }

@@ -61,6 +61,10 @@ int lc_listener_accept(lc_listener *listener, lc_conn **conn);
 void lc_listener_accept_ahead(lc_listener *listener);
 /* Takes up to a turn's share of the queue for the server. */
 void lc_listener_accept_share(lc_listener *listener);
+/* The length of a TCP listener's queue; -1 where the kernel does not tell. */
+int lc_listener_queue_length(const lc_listener *listener);
+/* Whether somebody is connected and not accepted: lost, when the listener is closed now. */
+int lc_listener_has_queue(const lc_listener *listener);
 /* The reason for holding back may be gone. */
 void lc_listener_unhold(lc_listener *listener);
 

@@ -116,32 +116,21 @@ static void finish(lc_listener *listener)
   lc_drain_check(listener->server);
 }
 
-/* The length of a TCP listener's queue; -1 where the kernel does not tell. */
-static int queue_length(const lc_listener *listener)
-{
-  const lc_sys *sys = listener->server->loop->sys;
-  struct tcp_info info = {0};
-  socklen_t length = sizeof info;
-  if (listener->address.of.any.sa_family == AF_UNIX) return -1;
-  if (sys->getsockopt(sys, listener->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
-    return -1;
-  return (int)info.tcpi_unacked;
-}
-
 /* Nobody new can come: whoever is in the queue is accepted, then it ends. */
 static void empty(lc_listener *listener)
 {
   lc_server *server = listener->server;
   int again = listener->state == LC_LISTENER_EMPTYING;
   /* A script that accepts by hand may have ceased to; accept may have no descriptor to give. */
-  if (again && (!server->serving || listener->retry_after) && queue_length(listener) == 0) {
+  if (again && (!server->serving || listener->retry_after) &&
+      lc_listener_queue_length(listener) == 0) {
     finish(listener);
     return;
   }
   listener->state = LC_LISTENER_EMPTYING;
   wait_until(listener, server->loop->now + EMPTY_EVERY);
   if (server->serving) lc_listener_accept_share(listener);
-  else if (again && queue_length(listener) < 0) lc_listener_accept_ahead(listener);
+  else if (again && lc_listener_queue_length(listener) < 0) lc_listener_accept_ahead(listener);
 }
 
 void lc_listener_stop_empty(lc_listener *listener)
@@ -326,10 +315,11 @@ void lc_listener_stop_now(lc_listener *listener)
 {
   if (listener->state == LC_LISTENER_CLOSED) return;
   if (listener->state == LC_LISTENER_OPEN) lc_listener_stop(listener);
-  if (listener->state == LC_LISTENER_EMPTYING && queue_length(listener) < 0)
+  if (listener->state == LC_LISTENER_EMPTYING && lc_listener_queue_length(listener) < 0)
     lc_listener_accept_ahead(listener);
   if (listener->state == LC_LISTENER_CLOSED) return;
-  if (listener->state != LC_LISTENER_EMPTYING || listener->ahead || queue_length(listener) > 0)
+  if (listener->state != LC_LISTENER_EMPTYING || listener->ahead ||
+      lc_listener_queue_length(listener) > 0)
     not_lossless(listener, "stop cut short", 0);
   finish(listener);
 }

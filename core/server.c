@@ -306,13 +306,6 @@ int lc_server_listener_fd(const lc_server *server, unsigned index)
   return listener && listener->state != LC_LISTENER_CLOSED ? listener->watch.fd : -1;
 }
 
-/* Whether somebody is connected and not accepted: lost, when the listener is closed now. */
-static int has_queue(const lc_sys *sys, int fd)
-{
-  struct pollfd one = {.fd = fd, .events = POLLIN};
-  return sys->poll(sys, &one, 1, 0) > 0;
-}
-
 static void retire(lc_listener *listener)
 {
   lc_server *server = listener->server;
@@ -322,7 +315,7 @@ static void retire(lc_listener *listener)
   }
   listener->method = "close";
   listener->stop_began = server->loop->now;
-  listener->lossless = listener->is_shared || !has_queue(server->loop->sys, listener->watch.fd);
+  listener->lossless = listener->is_shared || !lc_listener_has_queue(listener);
   if (!listener->lossless) server->report.lossless = 0;
   lc_listener_close(listener);
 }
@@ -415,14 +408,18 @@ int lc_server_is_listening(const lc_server *server)
   return 0;
 }
 
-void lc_server_notice(lc_server *server, const char *event, int code, const lc_address *address,
-                      lc_time retry)
+void lc_server_tell(lc_server *server, lc_notice notice, const lc_address *address)
 {
   char text[LC_ADDRESS_TEXT_MAX];
   if (!server->events->notice) return;
-  lc_notice notice = {.event = event, .code = code, .retry = retry};
   if (address) notice.address = lc_address_format(address, text, sizeof text);
   server->events->notice(server, &notice, server->user);
+}
+
+void lc_server_notice(lc_server *server, const char *event, int code, const lc_address *address,
+                      lc_time retry)
+{
+  lc_server_tell(server, (lc_notice){.event = event, .code = code, .retry = retry}, address);
 }
 
 /* ------------------------------------------------------------- properties -- */

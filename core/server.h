@@ -22,6 +22,7 @@ struct lc_server {
   int is_outbound; /* for connections of our own making: no ladder of the process */
   int serving;     /* connections go to `opened` */
   int suspended;
+  int is_full_told;          /* that clients wait, max_connections being reached */
   int retiring;              /* done as soon as no connection is left */
   uint32_t holds;            /* tasks it owns */
   unsigned handshakes_seen;  /* while draining, of those that had not spoken */
@@ -53,6 +54,8 @@ int lc_server_adopt(lc_server *server, int fd, const lc_address *peer, lc_conn *
 /* Keeps a descriptor in reserve while a listener is open; and gives it up: 1, or 0 when there is none. */
 void lc_server_reserve(lc_server *server);
 int lc_server_give_reserve(lc_server *server);
+/* Tells it, with the address where there is one. */
+void lc_server_tell(lc_server *server, lc_notice notice, const lc_address *address);
 void lc_server_notice(lc_server *server, const char *event, int code, const lc_address *address,
                       lc_time retry);
 

@@ -97,6 +97,65 @@ describe("a server with max_connections", function()
     end)
   end)
 
+  for _, at in ipairs { "127.0.0.1:0", "unix:@held back" } do
+    it("says so once, with the numbers, and when nobody waits any more: " .. at, function()
+      local notes = {}
+      local report = helper.task(function()
+        local server = assert(lastcall.listen(at, { max_connections = 2, log = function(level, event, fields)
+          notes[#notes + 1] = { level = level, event = event, fields = fields }
+        end }))
+        lastcall.spawn(function() server:serve(helper.echo) end)
+        local address, all = server:addresses()[1], {}
+        for i = 1, 5 do all[i] = helper.ask(address, "x") end
+        assert.equal("x", all[1]:read())
+        assert.equal("x", all[2]:read())
+        repeat lastcall.sleep(0.01) until notes[1]
+        for i = 1, 5 do -- as one ends, the next is let in
+          if i > 2 then assert.equal("x", all[i]:read()) end
+          all[i]:close("background")
+        end
+        repeat lastcall.sleep(0.01) until notes[2]
+        for _ = 1, 3 do -- at the limit, and nobody waits
+          local a, b = helper.spoken(address), helper.spoken(address)
+          a:close("background")
+          b:close("background")
+          server:wait_for("==", 0)
+        end
+        server:shutdown(1)
+        server:wait()
+      end)
+      assert.equal(2, #notes)
+      assert.equal("warning", notes[1].level)
+      assert.equal("max_connections reached", notes[1].event)
+      assert.equal(2, notes[1].fields.limit)
+      assert.equal(2, notes[1].fields.connections)
+      assert.is_true(notes[1].fields.queue >= 1)
+      assert.equal("info", notes[2].level)
+      assert.equal("max_connections: accept resumed", notes[2].event)
+      assert.equal(1, report.held_back)
+      assert.is_truthy(tostring(report):find("clients had to wait at a limit 1 time", 1, true), tostring(report))
+    end)
+  end
+
+  it("says nothing where nobody waits, or the script has suspended it", function()
+    local notes = 0
+    local report = helper.task(function()
+      local options = { max_connections = 1, log = function() notes = notes + 1 end }
+      local server, address = helper.serve(lastcall, helper.echo, options)
+      local one = helper.spoken(address)
+      server:suspend()
+      local two = helper.ask(address, "x")
+      lastcall.sleep(0.05)
+      assert.equal(0, notes)
+      one:close("background")
+      server:resume()
+      assert.equal("x", two:read())
+      two:abort()
+      server:close()
+    end)
+    assert.equal(0, report.held_back)
+  end)
+
   it("holds back an accept by hand as well", function()
     helper.task(function()
       local server = assert(lastcall.listen("127.0.0.1:0", { max_connections = 1 }))

@@ -55,12 +55,13 @@ int server_facts(lua_State *L)
                 {"undelivered_bytes", report->undelivered_bytes},
                 {"failed_flushes", report->failed_flushes},
                 {"detached", report->detached},
+                {"held_back", report->held_back},
                 {"stopped_earlier", report->stopped_earlier},
                 {"late", report->late},
                 {"resets_at_rest", report->resets_at_rest},
                 {"received", report->received},
                 {"sent", report->sent}};
-  lua_createtable(L, 0, 22);
+  lua_createtable(L, 0, 23);
   for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
     lua_pushinteger(L, (lua_Integer)counts[i].value);
     lua_setfield(L, -2, counts[i].name);

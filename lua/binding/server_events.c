@@ -360,6 +360,17 @@ static int log_notice(lua_State *L)
     lua_pushnumber(L, lc_to_seconds(notice->retry));
     lua_setfield(L, -2, "retry");
   }
+  if (notice->limit) {
+    const struct {
+      const char *name;
+      uint32_t value;
+    } numbers[] = {
+      {"limit", notice->limit}, {"connections", notice->connections}, {"queue", notice->queue}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+      lua_pushinteger(L, numbers[i].value);
+      lua_setfield(L, -2, numbers[i].name);
+    }
+  }
   server_log(L, note->box, note->box->rt);
   return 0;
 }

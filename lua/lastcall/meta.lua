@@ -695,6 +695,7 @@ function Ticket:done() end
 ---@field late integer connections whose peer sent bytes that no handler was given: unread when we finished, or come after our FIN
 ---@field late_peers lastcall.LatePeer[] the first 100 of them
 ---@field detached integer
+---@field held_back integer how often clients began to wait because max_connections or the limit of descriptors was reached
 ---@field stopped_earlier integer listeners, and those of servers, stopped before the shutdown and before the last 16: they are not in stop
 ---@field tasks_canceled integer tasks, whoever owns them, that were canceled elsewhere than at rest
 ---@field tasks_left integer tasks, whoever owns them, that had to be ended by force

@@ -6,7 +6,7 @@ local report = {}
 
 local COUNTS = {
   "accepted_while_stopping", "finished", "closed_idle", "canceled", "killed", "reset_by_us",
-  "reset_by_peer", "undelivered_bytes", "failed_flushes", "detached", "stopped_earlier", "late",
+  "reset_by_peer", "undelivered_bytes", "failed_flushes", "detached", "held_back", "stopped_earlier", "late",
 }
 local TASK_COUNTS = { "tasks_canceled", "tasks_left" }
 
@@ -84,6 +84,7 @@ local function say_counts(self, say)
     say("%s undelivered, of %s", count_of(self.undelivered_bytes, "byte"), count_of(self.failed_flushes, "connection"))
   end
   if self.tasks_canceled > 0 then say("%s canceled", count_of(self.tasks_canceled, "task")) end
+  if self.held_back > 0 then say("clients had to wait at a limit %s", count_of(self.held_back, "time")) end
   if self.tasks_left > 0 then say("%s had to be ended by force", count_of(self.tasks_left, "task")) end
   if self.detached > 0 then say("%s detached", count_of(self.detached, "connection")) end
 end
