@@ -33,7 +33,7 @@ MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 MAKEFLAGS += --no-print-directory
 # Messages of compilers are kept together; what runs for long is seen as it happens.
-ifeq ($(filter demo test lab fuzz faults soak coverage asan valgrind tsan lint install,$(MAKECMDGOALS)),)
+ifeq ($(filter demo test lab fuzz faults hardships soak coverage asan valgrind tsan lint install,$(MAKECMDGOALS)),)
 MAKEFLAGS += --output-sync=target
 endif
 
@@ -107,7 +107,7 @@ RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/be
 # --- build -----------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all rivals tests fuzzers demo test sim sim-fidelity mutants bench bench-full bench-scale bench-tasks soak fuzz faults deny coverage lint format asan tsan valgrind lab rockspec rock rock-doc install uninstall clean help
+.PHONY: all rivals tests fuzzers demo test sim sim-fidelity mutants bench bench-full bench-scale bench-tasks soak hardships fuzz faults deny coverage lint format asan tsan valgrind lab rockspec rock rock-doc install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -285,6 +285,12 @@ soak: ## SECONDS= of clients whose server is restarted again and again; or COUNT
 	@$(MAKE) -s all
 	@LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/lua/?.so;;' \
 	  lua5.4 $(if $(SECONDS),spec/support/soak_restarts.lua $(SECONDS),spec/support/soak.lua $(COUNT))
+
+hardships: ## A server under everything at once, with the address sanitizer: SECONDS= (600; needs root for dead name servers)
+	@scripts/install-deps test
+	@$(MAKE) -s tests BUILD=$(BUILD)/asan SANITIZE=address,undefined,float-cast-overflow CFLAGS='-O1 -g'
+	@LASTCALL_BUILD=$(BUILD)/asan LASTCALL_SLOW=3 LASTCALL_HARDSHIPS=$(or $(SECONDS),600) TEST_TIMEOUT=3600 \
+	  scripts/test --asan spec/soak_spec.lua
 
 faults: ## Every call of the kernel failing, at every point of several lives, in every likely way (10 min)
 	@scripts/install-deps test

@@ -18,4 +18,13 @@ describe("a long run", function()
     assert.matches("[1-9]%d* restarts: %d%d%d+ served", output)
     assert.matches(" 0 lost", output, 1, true)
   end)
+
+  it("of a server under every hardship at once, stopped again and again, loses nobody who asked in order", function()
+    local seconds = tonumber(os.getenv "LASTCALL_HARDSHIPS") or 6
+    local output, fine = helper.run(("spec/support/soak_hardships.sh %d 2>/dev/null"):format(seconds), seconds + 120)
+    assert.is_true(fine, output)
+    helper.figure("%s", (output:gsub("\n.*", "")))
+    assert.matches("[1-9]%d* stops: %d%d%d+ answered", output)
+    assert.matches(" 0 lost", output, 1, true)
+  end)
 end)
