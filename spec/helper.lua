@@ -22,7 +22,7 @@ helper.environment = ("LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='%s/lua/?
 
 --- Runs a shell command, bounded in time; its output, whether it succeeded, and its status.
 function helper.run(command, seconds)
-  local pipe = assert(io.popen(("%stimeout %d %s 2>&1"):format(helper.environment,
+  local pipe = assert(io.popen(("%stimeout --kill-after=5 %d %s 2>&1"):format(helper.environment,
     math.ceil(helper.seconds(seconds or 30)), command)))
   local output = pipe:read("a")
   local fine, _, status = pipe:close()
