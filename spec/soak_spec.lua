@@ -6,7 +6,8 @@ describe("a long run", function()
     local output, fine = helper.run(("lua5.4 spec/support/soak.lua %d"):format(count), 120)
     assert.is_true(fine, output)
     helper.figure("%s", (output:gsub("\n.*", "")))
-    assert.is_true(tonumber(output:match("each, (%-?%d+) bytes")) < 65536, output)
+    -- Short rounds, as the slow checkers have, leave more to chance in the sizes of tables.
+    assert.is_true(tonumber(output:match("each, (%-?%d+) bytes")) < 65536 * helper.seconds(1), output)
     assert.matches("left: 0 tasks, 0 connections, 0 timers", output)
   end)
 
