@@ -59,6 +59,8 @@ static int ask_each(const char *list, const char *service, const struct addrinfo
   return failure;
 }
 
+/* The names of the parameters in libc's headers are reserved for it. */
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                 struct addrinfo **found)
 {
@@ -70,6 +72,7 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
   return ask_libc(host, service, hints, found);
 }
 
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 int gethostbyname_r(const char *name, struct hostent *entry, char *buffer, size_t size,
                     struct hostent **result, int *reason)
 {

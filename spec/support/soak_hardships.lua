@@ -146,7 +146,8 @@ local report = lastcall.run(function()
   look_after(current)
 end, { log = function() end, drain = PATIENCE })
 
-local SUMMARY = "hardships: %d s, %d stops: %d answered, %d crossed a FIN, %d late by the reports, %d disturbances, %d lost"
+local SUMMARY = "hardships: %d s, %d stops: %d answered, %d crossed a FIN, %d late by the reports, "
+  .. "%d disturbances, %d lost"
 print(SUMMARY:format(SECONDS, tally.stops, tally.answered, tally.crossed, tally.late, tally.disturbed, tally.lost))
 for _, one in ipairs(losses) do print("lost: " .. one) end
 for _, one in ipairs(failed) do print("a server ended badly:\n" .. one) end
