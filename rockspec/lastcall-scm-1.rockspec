@@ -53,6 +53,7 @@ build = {
       ["lastcall.conn"] = "lua/lastcall/conn.lua",
       ["lastcall.connect"] = "lua/lastcall/connect.lua",
       ["lastcall.context"] = "lua/lastcall/context.lua",
+      ["lastcall.descriptors"] = "lua/lastcall/descriptors.lua",
       ["lastcall.dump"] = "lua/lastcall/dump.lua",
       ["lastcall.embed"] = "lua/lastcall/embed.lua",
       ["lastcall.every"] = "lua/lastcall/every.lua",

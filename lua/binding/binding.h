@@ -33,6 +33,8 @@ void resolve_open(lua_State *L, runtime *rt);
 void process_open(lua_State *L, runtime *rt); /* run, step, shutdown */
 void signals_open(lua_State *L, runtime *rt);
 void signals_close(runtime *rt);
+void descriptors_open(lua_State *L, runtime *rt);
+void descriptors_put_back(runtime *rt);
 void poll_open(lua_State *L, runtime *rt); /* other people's descriptors */
 void polls_free(runtime *rt);
 

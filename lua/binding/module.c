@@ -31,6 +31,7 @@ int luaopen_lastcall_core(lua_State *L)
   server_open(L, rt);
   process_open(L, rt);
   signals_open(L, rt);
+  descriptors_open(L, rt);
   poll_open(L, rt);
   socket_open(L, rt);
   process_context_new(L, rt);

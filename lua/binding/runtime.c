@@ -150,6 +150,7 @@ static int runtime_collect(lua_State *L)
   callbacks_free(rt);
   allocator_end(L, rt); /* the state is closed in the midst of a run */
   signals_close(rt);
+  descriptors_put_back(rt);
   rt->loop = NULL; /* finalizers that come later find nothing to touch */
   lc_loop_free(loop);
   return 0;

@@ -41,6 +41,7 @@ struct runtime {
   int is_collecting;     /* in the midst of a cycle that was begun while nothing else was to do */
   size_t collect_at;     /* so many bytes in use make the next one worth while */
   allocator *allocator;  /* the state's, during a run */
+  int has_raised;        /* the limit of descriptors */
   int is_deaf;           /* to SIGPIPE, during a run */
   unsigned acts;         /* of TERM and INT, those that end process 1 before a run: bits */
   atomic_uint unsaid;  /* messages of the watchdog's thread for which there was no room on stderr */

@@ -129,7 +129,7 @@ options.server = with(options.connection, options.listener, handling)
 options.run = {
   signals = either("a list of signal names, or false", "table", is_false),
   drain = nested("drain", seconds(0)), log = is_function, on_error = is_function,
-  max_block = limit, exit_when_stuck = is("boolean"),
+  max_block = limit, exit_when_stuck = is("boolean"), raise_descriptors = is("boolean"),
   progress = is("boolean"), patch_coroutine = is("boolean"), debug = is("boolean"),
 }
 

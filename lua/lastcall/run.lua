@@ -3,6 +3,7 @@
 local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
 local address = require "lastcall.address"
+local descriptors = require "lastcall.descriptors"
 local dump = require "lastcall.dump"
 local hooks = require "lastcall.hooks"
 local log = require "lastcall.log"
@@ -128,6 +129,7 @@ local function start(given)
     core.watch { max_block = given.max_block, exit_when_stuck = given.exit_when_stuck }
   end
   core.begin { drain = drain, debug = given.debug }
+  if given.raise_descriptors then descriptors.raise() end
   server.inherit_drain(drain)
   core.reserve_for_hooks(#hooks.after > 0)
 end
@@ -161,6 +163,7 @@ end
 
 local function forget()
   restore_coroutine(state.coroutine)
+  descriptors.put_back()
   core.finish()
   core.unwatch()
   hooks.forget()

@@ -7,7 +7,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 int luaopen_spec_system(lua_State *L);
@@ -102,6 +104,22 @@ static int system_descriptors(lua_State *L)
   return 1;
 }
 
+/* limit_in_child() -> the limit of descriptors that a child has which fork makes */
+static int system_limit_in_child(lua_State *L)
+{
+  pid_t child = fork();
+  if (child < 0) return failure(L);
+  if (child == 0) {
+    struct rlimit limit = {0};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    _exit(limit.rlim_cur < 255 ? (int)limit.rlim_cur : 255);
+  }
+  int status = 0;
+  if (waitpid(child, &status, 0) < 0) return failure(L);
+  lua_pushinteger(L, WEXITSTATUS(status));
+  return 1;
+}
+
 int luaopen_spec_system(lua_State *L)
 {
   static const luaL_Reg functions[] = {{"pipe", system_pipe},
@@ -110,6 +128,7 @@ int luaopen_spec_system(lua_State *L)
                                        {"read", system_read},
                                        {"close", system_close},
                                        {"descriptors", system_descriptors},
+                                       {"limit_in_child", system_limit_in_child},
                                        {"send_descriptor", system_send_descriptor},
                                        {NULL, NULL}};
   luaL_newlib(L, functions);
