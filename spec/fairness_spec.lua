@@ -110,3 +110,84 @@ describe("a signal", function()
     assert.is_truthy(output:find("ended\ttrue", 1, true), output)
   end)
 end)
+
+--- How late one who sleeps two milliseconds at a time is, at most.
+local function latest_sleeper(lastcall, seconds)
+  local latest, ends = 0, lastcall.now() + seconds
+  while lastcall.now() < ends do
+    local began = lastcall.now()
+    lastcall.sleep(0.002)
+    latest = math.max(latest, lastcall.now() - began - 0.002)
+  end
+  return latest
+end
+
+local function compute(lastcall, seconds)
+  local ends = lastcall.now() + seconds
+  while lastcall.now() < ends do end
+end
+
+-- 128 operations of 1 ms, or as many tasks, took 0.13 s before anybody else had a turn.
+local BOUND = helper.seconds(0.06)
+
+describe("what takes long though each part of it is short does not hold others up", function()
+  it("a client that pipelines without end to a handler that computes", function()
+    helper.task(function(lastcall)
+      local server, address = helper.serve(lastcall, function(conn)
+        for _ in conn:lines() do compute(lastcall, 0.001) end
+      end)
+      local bad = assert(lastcall.connect(address))
+      local flooding = lastcall.go(function() while bad:write(("x\n"):rep(1000)) do end end)
+      lastcall.sleep(0.05)
+      assert.is_true(latest_sleeper(lastcall, 0.3) < BOUND)
+      flooding:cancel()
+      bad:abort()
+      server:close()
+    end)
+  end)
+
+  it("a handler that computes between its writes", function()
+    helper.task(function(lastcall)
+      local server, address = helper.serve(lastcall, function(conn)
+        while conn:write("x") do compute(lastcall, 0.001) end
+      end)
+      local conn = assert(lastcall.connect(address))
+      lastcall.sleep(0.05)
+      assert.is_true(latest_sleeper(lastcall, 0.3) < BOUND)
+      conn:abort()
+      server:close()
+    end)
+  end)
+
+  it("many tasks that are ready at once, and yield", function()
+    helper.task(function(lastcall)
+      local ends = lastcall.now() + 0.4
+      for _ = 1, 20 do
+        lastcall.spawn(function()
+          while lastcall.now() < ends do
+            compute(lastcall, 0.001)
+            coroutine.yield()
+          end
+        end)
+      end
+      assert.is_true(latest_sleeper(lastcall, 0.3) < BOUND)
+    end)
+  end)
+
+  it("many connections that are told of to on_state", function()
+    helper.task(function(lastcall)
+      local told = 0
+      local server, address = helper.serve(lastcall, function(conn) conn:read() end)
+      server:on_state(function()
+        told = told + 1
+        compute(lastcall, 0.001)
+      end)
+      local conns = {}
+      for i = 1, 100 do conns[i] = assert(lastcall.connect(address)) end
+      lastcall.spawn(function() for _, conn in ipairs(conns) do conn:abort() end end)
+      assert.is_true(latest_sleeper(lastcall, 0.3) < BOUND)
+      assert.is_true(told >= 100)
+      server:close()
+    end)
+  end)
+end)

@@ -209,7 +209,7 @@ typedef struct telling {
 static int begin_move(lua_State *L, telling *now)
 {
   runtime *rt = now->rt;
-  if (!is_move(rt) || rt->next_callback > rt->callbacks_due) return 0;
+  if (!is_move(rt) || rt->next_callback > rt->callbacks_due || rt->turn_over) return 0;
   now->move = *move_at(rt, rt->first_move++);
   now->is_begun = 1;
   rt->next_callback++;
@@ -220,6 +220,7 @@ static int begin_move(lua_State *L, telling *now)
 static void end_move(telling *now)
 {
   interrupt_work_done(now->rt, NULL);
+  (void)turn_is_over(now->rt);
   forget_move(&now->move);
   now->is_begun = 0;
 }
@@ -258,6 +259,7 @@ void callbacks_run(runtime *rt)
   while (rt->next_callback <= rt->callbacks_due && rt->next_callback != last) {
     last = rt->next_callback;
     runtime_protect_script(rt, is_move(rt) ? call_moves : call_next, rt);
+    if (turn_is_over(rt)) break;
   }
 }
 

@@ -128,9 +128,11 @@ void runtime_protect_script(runtime *rt, lua_CFunction function, void *argument)
 static int turn(void *user)
 {
   runtime *rt = user;
+  turn_share_begin(rt);
   callbacks_run(rt);
+  turn_share_begin(rt);
   int more = task_run_ready(rt);
-  callbacks_run(rt);
+  if (!rt->turn_over) callbacks_run(rt);
   return more || callbacks_wait(rt);
 }
 

@@ -65,7 +65,11 @@ struct runtime {
   straggler_list stragglers; /* the process's, in this run */
   lc_link pool;              /* finished ones, with their coroutines */
   unsigned pooled;
-  int operations; /* left to the task that runs, in this resume */
+  int operations;     /* left to the task that runs, in this resume */
+  lc_time turn_until; /* so long may callbacks, and then tasks, take in this turn */
+  lc_time looked_at;  /* when the clock was last read for that */
+  int until_look;     /* operations, before it is read again */
+  int turn_over;
   ssize_t bytes;
   int result_count;      /* on the stack of the task that has just finished */
   int ends_suspension;   /* suspension_end is at work */
@@ -123,7 +127,11 @@ void runtime_hook(lua_State *L, runtime *rt, const char *name, int count); /* [-
  * Whether it is one of these, and there was room. */
 int callbacks_tell_move(server_box *server, lc_conn *conn, lc_state from, lc_state to,
                         const char *cause);
-void callbacks_run(runtime *rt);       /* those that wait */
+void callbacks_run(runtime *rt); /* those that wait, as long as the turn's time is not over */
+/* turn_budget.c: the time that callbacks, or tasks, may take in a turn begins. */
+void turn_share_begin(runtime *rt);
+/* Counts an operation: whether that time is over, and the rest is for the next one. */
+int turn_is_over(runtime *rt);
 int callbacks_wait(const runtime *rt); /* whether any do */
 void callbacks_free(runtime *rt);
 /* Calls `function` with `argument` protected: callbacks of the core must not be left by an error. */

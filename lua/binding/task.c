@@ -143,7 +143,9 @@ int task_may_be_ended(const task *t)
 
 int task_is_spent(task *t)
 {
-  if (--t->rt->operations > 0 && t->rt->bytes > 0) return 0;
+  runtime *rt = t->rt;
+  int is_over = turn_is_over(rt);
+  if (--rt->operations > 0 && rt->bytes > 0 && !is_over) return 0;
   return !t->killing && lua_isyieldable(t->co); /* else it cannot; its next wait will tell */
 }
 

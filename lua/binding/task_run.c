@@ -197,6 +197,7 @@ int task_run_ready(runtime *rt)
     task *t = LC_OWNER(rt->ready.next, task, in_queue);
     lc_list_remove(&t->in_queue);
     task_resume(rt, t);
+    if (turn_is_over(rt)) break; /* the others come first in the next turn */
   }
   rt->running_turn = 0;
   return !lc_list_is_empty(&rt->ready) || !lc_list_is_empty(&rt->preempted);
