@@ -19,11 +19,12 @@ end
 
 describe("raise_descriptors", function()
   it("raises the soft limit for the run, and gives the old one to children", function()
-    assert.equal("300\n100\n100\nfalse\t3\n100\n300\n", run_limited [[
+    assert.equal("300\n100\n100\n100\nfalse\t3\n100\n300\n", run_limited [[
       local execute = os.execute
       lastcall.run(function()
         print(soft())
         print(io.popen("ulimit -n"):read())
+        print(require "spec_system".limit_in_child())
         io.stdout:flush()
         os.execute "ulimit -n"
         local fine, _, status = os.execute "exit 3"
