@@ -69,7 +69,7 @@ describe("the rock", function()
     assert.is_truthy(output:find("^shutdown ok in "), output)
   end)
 
-  it("carries the pages for users, and not those for who works on it", function()
+  it("carries the pages for users, and not the notes for those who work on it", function()
     local work = os.tmpname()
     os.remove(work)
     local output, fine = helper.run(("make -s rock-doc PREFIX=%s"):format(work))
