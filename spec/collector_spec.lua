@@ -20,14 +20,55 @@ describe("the collector", function()
   before_each(function() before = mode() end)
   after_each(function() collectgarbage(before) end)
 
+  --- Prints the mode in a run and after it; and what is left of a table that nobody holds, as the last act of the
+  -- run, where a collection of the whole heap comes after it.
+  local ENDING = [[
+    local lastcall = require "lastcall"
+    local function mode()
+      local before = collectgarbage "incremental"
+      if before == "generational" then collectgarbage "generational" end
+      return before
+    end
+    local heap, dropped = {}, setmetatable({}, { __mode = "v" })
+    for i = 1, %d do heap[i] = { {} } end
+    collectgarbage "%s"
+    local inside
+    lastcall.run(function()
+      lastcall.on_shutdown("last", function() dropped[1] = {} end)
+      %s
+      inside = mode()
+    end, { signals = false })
+    print(dropped[1] and "kept" or "collected", inside)
+    print(mode(), #heap)
+  ]]
+
+  local function ending(tables, outside, chosen)
+    local output = helper.run_script(ENDING:format(tables, outside, chosen or ""))
+    local dropped, inside, after = output:match "(%l+)\t(%l+)\n(%l+)\t%d+\n$"
+    assert.is_truthy(after, output)
+    return dropped, inside, after
+  end
+
   it("is incremental in a run, and as it was before when that ends", function()
     for _, outside in ipairs { "generational", "incremental" } do
-      collectgarbage(outside)
-      local inside
-      helper.task(function() inside = mode() end)
+      local _, inside, after = ending(1, outside)
       assert.equal("incremental", inside)
-      assert.equal(outside, mode())
+      assert.equal(outside, after)
     end
+  end)
+
+  it("does not go through a large heap at the end of a run, and stays incremental there", function()
+    for _, outside in ipairs { "generational", "incremental" } do
+      local dropped, _, after = ending(200000, outside)
+      assert.equal("kept", dropped)
+      assert.equal("incremental", after)
+    end
+  end)
+
+  it("does not either where the script has chosen the generational mode, which it keeps", function()
+    local dropped, _, after = ending(200000, "incremental", 'collectgarbage "generational"')
+    assert.equal("kept", dropped)
+    assert.equal("generational", after)
   end)
 
   it("stays generational when the script chooses so in the run", function()

@@ -125,12 +125,14 @@ void collector_begin(lua_State *L, runtime *rt)
   plan_next(L, rt);
 }
 
-/* A script that has chosen the generational mode in the run keeps it. */
+/* A script that has chosen the generational mode in the run keeps it. To enter that mode takes a collection of the
+ * whole heap, for which the end of a run has no time: one that is not small stays as it is. */
 void collector_end(lua_State *L, runtime *rt)
 {
   if (rt->is_generational) end_generational(L, rt);
-  int mode = lua_gc(L, LUA_GCINC, 0, 0, 0);
   set_pause(L, PAUSE);
+  if (bytes_in_use(L) >= SMALL_NO_MORE) return;
+  int mode = lua_gc(L, LUA_GCINC, 0, 0, 0);
   if (mode == LUA_GCGEN || rt->mode_before == LUA_GCGEN) be_generational(L, 0, 0);
 }
 
