@@ -748,6 +748,11 @@ void lc_shutdown_signal(lc_shutdown *shutdown, lc_time at);
 /* The ladder stays on the steps unready and hooks while it is held; not beyond their time. */
 void lc_shutdown_hold(lc_shutdown *shutdown);
 void lc_shutdown_release(lc_shutdown *shutdown);
+/* The step drain goes on while work is guarded, until cancel; afterwards a guard holds nothing. The count is looked at
+ * only when the embedder's share of the turns has nothing ready, for at most drain.quiet: what is ready may be
+ * about to guard its work. */
+void lc_shutdown_guard(lc_shutdown *shutdown);
+void lc_shutdown_unguard(lc_shutdown *shutdown);
 /* Whether time is to be kept back for hooks. */
 void lc_shutdown_set_hooks(lc_shutdown *shutdown, int any);
 lc_step lc_shutdown_step(const lc_shutdown *shutdown);

@@ -26,6 +26,8 @@ struct lc_shutdown {
   const lc_shutdown_events *events;
   void *user;
   unsigned holds;
+  unsigned guards;      /* of work that no connection stands for */
+  lc_time unguarded_at; /* when there was first none, and no server; LC_NEVER */
   unsigned last_turns;
   lc_time step_at[LC_STEPS];
   lc_timer timer;
@@ -89,6 +91,19 @@ static int is_unready_over(const lc_shutdown *shutdown, lc_time now)
          !shutdown->holds;
 }
 
+/* Guarded work; or tasks that are ready, for they may be about to guard theirs: a worker between two jobs. One that is
+ * always ready is not waited for beyond `quiet`. */
+static int is_work_left(lc_shutdown *shutdown, lc_time now)
+{
+  if (shutdown->guards) shutdown->unguarded_at = LC_NEVER;
+  else if (shutdown->unguarded_at == LC_NEVER) shutdown->unguarded_at = now;
+  if (shutdown->guards) return 1;
+  lc_time until = lc_time_add(shutdown->unguarded_at, shutdown->table.options.quiet);
+  if (!shutdown->loop->turn_again || now >= until) return 0;
+  lc_job_queue(shutdown->loop, &shutdown->job);
+  return 1;
+}
+
 static void climb_servers(lc_shutdown *shutdown, lc_time now)
 {
   if (shutdown->table.step < LC_STEP_STOP) {
@@ -96,7 +111,8 @@ static void climb_servers(lc_shutdown *shutdown, lc_time now)
     for_each_server(shutdown, LC_STEP_STOP);
     enter(shutdown, LC_STEP_DRAIN);
   }
-  if (!is_any_left(shutdown)) {
+  if (!is_any_left(shutdown) &&
+      (shutdown->table.step >= LC_STEP_CANCEL || !is_work_left(shutdown, now))) {
     enter(shutdown, LC_STEP_HOOKS);
     return;
   }
@@ -174,6 +190,7 @@ lc_shutdown *lc_shutdown_new(lc_loop *loop, const lc_drain_options *options,
   lc_server_options defaults;
   lc_server_options_init(&defaults);
   shutdown->loop = loop;
+  shutdown->unguarded_at = LC_NEVER;
   lc_timetable_init(&shutdown->table, options ? options : &defaults.drain);
   shutdown->events = events;
   shutdown->user = user;
@@ -230,6 +247,14 @@ void lc_shutdown_release(lc_shutdown *shutdown)
 {
   shutdown->holds--;
   lc_job_queue(shutdown->loop, &shutdown->job);
+}
+
+void lc_shutdown_guard(lc_shutdown *shutdown) { shutdown->guards++; }
+
+void lc_shutdown_unguard(lc_shutdown *shutdown)
+{
+  shutdown->guards--;
+  lc_shutdown_check(shutdown->loop);
 }
 
 void lc_shutdown_set_hooks(lc_shutdown *shutdown, int any)

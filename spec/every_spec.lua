@@ -19,15 +19,34 @@ describe("every", function()
     assert.same({ "second" }, errors)
   end)
 
-  it("ends by itself when the process shuts down", function()
-    local code
+  it("finishes the call it is in when a drain begins, and begins no other", function()
+    local calls, slept = 0, nil
     local report = helper.task(function(lastcall)
-      lastcall.every(0.01, function() code = select(2, lastcall.sleep(10)) end)
-      lastcall.sleep(0.03)
+      lastcall.every(0.01, function()
+        calls = calls + 1
+        slept = lastcall.sleep(0.2)
+      end)
+      while calls == 0 do lastcall.sleep(0.005) end
     end)
+    assert.is_true(slept)
+    assert.equal(1, calls)
+    assert.is_true(report.clean, tostring(report))
+  end)
+
+  it("is canceled in a call that takes longer than the drain, which the report names", function()
+    local code, begun
+    local report = helper.task(function(lastcall)
+      lastcall.every(0.01, function()
+        begun = true
+        code = select(2, lastcall.sleep(60))
+      end)
+      while not begun do lastcall.sleep(0.005) end
+    end, { drain = 0.5 })
     assert.equal("canceled", code)
     assert.is_true(report.ok)
-    assert.equal(0, report.tasks_left)
+    assert.is_false(report.clean)
+    assert.equal(1, report.work_left)
+    assert.matches("work 'every', held after %d+%.%d s, taken at [^\n]*every_spec.lua:%d+", tostring(report))
   end)
 
   it("skips the moments that a slow call has missed", function()

@@ -132,7 +132,10 @@ describe("lastcall/meta.lua", function()
         held[i]:write(line)
         held[i]:flush()
       end
-      run.spawn(function() while true do run.sleep(60) end end)
+      run.spawn(function()
+        local _ <close> = run.work "guarded"
+        while true do run.sleep(60) end
+      end)
       run.sleep(0.05)
     end, { drain = 1, on_error = function() end })
     assert.same(sorted(report), sorted(classes.Report.fields))

@@ -38,4 +38,11 @@ void descriptors_put_back(runtime *rt);
 void poll_open(lua_State *L, runtime *rt); /* other people's descriptors */
 void polls_free(runtime *rt);
 
+/* work.c: guards of work that no connection stands for. */
+void work_open(lua_State *L, runtime *rt);
+void works_guard_shutdown(runtime *rt);          /* those that are held hold a new ladder too */
+void works_note_held(lua_State *L, runtime *rt); /* among the process's stragglers */
+void works_tell_lost(runtime *rt);               /* the log: those that were collected while held */
+void works_free(runtime *rt);
+
 #endif

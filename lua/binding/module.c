@@ -33,6 +33,7 @@ int luaopen_lastcall_core(lua_State *L)
   signals_open(L, rt);
   descriptors_open(L, rt);
   poll_open(L, rt);
+  work_open(L, rt);
   socket_open(L, rt);
   process_context_new(L, rt);
   rt->background = context_new(L, rt, NULL);

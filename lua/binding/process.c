@@ -18,6 +18,7 @@ static int tell_step(lua_State *L)
     context_drain(L, call->rt->process);
     context_drain(L, call->rt->background);
   }
+  if (call->step == LC_STEP_CANCEL) works_note_held(L, call->rt);
   lua_pushstring(L, lc_step_name(call->step));
   runtime_hook(L, call->rt, "on_step", 1);
   return 0;
@@ -47,6 +48,7 @@ static int core_begin(lua_State *L)
   if (rt->shutdown) lc_shutdown_free(rt->shutdown);
   rt->shutdown = lc_shutdown_new(rt->loop, &defaults.drain, &SHUTDOWN_EVENTS, rt, &error);
   if (!rt->shutdown) return luaL_error(L, "lastcall: no shutdown: %s", lc_code_text(error));
+  works_guard_shutdown(rt);
   runtime_release(rt, rt->stragglers.table);
   stragglers_open(L, rt, &rt->stragglers);
   return 0;
@@ -134,6 +136,7 @@ static int turn(lua_State *L, runtime *rt, lc_time timeout)
   rt->L = L;
   int result = lc_loop_turn(rt->loop, timeout);
   conn_tell_leaks(rt);
+  works_tell_lost(rt);
   rt->L = before;
   return result;
 }

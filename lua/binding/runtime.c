@@ -150,6 +150,7 @@ static int runtime_collect(lua_State *L)
   polls_free(rt);
   conn_forget_leaks(rt);
   callbacks_free(rt);
+  works_free(rt);
   allocator_end(L, rt); /* the state is closed in the midst of a run */
   signals_close(rt);
   descriptors_put_back(rt);
@@ -183,6 +184,8 @@ static runtime *runtime_new(lua_State *L)
   lc_list_init(&rt->preempted);
   lc_list_init(&rt->tasks);
   lc_list_init(&rt->ending);
+  lc_list_init(&rt->works);
+  lc_list_init(&rt->lost_works);
   lc_list_init(&rt->process_waiters);
   lc_list_init(&rt->descriptor_waits);
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);

@@ -63,7 +63,10 @@ struct runtime {
   unsigned system_tasks;
   uint64_t last_task_id;
   straggler_list stragglers; /* the process's, in this run */
-  lc_link pool;              /* finished ones, with their coroutines */
+  lc_link works;             /* guards of lastcall.work that are held */
+  lc_link lost_works;        /* collected while held, and not yet told of */
+  uint64_t last_work;
+  lc_link pool; /* finished ones, with their coroutines */
   unsigned pooled;
   int operations;     /* left to the task that runs, in this resume */
   lc_time turn_until; /* so long may callbacks, and then tasks, take in this turn */

@@ -34,8 +34,21 @@ void stragglers_set_facts(lua_State *L, runtime *rt, const straggler_list *list)
   lua_setfield(L, -2, "tasks_canceled");
   lua_pushinteger(L, list->killed);
   lua_setfield(L, -2, "tasks_left");
+  lua_pushinteger(L, list->held);
+  lua_setfield(L, -2, "work_left");
   runtime_push_anchored(L, rt, list->table);
   lua_setfield(L, -2, "stragglers");
+}
+
+void stragglers_add_work(lua_State *L, runtime *rt)
+{
+  rt->stragglers.held++;
+  lua_getfield(L, -1, "work");
+  const char *key = lua_pushfstring(L, "work %I", lua_tointeger(L, -1));
+  runtime_push_anchored(L, rt, rt->stragglers.table);
+  lua_pushvalue(L, -4);
+  lua_setfield(L, -2, key);
+  lua_pop(L, 4);
 }
 
 /* Its two tables are pushed. [0, +2] */

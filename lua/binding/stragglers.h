@@ -15,8 +15,11 @@ typedef struct straggler_list {
   int table;            /* anchor */
   lua_Integer canceled; /* tasks that were canceled elsewhere than at rest */
   lua_Integer killed;   /* tasks that had to be ended by force */
+  lua_Integer held;     /* guards */
 } straggler_list;
 
+/* A guard that is held when the drain's time is over: its record, with `work`, its number, lies at the top. [-1, 0] */
+void stragglers_add_work(lua_State *L, runtime *rt);
 void stragglers_open(lua_State *L, runtime *rt, straggler_list *list);
 /* Into the table at the top: tasks_canceled, tasks_left, stragglers. [0, 0] */
 void stragglers_set_facts(lua_State *L, runtime *rt, const straggler_list *list);

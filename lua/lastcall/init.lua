@@ -23,6 +23,12 @@ local lastcall = {
   go = core.go,
   spawn = core.spawn,
   sleep = core.sleep,
+  work = function(name)
+    if name ~= nil and type(name) ~= "string" then
+      misuse.raise("work: the argument is a name for the report, not a %s", type(name))
+    end
+    return core.work(name)
+  end,
   now = core.now,
   every = require "lastcall.every",
   poll = require "lastcall.poll",

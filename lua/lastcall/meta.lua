@@ -210,6 +210,12 @@ function lastcall.go(fn, ...) end
 ---@return lastcall.Task
 function lastcall.spawn(fn, ...) end
 
+--- While the guard is held, the process's drain goes on, until its time is over: for work that no connection stands
+--- for. Any task may end it. One that is collected while held is let go, and the log is told.
+---@param name? string for the report
+---@return lastcall.Guard
+function lastcall.work(name) end
+
 --- (waits)
 ---@param seconds number
 ---@return true? slept
@@ -700,6 +706,7 @@ function Ticket:done() end
 ---@field stopped_earlier integer listeners, and those of servers, stopped before the shutdown and before the last 16: they are not in stop
 ---@field tasks_canceled integer tasks, whoever owns them, that were canceled elsewhere than at rest
 ---@field tasks_left integer tasks, whoever owns them, that had to be ended by force
+---@field work_left integer guards of `lastcall.work` that were held when the drain's time was over
 ---@field hooks lastcall.HookReport[]
 ---@field stragglers lastcall.Straggler[] the oldest first
 
@@ -719,7 +726,7 @@ function Ticket:done() end
 
 --- A connection or a task that was canceled or killed, or a connection whose last bytes are not known to have arrived.
 ---@class lastcall.Straggler
----@field fate "canceled"|"killed"|"undelivered"
+---@field fate "canceled"|"killed"|"undelivered"|"held"
 ---@field cause? lastcall.Code why it is undelivered
 ---@field id? integer of the connection
 ---@field peer? string
@@ -731,6 +738,9 @@ function Ticket:done() end
 ---@field unsent? integer
 ---@field unacked? integer
 ---@field task? integer of a task that is not a connection's only one
+---@field work? integer of a guard that was held when the drain's time was over
+---@field name? string what `lastcall.work` was given
+---@field taken? string file and line where the guard was taken
 ---@field waits_for? string the operation that its task waited in
 ---@field traceback? string of the coroutine that held it
 

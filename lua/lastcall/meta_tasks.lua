@@ -292,8 +292,8 @@ function lastcall.select(cases) end
 -- ---------------------------------------------------------------------------------------------------
 -- From time to time, from elsewhere.
 
---- Calls `fn` every so many seconds, first after so long, as one process-owned task, until the shutdown or
---- `task:cancel()`. What it raises goes to on_error; moments that a slow call has missed are skipped.
+--- Calls `fn` every so many seconds, first after so long, as one process-owned task, until a drain begins or
+--- `task:cancel()`. The drain waits for the call under way. What it raises goes to on_error; moments that a slow call has missed are skipped.
 ---@param seconds number more than 0
 ---@param fn fun()
 ---@return lastcall.Task

@@ -8,7 +8,7 @@ local COUNTS = {
   "accepted_while_stopping", "finished", "closed_idle", "canceled", "killed", "reset_by_us",
   "reset_by_peer", "undelivered_bytes", "failed_flushes", "detached", "held_back", "stopped_earlier", "late",
 }
-local TASK_COUNTS = { "tasks_canceled", "tasks_left" }
+local CUT_COUNTS = { "tasks_canceled", "tasks_left", "work_left" }
 
 -- As many late peers are listed one by one.
 local LATE_PEERS = 100
@@ -48,6 +48,10 @@ end
 
 local function straggler_line(one)
   local parts = {}
+  if one.work then
+    return ("work%s, held after %.1f s, taken at %s"):format(one.name and (" '%s'"):format(one.name) or "", one.age,
+      one.taken)
+  end
   if one.task then parts[1] = ("task %d"):format(one.task)
   else parts[1] = ("connection %d from %s, %s"):format(one.id, one.peer, one.state) end
   parts[#parts + 1] = ("%s after %.1f s%s"):format(one.fate, one.age, one.cause and (" (%s)"):format(one.cause) or "")
@@ -85,6 +89,7 @@ local function say_counts(self, say)
   end
   if self.tasks_canceled > 0 then say("%s canceled", count_of(self.tasks_canceled, "task")) end
   if self.held_back > 0 then say("clients had to wait at a limit %s", count_of(self.held_back, "time")) end
+  if self.work_left > 0 then say("%s held", count_of(self.work_left, "work guard")) end
   if self.tasks_left > 0 then say("%s had to be ended by force", count_of(self.tasks_left, "task")) end
   if self.detached > 0 then say("%s detached", count_of(self.detached, "connection")) end
 end
@@ -122,13 +127,13 @@ local function new(began, ended)
     lossless = true, late_peers = {},
   }
   for _, name in ipairs(COUNTS) do self[name] = 0 end
-  for _, name in ipairs(TASK_COUNTS) do self[name] = 0 end
+  for _, name in ipairs(CUT_COUNTS) do self[name] = 0 end
   return setmetatable(self, meta)
 end
 
---- Adds the tasks that were cut, and the stragglers: a server's, or those of no server.
+--- Adds the tasks that were cut, the guards that were held, and the stragglers: a server's, or those of no server.
 local function add_cut(self, facts)
-  for _, name in ipairs(TASK_COUNTS) do self[name] = self[name] + facts[name] end
+  for _, name in ipairs(CUT_COUNTS) do self[name] = self[name] + facts[name] end
   for _, one in pairs(facts.stragglers) do self.stragglers[#self.stragglers + 1] = one end
 end
 
@@ -145,7 +150,7 @@ end
 
 local function by_age(a, b)
   if a.age ~= b.age then return a.age > b.age end
-  return (a.id or a.task) < (b.id or b.task)
+  return (a.id or a.task or a.work) < (b.id or b.task or b.work)
 end
 
 local function judge(self, timeout)
@@ -154,8 +159,9 @@ local function judge(self, timeout)
   -- A tick of the scheduler over the deadline is not a broken promise.
   local in_time = not timeout or self.elapsed <= timeout + 0.1
   self.ok = in_time and self.killed == 0 and self.tasks_left == 0 and hooks_fine
-  self.clean = self.ok and self.canceled == 0 and self.tasks_canceled == 0 and self.reset_by_us == 0
-    and self.undelivered_bytes == 0 and self.failed_flushes == 0 and self.late == 0 and self.lossless
+  self.clean = self.ok and self.canceled == 0 and self.tasks_canceled == 0 and self.work_left == 0
+    and self.reset_by_us == 0 and self.undelivered_bytes == 0 and self.failed_flushes == 0
+    and self.late == 0 and self.lossless
   table.sort(self.stragglers, by_age)
   return self
 end
