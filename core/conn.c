@@ -197,7 +197,7 @@ static unsigned on_writable(lc_conn *conn)
 static void conn_ready(lc_watch *watch, uint32_t events)
 {
   lc_conn *conn = lc_conn_ref(LC_OWNER(watch, lc_conn, watch));
-  unsigned what = 0;
+  unsigned what = 0, is_finish = events & (EPOLLRDHUP | EPOLLHUP) && !conn->in_finished;
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) conn->in_drained = 0;
   if (events & (EPOLLRDHUP | EPOLLHUP)) conn->in_finished = 1;
   if (events & EPOLLPRI) conn->in_marked = 1;
@@ -215,6 +215,7 @@ static void conn_ready(lc_watch *watch, uint32_t events)
   if (conn->state < LC_STATE_CLOSING && !conn->connecting) {
     if (events & EPOLLOUT) what |= on_writable(conn);
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) what |= LC_READABLE;
+    if (is_finish && !conn->in_shut) what |= LC_FINISHED;
   }
   if (what && conn->server && conn->state < LC_STATE_CLOSING)
     conn->server->events->ready(conn, what, conn->server->user);
@@ -340,6 +341,10 @@ lc_state lc_conn_state(const lc_conn *conn) { return (lc_state)conn->state; }
 lc_server *lc_conn_server(const lc_conn *conn) { return conn->server; }
 void *lc_conn_user(const lc_conn *conn) { return conn->user; }
 void lc_conn_set_user(lc_conn *conn, void *user) { conn->user = user; }
+int lc_conn_is_finished(const lc_conn *conn)
+{
+  return (conn->in_finished || conn->in_eof) && !conn->in_shut;
+}
 int lc_conn_is_dismissed(const lc_conn *conn) { return conn->dismissed; }
 int lc_conn_error(const lc_conn *conn) { return conn->error ? conn->error : conn->failure; }
 int lc_conn_is_tcp(const lc_conn *conn) { return conn->peer.family != AF_UNIX; }

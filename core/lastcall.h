@@ -384,8 +384,10 @@ enum {
   LC_WRITABLE = 2,     /* likewise a write */
   LC_READ_TIMEOUT = 4, /* the deadline of the read that waits has passed */
   LC_WRITE_TIMEOUT = 8,
-  LC_ENDED = 16,    /* closed by us or failed: every wait is over, lc_conn_error says why */
-  LC_CONNECTED = 32 /* the connect that was under way has succeeded */
+  LC_ENDED = 16,     /* closed by us or failed: every wait is over, lc_conn_error says why */
+  LC_CONNECTED = 32, /* the connect that was under way has succeeded */
+  LC_FINISHED =
+    64 /* the peer's FIN has come; bytes may lie before it. Said once, whoever waits for what */
 };
 
 /* Something an operator wants in the log. The strings are static or valid during the call. */
@@ -573,6 +575,8 @@ void lc_conn_peer(const lc_conn *conn, lc_address *address);
 int lc_conn_local(const lc_conn *conn, lc_address *address);
 /* 0 while it is usable; else the code that every further operation gives. */
 int lc_conn_error(const lc_conn *conn);
+/* Whether the peer's FIN is known to have come, read or not; 0 once we have shut our reading half. */
+int lc_conn_is_finished(const lc_conn *conn);
 /* Whether the ladder has it closed: it was idle, or would have begun something new. */
 int lc_conn_is_dismissed(const lc_conn *conn);
 

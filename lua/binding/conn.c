@@ -407,13 +407,14 @@ static void wake_those_who_wait(conn_box *box, unsigned what)
 int conn_on_ready(lc_conn *conn, unsigned what)
 {
   conn_box *box = lc_conn_user(conn);
-  if (box && box->anchor != LUA_NOREF && !(what & LC_ENDED)) {
+  if (box && box->anchor != LUA_NOREF && !(what & (LC_ENDED | LC_FINISHED))) {
     wake_those_who_wait(box, what);
     return 1;
   }
   box = pin(conn);
   if (!box) return 0;
   wake_those_who_wait(box, what);
+  if (what & LC_FINISHED) conn_on_finished(box);
   if (what & LC_ENDED) on_ended(box);
   unpin(box);
   return 1;

@@ -53,7 +53,8 @@ enum {
   CONN_FAREWELL, /* its own: a string or a function */
   CONN_HOOKS,    /* what detach was given */
   CONN_PLACE,    /* where it was opened, with the option `debug` */
-  CONN_BEAT      /* what its own heartbeat says: a string or a function */
+  CONN_BEAT,     /* what its own heartbeat says: a string or a function */
+  CONN_EOF /* the functions given to on_eof, in a table; false in place of one that was called or taken back */
 };
 
 /* conn.c: the object and its life. */
@@ -142,6 +143,10 @@ void conn_open_settings(lua_State *L, runtime *rt);
 void conn_open_sockopt(lua_State *L, runtime *rt);
 /* Brings it to new settings: pushes true, or nil, code, message; how many. */
 int conn_apply(lua_State *L, conn_box *box, const lc_settings *settings, const char *operation);
+
+/* conn_eof.c */
+void conn_open_eof(lua_State *L, runtime *rt);
+void conn_on_finished(conn_box *box); /* the peer's FIN has come; the box is pinned */
 
 /* conn_detach.c */
 void conn_open_detach(lua_State *L, runtime *rt);

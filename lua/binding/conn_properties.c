@@ -193,6 +193,7 @@ void conn_open(lua_State *L, runtime *rt)
   conn_open_settings(L, rt);
   conn_open_words(L, rt);
   conn_open_detach(L, rt);
+  conn_open_eof(L, rt);
   conn_open_closing(L, rt);
   for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++) {
     lua_pushlightuserdata(L, (void *)(uintptr_t)&FIELDS[i]);

@@ -72,6 +72,7 @@ static void take_options(lua_State *L, server_box *box, int index)
   lua_pop(L, 1);
   box->log = anchor_field(L, rt, index, "log");
   box->max_block = option_time(L, index, "max_block", 0);
+  box->cancels_at_eof = option_is(L, index, "on_eof", "cancel");
   box->starts_with_data = option_is(L, index, "start", "data");
 }
 

@@ -26,6 +26,7 @@ struct server_box {
   int log;
   lc_time max_block; /* for its tasks */
   int is_done;
+  int cancels_at_eof;      /* the peer's FIN ends a connection's context */
   int starts_with_data;    /* handlers begin with the first byte */
   int gives_context;       /* the handler has a second parameter: without one none need be made */
   int tells;               /* how many of its arguments on_state takes: likewise */

@@ -156,8 +156,11 @@ static void on_first_byte(server_box *box, lc_conn *conn)
 static void on_ready(lc_conn *conn, unsigned what, void *user)
 {
   server_box *box = user;
-  if (what & LC_READABLE && server_is_to_start(box, conn)) on_first_byte(box, conn);
-  else if (!conn_on_ready(conn, what) && what & LC_ENDED) conn_log_failure(box->rt, box, conn);
+  if (what & LC_READABLE && server_is_to_start(box, conn)) {
+    on_first_byte(box, conn);
+    what &= LC_FINISHED;
+  }
+  if (what && !conn_on_ready(conn, what) && what & LC_ENDED) conn_log_failure(box->rt, box, conn);
 }
 
 static int note_undelivered(lua_State *L)

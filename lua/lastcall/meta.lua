@@ -101,6 +101,7 @@
 
 ---@class lastcall.ServerOptions: lastcall.ConnectionOptions, lastcall.ListenerOptions
 ---@field start? "accept"|"data" the handler begins at once, or with the first byte ("accept")
+---@field on_eof? "cancel" the peer's FIN ends the connection's context, also while nobody reads: for protocols in which nobody half-closes (nothing)
 ---@field max_connections? integer more wait in the kernel's queue (what the limit of descriptors leaves)
 ---@field drain? number|lastcall.DrainOptions
 ---@field late? boolean the report counts connections whose last bytes no handler was given; false for protocols whose clients say goodbye after a FIN (true)
@@ -649,8 +650,15 @@ function Connection:state() end
 ---@return lastcall.Snapshot
 function Connection:stats() end
 
+--- Calls `fn(conn)` once the peer's FIN has come, also while nobody reads: between two turns of the loop, and soon, when
+--- it has come already. Nothing is consumed: what came before it can still be read. It may be a half-close of a peer
+--- that waits for its answer. A reset is no FIN; closing forgets the function.
+---@param fn fun(conn: lastcall.Connection) may not wait
+---@return fun(): boolean stop forgets it; whether it was still to be called
+function Connection:on_eof(fn) end
+
 --- Its own context, which ends when its handler and tasks are done, when it is closed or fails, when
---- the server cancels, or when its parent ends.
+--- the server cancels, when its parent ends, or, with `on_eof = "cancel"`, with the peer's FIN.
 ---@return lastcall.Context
 function Connection:context() end
 

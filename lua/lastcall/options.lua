@@ -118,8 +118,11 @@ local function start(value)
   return value == "accept" or value == "data", '"accept" or "data"'
 end
 
+local function on_eof(value) return value == "cancel", '"cancel"' end
+
 local handling = {
-  start = start, max_connections = whole(1, 2 ^ 31 - 1), late = is("boolean"), drain = nested("drain", seconds(0)),
+  start = start, on_eof = on_eof,
+  max_connections = whole(1, 2 ^ 31 - 1), late = is("boolean"), drain = nested("drain", seconds(0)),
   on_drain = is_function, on_error = is_function, log = is_function, max_block = limit,
   farewell = either("a string or a function", "string", is_function),
 }
