@@ -358,6 +358,13 @@ const lc_settings *lc_conn_settings(const lc_conn *conn)
 void lc_conn_peer(const lc_conn *conn, lc_address *address)
 {
   lc_peer_unpack(&conn->peer, address);
+  if (address->of.any.sa_family != AF_UNIX || conn->watch.fd < 0 || !conn->server ||
+      conn->server->is_outbound)
+    return;
+  lc_address named = {.length = sizeof named.of}; /* a path is too long to be kept with each */
+  if (conn->loop->sys->getpeername(conn->loop->sys, conn->watch.fd, &named.of.any, &named.length) >=
+      0)
+    *address = named;
 }
 
 int lc_conn_local(const lc_conn *conn, lc_address *address)

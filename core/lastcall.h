@@ -305,8 +305,9 @@ typedef struct lc_drain_options {
   lc_time settle;  /* 5 s: the longest wait for handshakes under way */
   lc_time quiet;   /* 1 s: silence after which a connection counts as idle without having said so */
   lc_time grace;   /* 1 s, at most a tenth of timeout: between cancel and kill */
-  lc_time hooks;   /* a fifth of timeout: kept back for hooks, if any; negative: that default */
-  lc_time spread;  /* 0: idle connections are closed over so long a time */
+  lc_time
+    hooks; /* kept back for hooks, if any; negative: a fifth of timeout, or of the time that a shutdown is given */
+  lc_time spread; /* 0: idle connections are closed over so long a time */
 } lc_drain_options;
 
 typedef struct lc_server_options {

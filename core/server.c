@@ -48,7 +48,7 @@ void lc_drain_options_fit(lc_drain_options *drain)
     *times[i] = lc_time_earlier(*times[i], LC_LONGEST);
   lc_time tenth = drain->timeout / 10;
   if (drain->grace > tenth) drain->grace = tenth;
-  if (drain->hooks < 0) drain->hooks = drain->timeout / 5;
+  if (drain->hooks < 0) drain->hooks = drain->timeout / LC_HOOKS_SHARE;
 }
 
 /* More would not fit into the buffer where it is gathered. */

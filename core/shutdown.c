@@ -194,7 +194,6 @@ lc_shutdown *lc_shutdown_new(lc_loop *loop, const lc_drain_options *options,
   lc_timetable_init(&shutdown->table, options ? options : &defaults.drain);
   shutdown->events = events;
   shutdown->user = user;
-  lc_drain_options_fit(&shutdown->table.options);
   lc_job_init(&shutdown->job, climb);
   loop->shutdown = shutdown;
   publish(shutdown);

@@ -5,7 +5,9 @@
 
 void lc_timetable_init(lc_timetable *table, const lc_drain_options *options)
 {
-  *table = (lc_timetable){.options = *options, .deadline = LC_NEVER};
+  *table = (lc_timetable){
+    .options = *options, .deadline = LC_NEVER, .hooks_are_share = options->hooks < 0};
+  lc_drain_options_fit(&table->options);
 }
 
 int lc_timetable_begin(lc_timetable *table, lc_time began, lc_time timeout)
@@ -35,6 +37,7 @@ int lc_timetable_signal(lc_timetable *table, lc_time at)
 static lc_time kill_due(const lc_timetable *table)
 {
   lc_time length = table->deadline - table->began, kept = table->options.hooks;
+  if (table->hooks_are_share) kept = length / LC_HOOKS_SHARE;
   if (!table->has_hooks || table->skips_hooks) return table->deadline;
   if (kept > length / 2) kept = length / 2; /* the connections come first */
   return table->deadline - kept;

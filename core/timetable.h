@@ -17,6 +17,7 @@
 /* The longest that a shutdown or a part of it may take, 73 years: LC_NEVER is the deadline of one that has not begun.
  * What two of them add up to is still a time. */
 #define LC_LONGEST (LC_NEVER / 4)
+#define LC_HOOKS_SHARE 5 /* what is kept back for hooks is a fifth, where nothing else is said */
 
 typedef struct lc_timetable {
   lc_drain_options options;
@@ -27,6 +28,7 @@ typedef struct lc_timetable {
   lc_time last_signal;
   unsigned signals;
   int has_hooks;
+  int hooks_are_share; /* their time is a share of the whole, whatever that is */
   int skips_hooks;
 } lc_timetable;
 

@@ -9,7 +9,7 @@ if arg[2] or address:sub(1, 1) == "-" then
 end
 
 local report = lastcall.run(function()
-  local room = assert(lastcall.listen(address, {
+  local room = lastcall.assert(lastcall.listen(address, {
     farewell = "* the room closes, good night\n",
     max_queue = 64 * 1024, -- a reader further behind than this misses lines
   }))

@@ -76,7 +76,7 @@ local function handle(conn)
 end
 
 local report = lastcall.run(function()
-  local server = assert(lastcall.listen(address, { max_line = 8192, read_timeout = 30 }))
+  local server = lastcall.assert(lastcall.listen(address, { max_line = 8192, read_timeout = 30 }))
   print("listening " .. server:addresses()[1])
   io.stdout:flush()
   server:serve(handle)

@@ -53,7 +53,7 @@ end
 
 -- Passes on what is published, until the drain begins.
 local function subscribe(readers)
-  local redis <close> = assert(lastcall.connect(redis_address))
+  local redis <close> = lastcall.assert(lastcall.connect(redis_address))
   assert(send(redis, "SUBSCRIBE", topic))
   for reply, code in function() return read_reply(redis) end do
     if not reply then error("the subscription has failed: " .. tostring(code)) end
@@ -80,9 +80,9 @@ local function reader(conn)
 end
 
 local report = lastcall.run(function(ctx)
-  local redis = assert(lastcall.connect(redis_address))
-  local readers = assert(lastcall.listen(address, { farewell = "good night\n" }))
-  local checks = assert(lastcall.listen(health_address))
+  local redis = lastcall.assert(lastcall.connect(redis_address))
+  local readers = lastcall.assert(lastcall.listen(address, { farewell = "good night\n" }))
+  local checks = lastcall.assert(lastcall.listen(health_address))
 
   local told = 0
   lastcall.every(1, function()

@@ -31,7 +31,7 @@ end
 -- Says who it is and where it listens on `control`, whose other end is the first process.
 local function work(control_address, address, start, drain)
   local report = lastcall.run(function(ctx)
-    local control = assert(lastcall.connect(control_address))
+    local control = lastcall.assert(lastcall.connect(control_address))
     local server, _, problem = lastcall.listen(address, { reuseport = true, start = start, keepalive = KEEPALIVE })
     if not server then error(problem, 0) end
     control:write(("%d\n%s\n"):format(own_pid(), server:addresses()[1]))
@@ -92,7 +92,7 @@ end
 local function keep(place, address, options, started)
   local path = os.tmpname()
   os.remove(path)
-  local control = assert(lastcall.listen("unix:" .. path, { unix_mode = 384 })) -- rw-------
+  local control = lastcall.assert(lastcall.listen("unix:" .. path, { unix_mode = 384 })) -- rw-------
   repeat
     local began = lastcall.now()
     local process = launch("unix:" .. path, address, options)

@@ -24,7 +24,7 @@ local function relay(client)
 end
 
 local report = lastcall.run(function()
-  local server = assert(lastcall.listen(address))
+  local server = lastcall.assert(lastcall.listen(address))
   print("listening " .. server:addresses()[1])
   io.stdout:flush()
   server:serve(relay)

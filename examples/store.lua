@@ -85,7 +85,7 @@ end
 
 local report = lastcall.run(function()
   load_values()
-  local server = assert(lastcall.listen(address, { max_line = 4096 }))
+  local server = lastcall.assert(lastcall.listen(address, { max_line = 4096 }))
   if path then lastcall.on_shutdown("save", save_values) end
   print("listening " .. server:addresses()[1])
   io.stdout:flush()

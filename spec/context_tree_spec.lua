@@ -309,4 +309,37 @@ describe("a task in a context", function()
       assert.error_matches(function() ctx:wait("long") end, "seconds")
     end)
   end)
+
+  it("a chain of until_drain is made in no more time for each, and ends as a whole, also below a server's", function()
+    helper.task(function(lastcall, ctx)
+      local function chain(from, length)
+        local began = os.clock()
+        for _ = 1, length do from = from:until_drain() end
+        return from, os.clock() - began
+      end
+      local _, short = chain(ctx, 2000)
+      local last, long = chain(ctx, 40000)
+      assert.is_true(long < 100 * (short + 0.001), ("%.3f and %.3f s"):format(short, long))
+      local server, address = helper.serve(lastcall, function(conn, own)
+        local inner = chain(lastcall.context.with_cancel(own), 100)
+        inner:wait()
+        conn:write(inner:draining() and own:draining() and "draining" or "not")
+      end)
+      local conn = helper.ask(address, "x")
+      assert.is_false(last:draining())
+      server:shutdown()
+      assert.equal("draining", conn:read "a")
+      assert.is_false(last:draining())
+      conn:close()
+    end)
+  end)
+
+  it("what makes a child says that the parent comes first", function()
+    helper.task(function(lastcall)
+      for name, arguments in pairs { with_timeout = { 5 }, with_deadline = { 5 }, with_value = { "key", "value" } } do
+        local _, err = pcall(lastcall.context[name], table.unpack(arguments))
+        assert.truthy(err:find("the parent comes first", 1, true), err)
+      end
+    end)
+  end)
 end)

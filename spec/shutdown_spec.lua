@@ -391,4 +391,19 @@ describe("the shortest program", function()
     assert.is_truthy(output:find("you said: hello", 1, true), output)
     assert.is_truthy(output:find("shutdown ok", 1, true), output)
   end)
+
+  it("keeps back a fifth of what shutdown is given for the hooks, unless the script has said how much", function()
+    for _, hooks in ipairs { false, 0.5 } do
+      local report = lastcall.run(function()
+        local server, address = helper.serve(lastcall, function(conn) conn:read() end)
+        lastcall.on_shutdown("one", function() end)
+        local conn = helper.ask(address, "x")
+        assert(server and conn)
+        lastcall.shutdown(2)
+        lastcall.sleep(5)
+      end, { drain = { timeout = 20, hooks = hooks or nil }, signals = false, log = function() end })
+      local kept = 2 - report.steps.cancel - 0.2
+      assert.is_true(math.abs(kept - (hooks or 0.4)) < helper.seconds(0.09), tostring(kept))
+    end
+  end)
 end)

@@ -92,7 +92,10 @@ static int conn_error(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
   int code = box->last_failure ? box->last_failure : lc_conn_error(box->conn);
-  if (!code) return 0;
+  if (!code) {
+    lua_pushnil(L);
+    return 1;
+  }
   push_failure(L, code, NULL, "connection");
   lua_remove(L, -3);
   return 2;
@@ -164,8 +167,9 @@ static int conn_index(lua_State *L)
 static int conn_newindex(lua_State *L)
 {
   conn_check(L, 1);
-  const char *name = lua_tostring(L, 2);
-  if (!name || strcmp(name, "data"))
+  size_t length;
+  const char *name = lua_tolstring(L, 2, &length);
+  if (!name || strcmp(name, "data") || length != strlen("data"))
     raise_error(L, "a connection has no settable field '%s': keep your own values in conn.data",
                 name ? name : luaL_typename(L, 2));
   lua_settop(L, 3);

@@ -30,6 +30,7 @@ context *context_new_with(lua_State *L, runtime *rt, context *parent, int user_v
   lc_list_init(&ctx->children);
   lc_list_init(&ctx->tasks);
   luaL_setmetatable(L, CONTEXT_TYPE);
+  ctx->drained = parent ? parent->drained : ctx;
   if (!parent) return ctx;
   lua_pushvalue(L, -2);
   lua_setiuservalue(L, -2, 1);
@@ -53,7 +54,7 @@ context *context_new(lua_State *L, runtime *rt, context *parent)
 
 int context_is_draining(const context *ctx)
 {
-  for (; ctx; ctx = ctx->parent)
+  for (ctx = ctx->drained; ctx; ctx = ctx->parent ? ctx->parent->drained : NULL)
     if (ctx->is_draining) return 1;
   return 0;
 }

@@ -14,7 +14,8 @@ typedef struct conn_box conn_box;
 
 struct context {
   runtime *rt;
-  context *parent; /* kept alive by the first user value; NULL when it has ended or is a root */
+  context *parent;  /* kept alive by the first user value; NULL when it has ended or is a root */
+  context *drained; /* the nearest one, itself or above, at which a drain may begin */
   lc_link in_parent;
   lc_link children;
   lc_link tasks;            /* that go by this context */
@@ -49,7 +50,8 @@ context *context_new_with(lua_State *L, runtime *rt, context *parent, int user_v
 context *context_check(lua_State *L, int index);
 /* Ends it and everything below. `cause` is static; a Lua value in the second user value comes before it. */
 void context_end(lua_State *L, context *ctx, int code, const char *cause);
-void context_drain(lua_State *L, context *root); /* draining begins here */
+void context_drain(lua_State *L,
+                   context *root); /* draining begins here: at a root, or a server's */
 int context_is_draining(const context *ctx);
 int context_is_below(const context *ctx, const context *root); /* or is it */
 /* The tasks that go by it or by one below it. `visit` may neither end contexts nor collect garbage. */

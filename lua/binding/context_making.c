@@ -16,6 +16,13 @@ static context *made_by_script(lua_State *L, runtime *rt, context *parent)
   return ctx;
 }
 
+/* Argument 1 of what makes a child. */
+static void check_parent(lua_State *L)
+{
+  luaL_argcheck(L, lua_isnoneornil(L, 1) || lua_isuserdata(L, 1), 1,
+                "the parent comes first: a context, or nil for the caller's own");
+}
+
 /* Pushes the context that is argument `index`, or when there is none the one that the caller goes by. */
 static context *parent_argument(lua_State *L, runtime *rt, int index)
 {
@@ -64,6 +71,7 @@ static int cancel_call(lua_State *L)
 static int context_with_cancel(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
+  check_parent(L);
   context *parent = parent_argument(L, rt, 1);
   made_by_script(L, rt, parent);
   lua_pushvalue(L, -1);
@@ -92,6 +100,7 @@ static int with_deadline(lua_State *L, runtime *rt, context *parent, lc_time at)
 static int context_with_timeout(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
+  check_parent(L);
   luaL_checknumber(L, 2);
   lc_time seconds = optional_seconds(L, 2);
   context *parent = parent_argument(L, rt, 1);
@@ -101,6 +110,7 @@ static int context_with_timeout(lua_State *L)
 static int context_with_deadline(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
+  check_parent(L);
   luaL_checknumber(L, 2);
   lc_time at = optional_seconds(L, 2);
   context *parent = parent_argument(L, rt, 1);
@@ -110,6 +120,7 @@ static int context_with_deadline(lua_State *L)
 static int context_with_value(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
+  check_parent(L);
   luaL_argcheck(L, !lua_isnoneornil(L, 2), 2, "a key is any value but nil");
   luaL_checkany(L, 3);
   lua_settop(L, 3);
@@ -128,6 +139,7 @@ static int context_with_value(lua_State *L)
 static int context_without_cancel(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
+  check_parent(L);
   parent_argument(L, rt, 1);
   made_by_script(L, rt, NULL);
   lua_pushvalue(L, -2);

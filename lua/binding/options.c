@@ -122,7 +122,6 @@ void option_drain(lua_State *L, int index, lc_drain_options *drain)
     drain->spread = option_time(L, -1, "spread", drain->spread);
   }
   lua_pop(L, 1);
-  lc_drain_options_fit(drain);
 }
 
 /* true, false, or {index = from 1, of = how many}. */
@@ -161,4 +160,12 @@ lc_time optional_seconds(lua_State *L, int argument)
   lua_Number seconds = luaL_checknumber(L, argument);
   luaL_argcheck(L, seconds == seconds, argument, "not a number (NaN) is no time");
   return lc_seconds(seconds);
+}
+
+const char *check_word(lua_State *L, int argument)
+{
+  size_t length;
+  const char *word = luaL_checklstring(L, argument, &length);
+  luaL_argcheck(L, strlen(word) == length, argument, "a zero byte lies in it");
+  return word;
 }

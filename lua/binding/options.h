@@ -21,4 +21,7 @@ lc_time optional_seconds(lua_State *L, int argument);
 /* Raises unless the string at `index` is an address that needs no look-up. */
 int check_numeric(lua_State *L, int index, lc_address *address);
 
+/* A string argument that C is to compare with others: raises when a zero byte lies in it. */
+const char *check_word(lua_State *L, int argument);
+
 #endif

@@ -57,7 +57,7 @@ static int resolve_done(lua_State *L, int status, lua_KContext kept)
 static int core_resolve(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  const char *host = luaL_checkstring(L, 1);
+  const char *host = check_word(L, 1);
   lua_Integer port = luaL_optinteger(L, 2, 0);
   lc_time seconds = optional_seconds(L, 3);
   luaL_argcheck(L, strlen(host) <= LC_HOST_MAX, 1, "longer than any host name");

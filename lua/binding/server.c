@@ -56,6 +56,7 @@ static void make_context(lua_State *L, server_box *box, int index)
   runtime_push_anchored(L, box->rt, box->rt->process_anchor);
   context *ctx = context_new(L, box->rt, box->rt->process);
   context_hold_object(L, -1);
+  ctx->drained = ctx;
   box->ctx = ctx;
   lua_setiuservalue(L, index, 1);
   lua_pop(L, 1);
@@ -188,9 +189,10 @@ static int server_go(lua_State *L)
 static int state_argument(lua_State *L, int index)
 {
   if (lua_isnoneornil(L, index)) return LC_STATES;
-  const char *name = luaL_tolstring(L, index, NULL);
+  size_t length;
+  const char *name = luaL_tolstring(L, index, &length);
   for (int state = LC_STATE_NEW; state < LC_STATES; state++)
-    if (!strcmp(name, lc_state_name((lc_state)state))) return state;
+    if (!strcmp(name, lc_state_name((lc_state)state)) && strlen(name) == length) return state;
   raise_error(L, "server: a connection is never '%s', but new, active, idle, closing or closed",
               name);
 }

@@ -51,7 +51,9 @@ static void tell(void *user, int number, unsigned count, lc_time at)
 
 static size_t check_signal(lua_State *L)
 {
-  const char *name = luaL_checkstring(L, 1);
+  size_t length;
+  const char *name = luaL_checklstring(L, 1, &length);
+  if (strlen(name) != length) luaL_error(L, "no signal's name has a zero byte in it");
   if (!strncmp(name, "SIG", 3)) name += 3;
   for (size_t i = 0; i < SIGNAL_COUNT; i++)
     if (!strcmp(SIGNALS[i].name, name)) return i;

@@ -32,7 +32,7 @@ static int value_argument(lua_State *L, int index)
 
 static int set(lua_State *L, runtime *rt, int fd)
 {
-  const char *name = luaL_checkstring(L, 2);
+  const char *name = check_word(L, 2);
   int value = value_argument(L, 3);
   int result = fd < 0 ? LC_CLOSED : lc_sockopt_set(rt->loop, fd, name, value);
   if (result == -ENOENT) return unknown_option(L, 2);
@@ -43,7 +43,7 @@ static int set(lua_State *L, runtime *rt, int fd)
 
 static int get(lua_State *L, runtime *rt, int fd)
 {
-  const char *name = luaL_checkstring(L, 2);
+  const char *name = check_word(L, 2);
   int value = 0, result = fd < 0 ? LC_CLOSED : lc_sockopt_get(rt->loop, fd, name, &value);
   if (result == -ENOENT) return unknown_option(L, 2);
   if (result < 0) return push_failure(L, result, name, "getsockopt");

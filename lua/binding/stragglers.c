@@ -119,11 +119,11 @@ static void push_traceback(lua_State *L, task *t, int tracebacks)
  * with the line that held it before. Between the new record, at the top, and the one at `older`. */
 static void keep_traceback(lua_State *L, int older)
 {
-  static const char *const names[] = {"traceback", "waits_for"};
+  static const char *const names[] = {"traceback", "waits_for", "waited"};
   int is_held = lua_getfield(L, -1, names[0]) != LUA_TNIL;
   lua_pop(L, 1);
   if (is_held || !lua_istable(L, older)) return;
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < 3; i++) {
     lua_getfield(L, older, names[i]);
     lua_setfield(L, -2, names[i]);
   }
@@ -148,6 +148,9 @@ static void add_traceback(lua_State *L, const note *n, task *t)
   lua_setfield(L, -2, "traceback");
   lua_pushstring(L, t->waits_for);
   lua_setfield(L, -2, "waits_for");
+  if (!t->waits_for) return;
+  lua_pushnumber(L, lc_to_seconds(lc_loop_now(t->rt->loop) - t->waits_since));
+  lua_setfield(L, -2, "waited");
 }
 
 static const char *push_key(lua_State *L, const lc_conn *conn)

@@ -50,6 +50,16 @@ local lastcall = {
   ready = server.process_is_ready,
 }
 
+--- Its arguments, when the first is true; else raises the message that comes third, as functions of lastcall
+-- return it, or the second, with the caller's place.
+function lastcall.assert(value, ...)
+  if value then return value, ... end
+  local code, message = ...
+  if message == nil then message = code end
+  if type(message) ~= "string" and message ~= nil then error(message, 0) end
+  misuse.raise("%s", message or "assertion failed!")
+end
+
 --- Starts the process's ladder, as SIGTERM does; true at once.
 function lastcall.shutdown(seconds)
   options.check_seconds("shutdown", seconds)

@@ -29,7 +29,8 @@ end
 --- The default for the `log` option.
 function log.to_stderr(level, event, fields)
   fields = fields or {}
-  local parts = { "lastcall: ", level, ": ", event, fields.more and (", and %d more"):format(fields.more) }
+  local more = fields.more and (", and %d more"):format(fields.more)
+  local parts = { os.date "%Y-%m-%d %H:%M:%S ", "lastcall: ", level, ": ", event, more }
   for _, name in ipairs(in_order(fields)) do
     if name ~= "more" then parts[#parts + 1] = (" %s=%s"):format(name, value_of(name, fields[name])) end
   end

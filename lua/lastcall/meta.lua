@@ -250,6 +250,13 @@ function lastcall.before_shutdown(name, fn, options) end
 ---@return true
 function lastcall.shutdown(seconds) end
 
+--- Its arguments, when the first is true. Else raises the message that comes third, which names the address, with the
+--- caller's place: `lastcall.assert(lastcall.listen(address))`.
+---@param value any
+---@param ... any
+---@return any ...
+function lastcall.assert(value, ...) end
+
 --- Whether clients should be sent here: false from the step unready on.
 ---@return boolean
 function lastcall.ready() end
@@ -750,6 +757,7 @@ function Ticket:done() end
 ---@field name? string what `lastcall.work` was given
 ---@field taken? string file and line where the guard was taken
 ---@field waits_for? string the operation that its task waited in
+---@field waited? number seconds in which it had waited
 ---@field traceback? string of the coroutine that held it
 
 return lastcall

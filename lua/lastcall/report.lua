@@ -38,6 +38,16 @@ function report.place(traceback)
   return first, first_rest
 end
 
+--- The outermost line of the script in a traceback.
+local function outermost(traceback)
+  local last
+  for line in (traceback or ""):gmatch("[^\n]+") do
+    local where = line:match("^%s+([^%[][^:]*:%d+):")
+    if where and not is_ours(where) then last = where end
+  end
+  return last
+end
+
 --- What of a connection's output has not arrived, as far as is known; nil when nothing is left.
 function report.owed(one)
   if not one.unsent then return nil end
@@ -59,8 +69,11 @@ local function straggler_line(one)
   parts[#parts + 1] = report.owed(one)
   local where, what = report.place(one.traceback)
   if where then
+    local outer = outermost(one.traceback)
     parts[#parts + 1] = ("held in %s at %s%s"):format(one.waits_for or "Lua", where,
       what ~= "" and (" (%s)"):format(what) or "")
+    if outer and outer ~= where then parts[#parts + 1] = "called from " .. outer end
+    if one.waited then parts[#parts + 1] = ("waiting for %.1f s"):format(one.waited) end
   end
   return table.concat(parts, ", ")
 end
