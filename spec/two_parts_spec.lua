@@ -111,7 +111,7 @@ describe("drained in the pause between its two parts, nothing is cut:", function
         protocol.second(conn)
         conn:close()
         local report = server:wait()
-        assert.is_true(report.clean, tostring(report))
+        helper.assert_clean(report, pending)
         assert.equal(1, report.finished, tostring(report))
       end)
     end)

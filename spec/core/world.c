@@ -346,3 +346,13 @@ void world_expect_sight(world *w, int peer, peer_sight sight)
   TURN_UNTIL(w, (now = peer_look(peer)) != PEER_QUIET);
   assert_int_equal(now, sight);
 }
+
+int world_stops_lossless(world *w)
+{
+  const lc_features *features = lc_loop_features(w->loop);
+  if (!features->hide)
+    printf("no listener can be hidden here: %s\n", lc_code_name(features->hide_code));
+  else if (!features->sock_diag)
+    printf("handshakes cannot be counted here: %s\n", lc_code_name(features->sock_diag_code));
+  return features->hide && features->sock_diag;
+}

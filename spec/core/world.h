@@ -65,6 +65,9 @@ void world_end(world *w);
 
 #define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 
+/* Whether a TCP listener can be stopped here without loss, and that can be seen; else prints what is denied. */
+int world_stops_lossless(world *w);
+
 /* A server by w->options that listens on loopback, or on an abstract unix-domain address. */
 void world_serve(world *w);
 void world_serve_unix(world *w);
