@@ -375,4 +375,26 @@ describe("a process whose handler does not stop", function()
     assert.equal(70, status, output)
     assert.is_true(took < helper.seconds(3), ("it took %.3f s"):format(took))
   end)
+
+  for how, body in pairs {
+    ["never returns in a generator"] = [[coroutine.wrap(function()
+      debug.sethook(function() while true do end end, "l")
+      print "line"
+    end)()]],
+    ["never returns"] = "debug.sethook(function() while true do end end, '', 10) while true do end",
+  } do
+    it("says that a hook of the script's kept it from being interrupted: one that " .. how, function()
+      local path = os.tmpname()
+      local file = assert(io.open(path, "w"))
+      file:write(([[
+        local lastcall = require "lastcall"
+        lastcall.run(function() lastcall.shutdown() lastcall.sleep(0) %s end, { drain = 0.2, signals = false })
+      ]]):format(body))
+      file:close()
+      local output, _, status = helper.run("lua5.4 " .. path, 10)
+      os.remove(path)
+      assert.equal(70, status, output)
+      assert.truthy(output:find("debug.sethook", 1, true), output)
+    end)
+  end
 end)

@@ -71,6 +71,14 @@ void interrupt_arm(runtime *rt)
   set_ours(L);
 }
 
+int interrupt_is_hidden(const runtime *rt)
+{
+  lua_State *L = rt->innermost;
+  if (!L) return 0;
+  if (rt->interrupt.armed == L && rt->interrupt.before.function) return 1;
+  return lua_gethook(L) && lua_gethook(L) != on_count;
+}
+
 void interrupt_disarm(runtime *rt)
 {
   interrupt *i = &rt->interrupt;

@@ -40,6 +40,8 @@ typedef struct interrupt {
 
 void interrupt_arm(runtime *rt); /* in a signal handler: the script is to be interrupted */
 void interrupt_disarm(runtime *rt);
+int interrupt_is_hidden(
+  const runtime *rt); /* by a hook of the script's, in our place or under way */
 void interrupt_leave(runtime *rt, const lua_State *co); /* it no longer runs: its hook goes */
 /* Something of the script's is about to run on L; what the loop's thread was at. Afterwards
  * interrupt_work_done, then lc_loop_enter with what it was at. */

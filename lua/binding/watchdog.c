@@ -106,6 +106,8 @@ static size_t stuck(lc_work work, char *text, size_t size, void *user)
   say(&w, " could not be stopped");
   if (i->line)
     say(&w, ": it is in a call made at %s:%d that cannot be interrupted", i->source, i->line);
+  if (interrupt_is_hidden(rt))
+    say(&w, "\n  a hook of the script's own (debug.sethook) keeps lastcall from interrupting it");
   say(&w, "\n  its connections are reset, the process ends with status %d\n", LC_EXIT_STUCK);
   say_trace(&w, i);
   return w.length;
