@@ -181,6 +181,31 @@ static void released_it_goes_on_at_once(void **state)
   TURN_UNTIL(w, is_done());
 }
 
+static void while_work_is_guarded_the_drain_goes_on(void **state)
+{
+  world *w = *state;
+  begin(w, NULL);
+  lc_shutdown_guard(ladder);
+  lc_shutdown_begin(ladder, lc_loop_clock(w->loop), -1);
+  world_turn_for(w, 20 * LC_MILLISECOND);
+  assert_int_equal(lc_shutdown_step(ladder), LC_STEP_DRAIN);
+  lc_shutdown_unguard(ladder);
+  TURN_UNTIL(w, is_done());
+  assert_int_equal(lc_shutdown_step_at(ladder, LC_STEP_CANCEL), 0);
+}
+
+static void after_cancel_a_guard_holds_nothing(void **state)
+{
+  world *w = *state;
+  lc_drain_options options = options_of(200 * LC_MILLISECOND);
+  begin(w, &options);
+  lc_shutdown_guard(ladder);
+  lc_shutdown_begin(ladder, lc_loop_clock(w->loop), -1);
+  TURN_UNTIL(w, is_done());
+  assert_true(lc_shutdown_step_at(ladder, LC_STEP_CANCEL) > 0);
+  lc_shutdown_unguard(ladder);
+}
+
 static void a_further_call_may_only_shorten(void **state)
 {
   world *w = *state;
@@ -274,6 +299,8 @@ int main(void)
     TEST(a_delay_without_end_lasts_until_cancel),
     TEST(held_it_stays_on_hooks_and_not_beyond_the_deadline),
     TEST(released_it_goes_on_at_once),
+    TEST(while_work_is_guarded_the_drain_goes_on),
+    TEST(after_cancel_a_guard_holds_nothing),
     TEST(a_further_call_may_only_shorten),
     TEST(signals_escalate_and_those_close_together_count_once),
     TEST(a_signal_joins_a_shutdown_under_way),
