@@ -85,6 +85,7 @@ describe("lastcall.socket in tasks", function()
     helper.assert_clean(report, pending)
     assert.equal(2, report.closed_idle + report.finished)
     assert.is_true(report.closed_idle >= 1)
+    helper.needs_lossless_stop(pending)
     assert.equal("hide", report.stop[1].method)
   end)
 
