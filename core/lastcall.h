@@ -801,8 +801,6 @@ void lc_watchdog_options_init(lc_watchdog_options *options);
 typedef struct lc_watchdog_events {
   /* On the loop's thread, in a signal handler: have it call lc_watchdog_asked as soon as it can. */
   void (*interrupt)(void *user);
-  /* On the watchdog's thread, while the loop's thread stays at the same work: it is held for so long. */
-  void (*held)(lc_time held, void *user);
   /* On the loop's thread, in a signal handler, before it stands still for good: note where it is. */
   void (*locate)(void *user);
   /* On the watchdog's thread, while the loop's stands still: writes what is to be said of what was

@@ -270,18 +270,12 @@ static void ask(lc_watchdog *w, unsigned what, lc_time now)
   if (w->sys->interrupt(w->sys, w->interruptible) == 0) w->sent++;
 }
 
-/* Tells once that it is held, and once more when that lasts four times as long. */
+/* Once for each piece of work: the hook notes where it is, and the log is told when the loop is free again. */
 static unsigned notice(lc_watchdog *w, lc_time held)
 {
-  if (!w->noticed && held >= w->max_block) {
-    w->noticed = 1;
-    return LC_ASK_NOTICE;
-  }
-  if (w->noticed == 1 && held >= lc_time_add(LC_SECOND, w->max_block)) {
-    w->noticed = 2;
-    w->events->held(held, w->user);
-  }
-  return 0;
+  if (w->noticed || held < w->max_block) return 0;
+  w->noticed = 1;
+  return LC_ASK_NOTICE;
 }
 
 static void reset_connections(lc_loop *loop)

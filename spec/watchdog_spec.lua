@@ -171,4 +171,16 @@ describe("the watchdog", function()
       watched / unwatched, control / unwatched)
     assert.is_true(watched / unwatched > 0.8)
   end)
+
+  it("tells once, through the log, of a loop that is held for long", function()
+    local told = 0
+    local output = helper.run([[lua5.4 -e 'local l = require "lastcall"
+      l.run(function() local t = l.now() while l.now() < t + 1.6 do end end,
+        { signals = false, log = function(_, event) print("log", event) end })']], 10)
+    for line in output:gmatch "[^\n]+" do
+      told = told + 1
+      assert.equal("log\tloop blocked", line)
+    end
+    assert.equal(1, told)
+  end)
 end)

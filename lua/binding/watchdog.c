@@ -1,6 +1,6 @@
 /* watchdog.c - the core's watchdog as a run has it: what it is told to watch, and its last words.
  *
- * `held` and `stuck` are called on the watchdog's thread while the loop's stays
+ * `stuck` is called on the watchdog's thread while the loop's stays
  * inside one piece of work, `locate` on the loop's in a signal handler; none of
  * them touches Lua's memory but to read, or allocates.
  */
@@ -57,21 +57,6 @@ static void say_trace(words *w, const interrupt *i)
   if (atomic_load(&i->has_trace)) say(w, "%s\n", i->trace);
 }
 
-static void held(lc_time time, void *user)
-{
-  runtime *rt = user;
-  char text[2048];
-  words w = {text, sizeof text, 0};
-  say(&w, "lastcall: warning: ");
-  say_who(&w, rt);
-  say(&w, " has held the loop for ");
-  say_seconds(&w, time);
-  say(&w, " and still does\n");
-  say_trace(&w, &rt->interrupt);
-  if (rt->sys->say(rt->sys, text, w.length, MOMENT) < (ssize_t)w.length)
-    atomic_fetch_add(&rt->unsaid, 1);
-}
-
 /* The hook has not come, so the innermost function is no script that runs, but a C function, or a
  * finalizer. Who called it is stable, and to be read without a lock. */
 static void locate(void *user)
@@ -115,8 +100,7 @@ static size_t stuck(lc_work work, char *text, size_t size, void *user)
 
 static void arm(void *user) { interrupt_arm(user); }
 
-static const lc_watchdog_events EVENTS = {
-  .interrupt = arm, .held = held, .locate = locate, .stuck = stuck};
+static const lc_watchdog_events EVENTS = {.interrupt = arm, .locate = locate, .stuck = stuck};
 
 /* --------------------------------------------------------------------- functions -- */
 

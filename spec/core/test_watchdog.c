@@ -56,7 +56,6 @@ static int our_interruptible(const lc_sys *sys, int (*function)(void *user), voi
 }
 
 static void on_interrupt(void *user) { atomic_fetch_add(&((place *)user)->interrupts, 1); }
-static void on_held(lc_time held, void *user) { (void)held, (void)user; }
 static void on_locate(void *user) { atomic_fetch_add(&((place *)user)->located, 1); }
 
 static size_t on_stuck(lc_work work, char *text, size_t size, void *user)
@@ -66,7 +65,7 @@ static size_t on_stuck(lc_work work, char *text, size_t size, void *user)
   return size;
 }
 
-static const lc_watchdog_events EVENTS = {on_interrupt, on_held, on_locate, on_stuck};
+static const lc_watchdog_events EVENTS = {on_interrupt, on_locate, on_stuck};
 
 static void open_place(place *p, lc_time max_block, int exit_stuck)
 {
