@@ -132,6 +132,7 @@ for _, name in ipairs(WRITES) do CALLS["Connection:" .. name] = calling(full, na
 -- Those that the table cannot have, and why.
 local ELSEWHERE = {
   ["lastcall.listen"] = "waits for a name to be looked up: address_spec has it",
+  ["lastcall.resolve"] = "waits for a name to be looked up: resolve_spec has it",
   ["Server:listen"] = "waits for a name to be looked up: address_spec has it",
   ["Channel:iter"] = "ends without a code: it is receive that waits",
 }
