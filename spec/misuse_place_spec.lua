@@ -2,7 +2,8 @@ local helper = require "spec.helper"
 local lastcall = require "lastcall"
 local core = require "lastcall.core"
 
--- Whatever a script gives to whatever function: an error names the script's own line, not one of ours.
+-- Whatever a script gives to whatever function: an error names the script's own line, not one of ours, and the
+-- function as the documentation does.
 
 local function noise() end
 
@@ -31,8 +32,14 @@ end
 
 local found = {}
 
+--- Whether an error about an argument names the function as the script knows it: 'conn:read', 'context.background'.
+local function names(name, message)
+  local named = message:match("bad argument #%d+ to '(.-)'")
+  return not named or named == name or named == "context." .. name
+end
+
 local function check(name, fine, message)
-  if fine or type(message) == "string" and message:find("^the script:2: ") then return end
+  if fine or type(message) == "string" and message:find("^the script:2: ") and names(name, message) then return end
   found[#found + 1] = name .. ": " .. tostring(message)
 end
 
@@ -157,6 +164,63 @@ describe("an error about an argument is at the line of the script that gave it",
       end
     end
     assert.equal("", table.concat(found, "\n"))
+  end)
+end)
+
+describe("an error about an argument names the function", function()
+  --- What is to be found in the message -> a function, and arguments with a wrong one.
+  local function wrong_calls(here, server)
+    local ctx, task = lastcall.context.background(), lastcall.go(noise)
+    return {
+      ["#1 to 'sleep' (number expected, got string)"] = { lastcall.sleep, "soon" },
+      ["#1 to 'go' (function expected, got nil)"] = { lastcall.go },
+      ["#1 to 'coroutine.resume' (coroutine expected, got number)"] = { lastcall.coroutine.resume, 5 },
+      ["#2 to 'context.with_timeout' (number expected, got table)"] = { lastcall.context.with_timeout, nil, {} },
+      ["#1 to 'context:on_done' (function expected, got nil)"] = { ctx.on_done, ctx, nil },
+      ["#1 to 'task:wait' (number expected, got string)"] = { task.wait, task, "soon" },
+      ["#1 to 'server:shutdown' (seconds from now"] = { server.shutdown, server, -1 },
+      ["#1 to 'conn:read' (invalid format"] = { here.read, here, "x" },
+      ["#2 to 'conn:write' (string expected, got table)"] = { here.write, here, "x", {} },
+      ["#1 to 'conn:setvbuf' (invalid option 'line')"] = { here.setvbuf, here, "line" },
+      ["#2 to 'conn:setsockopt' (number has no integer representation)"] = { here.setsockopt, here, "tos", 0.5 },
+      ["context:done: expected a context as self: call it with ':'"] = { ctx.done, task },
+      ["task:cancel: expected a task as self: call it with ':'"] = { task.cancel },
+      ["guard:done: expected a guard as self: call it with ':'"] = { here:work().done, here },
+    }
+  end
+
+  --- Every one of them, called in one way.
+  local function called(way)
+    helper.between(function(here, _, _, server)
+      local count = 0
+      for words, wrong in pairs(wrong_calls(here, server)) do
+        local message = tostring(way(table.unpack(wrong, 1, 5)))
+        assert.is_truthy(message:find(words, 1, true), words .. " is not in: " .. message)
+        count = count + 1
+      end
+      assert.equal(14, count)
+    end)
+  end
+
+  it("that pcall calls", function()
+    called(function(fn, ...) return select(2, pcall(fn, ...)) end)
+  end)
+
+  it("that is a task's own, or a coroutine's", function()
+    called(function(fn, ...) return select(2, lastcall.go(fn, ...):wait()) end)
+    called(function(fn, ...) return select(2, coroutine.resume(coroutine.create(fn), ...)) end)
+  end)
+
+  it("that the script calls by another name, or in a tail call", function()
+    called(function(fn, ...)
+      local mine = fn
+      local arguments = table.pack(...)
+      return select(2, pcall(function() mine(table.unpack(arguments, 1, arguments.n)) end))
+    end)
+    called(function(fn, ...)
+      local arguments = table.pack(...)
+      return select(2, pcall(function() return fn(table.unpack(arguments, 1, arguments.n)) end))
+    end)
   end)
 end)
 

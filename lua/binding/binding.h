@@ -8,6 +8,7 @@
 
 #include "lua_version.h"
 
+#include "arguments.h"
 #include "conn_box.h"
 #include "context.h"
 #include "interrupt.h"

@@ -59,8 +59,8 @@ void conn_linger_argument(lua_State *L, int index, lc_time *linger)
     return;
   }
   const char *word = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "";
-  luaL_argcheck(L, !strcmp(word, "background"), index,
-                "seconds to linger, 0 to reset, or \"background\"");
+  check_that(L, !strcmp(word, "background"), index,
+             "seconds to linger, 0 to reset, or \"background\"");
   *linger = LC_LINGER_BACKGROUND;
 }
 
@@ -181,7 +181,7 @@ static int conn_shutdown(lua_State *L)
   static const char *const names[] = {"write", "read", "both", NULL};
   static const int how[] = {SHUT_WR, SHUT_RD, SHUT_RDWR};
   conn_box *box = conn_check(L, 1);
-  int choice = how[luaL_checkoption(L, 2, NULL, names)];
+  int choice = how[check_choice(L, 2, NULL, names)];
   lua_settop(L, 1);
   task *t = task_running(L, box->rt);
   if (t) {
@@ -195,7 +195,7 @@ void conn_open_closing(lua_State *L, runtime *rt)
 {
   static const luaL_Reg methods[] = {
     {"close", conn_close}, {"abort", conn_abort}, {"shutdown", conn_shutdown}, {NULL, NULL}};
-  register_functions(L, rt, methods);
+  register_functions(L, rt, "conn:", methods);
   lua_pushcfunction(L, conn_close_variable);
   lua_setfield(L, -3, "__close"); /* of the metatable below the methods */
 }

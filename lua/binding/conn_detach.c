@@ -12,7 +12,7 @@ static const char TICKET_TYPE[] = "lastcall.ticket";
 
 static int ticket_done(lua_State *L)
 {
-  conn_box **held = luaL_checkudata(L, 1, TICKET_TYPE);
+  conn_box **held = check_object(L, 1, TICKET_TYPE);
   if (*held) conn_end_detached(*held);
   *held = NULL;
   return 0;
@@ -149,6 +149,6 @@ static int conn_detach(lua_State *L)
 void conn_open_detach(lua_State *L, runtime *rt)
 {
   static const luaL_Reg methods[] = {{"detach", conn_detach}, {NULL, NULL}};
-  register_functions(L, rt, methods);
+  register_functions(L, rt, "conn:", methods);
   register_ending(L, TICKET_TYPE, ticket_done);
 }

@@ -50,7 +50,7 @@ static int stop_call(lua_State *L)
 static int conn_on_eof(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  check_type(L, 2, LUA_TFUNCTION);
   lua_settop(L, 2);
   if (conn_kept_value(L, 1, CONN_EOF) != LUA_TTABLE) {
     lua_pop(L, 1);
@@ -70,5 +70,5 @@ static int conn_on_eof(lua_State *L)
 void conn_open_eof(lua_State *L, runtime *rt)
 {
   static const luaL_Reg methods[] = {{"on_eof", conn_on_eof}, {NULL, NULL}};
-  register_functions(L, rt, methods);
+  register_functions(L, rt, "conn:", methods);
 }

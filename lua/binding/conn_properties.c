@@ -103,7 +103,7 @@ static int conn_error(lua_State *L)
 
 static int guard_done(lua_State *L)
 {
-  conn_box **held = luaL_checkudata(L, 1, "lastcall.guard");
+  conn_box **held = check_object(L, 1, "lastcall.guard");
   if (*held && (*held)->conn && (*held)->rt->loop) lc_conn_unguard((*held)->conn);
   *held = NULL;
   return 0;
@@ -190,7 +190,7 @@ void conn_open(lua_State *L, runtime *rt)
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, CONN_TYPE); /* by its address it is found faster */
   lua_newtable(L);
-  register_functions(L, rt, methods);
+  register_functions(L, rt, "conn:", methods);
   conn_open_reading(L, rt);
   conn_open_writing(L, rt);
   conn_open_sockopt(L, rt);

@@ -148,18 +148,16 @@ static lua_Integer check_format(lua_State *L, int index)
   if (lua_type(L, index) == LUA_TNUMBER) {
     int is_integer;
     lua_Integer size = lua_tointegerx(L, index, &is_integer);
-    luaL_argcheck(L, is_integer && size >= 0, index,
-                  "a number of bytes is a whole number from 0 on");
+    check_that(L, is_integer && size >= 0, index, "a number of bytes is a whole number from 0 on");
     return size;
   }
-  const char *format = luaL_checkstring(L, index);
+  const char *format = check_string(L, index);
   if (*format == '*') format++;
   switch (*format) {
     case 'l': return FORMAT_LINE;
     case 'L': return FORMAT_WHOLE_LINE;
     case 'a': return FORMAT_ALL;
-    default:
-      return luaL_argerror(L, index, "invalid format: \"l\", \"L\", \"a\" or a number of bytes");
+    default: argument_error(L, index, "invalid format: \"l\", \"L\", \"a\" or a number of bytes");
   }
 }
 
@@ -307,8 +305,8 @@ static lua_Integer optional_bytes(lua_State *L, int index, lua_Integer otherwise
 {
   int is_integer;
   lua_Integer bytes = lua_tointegerx(L, index, &is_integer);
-  if (!is_integer) bytes = luaL_optinteger(L, index, otherwise);
-  luaL_argcheck(L, bytes > 0, index, "at least one byte");
+  if (!is_integer) bytes = optional_integer(L, index, otherwise);
+  check_that(L, bytes > 0, index, "at least one byte");
   return bytes;
 }
 
@@ -358,8 +356,8 @@ static int conn_read_until(lua_State *L)
 {
   conn_box *box = conn_self(L);
   size_t length;
-  luaL_checklstring(L, 2, &length);
-  luaL_argcheck(L, length > 0, 2, "the delimiter is empty");
+  check_bytes(L, 2, &length);
+  check_that(L, length > 0, 2, "the delimiter is empty");
   lua_Integer max =
     optional_bytes(L, 3, (lua_Integer)(lc_conn_settings(box->conn)->max_line + length));
   task *t = begin_read(L, box, "conn:read_until");
@@ -464,5 +462,5 @@ void conn_open_reading(lua_State *L, runtime *rt)
                                      {"read_some", conn_read_some},
                                      {"read_until", conn_read_until},
                                      {NULL, NULL}};
-  register_functions(L, rt, methods);
+  register_functions(L, rt, "conn:", methods);
 }

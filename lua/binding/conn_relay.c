@@ -36,5 +36,5 @@ void conn_open_relay(lua_State *L, runtime *rt)
                                        {"break_write", break_write},
                                        {"quiet_in", quiet_in},
                                        {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
 }

@@ -14,7 +14,7 @@ int conn_apply(lua_State *L, conn_box *box, const lc_settings *settings, const c
 static lc_time check_timeout(lua_State *L, int argument)
 {
   lc_time timeout = optional_seconds(L, argument);
-  luaL_argcheck(L, timeout >= 0, argument, "seconds are not negative; nil stands for no timeout");
+  check_that(L, timeout >= 0, argument, "seconds are not negative; nil stands for no timeout");
   return timeout;
 }
 
@@ -46,7 +46,7 @@ static int conn_set_linger(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
   lc_settings settings = *lc_conn_settings(box->conn);
-  luaL_argcheck(L, !lua_isnoneornil(L, 2), 2, "seconds to linger, 0 to reset, or \"background\"");
+  check_that(L, !lua_isnoneornil(L, 2), 2, "seconds to linger, 0 to reset, or \"background\"");
   conn_linger_argument(L, 2, &settings.linger);
   return conn_apply(L, box, &settings, "set_linger");
 }
@@ -69,7 +69,7 @@ static int conn_set_nodelay(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
   lc_settings settings = *lc_conn_settings(box->conn);
-  luaL_checktype(L, 2, LUA_TBOOLEAN);
+  check_type(L, 2, LUA_TBOOLEAN);
   settings.nodelay = lua_toboolean(L, 2);
   return conn_apply(L, box, &settings, "set_nodelay");
 }
@@ -78,10 +78,10 @@ static int conn_set_farewell(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
   int type = lua_type(L, 2);
-  luaL_argcheck(L,
-                type == LUA_TNONE || type == LUA_TNIL || type == LUA_TSTRING ||
-                  type == LUA_TNUMBER || type == LUA_TFUNCTION,
-                2, "a string, a function that returns one, or nil for the server's");
+  check_that(L,
+             type == LUA_TNONE || type == LUA_TNIL || type == LUA_TSTRING || type == LUA_TNUMBER ||
+               type == LUA_TFUNCTION,
+             2, "a string, a function that returns one, or nil for the server's");
   lua_settop(L, 2);
   if (type == LUA_TNUMBER) lua_tostring(L, 2);
   box->has_farewell = type > LUA_TNIL;
@@ -97,5 +97,5 @@ void conn_open_settings(lua_State *L, runtime *rt)
     {"set_deadline", conn_set_deadline},         {"set_linger", conn_set_linger},
     {"set_keepalive", conn_set_keepalive},       {"set_nodelay", conn_set_nodelay},
     {"set_farewell", conn_set_farewell},         {NULL, NULL}};
-  register_functions(L, rt, methods);
+  register_functions(L, rt, "conn:", methods);
 }

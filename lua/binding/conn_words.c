@@ -72,5 +72,5 @@ static int conn_heartbeat(lua_State *L)
 void conn_open_words(lua_State *L, runtime *rt)
 {
   static const luaL_Reg methods[] = {{"heartbeat", conn_heartbeat}, {NULL, NULL}};
-  register_functions(L, rt, methods);
+  register_functions(L, rt, "conn:", methods);
 }

@@ -183,7 +183,7 @@ static int conn_write(lua_State *L)
   size_t total = 0;
   for (int i = 2; i <= last; i++) {
     size_t length;
-    const char *data = luaL_checklstring(L, i, &length); /* numbers become strings here */
+    const char *data = check_bytes(L, i, &length); /* numbers become strings here */
     if (i - 2 < PIECES) pieces[i - 2] = (struct iovec){(void *)(uintptr_t)data, length};
     total += length;
   }
@@ -251,9 +251,9 @@ static int conn_setvbuf(lua_State *L)
 {
   static const char *const modes[] = {"no", "full", NULL};
   conn_box *box = conn_check(L, 1);
-  int mode = luaL_checkoption(L, 2, NULL, modes);
-  lua_Integer size = luaL_optinteger(L, 3, 16384);
-  luaL_argcheck(L, size >= 0, 3, "a size in bytes is not negative");
+  int mode = check_choice(L, 2, NULL, modes);
+  lua_Integer size = optional_integer(L, 3, 16384);
+  check_that(L, size >= 0, 3, "a size in bytes is not negative");
   if (lc_conn_error(box->conn)) return conn_failure(L, box, lc_conn_error(box->conn), "setvbuf");
   lc_settings settings = *lc_conn_settings(box->conn);
   settings.gather = mode ? (size_t)(size > 65536 ? 65536 : size) : 0;
@@ -270,7 +270,7 @@ static int conn_post(lua_State *L)
   conn_box *box = conn_check(L, 1);
   struct iovec pieces[PIECES];
   int last = lua_gettop(L);
-  for (int i = 2; i <= last; i++) luaL_checkstring(L, i);
+  for (int i = 2; i <= last; i++) check_string(L, i);
   if (last - 1 > PIECES) {
     lua_concat(L, last - 1);
     last = 2;
@@ -291,5 +291,5 @@ void conn_open_writing(lua_State *L, runtime *rt)
                                      {"setvbuf", conn_setvbuf},
                                      {"post", conn_post},
                                      {NULL, NULL}};
-  register_functions(L, rt, methods);
+  register_functions(L, rt, "conn:", methods);
 }

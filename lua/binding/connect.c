@@ -11,7 +11,7 @@
 static int core_endpoint(lua_State *L)
 {
   size_t length;
-  const char *text = luaL_checklstring(L, 1, &length), *problem = NULL;
+  const char *text = check_bytes(L, 1, &length), *problem = NULL;
   lc_endpoint endpoint;
   lc_address address;
   if (lc_endpoint_parse(text, length, &endpoint, &problem) < 0) {
@@ -37,12 +37,12 @@ static int core_endpoint(lua_State *L)
 int check_numeric(lua_State *L, int index, lc_address *address)
 {
   size_t length;
-  const char *text = luaL_checklstring(L, index, &length), *problem = "it needs a look-up";
+  const char *text = check_bytes(L, index, &length), *problem = "it needs a look-up";
   lc_endpoint endpoint;
   if (lc_endpoint_parse(text, length, &endpoint, &problem) == 0 &&
       lc_endpoint_address(&endpoint, address) == 0)
     return 0;
-  return luaL_argerror(L, index, problem);
+  argument_error(L, index, problem);
 }
 
 /* ----------------------------------------------------------------- connecting -- */
@@ -72,7 +72,7 @@ static int core_connect_begin(lua_State *L)
   runtime *rt = runtime_upvalue(L);
   lc_address to, from;
   check_numeric(L, 1, &to);
-  luaL_checktype(L, 2, LUA_TTABLE);
+  check_type(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   task *t = task_current(L, rt, "lastcall.connect");
   if (task_ended(t)) return push_failure(L, task_ended(t), lua_tostring(L, 1), "connect");
@@ -114,9 +114,9 @@ static int connect_waited(lua_State *L, int status, lua_KContext kept)
 static int core_connect_wait(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  luaL_checktype(L, 1, LUA_TTABLE);
+  check_type(L, 1, LUA_TTABLE);
   lc_time seconds = optional_seconds(L, 2);
-  luaL_checkstring(L, 3);
+  check_string(L, 3);
   lua_settop(L, 3);
   task *t = task_current(L, rt, "lastcall.connect");
   if (task_ended(t)) return push_failure(L, task_ended(t), lua_tostring(L, 3), "connect");
@@ -142,7 +142,7 @@ static int core_connect_end(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
   int code = lc_conn_error(box->conn);
-  const char *where = luaL_checkstring(L, 2);
+  const char *where = check_string(L, 2);
   if (!is_decided(box)) {
     lua_pushboolean(L, 0);
     return 1;
@@ -215,5 +215,5 @@ void connect_open(lua_State *L, runtime *rt)
                                        {"connect_drop", core_connect_drop},
                                        {"close_outbound", core_close_outbound},
                                        {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
 }

@@ -17,7 +17,7 @@
 
 context *context_check(lua_State *L, int index)
 {
-  context *ctx = luaL_checkudata(L, index, CONTEXT_TYPE);
+  context *ctx = check_object(L, index, CONTEXT_TYPE);
   runtime_check(L, ctx->rt);
   return ctx;
 }
@@ -287,7 +287,7 @@ static int context_get_deadline(lua_State *L)
 static int context_value(lua_State *L)
 {
   context *ctx = context_check(L, 1);
-  luaL_checkany(L, 2);
+  check_any(L, 2);
   lua_settop(L, 2);
   lua_pushvalue(L, 1);
   while (ctx) {
@@ -344,7 +344,7 @@ static void push_functions(lua_State *L, int index)
 static int context_on_done(lua_State *L)
 {
   context *ctx = context_check(L, 1);
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  check_type(L, 2, LUA_TFUNCTION);
   lua_settop(L, 2);
   if (ctx->ended) {
     runtime_callback(L, ctx->rt, 0);
@@ -376,7 +376,7 @@ static int context_close(lua_State *L)
 static int context_collect(lua_State *L)
 {
   if (!is_collected(L)) return 0;
-  context *ctx = luaL_checkudata(L, 1, CONTEXT_TYPE);
+  context *ctx = check_object(L, 1, CONTEXT_TYPE);
   if (!ctx->rt || !ctx->rt->loop) return 0; /* the loop went first */
   if (ctx->box) context_leave_conn(L, 1);   /* in the same cycle, and before it */
   lc_list_remove(&ctx->in_parent);
@@ -412,7 +412,7 @@ void context_open(lua_State *L, runtime *rt)
     {"value", context_value},       {NULL, NULL}};
   new_type(L, CONTEXT_TYPE);
   lua_newtable(L);
-  register_functions(L, rt, methods);
+  register_functions(L, rt, "context:", methods);
   context_open_tasks(L, rt);
   context_open_narrowing(L, rt);
   lua_setfield(L, -2, "__index");
@@ -420,7 +420,7 @@ void context_open(lua_State *L, runtime *rt)
                                   {"__close", context_close},
                                   {"__tostring", context_tostring},
                                   {NULL, NULL}};
-  register_functions(L, rt, meta);
+  register_functions(L, rt, "context:", meta);
   lua_pop(L, 1);
   lua_newtable(L);
   context_open_making(L, rt);

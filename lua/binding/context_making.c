@@ -19,8 +19,8 @@ static context *made_by_script(lua_State *L, runtime *rt, context *parent)
 /* Argument 1 of what makes a child. */
 static void check_parent(lua_State *L)
 {
-  luaL_argcheck(L, lua_isnoneornil(L, 1) || lua_isuserdata(L, 1), 1,
-                "the parent comes first: a context, or nil for the caller's own");
+  check_that(L, lua_isnoneornil(L, 1) || lua_isuserdata(L, 1), 1,
+             "the parent comes first: a context, or nil for the caller's own");
 }
 
 /* Pushes the context that is argument `index`, or when there is none the one that the caller goes by. */
@@ -101,7 +101,7 @@ static int context_with_timeout(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   check_parent(L);
-  luaL_checknumber(L, 2);
+  check_number(L, 2);
   lc_time seconds = optional_seconds(L, 2);
   context *parent = parent_argument(L, rt, 1);
   return with_deadline(L, rt, parent, lc_time_add(lc_loop_clock(rt->loop), seconds));
@@ -111,7 +111,7 @@ static int context_with_deadline(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   check_parent(L);
-  luaL_checknumber(L, 2);
+  check_number(L, 2);
   lc_time at = optional_seconds(L, 2);
   context *parent = parent_argument(L, rt, 1);
   return with_deadline(L, rt, parent, at);
@@ -121,8 +121,8 @@ static int context_with_value(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   check_parent(L);
-  luaL_argcheck(L, !lua_isnoneornil(L, 2), 2, "a key is any value but nil");
-  luaL_checkany(L, 3);
+  check_that(L, !lua_isnoneornil(L, 2), 2, "a key is any value but nil");
+  check_any(L, 3);
   lua_settop(L, 3);
   context *parent = parent_argument(L, rt, 1);
   made_by_script(L, rt, parent)->has_value = 1;
@@ -160,7 +160,7 @@ static int context_until_drain(lua_State *L)
 void context_open_narrowing(lua_State *L, runtime *rt)
 {
   static const luaL_Reg methods[] = {{"until_drain", context_until_drain}, {NULL, NULL}};
-  register_functions(L, rt, methods);
+  register_functions(L, rt, "context:", methods);
 }
 
 void context_open_making(lua_State *L, runtime *rt)
@@ -174,5 +174,5 @@ void context_open_making(lua_State *L, runtime *rt)
                                        {"with_value", context_with_value},
                                        {"without_cancel", context_without_cancel},
                                        {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "context.", functions);
 }

@@ -29,7 +29,7 @@ static owner maker_of(lua_State *L, const context *ctx, int index)
 static int context_go(lua_State *L)
 {
   context *ctx = context_check(L, 1);
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  check_type(L, 2, LUA_TFUNCTION);
   int top = lua_gettop(L);
   owner by = maker_of(L, ctx, 1);
   lua_settop(L, top);
@@ -143,7 +143,7 @@ static void forget_aside(lua_State *L, runtime *rt, scope *now)
 /* Also as its finalizer. */
 static int scope_close(lua_State *L)
 {
-  scope *now = luaL_checkudata(L, 1, SCOPE_TYPE);
+  scope *now = check_object(L, 1, SCOPE_TYPE);
   context *ctx = now->ctx;
   now->ctx = NULL;
   if (!ctx || !ctx->rt || !ctx->rt->loop) return 0;
@@ -164,7 +164,7 @@ static int call_done(lua_State *L, int status, lua_KContext kept)
 static int context_call(lua_State *L)
 {
   context *ctx = context_check(L, 1);
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  check_type(L, 2, LUA_TFUNCTION);
   task *t = ctx->rt->current;
   scope *now = lua_newuserdatauv(L, sizeof *now, 1);
   *now = (scope){.co = L};
@@ -187,7 +187,7 @@ static int context_call(lua_State *L)
 void context_open_tasks(lua_State *L, runtime *rt)
 {
   static const luaL_Reg methods[] = {{"go", context_go}, {"call", context_call}, {NULL, NULL}};
-  register_functions(L, rt, methods);
+  register_functions(L, rt, "context:", methods);
   new_type(L, SCOPE_TYPE);
   lua_pushcfunction(L, scope_close);
   lua_setfield(L, -2, "__close");

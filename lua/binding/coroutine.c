@@ -243,7 +243,7 @@ static int resume_again(lua_State *L, int status, lua_KContext kept)
 static lua_State *check_coroutine(lua_State *L, int index)
 {
   lua_State *co = lua_tothread(L, index);
-  luaL_argexpected(L, co, index, "coroutine");
+  if (!co) argument_type_error(L, index, "coroutine");
   return co;
 }
 
@@ -289,7 +289,7 @@ static int wrapped(lua_State *L)
 
 static int coroutine_create(lua_State *L)
 {
-  luaL_checktype(L, 1, LUA_TFUNCTION);
+  check_type(L, 1, LUA_TFUNCTION);
   lua_State *co = lua_newthread(L);
   lua_pushvalue(L, 1);
   lua_xmove(L, co, 1);
@@ -392,8 +392,8 @@ void coroutine_open(lua_State *L, runtime *rt)
                                        {"yield", coroutine_yield},
                                        {NULL, NULL}};
   static const luaL_Reg beside[] = {{"be_main", core_be_main}, {NULL, NULL}};
-  register_functions(L, rt, beside);
+  register_functions(L, rt, "", beside);
   lua_newtable(L);
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "coroutine.", functions);
   lua_setfield(L, -2, "coroutine");
 }

@@ -79,5 +79,5 @@ void descriptors_open(lua_State *L, runtime *rt)
 {
   static const luaL_Reg functions[] = {
     {"raise_descriptors", core_raise}, {"put_back_descriptors", core_put_back}, {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
 }

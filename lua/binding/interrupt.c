@@ -361,8 +361,8 @@ static int core_limit(lua_State *L)
   runtime *rt = runtime_upvalue(L);
   rt->limit = LC_NEVER;
   if (!lua_isnoneornil(L, 1))
-    rt->limit = lc_time_add(lc_loop_clock(rt->loop), lc_seconds(luaL_checknumber(L, 1)));
-  rt->limited = (uint64_t)luaL_optinteger(L, 2, 0);
+    rt->limit = lc_time_add(lc_loop_clock(rt->loop), lc_seconds(check_number(L, 1)));
+  rt->limited = (uint64_t)optional_integer(L, 2, 0);
   lc_watchdog_limit(rt->loop, rt->limit);
   return 0;
 }
@@ -370,7 +370,7 @@ static int core_limit(lua_State *L)
 void interrupt_open(lua_State *L, runtime *rt)
 {
   static const luaL_Reg functions[] = {{"limit", core_limit}, {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
   lua_getfield(L, -1, "pcall");
   lua_getfield(L, -2, "xpcall");

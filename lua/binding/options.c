@@ -153,19 +153,3 @@ void option_listen(lua_State *L, int index, lc_listen_options *listen)
   }
   lua_pop(L, 1);
 }
-
-lc_time optional_seconds(lua_State *L, int argument)
-{
-  if (lua_isnoneornil(L, argument)) return LC_NEVER;
-  lua_Number seconds = luaL_checknumber(L, argument);
-  luaL_argcheck(L, seconds == seconds, argument, "not a number (NaN) is no time");
-  return lc_seconds(seconds);
-}
-
-const char *check_word(lua_State *L, int argument)
-{
-  size_t length;
-  const char *word = luaL_checklstring(L, argument, &length);
-  luaL_argcheck(L, strlen(word) == length, argument, "a zero byte lies in it");
-  return word;
-}

@@ -1,4 +1,4 @@
-/* options.h - options and arguments, from Lua to the core's. */
+/* options.h - options, from Lua to the core's. */
 #ifndef LC_BINDING_OPTIONS_H
 #define LC_BINDING_OPTIONS_H
 
@@ -16,12 +16,7 @@ void option_drain(lua_State *L, int index, lc_drain_options *drain);
 void option_heartbeat(lua_State *L, int index, lc_heartbeat *heartbeat);
 void option_keepalive(lua_State *L, int index, lc_keepalive *keepalive);
 void option_listen(lua_State *L, int index, lc_listen_options *listen);
-/* An optional argument in seconds: LC_NEVER when absent; raises for what is not a number. */
-lc_time optional_seconds(lua_State *L, int argument);
 /* Raises unless the string at `index` is an address that needs no look-up. */
 int check_numeric(lua_State *L, int index, lc_address *address);
-
-/* A string argument that C is to compare with others: raises when a zero byte lies in it. */
-const char *check_word(lua_State *L, int argument);
 
 #endif

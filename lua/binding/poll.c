@@ -131,8 +131,8 @@ static int core_poll_fd(lua_State *L)
   static const char *const names[] = {"r", "w", "rw", NULL};
   static const unsigned wants[] = {LC_READABLE, LC_WRITABLE, LC_READABLE | LC_WRITABLE};
   runtime *rt = runtime_upvalue(L);
-  lua_Integer fd = luaL_checkinteger(L, 1);
-  unsigned what = wants[luaL_checkoption(L, 2, "r", names)];
+  lua_Integer fd = check_integer(L, 1);
+  unsigned what = wants[check_choice(L, 2, "r", names)];
   lc_time seconds = optional_seconds(L, 3);
   task *t = task_current(L, rt, "poll");
   if (fd < 0 || fd > FD_MOST) return poll_failed(L, -EBADF);
@@ -163,5 +163,5 @@ static int core_poll_fd(lua_State *L)
 void poll_open(lua_State *L, runtime *rt)
 {
   static const luaL_Reg functions[] = {{"poll_fd", core_poll_fd}, {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
 }

@@ -41,7 +41,7 @@ static int core_begin(lua_State *L)
   runtime *rt = runtime_upvalue(L);
   int error = 0;
   lc_server_options defaults;
-  luaL_checktype(L, 1, LUA_TTABLE);
+  check_type(L, 1, LUA_TTABLE);
   lc_server_options_init(&defaults);
   option_drain(L, 1, &defaults.drain);
   rt->debug = option_boolean(L, 1, "debug", 0);
@@ -77,7 +77,7 @@ static int core_shutdown(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   lc_time seconds = optional_seconds(L, 1);
-  luaL_argcheck(L, seconds >= 0, 1, "seconds from now, not negative");
+  check_that(L, seconds >= 0, 1, "seconds from now, not negative");
   if (!rt->shutdown) return 0;
   lc_shutdown_begin(rt->shutdown, lc_loop_clock(rt->loop), seconds == LC_NEVER ? -1 : seconds);
   lua_pushboolean(L, 1);
@@ -221,7 +221,7 @@ static int core_step(lua_State *L)
 static int core_set_hook(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  luaL_checkstring(L, 1);
+  check_string(L, 1);
   lua_settop(L, 2);
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->hooks);
   lua_insert(L, 1);
@@ -279,8 +279,8 @@ static int core_say(lua_State *L)
 {
   const runtime *rt = runtime_upvalue(L);
   size_t length;
-  const char *text = luaL_checklstring(L, 1, &length);
-  ssize_t said = rt->sys->say(rt->sys, text, length, lc_seconds(luaL_checknumber(L, 2)));
+  const char *text = check_bytes(L, 1, &length);
+  ssize_t said = rt->sys->say(rt->sys, text, length, lc_seconds(check_number(L, 2)));
   lua_pushinteger(L, said > 0 ? (lua_Integer)said : 0);
   return 1;
 }
@@ -294,7 +294,7 @@ static int core_unsaid(lua_State *L)
 
 static int core_is_terminal(lua_State *L)
 {
-  lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+  lua_pushboolean(L, isatty((int)check_integer(L, 1)));
   return 1;
 }
 
@@ -336,5 +336,5 @@ void process_open(lua_State *L, runtime *rt)
                                        {"pollfd", core_pollfd},
                                        {"timeout", core_timeout},
                                        {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
 }

@@ -56,12 +56,12 @@ void raise_error(lua_State *L, const char *format, ...)
 }
 
 /* raise_error(message) */
-static int core_raise_error(lua_State *L) { raise_error(L, "%s", luaL_checkstring(L, 1)); }
+static int core_raise_error(lua_State *L) { raise_error(L, "%s", check_string(L, 1)); }
 
 /* set_home(prefix): by which the sources of our modules are known. */
 static int core_set_home(lua_State *L)
 {
-  luaL_checkstring(L, 1);
+  check_string(L, 1);
   lua_settop(L, 1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &HOME_KEY);
   return 0;
@@ -71,5 +71,5 @@ void raise_open(lua_State *L, runtime *rt)
 {
   static const luaL_Reg functions[] = {
     {"raise_error", core_raise_error}, {"set_home", core_set_home}, {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
 }

@@ -58,9 +58,9 @@ static int core_resolve(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   const char *host = check_word(L, 1);
-  lua_Integer port = luaL_optinteger(L, 2, 0);
+  lua_Integer port = optional_integer(L, 2, 0);
   lc_time seconds = optional_seconds(L, 3);
-  luaL_argcheck(L, strlen(host) <= LC_HOST_MAX, 1, "longer than any host name");
+  check_that(L, strlen(host) <= LC_HOST_MAX, 1, "longer than any host name");
   lua_settop(L, 3);
   lookup *look = lua_newuserdatauv(L, sizeof *look, 0);
   memset(look, 0, sizeof *look);
@@ -85,5 +85,5 @@ static int core_resolve(lua_State *L)
 void resolve_open(lua_State *L, runtime *rt)
 {
   static const luaL_Reg functions[] = {{"resolve", core_resolve}, {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
 }

@@ -26,11 +26,12 @@ runtime *runtime_upvalue(lua_State *L)
   return rt;
 }
 
-void register_functions(lua_State *L, runtime *rt, const luaL_Reg *functions)
+void register_functions(lua_State *L, runtime *rt, const char *prefix, const luaL_Reg *functions)
 {
   for (; functions->name; functions++) {
     lua_pushlightuserdata(L, rt);
-    lua_pushcclosure(L, functions->func, 1);
+    lua_pushfstring(L, "%s%s", prefix, functions->name);
+    lua_pushcclosure(L, functions->func, 2);
     lua_setfield(L, -2, functions->name);
   }
 }
@@ -61,7 +62,9 @@ void register_ending(lua_State *L, const char *type, lua_CFunction done)
     lua_setfield(L, -2, metamethods[i]);
   }
   lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, done);
+  lua_pushnil(L); /* no runtime: what it ends may outlive that */
+  lua_pushfstring(L, "%s:done", strrchr(type, '.') + 1);
+  lua_pushcclosure(L, done, 2);
   lua_setfield(L, -2, "done");
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);

@@ -158,13 +158,14 @@ char *allocator_place(runtime *rt);
 void allocator_push_place(lua_State *L, runtime *rt, size_t length);
 #define STRING_PLACE ((size_t)64 * 1024)
 #define STRING_PLACE_WORTH ((size_t)16 * 1024) /* below, to copy is cheaper */
-/* Registers functions, each with the runtime as its only upvalue, into the table at the top. */
-void register_functions(lua_State *L, runtime *rt, const luaL_Reg *functions);
+/* Registers functions into the table at the top. Upvalues of each: the runtime; the prefix and its name, by which
+ * errors name it: "conn:" for methods of connections, "" for functions of the module. */
+void register_functions(lua_State *L, runtime *rt, const char *prefix, const luaL_Reg *functions);
 /* A metatable for objects of ours, which scripts cannot get hold of by getmetatable. [0, +1] */
 void new_type(lua_State *L, const char *type);
 /* Whether the finalizer that asks was called by the collector: a script that calls one is to do no harm. */
 int is_collected(lua_State *L);
-/* The type of an object whose one use is to end something: by its method `done`, by leaving the scope
+/* The type, such as "lastcall.guard", of an object whose one use is to end something: by its method `done`, by leaving the scope
  * of a <close> variable, or by being collected. */
 void register_ending(lua_State *L, const char *type, lua_CFunction done);
 

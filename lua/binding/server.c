@@ -82,7 +82,7 @@ static void take_options(lua_State *L, server_box *box, int index)
 static int core_new_server(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  luaL_checktype(L, 1, LUA_TTABLE);
+  check_type(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   lc_server_options options;
   lc_server_options_init(&options);
@@ -113,7 +113,7 @@ static int core_new_server(lua_State *L)
 static int server_collect(lua_State *L)
 {
   if (!is_collected(L)) return 0;
-  server_box *box = luaL_checkudata(L, 1, SERVER_TYPE);
+  server_box *box = check_object(L, 1, SERVER_TYPE);
   runtime *rt = box->rt;
   if (!rt->loop) return 0;
   server_forget_functions(box);
@@ -134,7 +134,7 @@ static int server_shutdown(lua_State *L)
   lc_time seconds = optional_seconds(L, 2);
   const lc_drain_options *drain = &lc_server_options_get(box->server)->drain;
   if (seconds == LC_NEVER) seconds = drain->timeout;
-  luaL_argcheck(L, seconds >= 0, 2, "seconds from now, not negative");
+  check_that(L, seconds >= 0, 2, "seconds from now, not negative");
   lc_server_shutdown(box->server, lc_time_add(lc_loop_clock(box->rt->loop), seconds));
   lua_pushboolean(L, 1);
   return 1;
@@ -154,7 +154,7 @@ static int server_set_drain(lua_State *L)
 {
   server_box *box = server_check(L, 1);
   lc_server_options defaults;
-  luaL_checktype(L, 2, LUA_TTABLE);
+  check_type(L, 2, LUA_TTABLE);
   lc_server_options_init(&defaults);
   option_drain(L, 2, &defaults.drain);
   lc_server_set_drain(box->server, &defaults.drain);
@@ -177,7 +177,7 @@ static int server_is_leaving(lua_State *L)
 static int server_go(lua_State *L)
 {
   server_box *box = server_check(L, 1);
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  check_type(L, 2, LUA_TFUNCTION);
   if (box->is_done) raise_error(L, "server:go: this server has ended");
   lua_remove(L, 1);
   return task_go(L, box->rt, (owner){.kind = OWNER_SERVER, .of.server = box}, box->ctx,
@@ -207,7 +207,7 @@ static int server_count(lua_State *L)
 static int server_get(lua_State *L)
 {
   server_box *box = server_check(L, 1);
-  lua_Integer id = luaL_checkinteger(L, 2);
+  lua_Integer id = check_integer(L, 2);
   lc_conn *conn = lc_server_find(box->server, (uint64_t)id);
   if (!conn || !server_push_conn(L, box, conn)) lua_pushnil(L);
   return 1;
@@ -242,9 +242,9 @@ static int server_connections(lua_State *L)
 
 void server_register(lua_State *L, runtime *rt, const luaL_Reg *methods, const luaL_Reg *functions)
 {
-  register_functions(L, rt, methods);
+  register_functions(L, rt, "server:", methods);
   lua_pushvalue(L, -2);
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
   lua_pop(L, 1);
 }
 

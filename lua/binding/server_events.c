@@ -421,7 +421,7 @@ static int parameters_of(lua_State *L, int index)
 static int server_hand_to(lua_State *L)
 {
   server_box *box = server_check(L, 1);
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  check_type(L, 2, LUA_TFUNCTION);
   replace_anchor(L, box->rt, &box->handler, 2);
   box->gives_context = parameters_of(L, 2) > 1;
   lc_server_serve(box->server, 1);
@@ -431,7 +431,7 @@ static int server_hand_to(lua_State *L)
 static int server_on_state(lua_State *L)
 {
   server_box *box = server_check(L, 1);
-  if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
+  if (!lua_isnoneornil(L, 2)) check_type(L, 2, LUA_TFUNCTION);
   replace_anchor(L, box->rt, &box->on_state, 2);
   box->tells = parameters_of(L, 2);
   return 0;
@@ -440,7 +440,7 @@ static int server_on_state(lua_State *L)
 static int server_on_step(lua_State *L)
 {
   server_box *box = server_check(L, 1);
-  if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
+  if (!lua_isnoneornil(L, 2)) check_type(L, 2, LUA_TFUNCTION);
   replace_anchor(L, box->rt, &box->on_step, 2);
   return 0;
 }

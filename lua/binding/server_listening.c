@@ -21,7 +21,7 @@ static int call_control(int fd, void *user)
 static int server_listen(lua_State *L)
 {
   server_box *box = server_check(L, 1);
-  luaL_checktype(L, OPTIONS, LUA_TTABLE);
+  check_type(L, OPTIONS, LUA_TTABLE);
   lua_settop(L, OPTIONS);
   lc_listen_options options;
   lc_address address;

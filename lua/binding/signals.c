@@ -49,10 +49,13 @@ static void tell(void *user, int number, unsigned count, lc_time at)
   runtime_protect(seen.rt, tell_protected, &seen);
 }
 
+/* The modules add the option or function that the name was given to. */
 static size_t check_signal(lua_State *L)
 {
   size_t length;
-  const char *name = luaL_checklstring(L, 1, &length);
+  const char *name = lua_tolstring(L, 1, &length);
+  if (!name)
+    return (size_t)luaL_error(L, "a signal's name is a string, not a %s", luaL_typename(L, 1));
   if (strlen(name) != length) luaL_error(L, "no signal's name has a zero byte in it");
   if (!strncmp(name, "SIG", 3)) name += 3;
   for (size_t i = 0; i < SIGNAL_COUNT; i++)
@@ -69,7 +72,7 @@ static int core_signal(lua_State *L)
   static void (*const actions[])(void *, int, unsigned, lc_time) = {climb, tell, NULL};
   runtime *rt = runtime_upvalue(L);
   size_t i = check_signal(L);
-  int purpose = luaL_checkoption(L, 2, "", purposes);
+  int purpose = check_choice(L, 2, "", purposes);
   int result = lc_loop_signal(rt->loop, SIGNALS[i].number, actions[purpose], rt);
   if (result >= 0 && actions[purpose] == climb)
     result = lc_watchdog_follow(rt->loop, SIGNALS[i].number);
@@ -109,7 +112,7 @@ void signals_open(lua_State *L, runtime *rt)
                                        {"signal_name", core_signal_name},
                                        {"deaf_to_pipes", core_deaf},
                                        {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
   for (unsigned i = 0; i < LENGTH(ENDING); i++)
     if (rt->sys->signal_act(rt->sys, ENDING[i], 1) > 0) rt->acts |= 1U << i;
 }

@@ -25,8 +25,8 @@ static int succeeded(lua_State *L, runtime *rt, int code)
 static void check_address(lua_State *L, int index, lc_address *address)
 {
   size_t length;
-  const char *bytes = luaL_checklstring(L, index, &length);
-  luaL_argcheck(L, length <= sizeof address->of, index, "not an address");
+  const char *bytes = check_bytes(L, index, &length);
+  check_that(L, length <= sizeof address->of, index, "not an address");
   memset(address, 0, sizeof *address);
   memcpy(&address->of, bytes, length);
   address->length = (socklen_t)length;
@@ -61,8 +61,8 @@ static int descriptor_open(lua_State *L)
   static const int type[] = {SOCK_STREAM, SOCK_DGRAM};
   runtime *rt = runtime_upvalue(L);
   const lc_sys *sys = socket_sys(rt);
-  int of = family[luaL_checkoption(L, 1, NULL, families)], one = 1;
-  int fd = open_one(rt, of, type[luaL_checkoption(L, 2, NULL, types)]);
+  int of = family[check_choice(L, 1, NULL, families)], one = 1;
+  int fd = open_one(rt, of, type[check_choice(L, 2, NULL, types)]);
   if (fd < 0) return socket_failure(L, rt, fd);
   if (of == AF_INET6) /* as LuaSocket does: its IPv6 sockets are for IPv6 alone */
     sys->setsockopt(sys, fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
@@ -75,7 +75,7 @@ static int descriptor_close(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   const lc_sys *sys = socket_sys(rt);
-  int fd = (int)luaL_checkinteger(L, 1);
+  int fd = (int)check_integer(L, 1);
   socket_wake(rt, fd);
   sys->close(sys, fd);
   return 0;
@@ -88,15 +88,15 @@ static int descriptor_bind(lua_State *L)
   lc_address address;
   check_address(L, 2, &address);
   return succeeded(L, rt,
-                   sys->bind(sys, (int)luaL_checkinteger(L, 1), &address.of.any, address.length));
+                   sys->bind(sys, (int)check_integer(L, 1), &address.of.any, address.length));
 }
 
 static int descriptor_listen(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   const lc_sys *sys = socket_sys(rt);
-  int backlog = (int)luaL_checkinteger(L, 2);
-  return succeeded(L, rt, sys->listen(sys, (int)luaL_checkinteger(L, 1), backlog));
+  int backlog = (int)check_integer(L, 2);
+  return succeeded(L, rt, sys->listen(sys, (int)check_integer(L, 1), backlog));
 }
 
 /* connect(fd, address): "again" when it is under way: wait for writing, and ask outcome(fd). */
@@ -105,7 +105,7 @@ static int descriptor_connect(lua_State *L)
   runtime *rt = runtime_upvalue(L);
   const lc_sys *sys = socket_sys(rt);
   lc_address address;
-  int result, fd = (int)luaL_checkinteger(L, 1);
+  int result, fd = (int)check_integer(L, 1);
   check_address(L, 2, &address);
   LC_RETRY(result, sys->connect(sys, fd, &address.of.any, address.length));
   if (result == -EINPROGRESS) result = LC_AGAIN;
@@ -120,7 +120,7 @@ static int descriptor_outcome(lua_State *L)
   const lc_sys *sys = socket_sys(rt);
   int error = 0;
   socklen_t length = sizeof error;
-  int fd = (int)luaL_checkinteger(L, 1);
+  int fd = (int)check_integer(L, 1);
   int result = sys->getsockopt(sys, fd, SOL_SOCKET, SO_ERROR, &error, &length);
   if (!result) result = -error;
   if (!result) {
@@ -139,7 +139,7 @@ static int descriptor_shutdown(lua_State *L)
 {
   static const char *const names[] = {"receive", "send", "both", NULL};
   const lc_sys *sys = socket_sys(runtime_upvalue(L));
-  sys->shutdown(sys, (int)luaL_checkinteger(L, 1), luaL_checkoption(L, 2, NULL, names));
+  sys->shutdown(sys, (int)check_integer(L, 1), check_choice(L, 2, NULL, names));
   return 0;
 }
 
@@ -182,7 +182,7 @@ typedef int (*name_call)(const lc_sys *, int, struct sockaddr *, socklen_t *);
 static int push_name_of(lua_State *L, name_call call, const lc_sys *sys)
 {
   lc_address address = {.length = sizeof address.of};
-  int result = call(sys, (int)luaL_checkinteger(L, 1), &address.of.any, &address.length);
+  int result = call(sys, (int)check_integer(L, 1), &address.of.any, &address.length);
   return result < 0 ? refused(L, result) : socket_push_name(L, &address);
 }
 
@@ -203,7 +203,7 @@ static int unix_address(lua_State *L)
 {
   struct sockaddr_un name = {.sun_family = AF_UNIX};
   size_t length;
-  const char *path = luaL_checklstring(L, 1, &length);
+  const char *path = check_bytes(L, 1, &length);
   length = strlen(path); /* as far as C sees it */
   if (length >= sizeof name.sun_path) return 0;
   memcpy(name.sun_path, path, length);
@@ -216,7 +216,7 @@ static int descriptor_disconnect(lua_State *L)
 {
   const lc_sys *sys = socket_sys(runtime_upvalue(L));
   struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-  sys->connect(sys, (int)luaL_checkinteger(L, 1), &nobody, sizeof nobody);
+  sys->connect(sys, (int)check_integer(L, 1), &nobody, sizeof nobody);
   return 0;
 }
 
@@ -224,7 +224,7 @@ static int descriptor_duplicate(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   const lc_sys *sys = socket_sys(rt);
-  int fd = sys->duplicate(sys, (int)luaL_checkinteger(L, 1));
+  int fd = sys->duplicate(sys, (int)check_integer(L, 1));
   if (fd < 0) return socket_failure(L, rt, fd);
   lua_pushinteger(L, fd);
   return 1;
@@ -237,7 +237,7 @@ static int send_datagram(lua_State *L, int status, lua_KContext kept)
   runtime *rt = runtime_upvalue(L);
   const lc_sys *sys = socket_sys(rt);
   size_t size;
-  const char *data = luaL_checklstring(L, 2, &size);
+  const char *data = check_bytes(L, 2, &size);
   struct iovec piece = {(void *)(uintptr_t)data, size};
   struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
   lc_address to;
@@ -249,7 +249,7 @@ static int send_datagram(lua_State *L, int status, lua_KContext kept)
     message.msg_namelen = to.length;
   }
   ssize_t sent;
-  LC_RETRY(sent, sys->sendmsg(sys, (int)luaL_checkinteger(L, 1), &message, 0));
+  LC_RETRY(sent, sys->sendmsg(sys, (int)check_integer(L, 1), &message, 0));
   if (sent < 0) return socket_failure(L, rt, (int)sent);
   lua_pushinteger(L, sent);
   return 1;
@@ -259,7 +259,7 @@ static int receive_datagram(lua_State *L, int status, lua_KContext kept)
 {
   runtime *rt = runtime_upvalue(L);
   const lc_sys *sys = socket_sys(rt);
-  size_t size = (size_t)luaL_checkinteger(L, 2);
+  size_t size = (size_t)check_integer(L, 2);
   luaL_Buffer buffer;
   lc_address from = {.length = 0};
   (void)status;
@@ -268,7 +268,7 @@ static int receive_datagram(lua_State *L, int status, lua_KContext kept)
   struct msghdr message = {
     .msg_iov = &piece, .msg_iovlen = 1, .msg_name = &from.of, .msg_namelen = sizeof from.of};
   ssize_t got;
-  LC_RETRY(got, sys->recvmsg(sys, (int)luaL_checkinteger(L, 1), &message, 0));
+  LC_RETRY(got, sys->recvmsg(sys, (int)check_integer(L, 1), &message, 0));
   if (got < 0) return socket_failure(L, rt, (int)got);
   luaL_pushresultsize(&buffer, (size_t)got);
   from.length = message.msg_namelen;
@@ -310,5 +310,5 @@ void socket_open_descriptor(lua_State *L, runtime *rt)
                                        {"send_datagram", descriptor_send},
                                        {"receive_datagram", descriptor_receive},
                                        {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
 }

@@ -84,7 +84,7 @@ static const char LOOKUP_TYPE[] = "lastcall.lookup";
 static int lookup_collect(lua_State *L)
 {
   if (!is_collected(L)) return 0;
-  lookup *look = luaL_checkudata(L, 1, LOOKUP_TYPE);
+  lookup *look = check_object(L, 1, LOOKUP_TYPE);
   if (look->rt->loop) lc_resolve_cancel(look->rt->loop, &look->query);
   else free(look->query.question);
   look->query.question = NULL;
@@ -148,8 +148,8 @@ static int ask(lua_State *L, runtime *rt, question *q, void (*how)(void *), answ
 
 static question *question_new(lua_State *L, const char *host, const char *service)
 {
-  if (host && strlen(host) >= NI_MAXHOST) luaL_argerror(L, 1, "longer than any host name");
-  if (service && strlen(service) >= SERVICE_MAX) luaL_argerror(L, 2, "longer than any service");
+  if (host && strlen(host) >= NI_MAXHOST) argument_error(L, 1, "longer than any host name");
+  if (service && strlen(service) >= SERVICE_MAX) argument_error(L, 2, "longer than any service");
   question *q = calloc(1, sizeof *q);
   if (!q) {
     luaL_error(L, "not enough memory");
@@ -263,9 +263,9 @@ static int dns_addresses(lua_State *L)
   static const char *const types[] = {"stream", "dgram", NULL};
   static const int type[] = {SOCK_STREAM, SOCK_DGRAM};
   runtime *rt = runtime_upvalue(L);
-  const char *host = luaL_optstring(L, 1, NULL), *service = luaL_optstring(L, 2, NULL);
-  int of = family[luaL_checkoption(L, 3, "unspec", families)];
-  int kind = type[luaL_checkoption(L, 4, "stream", types)];
+  const char *host = optional_string(L, 1, NULL), *service = optional_string(L, 2, NULL);
+  int of = family[check_choice(L, 3, "unspec", families)];
+  int kind = type[check_choice(L, 4, "stream", types)];
   struct in6_addr ignored;
   question *q = question_new(L, host, service);
   q->hints.ai_family = of;
@@ -282,7 +282,7 @@ static int dns_addresses(lua_State *L)
 static int dns_names(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  const char *host = luaL_optstring(L, 1, NULL), *service = luaL_optstring(L, 2, NULL);
+  const char *host = optional_string(L, 1, NULL), *service = optional_string(L, 2, NULL);
   question *q = question_new(L, host, service);
   q->names = 1;
   return ask(L, rt, q, ask_addresses, push_names);
@@ -292,7 +292,7 @@ static int dns_names(lua_State *L)
 static int dns_host(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  question *q = question_new(L, luaL_checkstring(L, 1), NULL);
+  question *q = question_new(L, check_string(L, 1), NULL);
   return ask(L, rt, q, ask_host, push_host);
 }
 
@@ -320,5 +320,5 @@ void socket_open_dns(lua_State *L, runtime *rt)
   lua_pushcfunction(L, lookup_collect);
   lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
 }

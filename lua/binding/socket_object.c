@@ -63,7 +63,7 @@ static int object_collect(lua_State *L)
 static int object_class(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  luaL_checktype(L, 2, LUA_TTABLE);
+  check_type(L, 2, LUA_TTABLE);
   lua_createtable(L, 0, 8);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &CLASSES_KEY);
   lua_pushvalue(L, -2);
@@ -85,8 +85,8 @@ static int object_class(lua_State *L)
 /* object(metatable, state) */
 static int object_new(lua_State *L)
 {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  luaL_checktype(L, 2, LUA_TTABLE);
+  check_type(L, 1, LUA_TTABLE);
+  check_type(L, 2, LUA_TTABLE);
   lua_newuserdatauv(L, 0, 1);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -2, 1);
@@ -98,7 +98,7 @@ static int object_new(lua_State *L)
 /* become(object, metatable) */
 static int object_become(lua_State *L)
 {
-  luaL_argcheck(L, is_object(L, 1), 1, "not a socket");
+  check_that(L, is_object(L, 1), 1, "not a socket");
   lua_settop(L, 2);
   lua_setmetatable(L, 1);
   return 0;
@@ -157,7 +157,7 @@ static int method_call(lua_State *L)
 /* method(function, full name or nil) */
 static int object_method(lua_State *L)
 {
-  luaL_checktype(L, 1, LUA_TFUNCTION);
+  check_type(L, 1, LUA_TFUNCTION);
   lua_settop(L, 2);
   lua_pushcclosure(L, method_call, 2);
   return 1;
@@ -193,9 +193,9 @@ static int raise_argument(lua_State *L, int argument, const char *text)
 }
 
 /* argument_error(number, text) */
-static int argument_error(lua_State *L)
+static int object_argument_error(lua_State *L)
 {
-  return raise_argument(L, (int)luaL_checkinteger(L, 1), luaL_checkstring(L, 2));
+  return raise_argument(L, (int)check_integer(L, 1), check_string(L, 2));
 }
 
 static const char *argument_type(lua_State *L, int argument)
@@ -211,12 +211,12 @@ static const char *argument_type(lua_State *L, int argument)
 }
 
 /* type_error(number, expected) */
-static int type_error(lua_State *L)
+static int object_type_error(lua_State *L)
 {
-  int argument = (int)luaL_checkinteger(L, 1);
+  int argument = (int)check_integer(L, 1);
   const char *got = argument_type(L, argument);
   return raise_argument(L, argument,
-                        lua_pushfstring(L, "%s expected, got %s", luaL_checkstring(L, 2), got));
+                        lua_pushfstring(L, "%s expected, got %s", check_string(L, 2), got));
 }
 
 /* --------------------------------------------------------------- beside objects -- */
@@ -244,12 +244,12 @@ void socket_open_object(lua_State *L, runtime *rt)
                                        {"object", object_new},
                                        {"become", object_become},
                                        {"method", object_method},
-                                       {"argument_error", argument_error},
-                                       {"type_error", type_error},
+                                       {"argument_error", object_argument_error},
+                                       {"type_error", object_type_error},
                                        {"time_of_day", time_of_day},
                                        {"ignore_sigpipe", ignore_sigpipe},
                                        {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &CLASSES_KEY);
   lua_pushcclosure(L, object_state, 1);
   lua_setfield(L, -2, "state");

@@ -42,10 +42,10 @@ static const struct {
 
 static size_t find(lua_State *L, int index)
 {
-  const char *name = luaL_checkstring(L, index);
+  const char *name = check_string(L, index);
   for (size_t i = 0; i < sizeof OPTIONS / sizeof *OPTIONS; i++)
     if (!strcmp(OPTIONS[i].name, name)) return i;
-  luaL_argerror(L, index, "no option of that name");
+  argument_error(L, index, "no option of that name");
   return 0;
 }
 
@@ -65,7 +65,7 @@ static int set(lua_State *L, const void *value, size_t size)
 {
   const lc_sys *sys = socket_sys(runtime_upvalue(L));
   size_t i = find(L, 2);
-  int fd = (int)luaL_checkinteger(L, 1), result;
+  int fd = (int)check_integer(L, 1), result;
   LC_RETRY(result,
            sys->setsockopt(sys, fd, OPTIONS[i].level, OPTIONS[i].option, value, (socklen_t)size));
   return outcome(L, "setsockopt", result);
@@ -79,7 +79,7 @@ static int set_option(lua_State *L)
     const char *text = lua_tolstring(L, 3, &length);
     return set(L, text, length + 1);
   }
-  int value = (int)luaL_checkinteger(L, 3);
+  int value = (int)check_integer(L, 3);
   return set(L, &value, sizeof value);
 }
 
@@ -87,7 +87,7 @@ static int set_option(lua_State *L)
 static int set_interface(lua_State *L)
 {
   struct in_addr address = {.s_addr = htonl(INADDR_ANY)};
-  const char *text = luaL_checkstring(L, 3);
+  const char *text = check_string(L, 3);
   if (strcmp(text, "*") && !inet_aton(text, &address)) return 0;
   return set(L, &address, sizeof address);
 }
@@ -96,8 +96,8 @@ static int set_interface(lua_State *L)
 static int set_membership(lua_State *L)
 {
   struct ip_mreq request = {.imr_interface.s_addr = htonl(INADDR_ANY)};
-  const char *interface = luaL_checkstring(L, 4);
-  if (!inet_aton(luaL_checkstring(L, 3), &request.imr_multiaddr)) {
+  const char *interface = check_string(L, 4);
+  if (!inet_aton(check_string(L, 3), &request.imr_multiaddr)) {
     lua_pushboolean(L, 0);
     lua_pushliteral(L, "multiaddr");
     return 2;
@@ -112,8 +112,8 @@ static int set_membership(lua_State *L)
 
 static int set_membership6(lua_State *L)
 {
-  struct ipv6_mreq request = {.ipv6mr_interface = (unsigned)luaL_optnumber(L, 4, 0)};
-  if (inet_pton(AF_INET6, luaL_checkstring(L, 3), &request.ipv6mr_multiaddr) != 1) {
+  struct ipv6_mreq request = {.ipv6mr_interface = (unsigned)optional_number(L, 4, 0)};
+  if (inet_pton(AF_INET6, check_string(L, 3), &request.ipv6mr_multiaddr) != 1) {
     lua_pushboolean(L, 0);
     lua_pushliteral(L, "multiaddr");
     return 2;
@@ -125,7 +125,7 @@ static int get(lua_State *L, void *value, socklen_t *size)
 {
   const lc_sys *sys = socket_sys(runtime_upvalue(L));
   size_t i = find(L, 2);
-  int fd = (int)luaL_checkinteger(L, 1), result;
+  int fd = (int)check_integer(L, 1), result;
   LC_RETRY(result, sys->getsockopt(sys, fd, OPTIONS[i].level, OPTIONS[i].option, value, size));
   return result;
 }
@@ -165,7 +165,7 @@ static int get_device(lua_State *L)
 /* error_text(number): as LuaSocket tells SO_ERROR; nil for none. */
 static int error_text(lua_State *L)
 {
-  int error = (int)luaL_checkinteger(L, 1);
+  int error = (int)check_integer(L, 1);
   lua_pushstring(L, error ? socket_word(-error) : NULL);
   return 1;
 }
@@ -181,5 +181,5 @@ void socket_open_options(lua_State *L, runtime *rt)
                                        {"get_device", get_device},
                                        {"error_text", error_text},
                                        {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
 }

@@ -107,5 +107,5 @@ static int socket_select(lua_State *L)
 void socket_open_select(lua_State *L, runtime *rt)
 {
   static const luaL_Reg functions[] = {{"select", socket_select}, {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
 }

@@ -18,7 +18,7 @@ static void unlimited(lc_settings *settings)
 static int stream_adopt(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  int fd = (int)luaL_checkinteger(L, 1);
+  int fd = (int)check_integer(L, 1);
   lc_settings settings = lc_server_options_get(rt->outbound)->settings;
   unlimited(&settings);
   lc_conn *conn;
@@ -143,8 +143,8 @@ static int stream_receive(lua_State *L, int status, lua_KContext kept)
 {
   conn_box *box = conn_check(L, 1);
   task *t = task_that_can_wait(L, box->rt);
-  char kind = *luaL_checkstring(L, 2);
-  size_t size = (size_t)luaL_optinteger(L, 3, 0);
+  char kind = *check_string(L, 2);
+  size_t size = (size_t)optional_integer(L, 3, 0);
   lc_slice slice = {"", 0};
   (void)status;
   (void)kept;
@@ -195,7 +195,7 @@ static int stream_partial(lua_State *L)
   conn_box *box = conn_check(L, 1);
   lc_slice slice;
   lc_conn_buffered(box->conn, &slice);
-  if (*luaL_checkstring(L, 2) == 'l') push_line(L, slice.data, slice.length);
+  if (*check_string(L, 2) == 'l') push_line(L, slice.data, slice.length);
   else lua_pushlstring(L, slice.data, slice.length);
   lc_conn_take(box->conn, slice.length);
   return 1;
@@ -217,8 +217,8 @@ static int stream_send(lua_State *L, int status, lua_KContext kept)
 {
   conn_box *box = conn_check(L, 1);
   task *t = task_that_can_wait(L, box->rt);
-  const char *data = luaL_checkstring(L, 2);
-  size_t offset = (size_t)luaL_checkinteger(L, 3), size = (size_t)luaL_checkinteger(L, 4);
+  const char *data = check_string(L, 2);
+  size_t offset = (size_t)check_integer(L, 3), size = (size_t)check_integer(L, 4);
   struct iovec piece = {(void *)(uintptr_t)(data + offset), size};
   (void)status;
   (void)kept;
@@ -272,7 +272,7 @@ static int stream_trouble(lua_State *L)
 static int stream_note(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
-  lc_conn_note(box->conn, (size_t)luaL_checkinteger(L, 2), (size_t)luaL_checkinteger(L, 3));
+  lc_conn_note(box->conn, (size_t)check_integer(L, 2), (size_t)check_integer(L, 3));
   return 0;
 }
 
@@ -341,5 +341,5 @@ void socket_open_stream(lua_State *L, runtime *rt)
                                        {"retire", listener_retire},
                                        {"uncount", listener_uncount},
                                        {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
 }

@@ -39,7 +39,7 @@ int socket_failure(lua_State *L, runtime *rt, int code)
 lc_time socket_deadline(lua_State *L, int index)
 {
   if (lua_isnoneornil(L, index)) return LC_NEVER;
-  return lc_seconds(luaL_checknumber(L, index));
+  return lc_seconds(check_number(L, index));
 }
 
 /* ------------------------------------------------------------------- blocking -- */
@@ -187,7 +187,7 @@ void socket_listening_ended(runtime *rt)
 static int is_writing(lua_State *L, int index)
 {
   static const char *const directions[] = {"r", "w", NULL};
-  return luaL_checkoption(L, index, NULL, directions);
+  return check_choice(L, index, NULL, directions);
 }
 
 /* True: try again. Else nil and the word. */
@@ -219,7 +219,7 @@ static int block_on(lua_State *L, runtime *rt, int fd, int writing, lc_time dead
 static int wait_descriptor(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  int fd = (int)luaL_checkinteger(L, 1), writing = is_writing(L, 2);
+  int fd = (int)check_integer(L, 1), writing = is_writing(L, 2);
   lc_time deadline = socket_deadline(L, 3);
   task *t = task_that_can_wait(L, rt);
   if (!t || fd < 0) return block_on(L, rt, fd, writing, deadline);
@@ -298,7 +298,7 @@ static int sleep_until(lua_State *L)
 /* wake(fd): it is about to be closed, though not by us. */
 static int wake(lua_State *L)
 {
-  socket_wake(runtime_upvalue(L), (int)luaL_checkinteger(L, 1));
+  socket_wake(runtime_upvalue(L), (int)check_integer(L, 1));
   return 0;
 }
 
@@ -317,5 +317,5 @@ void socket_open_waiting(lua_State *L, runtime *rt)
                                        {"turn", turn},
                                        {"wake", wake},
                                        {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
 }

@@ -6,7 +6,7 @@
 
 #include "binding.h"
 
-static int unknown_option(lua_State *L, int index)
+static void __attribute__((noreturn)) unknown_option(lua_State *L, int index)
 {
   luaL_Buffer names;
   const char *name = lua_tostring(L, index);
@@ -16,7 +16,7 @@ static int unknown_option(lua_State *L, int index)
     luaL_addstring(&names, lc_sockopt_name(i));
   }
   luaL_pushresult(&names);
-  return luaL_argerror(
+  argument_error(
     L, index,
     lua_pushfstring(L, "unknown socket option '%s'; known are: %s", name, lua_tostring(L, -1)));
 }
@@ -24,9 +24,9 @@ static int unknown_option(lua_State *L, int index)
 static int value_argument(lua_State *L, int index)
 {
   if (lua_isboolean(L, index)) return lua_toboolean(L, index);
-  lua_Integer value = luaL_checkinteger(L, index);
-  luaL_argcheck(L, value >= INT_MIN && value <= INT_MAX, index,
-                "does not fit: the kernel takes an integer of 32 bits");
+  lua_Integer value = check_integer(L, index);
+  check_that(L, value >= INT_MIN && value <= INT_MAX, index,
+             "does not fit: the kernel takes an integer of 32 bits");
   return (int)value;
 }
 
@@ -35,7 +35,7 @@ static int set(lua_State *L, runtime *rt, int fd)
   const char *name = check_word(L, 2);
   int value = value_argument(L, 3);
   int result = fd < 0 ? LC_CLOSED : lc_sockopt_set(rt->loop, fd, name, value);
-  if (result == -ENOENT) return unknown_option(L, 2);
+  if (result == -ENOENT) unknown_option(L, 2);
   if (result < 0) return push_failure(L, result, name, "setsockopt");
   lua_pushboolean(L, 1);
   return 1;
@@ -45,7 +45,7 @@ static int get(lua_State *L, runtime *rt, int fd)
 {
   const char *name = check_word(L, 2);
   int value = 0, result = fd < 0 ? LC_CLOSED : lc_sockopt_get(rt->loop, fd, name, &value);
-  if (result == -ENOENT) return unknown_option(L, 2);
+  if (result == -ENOENT) unknown_option(L, 2);
   if (result < 0) return push_failure(L, result, name, "getsockopt");
   lua_pushinteger(L, value);
   return 1;
@@ -127,7 +127,7 @@ void sockopt_open(lua_State *L, runtime *rt)
                                      {NULL, NULL}};
   new_type(L, SOCKET_TYPE);
   lua_newtable(L);
-  register_functions(L, rt, methods);
+  register_functions(L, rt, "sock:", methods);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }
@@ -136,5 +136,5 @@ void conn_open_sockopt(lua_State *L, runtime *rt)
 {
   static const luaL_Reg methods[] = {
     {"setsockopt", conn_setsockopt}, {"getsockopt", conn_getsockopt}, {NULL, NULL}};
-  register_functions(L, rt, methods);
+  register_functions(L, rt, "conn:", methods);
 }

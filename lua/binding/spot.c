@@ -55,18 +55,18 @@ static int wait_done(lua_State *L, int status, lua_KContext kept)
 /* spot:wait(what, seconds, at_rest): what wake was given, or nil, code, message. */
 static int spot_wait(lua_State *L)
 {
-  spot *here = luaL_checkudata(L, 1, SPOT_TYPE);
+  spot *here = check_object(L, 1, SPOT_TYPE);
   runtime *rt = runtime_upvalue(L);
   spot_state was = here->state;
   if (was == SPOT_FRESH)
-    here->state = SPOT_GONE; /* also when one of these raises: nobody waits here then */
-  const char *what = luaL_checkstring(L, 2); /* kept alive by the stack of the one who waits */
+    here->state = SPOT_GONE;             /* also when one of these raises: nobody waits here then */
+  const char *what = check_string(L, 2); /* kept alive by the stack of the one who waits */
   lc_time seconds = optional_seconds(L, 3);
   int at_rest = lua_toboolean(L, 4);
   task *t = task_current(L, rt, what);
   lua_settop(L, 2);
   if (was == SPOT_TAKEN) return wait_done(L, LUA_OK, 0);
-  luaL_argcheck(L, was == SPOT_FRESH, 1, "has been used already");
+  check_that(L, was == SPOT_FRESH, 1, "has been used already");
   if (task_ended(t) || seconds <= 0)
     return task_is_spent(t) ? task_yield(L, t, 0, wait_done) : wait_done(L, LUA_OK, 0);
   here->waiting = t;
@@ -79,7 +79,7 @@ static int spot_wait(lua_State *L)
 /* spot:wake(value, value): false when nobody waits here any more, or somebody else came first. */
 static int spot_wake(lua_State *L)
 {
-  spot *here = luaL_checkudata(L, 1, SPOT_TYPE);
+  spot *here = check_object(L, 1, SPOT_TYPE);
   runtime_check(L, runtime_upvalue(L));
   int is_free = here->state <= SPOT_WAITING;
   if (is_free) {
@@ -96,7 +96,7 @@ static int spot_wake(lua_State *L)
 /* spot:is_free(): whether wake would be heard. */
 static int spot_is_free(lua_State *L)
 {
-  const spot *here = luaL_checkudata(L, 1, SPOT_TYPE);
+  const spot *here = check_object(L, 1, SPOT_TYPE);
   lua_pushboolean(L, here->state <= SPOT_WAITING);
   return 1;
 }
@@ -106,10 +106,10 @@ void spot_open(lua_State *L, runtime *rt)
   static const luaL_Reg methods[] = {
     {"wait", spot_wait}, {"wake", spot_wake}, {"is_free", spot_is_free}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"spot", spot_new}, {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
   new_type(L, SPOT_TYPE);
   lua_newtable(L);
-  register_functions(L, rt, methods);
+  register_functions(L, rt, "spot:", methods);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }

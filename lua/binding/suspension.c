@@ -60,7 +60,7 @@ void suspension_open(lua_State *L, runtime *rt)
   static const luaL_Reg metamethods[] = {{"__close", mark_close}, {NULL, NULL}};
   lua_newuserdatauv(L, 0, 0);
   new_type(L, MARK_TYPE);
-  register_functions(L, rt, metamethods);
+  register_functions(L, rt, "suspension:", metamethods);
   lua_setmetatable(L, -2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &MARK_KEY);
 }

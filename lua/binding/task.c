@@ -355,8 +355,8 @@ static int sleep_done(lua_State *L, int status, lua_KContext kept)
 static int core_sleep(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  lua_Number seconds = luaL_checknumber(L, 1);
-  luaL_argcheck(L, seconds == seconds, 1, "not a number (NaN) is no time");
+  lua_Number seconds = check_number(L, 1);
+  check_that(L, seconds == seconds, 1, "not a number (NaN) is no time");
   task *t = task_current(L, rt, "sleep");
   t->woken = LC_TIMEOUT;
   if (task_ended(t)) {
@@ -385,7 +385,7 @@ static int core_has_ended(lua_State *L)
 /* expect_task(what): raises unless the caller is a task that can wait here. */
 static int core_expect_task(lua_State *L)
 {
-  task_current(L, runtime_upvalue(L), luaL_checkstring(L, 1));
+  task_current(L, runtime_upvalue(L), check_string(L, 1));
   return 0;
 }
 
@@ -396,7 +396,7 @@ void task_open(lua_State *L, runtime *rt)
                                        {"has_ended", core_has_ended},
                                        {"expect_task", core_expect_task},
                                        {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
   task_open_handles(L, rt);
   task_open_process(L, rt);
   suspension_open(L, rt);

@@ -102,7 +102,7 @@ int task_go(lua_State *L, runtime *rt, owner by, context *ctx, int count)
 
 static int go(lua_State *L, runtime *rt, owner by, context *ctx)
 {
-  luaL_checktype(L, 1, LUA_TFUNCTION);
+  check_type(L, 1, LUA_TFUNCTION);
   return task_go(L, rt, by, ctx, lua_gettop(L) - 1);
 }
 
@@ -123,7 +123,7 @@ static int core_system_task(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   context *ctx = context_check(L, 1);
-  luaL_checktype(L, 2, LUA_TFUNCTION);
+  check_type(L, 2, LUA_TFUNCTION);
   context_hold_object(L, 1);
   task *t = start_with_handle(L, rt, (owner){.kind = OWNER_PROCESS}, ctx, lua_gettop(L) - 2);
   context_unhold(ctx);
@@ -137,7 +137,7 @@ static int core_system_task(lua_State *L)
 
 static task_handle *handle_check(lua_State *L)
 {
-  task_handle *handle = luaL_checkudata(L, 1, TASK_TYPE);
+  task_handle *handle = check_object(L, 1, TASK_TYPE);
   runtime_check(L, handle->rt);
   return handle;
 }
@@ -248,7 +248,7 @@ static int task_traceback(lua_State *L)
 static int task_collect(lua_State *L)
 {
   if (!is_collected(L)) return 0;
-  task_handle *handle = luaL_checkudata(L, 1, TASK_TYPE);
+  task_handle *handle = check_object(L, 1, TASK_TYPE);
   if (handle->task && handle->rt->loop) handle->task->handle = LUA_NOREF;
   return 0;
 }
@@ -267,10 +267,10 @@ void task_open_handles(lua_State *L, runtime *rt)
                                        {"kill_task", task_kill_method},
                                        {"task_id", core_task_id},
                                        {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
   new_type(L, TASK_TYPE);
   lua_newtable(L);
-  register_functions(L, rt, methods);
+  register_functions(L, rt, "task:", methods);
   lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, task_collect);
   lua_setfield(L, -2, "__gc");

@@ -109,5 +109,5 @@ void task_open_process(lua_State *L, runtime *rt)
                                        {"wait_process_tasks", core_wait_process_tasks},
                                        {"kill_process_tasks", core_kill_process_tasks},
                                        {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
 }

@@ -110,7 +110,7 @@ static int core_watch(lua_State *L)
   runtime *rt = runtime_upvalue(L);
   lc_watchdog_options options;
   lc_watchdog_options_init(&options);
-  luaL_checktype(L, 1, LUA_TTABLE);
+  check_type(L, 1, LUA_TTABLE);
   rt->max_block = option_time(L, 1, "max_block", options.max_block);
   options.max_block = lc_time_earlier(rt->least_block, rt->max_block);
   options.exit_stuck = option_boolean(L, 1, "exit_when_stuck", options.exit_stuck);
@@ -137,5 +137,5 @@ void watchdog_open(lua_State *L, runtime *rt)
 {
   static const luaL_Reg functions[] = {
     {"watch", core_watch}, {"unwatch", core_unwatch}, {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
 }

@@ -37,7 +37,7 @@ static void note_place(lua_State *L, work *w)
 static int core_work(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  const char *name = luaL_optstring(L, 1, ""), *place = luaL_optstring(L, 2, NULL);
+  const char *name = optional_string(L, 1, ""), *place = optional_string(L, 2, NULL);
   guard *made = lua_newuserdatauv(L, sizeof *made, 0);
   *made = (guard){rt, NULL};
   luaL_setmetatable(L, TYPE);
@@ -56,7 +56,7 @@ static int core_work(lua_State *L)
 
 static int work_done(lua_State *L)
 {
-  guard *of = luaL_checkudata(L, 1, TYPE);
+  guard *of = check_object(L, 1, TYPE);
   runtime *rt = of->rt;
   work *w = of->held;
   of->held = NULL;
@@ -143,6 +143,6 @@ void works_free(runtime *rt)
 void work_open(lua_State *L, runtime *rt)
 {
   static const luaL_Reg functions[] = {{"work", core_work}, {NULL, NULL}};
-  register_functions(L, rt, functions);
+  register_functions(L, rt, "", functions);
   register_ending(L, TYPE, work_done);
 }
