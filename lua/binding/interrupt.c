@@ -171,7 +171,7 @@ static int is_cleaning_up(lua_State *L, const runtime *rt)
 static int note_held(lua_State *L)
 {
   task *t = lua_touserdata(L, 1);
-  task_push_traceback(L, t);
+  task_push_traceback(L, t, TASK_WHOLE);
   t->extra->held = runtime_anchor(L, t->rt);
   return 0;
 }
@@ -251,7 +251,7 @@ static int take_trace(lua_State *L)
 {
   runtime *rt = lua_touserdata(L, 1);
   interrupt *i = &rt->interrupt;
-  if (rt->current) task_push_traceback(L, rt->current);
+  if (rt->current) task_push_traceback(L, rt->current, TASK_WHOLE);
   else luaL_traceback(L, L, NULL, 1);
   size_t length;
   const char *text = lua_tolstring(L, -1, &length);

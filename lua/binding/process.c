@@ -49,7 +49,7 @@ static int core_begin(lua_State *L)
   rt->shutdown = lc_shutdown_new(rt->loop, &defaults.drain, &SHUTDOWN_EVENTS, rt, &error);
   if (!rt->shutdown) return luaL_error(L, "lastcall: no shutdown: %s", lc_code_text(error));
   works_guard_shutdown(rt);
-  runtime_release(rt, rt->stragglers.table);
+  stragglers_release(rt, &rt->stragglers);
   stragglers_open(L, rt, &rt->stragglers);
   return 0;
 }
@@ -114,7 +114,7 @@ static int core_ladder(lua_State *L)
 static int core_cancel_process(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  stragglers_note_process(L, rt, "canceled");
+  stragglers_note_process(L, rt, STRAGGLER_CANCELED);
   context_end(L, rt->process, LC_CANCELED, "shutdown");
   return 0;
 }

@@ -180,8 +180,9 @@ static runtime *runtime_new(lua_State *L)
 {
   int error = 0;
   runtime *rt = lua_newuserdatauv(L, sizeof *rt, 0);
-  *rt =
-    (runtime){.process_anchor = LUA_NOREF, .next_callback = 1, .stragglers = {.table = LUA_NOREF}};
+  *rt = (runtime){.process_anchor = LUA_NOREF,
+                  .next_callback = 1,
+                  .stragglers = {.table = LUA_NOREF, .others = LUA_NOREF}};
   lc_list_init(&rt->ready);
   lc_list_init(&rt->pool);
   lc_list_init(&rt->preempted);

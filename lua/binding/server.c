@@ -41,7 +41,7 @@ static server_box *push_box(lua_State *L, runtime *rt)
                       .on_drain = LUA_NOREF,
                       .farewell = LUA_NOREF,
                       .beat = LUA_NOREF,
-                      .stragglers = {.table = LUA_NOREF},
+                      .stragglers = {.table = LUA_NOREF, .others = LUA_NOREF},
                       .log = LUA_NOREF,
                       .is_done = 1};
   lc_list_init(&box->acceptors);
@@ -117,7 +117,7 @@ static int server_collect(lua_State *L)
   runtime *rt = box->rt;
   if (!rt->loop) return 0;
   server_forget_functions(box);
-  runtime_release(rt, box->stragglers.table);
+  stragglers_release(rt, &box->stragglers);
   if (box->ctx) context_unhold(box->ctx);
   box->ctx = NULL;
   lc_server_free(box->server);

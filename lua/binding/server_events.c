@@ -310,10 +310,10 @@ static int take_step(lua_State *L)
       lua_call(L, 1, 0);
     }
   } else if (note->step == LC_STEP_CANCEL) {
-    stragglers_note(L, box, "canceled");
+    stragglers_note(L, box, STRAGGLER_CANCELED);
     cancel_everything(L, box);
   } else if (note->step == LC_STEP_KILL) {
-    stragglers_note(L, box, "killed");
+    stragglers_note(L, box, STRAGGLER_KILLED);
     stragglers_kill(L, box);
     tell_detached(L, box, conn_kill_detached);
   } else if (note->step == LC_STEP_DONE) {

@@ -4,19 +4,37 @@
  * A table of stragglers, a server's or the process's, is keyed by connection or task, so that one
  * that was canceled and later killed is listed once, with its last fate.
  *
- * There may be tens of thousands, and making a traceback takes Lua 50 microseconds, most of them for the
- * names of functions. Most of them are held at the same few places: those share one string.
+ * There may be tens of thousands, at a time when nothing may take long. So the first of each fate are listed, and the
+ * others are counted. Making a traceback takes Lua 50 microseconds for each coroutine, most of them for the names of
+ * functions. Those who are held at the same place share one string; and the coroutines that the tracebacks of a
+ * fate tell of are bounded.
  */
 #include <string.h>
 
 #include "binding.h"
+
+enum {
+  LISTED = 100,        /* of each fate, one by one */
+  COROUTINES = 1000,   /* that the tracebacks of a fate tell of */
+  KIND_CONNECTION = 0, /* a key is a number and a kind */
+  KIND_TASK = 1,
+  KIND_WORK = 2,
+  KINDS = 3
+};
+
+static const char *const FATE_NAMES[] = {
+  [STRAGGLER_CANCELED] = "canceled",
+  [STRAGGLER_KILLED] = "killed",
+  [STRAGGLER_UNDELIVERED] = "undelivered",
+  [STRAGGLER_HELD] = "held",
+};
 
 /* What is noted at a time. */
 typedef struct note {
   runtime *rt;
   server_box *box; /* NULL: the process's */
   straggler_list *list;
-  const char *fate;
+  straggler_fate fate;
   int is_kill;
   int holders;    /* index of a table: the box of a connection -> the task that holds it */
   int tracebacks; /* and of another one: where a task is -> its traceback */
@@ -24,8 +42,17 @@ typedef struct note {
 
 void stragglers_open(lua_State *L, runtime *rt, straggler_list *list)
 {
+  *list = (straggler_list){.table = LUA_NOREF, .others = LUA_NOREF};
   lua_newtable(L);
-  *list = (straggler_list){.table = runtime_anchor(L, rt)};
+  list->table = runtime_anchor(L, rt);
+  lua_newtable(L);
+  list->others = runtime_anchor(L, rt);
+}
+
+void stragglers_release(runtime *rt, straggler_list *list)
+{
+  runtime_release(rt, list->table);
+  runtime_release(rt, list->others);
 }
 
 void stragglers_set_facts(lua_State *L, runtime *rt, const straggler_list *list)
@@ -36,23 +63,52 @@ void stragglers_set_facts(lua_State *L, runtime *rt, const straggler_list *list)
   lua_setfield(L, -2, "tasks_left");
   lua_pushinteger(L, list->held);
   lua_setfield(L, -2, "work_left");
+  lua_pushinteger(L, list->unlisted);
+  lua_setfield(L, -2, "stragglers_unlisted");
   runtime_push_anchored(L, rt, list->table);
   lua_setfield(L, -2, "stragglers");
 }
 
-void stragglers_add_work(lua_State *L, runtime *rt)
+static lua_Integer key_of(uint64_t number, int kind)
+{
+  return (lua_Integer)(number * KINDS) + kind;
+}
+
+/* Whether this one is listed: its record is to be made or made anew. Else it is among the others from now on. */
+static int claim(lua_State *L, runtime *rt, straggler_list *list, lua_Integer key,
+                 straggler_fate fate)
+{
+  runtime_push_anchored(L, rt, list->table);
+  runtime_push_anchored(L, rt, list->others);
+  int was_listed = lua_rawgeti(L, -2, key) != LUA_TNIL;
+  int was_other = lua_rawgeti(L, -2, key) != LUA_TNIL;
+  lua_pop(L, 2);
+  int is_listed = was_listed || list->listed[fate] < LISTED;
+  if (is_listed) list->listed[fate]++;
+  list->unlisted += !is_listed - was_other;
+  if (is_listed) lua_pushnil(L);
+  else lua_pushboolean(L, 1);
+  lua_rawseti(L, -2, key);
+  lua_pop(L, 2);
+  return is_listed;
+}
+
+int stragglers_claim_work(lua_State *L, runtime *rt, uint64_t number)
 {
   rt->stragglers.held++;
-  lua_getfield(L, -1, "work");
-  const char *key = lua_pushfstring(L, "work %I", lua_tointeger(L, -1));
+  return claim(L, rt, &rt->stragglers, key_of(number, KIND_WORK), STRAGGLER_HELD);
+}
+
+void stragglers_add_work(lua_State *L, runtime *rt, uint64_t number)
+{
   runtime_push_anchored(L, rt, rt->stragglers.table);
-  lua_pushvalue(L, -4);
-  lua_setfield(L, -2, key);
-  lua_pop(L, 4);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, key_of(number, KIND_WORK));
+  lua_pop(L, 1);
 }
 
 /* Its two tables are pushed. [0, +2] */
-static note begin(lua_State *L, runtime *rt, server_box *box, const char *fate)
+static note begin(lua_State *L, runtime *rt, server_box *box, straggler_fate fate)
 {
   luaL_checkstack(L, 16, NULL);
   lua_newtable(L);
@@ -61,7 +117,7 @@ static note begin(lua_State *L, runtime *rt, server_box *box, const char *fate)
                 .box = box,
                 .list = box ? &box->stragglers : &rt->stragglers,
                 .fate = fate,
-                .is_kill = fate[0] == 'k',
+                .is_kill = fate == STRAGGLER_KILLED,
                 .holders = lua_gettop(L) - 1,
                 .tracebacks = lua_gettop(L)};
 }
@@ -94,22 +150,32 @@ static void push_place(lua_State *L, lua_State *co)
   lua_pushlstring(L, (const char *)frames, (size_t)level * sizeof *frames);
 }
 
+/* As much of it as the list has room for [0, +1]. */
+static void push_bounded(lua_State *L, const note *n, task *t)
+{
+  enum { LEAST = 2 };
+  unsigned *told = &n->list->told[n->fate], depth = task_depth(t) + 1;
+  unsigned most = *told + LEAST < COROUTINES ? COROUTINES - *told : LEAST;
+  *told += depth < most ? depth : most;
+  task_push_traceback(L, t, most);
+}
+
 /* [0, +1] */
-static void push_traceback(lua_State *L, task *t, int tracebacks)
+static void push_traceback(lua_State *L, const note *n, task *t)
 {
   int is_plain = t->has_begun && !task_depth(t) && !(t->extra && t->extra->held != LUA_NOREF);
   if (is_plain) push_place(L, t->co);
   else lua_pushnil(L);
   if (lua_isnil(L, -1)) {
-    task_push_traceback(L, t);
+    push_bounded(L, n, t);
   } else {
     lua_pushvalue(L, -1);
-    if (lua_rawget(L, tracebacks) == LUA_TNIL) {
+    if (lua_rawget(L, n->tracebacks) == LUA_TNIL) {
       lua_pop(L, 1);
-      task_push_traceback(L, t);
+      push_bounded(L, n, t);
       lua_pushvalue(L, -2);
       lua_pushvalue(L, -2);
-      lua_rawset(L, tracebacks);
+      lua_rawset(L, n->tracebacks);
     }
   }
   lua_remove(L, -2);
@@ -129,22 +195,23 @@ static void keep_traceback(lua_State *L, int older)
   }
 }
 
-static void add(lua_State *L, const note *n, const char *key)
+/* The record at the top [-1, 0]. */
+static void add(lua_State *L, const note *n, lua_Integer key)
 {
-  lua_pushstring(L, n->fate);
+  lua_pushstring(L, FATE_NAMES[n->fate]);
   lua_setfield(L, -2, "fate");
   runtime_push_anchored(L, n->rt, n->list->table);
-  lua_getfield(L, -1, key);
+  lua_rawgeti(L, -1, key);
   lua_pushvalue(L, -3);
   keep_traceback(L, lua_gettop(L) - 1);
-  lua_setfield(L, -3, key);
+  lua_rawseti(L, -3, key);
   lua_pop(L, 3);
 }
 
 static void add_traceback(lua_State *L, const note *n, task *t)
 {
   if (!t) return;
-  push_traceback(L, t, n->tracebacks);
+  push_traceback(L, n, t);
   lua_setfield(L, -2, "traceback");
   lua_pushstring(L, t->waits_for);
   lua_setfield(L, -2, "waits_for");
@@ -153,23 +220,17 @@ static void add_traceback(lua_State *L, const note *n, task *t)
   lua_setfield(L, -2, "waited");
 }
 
-static const char *push_key(lua_State *L, const lc_conn *conn)
-{
-  return lua_pushfstring(L, "connection %I", (lua_Integer)lc_conn_id(conn));
-}
-
 static void add_conn(lua_State *L, const note *n, lc_conn *conn, task *holder)
 {
   const conn_box *of = lc_conn_user(conn);
   if (of && !holder) holder = of->reader ? of->reader : of->writer;
   if (!holder && lc_conn_state(conn) == LC_STATE_CLOSED) return;
+  lua_Integer key = key_of(lc_conn_id(conn), KIND_CONNECTION);
+  if (!claim(L, n->rt, n->list, key, n->fate)) return;
   lua_createtable(L, 0, 12);
   conn_describe(L, conn);
   add_traceback(L, n, holder);
-  const char *key = push_key(L, conn);
-  lua_insert(L, -2);
   add(L, n, key);
-  lua_pop(L, 1);
 }
 
 /* Whether the step cuts it: it is told by this very step that it is over, or ended by it, in the midst of something. */
@@ -183,16 +244,15 @@ static void add_task(lua_State *L, const note *n, task *t)
 {
   if (n->is_kill) n->list->killed++;
   else n->list->canceled++;
+  lua_Integer key = key_of(t->id, KIND_TASK);
+  if (!claim(L, n->rt, n->list, key, n->fate)) return;
   lua_createtable(L, 0, 6);
   lua_pushinteger(L, (lua_Integer)t->id);
   lua_setfield(L, -2, "task");
   lua_pushnumber(L, lc_to_seconds(lc_loop_now(t->rt->loop) - t->began));
   lua_setfield(L, -2, "age");
   add_traceback(L, n, t);
-  const char *key = lua_pushfstring(L, "task %I", (lua_Integer)t->id);
-  lua_insert(L, -2);
   add(L, n, key);
-  lua_pop(L, 1);
 }
 
 /* Those in a context that the step does not end are not told by it. */
@@ -233,7 +293,7 @@ static void find_holders(lua_State *L, const note *n)
   }
 }
 
-void stragglers_note(lua_State *L, server_box *box, const char *fate)
+void stragglers_note(lua_State *L, server_box *box, straggler_fate fate)
 {
   int top = lua_gettop(L);
   note n = begin(L, box->rt, box, fate);
@@ -252,7 +312,7 @@ void stragglers_note(lua_State *L, server_box *box, const char *fate)
   lua_settop(L, top);
 }
 
-void stragglers_note_process(lua_State *L, runtime *rt, const char *fate)
+void stragglers_note_process(lua_State *L, runtime *rt, straggler_fate fate)
 {
   int top = lua_gettop(L);
   note n = begin(L, rt, NULL, fate);
@@ -278,7 +338,7 @@ static void find_task(task *t, void *user)
 void stragglers_note_conn(lua_State *L, conn_box *box)
 {
   int top = lua_gettop(L);
-  note n = begin(L, box->rt, box->server, "canceled");
+  note n = begin(L, box->rt, box->server, STRAGGLER_CANCELED);
   /* What is noted may have garbage collected, contexts too: so they are walked over before. */
   found_tasks found = {box, lua_newuserdatauv(L, box->tasks * sizeof *found.tasks, 0), 0};
   conn_each_task(box, find_task, &found);
@@ -287,25 +347,34 @@ void stragglers_note_conn(lua_State *L, conn_box *box)
   lua_settop(L, top);
 }
 
-/* One that was canceled or killed is listed already. */
+/* One that was canceled or killed has been noted already. */
+static int is_noted(lua_State *L, runtime *rt, const straggler_list *list, lua_Integer key)
+{
+  runtime_push_anchored(L, rt, list->table);
+  runtime_push_anchored(L, rt, list->others);
+  lua_rawgeti(L, -2, key);
+  lua_rawgeti(L, -2, key);
+  int noted = !lua_isnil(L, -2) || !lua_isnil(L, -1);
+  lua_pop(L, 4);
+  return noted;
+}
+
 void stragglers_note_undelivered(lua_State *L, server_box *box, const lc_conn *conn)
 {
-  int top = lua_gettop(L);
   lc_verdict verdict;
-  runtime_push_anchored(L, box->rt, box->stragglers.table);
-  push_key(L, conn);
-  lua_pushvalue(L, -1);
-  if (lua_rawget(L, top + 1) == LUA_TNIL && !lc_conn_verdict(conn, &verdict)) {
-    lua_pop(L, 1);
-    lua_createtable(L, 0, 12);
-    conn_describe(L, conn);
-    lua_pushliteral(L, "undelivered");
-    lua_setfield(L, -2, "fate");
-    lua_pushstring(L, lc_code_name(verdict.code));
-    lua_setfield(L, -2, "cause");
-    lua_rawset(L, top + 1);
-  }
-  lua_settop(L, top);
+  straggler_list *list = &box->stragglers;
+  lua_Integer key = key_of(lc_conn_id(conn), KIND_CONNECTION);
+  if (is_noted(L, box->rt, list, key) || lc_conn_verdict(conn, &verdict)) return;
+  if (!claim(L, box->rt, list, key, STRAGGLER_UNDELIVERED)) return;
+  runtime_push_anchored(L, box->rt, list->table);
+  lua_createtable(L, 0, 12);
+  conn_describe(L, conn);
+  lua_pushstring(L, FATE_NAMES[STRAGGLER_UNDELIVERED]);
+  lua_setfield(L, -2, "fate");
+  lua_pushstring(L, lc_code_name(verdict.code));
+  lua_setfield(L, -2, "cause");
+  lua_rawseti(L, -2, key);
+  lua_pop(L, 1);
 }
 
 static task *first_task(const server_box *box)

@@ -2,6 +2,7 @@
 #ifndef LC_BINDING_TASK_H
 #define LC_BINDING_TASK_H
 
+#include <limits.h>
 #include <lua.h>
 #include <sys/types.h>
 
@@ -171,9 +172,11 @@ int task_go(lua_State *L, runtime *rt, owner by, context *ctx, int count);
 owner owner_current(runtime *rt);
 void owner_hold(lua_State *L, owner by);
 void owner_release(owner by);
-int owner_push(lua_State *L, owner by);          /* [0, +1], or 0 and nothing for the process */
-void task_push_traceback(lua_State *L, task *t); /* [0, +1] */
-const char *task_status_name(const task *t);     /* of one that has not finished */
+int owner_push(lua_State *L, owner by); /* [0, +1], or 0 and nothing for the process */
+/* Of at most so many of its nested coroutines: the innermost ones, and the outermost [0, +1]. */
+#define TASK_WHOLE UINT_MAX
+void task_push_traceback(lua_State *L, task *t, unsigned most);
+const char *task_status_name(const task *t); /* of one that has not finished */
 
 void spot_open(lua_State *L, runtime *rt); /* where one task waits for another */
 

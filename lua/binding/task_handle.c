@@ -237,7 +237,7 @@ static int task_traceback(lua_State *L)
 {
   task_handle *handle = handle_check(L);
   if (handle->task) {
-    task_push_traceback(L, handle->task);
+    task_push_traceback(L, handle->task, TASK_WHOLE);
     return 1;
   }
   if (!handle->failed || lua_getiuservalue(L, 1, 1) != LUA_TTABLE) return 0;

@@ -31,11 +31,11 @@ static void describe(lua_State *L, task *t)
   lua_setfield(L, -2, "age");
   lua_pushstring(L, t->waits_for);
   lua_setfield(L, -2, "waits_for");
-  task_push_traceback(L, t);
+  task_push_traceback(L, t, TASK_WHOLE);
   lua_setfield(L, -2, "traceback");
 }
 
-/* process_facts() -> {tasks_canceled, tasks_left, stragglers}, as server_facts has them, of the tasks of no server. */
+/* process_facts() -> what server_facts has of tasks and stragglers, of the tasks of no server. */
 static int core_process_facts(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -97,7 +97,7 @@ static int core_kill_process_tasks(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   int with_ours = lua_toboolean(L, 1);
-  stragglers_note_process(L, rt, "killed");
+  stragglers_note_process(L, rt, STRAGGLER_KILLED);
   for (task *t; (t = first_process_task(rt, with_ours));) task_kill(L, t);
   return 0;
 }

@@ -116,6 +116,7 @@ void works_note_held(lua_State *L, runtime *rt)
 {
   for (lc_link *link = rt->works.next; link != &rt->works; link = link->next) {
     const work *w = LC_OWNER(link, work, in_works);
+    if (!stragglers_claim_work(L, rt, w->number)) continue;
     lua_createtable(L, 0, 5);
     describe(L, w);
     lua_pushinteger(L, (lua_Integer)w->number);
@@ -124,7 +125,7 @@ void works_note_held(lua_State *L, runtime *rt)
     lua_setfield(L, -2, "age");
     lua_pushliteral(L, "held");
     lua_setfield(L, -2, "fate");
-    stragglers_add_work(L, rt);
+    stragglers_add_work(L, rt, w->number);
   }
 }
 

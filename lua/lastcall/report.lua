@@ -8,12 +8,12 @@ local COUNTS = {
   "accepted_while_stopping", "finished", "closed_idle", "canceled", "killed", "reset_by_us",
   "reset_by_peer", "undelivered_bytes", "failed_flushes", "detached", "held_back", "stopped_earlier", "late",
 }
-local CUT_COUNTS = { "tasks_canceled", "tasks_left", "work_left" }
+local CUT_COUNTS = { "tasks_canceled", "tasks_left", "work_left", "stragglers_unlisted" }
 
 -- As many late peers are listed one by one.
 local LATE_PEERS = 100
--- As many stragglers of servers that are not kept singly any longer.
-local EARLIER_STRAGGLERS = 100
+-- As many stragglers of each fate.
+local STRAGGLERS = 100
 
 local meta = { __name = "lastcall.report", __metatable = "lastcall.report" }
 
@@ -131,6 +131,7 @@ function meta:__tostring()
   say_late(self, say)
   say_hooks(self, say)
   for _, one in ipairs(self.stragglers) do say("%s", straggler_line(one)) end
+  if self.stragglers_unlisted > 0 then say("and %d more stragglers", self.stragglers_unlisted) end
   return table.concat(lines, "\n")
 end
 
@@ -138,16 +139,35 @@ local function new(began, ended)
   local self = {
     elapsed = math.max(0, ended - began), steps = {}, stop = {}, hooks = {}, stragglers = {},
     lossless = true, late_peers = {},
+    listed = {}, -- fate -> how many of the stragglers have it
   }
   for _, name in ipairs(COUNTS) do self[name] = 0 end
   for _, name in ipairs(CUT_COUNTS) do self[name] = 0 end
   return setmetatable(self, meta)
 end
 
+local function by_age(a, b)
+  if a.age ~= b.age then return a.age > b.age end
+  return (a.id or a.task or a.work) < (b.id or b.task or b.work)
+end
+
+local function add_straggler(self, one)
+  local listed = self.listed[one.fate] or 0
+  if listed >= STRAGGLERS then
+    self.stragglers_unlisted = self.stragglers_unlisted + 1
+    return
+  end
+  self.listed[one.fate] = listed + 1
+  self.stragglers[#self.stragglers + 1] = one
+end
+
 --- Adds the tasks that were cut, the guards that were held, and the stragglers: a server's, or those of no server.
 local function add_cut(self, facts)
   for _, name in ipairs(CUT_COUNTS) do self[name] = self[name] + facts[name] end
-  for _, one in pairs(facts.stragglers) do self.stragglers[#self.stragglers + 1] = one end
+  local oldest_first = {}
+  for _, one in pairs(facts.stragglers) do oldest_first[#oldest_first + 1] = one end
+  table.sort(oldest_first, by_age)
+  for _, one in ipairs(oldest_first) do add_straggler(self, one) end
 end
 
 --- Adds what one server has to tell.
@@ -161,11 +181,6 @@ local function add(self, facts)
   end
 end
 
-local function by_age(a, b)
-  if a.age ~= b.age then return a.age > b.age end
-  return (a.id or a.task or a.work) < (b.id or b.task or b.work)
-end
-
 local function judge(self, timeout)
   local hooks_fine = true
   for _, hook in ipairs(self.hooks) do hooks_fine = hooks_fine and hook.ok end
@@ -176,6 +191,7 @@ local function judge(self, timeout)
     and self.reset_by_us == 0 and self.undelivered_bytes == 0 and self.failed_flushes == 0
     and self.late == 0 and self.lossless
   table.sort(self.stragglers, by_age)
+  self.listed = nil
   return self
 end
 
@@ -190,7 +206,6 @@ function report.add_up(total, facts)
   add(total, facts)
   total.stopped_earlier = total.stopped_earlier + #total.stop
   total.stop, total.listeners = {}, {}
-  for i = #total.stragglers, EARLIER_STRAGGLERS + 1, -1 do total.stragglers[i] = nil end
   return total
 end
 
