@@ -116,6 +116,52 @@ describe("the report", function()
     assert.is_truthy(text:find("held in sleep at spec/report_spec.lua:%d+"), text)
   end)
 
+  it("tells of each straggler the line that waits, the outermost line, and how long it has waited", function()
+    local from, channel = {}, lastcall.channel()
+    local function note(what) from[what] = debug.getinfo(2, "l").currentline + 1 end -- the line after this call's
+    local function sleep() return (lastcall.sleep(60)) end -- no tail call, which would leave no line
+    local function send() return (channel:send(1)) end
+    local report = helper.task(function()
+      local _, address = helper.serve(lastcall, function(conn)
+        conn:read()
+        note "sleep"
+        sleep()
+      end)
+      lastcall.spawn(function()
+        local generator = coroutine.wrap(function() send() end)
+        note "channel:send"
+        generator()
+      end)
+      local conn = ask(address, "x")
+      lastcall.sleep(0.3)
+      lastcall.shutdown(0.5)
+      conn:read()
+      conn:close()
+    end)
+    local text, count = tostring(report), 0
+    for what, outermost in pairs(from) do
+      local line = text:match(("[^\n]*held in %s at spec/report_spec.lua:[^\n]*"):format(what))
+      assert.is_truthy(line, text)
+      assert.equal(outermost, tonumber(line:match ", called from spec/report_spec.lua:(%d+), "), line)
+      assert.is_true(tonumber(line:match ", waiting for (%d+%.%d) s$") >= 0.3, line)
+      count = count + 1
+    end
+    assert.equal(2, count)
+    for _, one in ipairs(report.stragglers) do assert.is_true(one.waited >= 0.25) end
+  end)
+
+  it("tells no outermost line where it is the line that waits", function()
+    local report = helper.task(function()
+      lastcall.spawn(function() lastcall.sleep(60) end)
+      lastcall.sleep(0.1)
+      lastcall.shutdown(0.5)
+    end)
+    local text = tostring(report)
+    local asleep = text:match "[^\n]*held in sleep at [^\n]*"
+    assert.is_truthy(asleep and asleep:find(", waiting for %d+%.%d s$"), text)
+    assert.is_nil(asleep:find("called from", 1, true))
+  end)
+
   it("is not ok when somebody was killed, and lists them once, oldest first", function()
     local report = helper.task(function()
       local _, address = helper.serve(lastcall, function(conn)
