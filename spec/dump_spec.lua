@@ -16,7 +16,9 @@ describe("lastcall.dump", function()
       local waiter = lastcall.go(function() lastcall.channel():receive() end)
       lastcall.sleep(0.2)
       local text = lastcall.dump()
-      assert.truthy(text:find("^1 server, 1 connection, %d tasks\nserver " .. address:gsub("%p", "%%%0")), text)
+      assert.truthy(text:find "^1 server, 1 connection, %d tasks\nconnections: 1 %a+\ntasks: 1 in ", text)
+      assert.truthy(text:find("\ntasks: 1 in read at spec/dump_spec.lua:8\n", 1, true), text)
+      assert.truthy(text:find("\nserver " .. address .. ", serving\n", 1, true), text)
       assert.truthy(text:find("\n  connection %d+ from 127%.0%.0%.1:%d+, %a+, 0%.%d s old, silent for"), text)
       assert.truthy(text:find("\n    task %d+, in read for 0%.%d s, at spec/dump_spec.lua:8 "), text)
       assert.truthy(text:find("\n  task %d+, in sleep for 0%.%d s, at spec/dump_spec.lua:%d+"), text)
@@ -113,5 +115,110 @@ describe("lastcall.dump", function()
     assert.truthy(traces[1]:find("dump_spec.lua", 1, true))
     local _, levels = report.stragglers[1].traceback:gsub("resumed by", "")
     assert.equal(60, levels)
+  end)
+
+  describe("of many", function()
+    local function lines_of(text) return select(2, text:gsub("\n", "")) + 1 end
+
+    -- Counts the turns that another task gets while `fn` runs, whose result comes first.
+    local function with_turns(fn)
+      local turns, ended = 0, false
+      lastcall.go(function()
+        while not ended do
+          lastcall.sleep(0)
+          turns = turns + 1
+        end
+      end)
+      lastcall.sleep(0)
+      local before = turns
+      local result = fn()
+      ended = true
+      return result, turns - before
+    end
+
+    it("connections counts them by state, and tells of a hundred, active ones first", function()
+      helper.task(function()
+        local clients = {}
+        local server, address = helper.serve(lastcall, function(conn)
+          if conn:read() == "work" then lastcall.sleep(60) end
+          conn:await()
+        end)
+        for i = 1, 150 do clients[i] = helper.ask(address, i > 147 and "work" or "x") end
+        while server:count "idle" < 147 or server:count "active" < 3 do lastcall.sleep(0.01) end
+        local text = lastcall.dump()
+        assert.truthy(text:find "^1 server, 150 connections, 1%d%d tasks\nconnections: 3 active, 147 idle\n", text)
+        assert.truthy(text:find("\ntasks: 3 in sleep at spec/dump_spec.lua:%d+\n"), text)
+        local states = {}
+        for state in text:gmatch "\n  connection %d+ from [^,]+, (%a+)," do states[#states + 1] = state end
+        assert.equal(100, #states)
+        for i, state in ipairs(states) do assert.equal(i <= 3 and "active" or "idle", state) end
+        assert.truthy(text:find("\nand 50 connections, 50 tasks more$"), text)
+        for _, conn in ipairs(clients) do conn:abort() end
+      end, { drain = 0.5 })
+    end)
+
+    it("tasks tells of a hundred, those at work first, and lets others run meanwhile", function()
+      helper.task(function()
+        local channel, tasks = lastcall.channel(), {}
+        for i = 1, 3000 do tasks[i] = lastcall.spawn(channel.receive, channel) end
+        for i = 1, 4 do tasks[3000 + i] = lastcall.spawn(lastcall.sleep, 60) end
+        lastcall.sleep(0)
+        local text, turns = with_turns(lastcall.dump)
+        assert.is_true(turns >= 3000 / 200)
+        assert.truthy(text:find("\ntasks: 3000 in channel:receive", 1, true), text)
+        local _, sleeping = text:gsub("\n  task %d+, in sleep for", "")
+        assert.is_true(sleeping >= 4, text)
+        assert.is_true(lines_of(text) < 130)
+        local left_out = tonumber(text:match "\nand (%d+) tasks more$")
+        assert.equal(tonumber(text:match ", (%d+) tasks\n") - 100, left_out)
+        for _, task in ipairs(tasks) do task:cancel() end
+      end)
+    end)
+
+    it("tasks of one connection tells of few, and of deep ones their innermost line", function()
+      helper.task(function()
+        local function nest(depth)
+          if depth == 0 then return lastcall.sleep(60) end
+          return (lastcall.coroutine.wrap(nest)(depth - 1))
+        end
+        local server, address = helper.serve(lastcall, function(conn)
+          conn:read()
+          for _ = 1, 300 do lastcall.go(nest, 20) end
+          conn:read()
+        end)
+        local client = helper.ask(address, "x")
+        while server:count "active" < 1 do lastcall.sleep(0.01) end
+        lastcall.sleep(0.05)
+        local text = lastcall.dump()
+        assert.truthy(text:find "\ntasks: 300 in sleep at spec/dump_spec.lua:%d+\n", text)
+        local _, told = text:gsub("\n    task ", "")
+        assert.equal(3, told)
+        client:abort()
+      end, { drain = 0.5 })
+    end)
+
+    it("is the same for SIGUSR1, and in a task that has been canceled", function()
+      local text
+      helper.task(function()
+        local tasks = {}
+        for i = 1, 1000 do tasks[i] = lastcall.spawn(lastcall.sleep, 60) end
+        lastcall.sleep(0)
+        local _, turns = with_turns(function()
+          signal_ourselves "USR1"
+          while not text do lastcall.sleep(0) end
+        end)
+        assert.is_true(turns >= 1000 / 200)
+        assert.truthy(text:find("\ntasks: 1000 in sleep", 1, true), text)
+        assert.is_true(lines_of(text) < 130)
+        local canceled = lastcall.go(function()
+          lastcall.sleep(60)
+          return lastcall.dump()
+        end)
+        lastcall.sleep(0)
+        canceled:cancel()
+        assert.truthy(canceled:wait():find("\ntasks: 1000 in sleep", 1, true))
+        for _, task in ipairs(tasks) do task:cancel() end
+      end, { signals = {}, log = function(_, event, fields) if event == "dump" then text = fields.text end end })
+    end)
   end)
 end)

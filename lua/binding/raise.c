@@ -25,22 +25,32 @@ int raise_level(lua_State *L, int level)
   return level;
 }
 
-/* "file:line: ", or nothing where no script is to be found [0, +1]. */
-static void push_place(lua_State *L)
+int push_script_place(lua_State *L, lua_State *co, int level)
 {
   lua_Debug frame;
   size_t length = 0;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &HOME_KEY);
   const char *home = lua_tolstring(L, -1, &length);
-  for (int level = 1; lua_getstack(L, level, &frame); level++) {
-    lua_getinfo(L, "Sl", &frame);
+  for (; lua_getstack(co, level, &frame); level++) {
+    lua_getinfo(co, "Sl", &frame);
     if (frame.currentline <= 0 || is_ours(&frame, home, length)) continue;
-    lua_pushfstring(L, "%s:%d: ", frame.short_src, frame.currentline);
+    lua_pushfstring(L, "%s:%d", frame.short_src, frame.currentline);
     lua_remove(L, -2);
-    return;
+    return 1;
   }
   lua_pop(L, 1);
-  lua_pushliteral(L, "");
+  return 0;
+}
+
+/* "file:line: ", or nothing where no script is to be found [0, +1]. */
+static void push_place(lua_State *L)
+{
+  if (!push_script_place(L, L, 1)) {
+    lua_pushliteral(L, "");
+    return;
+  }
+  lua_pushliteral(L, ": ");
+  lua_concat(L, 2);
 }
 
 void raise_error(lua_State *L, const char *format, ...)

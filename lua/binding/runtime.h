@@ -114,6 +114,8 @@ struct runtime {
 void raise_error(lua_State *L, const char *format, ...) __attribute__((noreturn));
 /* The first level of the stack from this one on that is not a function of our modules. */
 int raise_level(lua_State *L, int level);
+/* "file:line" of the innermost frame of the script in `co`, from a level on [0, +1]; or 0, and nothing. */
+int push_script_place(lua_State *L, lua_State *co, int level);
 void raise_open(lua_State *L, runtime *rt);
 void runtime_check(lua_State *L, const runtime *rt); /* raises when its loop is gone */
 runtime *runtime_get(lua_State *L);                  /* creates it on first use */

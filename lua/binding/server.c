@@ -227,16 +227,29 @@ static int server_list(lua_State *L)
   return 1;
 }
 
-static int server_connections(lua_State *L)
+/* As many as `most` of those in a state, or in any [0, +1]. */
+static void push_descriptions(lua_State *L, const server_box *box, int state, lua_Integer most)
 {
-  server_box *box = server_check(L, 1);
   lua_Integer count = 0;
   lua_newtable(L);
-  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
+  for (lc_conn *conn = NULL; count < most && (conn = lc_server_next(box->server, conn));) {
+    if (state != LC_STATES && (int)lc_conn_state(conn) != state) continue;
     lua_createtable(L, 0, 10);
     conn_describe(L, conn);
     lua_rawseti(L, -2, ++count);
   }
+}
+
+static int server_connections(lua_State *L)
+{
+  push_descriptions(L, server_check(L, 1), LC_STATES, LUA_MAXINTEGER);
+  return 1;
+}
+
+/* server_some(server, state, most): so many of connections(). */
+static int server_some(lua_State *L)
+{
+  push_descriptions(L, server_check(L, 1), state_argument(L, 2), lua_tointeger(L, 3));
   return 1;
 }
 
@@ -258,10 +271,13 @@ void server_open(lua_State *L, runtime *rt)
                                      {"get", server_get},
                                      {"connections", server_connections},
                                      {NULL, NULL}};
-  static const luaL_Reg functions[] = {
-    {"new_server", core_new_server},          {"server_set_drain", server_set_drain},
-    {"server_is_leaving", server_is_leaving}, {"server_list", server_list},
-    {"server_facts", server_facts},           {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"new_server", core_new_server},
+                                       {"server_set_drain", server_set_drain},
+                                       {"server_is_leaving", server_is_leaving},
+                                       {"server_list", server_list},
+                                       {"server_facts", server_facts},
+                                       {"server_some", server_some},
+                                       {NULL, NULL}};
   lua_newtable(L);
   server_register(L, rt, methods, functions);
   server_open_events(L, rt);

@@ -399,6 +399,7 @@ void task_open(lua_State *L, runtime *rt)
   register_functions(L, rt, "", functions);
   task_open_handles(L, rt);
   task_open_process(L, rt);
+  task_open_looking(L, rt);
   suspension_open(L, rt);
   coroutine_open(L, rt);
   interrupt_open(L, rt);

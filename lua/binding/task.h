@@ -166,6 +166,7 @@ void suspension_end(lua_State *L, runtime *rt, int mark);
 void suspension_open(lua_State *L, runtime *rt);
 void task_open_handles(lua_State *L, runtime *rt);
 void task_open_process(lua_State *L, runtime *rt);
+void task_open_looking(lua_State *L, runtime *rt);
 void task_pool_free(runtime *rt);
 /* task_start, and pushes the task's handle: returns 1. */
 int task_go(lua_State *L, runtime *rt, owner by, context *ctx, int count);

@@ -21,64 +21,12 @@ static int core_wait_process_tasks(lua_State *L)
   return task_suspend(L, t, "shutdown", NULL, NULL, 0, process_waited);
 }
 
-/* Pushes {id, age, waits_for, traceback}. */
-static void describe(lua_State *L, task *t)
-{
-  lua_createtable(L, 0, 9);
-  lua_pushinteger(L, (lua_Integer)t->id);
-  lua_setfield(L, -2, "id");
-  lua_pushnumber(L, lc_to_seconds(lc_loop_now(t->rt->loop) - t->began));
-  lua_setfield(L, -2, "age");
-  lua_pushstring(L, t->waits_for);
-  lua_setfield(L, -2, "waits_for");
-  task_push_traceback(L, t, TASK_WHOLE);
-  lua_setfield(L, -2, "traceback");
-}
-
 /* process_facts() -> what server_facts has of tasks and stragglers, of the tasks of no server. */
 static int core_process_facts(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   lua_createtable(L, 0, 3);
   stragglers_set_facts(L, rt, &rt->stragglers);
-  return 1;
-}
-
-/* Where a task's owner is found: a connection by its id, a server as itself, else nothing. */
-static void describe_owner(lua_State *L, const task *t)
-{
-  if (t->owned_by == OWNER_PROCESS) return;
-  if (t->owned_by == OWNER_CONN) {
-    lua_pushinteger(L, (lua_Integer)lc_conn_id(t->of.conn->conn));
-    lua_setfield(L, -2, "connection");
-  }
-  const server_box *server = server_of(task_owner(t));
-  if (!server || server->anchor == LUA_NOREF) return;
-  runtime_push_anchored(L, t->rt, server->anchor);
-  lua_setfield(L, -2, "server");
-}
-
-/* Every unfinished task, whoever owns it, the oldest first: as above, with `status`, `waited`, `ours`,
- * and `connection` and `server` where they apply. */
-static int core_all_tasks(lua_State *L)
-{
-  runtime *rt = runtime_upvalue(L);
-  lua_newtable(L);
-  lua_Integer count = 0;
-  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
-    task *t = LC_OWNER(link, task, in_tasks);
-    describe(L, t);
-    lua_pushstring(L, task_status_name(t));
-    lua_setfield(L, -2, "status");
-    lua_pushboolean(L, (int)t->is_system);
-    lua_setfield(L, -2, "ours");
-    if (t->waits_for) {
-      lua_pushnumber(L, lc_to_seconds(lc_loop_now(rt->loop) - t->waits_since));
-      lua_setfield(L, -2, "waited");
-    }
-    describe_owner(L, t);
-    lua_rawseti(L, -2, ++count);
-  }
   return 1;
 }
 
@@ -105,7 +53,6 @@ static int core_kill_process_tasks(lua_State *L)
 void task_open_process(lua_State *L, runtime *rt)
 {
   static const luaL_Reg functions[] = {{"process_facts", core_process_facts},
-                                       {"all_tasks", core_all_tasks},
                                        {"wait_process_tasks", core_wait_process_tasks},
                                        {"kill_process_tasks", core_kill_process_tasks},
                                        {NULL, NULL}};

@@ -1,11 +1,29 @@
---- Who is holding it? Everything that has not ended, where it is blocked, and for how long.
+--- Who is holding it? First in numbers; then what has not ended, where it is blocked, and for how long: those at work
+-- first, and not more than people read.
+--
+-- Ten thousand connections take a while to look at. In a task that is done piece by piece, each in its own turn.
 
 local core = require "lastcall.core"
 local report = require "lastcall.report"
 local server = require "lastcall.server"
 
+local PIECE = 200 -- tasks that are looked at in one turn
+local FULL_PIECE = 40 -- and with their tracebacks
+local MOST = 100 -- servers, connections, and tasks besides those of connections, that are told one by one
+local EACH = 3 -- tasks of a connection
+local PLACES = 10 -- at which most tasks are
+
+-- Connections in these states come first.
+local STATES = { "active", "closing", "new", "idle", "closed" }
+
 local function plural(n, what)
   return ("%d %s%s"):format(n, what, n == 1 and "" or "s")
+end
+
+--- In a task, what follows happens in a later turn. Where it cannot wait, or has been canceled, it goes on at once.
+local function pause()
+  local _, in_task = core.running()
+  if in_task then pcall(core.sleep, 0) end
 end
 
 local function task_line(task)
@@ -28,42 +46,148 @@ local function conn_line(conn)
   return table.concat(parts, ", ")
 end
 
--- Tasks by whose they are: a connection's by its id, a server's by the server, the rest under "process".
-local function sort_tasks()
-  local by, all = {}, core.all_tasks()
-  for _, task in ipairs(all) do
-    local owner = task.connection or task.server or "process"
-    by[owner] = by[owner] or {}
-    table.insert(by[owner], task)
+--- Counts the connections by state, and chooses those that are told: `of` has a list for each server.
+local function look_at_connections()
+  local found = { count = 0, by_state = {}, of = {}, chosen = 0 }
+  for _, state in ipairs(STATES) do
+    for _, one in ipairs(server.all) do
+      local count = one:count(state)
+      found.count = found.count + count
+      found.by_state[state] = (found.by_state[state] or 0) + count
+      local list = found.of[one] or {}
+      found.of[one] = list
+      if count > 0 and found.chosen < MOST then
+        for _, conn in ipairs(core.server_some(one, state, MOST - found.chosen)) do
+          list[#list + 1] = conn
+          found.chosen = found.chosen + 1
+        end
+      end
+    end
   end
-  return by, #all
+  return found
+end
+
+-- Of each connection that is told, how many of its tasks are told too.
+local function room_by_connection(connections)
+  local room = {}
+  for _, list in pairs(connections.of) do
+    for _, conn in ipairs(list) do room[conn.id] = EACH end
+  end
+  return room
+end
+
+--- Counts the tasks by the places where they are, and chooses those that are told: a set of numbers.
+local function look_at_tasks(room)
+  local found = { count = 0, places = {}, chosen = {} }
+  local others = { [true] = {}, [false] = {} } -- by whether they are at rest
+  local function note(task)
+    local place = ("%s%s"):format(task.waits_for and "in " .. task.waits_for or task.status,
+      task.place and " at " .. task.place or "")
+    found.count = found.count + 1
+    found.places[place] = (found.places[place] or 0) + 1
+    local list = others[task.at_rest]
+    if not (task.connection and task.server) then
+      if #list < MOST then list[#list + 1] = task.id end
+    elseif (room[task.connection] or 0) > 0 then
+      room[task.connection] = room[task.connection] - 1
+      found.chosen[#found.chosen + 1] = task.id
+    end
+  end
+  local piece = core.tasks(0, PIECE)
+  while true do
+    for _, task in ipairs(piece) do note(task) end
+    if #piece < PIECE then break end
+    pause()
+    piece = core.tasks(piece[PIECE].id, PIECE)
+  end
+  local busy, resting = others[false], others[true]
+  table.move(resting, 1, MOST - #busy, #busy + 1, busy)
+  table.move(busy, 1, #busy, #found.chosen + 1, found.chosen)
+  return found
+end
+
+--- The tasks that were chosen, by whose they are: a connection's by its id, a server's by the server, the rest under
+-- "process".
+local function describe(ids)
+  local by, count = {}, 0
+  table.sort(ids)
+  for first = 1, #ids, FULL_PIECE do
+    if first > 1 then pause() end
+    local set = {}
+    for i = first, math.min(first + FULL_PIECE - 1, #ids) do set[ids[i]] = true end
+    for _, task in ipairs(core.describe_tasks(set)) do
+      local owner = task.connection or task.server or "process"
+      by[owner] = by[owner] or {}
+      table.insert(by[owner], task)
+      count = count + 1
+    end
+  end
+  return by, count
+end
+
+local function say_states(say, connections)
+  local parts = {}
+  for _, state in ipairs(STATES) do
+    local count = connections.by_state[state] or 0
+    if count > 0 then parts[#parts + 1] = ("%d %s"):format(count, state) end
+  end
+  if #parts > 0 then say(0, "connections: " .. table.concat(parts, ", ")) end
+end
+
+local function say_places(say, tasks)
+  local order, left = {}, tasks.count
+  for place in pairs(tasks.places) do order[#order + 1] = place end
+  table.sort(order, function(a, b)
+    if tasks.places[a] ~= tasks.places[b] then return tasks.places[a] > tasks.places[b] end
+    return a < b
+  end)
+  for i = 1, math.min(PLACES, #order) do
+    say(0, ("tasks: %d %s"):format(tasks.places[order[i]], order[i]))
+    left = left - tasks.places[order[i]]
+  end
+  if #order > PLACES then say(0, ("tasks: %d at %s"):format(left, plural(#order - PLACES, "other place"))) end
+end
+
+local function say_servers(say, connections, say_tasks)
+  for i, one in ipairs(server.all) do
+    if i > MOST then break end
+    local where = table.concat(one:addresses(), " ")
+    say(0, ("server %s, %s"):format(where ~= "" and where or "(not listening)", one:step()))
+    for _, conn in ipairs(connections.of[one] or {}) do
+      say(1, conn_line(conn))
+      say_tasks(2, conn.id)
+    end
+    say_tasks(1, one)
+  end
+end
+
+local function say_left_out(say, servers, connections, tasks)
+  local parts = {}
+  if servers > 0 then parts[#parts + 1] = plural(servers, "server") end
+  if connections > 0 then parts[#parts + 1] = plural(connections, "connection") end
+  if tasks > 0 then parts[#parts + 1] = plural(tasks, "task") end
+  if #parts > 0 then say(0, "and " .. table.concat(parts, ", ") .. " more") end
 end
 
 --- A text for people, several lines.
 return function()
   local lines = {}
   local function say(depth, text) lines[#lines + 1] = ("  "):rep(depth) .. text end
-  local by, tasks = sort_tasks()
+  local connections = look_at_connections()
+  local tasks = look_at_tasks(room_by_connection(connections))
+  local by, described = describe(tasks.chosen)
   local function say_tasks(depth, owner)
     for _, task in ipairs(by[owner] or {}) do say(depth, task_line(task)) end
     by[owner] = nil
   end
-  local conns = 0
-  say(0, "")
-  for _, one in ipairs(server.all) do
-    local list = one:connections()
-    conns = conns + #list
-    local where = table.concat(one:addresses(), " ")
-    say(0, ("server %s, %s"):format(where ~= "" and where or "(not listening)", one:step()))
-    for _, conn in ipairs(list) do
-      say(1, conn_line(conn))
-      say_tasks(2, conn.id)
-    end
-    say_tasks(1, one)
-  end
+  say(0, ("%s, %s, %s"):format(plural(#server.all, "server"), plural(connections.count, "connection"),
+    plural(tasks.count, "task")))
+  say_states(say, connections)
+  say_places(say, tasks)
+  say_servers(say, connections, say_tasks)
   say(0, ("process, %s"):format((core.ladder())))
   say_tasks(1, "process")
   for owner in pairs(by) do say_tasks(1, owner) end -- of servers that a run does not count
-  lines[1] = ("%s, %s, %s"):format(plural(#server.all, "server"), plural(conns, "connection"), plural(tasks, "task"))
+  say_left_out(say, #server.all - MOST, connections.count - connections.chosen, tasks.count - described)
   return table.concat(lines, "\n")
 end
