@@ -88,6 +88,24 @@ describe("a report of many stragglers", function()
     assert.same({ killed = 100 }, fates(report))
   end)
 
+  it("lists connections also where tasks of theirs are more", function()
+    local client
+    local report = shut_down(function()
+      local _, address = helper.serve(lastcall, function(conn)
+        conn:read()
+        for _ = 1, 150 do lastcall.go(stay) end
+        stay()
+      end)
+      client = helper.ask(address, "x")
+      lastcall.sleep(0.05)
+    end, helper.seconds(0.5))
+    assert.equal(1, report.killed)
+    assert_listed(report, 101, 50)
+    assert.equal("killed", report.stragglers[1].fate)
+    assert.truthy(report.stragglers[1].id)
+    client:close()
+  end)
+
   it("lists a hundred of several servers together", function()
     local report = shut_down(function()
       for _ = 1, 3 do

@@ -4,7 +4,7 @@
  * A table of stragglers, a server's or the process's, is keyed by connection or task, so that one
  * that was canceled and later killed is listed once, with its last fate.
  *
- * There may be tens of thousands, at a time when nothing may take long. So the first of each fate are listed, and the
+ * There may be tens of thousands, at a time when nothing may take long. So the first of each fate and kind are listed, and the
  * others are counted. Making a traceback takes Lua 50 microseconds for each coroutine, most of them for the names of
  * functions. Those who are held at the same place share one string; and the coroutines that the tracebacks of a
  * fate tell of are bounded.
@@ -14,12 +14,8 @@
 #include "binding.h"
 
 enum {
-  LISTED = 100,        /* of each fate, one by one */
-  COROUTINES = 1000,   /* that the tracebacks of a fate tell of */
-  KIND_CONNECTION = 0, /* a key is a number and a kind */
-  KIND_TASK = 1,
-  KIND_WORK = 2,
-  KINDS = 3
+  LISTED = 100,      /* of each fate and kind, one by one */
+  COROUTINES = 1000, /* that the tracebacks of a fate tell of */
 };
 
 static const char *const FATE_NAMES[] = {
@@ -69,9 +65,9 @@ void stragglers_set_facts(lua_State *L, runtime *rt, const straggler_list *list)
   lua_setfield(L, -2, "stragglers");
 }
 
-static lua_Integer key_of(uint64_t number, int kind)
+static lua_Integer key_of(uint64_t number, straggler_kind kind)
 {
-  return (lua_Integer)(number * KINDS) + kind;
+  return (lua_Integer)(number * STRAGGLER_KINDS + kind);
 }
 
 /* Whether this one is listed: its record is to be made or made anew. Else it is among the others from now on. */
@@ -83,8 +79,9 @@ static int claim(lua_State *L, runtime *rt, straggler_list *list, lua_Integer ke
   int was_listed = lua_rawgeti(L, -2, key) != LUA_TNIL;
   int was_other = lua_rawgeti(L, -2, key) != LUA_TNIL;
   lua_pop(L, 2);
-  int is_listed = was_listed || list->listed[fate] < LISTED;
-  if (is_listed) list->listed[fate]++;
+  unsigned *listed = &list->listed[fate][key % STRAGGLER_KINDS];
+  int is_listed = was_listed || *listed < LISTED;
+  if (is_listed) ++*listed;
   list->unlisted += !is_listed - was_other;
   if (is_listed) lua_pushnil(L);
   else lua_pushboolean(L, 1);
@@ -96,14 +93,14 @@ static int claim(lua_State *L, runtime *rt, straggler_list *list, lua_Integer ke
 int stragglers_claim_work(lua_State *L, runtime *rt, uint64_t number)
 {
   rt->stragglers.held++;
-  return claim(L, rt, &rt->stragglers, key_of(number, KIND_WORK), STRAGGLER_HELD);
+  return claim(L, rt, &rt->stragglers, key_of(number, STRAGGLER_WORK), STRAGGLER_HELD);
 }
 
 void stragglers_add_work(lua_State *L, runtime *rt, uint64_t number)
 {
   runtime_push_anchored(L, rt, rt->stragglers.table);
   lua_insert(L, -2);
-  lua_rawseti(L, -2, key_of(number, KIND_WORK));
+  lua_rawseti(L, -2, key_of(number, STRAGGLER_WORK));
   lua_pop(L, 1);
 }
 
@@ -225,7 +222,7 @@ static void add_conn(lua_State *L, const note *n, lc_conn *conn, task *holder)
   const conn_box *of = lc_conn_user(conn);
   if (of && !holder) holder = of->reader ? of->reader : of->writer;
   if (!holder && lc_conn_state(conn) == LC_STATE_CLOSED) return;
-  lua_Integer key = key_of(lc_conn_id(conn), KIND_CONNECTION);
+  lua_Integer key = key_of(lc_conn_id(conn), STRAGGLER_CONNECTION);
   if (!claim(L, n->rt, n->list, key, n->fate)) return;
   lua_createtable(L, 0, 12);
   conn_describe(L, conn);
@@ -244,7 +241,7 @@ static void add_task(lua_State *L, const note *n, task *t)
 {
   if (n->is_kill) n->list->killed++;
   else n->list->canceled++;
-  lua_Integer key = key_of(t->id, KIND_TASK);
+  lua_Integer key = key_of(t->id, STRAGGLER_TASK);
   if (!claim(L, n->rt, n->list, key, n->fate)) return;
   lua_createtable(L, 0, 6);
   lua_pushinteger(L, (lua_Integer)t->id);
@@ -363,7 +360,7 @@ void stragglers_note_undelivered(lua_State *L, server_box *box, const lc_conn *c
 {
   lc_verdict verdict;
   straggler_list *list = &box->stragglers;
-  lua_Integer key = key_of(lc_conn_id(conn), KIND_CONNECTION);
+  lua_Integer key = key_of(lc_conn_id(conn), STRAGGLER_CONNECTION);
   if (is_noted(L, box->rt, list, key) || lc_conn_verdict(conn, &verdict)) return;
   if (!claim(L, box->rt, list, key, STRAGGLER_UNDELIVERED)) return;
   runtime_push_anchored(L, box->rt, list->table);

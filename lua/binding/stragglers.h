@@ -18,16 +18,23 @@ typedef enum straggler_fate {
   STRAGGLER_FATES
 } straggler_fate;
 
+typedef enum straggler_kind {
+  STRAGGLER_CONNECTION,
+  STRAGGLER_TASK,
+  STRAGGLER_WORK,
+  STRAGGLER_KINDS
+} straggler_kind;
+
 /* A server's, or the process's. Connections are counted by the core. */
 typedef struct straggler_list {
-  int table;                        /* anchor: key -> record, of those that are listed */
-  int others;                       /* anchor: key -> true, of those that are not */
-  unsigned listed[STRAGGLER_FATES]; /* how many, by their last fate */
-  unsigned told[STRAGGLER_FATES];   /* coroutines, by their tracebacks */
-  lua_Integer unlisted;             /* how many others */
-  lua_Integer canceled;             /* tasks that were canceled elsewhere than at rest */
-  lua_Integer killed;               /* tasks that had to be ended by force */
-  lua_Integer held;                 /* guards */
+  int table;  /* anchor: key -> record, of those that are listed */
+  int others; /* anchor: key -> true, of those that are not */
+  unsigned listed[STRAGGLER_FATES][STRAGGLER_KINDS]; /* by their last fate */
+  unsigned told[STRAGGLER_FATES];                    /* coroutines, by their tracebacks */
+  lua_Integer unlisted;                              /* how many others */
+  lua_Integer canceled; /* tasks that were canceled elsewhere than at rest */
+  lua_Integer killed;   /* tasks that had to be ended by force */
+  lua_Integer held;     /* guards */
 } straggler_list;
 
 /* A guard that is held when the drain's time is over: counted; whether it is listed too. */

@@ -725,7 +725,7 @@ function Ticket:done() end
 ---@field tasks_left integer tasks, whoever owns them, that had to be ended by force
 ---@field work_left integer guards of `lastcall.work` that were held when the drain's time was over
 ---@field hooks lastcall.HookReport[]
----@field stragglers lastcall.Straggler[] the first 100 of each fate, the oldest first
+---@field stragglers lastcall.Straggler[] the first 100 connections and the first 100 tasks of each fate, the oldest first
 ---@field stragglers_unlisted integer how many others there were
 
 ---@class lastcall.StopReport

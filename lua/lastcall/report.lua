@@ -12,7 +12,7 @@ local CUT_COUNTS = { "tasks_canceled", "tasks_left", "work_left", "stragglers_un
 
 -- As many late peers are listed one by one.
 local LATE_PEERS = 100
--- As many stragglers of each fate.
+-- As many connections, and as many tasks, of each fate.
 local STRAGGLERS = 100
 
 local meta = { __name = "lastcall.report", __metatable = "lastcall.report" }
@@ -139,7 +139,7 @@ local function new(began, ended)
   local self = {
     elapsed = math.max(0, ended - began), steps = {}, stop = {}, hooks = {}, stragglers = {},
     lossless = true, late_peers = {},
-    listed = {}, -- fate -> how many of the stragglers have it
+    listed = {}, -- how many of the stragglers, by fate and kind
   }
   for _, name in ipairs(COUNTS) do self[name] = 0 end
   for _, name in ipairs(CUT_COUNTS) do self[name] = 0 end
@@ -152,12 +152,13 @@ local function by_age(a, b)
 end
 
 local function add_straggler(self, one)
-  local listed = self.listed[one.fate] or 0
+  local kind = one.fate .. (one.task and " task" or " connection")
+  local listed = self.listed[kind] or 0
   if listed >= STRAGGLERS then
     self.stragglers_unlisted = self.stragglers_unlisted + 1
     return
   end
-  self.listed[one.fate] = listed + 1
+  self.listed[kind] = listed + 1
   self.stragglers[#self.stragglers + 1] = one
 end
 
