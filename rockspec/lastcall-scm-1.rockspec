@@ -94,6 +94,7 @@ build = {
       ["lastcall.socket.udp"] = "lua/lastcall/socket/udp.lua",
       ["lastcall.socket.unix"] = "lua/lastcall/socket/unix.lua",
       ["lastcall.stderr"] = "lua/lastcall/stderr.lua",
+      ["lastcall.trace"] = "lua/lastcall/trace.lua",
       ["lastcall.waitgroup"] = "lua/lastcall/waitgroup.lua",
       -- END files
     },

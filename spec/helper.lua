@@ -76,6 +76,18 @@ function helper.task(body, options)
   return report
 end
 
+--- A log that is not told of the run's shutdown, for specs that look at all else.
+function helper.apart_from_shutdown(log)
+  return function(level, event, fields)
+    if not event:find "^shutdown" then log(level, event, fields) end
+  end
+end
+
+--- What a program printed, without what its log was told of the shutdown.
+function helper.without_trace(output)
+  return (output:gsub("[^\n]*lastcall: info: shutdown[^\n]*\n", ""))
+end
+
 --- A server with `handler`, on loopback; the server and its address.
 function helper.serve(lastcall, handler, options)
   local server = assert(lastcall.listen("127.0.0.1:0", options))

@@ -18,38 +18,43 @@ enum { SIGNAL_COUNT = LENGTH(SIGNALS) };
 
 static const int ENDING[] = {SIGTERM, SIGINT}; /* those that by default begin a run's shutdown */
 
-static void climb(void *user, int number, unsigned count, lc_time at)
-{
-  runtime *rt = user;
-  (void)number;
-  (void)count;
-  if (rt->shutdown) lc_shutdown_signal(rt->shutdown, at);
-}
-
 typedef struct arrival {
   runtime *rt;
-  const char *name;
+  const char *hook, *name;
 } arrival;
 
 static int tell_protected(lua_State *L)
 {
   const arrival *seen = lua_touserdata(L, 1);
   lua_pushstring(L, seen->name);
-  runtime_hook(L, seen->rt, "on_signal", 1);
+  runtime_hook(L, seen->rt, seen->hook, 1);
   return 0;
+}
+
+static void tell_hook(runtime *rt, const char *hook, int number)
+{
+  arrival seen = {rt, hook, NULL};
+  for (size_t i = 0; i < SIGNAL_COUNT; i++)
+    if (SIGNALS[i].number == number) seen.name = SIGNALS[i].name;
+  runtime_protect(rt, tell_protected, &seen);
+}
+
+static void climb(void *user, int number, unsigned count, lc_time at)
+{
+  runtime *rt = user;
+  (void)count;
+  if (!rt->shutdown) return;
+  tell_hook(rt, "on_climb", number);
+  lc_shutdown_signal(rt->shutdown, at);
 }
 
 static void tell(void *user, int number, unsigned count, lc_time at)
 {
-  arrival seen = {user, NULL};
   (void)count;
   (void)at;
-  for (size_t i = 0; i < SIGNAL_COUNT; i++)
-    if (SIGNALS[i].number == number) seen.name = SIGNALS[i].name;
-  runtime_protect(seen.rt, tell_protected, &seen);
+  tell_hook(user, "on_signal", number);
 }
 
-/* The modules add the option or function that the name was given to. */
 static size_t check_signal(lua_State *L)
 {
   size_t length;

@@ -111,22 +111,38 @@ void works_tell_lost(runtime *rt)
   }
 }
 
-/* Each becomes a straggler: what it is, where it was taken, for how long it has been held. */
+/* What it is, where it was taken, for how long it has been held: as a straggler. [0, +1] */
+static void push_held(lua_State *L, runtime *rt, const work *w)
+{
+  lua_createtable(L, 0, 5);
+  describe(L, w);
+  lua_pushinteger(L, (lua_Integer)w->number);
+  lua_setfield(L, -2, "work");
+  lua_pushnumber(L, lc_to_seconds(lc_loop_clock(rt->loop) - w->since));
+  lua_setfield(L, -2, "age");
+  lua_pushliteral(L, "held");
+  lua_setfield(L, -2, "fate");
+}
+
 void works_note_held(lua_State *L, runtime *rt)
 {
   for (lc_link *link = rt->works.next; link != &rt->works; link = link->next) {
     const work *w = LC_OWNER(link, work, in_works);
     if (!stragglers_claim_work(L, rt, w->number)) continue;
-    lua_createtable(L, 0, 5);
-    describe(L, w);
-    lua_pushinteger(L, (lua_Integer)w->number);
-    lua_setfield(L, -2, "work");
-    lua_pushnumber(L, lc_to_seconds(lc_loop_clock(rt->loop) - w->since));
-    lua_setfield(L, -2, "age");
-    lua_pushliteral(L, "held");
-    lua_setfield(L, -2, "fate");
+    push_held(L, rt, w);
     stragglers_add_work(L, rt, w->number);
   }
+}
+
+lua_Integer works_push(lua_State *L, runtime *rt, lua_Integer most)
+{
+  lua_Integer count = 0;
+  for (lc_link *link = rt->works.next; link != &rt->works; link = link->next) {
+    if (++count > most) continue;
+    push_held(L, rt, LC_OWNER(link, work, in_works));
+    lua_rawseti(L, -2, count);
+  }
+  return count;
 }
 
 void works_guard_shutdown(runtime *rt)

@@ -121,7 +121,7 @@
 ---@field exit_when_stuck? boolean past the deadline, what cannot be interrupted (one endless call into C) ends the process with status 70 and a report on stderr (true)
 ---@field debug? boolean say in the log where a connection that was collected while open had been opened (false)
 ---@field patch_coroutine? boolean `lastcall.coroutine` stands in for the global `coroutine` while it runs (true)
----@field progress? boolean a live line of the drain on stderr (when that is a terminal)
+---@field progress? boolean a live line of the drain on stderr, in place of the trace in the log (when that is a terminal)
 
 ---@class lastcall.ServeOptions: lastcall.ServerOptions, lastcall.RunOptions
 

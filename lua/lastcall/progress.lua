@@ -7,7 +7,8 @@ local progress = {}
 
 local INTERVAL = 0.1
 
-local function counts(servers)
+--- The connections of `servers` by state.
+function progress.counts(servers)
   local total = { new = 0, active = 0, idle = 0, closing = 0, closed = 0 }
   for _, server in ipairs(servers) do
     for state in pairs(total) do total[state] = total[state] + server:count(state) end
@@ -17,7 +18,7 @@ end
 
 local function line(servers)
   local step, deadline = core.ladder()
-  local n = counts(servers)
+  local n = progress.counts(servers)
   local left = deadline and math.max(0, deadline - core.now()) or 0
   return ("lastcall: %-7s %5d idle %5d active %5d closing %6.1f s left"):format(
     step, n.idle + n.new, n.active + n.closed, n.closing, left)

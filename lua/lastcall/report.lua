@@ -56,7 +56,13 @@ function report.owed(one)
   return ("%d bytes unsent, %d unacknowledged"):format(one.unsent, one.unacked)
 end
 
-local function straggler_line(one)
+local function fate_of(one)
+  if not one.fate then return ("%.1f s old"):format(one.age) end
+  return ("%s after %.1f s%s"):format(one.fate, one.age, one.cause and (" (%s)"):format(one.cause) or "")
+end
+
+--- One of the stragglers, or of those that hold a shutdown under way and have no fate yet.
+function report.straggler_line(one)
   local parts = {}
   if one.work then
     return ("work%s, held after %.1f s, taken at %s"):format(one.name and (" '%s'"):format(one.name) or "", one.age,
@@ -64,7 +70,7 @@ local function straggler_line(one)
   end
   if one.task then parts[1] = ("task %d"):format(one.task)
   else parts[1] = ("connection %d from %s, %s"):format(one.id, one.peer, one.state) end
-  parts[#parts + 1] = ("%s after %.1f s%s"):format(one.fate, one.age, one.cause and (" (%s)"):format(one.cause) or "")
+  parts[#parts + 1] = fate_of(one)
   if one.quiet then parts[#parts + 1] = ("silent for %.1f s"):format(one.quiet) end
   parts[#parts + 1] = report.owed(one)
   local where, what = report.place(one.traceback)
@@ -130,7 +136,7 @@ function meta:__tostring()
   say_counts(self, say)
   say_late(self, say)
   say_hooks(self, say)
-  for _, one in ipairs(self.stragglers) do say("%s", straggler_line(one)) end
+  for _, one in ipairs(self.stragglers) do say("%s", report.straggler_line(one)) end
   if self.stragglers_unlisted > 0 then say("and %d more stragglers", self.stragglers_unlisted) end
   return table.concat(lines, "\n")
 end

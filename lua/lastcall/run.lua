@@ -14,6 +14,7 @@ local report = require "lastcall.report"
 local server = require "lastcall.server"
 local signals = require "lastcall.signals"
 local stderr = require "lastcall.stderr"
+local trace = require "lastcall.trace"
 
 local run = {}
 
@@ -94,6 +95,7 @@ end
 local ON_STEP = { unready = on_unready, stop = hooks.leave_unready, kill = on_kill, hooks = on_hooks }
 
 local function on_step(step)
+  trace.step(step)
   if ON_STEP[step] then ON_STEP[step]() end
 end
 
@@ -120,11 +122,13 @@ local function start(given)
     show = given.progress ~= false and (given.progress or core.is_terminal(2)),
     coroutine = given.patch_coroutine ~= false and patch_coroutine(),
   }
-  core.set_hook("log", log_limit.limited(given.log or log.to_stderr))
+  local tell = log_limit.limited(given.log or log.to_stderr)
+  core.set_hook("log", tell)
   local on_error = log.guarded(given.on_error) or log_limit.limited_errors(log.error_to_stderr)
   core.set_hook("on_error", on_error)
   core.set_hook("callback_failed", on_error)
   core.set_hook("on_step", on_step)
+  if not state.show then trace.begin(tell, on_error) end
   if not given.attached then -- else the thread is the host program's, and its work is not ours to watch
     core.watch { max_block = given.max_block, exit_when_stuck = given.exit_when_stuck }
   end
@@ -150,6 +154,7 @@ end
 
 local function finish()
   local results = end_everything()
+  trace.conclude()
   log_limit.conclude()
   if state.stop_showing then state.stop_showing() end
   local _, deadline, began, steps = core.ladder()
@@ -162,6 +167,7 @@ local function finish()
 end
 
 local function forget()
+  trace.conclude()
   restore_coroutine(state.coroutine)
   descriptors.put_back()
   core.finish()
