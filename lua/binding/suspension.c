@@ -10,6 +10,10 @@
 static const char MARK_TYPE[] = "lastcall.suspension";
 static const char MARK_KEY = 0; /* registry: the one object that lies on all of these stacks */
 
+/* The call of __close: the method, its two arguments, and what each C function is given. More would make the stack
+ * of every connection's coroutine larger. */
+enum { CLOSING_TAKES = 3 + LUA_MINSTACK };
+
 int suspension_begin(lua_State *L)
 {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &MARK_KEY);
@@ -20,7 +24,7 @@ int suspension_begin(lua_State *L)
 void suspension_end(lua_State *L, runtime *rt, int mark)
 {
   lua_checkstack(
-    L, 2 * LUA_MINSTACK); /* the stack must not be moved meanwhile: Lua up to 5.4.4 forgets */
+    L, CLOSING_TAKES); /* the stack must not be moved meanwhile: Lua up to 5.4.4 forgets */
   rt->ends_suspension = 1;
   lua_closeslot(L, mark);
   rt->ends_suspension = 0;
