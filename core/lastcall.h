@@ -388,7 +388,7 @@ enum {
   LC_ENDED = 16,     /* closed by us or failed: every wait is over, lc_conn_error says why */
   LC_CONNECTED = 32, /* the connect that was under way has succeeded */
   LC_FINISHED =
-    64 /* the peer's FIN has come; bytes may lie before it. Said once, whoever waits for what */
+    64 /* the peer's FIN has come; bytes may lie before it. Said once, in any state of waiting */
 };
 
 /* Something an operator wants in the log. The strings are static or valid during the call. */
@@ -682,7 +682,7 @@ int lc_conn_set_farewell(lc_conn *conn, const char *data, size_t length);
 void lc_conn_hold(lc_conn *conn);
 void lc_conn_release(lc_conn *conn);
 /* When it will have been silent, either way, for as long as the ladder asks for before it takes a connection to be
- * idle: for who carries its bytes and knows who spoke last. LC_NEVER while bytes wait to be read or sent. */
+ * idle: for a caller that carries its bytes and knows which side spoke last. LC_NEVER while bytes wait to be read or sent. */
 lc_time lc_conn_quiet_from(lc_conn *conn);
 /* While guarded, it is not idle. */
 void lc_conn_guard(lc_conn *conn);

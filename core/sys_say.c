@@ -1,4 +1,4 @@
-/* sys_say.c - what is said on stderr, without ever waiting long for who reads it.
+/* sys_say.c - writes to stderr, and never waits long for its reader.
  *
  * The description behind stderr is shared with the shell and with other processes,
  * so that O_NONBLOCK must not be set on it. A pipe or a terminal is opened once
@@ -37,7 +37,7 @@ static ssize_t put_at_once(int fd, const char *text, size_t length)
   return write(fd, text, length);
 }
 
-/* Others write there too and may take the room that was seen, so that the kernel is told not to wait,
+/* Other writers may take the room that poll has seen. So the kernel is asked not to wait,
  * where it can be. A pipe that has room takes PIPE_BUF bytes. */
 static ssize_t put_to_shared(int fd, const char *text, size_t length)
 {

@@ -39,7 +39,7 @@ typedef struct slot {
   atomic_llong pressed_at; /* the last arrival that was no bounce */
   atomic_llong first_at;   /* 0: none since the last look */
   atomic_llong last_at;
-  atomic_int acting;       /* those who have it end process 1 */
+  atomic_int acting;       /* how many users want it to end process 1 */
   int users;               /* of our handler; under `installing`, and what follows too */
   struct sigaction before; /* the first of them came */
 } slot;
@@ -82,8 +82,8 @@ static void wake(int fd)
   (void)written;
 }
 
-/* Nobody owns it. Process 1 of a container has no default action: without this, whoever ends it before it
- * serves would wait for nothing. Who can connect already is to be served: it is kept for the owner to come. */
+/* The signal has no owner yet. Process 1 of a container has no default action: without this, a SIGTERM before
+ * the run would be lost. With a listener open, clients may have connected: the signal is kept for the run. */
 static void act_by_default(slot *s, int signal)
 {
   struct sigaction action;

@@ -1,8 +1,8 @@
 /* unix_path.c - the path of a unix-domain socket.
  *
  * The socket is bound to a name beside the path, gets its mode, listens, and only
- * then is renamed: whoever finds it there is served, and by nobody whom the mode
- * was to keep out. The kernel goes on calling it by the first name.
+ * then is renamed to the path. So a client that finds the path is served, and a client
+ * that the mode keeps out never finds it open. The kernel keeps the first name.
  */
 #include "unix_path.h"
 

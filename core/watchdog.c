@@ -39,7 +39,7 @@
 #define LATE_AFTER LC_SECOND          /* past the deadline, whatever progress is made */
 #define PAUSED (500 * LC_MILLISECOND) /* longer than was asked for: the process stood still */
 /* How long the loop's thread may take to stand still: on a busy machine it waits for a processor. */
-#define LAST_WORDS (100 * LC_MILLISECOND) /* in which a reader who is there has read them */
+#define LAST_WORDS (100 * LC_MILLISECOND) /* enough for a reader that still reads */
 #define STANDSTILL (250 * LC_MILLISECOND)
 
 enum { SIGNALS_FOLLOWED = 8, TEXT_SIZE = 4096 };
@@ -270,7 +270,7 @@ static void ask(lc_watchdog *w, unsigned what, lc_time now)
   if (w->sys->interrupt(w->sys, w->interruptible) == 0) w->sent++;
 }
 
-/* Once for each piece of work: the hook notes where it is, and the log is told when the loop is free again. */
+/* Once for each piece of work: the hook notes where it is, and the log says it when the loop is free again. */
 static unsigned notice(lc_watchdog *w, lc_time held)
 {
   if (w->noticed || held < w->max_block) return 0;

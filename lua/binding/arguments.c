@@ -1,4 +1,4 @@
-/* arguments.c - a function's arguments: what is wrong with one is told with the function's public name.
+/* arguments.c - checks of arguments whose errors name the function as scripts call it.
  *
  * Lua itself knows only the name by which the calling line calls a function: there is none when pcall or a task calls
  * it, and then it looks for one among all modules. Hence the name is each function's second upvalue. */

@@ -60,7 +60,7 @@ static int spot_wait(lua_State *L)
   spot_state was = here->state;
   if (was == SPOT_FRESH)
     here->state = SPOT_GONE;             /* also when one of these raises: nobody waits here then */
-  const char *what = check_string(L, 2); /* kept alive by the stack of the one who waits */
+  const char *what = check_string(L, 2); /* the stack of the waiting task keeps it alive */
   lc_time seconds = optional_seconds(L, 3);
   int at_rest = lua_toboolean(L, 4);
   task *t = task_current(L, rt, what);

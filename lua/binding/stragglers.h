@@ -1,4 +1,4 @@
-/* stragglers.h - who was canceled or killed by a shutdown, as its report lists them. */
+/* stragglers.h - the connections and tasks that a shutdown canceled or killed, as its report lists them. */
 #ifndef LC_BINDING_STRAGGLERS_H
 #define LC_BINDING_STRAGGLERS_H
 

@@ -1,8 +1,8 @@
 /* suspension.c - what lies on top of a coroutine's stack while it is suspended for the loop.
  *
  * A script may resume or close such a coroutine by means that we are not told of: Lua's own coroutine
- * functions. A slot that is to be closed lies above everything else there. Whoever resumes the coroutine
- * leaves values above it, which are dropped. Whoever closes it closes that slot first, while what the task
+ * functions. A slot that is to be closed lies above everything else there. A foreign resume leaves
+ * values above it, which are dropped. A foreign close closes that slot first, while what the task
  * waits with still lies below: so the wait ends in order.
  */
 #include "binding.h"

@@ -181,7 +181,7 @@ function lastcall.listen(address, options) end
 --- a name are tried within one `timeout`, IPv6 and IPv4 in turn: the next as soon as one fails, or beside it
 --- when it has not answered after 0.25 s (RFC 8305). The first to answer is taken. When none does, the code is that of
 --- the first to fail, and the message names those that were tried. The connection's context is a child of the
---- task's. Its holder closes it; collected while open, it is closed in the background and the log is told.
+--- task's. Its holder closes it; collected while open, it is closed in the background and logged.
 ---@param address lastcall.Address
 ---@param options? lastcall.ConnectOptions
 ---@return lastcall.Connection? conn
@@ -212,7 +212,7 @@ function lastcall.go(fn, ...) end
 function lastcall.spawn(fn, ...) end
 
 --- While the guard is held, the process's drain goes on, until its time is over: for work that no connection stands
---- for. Any task may end it. One that is collected while held is let go, and the log is told.
+--- for. Any task may end it. A guard that is collected while held is let go and logged.
 ---@param name? string for the report
 ---@return lastcall.Guard
 function lastcall.work(name) end

@@ -5,7 +5,7 @@ local core = require "lastcall.core"
 
 local stderr = {}
 
-local MOMENT = 0.05 -- seconds in which a reader who is there has made room
+local MOMENT = 0.05 -- seconds; enough for a reader that still reads to make room
 local SHARE = 10 -- a message that has waited is followed by ten times as long in which none waits
 
 local dropped, since = 0, nil
@@ -42,7 +42,7 @@ end
 --- Says what is out of date soon: there is room for it, or nobody misses it.
 function stderr.show(text) put(text, 0) end
 
---- The last of a run: what was dropped is told, if there is room now.
+--- At the end of a run: says how much was dropped, if there is room now.
 function stderr.conclude()
   if count_of_dropped() ~= "" then stderr.say "" end
 end
