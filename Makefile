@@ -1,7 +1,7 @@
 # lastcall: `make help` lists the targets.
 #
 # Sources are found by their folders, so a new file needs no change here:
-#   core/*.c                   build/liblastcall.a
+#   core/<folder>/*.c          build/liblastcall.a
 #   lua/binding/*.c            build/lua/lastcall/core.so   (module lastcall.core, with the core inside)
 #   examples/<name>.c          build/examples/<name>
 #   bench/load/*.c             build/bench/load
@@ -68,7 +68,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@ &&)
 
 # --- what there is ---------------------------------------------------------
 
-CORE_SOURCES := $(wildcard core/*.c)
+CORE_SOURCES := $(wildcard core/*/*.c)
 BINDING_SOURCES := $(wildcard lua/binding/*.c)
 CLIENT_SOURCES := $(wildcard spec/support/clients/*.c)
 TEST_SOURCES := $(wildcard spec/core/test_*.c)
@@ -131,7 +131,7 @@ $(FLAGS_FILE):
 
 $(BUILD)/obj/core/%.o: core/%.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
-	$(call say,cc)$(COMPILE) $(TOGETHER) -fPIC -fvisibility=hidden -c -o $@ $<
+	$(call say,cc)$(COMPILE) $(TOGETHER) -fPIC -fvisibility=hidden -Icore -c -o $@ $<
 
 $(BUILD)/obj/lua/binding/%.o: lua/binding/%.c $(FLAGS_FILE)
 	@mkdir -p $(@D)

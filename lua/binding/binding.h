@@ -9,11 +9,11 @@
 #include "lua_version.h"
 
 #include "arguments.h"
+#include "base/list.h"
 #include "conn_box.h"
 #include "context.h"
 #include "interrupt.h"
 #include "lastcall.h"
-#include "list.h"
 #include "options.h"
 #include "runtime.h"
 #include "server_box.h"

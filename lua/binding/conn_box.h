@@ -4,8 +4,8 @@
 
 #include <lua.h>
 
+#include "base/list.h"
 #include "lastcall.h"
-#include "list.h"
 #include "task.h"
 
 /* Kept small, for there is one for each connection: what few of them need is in the table that its one

@@ -4,8 +4,8 @@
 
 #include <lua.h>
 
+#include "base/list.h"
 #include "lastcall.h"
-#include "list.h"
 
 typedef struct runtime runtime;
 typedef struct context context;

@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "binding.h"
-#include "sys.h"
+#include "sys/sys.h"
 
 /* ------------------------------------------------------------------- the ladder -- */
 

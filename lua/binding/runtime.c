@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "binding.h"
-#include "sys.h"
+#include "sys/sys.h"
 
 static const char RUNTIME_KEY = 0;
 static const char RUNTIME_TYPE[] = "lastcall.runtime";

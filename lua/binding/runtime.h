@@ -14,9 +14,9 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "base/list.h"
 #include "interrupt.h"
 #include "lastcall.h"
-#include "list.h"
 #include "stragglers.h"
 
 typedef struct runtime runtime;

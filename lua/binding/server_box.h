@@ -5,9 +5,9 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "base/list.h"
 #include "conn_box.h"
 #include "lastcall.h"
-#include "list.h"
 #include "task.h"
 
 struct server_box {

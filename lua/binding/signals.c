@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "binding.h"
-#include "sys.h"
+#include "sys/sys.h"
 
 static const struct {
   const char *name;

@@ -13,7 +13,7 @@
 #define LC_SOCKET_H
 
 #include "binding.h"
-#include "sys.h"
+#include "sys/sys.h"
 
 /* The word for a code. */
 const char *socket_word(int code);

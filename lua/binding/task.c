@@ -9,8 +9,8 @@
  */
 #include <stdlib.h>
 
+#include "base/prefetch.h"
 #include "binding.h"
-#include "prefetch.h"
 
 enum { COROUTINE = 200 }; /* bytes of a lua_State, more or less */
 

@@ -6,8 +6,8 @@
 #include <lua.h>
 #include <sys/types.h>
 
+#include "base/list.h"
 #include "lastcall.h"
-#include "list.h"
 
 #define TASK_OPERATIONS 128 /* in one resume, before the others get their turn */
 #define TASK_BYTES (256 * 1024)

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "binding.h"
-#include "sys.h"
+#include "sys/sys.h"
 
 #define MOMENT (50 * LC_MILLISECOND) /* for room on stderr */
 

@@ -4,7 +4,7 @@
 
 #include <pthread.h>
 
-#include "sys.h"
+#include "sys/sys.h"
 
 /* Everything is guarded by `lock`; `changed` tells of any change. */
 typedef struct gate {

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "address.h"
+#include "base/address.h"
 
 #define PATH_OFFSET offsetof(struct sockaddr_un, sun_path)
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "buffer.h"
+#include "base/buffer.h"
 
 static void an_empty_one_has_no_memory(void **state)
 {

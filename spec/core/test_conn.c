@@ -1,5 +1,5 @@
 /* test_conn.c - one connection's states and limits, and how long it is there for whom. */
-#include "conn.h"
+#include "conn/conn.h"
 
 #include <stdlib.h>
 #include <unistd.h>

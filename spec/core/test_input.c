@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "conn.h"
+#include "conn/conn.h"
 #include "world.h"
 
 static void assert_slice(const lc_slice *slice, const char *text)

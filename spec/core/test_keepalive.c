@@ -1,5 +1,5 @@
 /* test_keepalive.c - what is set on the socket is what the kernel then says. */
-#include "keepalive.h"
+#include "kernel/keepalive.h"
 
 #include <netinet/tcp.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /* test_listener.c - opening, accepting a share at a time, holding back, and shortages. */
-#include "listener.h"
+#include "listen/listener.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "faults.h"
-#include "server.h"
+#include "server/server.h"
 #include "world.h"
 
 static faults bad;

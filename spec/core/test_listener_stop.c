@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "faults.h"
-#include "listener.h"
-#include "server.h"
+#include "listen/listener.h"
+#include "server/server.h"
 #include "world.h"
 
 static faults bad;

@@ -1,5 +1,5 @@
 /* test_loop.c - turns: what is told, in which order, how much of it, and to whom it is not told. */
-#include "loop.h"
+#include "loop/loop.h"
 
 #include <poll.h>
 #include <pthread.h>

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "conn.h"
+#include "conn/conn.h"
 #include "world.h"
 
 enum { BLOCK = 64 * 1024 };

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "conn.h"
-#include "registry.h"
+#include "conn/conn.h"
+#include "server/registry.h"
 
 enum { MANY = 500 };
 

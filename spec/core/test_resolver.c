@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "gate.h"
-#include "resolver.h"
+#include "loop/resolver.h"
 
 #define TIME_LIMIT 60 /* seconds for the whole file, then SIGALRM ends it */
 

@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
-#include "listener.h"
-#include "reuseport.h"
-#include "server.h"
+#include "kernel/reuseport.h"
+#include "listen/listener.h"
+#include "server/server.h"
 #include "world.h"
 
 enum { MEMBERS = 3, CLIENTS = 90 };

@@ -2,7 +2,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "loop.h"
+#include "loop/loop.h"
 #include "world.h"
 
 enum { PIPES = 3 };

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "conn.h"
-#include "server.h"
+#include "conn/conn.h"
+#include "server/server.h"
 #include "world.h"
 
 static char steps[WORLD_TEXT];

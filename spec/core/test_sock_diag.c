@@ -22,7 +22,7 @@
 
 #include <cmocka.h>
 
-#include "sock_diag.h"
+#include "kernel/sock_diag.h"
 
 #define TIME_LIMIT 60 /* seconds for the whole file, then SIGALRM ends it */
 

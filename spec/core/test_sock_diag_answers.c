@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "sock_diag.h"
+#include "kernel/sock_diag.h"
 
 typedef struct script {
   lc_sys sys;

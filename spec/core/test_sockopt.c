@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "faults.h"
-#include "loop.h"
+#include "loop/loop.h"
 #include "world.h"
 
 static void what_is_set_is_what_is_got(void **state)

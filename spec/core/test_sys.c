@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "sys.h"
+#include "sys/sys.h"
 
 #define TIME_LIMIT 60 /* seconds for the whole file, then SIGALRM ends it */
 

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "sys.h"
+#include "sys/sys.h"
 
 #define TIME_LIMIT 30 /* seconds for the whole file, then SIGALRM ends it */
 

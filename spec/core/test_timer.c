@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "timer.h"
+#include "base/timer.h"
 
 static uint64_t random_state;
 

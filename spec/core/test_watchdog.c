@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "loop.h"
-#include "watchdog.h"
+#include "loop/loop.h"
+#include "process/watchdog.h"
 
 #define TIME_LIMIT 120 /* seconds for the whole file, then SIGALRM ends it */
 

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "sys.h"
+#include "sys/sys.h"
 
 enum { WORLD_CONNS = 64, WORLD_TEXT = 512 };
 

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "address.h"
+#include "base/address.h"
 #include "fuzz.h"
 
 static int means_the_same(const lc_address *a, const lc_address *b)

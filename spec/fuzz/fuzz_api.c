@@ -1,7 +1,7 @@
 /* fuzz_api.c - stories of calls of the whole API: api.lua makes them of the input, each in a Lua state of
  * its own, which is closed at its end. */
 #include "script.h"
-#include "sys.h"
+#include "sys/sys.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "conn.h"
+#include "conn/conn.h"
 #include "fuzz.h"
 #include "wire.h"
 

@@ -3,7 +3,7 @@
  * The input is the answers, each behind its size. The count is compared with one
  * made by walking over the same bytes in the plainest way.
  */
-#include "sock_diag.h"
+#include "kernel/sock_diag.h"
 
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>

@@ -7,7 +7,7 @@
 #ifndef WIRE_H
 #define WIRE_H
 
-#include "sys.h"
+#include "sys/sys.h"
 
 enum { WIRE_SOCKETS = 2, WIRE_QUEUE = 1 << 18 };
 

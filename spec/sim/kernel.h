@@ -21,7 +21,7 @@
 #define SIM_KERNEL_H
 
 #include "faults.h"
-#include "sys.h"
+#include "sys/sys.h"
 
 typedef struct sim_kernel sim_kernel;
 typedef struct sim_process sim_process;

@@ -12,7 +12,7 @@
 
 #include <stdatomic.h>
 
-#include "sys.h"
+#include "sys/sys.h"
 
 typedef enum fault_call {
   FAULT_RANDOM,

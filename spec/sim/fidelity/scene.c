@@ -1,6 +1,6 @@
 /* scene.c - how a scene is written down, and played. */
 #include "scene.h"
-#include "errors.h"
+#include "base/errors.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
-#include "sock_diag.h"
+#include "kernel/sock_diag.h"
 #include "step.h"
 
 enum { CHUNK = 16 * 1024 };

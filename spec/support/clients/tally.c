@@ -1,7 +1,7 @@
 /* tally.c - what became of the clients of one temper, counted and printed. */
 #include "tally.h"
 
-#include "errors.h"
+#include "base/errors.h"
 
 #include <string.h>
 

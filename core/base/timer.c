@@ -1,0 +1,210 @@
+/* timer.c - the 4-ary heap behind every deadline of a loop.
+ *
+ *   heap: [ armed, count of them, the earliest first | free | late ]
+ *
+ * Places are 0 to capacity - 1; a timer knows its own (index is place + 1), so
+ * that it can be moved or cleared without a search. `late` is used only while
+ * lc_timers_run is at work: what is armed then for a time already past is put
+ * there, out of the reach of this run, and joins the heap when the run ends.
+ * Every opened timer has a place reserved, so the two ends never meet.
+ */
+#include "base/timer.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARITY 4u
+#define SMALLEST 16u
+#define MOST (1u << 26) /* places: a gibibyte of them */
+#define NOT_RUNNING INT64_MIN
+
+static void put(lc_timers *timers, uint32_t place, lc_timer_entry entry)
+{
+  timers->heap[place] = entry;
+  entry.timer->index = place + 1;
+}
+
+static void sift_up(lc_timers *timers, uint32_t place, lc_timer_entry entry)
+{
+  while (place > 0) {
+    uint32_t parent = (place - 1) / ARITY;
+
+    if (timers->heap[parent].at <= entry.at) break;
+    put(timers, place, timers->heap[parent]);
+    place = parent;
+  }
+  put(timers, place, entry);
+}
+
+/* The earliest of the children of `place`, or `count` when it has none. */
+static uint32_t earliest_child(const lc_timers *timers, uint32_t place)
+{
+  uint64_t first = (uint64_t)place * ARITY + 1; /* may exceed 32 bits */
+  uint32_t best, last;
+
+  if (first >= timers->count) return timers->count;
+  best = (uint32_t)first;
+  last = timers->count - best > ARITY ? best + ARITY : timers->count;
+  for (uint32_t child = best + 1; child < last; child++) {
+    if (timers->heap[child].at < timers->heap[best].at) best = child;
+  }
+  return best;
+}
+
+static void sift_down(lc_timers *timers, uint32_t place, lc_timer_entry entry)
+{
+  for (;;) {
+    uint32_t child = earliest_child(timers, place);
+
+    if (child == timers->count || timers->heap[child].at >= entry.at) break;
+    put(timers, place, timers->heap[child]);
+    place = child;
+  }
+  put(timers, place, entry);
+}
+
+/* Puts `entry` where it belongs, beginning at `place`, whose content is void. */
+static void sift(lc_timers *timers, uint32_t place, lc_timer_entry entry)
+{
+  if (place > 0 && timers->heap[(place - 1) / ARITY].at > entry.at) {
+    sift_up(timers, place, entry);
+  } else {
+    sift_down(timers, place, entry);
+  }
+}
+
+static int is_late(const lc_timers *timers, const lc_timer *timer)
+{
+  return timer->index > timers->capacity - timers->late;
+}
+
+static void remove_late(lc_timers *timers, uint32_t place)
+{
+  uint32_t first = timers->capacity - timers->late;
+
+  if (place != first) put(timers, place, timers->heap[first]); /* their order does not matter */
+  timers->late--;
+}
+
+static void remove_armed(lc_timers *timers, uint32_t place)
+{
+  lc_timer_entry last = timers->heap[--timers->count];
+
+  if (place != timers->count) sift(timers, place, last);
+}
+
+/* Enlarges the heap; the late ones stay at its far end. */
+static int grow(lc_timers *timers)
+{
+  uint32_t capacity = timers->capacity == 0 ? SMALLEST : timers->capacity * 2;
+  uint32_t first = timers->capacity - timers->late;
+  lc_timer_entry *heap;
+
+  if (capacity > MOST) return -ENOMEM;
+  heap = realloc(timers->heap, capacity * sizeof *heap);
+  if (heap == NULL) return -ENOMEM;
+  timers->heap = heap;
+  timers->capacity = capacity;
+  for (uint32_t i = 0; i < timers->late; i++) {
+    put(timers, capacity - timers->late + i, heap[first + i]);
+  }
+  return 0;
+}
+
+void lc_timers_init(lc_timers *timers)
+{
+  memset(timers, 0, sizeof *timers);
+  timers->running = NOT_RUNNING;
+}
+
+void lc_timers_free(lc_timers *timers)
+{
+  free(timers->heap);
+  lc_timers_init(timers);
+}
+
+int lc_timers_open(lc_timers *timers, lc_timer *timer, void (*fire)(lc_timer *timer, lc_time now))
+{
+  assert(!timer->is_open && timer->index == 0);
+  if (timers->reserved == timers->capacity) {
+    int error = grow(timers);
+
+    if (error < 0) return error;
+  }
+  timers->reserved++;
+  timer->is_open = 1;
+  timer->fire = fire;
+  return 0;
+}
+
+void lc_timers_close(lc_timers *timers, lc_timer *timer)
+{
+  if (!timer->is_open) return;
+  lc_timers_clear(timers, timer);
+  timer->is_open = 0;
+  timers->reserved--;
+}
+
+void lc_timers_set(lc_timers *timers, lc_timer *timer, lc_time at)
+{
+  lc_timer_entry entry = {at, timer};
+  int comes_late = timers->running != NOT_RUNNING && at <= timers->running;
+
+  assert(timer->is_open);
+  if (at == LC_NEVER || comes_late || is_late(timers, timer)) lc_timers_clear(timers, timer);
+  if (at == LC_NEVER) return;
+  if (comes_late) {
+    timers->late++;
+    put(timers, timers->capacity - timers->late, entry);
+  } else if (timer->index == 0) {
+    sift_up(timers, timers->count++, entry);
+  } else {
+    sift(timers, timer->index - 1, entry);
+  }
+}
+
+void lc_timers_clear(lc_timers *timers, lc_timer *timer)
+{
+  if (timer->index == 0) return;
+  if (is_late(timers, timer)) {
+    remove_late(timers, timer->index - 1);
+  } else {
+    remove_armed(timers, timer->index - 1);
+  }
+  timer->index = 0;
+}
+
+lc_time lc_timers_at(const lc_timers *timers, const lc_timer *timer)
+{
+  return timer->index ? timers->heap[timer->index - 1].at : LC_NEVER;
+}
+
+lc_time lc_timers_next(const lc_timers *timers)
+{
+  if (timers->late > 0) return timers->heap[timers->capacity - 1].at; /* any is past already */
+  return timers->count > 0 ? timers->heap[0].at : LC_NEVER;
+}
+
+unsigned lc_timers_run(lc_timers *timers, lc_time now)
+{
+  unsigned fired = 0;
+
+  assert(timers->running == NOT_RUNNING && timers->late == 0);
+  timers->running = now;
+  while (timers->count > 0 && timers->heap[0].at <= now) {
+    lc_timer *timer = timers->heap[0].timer;
+
+    lc_timers_clear(timers, timer);
+    fired++;
+    timer->fire(timer, now); /* may free it */
+  }
+  timers->running = NOT_RUNNING;
+  while (timers->late > 0) {
+    lc_timer_entry entry = timers->heap[timers->capacity - timers->late];
+
+    timers->late--;
+    sift_up(timers, timers->count++, entry);
+  }
+  return fired;
+}

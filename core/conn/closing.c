@@ -1,0 +1,477 @@
+/* closing.c - the end of a connection, in this order and no other.
+ *
+ *   flush ----> fin ----> linger ----> close()
+ *     |          |          |
+ *     `----------+----------+-----> close() early: the time is over, or the peer failed
+ *
+ *   flush   what was accepted for writing, then the farewell
+ *   fin     shutdown(SHUT_WR): the FIN follows the last byte
+ *   linger  read and discard until the peer's FIN, for close() with unread bytes would send a
+ *           reset and take back what is still on its way. Discarding begins with the flush, for a
+ *           peer in the midst of sending may read nothing before it is done; the byte limit counts
+ *           from the FIN on, and ends the linger only when nothing of ours is on its way any more
+ *   close   out of epoll first, then close() once, whatever it returns
+ *
+ * The time is either strict, so many seconds for everything, or patient: a patient closing goes on while the
+ * peer's host acknowledges something within each `write_timeout`, and then waits `linger` for the peer's FIN.
+ * No event tells of acknowledgements, so a patient closing looks at them by the timer. What the peer sends is
+ * no progress.
+ *
+ * Nobody waits in here: each event, and the connection's one timer, calls the
+ * step that is due. The verdict comes from the kernel: with a FIN that was sent,
+ * SIOCOUTQ is 0 exactly when the peer's host has acknowledged all of it.
+ */
+#include <stdlib.h>
+
+#include "conn/conn.h"
+#include "kernel/keepalive.h"
+#include "server/server.h"
+
+enum { DISCARD_SIZE = 16 * 1024 };
+enum { LOOKS = 8 }; /* at the acknowledgements, within one write_timeout */
+
+/* ------------------------------------------------------------- the verdict -- */
+
+/* Bytes the peer's host has not acknowledged; the FIN counts as one for the kernel, not for us. Of a unix
+ * socket the kernel tells how much memory they take. */
+static size_t unacknowledged(const lc_conn *conn, int *fin_too)
+{
+  int count = conn->loop->sys->unacked(conn->loop->sys, conn->watch.fd);
+  *fin_too = count != 0;
+  if (!count) return 0;
+  if (count < 0 || !lc_conn_is_tcp(conn)) return LC_UNKNOWN;
+  return (size_t)count - (conn->out_shut ? 1 : 0);
+}
+
+/* Whether a unix peer has closed without reading everything. The kernel drops the rest, and counts nothing as
+ * unacknowledged any more: only the socket's error tells, and only once. */
+static int has_dropped(lc_conn *conn)
+{
+  if (lc_conn_is_tcp(conn)) return 0;
+  if (!conn->dropped && lc_conn_take_error(conn) < 0) conn->dropped = 1;
+  return conn->dropped;
+}
+
+/* The error is set before the bytes are dropped: so it is looked at last. */
+static int is_everything_acknowledged(lc_conn *conn)
+{
+  int more;
+  size_t bytes = unacknowledged(conn, &more);
+  return conn->out_shut && !more && !bytes && !lc_output_size(conn) && !has_dropped(conn);
+}
+
+int lc_closing_is_delivered(lc_conn *conn)
+{
+  return conn->state == LC_STATE_CLOSING && is_everything_acknowledged(conn);
+}
+
+size_t lc_closing_unacked(const lc_conn *conn)
+{
+  int fin_too;
+  return unacknowledged(conn, &fin_too);
+}
+
+static lc_verdict judge(lc_conn *conn, int code)
+{
+  if (code == LC_RESET) conn->dropped = 1; /* recv, or epoll, had the error */
+  if (is_everything_acknowledged(conn)) return (lc_verdict){0, 0};
+  size_t unacked = has_dropped(conn) ? LC_UNKNOWN : lc_closing_unacked(conn);
+  if (unacked != LC_UNKNOWN) unacked += lc_output_size(conn);
+  return (lc_verdict){code, unacked};
+}
+
+int lc_conn_is_undelivered(const lc_conn *conn) { return (int)conn->counted_undelivered; }
+
+int lc_conn_verdict(const lc_conn *conn, lc_verdict *verdict)
+{
+  if (conn->state != LC_STATE_CLOSED) return LC_AGAIN;
+  *verdict = conn->verdict;
+  return 0;
+}
+
+/* -------------------------------------------------------------- the release -- */
+
+/* The peer may go so: nobody owes anybody anything. */
+static int is_at_rest(const lc_conn *conn)
+{
+  return conn->verdict.code == LC_RESET && !conn->verdict.unacked && !conn->consumed &&
+         !conn->guards && !lc_buffer_size(conn->in) && !conn->connecting;
+}
+
+int lc_conn_was_at_rest(const lc_conn *conn) { return (int)conn->reset_at_rest; }
+
+static void account(lc_conn *conn, int by_reset)
+{
+  lc_report *report = conn->server ? &conn->server->report : NULL;
+  if (!report) return;
+  report->received += conn->received;
+  report->sent += conn->sent;
+  report->resets_at_rest += conn->reset_at_rest;
+  if (conn->server->step < LC_STEP_STOP || conn->detached) return;
+  if (conn->late) report->late++;
+  if (by_reset) report->reset_by_us++;
+  if (conn->verdict.code == LC_RESET || conn->verdict.code == LC_BROKEN_PIPE)
+    report->reset_by_peer++;
+  else if (conn->dismissed && conn->was_idle) report->closed_idle++;
+  else if (!by_reset && !conn->counted_canceled && !conn->counted_killed) report->finished++;
+  if (!conn->verdict.code) return;
+  size_t unacked = conn->verdict.unacked;
+  report->undelivered_bytes += unacked == LC_UNKNOWN ? lc_output_size(conn) : unacked;
+  if (!unacked) return;
+  conn->counted_undelivered = 1;
+  report->failed_flushes++;
+}
+
+/* What is left in the kernel when the descriptor goes. */
+static void count_unread(lc_conn *conn)
+{
+  if (conn->state != LC_STATE_CLOSING) conn->late = 0; /* the place was another field's */
+  else if (conn->counts_late) {
+    int unread = conn->loop->sys->unread(conn->loop->sys, conn->watch.fd);
+    if (unread > 0) conn->late += (uint64_t)unread;
+  }
+}
+
+/* Out of epoll, closed, told. The one place where a connection's descriptor ends. */
+static void release(lc_conn *conn, lc_verdict verdict, const char *cause, int by_reset)
+{
+  lc_loop *loop = conn->loop;
+  const lc_sys *sys = loop->sys;
+  count_unread(conn);
+  conn->verdict = verdict;
+  conn->reset_at_rest = is_at_rest(conn) ? 1 : 0;
+  account(conn, by_reset);
+  lc_loop_unwatch(loop, &conn->watch);
+  if (!conn->detached) sys->close(sys, conn->watch.fd);
+  conn->watch.fd = -1;
+  conn->wait = LC_WAIT_NONE;
+  conn->out_waits = 0;
+  lc_output_drop(conn);
+  lc_timer_clear(loop, &conn->timer);
+  loop->stats.connections--;
+  if (conn->state != LC_STATE_CLOSING) conn->cause = cause;
+  lc_conn_move(conn, LC_STATE_CLOSED, conn->cause);
+  lc_conn_tell(conn, LC_ENDED);
+}
+
+static void reset(lc_conn *conn, lc_verdict verdict, const char *cause)
+{
+  const lc_sys *sys = conn->loop->sys;
+  struct linger none = {.l_onoff = 1, .l_linger = 0};
+  int result;
+  LC_RETRY(result, sys->setsockopt(sys, conn->watch.fd, SOL_SOCKET, SO_LINGER, &none, sizeof none));
+  release(conn, verdict, cause, 1);
+}
+
+/* What a failing peer is called when nobody asked for a connect: both are the network giving up. */
+static int failure_of(const lc_conn *conn, int code)
+{
+  if (conn->connecting) return code == -ETIMEDOUT ? LC_TIMEOUT : code;
+  if (code == -EHOSTUNREACH || code == -ENETUNREACH) return LC_PEER_LOST;
+  return code;
+}
+
+void lc_conn_fail(lc_conn *conn, int code)
+{
+  if (conn->state == LC_STATE_CLOSED) return;
+  code = failure_of(conn, code);
+  lc_verdict verdict = judge(conn, code);
+  if (!conn->error) conn->error = (int16_t)code;
+  if (code == -ENOMEM)
+    reset(conn, verdict, lc_code_name(code)); /* the peer is well, and lacks something */
+  else release(conn, verdict, lc_code_name(code), 0);
+}
+
+void lc_conn_lose(lc_conn *conn, const char *cause)
+{
+  if (conn->state == LC_STATE_CLOSED) return;
+  if (!conn->error) conn->error = LC_PEER_LOST;
+  reset(conn, judge(conn, LC_PEER_LOST), cause);
+}
+
+/* ---------------------------------------------------------------- the steps -- */
+
+enum { MORE_TO_DISCARD, NOTHING_NOW, SEEN_FIN, FAILED };
+
+static int is_over_limit(const lc_conn *conn)
+{
+  return conn->discarded > lc_conn_settings(conn)->linger_bytes;
+}
+
+static int discard(lc_conn *conn)
+{
+  char sink[DISCARD_SIZE];
+  for (size_t turn = 0; turn < LC_DISCARD_PER_TURN;) {
+    if (conn->in_eof) return SEEN_FIN;
+    if (is_over_limit(conn)) return NOTHING_NOW; /* the window closes, and holds the peer up */
+    if (conn->in_drained) return NOTHING_NOW;
+    ssize_t got = lc_input_receive(conn, sink, sizeof sink);
+    if (got == LC_AGAIN) return NOTHING_NOW;
+    if (got == -ENOMEM || got == -ENOBUFS) {
+      lc_conn_arm(conn, conn->loop->now + LC_MEMORY_RETRY);
+      return NOTHING_NOW;
+    }
+    if (got < 0) {
+      lc_conn_fail(conn, (int)got);
+      return FAILED;
+    }
+    if (conn->out_shut) conn->discarded += (uint64_t)got;
+    if (conn->counts_late) conn->late += (uint64_t)got;
+    turn += (size_t)got;
+  }
+  return MORE_TO_DISCARD;
+}
+
+/* The time of the linger is over. */
+void lc_closing_give_up(lc_conn *conn)
+{
+  int fin_too;
+  size_t unacked = unacknowledged(conn, &fin_too);
+  lc_verdict verdict = judge(conn, LC_TIMEOUT);
+  if (lc_output_size(conn) || !conn->out_shut) {
+    /* Part of a reply must not look like a whole one: the peer gets a reset, not a FIN. */
+    reset(conn, verdict, conn->cause);
+    return;
+  }
+  if (unacked || fin_too) {
+    lc_keepalive_bound_orphan(conn->loop->sys, conn->watch.fd, lc_conn_settings(conn));
+    conn->in_drained = 0; /* close() with unread bytes would reset what the kernel is to deliver */
+    discard(conn);
+    if (conn->state == LC_STATE_CLOSED) return;
+  }
+  release(conn, verdict, conn->cause, 0);
+}
+
+static int send_fin(lc_conn *conn)
+{
+  const lc_sys *sys = conn->loop->sys;
+  int result;
+  if (conn->out_shut) return 0;
+  LC_RETRY(result, sys->shutdown(sys, conn->watch.fd, SHUT_WR));
+  if (result < 0) {
+    lc_conn_fail(conn, result == -ENOTCONN ? LC_RESET : result);
+    return result;
+  }
+  conn->out_shut = 1;
+  return 0;
+}
+
+/* --------------------------------------------------------------- its patience -- */
+
+static lc_time usual_linger(const lc_conn *conn)
+{
+  lc_time linger = lc_conn_settings(conn)->linger;
+  return linger > 0 ? linger : 3 * LC_SECOND;
+}
+
+static void begin_patience(lc_conn *conn)
+{
+  conn->patient = 1;
+  conn->taken = 0;
+  conn->progress_at = conn->loop->now;
+}
+
+/* When it is given up. Outside a drain, max_age bounds a patient closing. */
+static lc_time give_up_at(const lc_conn *conn)
+{
+  if (!conn->patient) return conn->write_deadline;
+  lc_time end = lc_time_add(conn->progress_at, lc_conn_settings(conn)->write_timeout);
+  if (conn->server && conn->server->step >= LC_STEP_DRAIN) return end;
+  lc_time least = lc_time_add(conn->progress_at, usual_linger(conn));
+  lc_time age_end = lc_conn_age_end(conn);
+  return lc_time_earlier(end, age_end > least ? age_end : least);
+}
+
+/* Whether the peer's host has acknowledged more since the last look; once it has everything, the linger for
+ * its FIN begins. Of a unix socket the kernel tells how much memory is left, which shrinks as the peer reads. */
+static void look_at_progress(lc_conn *conn)
+{
+  if (!conn->patient) return;
+  int left = conn->loop->sys->unacked(conn->loop->sys, conn->watch.fd);
+  int64_t taken = (int64_t)conn->sent - (left > 0 ? left : 0);
+  if (conn->out_shut && !left) {
+    conn->patient = 0;
+    conn->write_deadline = lc_time_add(conn->loop->now, usual_linger(conn));
+    return;
+  }
+  if (taken > conn->taken) conn->progress_at = conn->loop->now;
+  conn->taken = taken;
+}
+
+void lc_closing_step(lc_conn *conn)
+{
+  if (conn->state != LC_STATE_CLOSING) return;
+  int result = lc_output_send(conn);
+  if (conn->state != LC_STATE_CLOSING) return; /* failed */
+  if (!result && send_fin(conn) < 0) return;
+  result = discard(conn);
+  if (result == FAILED) return;
+  if (has_dropped(conn)) {
+    lc_conn_fail(conn, LC_RESET);
+    return;
+  }
+  if ((result == SEEN_FIN || is_over_limit(conn)) && is_everything_acknowledged(conn)) {
+    release(conn, (lc_verdict){0, 0}, conn->cause, 0);
+    return;
+  }
+  if (result == MORE_TO_DISCARD) lc_job_queue(conn->loop, &conn->job);
+  lc_conn_arm(conn, lc_closing_deadline(conn));
+}
+
+void lc_closing_ready(lc_conn *conn)
+{
+  conn->out_blocked = 0;
+  lc_closing_step(conn);
+  if (conn->state == LC_STATE_CLOSING) look_at_progress(conn);
+  lc_conn_rearm(conn);
+}
+
+lc_time lc_closing_deadline(const lc_conn *conn)
+{
+  if (!conn->patient) return conn->write_deadline;
+  lc_time pause = lc_conn_settings(conn)->write_timeout / LOOKS;
+  return lc_time_earlier(give_up_at(conn), lc_time_add(conn->loop->now, pause));
+}
+
+void lc_closing_due(lc_conn *conn, lc_time now)
+{
+  look_at_progress(conn);
+  if (now >= give_up_at(conn)) {
+    lc_closing_give_up(conn);
+    return;
+  }
+  conn->out_blocked = 0;
+  lc_closing_step(conn);
+}
+
+/* ------------------------------------------------------------- beginning it -- */
+
+static void say_farewell(lc_conn *conn)
+{
+  lc_conn_extra *extra = conn->extra;
+  conn->out_waits = 0;
+  lc_output_merge_posted(conn);
+  if (conn->state == LC_STATE_CLOSED) return;
+  if (conn->dismissed && extra && extra->farewell_length)
+    lc_output_append(conn, extra->farewell, extra->farewell_length);
+}
+
+/* Whether the report is to tell of bytes that no handler is given. A peer that has finished had its chance to
+ * be read, unless the ladder refused what it had said; and a handler may have refused to read any more. */
+static int must_count_late(const lc_conn *conn)
+{
+  const lc_server *server = conn->server;
+  if (!server || server->step < LC_STEP_STOP || !server->options.late) return 0;
+  if (conn->in_shut || conn->foreign) return 0;
+  return conn->dismissed || !conn->in_eof;
+}
+
+/* `linger` is strict; negative: patient. */
+static void begin_closing(lc_conn *conn, lc_time linger, const char *cause)
+{
+  size_t unread = lc_buffer_size(conn->in);
+  conn->wait = LC_WAIT_NONE;
+  if (!conn->out_shut) say_farewell(conn);
+  if (conn->state == LC_STATE_CLOSED) return; /* there was no memory for what was posted */
+  conn->error = LC_CLOSED;
+  lc_input_drop(conn);
+  lc_conn_move(conn, LC_STATE_CLOSING, cause);
+  conn->cause = cause;
+  conn->discarded = 0;
+  conn->counts_late = must_count_late(conn) ? 1 : 0;
+  conn->late = conn->counts_late ? unread : 0;
+  if (linger < 0) begin_patience(conn);
+  else conn->write_deadline = lc_time_add(conn->loop->now, linger);
+  lc_conn_tell(conn, LC_ENDED);
+}
+
+void lc_conn_close(lc_conn *conn, lc_time linger, const char *cause)
+{
+  if (conn->state == LC_STATE_CLOSED) return;
+  if (linger == 0 || conn->connecting || conn->torn) {
+    lc_conn_abort(conn, cause);
+    return;
+  }
+  if (conn->state < LC_STATE_CLOSING) {
+    begin_closing(conn, linger, cause);
+  } else if (linger > 0) {
+    lc_time end = lc_time_add(conn->loop->now, linger), before = give_up_at(conn);
+    conn->patient = 0;
+    conn->write_deadline = lc_time_earlier(end, before);
+  }
+  lc_closing_step(conn);
+}
+
+void lc_conn_finish(lc_conn *conn, const char *cause)
+{
+  if (conn->state >= LC_STATE_CLOSING) return;
+  if (conn->failure || lc_conn_settings(conn)->linger == 0 || conn->connecting) {
+    /* What did not leave yet will not now. */
+    lc_conn_close(conn, lc_conn_settings(conn)->linger, cause);
+    return;
+  }
+  begin_closing(conn, LC_LINGER_BACKGROUND, cause);
+  lc_closing_step(conn);
+}
+
+void lc_conn_dismiss(lc_conn *conn, const char *cause)
+{
+  conn->dismissed = 1;
+  lc_conn_finish(conn, cause);
+}
+
+int lc_conn_let_go(lc_conn *conn)
+{
+  if (conn->state != LC_STATE_CLOSING || !conn->out_shut) return 0;
+  lc_closing_give_up(conn);
+  return 1;
+}
+
+void lc_conn_abort(lc_conn *conn, const char *cause)
+{
+  if (conn->state == LC_STATE_CLOSED) return;
+  lc_verdict verdict = judge(conn, conn->failure ? conn->failure : LC_CLOSED);
+  if (!conn->error) conn->error = LC_CLOSED;
+  reset(conn, verdict, cause);
+}
+
+/* ------------------------------------------------------- halves, and leaving -- */
+
+int lc_conn_shutdown(lc_conn *conn, int how)
+{
+  if (conn->error) return conn->error;
+  const lc_sys *sys = conn->loop->sys;
+  if (how == SHUT_RD || how == SHUT_RDWR) {
+    /* The flag is what counts. TCP has no such thing on the wire, and recv would say 0 from then on,
+     * as if the peer's FIN had come: the linger waits for the real one. */
+    if (!conn->in_shut && !lc_conn_is_tcp(conn)) sys->shutdown(sys, conn->watch.fd, SHUT_RD);
+    conn->in_shut = 1;
+    if (conn->wait) lc_conn_tell(conn, LC_READABLE);
+  }
+  if (how == SHUT_RD || conn->out_shut) return 0;
+  int result = lc_conn_flush(conn);
+  if (!result) result = lc_output_send_all(conn);
+  if (result < 0) return result;
+  result = send_fin(conn);
+  return result < 0 ? conn->error : 0;
+}
+
+int lc_conn_detach(lc_conn *conn, int *fd)
+{
+  if (conn->error) return conn->error;
+  int result = lc_output_send_all(conn);
+  if (result < 0) return result;
+  *fd = conn->watch.fd;
+  conn->detached = 1;
+  conn->error = LC_CLOSED;
+  if (conn->server) conn->server->report.detached++;
+  release(conn, (lc_verdict){0, 0}, "detached", 0);
+  return 0;
+}
+
+void lc_conn_release_detached(lc_conn *conn)
+{
+  if (!conn->detached) return;
+  conn->detached = 0;
+  if (conn->server) lc_job_queue(conn->loop, &conn->job);
+}

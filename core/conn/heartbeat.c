@@ -1,0 +1,73 @@
+/* heartbeat.c - signs of life asked of peers, for what the kernel cannot see: a host that
+ * acknowledges for a program that has stopped.
+ *
+ *   quiet ---- interval without a byte ----> asked ---- timeout without a byte ----> lost
+ *     ^                                        |
+ *     `-------- any byte that arrives ---------'
+ *
+ * What arrives is not noted when it does: the connection's timer looks, every interval, whether
+ * anything has. Bytes that nobody has read yet are a sign of life as well.
+ */
+#include "conn/conn.h"
+#include "server/server.h"
+
+static const lc_heartbeat *settings_of(const lc_conn *conn)
+{
+  return &lc_conn_settings(conn)->heartbeat;
+}
+
+static int is_on(const lc_conn *conn)
+{
+  return settings_of(conn)->interval != LC_NEVER && conn->extra && !conn->connecting &&
+         conn->state < LC_STATE_CLOSING;
+}
+
+int lc_heartbeat_begin(lc_conn *conn)
+{
+  if (settings_of(conn)->interval == LC_NEVER) return 0;
+  lc_conn_extra *extra = lc_conn_need_extra(conn);
+  if (!extra) return -ENOMEM;
+  extra->heard = conn->received;
+  extra->heard_at = conn->loop->now;
+  extra->asked_at = 0;
+  lc_conn_arm(conn, lc_heartbeat_at(conn));
+  return 0;
+}
+
+lc_time lc_heartbeat_at(const lc_conn *conn)
+{
+  if (!is_on(conn)) return LC_NEVER;
+  const lc_conn_extra *extra = conn->extra;
+  if (!extra->asked_at) return lc_time_add(extra->heard_at, settings_of(conn)->interval);
+  lc_time over = lc_time_add(extra->asked_at, settings_of(conn)->timeout);
+  lc_time look = lc_time_add(extra->looked_at, settings_of(conn)->interval);
+  return lc_time_earlier(look, over);
+}
+
+/* When the peer was last heard of, at the latest; 0 when it was not since the last look. */
+static lc_time heard_since(const lc_conn *conn, lc_time now)
+{
+  if (conn->loop->sys->unread(conn->loop->sys, conn->watch.fd) > 0) return now;
+  return conn->received != conn->extra->heard ? conn->last_byte_at : 0;
+}
+
+void lc_heartbeat_due(lc_conn *conn, lc_time now)
+{
+  if (lc_heartbeat_at(conn) > now) return;
+  lc_conn_extra *extra = conn->extra;
+  lc_time heard_at = heard_since(conn, now);
+  if (heard_at) {
+    extra->heard = conn->received;
+    extra->heard_at = heard_at;
+    extra->asked_at = 0;
+    if (lc_heartbeat_at(conn) > now) return;
+  }
+  extra->looked_at = now;
+  if (extra->asked_at) {
+    if (now - extra->asked_at >= settings_of(conn)->timeout) lc_conn_lose(conn, "heartbeat");
+    return;
+  }
+  extra->asked_at = now;
+  if (conn->server && conn->server->events->heartbeat)
+    conn->server->events->heartbeat(conn, conn->server->user);
+}

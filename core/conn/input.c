@@ -1,0 +1,331 @@
+/* input.c - what has been received and not yet consumed, and the ways to consume it.
+ *
+ * Most reads are served from the loop's one shared buffer, on loan to whichever
+ * connection read last. When another connection needs it, what is left there
+ * moves to a buffer of the first one's own, which exists only while it holds
+ * something. So an idle connection has no buffer, and a busy one copies nothing.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn/conn.h"
+
+enum { WORTH_SETTLING = 4096 };
+
+static int is_on_loan(const lc_conn *conn) { return conn->loop->input_tenant == conn; }
+
+void lc_input_drop(lc_conn *conn)
+{
+  if (is_on_loan(conn)) {
+    conn->loop->input_tenant = NULL;
+    conn->in = NULL;
+  }
+  lc_buffer_free(&conn->in);
+}
+
+void lc_input_release(lc_conn *conn)
+{
+  if (conn->in && !lc_buffer_size(conn->in)) lc_input_drop(conn);
+}
+
+/* The tenant keeps what it has not consumed, in memory of its own with so much room in all. */
+static int move_out_to(lc_conn *tenant, size_t room)
+{
+  lc_buffer *own = NULL;
+  size_t held = lc_buffer_size(tenant->in);
+  if (held) {
+    int result = lc_buffer_reserve(&own, room > held ? room : held);
+    if (result < 0) return result;
+    lc_buffer_append(&own, lc_buffer_bytes(tenant->in), held);
+    own->scanned = tenant->in->scanned;
+  }
+  tenant->loop->input_tenant = NULL;
+  tenant->in = own;
+  return 0;
+}
+
+static int move_out(lc_conn *tenant) { return move_out_to(tenant, 0); }
+
+void lc_input_keep(lc_conn *conn)
+{
+  lc_input_release(conn);
+  if (is_on_loan(conn) && move_out(conn) < 0) lc_input_drop(conn);
+}
+
+static int move_in(lc_conn *conn)
+{
+  lc_loop *loop = conn->loop;
+  if (loop->input_tenant) {
+    int result = move_out(loop->input_tenant);
+    if (result < 0) return result;
+  }
+  lc_buffer_free(&conn->in);
+  loop->input_tenant = conn;
+  conn->in = loop->input;
+  conn->in->start = conn->in->end = conn->in->scanned = 0;
+  return 0;
+}
+
+/* Room to receive into: the shared buffer when what is wanted fits there, else memory of our own,
+ * doubled as bytes really arrive, for `want` is only what the caller hopes for. */
+static int make_room(lc_conn *conn, size_t want)
+{
+  size_t held = lc_buffer_size(conn->in);
+  int fits = want <= LC_SHARED_BUFFER && held < LC_SHARED_BUFFER;
+  if (!held && fits && !is_on_loan(conn)) return move_in(conn);
+  if (is_on_loan(conn)) {
+    if (fits) {
+      lc_buffer *in = conn->in;
+      if (held && in->start) memmove(in->data, lc_buffer_bytes(in), held);
+      in->start = 0;
+      in->end = held;
+      return 0;
+    }
+    int result = move_out(conn);
+    if (result < 0) return result;
+  }
+  size_t more = want > held ? want - held : 1;
+  size_t step = held < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : held;
+  return lc_buffer_reserve(&conn->in, more < step ? more : step);
+}
+
+/* Whether a recv that got less than it had room for has taken all there was. Not when a FIN or an urgent byte was
+ * announced: recv stops before either, and no further event tells of what lies behind. On a unix socket recv
+ * stops behind each message that came with descriptors (which the kernel closes, for nobody asked for them) or from
+ * another sender. */
+static int has_taken_all(const lc_conn *conn)
+{
+  return !conn->in_finished && !conn->in_marked && lc_conn_is_tcp(conn);
+}
+
+ssize_t lc_input_receive(lc_conn *conn, void *into, size_t room)
+{
+  const lc_sys *sys = conn->loop->sys;
+  ssize_t got;
+  LC_RETRY(got, sys->recv(sys, conn->watch.fd, into, room, 0));
+  if (got == -EAGAIN) {
+    conn->in_drained = 1;
+    conn->in_marked = 0;
+    return LC_AGAIN;
+  }
+  if (got == 0) conn->in_eof = 1;
+  else if (got > 0 && (size_t)got < room && has_taken_all(conn)) conn->in_drained = 1;
+  return got;
+}
+
+/* Why nothing can be received now, or 0. */
+static int nothing_to_receive(const lc_conn *conn)
+{
+  if (conn->in_eof || conn->in_shut) return LC_EOF;
+  return conn->in_drained || conn->connecting ? LC_AGAIN : 0;
+}
+
+/* What lc_input_receive has said, in the codes of a read; the bytes are where they belong. */
+static int received(lc_conn *conn, ssize_t got)
+{
+  if (got == LC_AGAIN) return LC_AGAIN;
+  if (got == 0) return LC_EOF;
+  if (got == -ENOMEM || got == -ENOBUFS) return (int)got; /* the kernel's trouble, not the peer's */
+  if (got < 0) {
+    lc_conn_fail(conn, (int)got);
+    return conn->error;
+  }
+  if (!conn->received) lc_mark_first_byte(conn);
+  conn->received += (uint64_t)got;
+  conn->last_byte_at = conn->loop->now;
+  if (conn->state == LC_STATE_NEW || conn->state == LC_STATE_IDLE)
+    lc_conn_move(conn, LC_STATE_ACTIVE, "data");
+  return got > INT32_MAX ? INT32_MAX : (int)got;
+}
+
+/* Receives once into the buffer. The number of bytes, LC_AGAIN, LC_EOF or the code the connection failed with. */
+static int fill(lc_conn *conn, size_t want)
+{
+  int result = nothing_to_receive(conn);
+  if (!result) result = make_room(conn, want);
+  if (result < 0) return result;
+  size_t room = conn->in->capacity - conn->in->end;
+  ssize_t got = lc_input_receive(conn, conn->in->data + conn->in->end, room);
+  if (got > 0) conn->in->end += (size_t)got;
+  else if (got == LC_AGAIN || got == 0) lc_input_release(conn);
+  return received(conn, got);
+}
+
+void lc_input_rescue(lc_conn *conn)
+{
+  while (!conn->in_eof && !conn->in_shut) {
+    if (make_room(conn, lc_buffer_size(conn->in) + LC_SHARED_BUFFER) < 0) return;
+    size_t room = conn->in->capacity - conn->in->end;
+    ssize_t got = lc_input_receive(conn, conn->in->data + conn->in->end, room);
+    if (got <= 0) break;
+    conn->in->end += (size_t)got;
+    conn->received += (uint64_t)got;
+  }
+  lc_input_release(conn);
+}
+
+/* Every attempt ends the wait before it; one that gets nothing is followed by another wait, which goes
+ * on under the deadline that the operation began with. */
+static int begin(lc_conn *conn)
+{
+  conn->wait = LC_WAIT_NONE;
+  if (conn->error) return conn->error;
+  if (conn->deadline <= conn->loop->now) return LC_TIMEOUT;
+  return 0;
+}
+
+static int over(lc_conn *conn, int result)
+{
+  if (result != LC_AGAIN) lc_conn_end_read(conn);
+  return result;
+}
+
+lc_time lc_conn_read_deadline(const lc_conn *conn)
+{
+  return conn->state < LC_STATE_CLOSING ? conn->read_deadline : LC_NEVER;
+}
+
+void lc_conn_end_read(lc_conn *conn)
+{
+  if (conn->state < LC_STATE_CLOSING) conn->read_deadline = LC_NEVER;
+  if (conn->in) conn->in->scanned = 0; /* the next read may look for another delimiter */
+}
+
+int lc_conn_give_back(lc_conn *conn, const char *data, size_t size)
+{
+  lc_buffer *whole = NULL;
+  size_t held = lc_buffer_size(conn->in);
+  if (!size) return 0;
+  int result = lc_buffer_reserve(&whole, size + held);
+  if (result < 0) return result;
+  lc_buffer_append(&whole, data, size);
+  if (held) lc_buffer_append(&whole, lc_buffer_bytes(conn->in), held);
+  lc_input_drop(conn);
+  conn->in = whole;
+  return 0;
+}
+
+void lc_conn_buffered(const lc_conn *conn, lc_slice *slice)
+{
+  slice->length = lc_buffer_size(conn->in);
+  slice->data = slice->length ? lc_buffer_bytes(conn->in) : "";
+}
+
+void lc_conn_take(lc_conn *conn, size_t size)
+{
+  size_t held = lc_buffer_size(conn->in);
+  if (size > held) size = held;
+  if (!size) return;
+  /* The bytes stay where they are until the next receive: the caller is looking at them. */
+  conn->in->start += size;
+  conn->in->scanned = conn->in->scanned > size ? conn->in->scanned - size : 0;
+  conn->consumed = 1;
+}
+
+static int take(lc_conn *conn, size_t size, lc_slice *slice)
+{
+  *slice = (lc_slice){"", 0};
+  if (size) {
+    *slice = (lc_slice){lc_buffer_bytes(conn->in), size};
+    conn->in->start += size;
+    conn->consumed = 1;
+  }
+  return over(conn, 0);
+}
+
+int lc_conn_read_some(lc_conn *conn, size_t max, lc_slice *slice)
+{
+  int result = begin(conn);
+  if (result < 0) return over(conn, result);
+  if (!lc_buffer_size(conn->in)) {
+    result = fill(conn, LC_SHARED_BUFFER);
+    if (result < 0) return over(conn, result);
+  }
+  size_t held = lc_buffer_size(conn->in);
+  return take(conn, held < max ? held : max, slice);
+}
+
+ssize_t lc_conn_read_into(lc_conn *conn, void *into, size_t room)
+{
+  lc_slice slice;
+  int result = begin(conn);
+  if (result < 0) return over(conn, result);
+  if (lc_buffer_size(conn->in)) {
+    lc_conn_read_some(conn, room, &slice);
+    memcpy(into, slice.data, slice.length);
+    return (ssize_t)slice.length;
+  }
+  result = nothing_to_receive(conn);
+  if (!result) result = received(conn, lc_input_receive(conn, into, room));
+  if (result > 0) conn->consumed = 1;
+  return over(conn, result);
+}
+
+/* The rest of a large message is received where its beginning lies: else the next connection that reads
+ * would have it moved, and it would be moved again as it grows. */
+static void settle(lc_conn *conn, size_t size)
+{
+  size_t held = lc_buffer_size(conn->in), room = held * 4;
+  if (is_on_loan(conn) && held >= WORTH_SETTLING) move_out_to(conn, size < room ? size : room);
+}
+
+int lc_conn_read_exact(lc_conn *conn, size_t size, lc_slice *slice)
+{
+  int result = begin(conn);
+  if (result < 0) return over(conn, result);
+  if (size > lc_conn_settings(conn)->max_read) return over(conn, LC_TOO_LONG);
+  while (lc_buffer_size(conn->in) < size) {
+    result = fill(conn, size);
+    if (result == LC_AGAIN) settle(conn, size);
+    if (result < 0) return over(conn, result);
+  }
+  return take(conn, size, slice);
+}
+
+int lc_conn_read_until(lc_conn *conn, const char *delimiter, size_t length, size_t max,
+                       lc_slice *slice)
+{
+  int result = begin(conn);
+  if (result < 0) return over(conn, result);
+  for (;;) {
+    size_t held = lc_buffer_size(conn->in);
+    if (held >= length && length) {
+      size_t scanned = conn->in->scanned;
+      const char *bytes = lc_buffer_bytes(conn->in);
+      const char *found = length == 1 ? memchr(bytes + scanned, delimiter[0], held - scanned)
+                                      : memmem(bytes + scanned, held - scanned, delimiter, length);
+      if (found) {
+        size_t size = (size_t)(found - bytes) + length;
+        if (size > max) return over(conn, LC_TOO_LONG);
+        return take(conn, size, slice);
+      }
+      conn->in->scanned = held - (length - 1); /* the delimiter may have begun */
+    }
+    if (held >= max) return over(conn, LC_TOO_LONG);
+    size_t want = held < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : held * 2;
+    result = fill(conn, want);
+    if (result < 0) return over(conn, result);
+  }
+}
+
+int lc_conn_read_all(lc_conn *conn, size_t max, lc_slice *slice)
+{
+  int result = begin(conn);
+  if (result < 0) return over(conn, result);
+  for (;;) {
+    size_t held = lc_buffer_size(conn->in);
+    if (held > max) return over(conn, LC_TOO_LONG);
+    result = fill(conn, held < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : held * 2);
+    if (result == LC_EOF) return take(conn, lc_buffer_size(conn->in), slice);
+    if (result < 0) return over(conn, result);
+  }
+}
+
+int lc_conn_await(lc_conn *conn)
+{
+  int result = begin(conn);
+  if (result < 0) return over(conn, result);
+  if (lc_buffer_size(conn->in)) return over(conn, 0);
+  result = fill(conn, LC_SHARED_BUFFER);
+  return over(conn, result < 0 ? result : 0);
+}

@@ -1,0 +1,138 @@
+/* limits.c - a connection's one timer: the deadlines of its operations, and the limits that close it.
+ *
+ * The timer is moved ahead when something nearer comes up, and never back: when it
+ * fires early, it is set anew for whatever comes first.
+ */
+#include "conn/conn.h"
+#include "server/server.h"
+
+/* A limit of an operation that begins now: by the clock, for the script may have computed since the
+ * turn began, and a time that is counted from then would be over early. */
+lc_time lc_conn_limit(const lc_conn *conn, lc_time allowed)
+{
+  return allowed == LC_NEVER ? LC_NEVER : lc_time_add(lc_loop_clock(conn->loop), allowed);
+}
+
+void lc_conn_arm(lc_conn *conn, lc_time at)
+{
+  if (!conn->timer.is_open || at == LC_NEVER) return;
+  if (at < lc_timers_at(&conn->loop->timers, &conn->timer))
+    lc_timer_set(conn->loop, &conn->timer, at);
+}
+
+static lc_time first_byte_limit(const lc_conn *conn)
+{
+  if (conn->received || conn->spoke || conn->state >= LC_STATE_CLOSING) return LC_NEVER;
+  return lc_time_add(conn->opened_at, lc_conn_settings(conn)->first_byte_timeout);
+}
+
+/* The age at which a connection is to go: within 10 % either way, by its id, so that those
+ * opened together do not all come back together. */
+lc_time lc_conn_age_end(const lc_conn *conn)
+{
+  lc_time age = lc_conn_settings(conn)->max_age;
+  if (age == LC_NEVER) return LC_NEVER;
+  uint64_t mixed = conn->id * UINT64_C(0x9e3779b97f4a7c15);
+  lc_time tenth = age / 10, from = lc_time_add(conn->opened_at, age - tenth);
+  return lc_time_add(from, (lc_time)(mixed >> 1) % (2 * tenth + 1));
+}
+
+static lc_time age_limit(const lc_conn *conn)
+{
+  return conn->aged ? LC_NEVER : lc_conn_age_end(conn);
+}
+
+static lc_time idle_limit(const lc_conn *conn)
+{
+  if (conn->state != LC_STATE_IDLE) return LC_NEVER;
+  return lc_time_add(conn->idle_since, lc_conn_settings(conn)->idle_timeout);
+}
+
+void lc_conn_rearm(lc_conn *conn)
+{
+  if (conn->state == LC_STATE_CLOSED) return;
+  if (conn->state == LC_STATE_CLOSING) {
+    lc_conn_arm(conn, lc_closing_deadline(conn));
+    return;
+  }
+  lc_time next = conn->wait ? lc_time_earlier(conn->read_deadline, conn->deadline) : LC_NEVER;
+  if (conn->out_waits)
+    next = lc_time_earlier(next, lc_time_earlier(conn->write_deadline, conn->deadline));
+  else if (lc_output_size(conn)) next = lc_time_earlier(next, conn->write_deadline);
+  next = lc_time_earlier(next, first_byte_limit(conn));
+  next = lc_time_earlier(next, idle_limit(conn));
+  next = lc_time_earlier(next, lc_heartbeat_at(conn));
+  if (lc_drain_wants(conn)) next = lc_time_earlier(next, lc_conn_dismissable_from(conn));
+  next = lc_time_earlier(next, lc_mark_at(conn));
+  lc_conn_arm(conn, lc_time_earlier(next, age_limit(conn)));
+}
+
+/* The limits that close a connection. Whether one did. */
+static int over_a_limit(lc_conn *conn, lc_time now)
+{
+  const char *cause = NULL;
+  if (age_limit(conn) <= now) conn->aged = 1;
+  if (first_byte_limit(conn) <= now) cause = "first byte timeout";
+  else if (idle_limit(conn) <= now) cause = "idle timeout";
+  else if (conn->aged && (conn->state == LC_STATE_IDLE || !conn->received)) cause = "max age";
+  if (!cause) return 0;
+  if (conn->loop->sys->unread(conn->loop->sys, conn->watch.fd) > 0) {
+    conn->spoke = 1; /* though nobody has read it yet */
+    return 0;
+  }
+  lc_conn_finish(conn, cause);
+  return 1;
+}
+
+static unsigned passed_deadlines(lc_conn *conn, lc_time now)
+{
+  unsigned what = 0;
+  if (conn->wait && lc_time_earlier(conn->read_deadline, conn->deadline) <= now) {
+    conn->read_deadline = LC_NEVER;
+    what |= LC_READ_TIMEOUT;
+  }
+  if (conn->out_waits && lc_time_earlier(conn->write_deadline, conn->deadline) <= now) {
+    conn->write_deadline = LC_NEVER;
+    what |= LC_WRITE_TIMEOUT;
+  } else if (!conn->out_waits && conn->write_deadline <= now && lc_output_size(conn)) {
+    conn->write_deadline = LC_NEVER;
+    conn->failure = LC_TIMEOUT;
+    what |= LC_ENDED;
+  }
+  return what;
+}
+
+/* What the kernel refused for lack of memory is tried again; whoever waits to write goes on. */
+static unsigned retry_output(lc_conn *conn)
+{
+  if (!conn->out_refused) return 0;
+  conn->out_refused = conn->out_blocked = 0;
+  if (lc_buffer_size(conn->out)) lc_output_send(conn);
+  if (conn->state == LC_STATE_CLOSED || conn->out_blocked) return 0;
+  lc_conn_update(conn);
+  return conn->out_waits ? LC_WRITABLE : 0;
+}
+
+void lc_conn_due(lc_timer *timer, lc_time now)
+{
+  lc_conn *conn = lc_conn_ref(LC_OWNER(timer, lc_conn, timer));
+  if (conn->state == LC_STATE_CLOSING) {
+    lc_closing_due(conn, now);
+  } else {
+    unsigned what = retry_output(conn);
+    if (conn->state != LC_STATE_CLOSED) what |= passed_deadlines(conn, now);
+    if (conn->state < LC_STATE_CLOSING && lc_mark_at(conn) <= now) lc_mark_take(conn);
+    if (conn->state < LC_STATE_CLOSING && !over_a_limit(conn, now)) lc_drain_visit(conn);
+    lc_heartbeat_due(conn, now);
+    if (what && conn->server) conn->server->events->ready(conn, what, conn->server->user);
+  }
+  lc_conn_rearm(conn);
+  lc_conn_unref(conn);
+}
+
+void lc_conn_set_deadline(lc_conn *conn, lc_time at)
+{
+  if (conn->state >= LC_STATE_CLOSING) return; /* its operations have ended */
+  conn->deadline = at;
+  if (at != LC_NEVER && conn->watch.fd >= 0) lc_conn_arm(conn, at);
+}

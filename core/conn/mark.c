@@ -1,0 +1,97 @@
+/* mark.c - which work a drain still hands over: what begins before the connection's mark.
+ *
+ *   unmarked ----> due ----> marked
+ *       |                      ^
+ *       `----------------------'
+ *
+ *   unmarked  the drain has not come so far, or the peer has not said a word: everything is handed over
+ *   due       the first byte came during the drain: the mark is taken `quiet` after it (mark_at)
+ *   marked    `mark` bytes had arrived, those still in the kernel included
+ *
+ * The mark is taken `quiet` after the drain began, or at the ladder's first look when a spread makes that
+ * later, and at the latest when the connection is dismissed. A unit that begins before the mark is handed over until cancel, however long its handlers take. A
+ * unit that begins behind it is new work, and refused, unless something says that it belongs to what came
+ * before: a guard, or bytes that were consumed and not answered. `await` says that nothing is under way, so
+ * there a guard alone counts. Every doubt counts as work.
+ */
+#include "conn/conn.h"
+#include "server/server.h"
+
+static uint64_t in_kernel(const lc_conn *conn)
+{
+  int unread = conn->loop->sys->unread(conn->loop->sys, conn->watch.fd);
+  return unread > 0 ? (uint64_t)unread : 0;
+}
+
+static lc_time quiet_from_now(const lc_conn *conn)
+{
+  return lc_time_add(conn->loop->now, conn->server->options.drain.quiet);
+}
+
+static void become_due(lc_conn *conn)
+{
+  conn->mark_due = 1;
+  conn->mark_at = quiet_from_now(conn);
+  lc_conn_arm(conn, conn->mark_at);
+}
+
+static void set(lc_conn *conn, uint64_t arrived)
+{
+  conn->mark_due = 0;
+  conn->marked = 1;
+  conn->mark = arrived;
+}
+
+void lc_mark_take(lc_conn *conn)
+{
+  if (!lc_drain_wants(conn) || conn->state >= LC_STATE_CLOSING || conn->marked) return;
+  if (conn->mark_due && conn->mark_at > conn->loop->now) return;
+  uint64_t unread = in_kernel(conn);
+  if (conn->received || conn->spoke || conn->mark_due) set(conn, conn->received + unread);
+  else if (unread) become_due(conn);
+}
+
+void lc_mark_here(lc_conn *conn)
+{
+  if (!conn->marked) set(conn, conn->received);
+}
+
+/* Bytes that wait in the kernel when the drain begins came before it. */
+void lc_mark_visit(lc_conn *conn)
+{
+  if (conn->visited) return;
+  conn->visited = 1;
+  if (conn->server->mark_at == LC_NEVER) lc_mark_take(conn);
+  else if (conn->state < LC_STATE_CLOSING && !conn->received && in_kernel(conn)) conn->spoke = 1;
+}
+
+void lc_mark_first_byte(lc_conn *conn)
+{
+  if (!lc_drain_wants(conn) || conn->spoke || conn->marked || conn->mark_due) return;
+  become_due(conn);
+}
+
+lc_time lc_mark_at(const lc_conn *conn)
+{
+  return conn->state < LC_STATE_CLOSING && conn->mark_due ? conn->mark_at : LC_NEVER;
+}
+
+static int begins_behind(const lc_conn *conn, lc_wait wait)
+{
+  if (!conn->marked || conn->guards) return 0;
+  if (conn->received - lc_buffer_size(conn->in) < conn->mark) return 0;
+  if (wait == LC_WAIT_AWAIT) return 1;
+  return !conn->consumed && (wait == LC_WAIT_LINES || conn->tasks <= 1);
+}
+
+int lc_conn_admit(lc_conn *conn, lc_wait wait)
+{
+  const lc_server *server = conn->server;
+  if (!server || server->step < LC_STEP_DRAIN || conn->state >= LC_STATE_CLOSING) return 0;
+  int is_refused = begins_behind(conn, wait);
+  /* An ordinary read may be in the middle of a unit: only the mark refuses it. */
+  if (wait != LC_WAIT_READ && (conn->dismissed || server->step >= LC_STEP_CANCEL)) is_refused = 1;
+  if (!is_refused) return 0;
+  conn->dismissed = 1;
+  return LC_DRAINING;
+}

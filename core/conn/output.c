@@ -1,0 +1,356 @@
+/* output.c - what has been accepted for writing and not yet taken by the kernel.
+ *
+ * Small writes are gathered in the loop's one shared buffer, on loan to the
+ * connection that wrote last, and go out together: the send is what a request
+ * costs. When the kernel is full, what is left moves to the connection's own
+ * queue, and from then on the queue comes first. Large writes go straight from
+ * the caller's memory.
+ *
+ *   order on the wire:  out (queue)  ->  gathered  ->  the write under way  ->  posted
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn/conn.h"
+
+enum { PIECES_AT_ONCE = 64 };
+
+static int is_on_loan(const lc_conn *conn) { return conn->loop->output_tenant == conn; }
+
+static size_t gathered(const lc_conn *conn)
+{
+  return is_on_loan(conn) ? conn->loop->output_length : 0;
+}
+
+size_t lc_output_size(const lc_conn *conn)
+{
+  size_t size = lc_buffer_size(conn->out) + gathered(conn);
+  return conn->extra ? size + lc_buffer_size(conn->extra->posted) : size;
+}
+
+static void end_loan(lc_loop *loop)
+{
+  loop->output_tenant = NULL;
+  loop->output_length = 0;
+}
+
+void lc_output_drop(lc_conn *conn)
+{
+  if (is_on_loan(conn)) end_loan(conn->loop);
+  lc_buffer_free(&conn->out);
+  if (conn->extra) lc_buffer_free(&conn->extra->posted);
+}
+
+/* Behind everything accepted so far; the gathered bytes move to the queue first. */
+int lc_output_append(lc_conn *conn, const char *data, size_t size)
+{
+  if (is_on_loan(conn)) {
+    int result = lc_buffer_append(&conn->out, conn->loop->output, conn->loop->output_length);
+    if (result < 0) return result;
+    end_loan(conn->loop);
+  }
+  return lc_buffer_append(&conn->out, data, size);
+}
+
+/* The time for what is queued counts from the last progress; with nothing left there is none. */
+static void made_progress(lc_conn *conn, int is_all)
+{
+  if (conn->state == LC_STATE_CLOSING) return; /* the deadline is the closing's */
+  conn->write_deadline =
+    is_all ? LC_NEVER : lc_time_add(conn->loop->now, lc_conn_settings(conn)->write_timeout);
+}
+
+/* One sendmsg. Bytes taken (0 when the kernel is full), or a code. */
+static ssize_t send_pieces(lc_conn *conn, struct iovec *pieces, int count, size_t total)
+{
+  const lc_sys *sys = conn->loop->sys;
+  struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
+  ssize_t sent;
+  LC_RETRY(sent, sys->sendmsg(sys, conn->watch.fd, &message, MSG_NOSIGNAL));
+  if (sent == -EAGAIN) sent = 0;
+  if (sent == -ENOMEM || sent == -ENOBUFS) {
+    conn->out_refused = 1;
+    lc_conn_arm(conn, conn->loop->now + LC_MEMORY_RETRY);
+    sent = 0;
+  }
+  if (sent < 0) {
+    lc_conn_fail(conn, (int)sent);
+    return conn->error;
+  }
+  if (sent > 0) {
+    conn->sent += (uint64_t)sent;
+    conn->last_byte_at = conn->loop->now;
+    if (!conn->out_waits) made_progress(conn, (size_t)sent == total);
+  }
+  if ((size_t)sent < total) conn->out_blocked = 1;
+  return sent;
+}
+
+/* What the kernel did not take of the gathered bytes must not stay in the shared buffer. */
+static int keep_gathered(lc_conn *conn, size_t from)
+{
+  lc_loop *loop = conn->loop;
+  int result = lc_buffer_append(&conn->out, loop->output + from, loop->output_length - from);
+  if (result < 0) { /* it is dropped with the rest, and counts as undelivered */
+    loop->output_length -= from;
+    lc_conn_fail(conn, result);
+    return result;
+  }
+  end_loan(loop);
+  return 0;
+}
+
+/* Somebody must notice when what is queued never leaves. A deadline under way is left alone: to have
+ * tried once more is no progress. */
+static void watch_queue(lc_conn *conn)
+{
+  if (!lc_output_size(conn) || conn->out_waits || conn->state == LC_STATE_CLOSING) return;
+  if (conn->failure) return; /* it has been noticed */
+  if (conn->write_deadline == LC_NEVER)
+    conn->write_deadline = lc_conn_limit(conn, lc_conn_settings(conn)->write_timeout);
+  lc_conn_arm(conn, conn->write_deadline);
+}
+
+int lc_output_send(lc_conn *conn)
+{
+  if (conn->watch.fd < 0) return conn->error;
+  if (conn->connecting) return lc_output_size(conn) ? LC_AGAIN : 0;
+  while (lc_buffer_size(conn->out) + gathered(conn)) {
+    if (conn->out_blocked) {
+      if (gathered(conn)) {
+        int result = keep_gathered(conn, 0);
+        if (result < 0) return result;
+      }
+      watch_queue(conn);
+      return LC_AGAIN;
+    }
+    size_t queued = lc_buffer_size(conn->out), loaned = gathered(conn);
+    struct iovec pieces[2];
+    int count = 0;
+    if (queued) pieces[count++] = (struct iovec){lc_buffer_bytes(conn->out), queued};
+    if (loaned) pieces[count++] = (struct iovec){conn->loop->output, loaned};
+    ssize_t sent = send_pieces(conn, pieces, count, queued + loaned);
+    if (sent < 0) return (int)sent;
+    size_t from_queue = (size_t)sent < queued ? (size_t)sent : queued;
+    lc_buffer_drop(conn->out, from_queue);
+    if (loaned && keep_gathered(conn, (size_t)sent - from_queue) < 0) return conn->error;
+  }
+  if (!lc_buffer_size(conn->out)) lc_buffer_free(&conn->out);
+  return 0;
+}
+
+void lc_loop_flush(lc_loop *loop)
+{
+  lc_conn *tenant = loop->output_tenant;
+  if (!tenant) return;
+  lc_output_send(tenant);
+  lc_conn_update(tenant);
+}
+
+/* 0, or why nothing more is accepted. */
+static int output_state(const lc_conn *conn)
+{
+  if (conn->error) return conn->error;
+  if (conn->out_shut) return LC_CLOSED;
+  return conn->failure;
+}
+
+static int writable(const lc_conn *conn)
+{
+  int result = output_state(conn);
+  return !result && conn->deadline <= conn->loop->now ? LC_TIMEOUT : result;
+}
+
+static size_t total_of(const struct iovec *pieces, int count)
+{
+  size_t total = 0;
+  for (int i = 0; i < count; i++) total += pieces[i].iov_len;
+  return total;
+}
+
+static void copy_pieces(char *to, const struct iovec *pieces, int count)
+{
+  for (int i = 0; i < count; i++) {
+    if (pieces[i].iov_len) memcpy(to, pieces[i].iov_base, pieces[i].iov_len);
+    to += pieces[i].iov_len;
+  }
+}
+
+/* Into the shared buffer, when it is ours to have and there is room. */
+static int gather(lc_conn *conn, const struct iovec *pieces, int count, size_t total)
+{
+  lc_loop *loop = conn->loop;
+  if (loop->output_tenant && loop->output_tenant != conn) lc_loop_flush(loop);
+  if (conn->error) return conn->error;
+  loop->output_tenant = conn;
+  copy_pieces(loop->output + loop->output_length, pieces, count);
+  loop->output_length += total;
+  return 0;
+}
+
+/* Appends what fits under the gathering limit to the queue: the kernel is full. */
+static ssize_t enqueue(lc_conn *conn, const struct iovec *pieces, int count, size_t skip)
+{
+  size_t held = lc_buffer_size(conn->out), limit = lc_conn_settings(conn)->gather, taken = 0;
+  for (int i = 0; i < count && held < limit; i++) {
+    size_t length = pieces[i].iov_len;
+    if (skip >= length) {
+      skip -= length;
+      continue;
+    }
+    size_t size = length - skip < limit - held ? length - skip : limit - held;
+    int result = lc_buffer_append(&conn->out, (const char *)pieces[i].iov_base + skip, size);
+    if (result < 0) return taken ? (ssize_t)taken : result;
+    taken += size;
+    held += size;
+    skip = 0;
+  }
+  watch_queue(conn);
+  return (ssize_t)taken;
+}
+
+/* Straight from the caller's memory, behind what was gathered. */
+static ssize_t write_through(lc_conn *conn, const struct iovec *pieces, int count)
+{
+  struct iovec all[PIECES_AT_ONCE + 1];
+  size_t loaned = gathered(conn);
+  int first = 0, used = count < PIECES_AT_ONCE ? count : PIECES_AT_ONCE;
+  if (loaned) all[first++] = (struct iovec){conn->loop->output, loaned};
+  for (int i = 0; i < used; i++) all[first + i] = pieces[i];
+  size_t total = loaned + total_of(pieces, used);
+  ssize_t sent = send_pieces(conn, all, first + used, total);
+  if (sent < 0) return sent;
+  size_t from_loan = (size_t)sent < loaned ? (size_t)sent : loaned;
+  if (loaned && keep_gathered(conn, from_loan) < 0) return conn->error;
+  return (ssize_t)((size_t)sent - from_loan);
+}
+
+ssize_t lc_conn_write(lc_conn *conn, const struct iovec *pieces, int count)
+{
+  int result = writable(conn);
+  if (result < 0) return result;
+  size_t total = total_of(pieces, count), limit = lc_conn_settings(conn)->gather;
+  if (!total) return 0;
+  conn->wrote = 1;
+  conn->consumed = 0;
+  if (lc_buffer_size(conn->out)) { /* the queue comes first */
+    result = lc_output_send(conn);
+    if (result < 0 && result != LC_AGAIN) return result;
+  }
+  size_t done = 0;
+  if (!lc_buffer_size(conn->out) && !conn->out_blocked && !conn->connecting) {
+    if (gathered(conn) + total < limit) {
+      result = gather(conn, pieces, count, total);
+      return result < 0 ? result : (ssize_t)total;
+    }
+    ssize_t sent = write_through(conn, pieces, count);
+    if (sent < 0) return sent;
+    done = (size_t)sent;
+    if (done == total || !conn->out_blocked) return sent; /* more pieces than one call takes */
+  } else if (gathered(conn)) {
+    if (keep_gathered(conn, 0) < 0) return conn->error;
+  }
+  ssize_t queued = enqueue(conn, pieces, count, done);
+  if (queued < 0) return done ? (ssize_t)done : queued;
+  return (ssize_t)(done + (size_t)queued);
+}
+
+void lc_conn_wait_write(lc_conn *conn, lc_time deadline)
+{
+  if (conn->error) {
+    lc_conn_tell(conn, LC_ENDED);
+    return;
+  }
+  if (!conn->out_waits) {
+    lc_time limit = lc_conn_limit(conn, lc_conn_settings(conn)->write_timeout);
+    conn->write_deadline = lc_time_earlier(deadline, limit);
+  }
+  conn->out_waits = 1; /* one deadline for the whole write, however often it waits */
+  lc_conn_arm(conn, lc_time_earlier(conn->write_deadline, conn->deadline));
+}
+
+void lc_conn_end_write(lc_conn *conn)
+{
+  if (conn->out_waits && conn->state < LC_STATE_CLOSING) conn->write_deadline = LC_NEVER;
+  conn->out_waits = 0; /* and the deadline was the writer's: the queue has its own */
+  watch_queue(conn);
+  lc_output_merge_posted(conn);
+}
+
+void lc_conn_break_write(lc_conn *conn, int code)
+{
+  if (!conn->failure) conn->failure = (int16_t)code;
+  conn->torn = 1;
+}
+
+int lc_conn_flush(lc_conn *conn)
+{
+  int result = writable(conn);
+  if (result < 0) return result;
+  result = lc_output_send(conn);
+  if (!result) lc_conn_update(conn);
+  return result;
+}
+
+/* Posted bytes join the queue as soon as no write is half-way through. */
+void lc_output_merge_posted(lc_conn *conn)
+{
+  lc_conn_extra *extra = conn->extra;
+  if (!extra || conn->out_waits || !lc_buffer_size(extra->posted)) return;
+  if (!lc_buffer_size(conn->out) && !is_on_loan(conn)) {
+    lc_buffer_free(&conn->out);
+    conn->out = extra->posted;
+    extra->posted = NULL;
+  } else if (lc_output_append(conn, lc_buffer_bytes(extra->posted), lc_buffer_size(extra->posted)) <
+             0) {
+    lc_conn_fail(conn, -ENOMEM); /* what was posted counts as undelivered */
+    return;
+  }
+  lc_buffer_free(&extra->posted);
+  conn->flush_queued = 1;
+  lc_job_queue(conn->loop, &conn->job);
+}
+
+int lc_output_send_all(lc_conn *conn)
+{
+  int result = lc_output_send(conn);
+  if (result || !conn->extra || !lc_buffer_size(conn->extra->posted)) return result;
+  conn->out_waits = 0;
+  lc_output_merge_posted(conn);
+  return conn->error ? conn->error : lc_output_send(conn);
+}
+
+/* The kernel may have room by now, of which its event would tell in a later turn: it is offered the queue before
+ * a post is refused. 0, LC_FULL, or a code. */
+static int make_room(lc_conn *conn, size_t total)
+{
+  size_t limit = lc_conn_settings(conn)->max_queue;
+  if (lc_output_size(conn) + total <= limit) return 0;
+  conn->out_blocked = 0;
+  int result = lc_output_send(conn);
+  if (conn->error) return conn->error;
+  if (!result && conn->out_waits) lc_conn_tell(conn, LC_WRITABLE); /* no event needs to come */
+  lc_conn_update(conn);
+  return lc_output_size(conn) + total > limit ? LC_FULL : 0;
+}
+
+int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count)
+{
+  int result = output_state(conn); /* it waits for nothing, so a deadline means nothing to it */
+  if (result < 0) return result;
+  size_t total = total_of(pieces, count);
+  if ((result = make_room(conn, total)) < 0) return result;
+  lc_conn_extra *extra = lc_conn_need_extra(conn);
+  if (!extra) return -ENOMEM;
+  result = lc_buffer_reserve(&extra->posted, total);
+  /* And where it is merged at once: what is refused must not count as undelivered as well. */
+  if (!result && !conn->out_waits && lc_output_size(conn))
+    result = lc_buffer_reserve(&conn->out, gathered(conn) + total);
+  if (result < 0) return result;
+  for (int i = 0; i < count; i++)
+    lc_buffer_append(&extra->posted, pieces[i].iov_base, pieces[i].iov_len);
+  conn->wrote = 1;
+  lc_output_merge_posted(conn);
+  lc_conn_update(conn);
+  return conn->error;
+}

@@ -1,0 +1,172 @@
+/* sock_diag.c - counts half-open connections by a netlink dump that the kernel filters by port.
+ *
+ * The kernel answers while it is asked: sendmsg runs the dump until a first
+ * message is full, each recv takes a message and runs the dump on. So there is
+ * always something to receive until NLMSG_DONE has come, and a socket that
+ * never blocks can be read in a plain loop. */
+#include "kernel/sock_diag.h"
+
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+/* Since 4.4 a half-open connection is in this state, and is filtered by either; netinet/tcp.h knows
+ * it not. */
+#define TCP_NEW_SYN_RECV 12
+
+/* The kernel fits its messages to the longest receive it has seen, and to 8 KiB before the first. */
+#define ANSWER_SIZE 16384
+/* Bounds the work for one question: with 170 connections in a message, above any backlog. */
+#define ANSWERS_MAX 2048
+
+typedef struct question {
+  struct nlmsghdr header;
+  struct inet_diag_req_v2 request;
+} question;
+
+static int ask(const lc_sys *sys, int fd, int family, uint16_t port, uint32_t sequence)
+{
+  question asked;
+  struct iovec piece = {&asked, sizeof asked};
+  struct msghdr message;
+  ssize_t sent;
+
+  memset(&asked, 0, sizeof asked);
+  asked.header.nlmsg_len = sizeof asked;
+  asked.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  asked.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  asked.header.nlmsg_seq = sequence;
+  asked.request.sdiag_family = (uint8_t)family;
+  asked.request.sdiag_protocol = IPPROTO_TCP;
+  asked.request.idiag_states = 1u << TCP_SYN_RECV | 1u << TCP_NEW_SYN_RECV;
+  asked.request.id.idiag_sport = htons(port);
+
+  /* Without a name: an unconnected netlink socket talks to the kernel. */
+  memset(&message, 0, sizeof message);
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  LC_RETRY(sent, sys->sendmsg(sys, fd, &message, 0));
+  return sent < 0 ? (int)sent : 0;
+}
+
+/* The error that the payload of an NLMSG_ERROR or NLMSG_DONE begins with; none when it is short. */
+static int carried_error(const struct nlmsghdr *header)
+{
+  int error = 0;
+
+  if (header->nlmsg_len >= NLMSG_LENGTH(sizeof error)) {
+    memcpy(&error, NLMSG_DATA(header), sizeof error);
+  }
+  return error < 0 ? error : 0;
+}
+
+#define SYN_ACK_TIMER \
+  1000                  /* ms to the first repetition (RFC 6298), doubled for each that follows */
+#define SYN_ACK_TIMES 6 /* beyond so many it may not have been doubled */
+#define JIFFIES 20      /* ms: two ticks of the slowest clock */
+
+/* Whether a request is as old as asked, as far as its SYN-ACK timer tells. */
+static int is_old_enough(const struct inet_diag_msg *found, lc_time age)
+{
+  unsigned repeated = found->idiag_retrans, left = found->idiag_expires;
+  unsigned total = ((2u << (repeated & 7)) - 1) * SYN_ACK_TIMER;
+  if (age <= 0 || repeated > SYN_ACK_TIMES || left > total) return 1; /* no telling */
+  return (lc_time)(total - left + JIFFIES) * LC_MILLISECOND >= age;
+}
+
+typedef struct tally {
+  uint32_t sequence; /* of the question: leftovers of an earlier one are skipped */
+  uint16_t port;     /* network order */
+  lc_time age;       /* the least */
+  int count;
+  int is_done;
+} tally;
+
+/* Counts one message; 0, or the code that the kernel sent. */
+static int count_message(tally *counted, const struct nlmsghdr *header)
+{
+  const struct inet_diag_msg *found = NLMSG_DATA(header);
+  int error;
+
+  if (header->nlmsg_seq != counted->sequence) return 0;
+  switch (header->nlmsg_type) {
+    case NLMSG_DONE: counted->is_done = 1; return carried_error(header);
+    case NLMSG_ERROR:
+      error = carried_error(header);
+      return error < 0 ? error : -EPROTO; /* an acknowledgement, which was not asked for */
+    default:
+      if (header->nlmsg_len < NLMSG_LENGTH(sizeof *found)) return -EPROTO;
+      if (found->id.idiag_sport == counted->port && is_old_enough(found, counted->age))
+        counted->count++;
+      return 0;
+  }
+}
+
+/* Counts the messages of one answer. */
+static int count_answer(tally *counted, const char *answer, size_t size)
+{
+  size_t at = 0;
+
+  while (at < size && !counted->is_done) {
+    const struct nlmsghdr *header = (const void *)(answer + at);
+    int error;
+
+    if (size - at < sizeof *header || header->nlmsg_len < sizeof *header) return -EPROTO;
+    if (header->nlmsg_len > size - at) return -EPROTO; /* cut short */
+    error = count_message(counted, header);
+    if (error < 0) return error;
+    at += NLMSG_ALIGN(header->nlmsg_len);
+  }
+  return 0;
+}
+
+/* One answer into `buffer`: its size, or a code. */
+static ssize_t receive(const lc_sys *sys, int fd, void *buffer, size_t size)
+{
+  ssize_t got;
+
+  LC_RETRY(got, sys->recv(sys, fd, buffer, size, MSG_TRUNC)); /* gives the whole size */
+  if (got == 0 || got > (ssize_t)size) return -EPROTO;
+  return got;
+}
+
+/* Throws away what a question that failed halfway left behind. */
+static void discard(const lc_sys *sys, int fd, void *buffer, size_t size)
+{
+  for (int i = 0; i < ANSWERS_MAX; i++) {
+    ssize_t got = receive(sys, fd, buffer, size);
+
+    if (got == -EAGAIN) return;
+  }
+}
+
+int lc_sock_diag_half_open_for(const lc_sys *sys, int fd, int family, uint16_t port, lc_time age)
+{
+  union {
+    struct nlmsghdr aligned;
+    char bytes[ANSWER_SIZE];
+  } answer;
+  tally counted = {.sequence = (uint32_t)sys->now(sys), .port = htons(port), .age = age};
+  int error;
+
+  discard(sys, fd, &answer, sizeof answer);
+  error = ask(sys, fd, family, port, counted.sequence);
+  for (int i = 0; error == 0 && !counted.is_done && i < ANSWERS_MAX; i++) {
+    ssize_t got = receive(sys, fd, &answer, sizeof answer);
+
+    error = got < 0 ? (int)got : count_answer(&counted, answer.bytes, (size_t)got);
+  }
+  return error < 0 ? error : counted.count; /* at the bound: at least so many */
+}
+
+int lc_sock_diag_half_open(const lc_sys *sys, int fd, int family, uint16_t port)
+{
+  return lc_sock_diag_half_open_for(sys, fd, family, port, 0);
+}
+
+int lc_sock_diag_open(const lc_sys *sys)
+{
+  return sys->socket(sys, AF_NETLINK, SOCK_DGRAM, NETLINK_SOCK_DIAG);
+}

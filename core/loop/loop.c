@@ -1,0 +1,392 @@
+/* loop.c - one turn: wait, then events, timers, jobs and the embedder's share, each bounded.
+ *
+ * Order matters. The clock is read right after the wait, so that a deadline is
+ * compared with the present and not with the moment before a long sleep. Timers
+ * come after events, so that bytes that arrived in time beat the deadline.
+ */
+#include "loop/loop.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/prefetch.h"
+#include "conn/conn.h"
+#include "process/watchdog.h"
+#include "server/server.h"
+
+enum { SIGNALS_AT_MOST = 64 }; /* there are no more */
+
+struct lc_signal {
+  int number;
+  void (*seen)(void *user, int signal, unsigned count, lc_time at);
+  void *user;
+  lc_signal *next;
+};
+
+/* ---------------------------------------------------------------- watches -- */
+
+static int slots_grow(lc_loop *loop)
+{
+  uint32_t capacity = loop->slot_capacity ? loop->slot_capacity * 2 : 64;
+  lc_slot *slots = realloc(loop->slots, capacity * sizeof *slots);
+  if (!slots) return -ENOMEM;
+  loop->slots = slots;
+  loop->slot_capacity = capacity;
+  return 0;
+}
+
+static int slot_take(lc_loop *loop, uint32_t *index)
+{
+  *index = loop->slot_free;
+  if (*index != LC_NO_SLOT) {
+    loop->slot_free = loop->slots[*index].next_free;
+  } else {
+    if (loop->slot_used == loop->slot_capacity && slots_grow(loop) < 0) return -ENOMEM;
+    *index = loop->slot_used++;
+    loop->slots[*index] = (lc_slot){.generation = 0};
+  }
+  loop->slots[*index].generation++;
+  return 0;
+}
+
+static int is_used(const lc_slot *slot) { return slot->generation & 1; }
+
+static void slot_release(lc_loop *loop, uint32_t index)
+{
+  lc_slot *slot = &loop->slots[index];
+  slot->generation++;
+  slot->next_free = loop->slot_free;
+  loop->slot_free = index;
+}
+
+int lc_loop_watch(lc_loop *loop, lc_watch *watch, uint32_t events)
+{
+  uint32_t index;
+  int result = slot_take(loop, &index);
+  if (result < 0) return result;
+  lc_slot *slot = &loop->slots[index];
+  slot->watch = watch;
+  watch->slot = index;
+  struct epoll_event event = {.events = events,
+                              .data.u64 = (uint64_t)slot->generation << 32 | index};
+  LC_RETRY(result,
+           loop->sys->epoll_control(loop->sys, loop->epoll, EPOLL_CTL_ADD, watch->fd, &event));
+  if (result < 0) slot_release(loop, index);
+  return result;
+}
+
+void lc_loop_unwatch(lc_loop *loop, lc_watch *watch)
+{
+  if (watch->fd < 0 || watch->slot >= loop->slot_used) return;
+  if (!is_used(&loop->slots[watch->slot]) || loop->slots[watch->slot].watch != watch) return;
+  /* Before the descriptor is closed or handed on: a duplicate of it elsewhere would keep the
+   * registration alive. A failure leaves nothing to undo; the generation guards against it. */
+  struct epoll_event unused = {0};
+  int result;
+  LC_RETRY(result,
+           loop->sys->epoll_control(loop->sys, loop->epoll, EPOLL_CTL_DEL, watch->fd, &unused));
+  slot_release(loop, watch->slot);
+  watch->slot = UINT32_MAX;
+}
+
+static void dispatch(lc_loop *loop, const struct epoll_event *event)
+{
+  uint32_t index = (uint32_t)event->data.u64, generation = (uint32_t)(event->data.u64 >> 32);
+  if (index >= loop->slot_used) return;
+  lc_slot *slot = &loop->slots[index];
+  if (!is_used(slot) || slot->generation != generation) return; /* closed earlier in this batch */
+  slot->watch->ready(slot->watch, event->events);
+  if (loop->output_tenant) lc_loop_flush(loop);
+}
+
+/* A connection, which most watches are part of, is fetched three events ahead: by then it is there. */
+static void dispatch_all(lc_loop *loop, const struct epoll_event *events, int count)
+{
+  enum { AHEAD = 3 };
+  for (int i = 0; i < count; i++) {
+    if (i + AHEAD < count) {
+      uint32_t index = (uint32_t)events[i + AHEAD].data.u64;
+      if (index < loop->slot_used) lc_prefetch(loop->slots[index].watch, sizeof(lc_conn));
+    }
+    dispatch(loop, &events[i]);
+  }
+}
+
+/* ------------------------------------------------------------------- jobs -- */
+
+void lc_job_init(lc_job *job, void (*run)(lc_job *job))
+{
+  lc_list_init(&job->link);
+  job->run = run;
+}
+
+int lc_job_is_queued(const lc_job *job) { return !lc_list_is_empty(&job->link); }
+
+void lc_job_queue(lc_loop *loop, lc_job *job)
+{
+  if (!lc_job_is_queued(job)) lc_list_append(&loop->jobs, &job->link);
+}
+
+void lc_job_cancel(lc_job *job)
+{
+  if (job->link.next) lc_list_remove(&job->link);
+}
+
+static void run_jobs(lc_loop *loop)
+{
+  lc_link present;
+  lc_list_init(&present);
+  lc_list_take(&present, &loop->jobs);
+  while (!lc_list_is_empty(&present)) {
+    lc_job *job = LC_OWNER(present.next, lc_job, link);
+    lc_list_remove(&job->link);
+    job->run(job);
+  }
+}
+
+/* ---------------------------------------------------------------- signals -- */
+
+static lc_signal *find_signal(const lc_loop *loop, int number)
+{
+  lc_signal *signal = loop->signals;
+  while (signal && signal->number != number) signal = signal->next;
+  return signal;
+}
+
+/* By number, for a callback may stop watching this signal or any other. */
+static void deliver_signals(lc_loop *loop)
+{
+  int numbers[SIGNALS_AT_MOST], count = 0;
+  for (lc_signal *signal = loop->signals; signal && count < SIGNALS_AT_MOST; signal = signal->next)
+    numbers[count++] = signal->number;
+  for (int i = 0; i < count; i++) {
+    lc_signal_seen seen = {0};
+    lc_signal *signal = find_signal(loop, numbers[i]);
+    if (!signal || loop->sys->signal_take(loop->sys, signal->number, &seen) < 0) continue;
+    if (!seen.count) continue;
+    unsigned presses = seen.presses ? seen.presses : 1;
+    signal->seen(signal->user, numbers[i], seen.count - (presses - 1), seen.first_at);
+    for (unsigned press = 1; press < presses && (signal = find_signal(loop, numbers[i])); press++)
+      signal->seen(signal->user, numbers[i], 1, lc_signal_press_at(&seen, press));
+  }
+}
+
+int lc_loop_signal(lc_loop *loop, int number,
+                   void (*seen)(void *user, int signal, unsigned count, lc_time at), void *user)
+{
+  lc_signal **place = &loop->signals;
+  while (*place && (*place)->number != number) place = &(*place)->next;
+  lc_signal *signal = *place;
+  if (!seen) {
+    if (!signal) return 0;
+    lc_watchdog_unfollow(loop, number);
+    int result = loop->sys->signal_release(loop->sys, number);
+    *place = signal->next;
+    free(signal);
+    return result;
+  }
+  if (!signal) {
+    signal = calloc(1, sizeof *signal);
+    if (!signal) return -ENOMEM;
+    int result = loop->sys->signal_watch(loop->sys, number, loop->wake.fd);
+    if (result < 0) {
+      free(signal);
+      return result;
+    }
+    signal->number = number;
+    *place = signal;
+  }
+  signal->seen = seen;
+  signal->user = user;
+  return 0;
+}
+
+static void woken(lc_watch *watch, uint32_t events)
+{
+  lc_loop *loop = LC_OWNER(watch, lc_loop, wake);
+  (void)events;
+  loop->sys->wake_clear(loop->sys, watch->fd);
+  deliver_signals(loop);
+  if (loop->resolver) lc_resolver_deliver(loop->resolver);
+}
+
+void lc_loop_wake(lc_loop *loop) { loop->sys->wake(loop->sys, loop->wake.fd); }
+
+void lc_loop_hurry(lc_loop *loop)
+{
+  loop->turn_again = 1;
+  if (!loop->is_turning) lc_loop_wake(loop); /* whoever waits for pollfd is to know */
+}
+
+/* ------------------------------------------------------------------ turns -- */
+
+lc_time lc_loop_now(const lc_loop *loop) { return loop->now; }
+
+lc_time lc_loop_clock(const lc_loop *loop) { return loop->sys->now(loop->sys); }
+
+const lc_sys *lc_loop_sys(const lc_loop *loop) { return loop->sys; }
+
+int lc_loop_pollfd(const lc_loop *loop) { return loop->epoll; }
+
+static int has_work(const lc_loop *loop)
+{
+  return loop->turn_again || !lc_list_is_empty(&loop->jobs);
+}
+
+lc_time lc_loop_next(const lc_loop *loop)
+{
+  return has_work(loop) ? 0 : lc_timers_next(&loop->timers);
+}
+
+void lc_loop_on_turn(lc_loop *loop, int (*run)(void *user), void *user)
+{
+  loop->on_turn = run;
+  loop->on_turn_user = user;
+  loop->turn_again = run != NULL;
+}
+
+static lc_time wait_for(const lc_loop *loop, lc_time timeout)
+{
+  if (has_work(loop)) return 0;
+  lc_time next = lc_timers_next(&loop->timers);
+  if (next == LC_NEVER) return timeout;
+  lc_time now = loop->sys->now(loop->sys), until = next > now ? next - now : 0;
+  return lc_time_earlier(until, timeout);
+}
+
+int lc_loop_turn(lc_loop *loop, lc_time timeout)
+{
+  struct epoll_event events[LC_EVENTS_PER_TURN];
+  lc_time wait = wait_for(loop, timeout < 0 ? 0 : timeout);
+  int count = loop->sys->epoll_wait(loop->sys, loop->epoll, events, LC_EVENTS_PER_TURN,
+                                    wait == LC_NEVER ? -1 : wait);
+  loop->now = loop->sys->now(loop->sys);
+  if (count < 0 && count != -EINTR) return count;
+
+  lc_work before = lc_loop_enter(loop, LC_WORK_LOOP);
+  loop->is_turning = 1;
+  lc_time began = loop->now;
+  dispatch_all(loop, events, count);
+  lc_timers_run(&loop->timers, loop->now);
+  run_jobs(loop);
+  loop->turn_again = 0;
+  if (loop->on_turn && loop->on_turn(loop->on_turn_user)) loop->turn_again = 1;
+  lc_loop_flush(loop);
+  loop->is_turning = 0;
+
+  loop->stats.turns++;
+  if (count > 0) loop->stats.events += (uint64_t)count;
+  lc_loop_held(loop, loop->sys->now(loop->sys) - began);
+  lc_loop_enter(loop, before);
+  return 0;
+}
+
+void lc_loop_stats_get(const lc_loop *loop, lc_loop_stats *stats)
+{
+  *stats = loop->stats;
+  stats->timers = loop->timers.count;
+}
+
+void lc_loop_held(lc_loop *loop, lc_time took)
+{
+  if (took > loop->stats.longest_turn) loop->stats.longest_turn = took;
+}
+
+void lc_loop_stats_reset(lc_loop *loop) { loop->stats.longest_turn = 0; }
+
+const lc_features *lc_loop_features(lc_loop *loop)
+{
+  if (!loop->features_known)
+    loop->features_known = lc_features_probe(loop->sys, &loop->features) == 0;
+  return &loop->features;
+}
+
+/* ----------------------------------------------------------------- timers -- */
+
+int lc_timer_open(lc_loop *loop, lc_timer *timer, void (*fire)(lc_timer *timer, lc_time now))
+{
+  return lc_timers_open(&loop->timers, timer, fire);
+}
+
+void lc_timer_close(lc_loop *loop, lc_timer *timer) { lc_timers_close(&loop->timers, timer); }
+
+void lc_timer_set(lc_loop *loop, lc_timer *timer, lc_time at)
+{
+  lc_timers_set(&loop->timers, timer, at);
+}
+
+void lc_timer_clear(lc_loop *loop, lc_timer *timer) { lc_timers_clear(&loop->timers, timer); }
+
+/* --------------------------------------------------------------- resolver -- */
+
+static void answer_ready(void *user) { lc_loop_wake(user); }
+
+int lc_resolve(lc_loop *loop, lc_query *query)
+{
+  if (!loop->resolver) loop->resolver = lc_resolver_new(loop->sys, answer_ready, loop);
+  return loop->resolver ? lc_resolver_ask(loop->resolver, query) : -ENOMEM;
+}
+
+void lc_resolve_cancel(lc_loop *loop, lc_query *query)
+{
+  if (loop->resolver) lc_resolver_cancel(loop->resolver, query);
+}
+
+int lc_resolve_blocking(lc_loop *loop, lc_query *query)
+{
+  query->result =
+    loop->sys->resolve(loop->sys, query->host, query->port, query->found, LC_ADDRESSES_MAX);
+  return query->result;
+}
+
+/* --------------------------------------------------------- birth and death -- */
+
+static int open_descriptors(lc_loop *loop)
+{
+  loop->epoll = loop->sys->epoll_create(loop->sys);
+  if (loop->epoll < 0) return loop->epoll;
+  loop->wake.fd = loop->sys->wake_create(loop->sys);
+  if (loop->wake.fd < 0) return loop->wake.fd;
+  loop->wake.ready = woken;
+  return lc_loop_watch(loop, &loop->wake, EPOLLIN | EPOLLET);
+}
+
+lc_loop *lc_loop_new(const lc_sys *sys, int *error)
+{
+  lc_loop *loop = calloc(1, sizeof *loop);
+  int result = -ENOMEM;
+  if (!loop) goto failed;
+  loop->sys = sys ? sys : lc_sys_linux();
+  loop->epoll = loop->wake.fd = -1;
+  loop->slot_free = LC_NO_SLOT;
+  loop->now = loop->sys->now(loop->sys);
+  lc_list_init(&loop->jobs);
+  lc_list_init(&loop->servers);
+  lc_timers_init(&loop->timers);
+  loop->input = lc_buffer_new(LC_SHARED_BUFFER);
+  loop->output = malloc(LC_SHARED_BUFFER);
+  if (loop->input && loop->output) result = open_descriptors(loop);
+  if (result >= 0) return loop;
+  lc_loop_free(loop);
+failed:
+  if (error) *error = result;
+  return NULL;
+}
+
+void lc_loop_free(lc_loop *loop)
+{
+  if (!loop) return;
+  lc_watchdog_stop(loop);
+  while (!lc_list_is_empty(&loop->servers))
+    lc_server_free(LC_OWNER(loop->servers.next, lc_server, in_loop));
+  while (loop->signals) lc_loop_signal(loop, loop->signals->number, NULL, NULL);
+  lc_resolver_free(loop->resolver);
+  lc_loop_unwatch(loop, &loop->wake);
+  if (loop->wake.fd >= 0) loop->sys->close(loop->sys, loop->wake.fd);
+  if (loop->epoll >= 0) loop->sys->close(loop->sys, loop->epoll);
+  lc_timers_free(&loop->timers);
+  free(loop->slots);
+  lc_buffer_free(&loop->input);
+  free(loop->output);
+  free(loop);
+}

@@ -1,0 +1,105 @@
+/* poll.c - waiting for a descriptor that somebody else owns, reads and writes.
+ *
+ * It is registered for one event at a time and taken out again when the event
+ * has come: its owner may close it whenever nobody waits, and the kernel never
+ * has to be asked what is registered. Epoll knows a descriptor once: one that the
+ * loop watches already, a connection of ours, goes into an epoll set of the
+ * wait's own, which the loop watches in its place.
+ */
+#include <stdlib.h>
+
+#include "loop/loop.h"
+
+struct lc_poll {
+  lc_loop *loop;
+  lc_watch watch; /* of the descriptor, or of the set that it is in */
+  int fd;
+  unsigned wanted;
+  void (*ready)(void *user, unsigned what);
+  void *user;
+};
+
+static void stop(lc_poll *poll)
+{
+  const lc_sys *sys = poll->loop->sys;
+  lc_loop_unwatch(poll->loop, &poll->watch);
+  if (poll->watch.fd != poll->fd) sys->close(sys, poll->watch.fd);
+  poll->watch.fd = poll->fd;
+}
+
+static unsigned meaning(uint32_t events)
+{
+  unsigned what = 0;
+  if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) what |= LC_READABLE;
+  if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) what |= LC_WRITABLE;
+  return what;
+}
+
+static uint32_t events_for(unsigned what)
+{
+  uint32_t events = 0;
+  if (what & LC_READABLE) events |= EPOLLIN | EPOLLRDHUP;
+  if (what & LC_WRITABLE) events |= EPOLLOUT;
+  return events;
+}
+
+/* That the set is ready says only that something is; this says what. */
+static uint32_t events_in(const lc_poll *poll)
+{
+  const lc_sys *sys = poll->loop->sys;
+  struct epoll_event event = {0};
+  int count;
+  LC_RETRY(count, sys->epoll_wait(sys, poll->watch.fd, &event, 1, 0));
+  return count == 1 ? event.events : 0;
+}
+
+static void poll_ready(lc_watch *watch, uint32_t events)
+{
+  lc_poll *poll = LC_OWNER(watch, lc_poll, watch);
+  unsigned what = meaning(watch->fd == poll->fd ? events : events_in(poll));
+  stop(poll);
+  if (!what && lc_poll_want(poll, poll->wanted) >= 0) return; /* its owner was faster */
+  poll->ready(poll->user, what ? what : poll->wanted);
+}
+
+static int watch_in_set(lc_poll *poll, uint32_t events)
+{
+  const lc_sys *sys = poll->loop->sys;
+  struct epoll_event event = {.events = events};
+  int result, set = sys->epoll_create(sys);
+  if (set < 0) return set;
+  poll->watch.fd = set;
+  LC_RETRY(result, sys->epoll_control(sys, set, EPOLL_CTL_ADD, poll->fd, &event));
+  if (result >= 0) result = lc_loop_watch(poll->loop, &poll->watch, EPOLLIN | EPOLLONESHOT);
+  if (result < 0) stop(poll);
+  return result;
+}
+
+int lc_poll_want(lc_poll *poll, unsigned what)
+{
+  uint32_t events = events_for(what);
+  stop(poll);
+  poll->wanted = what;
+  if (!what) return 0;
+  int result = lc_loop_watch(poll->loop, &poll->watch, events | EPOLLONESHOT);
+  return result == -EEXIST ? watch_in_set(poll, events) : result;
+}
+
+lc_poll *lc_poll_new(lc_loop *loop, int fd, void (*ready)(void *user, unsigned what), void *user)
+{
+  lc_poll *poll = calloc(1, sizeof *poll);
+  if (!poll) return NULL;
+  poll->loop = loop;
+  poll->fd = fd;
+  poll->watch = (lc_watch){.fd = fd, .slot = UINT32_MAX, .ready = poll_ready};
+  poll->ready = ready;
+  poll->user = user;
+  return poll;
+}
+
+void lc_poll_free(lc_poll *poll)
+{
+  if (!poll) return;
+  stop(poll);
+  free(poll);
+}

@@ -1,0 +1,273 @@
+/* shutdown.c - the ladder of the whole process.
+ *
+ *   serving -> unready -> stop, drain, cancel, kill -> hooks -> done
+ *              delay,     every server climbs its own   embedder's
+ *              held by    ladder with our times; we     tasks and hooks,
+ *              hooks      go on when all are done       held by them
+ *
+ *   |<----------------------- timeout ----------------------------->|
+ *   |               |<- ... cancel -> grace -> kill ->|<-- hooks -->|
+ *
+ * All servers are told to stop before any is waited for. Signals escalate: the
+ * second cancels, the third kills and skips the hooks. The clock begins at the
+ * moment the signal arrived, not when we came to look.
+ */
+#include <stdlib.h>
+
+#include "process/timetable.h"
+#include "server/server.h"
+
+/* Past the deadline, none of which waits: those killed just now are told of, and leave. */
+enum { LAST_TURNS = 4 };
+
+struct lc_shutdown {
+  lc_loop *loop;
+  lc_timetable table;
+  const lc_shutdown_events *events;
+  void *user;
+  unsigned holds;
+  unsigned guards;      /* of work that no connection stands for */
+  lc_time unguarded_at; /* when there was first none, and no server; LC_NEVER */
+  unsigned last_turns;
+  lc_time step_at[LC_STEPS];
+  lc_timer timer;
+  lc_job job;
+};
+
+static void publish(const lc_shutdown *shutdown)
+{
+  lc_watchdog_plan(shutdown->loop, &shutdown->table);
+}
+
+/* A server's own time, when it is shorter, ends its part earlier. */
+static void stop_server(lc_shutdown *shutdown, lc_server *server)
+{
+  lc_time own = lc_time_add(shutdown->table.began, server->options.drain.timeout);
+  lc_server_shutdown(server, lc_time_earlier(own, lc_timetable_kill_at(&shutdown->table)));
+}
+
+static void for_each_server(lc_shutdown *shutdown, lc_step step)
+{
+  lc_link *servers = &shutdown->loop->servers;
+  for (lc_link *link = servers->next; link != servers; link = link->next) {
+    lc_server *server = LC_OWNER(link, lc_server, in_loop);
+    if (server->is_outbound) continue; /* connections of our own making end with their tasks */
+    if (step == LC_STEP_STOP) stop_server(shutdown, server);
+    else lc_server_advance(server, step);
+  }
+}
+
+static int is_any_left(const lc_shutdown *shutdown)
+{
+  const lc_link *servers = &shutdown->loop->servers;
+  for (const lc_link *link = servers->next; link != servers; link = link->next) {
+    const lc_server *server = LC_OWNER(link, lc_server, in_loop);
+    if (!server->is_outbound && server->step != LC_STEP_DONE) return 1;
+  }
+  return 0;
+}
+
+static void enter(lc_shutdown *shutdown, lc_step step)
+{
+  if (shutdown->table.step >= step) return;
+  shutdown->table.step = step;
+  shutdown->step_at[step] = shutdown->loop->sys->now(shutdown->loop->sys);
+  if (step == LC_STEP_UNREADY) shutdown->step_at[step] = shutdown->table.began;
+  publish(shutdown);
+  if (shutdown->events && shutdown->events->step) shutdown->events->step(step, shutdown->user);
+}
+
+/* By signals, whose time may be a little ahead of the turn's. */
+static int is_wanted(const lc_shutdown *shutdown, lc_step step)
+{
+  return shutdown->table.wanted >= step;
+}
+
+static int is_unready_over(const lc_shutdown *shutdown, lc_time now)
+{
+  if (is_wanted(shutdown, LC_STEP_CANCEL)) return 1;
+  if (now >= lc_timetable_cancel_at(&shutdown->table)) return 1;
+  return now >= lc_time_add(shutdown->table.began, shutdown->table.options.delay) &&
+         !shutdown->holds;
+}
+
+/* Guarded work; or tasks that are ready, for they may be about to guard theirs: a worker between two jobs. One that is
+ * always ready is not waited for beyond `quiet`. */
+static int is_work_left(lc_shutdown *shutdown, lc_time now)
+{
+  if (shutdown->guards) shutdown->unguarded_at = LC_NEVER;
+  else if (shutdown->unguarded_at == LC_NEVER) shutdown->unguarded_at = now;
+  if (shutdown->guards) return 1;
+  lc_time until = lc_time_add(shutdown->unguarded_at, shutdown->table.options.quiet);
+  if (!shutdown->loop->turn_again || now >= until) return 0;
+  lc_job_queue(shutdown->loop, &shutdown->job);
+  return 1;
+}
+
+static void climb_servers(lc_shutdown *shutdown, lc_time now)
+{
+  if (shutdown->table.step < LC_STEP_STOP) {
+    enter(shutdown, LC_STEP_STOP);
+    for_each_server(shutdown, LC_STEP_STOP);
+    enter(shutdown, LC_STEP_DRAIN);
+  }
+  if (!is_any_left(shutdown) &&
+      (shutdown->table.step >= LC_STEP_CANCEL || !is_work_left(shutdown, now))) {
+    enter(shutdown, LC_STEP_HOOKS);
+    return;
+  }
+  if (is_wanted(shutdown, LC_STEP_CANCEL) || now >= lc_timetable_cancel_at(&shutdown->table)) {
+    enter(shutdown, LC_STEP_CANCEL);
+    for_each_server(shutdown, LC_STEP_CANCEL);
+  }
+  if (is_wanted(shutdown, LC_STEP_KILL) || now >= lc_timetable_kill_at(&shutdown->table)) {
+    enter(shutdown, LC_STEP_KILL);
+    for_each_server(shutdown, LC_STEP_KILL);
+  }
+}
+
+static lc_time next_look(const lc_shutdown *shutdown)
+{
+  const lc_timetable *table = &shutdown->table;
+  switch (table->step) {
+    case LC_STEP_UNREADY: {
+      lc_time delayed = lc_time_add(table->began, table->options.delay);
+      lc_time cancel = lc_timetable_cancel_at(table);
+      return shutdown->loop->now < delayed && delayed < cancel ? delayed : cancel;
+    }
+    case LC_STEP_STOP:
+    case LC_STEP_DRAIN: return lc_timetable_cancel_at(table);
+    case LC_STEP_CANCEL: return lc_timetable_kill_at(table);
+    case LC_STEP_KILL:
+    case LC_STEP_HOOKS: return table->deadline;
+    default: return LC_NEVER;
+  }
+}
+
+static void climb(lc_job *job)
+{
+  lc_shutdown *shutdown = LC_OWNER(job, lc_shutdown, job);
+  lc_time now = shutdown->loop->now;
+  const lc_timetable *table = &shutdown->table;
+  lc_step before;
+  do {
+    before = table->step;
+    if (table->step == LC_STEP_SERVING) enter(shutdown, LC_STEP_UNREADY);
+    else if (table->step == LC_STEP_UNREADY && is_unready_over(shutdown, now))
+      climb_servers(shutdown, now);
+    else if (table->step > LC_STEP_UNREADY && table->step < LC_STEP_HOOKS)
+      climb_servers(shutdown, now);
+    else if (table->step == LC_STEP_HOOKS && (!shutdown->holds || now >= table->deadline))
+      enter(shutdown, LC_STEP_DONE);
+    if (table->step == LC_STEP_KILL && now >= table->deadline && is_any_left(shutdown)) {
+      if (shutdown->last_turns++ < LAST_TURNS) lc_job_queue(shutdown->loop, job);
+      else enter(shutdown, LC_STEP_HOOKS); /* whatever could not be ended is not waited for */
+    }
+  } while (table->step != before);
+  lc_time next = next_look(shutdown);
+  if (next <= now && next != LC_NEVER) next = now + LC_MILLISECOND;
+  lc_timer_set(shutdown->loop, &shutdown->timer, next);
+}
+
+static void shutdown_due(lc_timer *timer, lc_time now)
+{
+  lc_shutdown *shutdown = LC_OWNER(timer, lc_shutdown, timer);
+  (void)now;
+  lc_job_queue(shutdown->loop, &shutdown->job);
+}
+
+/* ---------------------------------------------------------- birth and death -- */
+
+lc_shutdown *lc_shutdown_new(lc_loop *loop, const lc_drain_options *options,
+                             const lc_shutdown_events *events, void *user, int *error)
+{
+  lc_shutdown *shutdown = loop->shutdown ? NULL : calloc(1, sizeof *shutdown);
+  if (!shutdown || lc_timer_open(loop, &shutdown->timer, shutdown_due) < 0) {
+    if (error) *error = loop->shutdown ? -EBUSY : -ENOMEM;
+    free(shutdown);
+    return NULL;
+  }
+  lc_server_options defaults;
+  lc_server_options_init(&defaults);
+  shutdown->loop = loop;
+  shutdown->unguarded_at = LC_NEVER;
+  lc_timetable_init(&shutdown->table, options ? options : &defaults.drain);
+  shutdown->events = events;
+  shutdown->user = user;
+  lc_job_init(&shutdown->job, climb);
+  loop->shutdown = shutdown;
+  publish(shutdown);
+  return shutdown;
+}
+
+void lc_shutdown_free(lc_shutdown *shutdown)
+{
+  if (!shutdown) return;
+  lc_timer_close(shutdown->loop, &shutdown->timer);
+  lc_job_cancel(&shutdown->job);
+  lc_watchdog_plan(shutdown->loop, NULL);
+  shutdown->loop->shutdown = NULL;
+  free(shutdown);
+}
+
+/* ------------------------------------------------------------------- asking -- */
+
+void lc_shutdown_check(lc_loop *loop)
+{
+  if (loop->shutdown && loop->shutdown->table.step != LC_STEP_SERVING)
+    lc_job_queue(loop, &loop->shutdown->job);
+}
+
+int lc_shutdown_has_stopped(const lc_loop *loop)
+{
+  return loop->shutdown && loop->shutdown->table.step >= LC_STEP_STOP;
+}
+
+void lc_shutdown_begin(lc_shutdown *shutdown, lc_time began, lc_time timeout)
+{
+  int shorter = lc_timetable_begin(&shutdown->table, began, timeout);
+  publish(shutdown);
+  if (shorter && shutdown->table.step >= LC_STEP_STOP) for_each_server(shutdown, LC_STEP_STOP);
+  lc_job_queue(shutdown->loop, &shutdown->job);
+}
+
+void lc_shutdown_signal(lc_shutdown *shutdown, lc_time at)
+{
+  if (!lc_timetable_signal(&shutdown->table, at)) return;
+  if (shutdown->table.skips_hooks && shutdown->table.step == LC_STEP_HOOKS && shutdown->events &&
+      shutdown->events->step)
+    shutdown->events->step(LC_STEP_KILL, shutdown->user); /* the hooks under way are to end */
+  lc_shutdown_begin(shutdown, at, -1);
+}
+
+void lc_shutdown_hold(lc_shutdown *shutdown) { shutdown->holds++; }
+
+void lc_shutdown_release(lc_shutdown *shutdown)
+{
+  shutdown->holds--;
+  lc_job_queue(shutdown->loop, &shutdown->job);
+}
+
+void lc_shutdown_guard(lc_shutdown *shutdown) { shutdown->guards++; }
+
+void lc_shutdown_unguard(lc_shutdown *shutdown)
+{
+  shutdown->guards--;
+  lc_shutdown_check(shutdown->loop);
+}
+
+void lc_shutdown_set_hooks(lc_shutdown *shutdown, int any)
+{
+  shutdown->table.has_hooks = any;
+  publish(shutdown);
+}
+
+lc_step lc_shutdown_step(const lc_shutdown *shutdown) { return shutdown->table.step; }
+int lc_shutdown_skips_hooks(const lc_shutdown *shutdown) { return shutdown->table.skips_hooks; }
+lc_time lc_shutdown_deadline(const lc_shutdown *shutdown) { return shutdown->table.deadline; }
+lc_time lc_shutdown_began(const lc_shutdown *shutdown) { return shutdown->table.began; }
+
+lc_time lc_shutdown_step_at(const lc_shutdown *shutdown, lc_step step)
+{
+  return step < LC_STEPS ? shutdown->step_at[step] : 0;
+}

@@ -1,0 +1,475 @@
+/* watchdog.c - looks at the loop's thread from outside, and interrupts it.
+ *
+ *            the loop waits                      it works again
+ *   asleep <---------------- looking, every ----------------> asleep ...
+ *                            now and then
+ *
+ *   one work of the script's, as the watchdog sees it:
+ *
+ *   seen --+--> held longer than max_block: noticed once
+ *          `--> a step is due: asked to yield, or to end, again every REPEAT
+ *                `--> past the deadline and deaf to that, or far past it: told to stand still;
+ *                     the process ends
+ *
+ * `beat` is the only thing that both threads write and read without a lock: the
+ * work in its low bits, and above them a number that moves on with every change.
+ * The lock is never held for long, and the signal handler does not take it.
+ */
+#include "process/watchdog.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "conn/conn.h"
+#include "loop/loop.h"
+#include "server/server.h"
+
+#define WORK_BITS 2
+#define WORK(beat) ((lc_work)((beat)&3))
+
+#define LOOK (100 * LC_MILLISECOND)       /* the longest between two looks at a busy loop */
+#define LOOK_DUE (5 * LC_MILLISECOND)     /* and when a step is due */
+#define REPEAT (20 * LC_MILLISECOND)      /* between two interrupts of the same work */
+#define YIELD_AFTER (20 * LC_MILLISECOND) /* shorter work than this need not be interrupted */
+#define END_AFTER (5 * LC_MILLISECOND)
+#define DEAF_AFTER (50 * LC_MILLISECOND) /* past the deadline, and without an answer ... */
+#define DEAF_TO 2 /* ... to so many interrupts that arrived: else it only waits for a processor */
+#define LATE_AFTER LC_SECOND          /* past the deadline, whatever progress is made */
+#define PAUSED (500 * LC_MILLISECOND) /* longer than was asked for: the process stood still */
+/* How long the loop's thread may take to stand still: on a busy machine it waits for a processor. */
+#define LAST_WORDS (100 * LC_MILLISECOND) /* enough for a reader that still reads */
+#define STANDSTILL (250 * LC_MILLISECOND)
+
+enum { SIGNALS_FOLLOWED = 8, TEXT_SIZE = 4096 };
+
+struct lc_watchdog {
+  lc_loop *loop;
+  const lc_sys *sys;
+  lc_watchdog_options options;
+  const lc_watchdog_events *events;
+  void *user;
+  pthread_t thread;
+  int wake_fd;
+  int interruptible; /* the loop's thread, for sys->interrupt */
+  lc_want limit;
+
+  atomic_ullong beat;
+  atomic_int asleep;
+  atomic_ullong asked_beat; /* what `asked` is about */
+  atomic_uint asked;
+  atomic_llong held_since; /* likewise */
+  atomic_int answered;     /* the loop's thread has come to ask: it is not deaf */
+  atomic_uint arrived;     /* interrupts */
+  atomic_int stand_still;
+  atomic_int stands_still;
+
+  pthread_mutex_t lock; /* over this part */
+  lc_timetable table;
+  int has_table;
+  int signals[SIGNALS_FOLLOWED];
+  int signal_count;
+  lc_link wants;
+  lc_time shortest; /* drain.timeout of any server: known before they are told to stop */
+  lc_time max_block;
+  int is_ending;
+
+  /* The thread's own. */
+  unsigned long long seen;
+  lc_time since;      /* of `seen` */
+  lc_time deaf_since; /* no answer since then */
+  unsigned deaf_to;   /* interrupts that had arrived by then */
+  unsigned sent;
+  lc_time on_our_feet_since; /* when the process last went on after it had stood still */
+  lc_time interrupted_at;
+  unsigned noticed;
+  char text[TEXT_SIZE];
+};
+
+/* ------------------------------------------------------------ the loop's side -- */
+
+lc_work lc_loop_enter(lc_loop *loop, lc_work work)
+{
+  lc_watchdog *w = loop->watchdog;
+  if (!w) return LC_WORK_NONE;
+  unsigned long long beat = atomic_load_explicit(&w->beat, memory_order_relaxed);
+  unsigned long long next = ((beat >> WORK_BITS) + 1) << WORK_BITS | (unsigned)work;
+  if (WORK(beat) == LC_WORK_NONE && work != LC_WORK_NONE) {
+    atomic_store(&w->beat, next); /* before we look whether it sleeps: see sleep_on */
+    if (atomic_load(&w->asleep)) w->sys->wake(w->sys, w->wake_fd);
+  } else {
+    atomic_store_explicit(&w->beat, next, memory_order_release);
+  }
+  return WORK(beat);
+}
+
+static int is_about_this(lc_watchdog *w)
+{
+  return w && atomic_load(&w->asked_beat) == atomic_load_explicit(&w->beat, memory_order_relaxed);
+}
+
+unsigned lc_watchdog_asked(lc_loop *loop)
+{
+  lc_watchdog *w = loop->watchdog;
+  if (!is_about_this(w)) return 0;
+  atomic_store_explicit(&w->answered, 1, memory_order_relaxed);
+  return atomic_fetch_and(&w->asked, ~(unsigned)LC_ASK_NOTICE);
+}
+
+lc_time lc_watchdog_held(lc_loop *loop)
+{
+  lc_watchdog *w = loop->watchdog;
+  return is_about_this(w) ? w->sys->now(w->sys) - atomic_load(&w->held_since) : 0;
+}
+
+void lc_watchdog_want(lc_loop *loop, lc_want *want, lc_time at)
+{
+  lc_watchdog *w = loop->watchdog;
+  if (!w) return;
+  pthread_mutex_lock(&w->lock);
+  if (want->link.next) lc_list_remove(&want->link);
+  else lc_list_init(&want->link);
+  want->at = at;
+  if (at != LC_NEVER) lc_list_append(&w->wants, &want->link);
+  pthread_mutex_unlock(&w->lock);
+}
+
+void lc_watchdog_limit(lc_loop *loop, lc_time at)
+{
+  if (loop->watchdog) lc_watchdog_want(loop, &loop->watchdog->limit, at);
+}
+
+void lc_watchdog_plan(lc_loop *loop, const lc_timetable *table)
+{
+  lc_watchdog *w = loop->watchdog;
+  if (!w) return;
+  pthread_mutex_lock(&w->lock);
+  w->has_table = table != NULL;
+  if (table) w->table = *table;
+  pthread_mutex_unlock(&w->lock);
+}
+
+void lc_watchdog_survey(lc_loop *loop)
+{
+  lc_watchdog *w = loop->watchdog;
+  lc_time shortest = LC_NEVER;
+  if (!w) return;
+  for (lc_link *link = loop->servers.next; link != &loop->servers; link = link->next) {
+    const lc_server *server = LC_OWNER(link, lc_server, in_loop);
+    if (!server->is_outbound && server->options.drain.timeout < shortest)
+      shortest = server->options.drain.timeout;
+  }
+  pthread_mutex_lock(&w->lock);
+  w->shortest = shortest;
+  pthread_mutex_unlock(&w->lock);
+}
+
+int lc_watchdog_follow(lc_loop *loop, int signal)
+{
+  lc_watchdog *w = loop->watchdog;
+  if (!w) return 0;
+  pthread_mutex_lock(&w->lock);
+  int is_known = 0, has_room = w->signal_count < SIGNALS_FOLLOWED;
+  for (int i = 0; i < w->signal_count; i++) is_known |= w->signals[i] == signal;
+  if (!is_known && has_room) w->signals[w->signal_count++] = signal;
+  pthread_mutex_unlock(&w->lock);
+  return is_known || has_room ? w->sys->signal_also_wake(w->sys, signal, w->wake_fd) : -ENOSPC;
+}
+
+void lc_watchdog_unfollow(lc_loop *loop, int signal)
+{
+  lc_watchdog *w = loop->watchdog;
+  if (!w) return;
+  pthread_mutex_lock(&w->lock);
+  for (int i = 0; i < w->signal_count; i++)
+    if (w->signals[i] == signal) w->signals[i] = w->signals[--w->signal_count];
+  pthread_mutex_unlock(&w->lock);
+}
+
+void lc_watchdog_set_max_block(lc_loop *loop, lc_time max_block)
+{
+  lc_watchdog *w = loop->watchdog;
+  if (!w) return;
+  pthread_mutex_lock(&w->lock);
+  w->max_block = lc_time_earlier(max_block, w->options.max_block);
+  pthread_mutex_unlock(&w->lock);
+}
+
+/* In a signal handler. */
+static int interrupted(void *user)
+{
+  lc_watchdog *w = user;
+  atomic_fetch_add(&w->arrived, 1);
+  if (!atomic_load(&w->stand_still)) {
+    w->events->interrupt(w->user);
+    return 0;
+  }
+  w->events->locate(w->user);
+  atomic_store(&w->stands_still, 1);
+  return 1;
+}
+
+/* ---------------------------------------------------------------- what is due -- */
+
+/* The ladder as it is, and as the signals that the loop has not come to yet would have it. */
+static lc_timetable foresee(lc_watchdog *w)
+{
+  lc_timetable table = w->table;
+  for (int i = 0; i < w->signal_count; i++) {
+    lc_signal_seen seen;
+    if (w->sys->signal_peek(w->sys, w->signals[i], &seen) < 0 || !seen.count) continue;
+    for (unsigned press = 0; press < seen.presses; press++) {
+      lc_time at = lc_signal_press_at(&seen, press);
+      if (lc_timetable_signal(&table, at)) lc_timetable_begin(&table, at, -1);
+    }
+  }
+  return table;
+}
+
+typedef struct due {
+  unsigned ask;
+  lc_time next;   /* when there will be more */
+  lc_time end_at; /* of the process's ladder */
+} due;
+
+static void look_at(due *found, lc_time at, lc_time now, unsigned ask)
+{
+  if (at <= now) found->ask |= ask;
+  else if (at < found->next) found->next = at;
+}
+
+static due what_is_due(lc_watchdog *w, lc_time now)
+{
+  due found = {.next = LC_NEVER, .end_at = LC_NEVER};
+  if (w->has_table) {
+    lc_timetable table = foresee(w);
+    found.end_at = lc_timetable_end_at(&table);
+    if (table.step < LC_STEP_CANCEL)
+      look_at(&found, lc_timetable_cancel_at(&table), now, LC_ASK_YIELD);
+    if (table.step < LC_STEP_KILL) look_at(&found, lc_timetable_kill_at(&table), now, LC_ASK_END);
+    look_at(&found, found.end_at, now, LC_ASK_END);
+    if (table.deadline != LC_NEVER && table.step < LC_STEP_STOP)
+      look_at(&found, lc_time_add(table.began, w->shortest), now, LC_ASK_YIELD);
+  }
+  for (lc_link *link = w->wants.next; link != &w->wants; link = link->next)
+    look_at(&found, LC_OWNER(link, lc_want, link)->at, now, LC_ASK_YIELD);
+  return found;
+}
+
+/* ------------------------------------------------------------------ the thread -- */
+
+static void ask(lc_watchdog *w, unsigned what, lc_time now)
+{
+  atomic_store(&w->asked_beat, 0); /* no beat of work: nothing is asked while we change it */
+  atomic_store(&w->asked, what);
+  atomic_store(&w->held_since, w->since);
+  atomic_store(&w->asked_beat, w->seen);
+  w->interrupted_at = now;
+  if (atomic_load(&w->arrived) != w->sent) return; /* one is on its way */
+  if (w->sys->interrupt(w->sys, w->interruptible) == 0) w->sent++;
+}
+
+/* Once for each piece of work: the hook notes where it is, and the log says it when the loop is free again. */
+static unsigned notice(lc_watchdog *w, lc_time held)
+{
+  if (w->noticed || held < w->max_block) return 0;
+  w->noticed = 1;
+  return LC_ASK_NOTICE;
+}
+
+static void reset_connections(lc_loop *loop)
+{
+  static const struct linger now = {.l_onoff = 1, .l_linger = 0};
+  for (lc_link *link = loop->servers.next; link != &loop->servers; link = link->next) {
+    lc_server *server = LC_OWNER(link, lc_server, in_loop);
+    for (lc_conn *conn = NULL; (conn = lc_server_next(server, conn));) {
+      if (conn->watch.fd < 0) continue;
+      loop->sys->setsockopt(loop->sys, conn->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    }
+  }
+}
+
+/* The loop's thread must not run any more: not while we look at what is its own, nor to say
+ * something else at the same time. */
+static void end_process(lc_watchdog *w)
+{
+  lc_time until = lc_time_add(w->sys->now(w->sys), STANDSTILL);
+  atomic_store(&w->stand_still, 1);
+  w->sys->interrupt(w->sys, w->interruptible);
+  while (!atomic_load(&w->stands_still) && w->sys->now(w->sys) < until)
+    w->sys->wake_wait(w->sys, -1, LC_MILLISECOND);
+  reset_connections(w->loop);
+  w->sys->say(w->sys, w->text, w->events->stuck(WORK(w->seen), w->text, sizeof w->text, w->user),
+              LAST_WORDS);
+  w->sys->exit(w->sys, LC_EXIT_STUCK);
+}
+
+static int is_stuck(const lc_watchdog *w, const due *found, lc_time now)
+{
+  if (!w->options.exit_stuck || found->end_at == LC_NEVER) return 0;
+  lc_time late_from = found->end_at > w->on_our_feet_since ? found->end_at : w->on_our_feet_since;
+  if (now >= lc_time_add(late_from, LATE_AFTER)) return 1;
+  if (WORK(w->seen) == LC_WORK_LOOP) return 0; /* our own work ends by itself */
+  if (now < lc_time_add(found->end_at, DEAF_AFTER) || now - w->deaf_since < DEAF_AFTER) return 0;
+  return atomic_load(&w->arrived) - w->deaf_to >= DEAF_TO;
+}
+
+static void listen_anew(lc_watchdog *w, lc_time now)
+{
+  w->deaf_since = now;
+  w->deaf_to = atomic_load(&w->arrived);
+}
+
+/* How long the work may go on before it is asked: what is about to end by itself is left alone. */
+static lc_time patience(lc_work work, unsigned what)
+{
+  if (work == LC_WORK_ENDING) return LC_ENDING_GRACE;
+  return what & LC_ASK_END ? END_AFTER : YIELD_AFTER;
+}
+
+/* One look at a busy loop; when the next is due. The lock is held. */
+static lc_time look(lc_watchdog *w, lc_work work, lc_time now)
+{
+  due found = what_is_due(w, now);
+  lc_time held = now - w->since, next = now + LOOK;
+  unsigned what = found.ask;
+  if (w->max_block / 4 < LOOK) next = now + w->max_block / 4 + LC_MILLISECOND;
+  if (is_stuck(w, &found, now)) {
+    end_process(w);
+    return LC_NEVER;
+  }
+  if (work == LC_WORK_LOOP) return found.ask || found.next < next ? now + LOOK_DUE : next;
+  if (work == LC_WORK_ENDING) what = LC_ASK_END;
+  if (what && held < patience(work, what)) what = 0;
+  if (what && now - w->interrupted_at < REPEAT) what = 0;
+  if (work == LC_WORK_SCRIPT) what |= notice(w, held);
+  if (what) ask(w, what, now);
+  if (found.ask || work == LC_WORK_ENDING) return now + LOOK_DUE;
+  if (found.next < next) next = found.next;
+  return next;
+}
+
+/* Waits, at most until `until`. A process may be stopped (SIGSTOP, a frozen container), past its deadline too:
+ * the loop is not to blame then, and is given its second from the moment on which it can use it. Where the
+ * loop slept, we did not look: it may have been stopped, and is taken to have been. */
+static void wait_until(lc_watchdog *w, lc_time now, lc_time until)
+{
+  w->sys->wake_wait(w->sys, w->wake_fd, until == LC_NEVER ? LC_NEVER : until - now);
+  lc_time after = w->sys->now(w->sys);
+  if (after >= lc_time_add(until == LC_NEVER ? now : until, PAUSED)) w->on_our_feet_since = after;
+}
+
+/* Until the loop works again. The lock is held, and let go meanwhile. We say that we sleep, then look
+ * at the beat; the loop beats, then looks whether we sleep. All four are in one order (they are
+ * sequentially consistent), so one of the two sees the other. */
+static void sleep_on(lc_watchdog *w)
+{
+  atomic_store(&w->asleep, 1);
+  if (atomic_load(&w->beat) == w->seen) {
+    pthread_mutex_unlock(&w->lock);
+    wait_until(w, w->sys->now(w->sys), LC_NEVER);
+    pthread_mutex_lock(&w->lock);
+  }
+  atomic_store(&w->asleep, 0);
+  w->sys->wake_clear(w->sys, w->wake_fd);
+}
+
+static void *watch(void *argument)
+{
+  lc_watchdog *w = argument;
+  pthread_mutex_lock(&w->lock);
+  while (!w->is_ending) {
+    unsigned long long beat = atomic_load_explicit(&w->beat, memory_order_acquire);
+    lc_time now = w->sys->now(w->sys);
+    if (beat != w->seen) {
+      w->seen = beat;
+      w->since = now;
+      listen_anew(w, now);
+      w->interrupted_at = 0;
+      w->noticed = 0;
+    }
+    if (atomic_exchange(&w->answered, 0)) listen_anew(w, now);
+    if (WORK(beat) == LC_WORK_NONE) {
+      sleep_on(w);
+      continue;
+    }
+    lc_time next = look(w, WORK(beat), now);
+    pthread_mutex_unlock(&w->lock);
+    wait_until(w, now, next);
+    w->sys->wake_clear(w->sys, w->wake_fd);
+    pthread_mutex_lock(&w->lock);
+  }
+  pthread_mutex_unlock(&w->lock);
+  return NULL;
+}
+
+/* ------------------------------------------------------------ birth and death -- */
+
+void lc_watchdog_options_init(lc_watchdog_options *options)
+{
+  *options = (lc_watchdog_options){.max_block = 250 * LC_MILLISECOND, .exit_stuck = 1};
+}
+
+/* A thread begins with the mask of its creator: so no signal ever arrives in this one. */
+static int start_thread(lc_watchdog *w)
+{
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int error = pthread_create(&w->thread, NULL, watch, w);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return -error;
+}
+
+int lc_watchdog_start(lc_loop *loop, const lc_watchdog_options *options,
+                      const lc_watchdog_events *events, void *user)
+{
+  if (loop->watchdog) return -EBUSY;
+  lc_watchdog *w = calloc(1, sizeof *w);
+  if (!w) return -ENOMEM;
+  w->loop = loop;
+  w->sys = loop->sys;
+  if (options) w->options = *options;
+  else lc_watchdog_options_init(&w->options);
+  w->max_block = w->options.max_block;
+  w->events = events;
+  w->user = user;
+  w->shortest = LC_NEVER;
+  lc_list_init(&w->wants);
+  pthread_mutex_init(&w->lock, NULL); /* cannot fail with default attributes */
+  int result = w->wake_fd = w->sys->wake_create(w->sys);
+  if (result >= 0) result = w->interruptible = w->sys->interruptible(w->sys, interrupted, w);
+  else w->interruptible = -1;
+  if (result >= 0) result = start_thread(w);
+  if (result >= 0) {
+    loop->watchdog = w;
+    lc_watchdog_survey(loop);
+    return 0;
+  }
+  lc_watchdog_free(w);
+  return result;
+}
+
+void lc_watchdog_free(lc_watchdog *w)
+{
+  if (w->interruptible >= 0) w->sys->uninterruptible(w->sys, w->interruptible);
+  if (w->wake_fd >= 0) w->sys->close(w->sys, w->wake_fd);
+  while (!lc_list_is_empty(&w->wants)) lc_list_remove(w->wants.next);
+  pthread_mutex_destroy(&w->lock);
+  free(w);
+}
+
+void lc_watchdog_stop(lc_loop *loop)
+{
+  lc_watchdog *w = loop->watchdog;
+  if (!w) return;
+  pthread_mutex_lock(&w->lock);
+  w->is_ending = 1;
+  pthread_mutex_unlock(&w->lock);
+  w->sys->wake(w->sys, w->wake_fd);
+  pthread_join(w->thread, NULL);
+  for (int i = 0; i < w->signal_count; i++) w->sys->signal_also_wake(w->sys, w->signals[i], -1);
+  loop->watchdog = NULL;
+  lc_watchdog_free(w);
+}

@@ -1,0 +1,305 @@
+/* drain.c - the ladder of one server.
+ *
+ *   serving ---> stop ---> drain ---> cancel ---> kill ---> done
+ *            shutdown   at once    cancel_at    kill_at    nothing is left
+ *                                                          (from any step on)
+ *
+ *   stop    every listener begins to stop; that goes on beside the next steps
+ *   drain   idle connections are closed, the others finish
+ *   cancel  the embedder cancels what still runs (without an embedder's `step`,
+ *           connections are closed)
+ *   kill    the embedder ends what still runs; every connection left is reset
+ *   done    no listener, connection, or task of the server is left
+ *
+ * Steps only go forward. Whoever asks for a step sets how far the ladder is to
+ * go; the job climbs, so that callbacks come from a turn, one step after the
+ * other, whatever called for them.
+ */
+#include <netinet/tcp.h>
+
+#include "conn/conn.h"
+#include "listen/listener.h"
+#include "process/timetable.h"
+#include "server/server.h"
+
+/* How much longer than `quiet` a first request may take where packets are lost. */
+#define LATE_AFTER_LOSS (12 * LC_SECOND)
+#define LATE_AFTER_HEAVY_LOSS (21 * LC_SECOND)
+#define HEAVY 20 /* one handshake in so many lost a packet, and more than one did */
+#define PACE (5 * LC_MILLISECOND) /* at least, between two shares of a walk that is spread out */
+
+const char *lc_step_name(lc_step step)
+{
+  static const char *const names[] = {"serving", "unready", "stop",  "drain",
+                                      "cancel",  "kill",    "hooks", "done"};
+  return step < LC_STEPS ? names[step] : "unknown";
+}
+
+/* --------------------------------------------------- who is closed as idle -- */
+
+int lc_drain_wants(const lc_conn *conn)
+{
+  const lc_server *server = conn->server;
+  return server && server->step >= LC_STEP_DRAIN && !conn->dismissed && conn->registered;
+}
+
+/* Counts a handshake that is seen for the first time. The kernel tells of our packets only. */
+static void look_at_handshake(lc_conn *conn)
+{
+  lc_server *server = conn->server;
+  const lc_sys *sys = conn->loop->sys;
+  struct tcp_info info = {0};
+  socklen_t length = sizeof info;
+  if (conn->handshake_seen || conn->received || !lc_conn_is_tcp(conn)) return;
+  conn->handshake_seen = 1;
+  if (sys->getsockopt(sys, conn->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return;
+  server->handshakes_seen++;
+  if (info.tcpi_total_retrans > 0) server->handshakes_lossy++;
+}
+
+/* The silence after which one that never spoke counts as idle.
+ *
+ * Its first request may be late where packets are lost. Whoever had to connect twice repeats it after
+ * 3, 9 and 21 s (RFC 6298, 5.7); a system that remembers slow connects to our address (Linux does)
+ * after some 0.3, 3.7 and 10 s, whatever this handshake was like. Whoever lost a packet of their own
+ * looks as if all had gone well; so those that show losses speak for all. While a listener still
+ * settles, those that will show them may be yet to come: for ever. */
+lc_time lc_drain_patience(lc_conn *conn)
+{
+  lc_server *server = conn->server;
+  look_at_handshake(conn);
+  if (lc_server_is_listening(server)) return LC_NEVER;
+  lc_time late = 0;
+  if (server->handshakes_lossy > 0) late = LATE_AFTER_LOSS;
+  if (server->handshakes_lossy > 1 && server->handshakes_lossy >= server->handshakes_seen / HEAVY)
+    late = LATE_AFTER_HEAVY_LOSS;
+  return lc_time_add(server->options.drain.quiet, late);
+}
+
+void lc_drain_settled(lc_server *server)
+{
+  if (server->step < LC_STEP_DRAIN || lc_server_is_listening(server)) return;
+  lc_registry_rewind(&server->registry, LC_WALK_VISIT);
+  lc_job_queue(server->loop, &server->job);
+}
+
+void lc_drain_consider(lc_conn *conn)
+{
+  if (!lc_drain_wants(conn)) return;
+  lc_time from = lc_conn_dismissable_from(conn);
+  if (from == LC_NEVER) return;
+  lc_conn_arm(conn, from > conn->loop->now ? from : conn->loop->now);
+}
+
+void lc_drain_visit(lc_conn *conn)
+{
+  lc_server *server = conn->server;
+  const lc_sys *sys = conn->loop->sys;
+  if (!lc_drain_wants(conn) || lc_conn_dismissable_from(conn) > conn->loop->now) return;
+  if (sys->unread(sys, conn->watch.fd) > 0) return; /* a request has arrived: its event is coming */
+  lc_mark_here(conn);
+  conn->dismissed = conn->was_idle = 1;
+  if (server->events->draining) server->events->draining(conn, server->user);
+  else lc_conn_finish(conn, "drain");
+}
+
+/* How many are visited at a time, and how long after the last ones. */
+static uint32_t share_of_spread(const lc_server *server, lc_time *pace)
+{
+  lc_time spread = server->options.drain.spread, total = server->to_visit ? server->to_visit : 1;
+  *pace = spread / total;
+  if (*pace >= PACE) return 1;
+  *pace = PACE;
+  return (uint32_t)(total * PACE / spread) + 1;
+}
+
+/* A bounded share of the walk over all connections; what becomes idle later considers itself. */
+static void visit_share(lc_server *server)
+{
+  int is_spread = server->step == LC_STEP_DRAIN && server->options.drain.spread > 0;
+  lc_time pace = 0;
+  uint32_t share = is_spread ? share_of_spread(server, &pace) : LC_VISITS_PER_TURN;
+  lc_conn *conn = NULL;
+  while (share-- && (conn = lc_registry_step(&server->registry, LC_WALK_VISIT))) {
+    lc_drain_visit(conn);
+    lc_mark_visit(conn);
+    lc_drain_consider(conn);
+  }
+  server->visit_at = LC_NEVER;
+  if (!lc_registry_is_walking(&server->registry, LC_WALK_VISIT)) return;
+  if (is_spread) server->visit_at = lc_time_add(server->loop->now, pace);
+  else lc_job_queue(server->loop, &server->job);
+}
+
+/* Marks a bounded share of those that have been visited: the first visit marks the others. */
+static void mark_share(lc_server *server)
+{
+  uint32_t share = LC_VISITS_PER_TURN;
+  lc_conn *conn;
+  while (share-- && (conn = lc_registry_step(&server->registry, LC_WALK_MARK)))
+    if (conn->visited) lc_mark_take(conn);
+  if (lc_registry_is_walking(&server->registry, LC_WALK_MARK))
+    lc_job_queue(server->loop, &server->job);
+}
+
+/* ------------------------------------------------------------------- steps -- */
+
+static void for_each_listener(lc_server *server, void (*act)(lc_listener *listener))
+{
+  for (lc_link *link = server->listeners.next; link != &server->listeners; link = link->next)
+    act(LC_OWNER(link, lc_listener, in_server));
+}
+
+static void close_everything(lc_server *server)
+{
+  for (lc_conn *conn = NULL; (conn = lc_registry_next(&server->registry, conn));)
+    lc_conn_finish(conn, "canceled");
+}
+
+static void reset_everything(lc_server *server)
+{
+  for (lc_conn *conn = NULL; (conn = lc_registry_next(&server->registry, conn));) {
+    lc_conn_abort(conn, "killed");
+    lc_conn_release_detached(conn);
+  }
+}
+
+/* Whoever has all of ours, the FIN too, and only keeps its own side open, lost nothing and is not killed. */
+static void end_lingering(lc_server *server)
+{
+  for (lc_conn *conn = NULL; (conn = lc_registry_next(&server->registry, conn));)
+    if (lc_closing_is_delivered(conn)) lc_closing_give_up(conn);
+}
+
+static void enter(lc_server *server, lc_step step)
+{
+  const lc_events *events = server->events;
+  server->step = step;
+  server->report.step_at[step] = server->loop->sys->now(server->loop->sys);
+  if (step == LC_STEP_STOP) for_each_listener(server, lc_listener_stop);
+  if (step == LC_STEP_KILL) end_lingering(server);
+  if (events->step) events->step(server, step, server->user);
+  switch (step) {
+    case LC_STEP_DRAIN:
+      lc_registry_rewind(&server->registry, LC_WALK_VISIT);
+      server->mark_at = lc_time_add(server->report.step_at[step], server->options.drain.quiet);
+      server->to_visit = server->registry.counts[LC_STATES];
+      visit_share(server);
+      break;
+    case LC_STEP_CANCEL:
+      for_each_listener(server, lc_listener_stop_now);
+      if (!events->step) close_everything(server);
+      break;
+    case LC_STEP_KILL: reset_everything(server); break;
+    default: break;
+  }
+}
+
+static int is_done(const lc_server *server)
+{
+  return server->step >= LC_STEP_DRAIN && server->step < LC_STEP_DONE && !server->holds &&
+         !server->registry.counts[LC_STATES] && !lc_server_is_listening(server);
+}
+
+static void rearm(lc_server *server)
+{
+  lc_time at = LC_NEVER;
+  if (server->wanted < LC_STEP_KILL) at = server->kill_at;
+  if (server->wanted < LC_STEP_CANCEL && server->cancel_at < at) at = server->cancel_at;
+  lc_watchdog_want(server->loop, &server->want, at);
+  at = lc_time_earlier(at, lc_time_earlier(server->visit_at, server->mark_at));
+  lc_timer_set(server->loop, &server->timer, at);
+}
+
+static void walk_on(lc_server *server)
+{
+  lc_registry *registry = &server->registry;
+  lc_time now = server->loop->now;
+  if (server->step < LC_STEP_DRAIN) return;
+  if (now >= server->mark_at) {
+    server->mark_at = LC_NEVER;
+    lc_registry_rewind(registry, LC_WALK_MARK);
+  }
+  if (lc_registry_is_walking(registry, LC_WALK_MARK)) mark_share(server);
+  int is_time = server->visit_at == LC_NEVER || now >= server->visit_at;
+  if (lc_registry_is_walking(registry, LC_WALK_VISIT) && is_time) visit_share(server);
+}
+
+static void climb(lc_job *job)
+{
+  lc_server *server = LC_OWNER(job, lc_server, job);
+  walk_on(server);
+  while (server->step < server->wanted) {
+    lc_step next = server->step + 1;
+    if (next == LC_STEP_UNREADY) next = LC_STEP_STOP; /* unready is the process's */
+    enter(server, next);
+  }
+  if (is_done(server)) {
+    lc_timer_clear(server->loop, &server->timer);
+    lc_watchdog_want(server->loop, &server->want, LC_NEVER);
+    server->wanted = LC_STEP_DONE;
+    lc_loop *loop = server->loop;
+    enter(server, LC_STEP_DONE); /* its callback may free the server */
+    lc_shutdown_check(loop);
+  } else if (server->step < LC_STEP_DONE) {
+    rearm(server);
+  }
+}
+
+static void ladder_due(lc_timer *timer, lc_time now)
+{
+  lc_server *server = LC_OWNER(timer, lc_server, timer);
+  if (now >= server->cancel_at && server->wanted < LC_STEP_CANCEL) server->wanted = LC_STEP_CANCEL;
+  if (now >= server->kill_at && server->wanted < LC_STEP_KILL) server->wanted = LC_STEP_KILL;
+  lc_job_queue(server->loop, &server->job);
+}
+
+/* ------------------------------------------------------------------- asking -- */
+
+int lc_drain_open(lc_server *server)
+{
+  lc_job_init(&server->job, climb);
+  return lc_timer_open(server->loop, &server->timer, ladder_due);
+}
+
+void lc_drain_check(lc_server *server)
+{
+  if (server->retiring && server->step < LC_STEP_STOP && !server->holds &&
+      !server->registry.counts[LC_STATES])
+    lc_server_shutdown(server, server->loop->now);
+  if (is_done(server)) lc_job_queue(server->loop, &server->job);
+}
+
+int lc_server_shutdown(lc_server *server, lc_time kill_at)
+{
+  if (server->step == LC_STEP_DONE) return 0;
+  kill_at = lc_time_earlier(kill_at, lc_time_add(lc_loop_clock(server->loop), LC_LONGEST));
+  if (server->kill_at == LC_NEVER) server->shutdown_began = lc_loop_clock(server->loop);
+  if (kill_at < server->kill_at) {
+    lc_time tenth = (kill_at - server->shutdown_began) / 10, grace = server->options.drain.grace;
+    server->kill_at = kill_at;
+    if (tenth < grace) grace = tenth > 0 ? tenth : 0;
+    server->cancel_at = kill_at - grace;
+  }
+  lc_server_advance(server, LC_STEP_DRAIN);
+  rearm(server);
+  return 0;
+}
+
+lc_time lc_server_deadline(const lc_server *server) { return server->kill_at; }
+
+void lc_server_set_drain(lc_server *server, const lc_drain_options *drain)
+{
+  if (server->kill_at == LC_NEVER) {
+    server->options.drain = *drain;
+    lc_drain_options_fit(&server->options.drain);
+  }
+  lc_watchdog_survey(server->loop);
+}
+
+void lc_server_advance(lc_server *server, lc_step step)
+{
+  if (server->wanted >= step) return;
+  server->wanted = step;
+  lc_job_queue(server->loop, &server->job);
+}

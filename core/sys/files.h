@@ -1,0 +1,19 @@
+/* files.h - files, descriptors and what is said on stderr.
+ *
+ * These functions are members of lc_sys_linux(); sys.h says what they do. */
+#ifndef LC_SYS_FILES_H
+#define LC_SYS_FILES_H
+
+#include "sys/sys.h"
+
+ssize_t lc_sys_say(const lc_sys *sys, const char *text, size_t length, lc_time patience);
+
+int lc_sys_descriptor_limit(const lc_sys *sys);
+int lc_sys_descriptors_open(const lc_sys *sys);
+int lc_sys_file_identity(const lc_sys *sys, const char *path, lc_file_identity *identity);
+int lc_sys_unlink(const lc_sys *sys, const char *path);
+int lc_sys_chmod(const lc_sys *sys, const char *path, unsigned mode);
+int lc_sys_rename(const lc_sys *sys, const char *from, const char *to);
+int lc_sys_lock_directory(const lc_sys *sys, const char *path);
+
+#endif

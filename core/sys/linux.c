@@ -1,0 +1,437 @@
+/* linux.c - the real kernel behind sys.h, each call as thin as it can be. */
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/sockios.h>
+#include <linux/time_types.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sys/files.h"
+#include "sys/signal.h"
+#include "sys/sys.h"
+
+/* -1 and errno, as libc tells a failure, to -errno. */
+#define RESULT(call)                       \
+  do {                                     \
+    int result_ = (call);                  \
+    return result_ < 0 ? -errno : result_; \
+  } while (0)
+
+/* A new descriptor, or -1 and errno, as one of ours: never 0, 1 or 2. Where those are closed, the script's
+ * print would go to a client. */
+static int above_standard(int fd)
+{
+  int moved, error;
+
+  if (fd < 0) return -errno;
+  if (fd > STDERR_FILENO) return fd;
+  moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  error = errno;
+  close(fd);
+  return moved < 0 ? -error : moved;
+}
+
+/* ------------------------------------------------------- clock and chance -- */
+
+static lc_time read_clock(clockid_t clock)
+{
+  struct timespec now;
+
+  clock_gettime(clock, &now);
+  return (lc_time)now.tv_sec * LC_SECOND + now.tv_nsec;
+}
+
+static lc_time linux_now(const lc_sys *sys)
+{
+  (void)sys;
+  return read_clock(CLOCK_MONOTONIC);
+}
+
+static lc_time linux_time_of_day(const lc_sys *sys)
+{
+  (void)sys;
+  return read_clock(CLOCK_REALTIME);
+}
+
+static int linux_random(const lc_sys *sys, void *buffer, size_t size)
+{
+  size_t filled = 0;
+
+  (void)sys;
+  while (filled < size) {
+    ssize_t got = getrandom((char *)buffer + filled, size - filled, 0);
+
+    if (got >= 0) {
+      filled += (size_t)got;
+    } else if (errno != EINTR) {
+      return -errno;
+    }
+  }
+  return 0;
+}
+
+/* ---------------------------------------------------------------- sockets -- */
+
+static int linux_socket(const lc_sys *sys, int family, int type, int protocol)
+{
+  (void)sys;
+  return above_standard(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+}
+
+static int linux_bind(const lc_sys *sys, int fd, const struct sockaddr *address, socklen_t length)
+{
+  (void)sys;
+  RESULT(bind(fd, address, length));
+}
+
+static int linux_listen(const lc_sys *sys, int fd, int backlog)
+{
+  (void)sys;
+  RESULT(listen(fd, backlog));
+}
+
+static int linux_accept(const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length)
+{
+  (void)sys;
+  return above_standard(accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+static int linux_connect(const lc_sys *sys, int fd, const struct sockaddr *address,
+                         socklen_t length)
+{
+  (void)sys;
+  RESULT(connect(fd, address, length));
+}
+
+static int linux_getsockname(const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length)
+{
+  (void)sys;
+  RESULT(getsockname(fd, address, length));
+}
+
+static int linux_getpeername(const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length)
+{
+  (void)sys;
+  RESULT(getpeername(fd, address, length));
+}
+
+static int linux_setsockopt(const lc_sys *sys, int fd, int level, int name, const void *value,
+                            socklen_t length)
+{
+  (void)sys;
+  RESULT(setsockopt(fd, level, name, value, length));
+}
+
+static int linux_getsockopt(const lc_sys *sys, int fd, int level, int name, void *value,
+                            socklen_t *length)
+{
+  (void)sys;
+  RESULT(getsockopt(fd, level, name, value, length));
+}
+
+/* By syscall, here and below: recv and send are points where a thread may be canceled, which costs a program
+ * with threads two atomic operations for each. */
+static ssize_t linux_recv(const lc_sys *sys, int fd, void *buffer, size_t size, int flags)
+{
+  flags |= MSG_DONTWAIT; /* whoever else has it may make it block */
+  ssize_t got = syscall(SYS_recvfrom, fd, buffer, size, flags, NULL, NULL);
+
+  (void)sys;
+  return got < 0 ? -errno : got;
+}
+
+/* A peer that has left is a result, never a signal that ends the process. */
+static ssize_t linux_sendmsg(const lc_sys *sys, int fd, const struct msghdr *message, int flags)
+{
+  const struct iovec *first = message->msg_iov;
+  ssize_t sent;
+
+  (void)sys;
+  flags |= MSG_NOSIGNAL | MSG_DONTWAIT;
+  /* One piece goes without a header that the kernel would have to copy. */
+  if (message->msg_iovlen == 1 && !message->msg_name && !message->msg_controllen)
+    sent = syscall(SYS_sendto, fd, first->iov_base, first->iov_len, flags, NULL, 0);
+  else sent = sendmsg(fd, message, flags);
+  return sent < 0 ? -errno : sent;
+}
+
+static ssize_t linux_recvmsg(const lc_sys *sys, int fd, struct msghdr *message, int flags)
+{
+  ssize_t got = recvmsg(fd, message, flags);
+
+  (void)sys;
+  return got < 0 ? -errno : got;
+}
+
+static int linux_shutdown(const lc_sys *sys, int fd, int how)
+{
+  (void)sys;
+  RESULT(shutdown(fd, how));
+}
+
+static int linux_close(const lc_sys *sys, int fd)
+{
+  (void)sys;
+  RESULT(close(fd));
+}
+
+static int linux_set_nonblocking(const lc_sys *sys, int fd)
+{
+  int status = fcntl(fd, F_GETFL);
+  int flags = fcntl(fd, F_GETFD);
+
+  (void)sys;
+  if (status < 0 || flags < 0) return -errno;
+  if (fcntl(fd, F_SETFL, status | O_NONBLOCK) < 0) return -errno;
+  RESULT(fcntl(fd, F_SETFD, flags | FD_CLOEXEC));
+}
+
+static int linux_duplicate(const lc_sys *sys, int fd)
+{
+  (void)sys;
+  RESULT(fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+}
+
+static int linux_unread(const lc_sys *sys, int fd)
+{
+  int size = 0;
+
+  (void)sys;
+  return ioctl(fd, SIOCINQ, &size) < 0 ? -errno : size;
+}
+
+static int linux_unacked(const lc_sys *sys, int fd)
+{
+  int size = 0;
+
+  (void)sys;
+  return ioctl(fd, SIOCOUTQ, &size) < 0 ? -errno : size;
+}
+
+/* ---------------------------------------------------------------- waiting -- */
+
+static int linux_epoll_create(const lc_sys *sys)
+{
+  (void)sys;
+  return above_standard(epoll_create1(EPOLL_CLOEXEC));
+}
+
+static int linux_epoll_control(const lc_sys *sys, int epoll, int operation, int fd,
+                               struct epoll_event *event)
+{
+  (void)sys;
+  RESULT(epoll_ctl(epoll, operation, fd, event));
+}
+
+/* Whether this kernel, or a filter on it, is known to have no epoll_pwait2: asked once, not at each wait. */
+static atomic_int waits_roughly;
+
+/* Waits to the nanosecond, where the kernel can (5.11); -ENOSYS where it cannot. */
+static int wait_exactly(int epoll, struct epoll_event *events, int capacity, lc_time timeout)
+{
+#ifdef SYS_epoll_pwait2
+  struct __kernel_timespec time;
+
+  time.tv_sec = timeout / LC_SECOND;
+  time.tv_nsec = timeout % LC_SECOND;
+  RESULT((int)syscall(SYS_epoll_pwait2, epoll, events, capacity, &time, NULL, (size_t)0));
+#else
+  (void)epoll, (void)events, (void)capacity, (void)timeout;
+  return -ENOSYS;
+#endif
+}
+
+static int linux_epoll_wait(const lc_sys *sys, int epoll, struct epoll_event *events, int capacity,
+                            lc_time timeout)
+{
+  lc_time milliseconds;
+
+  (void)sys;
+  if (timeout < 0 || timeout == LC_NEVER) RESULT(epoll_wait(epoll, events, capacity, -1));
+  if (timeout > 0 && !atomic_load_explicit(&waits_roughly, memory_order_relaxed)) {
+    int count = wait_exactly(epoll, events, capacity, timeout);
+
+    if (count != -ENOSYS && count != -EPERM) return count; /* EPERM: an old container's filter */
+    atomic_store_explicit(&waits_roughly, 1, memory_order_relaxed);
+  }
+  milliseconds = timeout / LC_MILLISECOND + (timeout % LC_MILLISECOND > 0); /* up: never early */
+  if (milliseconds > INT_MAX) milliseconds = INT_MAX;
+  RESULT(epoll_wait(epoll, events, capacity, (int)milliseconds));
+}
+
+static int linux_poll(const lc_sys *sys, struct pollfd *fds, unsigned count, lc_time timeout)
+{
+  struct timespec time;
+
+  (void)sys;
+  if (timeout < 0 || timeout == LC_NEVER) RESULT(ppoll(fds, count, NULL, NULL));
+  time.tv_sec = timeout / LC_SECOND;
+  time.tv_nsec = timeout % LC_SECOND;
+  RESULT(ppoll(fds, count, &time, NULL));
+}
+
+static int linux_wake_create(const lc_sys *sys)
+{
+  (void)sys;
+  return above_standard(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+}
+
+/* EAGAIN means that the counter is full, or empty: awake, or clear, already. */
+static int linux_wake(const lc_sys *sys, int fd)
+{
+  uint64_t one = 1;
+
+  (void)sys;
+  return write(fd, &one, sizeof one) < 0 && errno != EAGAIN ? -errno : 0;
+}
+
+static int linux_wake_clear(const lc_sys *sys, int fd)
+{
+  uint64_t count;
+
+  (void)sys;
+  return read(fd, &count, sizeof count) < 0 && errno != EAGAIN ? -errno : 0;
+}
+
+static int linux_wake_wait(const lc_sys *sys, int fd, lc_time timeout)
+{
+  struct pollfd one = {fd, POLLIN, 0};
+  struct timespec time;
+
+  (void)sys;
+  if (timeout < 0) timeout = 0;
+  time.tv_sec = timeout / LC_SECOND;
+  time.tv_nsec = timeout % LC_SECOND;
+  RESULT(ppoll(&one, 1, timeout == LC_NEVER ? NULL : &time, NULL));
+}
+
+static void linux_exit(const lc_sys *sys, int status)
+{
+  (void)sys;
+  _exit(status);
+}
+
+/* ------------------------------------------------------------------ names -- */
+
+/* Whether libc could have opened a file or a socket just now: 0, -EMFILE or -ENFILE. Where it could
+ * not, it calls the name unknown. */
+static int descriptors_lacking(void)
+{
+  int fd = eventfd(0, EFD_CLOEXEC), error = errno;
+
+  if (fd >= 0) close(fd);
+  return fd < 0 && (error == EMFILE || error == ENFILE) ? -error : 0;
+}
+
+static int resolve_error(int failure)
+{
+  int error = failure == EAI_SYSTEM && errno > 0 ? -errno : -EIO, lacking = descriptors_lacking();
+
+  if (lacking < 0) return lacking;
+  switch (failure) {
+    case EAI_AGAIN: return -EAGAIN;
+    case EAI_MEMORY: return -ENOMEM;
+    case EAI_SYSTEM: return error;
+    default: return LC_HOST_NOT_FOUND;
+  }
+}
+
+static void set_port(lc_address *address, uint16_t port)
+{
+  if (address->of.any.sa_family == AF_INET) {
+    address->of.in.sin_port = htons(port);
+  } else {
+    address->of.in6.sin6_port = htons(port);
+  }
+}
+
+static int linux_resolve(const lc_sys *sys, const char *host, uint16_t port, lc_address *found,
+                         int capacity)
+{
+  struct addrinfo hints, *list = NULL;
+  int failure, count = 0;
+
+  (void)sys;
+  memset(&hints, 0, sizeof hints);
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM; /* each address once. No AI_ADDRCONFIG: it hides ::1 offline */
+  failure = getaddrinfo(host, NULL, &hints, &list);
+  if (failure != 0) return resolve_error(failure);
+
+  for (const struct addrinfo *one = list; one != NULL && count < capacity; one = one->ai_next) {
+    if (one->ai_family != AF_INET && one->ai_family != AF_INET6) continue;
+    memset(&found[count], 0, sizeof found[count]);
+    memcpy(&found[count].of, one->ai_addr, one->ai_addrlen);
+    found[count].length = one->ai_addrlen;
+    set_port(&found[count], port);
+    count++;
+  }
+  freeaddrinfo(list);
+  return count > 0 ? count : LC_HOST_NOT_FOUND;
+}
+
+const lc_sys *lc_sys_linux(void)
+{
+  static const lc_sys table = {
+    .now = linux_now,
+    .time_of_day = linux_time_of_day,
+    .random = linux_random,
+    .socket = linux_socket,
+    .bind = linux_bind,
+    .listen = linux_listen,
+    .accept = linux_accept,
+    .connect = linux_connect,
+    .getsockname = linux_getsockname,
+    .getpeername = linux_getpeername,
+    .setsockopt = linux_setsockopt,
+    .getsockopt = linux_getsockopt,
+    .recv = linux_recv,
+    .sendmsg = linux_sendmsg,
+    .recvmsg = linux_recvmsg,
+    .shutdown = linux_shutdown,
+    .close = linux_close,
+    .set_nonblocking = linux_set_nonblocking,
+    .duplicate = linux_duplicate,
+    .unread = linux_unread,
+    .unacked = linux_unacked,
+    .epoll_create = linux_epoll_create,
+    .epoll_control = linux_epoll_control,
+    .epoll_wait = linux_epoll_wait,
+    .poll = linux_poll,
+    .wake_create = linux_wake_create,
+    .wake = linux_wake,
+    .wake_clear = linux_wake_clear,
+    .wake_wait = linux_wake_wait,
+    .signal_watch = lc_sys_signal_watch,
+    .signal_release = lc_sys_signal_release,
+    .signal_take = lc_sys_signal_take,
+    .signal_peek = lc_sys_signal_peek,
+    .signal_also_wake = lc_sys_signal_also_wake,
+    .signal_deaf = lc_sys_signal_deaf,
+    .signal_act = lc_sys_signal_act,
+    .listening = lc_sys_listening,
+    .interruptible = lc_sys_interruptible,
+    .interrupt = lc_sys_interrupt,
+    .uninterruptible = lc_sys_uninterruptible,
+    .say = lc_sys_say,
+    .exit = linux_exit,
+    .descriptor_limit = lc_sys_descriptor_limit,
+    .descriptors_open = lc_sys_descriptors_open,
+    .file_identity = lc_sys_file_identity,
+    .unlink = lc_sys_unlink,
+    .chmod = lc_sys_chmod,
+    .rename = lc_sys_rename,
+    .lock_directory = lc_sys_lock_directory,
+    .resolve = linux_resolve,
+  };
+
+  return &table;
+}

@@ -1,0 +1,131 @@
+/* say.c - writes to stderr, and never waits long for its reader.
+ *
+ * The description behind stderr is shared with the shell and with other processes,
+ * so that O_NONBLOCK must not be set on it. A pipe or a terminal is opened once
+ * more instead, for the one message: that description is ours. Where it cannot be
+ * opened (a process that has changed its user), small pieces are written when
+ * there is room for them.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sys/files.h"
+
+typedef struct way {
+  int fd;
+  ssize_t (*put)(int fd, const char *text, size_t length); /* as write(2); EAGAIN: no room */
+} way;
+
+static ssize_t put_to_socket(int fd, const char *text, size_t length)
+{
+  return send(fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static ssize_t put_at_once(int fd, const char *text, size_t length)
+{
+  return write(fd, text, length);
+}
+
+/* Other writers may take the room that poll has seen. So the kernel is asked not to wait,
+ * where it can be. A pipe that has room takes PIPE_BUF bytes. */
+static ssize_t put_to_shared(int fd, const char *text, size_t length)
+{
+  struct pollfd out = {.fd = fd, .events = POLLOUT};
+  struct iovec piece = {.iov_base = (void *)(uintptr_t)text,
+                        .iov_len = length < PIPE_BUF ? length : PIPE_BUF};
+  ssize_t result;
+
+  if (poll(&out, 1, 0) < 1) {
+    errno = EAGAIN;
+    return -1;
+  }
+  result = syscall(SYS_pwritev2, fd, &piece, 1L, -1L, -1L, RWF_NOWAIT);
+  if (result >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL)) return result;
+  return write(fd, piece.iov_base, piece.iov_len);
+}
+
+static int choose_way(way *chosen)
+{
+  struct stat status;
+  int flags = fcntl(STDERR_FILENO, F_GETFL), ours;
+
+  if (flags < 0 || fstat(STDERR_FILENO, &status) < 0) return -errno;
+  if ((flags & O_ACCMODE) == O_RDONLY) return -EBADF;
+  if (S_ISREG(status.st_mode)) {
+    chosen->put = put_at_once;
+  } else if (S_ISSOCK(status.st_mode)) {
+    chosen->put = put_to_socket;
+  } else if (S_ISFIFO(status.st_mode) || isatty(STDERR_FILENO)) {
+    ours = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (ours >= 0) *chosen = (way){ours, put_at_once};
+  }
+  return 0;
+}
+
+static lc_time clock_now(void)
+{
+  struct timespec now;
+
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (lc_time)now.tv_sec * LC_SECOND + now.tv_nsec;
+}
+
+static ssize_t put_all(const way *to, const char *text, size_t length, lc_time until)
+{
+  size_t done = 0;
+
+  while (done < length) {
+    ssize_t put = to->put(to->fd, text + done, length - done);
+    int error = put < 0 ? errno : 0;
+
+    if (put > 0) {
+      done += (size_t)put;
+    } else if (error == EAGAIN) {
+      struct pollfd out = {.fd = to->fd, .events = POLLOUT};
+      lc_time left = until - clock_now();
+      struct timespec time = {left / LC_SECOND, left % LC_SECOND};
+
+      if (left <= 0 || ppoll(&out, 1, &time, NULL) == 0) return done ? (ssize_t)done : -EAGAIN;
+    } else if (error != EINTR) {
+      return done ? (ssize_t)done : -error;
+    }
+  }
+  return (ssize_t)done;
+}
+
+/* SIGPIPE goes to the thread that writes: it waits until we have written, and is then taken away,
+ * unless one was waiting before. */
+ssize_t lc_sys_say(const lc_sys *sys, const char *text, size_t length, lc_time patience)
+{
+  static const struct timespec none;
+  sigset_t broken, before, pending;
+  way to = {STDERR_FILENO, put_to_shared};
+  ssize_t result;
+
+  (void)sys;
+  result = choose_way(&to);
+  if (result < 0) return result;
+  sigemptyset(&broken);
+  sigaddset(&broken, SIGPIPE);
+  sigemptyset(&pending);
+  sigpending(&pending);
+  pthread_sigmask(SIG_BLOCK, &broken, &before);
+  result = put_all(&to, text, length, clock_now() + patience);
+  if (!sigismember(&pending, SIGPIPE)) {
+    while (sigtimedwait(&broken, NULL, &none) < 0 && errno == EINTR) continue;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (to.fd != STDERR_FILENO) close(to.fd);
+  return result;
+}
