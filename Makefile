@@ -2,7 +2,7 @@
 #
 # Sources are found by their folders, so a new file needs no change here:
 #   core/<folder>/*.c          build/liblastcall.a
-#   lua/binding/*.c            build/lua/lastcall/core.so   (module lastcall.core, with the core inside)
+#   lua/binding/<folder>/*.c   build/lua/lastcall/core.so   (module lastcall.core, with the core inside)
 #   examples/<name>.c          build/examples/<name>
 #   bench/load/*.c             build/bench/load
 #   bench/rivals/<name>.go     build/bench/<name>           (where Go is; <name>.c, where libuv is)
@@ -69,7 +69,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@ &&)
 # --- what there is ---------------------------------------------------------
 
 CORE_SOURCES := $(wildcard core/*/*.c)
-BINDING_SOURCES := $(wildcard lua/binding/*.c)
+BINDING_SOURCES := $(wildcard lua/binding/*.c lua/binding/*/*.c)
 CLIENT_SOURCES := $(wildcard spec/support/clients/*.c)
 TEST_SOURCES := $(wildcard spec/core/test_*.c)
 FAULTS_SOURCE := spec/support/faults.c
@@ -135,7 +135,7 @@ $(BUILD)/obj/core/%.o: core/%.c $(FLAGS_FILE)
 
 $(BUILD)/obj/lua/binding/%.o: lua/binding/%.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
-	$(call say,cc)$(COMPILE) $(TOGETHER) -fPIC -fvisibility=hidden -Icore $(LUA_CFLAGS) -c -o $@ $<
+	$(call say,cc)$(COMPILE) $(TOGETHER) -fPIC -fvisibility=hidden -Ilua/binding -Icore $(LUA_CFLAGS) -c -o $@ $<
 
 $(BUILD)/obj/spec/support/%_module.o: spec/support/%_module.c $(FLAGS_FILE)
 	@mkdir -p $(@D)

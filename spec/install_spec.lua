@@ -109,7 +109,7 @@ describe("the rock", function()
       local header = assert(io.open(work .. "/lua.h", "w"))
       header:write(("#define LUA_VERSION_NUM %d\n#define LUA_VERSION_RELEASE_NUM %d\n"):format(version // 100, version))
       header:close()
-      local output, fine = helper.run(("cc -fsyntax-only -I%s -x c lua/binding/lua_version.h"):format(work))
+      local output, fine = helper.run(("cc -fsyntax-only -I%s -x c lua/binding/script/lua_version.h"):format(work))
       assert.equal(not reason, fine, output)
       if reason then assert.is_truthy(output:find(reason, 1, true), output) end
     end)

@@ -6,18 +6,18 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-#include "lua_version.h"
+#include "script/lua_version.h"
 
-#include "arguments.h"
 #include "base/list.h"
-#include "conn_box.h"
-#include "context.h"
-#include "interrupt.h"
+#include "conn/box.h"
+#include "context/context.h"
 #include "lastcall.h"
-#include "options.h"
-#include "runtime.h"
-#include "server_box.h"
-#include "task.h"
+#include "runtime/interrupt.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/options.h"
+#include "server/box.h"
+#include "task/task.h"
 
 /* A socket object that stands for no descriptor yet. [0, +1] */
 void socket_push(lua_State *L, runtime *rt);
@@ -39,7 +39,7 @@ void descriptors_put_back(runtime *rt);
 void poll_open(lua_State *L, runtime *rt); /* other people's descriptors */
 void polls_free(runtime *rt);
 
-/* work.c: guards of work that no connection stands for. */
+/* wait/work.c: guards of work that no connection stands for. */
 void work_open(lua_State *L, runtime *rt);
 void works_guard_shutdown(runtime *rt);          /* those that are held hold a new ladder too */
 void works_note_held(lua_State *L, runtime *rt); /* among the process's stragglers */

@@ -1,0 +1,201 @@
+/* conn/closing.c - close and abort, the handler's end with its farewell, and half-closes. */
+#include <string.h>
+
+#include "binding.h"
+
+/* --------------------------------------------------------------------- close -- */
+
+static void push_unacked(lua_State *L, size_t unacked)
+{
+  if (unacked == LC_UNKNOWN) lua_pushnil(L);
+  else lua_pushinteger(L, (lua_Integer)unacked);
+}
+
+static int push_verdict(lua_State *L, conn_box *box)
+{
+  lc_verdict verdict;
+  lc_conn_verdict(box->conn, &verdict);
+  if (!verdict.code) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  conn_failure(L, box, verdict.code, "close");
+  push_unacked(L, verdict.unacked);
+  return 4;
+}
+
+static int push_pending(lua_State *L)
+{
+  lua_pushliteral(L, "pending");
+  return 1;
+}
+
+static int close_done(lua_State *L, int status, lua_KContext kept)
+{
+  (void)status;
+  (void)kept;
+  conn_box *box = conn_check(L, 1);
+  if (lc_conn_state(box->conn) == LC_STATE_CLOSED) return push_verdict(L, box);
+  lc_conn_stats now; /* the steps go on, nobody waits */
+  lc_conn_stats_get(box->conn, &now);
+  conn_failure(L, box, box->rt->current->woken, "close");
+  push_unacked(L, now.unacked == LC_UNKNOWN ? LC_UNKNOWN : now.unsent + now.unacked);
+  return 4;
+}
+
+/* Nobody waits who has been told to end, by something else than the end of this very connection. */
+static int must_not_wait(const task *t, const conn_box *box)
+{
+  if (t->killing || t->canceled || box->cut == LC_CANCELED) return 1;
+  int is_its_own = t->ctx ? t->ctx == conn_own_context(box) : t->of.conn == box;
+  return !is_its_own && task_ended(t) && lc_conn_state(box->conn) < LC_STATE_CLOSING;
+}
+
+void conn_linger_argument(lua_State *L, int index, lc_time *linger)
+{
+  if (lua_isnoneornil(L, index)) return;
+  if (lua_type(L, index) == LUA_TNUMBER) {
+    *linger = optional_seconds(L, index);
+    return;
+  }
+  const char *word = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "";
+  check_that(L, !strcmp(word, "background"), index,
+             "seconds to linger, 0 to reset, or \"background\"");
+  *linger = LC_LINGER_BACKGROUND;
+}
+
+static int close_with(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = conn_check(L, 1);
+  task *t = task_running(L, box->rt);
+  lc_time linger = (lc_time)kept;
+  int waits = linger >= 0 && t && lua_isyieldable(L) && !must_not_wait(t, box);
+  (void)status;
+  if (lc_conn_state(box->conn) != LC_STATE_CLOSED) {
+    lc_conn_close(box->conn, linger, "close");
+    conn_end_context(box, "closed");
+  }
+  if (lc_conn_state(box->conn) == LC_STATE_CLOSED) return push_verdict(L, box);
+  if (!waits) return push_pending(L);
+  lc_list_append(&box->waiting, &t->in_queue);
+  return task_suspend(L, t, "close", box, NULL, 0, close_done);
+}
+
+static int close_fairly(lua_State *L, const conn_box *box, lc_time linger)
+{
+  task *t = task_running(L, box->rt);
+  lua_settop(L, 1);
+  if (t && task_is_spent(t)) return task_yield(L, t, (lua_KContext)linger, close_with);
+  return close_with(L, LUA_OK, (lua_KContext)linger);
+}
+
+static int conn_close(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  lc_time linger = lc_conn_settings(box->conn)->linger;
+  conn_linger_argument(L, 2, &linger);
+  return close_fairly(L, box, linger);
+}
+
+/* As a to-be-closed variable: the second argument is an error or nil, not a linger. */
+static int conn_close_variable(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  return close_fairly(L, box, lc_conn_settings(box->conn)->linger);
+}
+
+static int push_true(lua_State *L, int status, lua_KContext kept)
+{
+  (void)status;
+  (void)kept;
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int conn_abort(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  task *t = task_running(L, box->rt);
+  lc_conn_abort(box->conn, "abort");
+  conn_end_context(box, "closed");
+  if (t && task_is_spent(t)) return task_yield(L, t, 0, push_true);
+  return push_true(L, LUA_OK, 0);
+}
+
+/* --------------------------------------------------------------- handler's end -- */
+
+int conn_has_farewell(const conn_box *box)
+{
+  return box->has_farewell || (box->server && box->server->farewell != LUA_NOREF);
+}
+
+static void say_farewell(lua_State *L, conn_box *box)
+{
+  size_t length;
+  int top = lua_gettop(L);
+  if (!conn_has_farewell(box) || lc_conn_state(box->conn) >= LC_STATE_CLOSING) return;
+  int servers = box->server ? box->server->farewell : LUA_NOREF;
+  const char *text =
+    conn_words(L, box, CONN_FAREWELL, servers, "in the farewell function", &length);
+  if (text) lc_conn_set_farewell(box->conn, text, length); /* without memory it is left unsaid */
+  lua_settop(L, top);
+}
+
+void conn_dismiss(lua_State *L, conn_box *box, const char *cause)
+{
+  say_farewell(L, box);
+  lc_conn_dismiss(box->conn, cause);
+}
+
+void conn_handler_ended(lua_State *L, conn_box *box)
+{
+  int by_ladder = box->cut || box->last_failure == LC_DRAINING;
+  if (by_ladder) conn_dismiss(L, box, box->cut == LC_CANCELED ? "drain timeout" : "drain");
+  else lc_conn_finish(box->conn, "handler returned");
+}
+
+/* ------------------------------------------------------------------ half-close -- */
+
+static int shut_more(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = conn_check(L, 1);
+  task *t = task_running(L, box->rt);
+  int result = t ? t->woken : 0;
+  (void)status;
+  if (t) t->woken = 0;
+  if (!result) result = conn_is_being_written(box, t) ? LC_AGAIN : 0;
+  if (!result) result = lc_conn_shutdown(box->conn, (int)kept);
+  if (result == LC_AGAIN) {
+    t = task_current(L, box->rt, "conn:shutdown");
+    result = task_ended(t);
+    if (!result) return conn_wait_flushed(L, t, box, "shutdown", kept, shut_more);
+  }
+  conn_end_write(box, t);
+  if (result < 0) return conn_failure(L, box, result, "shutdown");
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int conn_shutdown(lua_State *L)
+{
+  static const char *const names[] = {"write", "read", "both", NULL};
+  static const int how[] = {SHUT_WR, SHUT_RD, SHUT_RDWR};
+  conn_box *box = conn_check(L, 1);
+  int choice = how[check_choice(L, 2, NULL, names)];
+  lua_settop(L, 1);
+  task *t = task_running(L, box->rt);
+  if (t) {
+    t->woken = 0;
+    if (task_is_spent(t)) return task_yield(L, t, choice, shut_more);
+  }
+  return shut_more(L, LUA_OK, choice);
+}
+
+void conn_open_closing(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg methods[] = {
+    {"close", conn_close}, {"abort", conn_abort}, {"shutdown", conn_shutdown}, {NULL, NULL}};
+  register_functions(L, rt, "conn:", methods);
+  lua_pushcfunction(L, conn_close_variable);
+  lua_setfield(L, -3, "__close"); /* of the metatable below the methods */
+}

@@ -1,0 +1,88 @@
+/* conn/leaks.c - connections that were collected while open: closed in the background, and told to the log.
+ *
+ * A finalizer runs no script code, so what is to be said waits for the next
+ * turn. With the option `debug`, the place that opened the connection is said.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "binding.h"
+
+typedef struct leak {
+  struct leak *next;
+  uint64_t id;
+  char peer[LC_ADDRESS_TEXT_MAX];
+  char place[LUA_IDSIZE + 16]; /* "" when it was not noted */
+} leak;
+
+/* The nearest function that is neither C nor lastcall's own. */
+static int is_of_the_script(const lua_Debug *at)
+{
+  return at->currentline > 0 && !strstr(at->short_src, "lastcall/");
+}
+
+void conn_note_place(lua_State *L)
+{
+  lua_Debug at;
+  for (int depth = 0; lua_getstack(L, depth, &at); depth++) {
+    lua_getinfo(L, "Sl", &at);
+    if (!is_of_the_script(&at)) continue;
+    lua_pushfstring(L, "%s:%d", at.short_src, at.currentline);
+    conn_keep_value(L, -2, CONN_PLACE);
+    return;
+  }
+}
+
+void conn_leaked(lua_State *L, conn_box *box)
+{
+  leak *found = calloc(1, sizeof *found);
+  if (!found) return;
+  found->id = lc_conn_id(box->conn);
+  conn_peer_text(box->conn, found->peer, sizeof found->peer);
+  if (conn_kept_value(L, 1, CONN_PLACE) == LUA_TSTRING)
+    strncpy(found->place, lua_tostring(L, -1), sizeof found->place - 1);
+  lua_pop(L, 1);
+  found->next = box->rt->leaks;
+  box->rt->leaks = found;
+  lc_loop_wake(box->rt->loop);
+}
+
+static int tell(lua_State *L)
+{
+  runtime *rt = lua_touserdata(L, 1);
+  const leak *found = rt->leaks;
+  lua_settop(L, 0);
+  lua_pushliteral(L, "warning");
+  lua_pushliteral(L, "connection leaked");
+  lua_createtable(L, 0, 3);
+  lua_pushinteger(L, (lua_Integer)found->id);
+  lua_setfield(L, -2, "id");
+  lua_pushstring(L, found->peer);
+  lua_setfield(L, -2, "peer");
+  if (found->place[0]) {
+    lua_pushstring(L, found->place);
+    lua_setfield(L, -2, "opened");
+  }
+  runtime_hook(L, rt, "log", 3);
+  return 0;
+}
+
+static void drop_first(runtime *rt)
+{
+  leak *first = rt->leaks;
+  rt->leaks = first->next;
+  free(first);
+}
+
+void conn_tell_leaks(runtime *rt)
+{
+  while (rt->leaks) {
+    runtime_protect(rt, tell, rt);
+    drop_first(rt);
+  }
+}
+
+void conn_forget_leaks(runtime *rt)
+{
+  while (rt->leaks) drop_first(rt);
+}

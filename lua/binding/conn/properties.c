@@ -1,0 +1,217 @@
+/* conn/properties.c - what a connection tells of itself, and the table of its methods. */
+#include <string.h>
+
+#include "binding.h"
+
+void conn_describe(lua_State *L, const lc_conn *conn)
+{
+  char text[LC_ADDRESS_TEXT_MAX];
+  lc_conn_stats stats;
+  lc_conn_stats_get(conn, &stats);
+  const lc_server *server = lc_conn_server(conn);
+  lc_time now = server ? lc_loop_clock(lc_server_loop(server)) : stats.last_byte_at;
+  const struct {
+    const char *name;
+    lua_Integer value;
+  } integers[] = {{"id", (lua_Integer)lc_conn_id(conn)},
+                  {"received", (lua_Integer)stats.received},
+                  {"sent", (lua_Integer)stats.sent},
+                  {"unsent", (lua_Integer)stats.unsent},
+                  {"unacked", (lua_Integer)stats.unacked}};
+  size_t known = sizeof integers / sizeof *integers - (stats.unacked == LC_UNKNOWN ? 1 : 0);
+  for (size_t i = 0; i < known; i++) {
+    lua_pushinteger(L, integers[i].value);
+    lua_setfield(L, -2, integers[i].name);
+  }
+  lua_pushstring(L, conn_peer_text(conn, text, sizeof text));
+  lua_setfield(L, -2, "peer");
+  lua_pushstring(L, lc_state_name(lc_conn_state(conn)));
+  lua_setfield(L, -2, "state");
+  lua_pushnumber(L, lc_to_seconds(now - stats.opened_at));
+  lua_setfield(L, -2, "age");
+  lua_pushnumber(L, lc_to_seconds(now - stats.last_byte_at));
+  lua_setfield(L, -2, "quiet");
+}
+
+static int conn_stats(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  lua_createtable(L, 0, 10);
+  conn_describe(L, box->conn);
+  return 1;
+}
+
+static int push_address(lua_State *L, const lc_address *address)
+{
+  char host[LC_HOST_MAX + 1];
+  uint16_t port;
+  const char *family = lc_address_parts(address, host, &port);
+  lua_pushstring(L, host);
+  lua_pushinteger(L, port);
+  lua_pushstring(L, family);
+  return 3;
+}
+
+static int conn_peer(lua_State *L)
+{
+  lc_address address;
+  lc_conn_peer(conn_check(L, 1)->conn, &address);
+  return push_address(L, &address);
+}
+
+static int conn_localname(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  lc_address address;
+  int result = lc_conn_local(box->conn, &address);
+  return result < 0 ? conn_failure(L, box, result, "localname") : push_address(L, &address);
+}
+
+static int conn_state(lua_State *L)
+{
+  lua_pushstring(L, lc_state_name(lc_conn_state(conn_check(L, 1)->conn)));
+  return 1;
+}
+
+static int conn_server(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  if (box->server && box->server->anchor != LUA_NOREF)
+    runtime_push_anchored(L, box->rt, box->server->anchor);
+  else lua_pushnil(L);
+  return 1;
+}
+
+static int conn_context(lua_State *L)
+{
+  conn_push_context(L, conn_check(L, 1));
+  return 1;
+}
+
+static int conn_error(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  int code = box->last_failure ? box->last_failure : lc_conn_error(box->conn);
+  if (!code) {
+    lua_pushnil(L);
+    return 1;
+  }
+  push_failure(L, code, NULL, "connection");
+  lua_remove(L, -3);
+  return 2;
+}
+
+static int guard_done(lua_State *L)
+{
+  conn_box **held = check_object(L, 1, "lastcall.guard");
+  if (*held && (*held)->conn && (*held)->rt->loop) lc_conn_unguard((*held)->conn);
+  *held = NULL;
+  return 0;
+}
+
+static int conn_work(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  conn_box **held = lua_newuserdatauv(L, sizeof *held, 1);
+  *held = NULL;
+  luaL_setmetatable(L, "lastcall.guard");
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1);
+  *held = box;
+  lc_conn_guard(box->conn);
+  return 1;
+}
+
+static int conn_tostring(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  char text[LC_ADDRESS_TEXT_MAX];
+  lua_pushfstring(L, "connection %I: %s %s", (lua_Integer)lc_conn_id(box->conn),
+                  conn_peer_text(box->conn, text, sizeof text),
+                  lc_state_name(lc_conn_state(box->conn)));
+  return 1;
+}
+
+static int get_id(lua_State *L)
+{
+  lua_pushinteger(L, (lua_Integer)lc_conn_id(conn_check(L, 1)->conn));
+  return 1;
+}
+
+static int get_data(lua_State *L)
+{
+  conn_check(L, 1);
+  if (conn_kept_value(L, 1, CONN_DATA) != LUA_TNIL) return 1;
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  conn_keep_value(L, 1, CONN_DATA);
+  return 1;
+}
+
+/* A field is found among the methods as the address of one of these. */
+typedef struct field {
+  const char *name;
+  lua_CFunction get;
+} field;
+
+static const field FIELDS[] = {{"id", get_id}, {"data", get_data}};
+
+/* Upvalue 1: the methods. Each call of one comes here first. */
+static int conn_index(lua_State *L)
+{
+  lua_settop(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TLIGHTUSERDATA) return 1;
+  return ((const field *)lua_touserdata(L, -1))->get(L);
+}
+
+static int conn_newindex(lua_State *L)
+{
+  conn_check(L, 1);
+  size_t length;
+  const char *name = lua_tolstring(L, 2, &length);
+  if (!name || strcmp(name, "data") || length != strlen("data"))
+    raise_error(L, "a connection has no settable field '%s': keep your own values in conn.data",
+                name ? name : luaL_typename(L, 2));
+  lua_settop(L, 3);
+  conn_keep_value(L, 1, CONN_DATA);
+  return 0;
+}
+
+void conn_open(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg methods[] = {
+    {"stats", conn_stats}, {"peer", conn_peer},     {"localname", conn_localname},
+    {"state", conn_state}, {"server", conn_server}, {"context", conn_context},
+    {"error", conn_error}, {"work", conn_work},     {NULL, NULL}};
+  conn_open_relay(L, rt);
+  register_ending(L, "lastcall.guard", guard_done);
+
+  new_type(L, CONN_TYPE);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, CONN_TYPE); /* by its address it is found faster */
+  lua_newtable(L);
+  register_functions(L, rt, "conn:", methods);
+  conn_open_reading(L, rt);
+  conn_open_writing(L, rt);
+  conn_open_sockopt(L, rt);
+  conn_open_settings(L, rt);
+  conn_open_words(L, rt);
+  conn_open_detach(L, rt);
+  conn_open_eof(L, rt);
+  conn_open_closing(L, rt);
+  for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++) {
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&FIELDS[i]);
+    lua_setfield(L, -2, FIELDS[i].name);
+  }
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -4, "connection_methods"); /* the modules add theirs */
+  lua_pushcclosure(L, conn_index, 1);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, conn_newindex);
+  lua_setfield(L, -2, "__newindex");
+  lua_pushcfunction(L, conn_collect);
+  lua_setfield(L, -2, "__gc");
+  lua_pushcfunction(L, conn_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pop(L, 1);
+}

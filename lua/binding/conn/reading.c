@@ -1,0 +1,466 @@
+/* conn/reading.c - await, lines, read, read_some, read_until.
+ *
+ * Each function tries first, and suspends its task when there is nothing; the
+ * continuation is the function itself, so every path is the path of a first
+ * attempt. What a failed read had got so far is its fourth result. It has been
+ * consumed, unless somebody else ended the read (it was canceled, or the server
+ * drains) or it was over its limit: then it stays readable.
+ */
+#include <string.h>
+
+#include "binding.h"
+
+static void reader_unwait(task *t)
+{
+  conn_box *box = t->wait_object;
+  box->reader = NULL;
+  /* Woken by input, the next attempt ends the wait: the connection must not look busy until then. */
+  if (t->woken && t->woken != LC_DRAINING) lc_conn_wait(box->conn, LC_WAIT_NONE, LC_NEVER);
+}
+
+static void refuse_second_reader(lua_State *L, const conn_box *box, const task *t,
+                                 const char *operation)
+{
+  if (box->reader && box->reader != t)
+    raise_error(L,
+                "conn:%s: another task is already reading this connection; let one task read, and "
+                "pass on what it gets",
+                operation);
+}
+
+static inline int wait_for_input(lua_State *L, task *t, conn_box *box, lc_wait wait,
+                                 lc_time deadline, const char *operation, lua_KContext kept,
+                                 lua_KFunction again)
+{
+  refuse_second_reader(L, box, t, operation); /* it may have come while this one was put off */
+  box->reader = t;
+  lc_conn_wait(box->conn, wait, deadline);
+  return task_suspend(L, t, operation, box, reader_unwait, kept, again);
+}
+
+int conn_wait_input(lua_State *L, task *t, conn_box *box, lc_time deadline, const char *operation,
+                    lua_KContext kept, lua_KFunction again)
+{
+  return wait_for_input(L, t, box, LC_WAIT_READ, deadline, operation, kept, again);
+}
+
+/* The task that reads, after making sure that no other one does. `method` is "conn:read" and the like. */
+static task *begin_read(lua_State *L, conn_box *box, const char *method)
+{
+  task *t = task_current(L, box->rt, method);
+  refuse_second_reader(L, box, t, method + sizeof "conn:" - 1);
+  return t;
+}
+
+/* Why the wait that `result` asks for must not begin, or 0. */
+static int refusal(const task *t, const conn_box *box)
+{
+  if (box->cut) return box->cut;
+  return task_ended(t);
+}
+
+/* Whether a unit of work may begin here. Where part of it is there already, it has begun. */
+static int admission(const conn_box *box, lc_wait wait)
+{
+  lc_slice part;
+  lc_conn_buffered(box->conn, &part);
+  return part.length ? 0 : lc_conn_admit(box->conn, wait);
+}
+
+static int stays_readable(int code)
+{
+  return code == LC_CANCELED || code == LC_DRAINING || code == LC_TOO_LONG;
+}
+
+/* The string at the top is what the read got before the part that failed. */
+static int fail_with_partial(lua_State *L, conn_box *box, int code, const char *operation)
+{
+  lc_slice rest;
+  size_t length;
+  int before = lua_gettop(L);
+  box->last_failure = (int16_t)code;
+  lc_conn_end_read(box->conn);
+  if (stays_readable(code)) {
+    const char *earlier = lua_tolstring(L, before, &length);
+    if (lc_conn_give_back(box->conn, earlier, length) < 0)
+      return luaL_error(L, "not enough memory to keep what was read");
+    lua_pushliteral(L, "");
+    lua_replace(L, before);
+  }
+  conn_failure(L, box, code, operation);
+  lc_conn_buffered(box->conn, &rest);
+  lua_pushvalue(L, before);
+  lua_pushlstring(L, rest.data, rest.length);
+  lua_concat(L, 2);
+  if (!stays_readable(code)) lc_conn_take(box->conn, rest.length);
+  return 4;
+}
+
+static int read_failure(lua_State *L, conn_box *box, int code, const char *operation)
+{
+  lua_pushliteral(L, "");
+  return fail_with_partial(L, box, code, operation);
+}
+
+/* -------------------------------------------------------------------- await -- */
+
+static int await(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = lua_touserdata(L, 1);
+  task *t = box->rt->current;
+  int result = t->woken;
+  (void)status;
+  t->woken = 0;
+  if (!result) result = lc_conn_admit(box->conn, LC_WAIT_AWAIT);
+  if (!result) result = lc_conn_await(box->conn);
+  if (!result) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  if (result == LC_AGAIN) {
+    result = refusal(t, box);
+    if (!result) {
+      lc_time deadline = lc_time_add(lc_loop_clock(box->rt->loop), optional_seconds(L, 2));
+      return wait_for_input(L, t, box, LC_WAIT_AWAIT, deadline, "await", kept, await);
+    }
+  }
+  return read_failure(L, box, result, "await");
+}
+
+static int conn_await(lua_State *L)
+{
+  conn_box *box = conn_self(L);
+  optional_seconds(L, 2);
+  lua_settop(L, 2);
+  task *t = begin_read(L, box, "conn:await");
+  t->woken = 0;
+  if (task_is_spent(t)) return task_yield(L, t, 0, await);
+  return await(L, LUA_OK, 0);
+}
+
+/* ------------------------------------------------------------------- formats -- */
+
+/* A format as one number: a number of bytes, or one of these. */
+enum { FORMAT_LINE = -1, FORMAT_WHOLE_LINE = -2, FORMAT_ALL = -3 };
+
+static lua_Integer check_format(lua_State *L, int index)
+{
+  if (lua_type(L, index) == LUA_TNUMBER) {
+    int is_integer;
+    lua_Integer size = lua_tointegerx(L, index, &is_integer);
+    check_that(L, is_integer && size >= 0, index, "a number of bytes is a whole number from 0 on");
+    return size;
+  }
+  const char *format = check_string(L, index);
+  if (*format == '*') format++;
+  switch (*format) {
+    case 'l': return FORMAT_LINE;
+    case 'L': return FORMAT_WHOLE_LINE;
+    case 'a': return FORMAT_ALL;
+    default: argument_error(L, index, "invalid format: \"l\", \"L\", \"a\" or a number of bytes");
+  }
+}
+
+/* One read; pushes the value on success. */
+static inline int read_format(lua_State *L, conn_box *box, lua_Integer format, task *t)
+{
+  lc_conn *conn = box->conn;
+  lc_slice slice = {"", 0};
+  int result;
+  if (format == FORMAT_ALL)
+    result = lc_conn_read_all(conn, lc_conn_settings(conn)->max_read, &slice);
+  else if (format < 0)
+    result = lc_conn_read_until(conn, "\n", 1, lc_conn_settings(conn)->max_line + 1, &slice);
+  else if (format > 0) result = lc_conn_read_exact(conn, (size_t)format, &slice);
+  else result = lc_conn_await(conn);
+  if (result < 0) return result;
+  t->rt->bytes -= (ssize_t)slice.length;
+  lua_pushlstring(L, slice.data, slice.length - (format == FORMAT_LINE ? 1 : 0));
+  return 0;
+}
+
+/* ---------------------------------------------------------------------- read -- */
+
+/* One call is one read: when a later part fails, the earlier ones, as they came, are its partial. */
+static int read_parts_failure(lua_State *L, conn_box *box, int code, int formats, int done)
+{
+  luaL_Buffer earlier;
+  luaL_buffinit(L, &earlier);
+  for (int i = 0; i < done; i++) {
+    lua_pushvalue(L, 2 + formats + i);
+    luaL_addvalue(&earlier);
+    if (check_format(L, 2 + i) == FORMAT_LINE) luaL_addchar(&earlier, '\n');
+  }
+  luaL_pushresult(&earlier);
+  return fail_with_partial(L, box, code, "read");
+}
+
+static int read_more(lua_State *L, int status, lua_KContext kept);
+
+/* Stack: conn, the formats, the values read so far. `why`: the code with which the read ends, or 0. */
+static int read_parts(lua_State *L, conn_box *box, task *t, int formats, int why)
+{
+  int done = lua_gettop(L) - 1 - formats;
+  lc_time deadline = lc_conn_read_deadline(box->conn);
+  if (why) return read_parts_failure(L, box, why, formats, done);
+  for (; done < formats; done++) {
+    int result = read_format(L, box, check_format(L, 2 + done), t);
+    if (!result) continue;
+    if (result == LC_AGAIN) {
+      result = refusal(t, box);
+      if (!result)
+        return wait_for_input(L, t, box, LC_WAIT_READ, deadline, "read", formats, read_more);
+    }
+    return read_parts_failure(L, box, result, formats, done);
+  }
+  return formats;
+}
+
+static int read_more(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = lua_touserdata(L, 1);
+  task *t = box->rt->current;
+  int why = t->woken, is_first = lua_gettop(L) - 1 == (int)kept;
+  (void)status;
+  t->woken = 0;
+  if (!why && is_first) why = admission(box, LC_WAIT_READ);
+  return read_parts(L, box, t, (int)kept, why);
+}
+
+static int read_begin(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = lua_touserdata(L, 1);
+  (void)status;
+  return read_parts(L, box, box->rt->current, (int)kept, lc_conn_admit(box->conn, LC_WAIT_READ));
+}
+
+static int conn_read(lua_State *L)
+{
+  conn_box *box = conn_self(L);
+  int formats = lua_gettop(L) - 1;
+  if (!formats) {
+    lua_pushliteral(L, "l");
+    formats = 1;
+  }
+  luaL_checkstack(L, formats + LUA_MINSTACK, "too many formats");
+  for (int i = 0; i < formats; i++) check_format(L, 2 + i);
+  task *t = begin_read(L, box, "conn:read");
+  t->woken = 0;
+  if (task_is_spent(t)) return task_yield(L, t, formats, read_begin);
+  return read_begin(L, LUA_OK, formats);
+}
+
+/* ----------------------------------------------------------------- read_some -- */
+
+/* What a read of one slice comes to: the slice, a failure, or a wait after which it is tried again. */
+static inline int take_slice(lua_State *L, task *t, conn_box *box, int result,
+                             const lc_slice *slice, const char *operation, lua_KContext kept,
+                             lua_KFunction again)
+{
+  if (result == LC_AGAIN) {
+    result = refusal(t, box);
+    if (!result) return wait_for_input(L, t, box, LC_WAIT_READ, LC_NEVER, operation, kept, again);
+  }
+  if (result < 0) return read_failure(L, box, result, operation);
+  t->rt->bytes -= (ssize_t)slice->length;
+  lua_pushlstring(L, slice->data, slice->length);
+  return 1;
+}
+
+static int read_some(lua_State *L, int status, lua_KContext kept);
+
+/* Where the last piece was large, the next is received in the place of a string. */
+static int read_some_large(lua_State *L, task *t, conn_box *box, char *place, lua_KContext max)
+{
+  ssize_t got = lc_conn_read_into(box->conn, place, STRING_PLACE);
+  lc_slice slice = {place, got > 0 ? (size_t)got : 0};
+  if (got > 0) t->rt->reads_large = slice.length >= STRING_PLACE_WORTH;
+  if (got <= 0 || !t->rt->reads_large)
+    return take_slice(L, t, box, got < 0 ? (int)got : 0, &slice, "read_some", max, read_some);
+  t->rt->bytes -= got;
+  allocator_push_place(L, t->rt, slice.length);
+  return 1;
+}
+
+static int read_some(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = lua_touserdata(L, 1);
+  task *t = box->rt->current;
+  lc_slice slice = {"", 0};
+  (void)status;
+  int result = t->woken;
+  t->woken = 0;
+  if (!result) result = lc_conn_admit(box->conn, LC_WAIT_READ);
+  if (!result && t->rt->reads_large && (size_t)kept >= STRING_PLACE) {
+    char *place = allocator_place(t->rt);
+    if (place) return read_some_large(L, t, box, place, kept);
+  }
+  if (!result) result = lc_conn_read_some(box->conn, (size_t)kept, &slice);
+  if (slice.length) t->rt->reads_large = slice.length >= STRING_PLACE_WORTH;
+  return take_slice(L, t, box, result, &slice, "read_some", kept, read_some);
+}
+
+/* An optional argument. The number that it mostly is is found by one call. */
+static lua_Integer optional_bytes(lua_State *L, int index, lua_Integer otherwise)
+{
+  int is_integer;
+  lua_Integer bytes = lua_tointegerx(L, index, &is_integer);
+  if (!is_integer) bytes = optional_integer(L, index, otherwise);
+  check_that(L, bytes > 0, index, "at least one byte");
+  return bytes;
+}
+
+static int conn_read_some(lua_State *L)
+{
+  conn_box *box = conn_self(L);
+  lua_Integer max = optional_bytes(L, 2, LUA_MAXINTEGER);
+  task *t = begin_read(L, box, "conn:read_some");
+  t->woken = 0;
+  if (task_is_spent(t)) return task_yield(L, t, (lua_KContext)max, read_some);
+  return read_some(L, LUA_OK, (lua_KContext)max);
+}
+
+/* ---------------------------------------------------------------- read_until -- */
+
+static int read_until(lua_State *L, int status, lua_KContext kept);
+
+static int read_until_now(lua_State *L, conn_box *box, task *t, int result, lua_KContext max)
+{
+  lc_slice slice = {"", 0};
+  size_t length;
+  const char *delimiter = lua_tolstring(L, 2, &length);
+  if (!result) result = lc_conn_read_until(box->conn, delimiter, length, (size_t)max, &slice);
+  return take_slice(L, t, box, result, &slice, "read_until", max, read_until);
+}
+
+static int read_until(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = lua_touserdata(L, 1);
+  task *t = box->rt->current;
+  (void)status;
+  int result = t->woken;
+  t->woken = 0;
+  if (!result) result = admission(box, LC_WAIT_READ);
+  return read_until_now(L, box, t, result, kept);
+}
+
+static int read_until_begin(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = lua_touserdata(L, 1);
+  (void)status;
+  int result = lc_conn_admit(box->conn, LC_WAIT_READ);
+  return read_until_now(L, box, box->rt->current, result, kept);
+}
+
+static int conn_read_until(lua_State *L)
+{
+  conn_box *box = conn_self(L);
+  size_t length;
+  check_bytes(L, 2, &length);
+  check_that(L, length > 0, 2, "the delimiter is empty");
+  lua_Integer max =
+    optional_bytes(L, 3, (lua_Integer)(lc_conn_settings(box->conn)->max_line + length));
+  task *t = begin_read(L, box, "conn:read_until");
+  t->woken = 0;
+  if (task_is_spent(t)) return task_yield(L, t, (lua_KContext)max, read_until_begin);
+  return read_until_begin(L, LUA_OK, (lua_KContext)max);
+}
+
+/* --------------------------------------------------------------------- lines -- */
+
+static int lines_next(lua_State *L, int status, lua_KContext begun);
+
+/* It waits, or the iteration is over. */
+static int no_line(lua_State *L, conn_box *box, task *t, int result)
+{
+  if (result == LC_AGAIN) {
+    result = refusal(t, box);
+    if (!result) {
+      lc_slice part;
+      lc_conn_buffered(box->conn, &part);
+      lua_settop(L, 0);
+      return wait_for_input(L, t, box, LC_WAIT_LINES, LC_NEVER, "lines", part.length > 0,
+                            lines_next);
+    }
+  }
+  box->last_failure = (int16_t)result;
+  lc_conn_end_read(box->conn);
+  task_failed(t);
+  return 0;
+}
+
+/* The next line, or why there is none. */
+static inline int next_line(lua_State *L, conn_box *box, task *t, lua_Integer format, int result)
+{
+  if (!result) result = read_format(L, box, format, t);
+  if (!result && format == FORMAT_ALL && !lua_rawlen(L, -1)) result = LC_EOF; /* that was all */
+  return result ? no_line(L, box, t, result) : 1;
+}
+
+/* `begun`: part of the line has come while it waited, so that it is no longer refused as new work. */
+static int lines_next(lua_State *L, int status, lua_KContext begun)
+{
+  conn_box *box = lua_touserdata(L, lua_upvalueindex(1));
+  task *t = box->rt->current;
+  (void)status;
+  int result = t->woken;
+  t->woken = 0;
+  if (!result && !begun) result = lc_conn_admit(box->conn, LC_WAIT_LINES);
+  return next_line(L, box, t, lua_tointeger(L, lua_upvalueindex(2)), result);
+}
+
+/* Upvalues: the connection, the format. Never raises for what a peer does: it ends, and
+ * conn:error() tells why. */
+static inline int lines_call(lua_State *L, lua_Integer format)
+{
+  conn_box *box = lua_touserdata(L, lua_upvalueindex(1));
+  task *t = begin_read(L, box, "conn:lines");
+  t->woken = 0;
+  if (task_is_spent(t)) return task_yield(L, t, 0, lines_next);
+  return next_line(L, box, t, format, lc_conn_admit(box->conn, LC_WAIT_LINES));
+}
+
+static int next_bare_line(lua_State *L) { return lines_call(L, FORMAT_LINE); }
+static int next_whole_line(lua_State *L) { return lines_call(L, FORMAT_WHOLE_LINE); }
+static int next_of_format(lua_State *L)
+{
+  return lines_call(L, lua_tointeger(L, lua_upvalueindex(2)));
+}
+
+/* The usual formats need not be looked up for each line. */
+static lua_CFunction iterator_of(lua_Integer format)
+{
+  if (format == FORMAT_LINE) return next_bare_line;
+  return format == FORMAT_WHOLE_LINE ? next_whole_line : next_of_format;
+}
+
+static int conn_lines(lua_State *L)
+{
+  conn_check(L, 1);
+  lua_settop(L, 2);
+  lua_Integer format = lua_isnil(L, 2) ? FORMAT_LINE : check_format(L, 2);
+  lua_pushinteger(L, format);
+  lua_replace(L, 2);
+  lua_pushcclosure(L, iterator_of(format), 2);
+  return 1;
+}
+
+/* What was read needs no answer. */
+static int conn_answered(lua_State *L)
+{
+  lc_conn_answered(conn_self(L)->conn);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+void conn_open_reading(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg methods[] = {{"answered", conn_answered},
+                                     {"await", conn_await},
+                                     {"lines", conn_lines},
+                                     {"read", conn_read},
+                                     {"read_some", conn_read_some},
+                                     {"read_until", conn_read_until},
+                                     {NULL, NULL}};
+  register_functions(L, rt, "conn:", methods);
+}

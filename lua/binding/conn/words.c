@@ -1,0 +1,76 @@
+/* conn/words.c - what a connection is told by itself or its server: farewells and heartbeats. */
+#include "binding.h"
+
+/* The connection's own, or else the server's [0, +1]. */
+static int push_words(lua_State *L, conn_box *box, int own, int servers)
+{
+  if (conn_push(L, box)) {
+    conn_kept_value(L, -1, own);
+    lua_remove(L, -2);
+    if (!lua_isnil(L, -1)) return 1;
+    lua_pop(L, 1);
+  }
+  if (servers == LUA_NOREF) return 0;
+  runtime_push_anchored(L, box->rt, servers);
+  return 1;
+}
+
+const char *conn_words(lua_State *L, conn_box *box, int own, int servers, const char *where,
+                       size_t *length)
+{
+  if (!conn_push(L, box))
+    lua_pushnil(L); /* it stays there: a function may be the last to hold it */
+  int kept = lua_gettop(L);
+  if (!push_words(L, box, own, servers)) return NULL;
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    lua_pushvalue(L, kept);
+    if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+      lua_pushstring(L, where);
+      lua_pushvalue(L, kept);
+      server_report_error(L, box->server, box->rt);
+      return NULL;
+    }
+  }
+  return lua_tolstring(L, -1, length);
+}
+
+/* ------------------------------------------------------------------- heartbeats -- */
+
+static int beat(lua_State *L)
+{
+  conn_box *box = lc_conn_user(lua_touserdata(L, 1));
+  if (!box) return 0;
+  size_t length;
+  int top = lua_gettop(L), servers = box->server ? box->server->beat : LUA_NOREF;
+  const char *text = conn_words(L, box, CONN_BEAT, servers, "in the heartbeat function", &length);
+  if (text) {
+    struct iovec words = {(void *)(uintptr_t)text, length};
+    lc_conn_post(box->conn, &words, 1); /* a queue that is full is asked enough already */
+  }
+  lua_settop(L, top);
+  return 0;
+}
+
+void conn_on_heartbeat(lc_conn *conn, runtime *rt) { runtime_protect_script(rt, beat, conn); }
+
+/* conn:heartbeat({interval=, timeout=, send=} or false). The modules have checked the table. */
+static int conn_heartbeat(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  lc_settings settings = *lc_conn_settings(box->conn);
+  lua_settop(L, 2);
+  lua_createtable(L, 0, 1);
+  lua_pushvalue(L, 2);
+  lua_setfield(L, -2, "heartbeat");
+  option_heartbeat(L, 3, &settings.heartbeat);
+  if (lua_istable(L, 2)) lua_getfield(L, 2, "send");
+  else lua_pushnil(L);
+  conn_keep_value(L, 1, CONN_BEAT);
+  return conn_apply(L, box, &settings, "heartbeat");
+}
+
+void conn_open_words(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg methods[] = {{"heartbeat", conn_heartbeat}, {NULL, NULL}};
+  register_functions(L, rt, "conn:", methods);
+}

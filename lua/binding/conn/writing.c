@@ -1,0 +1,295 @@
+/* conn/writing.c - write, flush, post: whole writes, one after the other, never interleaved.
+ *
+ * A write that the kernel does not take at once is half-way through: its task is
+ * the connection's writer until it has finished or given up, and others queue
+ * behind it. The strings stay on the task's stack meanwhile; nothing is copied.
+ * One that gives up half-way leaves a stream that nothing may follow, and any
+ * that fails ends the connection's context: nobody is there to work for.
+ */
+#include <string.h>
+
+#include "binding.h"
+
+enum { PIECES = 32 };
+
+static void next_writer(conn_box *box)
+{
+  for (lc_link *link = box->waiting.next; link != &box->waiting; link = link->next) {
+    task *t = LC_OWNER(link, task, in_queue);
+    if (!t->wants_turn) continue;
+    task_wake(t, 0);
+    return;
+  }
+}
+
+void conn_wake_writers(conn_box *box, int code)
+{
+  for (lc_link *link = box->waiting.next, *next; link != &box->waiting; link = next) {
+    task *t = LC_OWNER(link, task, in_queue);
+    next = link->next;
+    if (t->wants_turn) task_wake(t, code);
+  }
+}
+
+static void writer_unwait(task *t)
+{
+  conn_box *box = t->wait_object;
+  if (!t->woken) return; /* it goes on; its turn is not over */
+  if (box->half_way) lc_conn_break_write(box->conn, t->woken);
+  box->writer = NULL;
+  lc_conn_end_write(box->conn);
+  next_writer(box);
+}
+
+void conn_end_write(conn_box *box, const task *t)
+{
+  if (box->writer && box->writer == t) {
+    box->writer = NULL;
+    lc_conn_end_write(box->conn);
+  }
+  if (!box->writer)
+    next_writer(box); /* also after one whose turn had come, and who need not wait */
+}
+
+static int wait_for_room(lua_State *L, task *t, conn_box *box, const char *operation,
+                         lua_KContext kept, lua_KFunction again)
+{
+  box->writer = t;
+  box->half_way = 0;
+  lc_conn_wait_write(box->conn, LC_NEVER);
+  return task_suspend(L, t, operation, box, writer_unwait, kept, again);
+}
+
+/* Somebody else's write is half-way through: this one waits for its turn, as long as for room. */
+static int wait_for_turn(lua_State *L, task *t, conn_box *box, const char *operation,
+                         lua_KContext kept, lua_KFunction again)
+{
+  lc_time limit = lc_conn_settings(box->conn)->write_timeout;
+  lc_list_append(&box->waiting, &t->in_queue);
+  t->wants_turn = 1;
+  if (limit != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(box->rt->loop), limit));
+  return task_suspend(L, t, operation, box, NULL, kept, again);
+}
+
+static int output_failure(lua_State *L, conn_box *box, int code, const char *operation)
+{
+  box->last_failure = (int16_t)code;
+  if (code != LC_CANCELED && code != LC_CLOSED) conn_end_context(box, lc_code_name(code));
+  return conn_failure(L, box, code, operation);
+}
+
+static int write_failure(lua_State *L, conn_box *box, int code, size_t done)
+{
+  int count = output_failure(L, box, code, "write");
+  lua_pushinteger(L, (lua_Integer)done);
+  return count + 1;
+}
+
+/* It was given up by somebody else than the kernel, after `done` bytes had been accepted. */
+static void give_up_write(conn_box *box, const task *t, int code, size_t done)
+{
+  if (done) {
+    lc_conn_break_write(box->conn, code);
+    conn_end_context(box, lc_code_name(code));
+  }
+  conn_end_write(box, t);
+}
+
+static int can_wait(lua_State *L, const task *t) { return t && (t->killing || lua_isyieldable(L)); }
+
+/* --------------------------------------------------------------------- write -- */
+
+/* The pieces behind the first `done` bytes, as many as one call takes; how many. */
+static int gather_pieces(lua_State *L, int first, int last, size_t done, struct iovec *pieces,
+                         size_t *total)
+{
+  int count = 0;
+  *total = 0;
+  for (int i = first; i <= last && count < PIECES; i++) {
+    size_t length;
+    const char *data = lua_tolstring(L, i, &length);
+    if (done >= length) {
+      done -= length;
+      continue;
+    }
+    pieces[count++] = (struct iovec){(void *)(uintptr_t)(data + done), length - done};
+    *total += length - done;
+    done = 0;
+  }
+  return count;
+}
+
+static int write_more(lua_State *L, int status, lua_KContext kept);
+
+static int wait_half_way(lua_State *L, task *t, conn_box *box, size_t done)
+{
+  box->writer = t;
+  box->half_way = done > 0;
+  lc_conn_wait_write(box->conn, LC_NEVER);
+  return task_suspend(L, t, "write", box, writer_unwait, (lua_KContext)done, write_more);
+}
+
+/* Stack: conn, pieces; `kept` bytes have been accepted. */
+static int write_more(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = lua_touserdata(L, 1);
+  task *t = task_running(L, box->rt);
+  size_t done = (size_t)kept, total;
+  int last = lua_gettop(L), why = t ? t->woken : 0;
+  (void)status;
+  if (t) t->woken = 0;
+  if (why) {
+    give_up_write(box, t, why, done);
+    return write_failure(L, box, why, done);
+  }
+  if (conn_is_being_written(box, t)) {
+    if (!can_wait(L, t)) t = task_current(L, box->rt, "conn:write");
+    if (task_ended(t)) return write_failure(L, box, task_ended(t), done);
+    return wait_for_turn(L, t, box, "write", kept, write_more);
+  }
+  for (;;) {
+    struct iovec pieces[PIECES];
+    int count = gather_pieces(L, 2, last, done, pieces, &total);
+    ssize_t accepted = lc_conn_write(box->conn, pieces, count);
+    if (accepted < 0) {
+      conn_end_write(box, t);
+      return write_failure(L, box, (int)accepted, done);
+    }
+    done += (size_t)accepted;
+    if (t) t->rt->bytes -= accepted;
+    if ((size_t)accepted < total) break;
+    if (count < PIECES) {
+      conn_end_write(box, t);
+      lua_pushboolean(L, 1);
+      return 1;
+    }
+  }
+  int refused = LC_CANCELED;
+  if (can_wait(L, t)) refused = box->cut == LC_CANCELED ? LC_CANCELED : task_ended(t);
+  if (refused) {
+    give_up_write(box, t, refused, done);
+    if (!can_wait(L, t)) task_current(L, box->rt, "conn:write"); /* raises */
+    return write_failure(L, box, refused, done);
+  }
+  return wait_half_way(L, t, box, done);
+}
+
+/* Most writes are small and accepted whole; the others go on in write_more. */
+static int conn_write(lua_State *L)
+{
+  conn_box *box = conn_self(L);
+  struct iovec pieces[PIECES];
+  int last = lua_gettop(L);
+  size_t total = 0;
+  for (int i = 2; i <= last; i++) {
+    size_t length;
+    const char *data = check_bytes(L, i, &length); /* numbers become strings here */
+    if (i - 2 < PIECES) pieces[i - 2] = (struct iovec){(void *)(uintptr_t)data, length};
+    total += length;
+  }
+  task *t = task_running(L, box->rt);
+  if (t) {
+    t->woken = 0;
+    if (task_is_spent(t)) return task_yield(L, t, 0, write_more);
+  }
+  if (box->writer || !lc_list_is_empty(&box->waiting) || last - 1 > PIECES)
+    return write_more(L, LUA_OK, 0);
+  ssize_t accepted = lc_conn_write(box->conn, pieces, last - 1);
+  if (accepted < 0) return write_failure(L, box, (int)accepted, 0);
+  if (t) t->rt->bytes -= accepted;
+  if ((size_t)accepted < total) return write_more(L, LUA_OK, accepted);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* --------------------------------------------------------------------- flush -- */
+
+int conn_is_being_written(const conn_box *box, const task *t)
+{
+  return box->writer && box->writer != t;
+}
+
+int conn_wait_flushed(lua_State *L, task *t, conn_box *box, const char *operation,
+                      lua_KContext kept, lua_KFunction again)
+{
+  if (conn_is_being_written(box, t)) return wait_for_turn(L, t, box, operation, kept, again);
+  return wait_for_room(L, t, box, operation, kept, again);
+}
+
+static int flush_more(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = lua_touserdata(L, 1);
+  task *t = task_running(L, box->rt);
+  int result = t ? t->woken : 0;
+  (void)status;
+  if (t) t->woken = 0;
+  if (!result) result = lc_conn_flush(box->conn);
+  if (result == LC_AGAIN) {
+    t = task_current(L, box->rt, "conn:flush");
+    result = box->cut == LC_CANCELED ? LC_CANCELED : task_ended(t);
+    if (!result) return conn_wait_flushed(L, t, box, "flush", kept, flush_more);
+  }
+  conn_end_write(box, t);
+  if (result < 0) return output_failure(L, box, result, "flush");
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int conn_flush(lua_State *L)
+{
+  conn_box *box = conn_self(L);
+  lua_settop(L, 1);
+  task *t = task_running(L, box->rt);
+  if (t) {
+    t->woken = 0;
+    if (task_is_spent(t)) return task_yield(L, t, 0, flush_more);
+  }
+  return flush_more(L, LUA_OK, 0);
+}
+
+static int conn_setvbuf(lua_State *L)
+{
+  static const char *const modes[] = {"no", "full", NULL};
+  conn_box *box = conn_check(L, 1);
+  int mode = check_choice(L, 2, NULL, modes);
+  lua_Integer size = optional_integer(L, 3, 16384);
+  check_that(L, size >= 0, 3, "a size in bytes is not negative");
+  if (lc_conn_error(box->conn)) return conn_failure(L, box, lc_conn_error(box->conn), "setvbuf");
+  lc_settings settings = *lc_conn_settings(box->conn);
+  settings.gather = mode ? (size_t)(size > 65536 ? 65536 : size) : 0;
+  int result = lc_conn_set_settings(box->conn, &settings);
+  if (result < 0) return conn_failure(L, box, result, "setvbuf");
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* ---------------------------------------------------------------------- post -- */
+
+static int conn_post(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  struct iovec pieces[PIECES];
+  int last = lua_gettop(L);
+  for (int i = 2; i <= last; i++) check_string(L, i);
+  if (last - 1 > PIECES) {
+    lua_concat(L, last - 1);
+    last = 2;
+  }
+  size_t total;
+  int count = gather_pieces(L, 2, last, 0, pieces, &total);
+  int result = lc_conn_post(box->conn, pieces, count);
+  if (result < 0) return conn_fail_fairly(L, box, result, "post");
+  box->rt->bytes -= (ssize_t)total; /* it never yields, but counts: peers are to read meanwhile */
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+void conn_open_writing(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg methods[] = {{"write", conn_write},
+                                     {"flush", conn_flush},
+                                     {"setvbuf", conn_setvbuf},
+                                     {"post", conn_post},
+                                     {NULL, NULL}};
+  register_functions(L, rt, "conn:", methods);
+}

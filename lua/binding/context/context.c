@@ -1,0 +1,434 @@
+/* context/context.c - the tree of contexts: who is to stop when what ends.
+ *
+ * A context ends once, by cancel, by its deadline, or with its parent; ending
+ * marks everything below it before any task runs, and wakes who waits. Children
+ * are not kept alive by their parents: one that nobody refers to any more, and
+ * that has no task and no function to call, takes itself out when it is collected.
+ *
+ * User values: 1 the parent, 2 the cause (a Lua value), 3 a table: the functions
+ * for on_done by number, or, for with_value, {key, value}; 4, for those that a
+ * script made, the connection or server whose task it was.
+ */
+#include <stdlib.h>
+
+#include "binding.h"
+
+#define CONTEXT_TYPE "lastcall.context"
+
+context *context_check(lua_State *L, int index)
+{
+  context *ctx = check_object(L, index, CONTEXT_TYPE);
+  runtime_check(L, ctx->rt);
+  return ctx;
+}
+
+context *context_new_with(lua_State *L, runtime *rt, context *parent, int user_values)
+{
+  context *ctx = lua_newuserdatauv(L, sizeof *ctx, user_values);
+  *ctx = (context){.rt = rt, .deadline = LC_NEVER, .anchor = LUA_NOREF};
+  lc_list_init(&ctx->in_parent);
+  lc_list_init(&ctx->children);
+  lc_list_init(&ctx->tasks);
+  luaL_setmetatable(L, CONTEXT_TYPE);
+  ctx->drained = parent ? parent->drained : ctx;
+  if (!parent) return ctx;
+  lua_pushvalue(L, -2);
+  lua_setiuservalue(L, -2, 1);
+  ctx->parent = parent;
+  ctx->deadline = parent->deadline;
+  ctx->ended = parent->ended;
+  ctx->cause = parent->cause;
+  if (parent->ended) { /* born ended, for the same reason */
+    lua_getiuservalue(L, -2, 2);
+    lua_setiuservalue(L, -2, 2);
+  } else {
+    lc_list_append(&parent->children, &ctx->in_parent);
+  }
+  return ctx;
+}
+
+context *context_new(lua_State *L, runtime *rt, context *parent)
+{
+  return context_new_with(L, rt, parent, 3);
+}
+
+int context_is_draining(const context *ctx)
+{
+  for (ctx = ctx->drained; ctx; ctx = ctx->parent ? ctx->parent->drained : NULL)
+    if (ctx->is_draining) return 1;
+  return 0;
+}
+
+int context_is_below(const context *ctx, const context *root)
+{
+  while (ctx && ctx != root) ctx = ctx->parent;
+  return ctx == root;
+}
+
+/* Somebody needs it: a task, or functions to call. A task may outlive the connection whose own it is. */
+void context_hold(lua_State *L, context *ctx)
+{
+  if (!ctx->holds && !context_push(L, ctx))
+    luaL_error(L, "lastcall: a context that is not anchored cannot be held without its object");
+  if (!ctx->holds) ctx->anchor = runtime_anchor(L, ctx->rt);
+  ctx->holds++;
+}
+
+void context_hold_object(lua_State *L, int index)
+{
+  context *ctx = context_check(L, index);
+  if (!ctx->holds) {
+    lua_pushvalue(L, index);
+    ctx->anchor = runtime_anchor(L, ctx->rt);
+  }
+  ctx->holds++;
+}
+
+void context_unhold(context *ctx)
+{
+  if (!ctx->rt || --ctx->holds) return; /* without rt: collected, as the state closes */
+  runtime_release(ctx->rt, ctx->anchor);
+  ctx->anchor = LUA_NOREF;
+}
+
+int context_push(lua_State *L, context *ctx)
+{
+  if (ctx->anchor != LUA_NOREF) {
+    runtime_push_anchored(L, ctx->rt, ctx->anchor);
+    return 1;
+  }
+  if (!ctx->box || !conn_push(L, ctx->box)) return 0;
+  conn_kept_value(L, -1, CONN_CONTEXT);
+  lua_remove(L, -2);
+  return 1;
+}
+
+/* Its functions need it no longer. The connection whose own it is keeps it for them, and they do not keep
+ * that connection. */
+static void unhold_functions(context *ctx)
+{
+  if (!ctx->is_held_by_functions) return;
+  ctx->is_held_by_functions = 0;
+  context_unhold(ctx);
+}
+
+/* ------------------------------------------------------------------ ending -- */
+
+static int by_number(const void *a, const void *b)
+{
+  const lua_Integer *x = a, *y = b;
+  return (*x > *y) - (*x < *y);
+}
+
+/* Queues the functions registered with on_done, in their order; none is run from in here. Protected,
+ * for a context also ends inside the core's callbacks, which must not be left by an error. */
+static int queue_done_functions(lua_State *L)
+{
+  context *ctx = lua_touserdata(L, 1);
+  if (!context_push(L, ctx)) return 0;
+  lua_Integer *numbers = lua_newuserdatauv(L, ctx->functions * sizeof *numbers, 0);
+  lua_getiuservalue(L, -2, 3);
+  size_t count = 0;
+  for (lua_pushnil(L); lua_next(L, -2) && count < ctx->functions; lua_pop(L, 1))
+    numbers[count++] = lua_tointeger(L, -2);
+  qsort(numbers, count, sizeof *numbers, by_number);
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, -1, numbers[i]);
+    runtime_callback(L, ctx->rt, 0);
+  }
+  return 0;
+}
+
+static void end_one(lua_State *L, context *ctx, int code, const char *cause)
+{
+  ctx->ended = code;
+  ctx->cause = cause;
+  if (ctx->timer.is_open) lc_timer_close(ctx->rt->loop, &ctx->timer);
+  for (lc_link *link = ctx->tasks.next; link != &ctx->tasks; link = link->next) {
+    task *t = LC_OWNER(link, task, in_context);
+    if (t->waits_for) task_wake(t, code);
+  }
+  if (!ctx->functions) return;
+  runtime_protect_on(L, ctx->rt, queue_done_functions, ctx);
+  ctx->functions = 0;
+  unhold_functions(ctx);
+}
+
+/* The Lua object of a descendant is only reachable when something holds it; the cause of the one that
+ * was canceled is looked up through the parents, so nothing has to be copied down. */
+void context_end(lua_State *L, context *ctx, int code, const char *cause)
+{
+  if (ctx->ended) return;
+  lc_link *pending = &ctx->rt->ending;
+  lc_list_remove(&ctx->in_parent);
+  lc_list_append(pending, &ctx->in_parent);
+  while (!lc_list_is_empty(pending)) { /* no recursion: a chain may be very deep */
+    context *next = LC_OWNER(pending->next, context, in_parent);
+    lc_list_remove(&next->in_parent);
+    while (!lc_list_is_empty(&next->children)) {
+      lc_link *child = next->children.next;
+      lc_list_remove(child);
+      lc_list_append(pending, child);
+    }
+    end_one(L, next, code, cause);
+  }
+}
+
+/* The context lies at the top. What may raise comes first. */
+void context_adopt(lua_State *L, context *ctx, conn_box *box)
+{
+  if (!lc_list_is_empty(&box->own_tasks)) context_hold_object(L, -1);
+  for (lc_link *link = box->own_tasks.next; link != &box->own_tasks; link = link->next) {
+    LC_OWNER(link, task, in_context)->ctx = ctx;
+    ctx->holds++;
+  }
+  if (ctx->holds) ctx->holds--; /* the first one's hold is counted twice */
+  lc_list_take(&ctx->tasks, &box->own_tasks);
+  if (box->ended && !ctx->ended) context_end(L, ctx, box->ended, box->end_cause);
+  box->ctx = ctx;
+  box->has_context = 1;
+  ctx->box = box;
+}
+
+void context_leave_conn(lua_State *L, int index)
+{
+  context *ctx = context_check(L, index);
+  context_hold_object(L, index); /* its functions are still to be found */
+  ctx->box->has_context = 0;
+  ctx->box->ended = LC_CANCELED;
+  ctx->box->end_cause = "collected";
+  ctx->box = NULL;
+  context_end(L, ctx, LC_CANCELED, "collected");
+  context_unhold(ctx);
+}
+
+/* The one that comes after `at` in a walk over what is below `root`, with what is below `at` or without; NULL
+ * at the end. Without recursion: a chain may be very deep. */
+static context *next_below(const context *root, context *at, int is_passed_by)
+{
+  if (!is_passed_by && !lc_list_is_empty(&at->children))
+    return LC_OWNER(at->children.next, context, in_parent);
+  for (; at != root; at = at->parent)
+    if (at->in_parent.next != &at->parent->children)
+      return LC_OWNER(at->in_parent.next, context, in_parent);
+  return NULL;
+}
+
+void context_each_task(context *root, void (*visit)(task *t, void *user), void *user)
+{
+  for (context *at = root; at; at = next_below(root, at, 0))
+    for (lc_link *link = at->tasks.next; link != &at->tasks; link = link->next)
+      visit(LC_OWNER(link, task, in_context), user);
+}
+
+/* Takes what is below `root` and asked to end when draining begins out of the tree. */
+static void take_those_that_drain(context *root, lc_link *taken)
+{
+  for (context *at = next_below(root, root, 0), *next; at; at = next) {
+    next = next_below(root, at, at->drains);
+    if (!at->drains) continue;
+    lc_list_remove(&at->in_parent);
+    lc_list_append(taken, &at->in_parent);
+  }
+}
+
+/* To end one may collect garbage, and with it any other that nobody holds: so the walk is over by then. */
+void context_drain(lua_State *L, context *root)
+{
+  lc_link taken;
+  lc_list_init(&taken);
+  root->is_draining = 1;
+  take_those_that_drain(root, &taken);
+  while (!lc_list_is_empty(&taken))
+    context_end(L, LC_OWNER(taken.next, context, in_parent), LC_CANCELED, "draining");
+}
+
+/* ----------------------------------------------------------------- methods -- */
+
+static int context_done(lua_State *L)
+{
+  lua_pushboolean(L, context_check(L, 1)->ended != 0);
+  return 1;
+}
+
+static int context_err(lua_State *L)
+{
+  context *ctx = context_check(L, 1);
+  if (ctx->ended) lua_pushstring(L, lc_code_name(ctx->ended));
+  else lua_pushnil(L);
+  return 1;
+}
+
+/* The nearest ancestor that was given a Lua value when it ended has the cause. */
+static int context_cause(lua_State *L)
+{
+  context *ctx = context_check(L, 1);
+  if (!ctx->ended) return 0;
+  lua_pushvalue(L, 1);
+  for (context *from = ctx; from && from->ended; from = from->parent) {
+    if (lua_getiuservalue(L, -1, 2) != LUA_TNIL) return 1;
+    lua_pop(L, 1);
+    lua_getiuservalue(L, -1, 1);
+    lua_remove(L, -2);
+  }
+  lua_pushstring(L, ctx->cause);
+  return 1;
+}
+
+static int context_get_deadline(lua_State *L)
+{
+  lc_time at = context_check(L, 1)->deadline;
+  if (at == LC_NEVER) lua_pushnil(L);
+  else lua_pushnumber(L, lc_to_seconds(at));
+  return 1;
+}
+
+/* The nearest value for the key, here or above. */
+static int context_value(lua_State *L)
+{
+  context *ctx = context_check(L, 1);
+  check_any(L, 2);
+  lua_settop(L, 2);
+  lua_pushvalue(L, 1);
+  while (ctx) {
+    if (ctx->has_value) {
+      lua_getiuservalue(L, 3, 3);
+      lua_rawgeti(L, 4, 1);
+      if (lua_rawequal(L, 2, -1)) {
+        lua_rawgeti(L, 4, 2);
+        return 1;
+      }
+    }
+    lua_settop(L, 3);
+    lua_getiuservalue(L, 3, 1);
+    lua_replace(L, 3);
+    ctx = lua_touserdata(L, 3);
+  }
+  lua_pushnil(L);
+  return 1;
+}
+
+static int context_draining(lua_State *L)
+{
+  lua_pushboolean(L, context_is_draining(context_check(L, 1)));
+  return 1;
+}
+
+/* on_done's stop: true when the function will not be called because of it. */
+static int stop_call(lua_State *L)
+{
+  context *ctx = lua_touserdata(L, lua_upvalueindex(1));
+  runtime_check(L, ctx->rt);
+  int pending = 0;
+  if (!ctx->ended && lua_getiuservalue(L, lua_upvalueindex(1), 3) == LUA_TTABLE) {
+    lua_Integer number = lua_tointeger(L, lua_upvalueindex(2));
+    pending = lua_rawgeti(L, -1, number) == LUA_TFUNCTION;
+    lua_pushnil(L);
+    lua_rawseti(L, -3, number);
+    if (pending && !--ctx->functions) unhold_functions(ctx);
+  }
+  lua_pushboolean(L, pending);
+  return 1;
+}
+
+static void push_functions(lua_State *L, int index)
+{
+  if (lua_getiuservalue(L, index, 3) == LUA_TTABLE) return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, index, 3);
+}
+
+/* A context that holds a value has no room for functions: a child of its own has. */
+static int context_on_done(lua_State *L)
+{
+  context *ctx = context_check(L, 1);
+  check_type(L, 2, LUA_TFUNCTION);
+  lua_settop(L, 2);
+  if (ctx->ended) {
+    runtime_callback(L, ctx->rt, 0);
+  } else {
+    if (ctx->has_value) {
+      ctx = context_new_with(L, ctx->rt, ctx, 3);
+      lua_replace(L, 1);
+    }
+    push_functions(L, 1);
+    lua_pushvalue(L, 2);
+    lua_rawseti(L, -2, ++ctx->last_function);
+    if (!ctx->functions++ && !ctx->box) {
+      context_hold_object(L, 1);
+      ctx->is_held_by_functions = 1;
+    }
+  }
+  lua_pushvalue(L, 1);
+  lua_pushinteger(L, ctx->last_function);
+  lua_pushcclosure(L, stop_call, 2);
+  return 1;
+}
+
+static int context_close(lua_State *L)
+{
+  context_end(L, context_check(L, 1), LC_CANCELED, "closed");
+  return 0;
+}
+
+static int context_collect(lua_State *L)
+{
+  if (!is_collected(L)) return 0;
+  context *ctx = check_object(L, 1, CONTEXT_TYPE);
+  if (!ctx->rt || !ctx->rt->loop) return 0; /* the loop went first */
+  if (ctx->box) context_leave_conn(L, 1);   /* in the same cycle, and before it */
+  lc_list_remove(&ctx->in_parent);
+  while (!lc_list_is_empty(&ctx->children)) { /* collected in the same cycle */
+    context *child = LC_OWNER(ctx->children.next, context, in_parent);
+    lc_list_remove(&child->in_parent);
+    child->parent = NULL;
+  }
+  if (ctx->timer.is_open) lc_timer_close(ctx->rt->loop, &ctx->timer);
+  ctx->rt = NULL;
+  return 0;
+}
+
+static int context_tostring(lua_State *L)
+{
+  context *ctx = context_check(L, 1);
+  lua_pushfstring(L, "context: %s", ctx->ended ? lc_code_name(ctx->ended) : "live");
+  return 1;
+}
+
+static int context_is(lua_State *L)
+{
+  lua_pushboolean(L, luaL_testudata(L, 1, CONTEXT_TYPE) != NULL);
+  return 1;
+}
+
+void context_open(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg methods[] = {
+    {"done", context_done},         {"err", context_err},
+    {"cause", context_cause},       {"deadline", context_get_deadline},
+    {"draining", context_draining}, {"on_done", context_on_done},
+    {"value", context_value},       {NULL, NULL}};
+  new_type(L, CONTEXT_TYPE);
+  lua_newtable(L);
+  register_functions(L, rt, "context:", methods);
+  context_open_tasks(L, rt);
+  context_open_narrowing(L, rt);
+  lua_setfield(L, -2, "__index");
+  static const luaL_Reg meta[] = {{"__gc", context_collect},
+                                  {"__close", context_close},
+                                  {"__tostring", context_tostring},
+                                  {NULL, NULL}};
+  register_functions(L, rt, "context:", meta);
+  lua_pop(L, 1);
+  lua_newtable(L);
+  context_open_making(L, rt);
+  lua_pushcfunction(L, context_is);
+  lua_setfield(L, -2, "is");
+  lua_getfield(L, LUA_REGISTRYINDEX, CONTEXT_TYPE);
+  lua_getfield(L, -1, "__index");
+  lua_remove(L, -2);
+  lua_setfield(L, -2, "methods"); /* where the modules add theirs */
+  lua_setfield(L, -2, "context");
+}

@@ -1,0 +1,72 @@
+/* context/context.h - contexts: when the tasks that go by them are to stop. */
+#ifndef LC_BINDING_CONTEXT_H
+#define LC_BINDING_CONTEXT_H
+
+#include <lua.h>
+
+#include "base/list.h"
+#include "lastcall.h"
+
+typedef struct runtime runtime;
+typedef struct context context;
+typedef struct task task;
+typedef struct conn_box conn_box;
+
+struct context {
+  runtime *rt;
+  context *parent;  /* kept alive by the first user value; NULL when it has ended or is a root */
+  context *drained; /* the nearest one, itself or above, at which a drain may begin */
+  lc_link in_parent;
+  lc_link children;
+  lc_link tasks;            /* that go by this context */
+  int ended;                /* 0, LC_CANCELED or LC_TIMEOUT */
+  const char *cause;        /* when it is not a Lua value (second user value) */
+  lc_time deadline;         /* the earliest of its own and its parents'; LC_NEVER */
+  lc_timer timer;           /* opened when the deadline is its own */
+  unsigned drains : 1;      /* ends when draining begins */
+  unsigned is_draining : 1; /* set where a drain begins: at a server's, or the process's */
+  unsigned has_value : 1;   /* made by with_value */
+  unsigned is_held_by_functions : 1;
+  unsigned functions;        /* registered with on_done */
+  lua_Integer last_function; /* numbers them */
+  unsigned holds;            /* tasks that go by it, and its functions */
+  int anchor;                /* while it is held: LUA_NOREF otherwise */
+  conn_box *box; /* whose own context this is, kept by its second user value; NULL: none, or gone */
+};
+
+void context_hold(lua_State *L, context *ctx); /* one more hold: it has one, or a connection's */
+void context_hold_object(lua_State *L, int index);
+void context_unhold(context *ctx);
+/* Ends it: the connection whose own it is gets collected. */
+void context_leave_conn(lua_State *L, int index);
+/* It becomes the connection's own: what that one's tasks go by, and ended when that one has. */
+void context_adopt(lua_State *L, context *ctx, conn_box *box);
+int context_push(lua_State *L, context *ctx); /* [0, +1], or 0 and nothing */
+
+/* The parent lies at the top of the stack, or is NULL. [0, +1] */
+context *context_new(lua_State *L, runtime *rt, context *parent);
+/* The same with room for so many user values, 3 or 4 (context/context.c says which they are). */
+context *context_new_with(lua_State *L, runtime *rt, context *parent, int user_values);
+context *context_check(lua_State *L, int index);
+/* Ends it and everything below. `cause` is static; a Lua value in the second user value comes before it. */
+void context_end(lua_State *L, context *ctx, int code, const char *cause);
+void context_drain(lua_State *L,
+                   context *root); /* draining begins here: at a root, or a server's */
+int context_is_draining(const context *ctx);
+int context_is_below(const context *ctx, const context *root); /* or is it */
+/* The tasks that go by it or by one below it. `visit` may neither end contexts nor collect garbage. */
+void context_each_task(context *root, void (*visit)(task *t, void *user), void *user);
+context *context_push_current(lua_State *L, runtime *rt); /* what the caller goes by [0, +1] */
+/* Methods, or functions, into the table at the top. */
+void context_open_tasks(lua_State *L, runtime *rt);
+void context_open_narrowing(lua_State *L, runtime *rt);
+void context_open_making(lua_State *L, runtime *rt);
+/* A generator of the task is left, or gone on with: its calls of ctx:call bound nobody meanwhile. */
+void scopes_leave(lua_State *L, task *t, lua_State *co);
+void scopes_enter(lua_State *L, task *t, lua_State *co);
+void scopes_forget(task *t);                  /* it has finished */
+void context_open(lua_State *L, runtime *rt); /* module functions into the table at the top */
+/* The context that process-owned tasks live in; a run that has ended leaves an ended one behind. */
+void process_context_new(lua_State *L, runtime *rt);
+
+#endif

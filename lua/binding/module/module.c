@@ -1,0 +1,45 @@
+/* module/module.c - luaopen: one table of functions for the Lua modules. Not for scripts. */
+#include "socket/socket.h"
+
+__attribute__((visibility("default"))) int luaopen_lastcall_core(lua_State *L);
+
+/* The context that process-owned tasks live in; a run that has ended leaves an ended one behind. */
+void process_context_new(lua_State *L, runtime *rt)
+{
+  context *before = rt->process;
+  int anchor = rt->process_anchor;
+  rt->process = context_new(L, rt, NULL);
+  context_hold_object(L, -1);
+  rt->process_anchor = runtime_anchor(L, rt);
+  if (before) context_unhold(before);
+  runtime_release(rt, anchor);
+}
+
+int luaopen_lastcall_core(lua_State *L)
+{
+  luaL_checkversion(L);
+  runtime *rt = runtime_get(L);
+  lua_newtable(L);
+  raise_open(L, rt);
+  context_open(L, rt);
+  task_open(L, rt);
+  spot_open(L, rt);
+  conn_open(L, rt);
+  connect_open(L, rt);
+  resolve_open(L, rt);
+  sockopt_open(L, rt);
+  server_open(L, rt);
+  process_open(L, rt);
+  signals_open(L, rt);
+  descriptors_open(L, rt);
+  poll_open(L, rt);
+  work_open(L, rt);
+  socket_open(L, rt);
+  process_context_new(L, rt);
+  rt->background = context_new(L, rt, NULL);
+  context_hold_object(L, -1);
+  rt->background_anchor = runtime_anchor(L, rt);
+  lua_pushliteral(L, LC_VERSION);
+  lua_setfield(L, -2, "version");
+  return 1;
+}

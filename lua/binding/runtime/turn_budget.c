@@ -1,0 +1,28 @@
+/* runtime/turn_budget.c - how long tasks and callbacks may take in one turn of the loop, whatever their number.
+ *
+ * To read the clock at each operation would cost small ones a tenth. So it is read at every
+ * sixteenth; at each, once sixteen have taken long.
+ */
+#include "binding.h"
+
+#define SHARE \
+  (5 * LC_MILLISECOND / 2) /* for callbacks, and for tasks: neither can starve the other */
+#define LOOK_EVERY 16
+#define LONG (LC_MILLISECOND / 2)
+
+void turn_share_begin(runtime *rt)
+{
+  rt->looked_at = lc_loop_clock(rt->loop);
+  rt->turn_until = rt->looked_at + SHARE;
+  rt->turn_over = 0;
+}
+
+int turn_is_over(runtime *rt)
+{
+  if (rt->turn_over || --rt->until_look > 0) return rt->turn_over;
+  lc_time now = lc_loop_clock(rt->loop);
+  rt->until_look = now - rt->looked_at > LONG ? 1 : LOOK_EVERY;
+  rt->looked_at = now;
+  rt->turn_over = now >= rt->turn_until;
+  return rt->turn_over;
+}

@@ -1,0 +1,39 @@
+/* script/arguments.h - a function's arguments, as lauxlib checks them; but the errors name the function as the documentation
+ * does, however it was called, and are at the line of the script. */
+#ifndef LC_BINDING_ARGUMENTS_H
+#define LC_BINDING_ARGUMENTS_H
+
+#include <lua.h>
+
+#include "lastcall.h"
+
+/* "bad argument #1 to 'conn:read' (text)": the name is what register_functions gave it. Self is not counted. */
+void argument_error(lua_State *L, int argument, const char *text) __attribute__((noreturn));
+/* The same for a value that is not what is expected, such as "number". */
+void argument_type_error(lua_State *L, int argument, const char *expected)
+  __attribute__((noreturn));
+
+static inline void check_that(lua_State *L, int holds, int argument, const char *text)
+{
+  if (!holds) argument_error(L, argument, text);
+}
+
+lua_Number check_number(lua_State *L, int argument);
+lua_Integer check_integer(lua_State *L, int argument);
+const char *check_bytes(lua_State *L, int argument, size_t *length);
+const char *check_string(lua_State *L, int argument);
+void check_type(lua_State *L, int argument, int type);
+void check_any(lua_State *L, int argument);
+void *check_object(lua_State *L, int argument, const char *type);
+/* A string argument that C is to compare with others: raises when a zero byte lies in it. */
+const char *check_word(lua_State *L, int argument);
+/* The place of a word among `words`; that of `otherwise` when it is absent, unless NULL. */
+int check_choice(lua_State *L, int argument, const char *otherwise, const char *const words[]);
+
+lua_Number optional_number(lua_State *L, int argument, lua_Number otherwise);
+lua_Integer optional_integer(lua_State *L, int argument, lua_Integer otherwise);
+const char *optional_string(lua_State *L, int argument, const char *otherwise);
+/* An optional argument in seconds: LC_NEVER when absent; raises for what is not a number. */
+lc_time optional_seconds(lua_State *L, int argument);
+
+#endif

@@ -1,0 +1,85 @@
+/* script/raise.c - errors for misuse, at the line of the script that made the mistake. */
+#include <stdarg.h>
+#include <string.h>
+
+#include "binding.h"
+
+static const char HOME_KEY = 0; /* how the sources of our own modules begin, in the registry */
+
+static int is_ours(const lua_Debug *frame, const char *home, size_t length)
+{
+  return length && !strncmp(frame->source, home, length);
+}
+
+int raise_level(lua_State *L, int level)
+{
+  lua_Debug frame;
+  size_t length = 0;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &HOME_KEY);
+  const char *home = lua_tolstring(L, -1, &length);
+  for (; lua_getstack(L, level, &frame); level++) {
+    lua_getinfo(L, "S", &frame);
+    if (!is_ours(&frame, home, length)) break;
+  }
+  lua_pop(L, 1);
+  return level;
+}
+
+int push_script_place(lua_State *L, lua_State *co, int level)
+{
+  lua_Debug frame;
+  size_t length = 0;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &HOME_KEY);
+  const char *home = lua_tolstring(L, -1, &length);
+  for (; lua_getstack(co, level, &frame); level++) {
+    lua_getinfo(co, "Sl", &frame);
+    if (frame.currentline <= 0 || is_ours(&frame, home, length)) continue;
+    lua_pushfstring(L, "%s:%d", frame.short_src, frame.currentline);
+    lua_remove(L, -2);
+    return 1;
+  }
+  lua_pop(L, 1);
+  return 0;
+}
+
+/* "file:line: ", or nothing where no script is to be found [0, +1]. */
+static void push_place(lua_State *L)
+{
+  if (!push_script_place(L, L, 1)) {
+    lua_pushliteral(L, "");
+    return;
+  }
+  lua_pushliteral(L, ": ");
+  lua_concat(L, 2);
+}
+
+void raise_error(lua_State *L, const char *format, ...)
+{
+  va_list arguments;
+  luaL_checkstack(L, 8, NULL);
+  push_place(L);
+  va_start(arguments, format);
+  lua_pushvfstring(L, format, arguments);
+  va_end(arguments);
+  lua_concat(L, 2);
+  for (;;) lua_error(L); /* once: it does not return, which its declaration leaves out */
+}
+
+/* raise_error(message) */
+static int core_raise_error(lua_State *L) { raise_error(L, "%s", check_string(L, 1)); }
+
+/* set_home(prefix): by which the sources of our modules are known. */
+static int core_set_home(lua_State *L)
+{
+  check_string(L, 1);
+  lua_settop(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &HOME_KEY);
+  return 0;
+}
+
+void raise_open(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg functions[] = {
+    {"raise_error", core_raise_error}, {"set_home", core_set_home}, {NULL, NULL}};
+  register_functions(L, rt, "", functions);
+}

@@ -1,0 +1,69 @@
+/* server/box.h - servers as Lua objects. */
+#ifndef LC_BINDING_SERVER_BOX_H
+#define LC_BINDING_SERVER_BOX_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/list.h"
+#include "conn/box.h"
+#include "lastcall.h"
+#include "task/task.h"
+
+struct server_box {
+  lc_server *server; /* NULL once freed */
+  runtime *rt;
+  context *ctx;
+  int anchor;  /* until it is done */
+  int handler; /* anchors: LUA_NOREF when there is none */
+  int on_error;
+  int on_state;
+  int on_step;
+  int on_drain;
+  int farewell; /* a string or a function */
+  int beat;     /* what a heartbeat says: a string or a function */
+  straggler_list stragglers;
+  int log;
+  lc_time max_block; /* for its tasks */
+  int is_done;
+  int cancels_at_eof;      /* the peer's FIN ends a connection's context */
+  int starts_with_data;    /* handlers begin with the first byte */
+  int gives_context;       /* the handler has a second parameter: without one none need be made */
+  int tells;               /* how many of its arguments on_state takes: likewise */
+  int is_uncounted;        /* a run does not wait for it */
+  struct late_peers *late; /* server/late.c; NULL while nobody was late */
+  lc_link acceptors;       /* tasks in accept */
+  lc_link waiters;         /* tasks in serve, wait and wait_for */
+};
+
+server_box *server_check(lua_State *L, int index);
+server_box *server_of(owner by); /* or NULL */
+extern const lc_events SERVER_EVENTS;
+/* What it was to call or say; it is done, or goes. A connection keeps its server alive, and what is
+ * anchored for the server may keep the connection: here the circle is broken. */
+void server_forget_functions(server_box *box);
+/* Whether its handler has not begun, and will with the first byte. */
+int server_is_to_start(const server_box *box, const lc_conn *conn);
+/* Pushes the object of one of its connections, made now if it is to start; 0 and nothing when it has been
+ * collected. */
+int server_push_conn(lua_State *L, server_box *box, lc_conn *conn);
+/* on_state's first word of a connection, whose box there is: "new". */
+void server_tell_new(lua_State *L, server_box *box, lc_conn *conn);
+void server_open(lua_State *L, runtime *rt);
+/* Methods into the table at the top, and what only the modules call into the one below it. */
+void server_register(lua_State *L, runtime *rt, const luaL_Reg *methods, const luaL_Reg *functions);
+void server_open_events(lua_State *L, runtime *rt); /* registers so, as the next two do */
+void server_open_listening(lua_State *L, runtime *rt);
+void server_open_waiting(lua_State *L, runtime *rt);
+/* Queues a line for its log, or the process's: pops level, event, fields. */
+void server_log(lua_State *L, server_box *box, runtime *rt); /* [-3, 0] */
+/* Queues a call to its on_error, or the process's: pops error, traceback, connection. */
+void server_report_error(lua_State *L, server_box *box, runtime *rt); /* [-3, 0] */
+/* server/late.c: whose bytes no handler was given. */
+void late_note(server_box *box, const lc_conn *conn); /* it has closed */
+void late_push(lua_State *L, const server_box *box);  /* a list of {id, peer, bytes} [0, +1] */
+void late_free(server_box *box);
+/* server/facts.c: the numbers of its report, as a table. */
+int server_facts(lua_State *L);
+
+#endif

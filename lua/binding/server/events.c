@@ -1,0 +1,454 @@
+/* server/events.c - what the core tells a server becomes tasks, wake-ups and callbacks of the script. */
+#include <limits.h>
+#include <string.h>
+
+#include "binding.h"
+
+void server_log(lua_State *L, server_box *box, runtime *rt)
+{
+  if (!box || box->log == LUA_NOREF) {
+    runtime_hook(L, rt, "log", 3);
+    return;
+  }
+  runtime_push_anchored(L, rt, box->log);
+  lua_insert(L, -4);
+  runtime_callback(L, rt, 3);
+}
+
+void server_report_error(lua_State *L, server_box *box, runtime *rt)
+{
+  if (!box || box->on_error == LUA_NOREF) {
+    runtime_hook(L, rt, "on_error", 3);
+    return;
+  }
+  runtime_push_anchored(L, rt, box->on_error);
+  lua_insert(L, -4);
+  runtime_callback(L, rt, 3);
+}
+
+/* ------------------------------------------------------------- their objects -- */
+
+/* Whether it waits for its first byte. It may have an object: one that has been collected, and another
+ * since. */
+int server_is_to_start(const server_box *box, const lc_conn *conn)
+{
+  const conn_box *of = lc_conn_user(conn);
+  return of ? (int)of->is_unstarted : box->starts_with_data && box->handler != LUA_NOREF;
+}
+
+int server_push_conn(lua_State *L, server_box *box, lc_conn *conn)
+{
+  conn_box *of = lc_conn_user(conn);
+  if (of && conn_push(L, of)) return 1;
+  if (!server_is_to_start(box, conn)) return 0; /* it has been collected */
+  of = conn_box_new(L, box->rt, conn, box);
+  of->is_served = 1;
+  of->is_unstarted = 1;
+  conn_keep_weakly(L, of);
+  if (lc_conn_error(conn)) conn_end_context(of, lc_code_name(lc_conn_error(conn)));
+  return 1;
+}
+
+/* ---------------------------------------------------------------------- events -- */
+
+/* What a protected call needs to know. */
+typedef struct move {
+  server_box *box;
+  lc_conn *conn;
+  lc_state from;
+  lc_state to;
+  const char *cause;
+} move;
+
+/* The long way: the object may have to be made, or is kept by nobody. */
+static int queue_state(lua_State *L)
+{
+  move *m = lua_touserdata(L, 1);
+  lua_settop(L, 0);
+  runtime_push_anchored(L, m->box->rt, m->box->on_state);
+  if (!server_push_conn(L, m->box, m->conn)) return 0;
+  if (m->from == LC_STATES) lua_pushnil(L);
+  else lua_pushstring(L, lc_state_name(m->from));
+  lua_pushstring(L, lc_state_name(m->to));
+  lua_pushstring(L, m->cause);
+  runtime_callback(L, m->box->rt, 4);
+  return 0;
+}
+
+static void on_state(lc_conn *conn, lc_state from, lc_state to, const char *cause, void *user)
+{
+  server_box *box = user;
+  if (box->on_state == LUA_NOREF || callbacks_tell_move(box, conn, from, to, cause)) return;
+  move m = {box, conn, from, to, cause};
+  runtime_protect(box->rt, queue_state, &m);
+}
+
+void server_tell_new(lua_State *L, server_box *box, lc_conn *conn)
+{
+  if (box->on_state == LUA_NOREF) return;
+  if (callbacks_tell_move(box, conn, LC_STATES, LC_STATE_NEW, "accept")) return;
+  move m = {box, conn, LC_STATES, LC_STATE_NEW, "accept"};
+  lua_pushcfunction(L, queue_state);
+  lua_pushlightuserdata(L, &m);
+  lua_call(L, 1, 0);
+}
+
+/* The box lies at the top. */
+static void start_handler(lua_State *L, conn_box *conn)
+{
+  server_box *box = conn->server;
+  conn->is_unstarted = 0; /* from now on the task has it anchored */
+  runtime_push_anchored(L, box->rt, box->handler);
+  lua_pushvalue(L, -2);
+  if (box->gives_context) conn_push_context(L, conn);
+  owner by = {.kind = OWNER_CONN, .of.conn = conn};
+  task *t = task_start(L, box->rt, by, conn_own_context(conn), box->gives_context ? 2 : 1);
+  t->is_handler = 1;
+}
+
+static int open_connection(lua_State *L)
+{
+  move *m = lua_touserdata(L, 1);
+  conn_box *conn = conn_box_new(L, m->box->rt, m->conn, m->box);
+  conn->is_served = 1;
+  conn_keep(L, conn);
+  server_tell_new(L, m->box, m->conn);
+  start_handler(L, conn);
+  return 0;
+}
+
+/* By then, it has one. */
+static void protect_start(move *m, lua_CFunction start)
+{
+  runtime_protect(m->box->rt, start, m);
+  const conn_box *of = lc_conn_user(m->conn);
+  if (!of || !of->tasks) lc_conn_abort(m->conn, "no memory for a handler");
+}
+
+/* One whose handler begins with the first byte is left to the core until then: no coroutine, and an
+ * object only while the script looks. There may be very many who never say a word. */
+static void on_opened(lc_conn *conn, void *user)
+{
+  server_box *box = user;
+  move m = {.box = box, .conn = conn};
+  if (!box->starts_with_data) protect_start(&m, open_connection);
+  else on_state(conn, LC_STATES, LC_STATE_NEW, "accept", box);
+  tasks_wake(&box->waiters, 0);
+}
+
+static int start_late(lua_State *L)
+{
+  move *m = lua_touserdata(L, 1);
+  if (server_push_conn(L, m->box, m->conn)) start_handler(L, lc_conn_user(m->conn));
+  return 0;
+}
+
+/* One whose handler begins with the first byte: it has come, or it will not. */
+static void on_first_byte(server_box *box, lc_conn *conn)
+{
+  move m = {.box = box, .conn = conn};
+  int result = lc_conn_await(conn);
+  if (result == LC_EOF) lc_conn_finish(conn, "no data");
+  else if (!result) protect_start(&m, start_late);
+  else if (result == -ENOMEM || result == -ENOBUFS) lc_conn_abort(conn, "no memory for a handler");
+}
+
+static void on_ready(lc_conn *conn, unsigned what, void *user)
+{
+  server_box *box = user;
+  if (what & LC_READABLE && server_is_to_start(box, conn)) {
+    on_first_byte(box, conn);
+    what &= LC_FINISHED;
+  }
+  if (what && !conn_on_ready(conn, what) && what & LC_ENDED) conn_log_failure(box->rt, box, conn);
+}
+
+static int note_undelivered(lua_State *L)
+{
+  const move *m = lua_touserdata(L, 1);
+  stragglers_note_undelivered(L, m->box, m->conn);
+  return 0;
+}
+
+static void on_closed(lc_conn *conn, void *user)
+{
+  server_box *box = user;
+  move m = {.box = box, .conn = conn};
+  if (lc_conn_is_undelivered(conn)) runtime_protect(box->rt, note_undelivered, &m);
+  late_note(box, conn);
+  conn_on_closed(conn);
+}
+
+static int keep_object(lua_State *L)
+{
+  move *m = lua_touserdata(L, 1);
+  if (server_push_conn(L, m->box, m->conn)) conn_keep_unstarted(L, -1);
+  return 0;
+}
+
+/* There are words for it. */
+static void need_object(server_box *box, lc_conn *conn, int words)
+{
+  move m = {.box = box, .conn = conn};
+  if (words != LUA_NOREF && server_is_to_start(box, conn))
+    runtime_protect(box->rt, keep_object, &m);
+}
+
+static void on_departed(lc_server *server, void *user)
+{
+  server_box *box = user;
+  (void)server;
+  tasks_wake(&box->waiters, 0);
+}
+
+static void on_draining(lc_conn *conn, void *user)
+{
+  server_box *box = user;
+  need_object(box, conn, box->farewell);
+  conn_on_draining(conn);
+}
+
+static void on_heartbeat(lc_conn *conn, void *user)
+{
+  server_box *box = user;
+  need_object(box, conn, box->beat);
+  conn_on_heartbeat(conn, box->rt);
+}
+
+static void on_acceptable(lc_server *server, void *user)
+{
+  server_box *box = user;
+  (void)server;
+  tasks_wake(&box->acceptors, 0);
+  if (!lc_server_is_listening(server)) socket_listening_ended(box->rt);
+}
+
+/* While it is being said goodbye to, a connection is not idle. */
+static int start_goodbyes(lua_State *L)
+{
+  server_box *box = lua_touserdata(L, 1);
+  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
+    if (lc_conn_state(conn) >= LC_STATE_CLOSING) continue;
+    lua_settop(L, 0);
+    runtime_push_anchored(L, box->rt, box->on_drain);
+    if (!server_push_conn(L, box, conn)) continue;
+    conn_box *of = lc_conn_user(conn);
+    task *t =
+      task_start(L, box->rt, (owner){.kind = OWNER_CONN, .of.conn = of}, conn_own_context(of), 1);
+    t->is_goodbye = 1;
+    lc_conn_guard(conn);
+  }
+  return 0;
+}
+
+static void tell_detached(lua_State *L, server_box *box, void (*tell)(lua_State *L, conn_box *conn))
+{
+  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
+    conn_box *of = lc_conn_user(conn);
+    if (of && of->is_detached) tell(L, of);
+  }
+}
+
+static void cancel_everything(lua_State *L, server_box *box)
+{
+  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
+    conn_cancel(conn);
+    conn_box *of = lc_conn_user(conn);
+    if (!of || of->is_unstarted) lc_conn_finish(conn, "canceled");
+  }
+  context_end(L, box->ctx, LC_CANCELED, "drain timeout");
+}
+
+void server_forget_functions(server_box *box)
+{
+  int *const anchors[] = {&box->handler, &box->on_error, &box->on_drain, &box->farewell,
+                          &box->beat,    &box->log,      &box->on_state, &box->on_step};
+  for (size_t i = 0; i < sizeof anchors / sizeof *anchors; i++) {
+    runtime_release(box->rt, *anchors[i]);
+    *anchors[i] = LUA_NOREF;
+  }
+}
+
+static int forget_functions(lua_State *L)
+{
+  server_forget_functions(lua_touserdata(L, 1));
+  return 0;
+}
+
+/* Behind the calls that wait, which may be to them. */
+static void forget_functions_later(lua_State *L, const server_box *box)
+{
+  lua_pushcfunction(L, forget_functions);
+  runtime_push_anchored(L, box->rt, box->anchor);
+  runtime_callback(L, box->rt, 1);
+}
+
+static void on_done(lua_State *L, server_box *box)
+{
+  box->is_done = 1;
+  if (!box->is_uncounted) box->rt->live_servers--;
+  context_end(L, box->ctx, LC_CANCELED, "server done");
+  tasks_wake(&box->waiters, 0);
+  tasks_wake(&box->acceptors, 0);
+}
+
+typedef struct step_note {
+  server_box *box;
+  lc_step step;
+} step_note;
+
+static int take_step(lua_State *L)
+{
+  step_note *note = lua_touserdata(L, 1);
+  server_box *box = note->box;
+  if (note->step == LC_STEP_DRAIN) {
+    context_drain(L, box->ctx);
+    tell_detached(L, box, conn_drain_detached);
+    if (box->on_drain != LUA_NOREF) {
+      lua_pushcfunction(L, start_goodbyes);
+      lua_pushlightuserdata(L, box);
+      lua_call(L, 1, 0);
+    }
+  } else if (note->step == LC_STEP_CANCEL) {
+    stragglers_note(L, box, STRAGGLER_CANCELED);
+    cancel_everything(L, box);
+  } else if (note->step == LC_STEP_KILL) {
+    stragglers_note(L, box, STRAGGLER_KILLED);
+    stragglers_kill(L, box);
+    tell_detached(L, box, conn_kill_detached);
+  } else if (note->step == LC_STEP_DONE) {
+    on_done(L, box);
+  }
+  if (box->on_step != LUA_NOREF && note->step != LC_STEP_SERVING) {
+    runtime_push_anchored(L, box->rt, box->on_step);
+    lua_pushstring(L, lc_step_name(note->step));
+    runtime_push_anchored(L, box->rt, box->anchor);
+    runtime_callback(L, box->rt, 2);
+  }
+  if (note->step == LC_STEP_DONE) forget_functions_later(L, box);
+  return 0;
+}
+
+static void on_step(lc_server *server, lc_step step, void *user)
+{
+  server_box *box = user;
+  (void)server;
+  step_note note = {box, step};
+  runtime_protect(box->rt, take_step, &note);
+  if (step != LC_STEP_DONE) return;
+  runtime_release(box->rt, box->anchor); /* from now on it lives as long as the script holds it */
+  box->anchor = LUA_NOREF;
+}
+
+typedef struct notice_note {
+  server_box *box;
+  const lc_notice *notice;
+} notice_note;
+
+static int log_notice(lua_State *L)
+{
+  notice_note *note = lua_touserdata(L, 1);
+  const lc_notice *notice = note->notice;
+  lua_settop(L, 0);
+  lua_pushstring(L, strstr(notice->event, "resumed") ? "info" : "warning");
+  lua_pushstring(L, notice->event);
+  lua_createtable(L, 0, 3);
+  lua_pushstring(L, notice->address);
+  lua_setfield(L, -2, "address");
+  if (notice->code) {
+    lua_pushstring(L, lc_code_name(notice->code));
+    lua_setfield(L, -2, "cause");
+  }
+  if (notice->retry) {
+    lua_pushnumber(L, lc_to_seconds(notice->retry));
+    lua_setfield(L, -2, "retry");
+  }
+  if (notice->limit) {
+    const struct {
+      const char *name;
+      uint32_t value;
+    } numbers[] = {
+      {"limit", notice->limit}, {"connections", notice->connections}, {"queue", notice->queue}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+      lua_pushinteger(L, numbers[i].value);
+      lua_setfield(L, -2, numbers[i].name);
+    }
+  }
+  server_log(L, note->box, note->box->rt);
+  return 0;
+}
+
+static void on_notice(lc_server *server, const lc_notice *notice, void *user)
+{
+  (void)server;
+  notice_note note = {user, notice};
+  runtime_protect(note.box->rt, log_notice, &note);
+}
+
+const lc_events SERVER_EVENTS = {.opened = on_opened,
+                                 .ready = on_ready,
+                                 .state = on_state,
+                                 .draining = on_draining,
+                                 .heartbeat = on_heartbeat,
+                                 .closed = on_closed,
+                                 .departed = on_departed,
+                                 .acceptable = on_acceptable,
+                                 .step = on_step,
+                                 .notice = on_notice};
+
+/* --------------------------------------------------------------- who is told -- */
+
+static void replace_anchor(lua_State *L, runtime *rt, int *anchor, int index)
+{
+  runtime_release(rt, *anchor);
+  *anchor = LUA_NOREF;
+  if (lua_isnoneornil(L, index)) return;
+  lua_pushvalue(L, index);
+  *anchor = runtime_anchor(L, rt);
+}
+
+/* How many parameters a function has: what nobody takes need not be made. */
+static int parameters_of(lua_State *L, int index)
+{
+  lua_Debug shape;
+  if (!lua_isfunction(L, index)) return 0;
+  lua_pushvalue(L, index);
+  lua_getinfo(L, ">u", &shape);
+  return shape.isvararg ? INT_MAX : shape.nparams;
+}
+
+/* server_hand_to(server, handler): its connections, from now on. */
+static int server_hand_to(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  check_type(L, 2, LUA_TFUNCTION);
+  replace_anchor(L, box->rt, &box->handler, 2);
+  box->gives_context = parameters_of(L, 2) > 1;
+  lc_server_serve(box->server, 1);
+  return 0;
+}
+
+static int server_on_state(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  if (!lua_isnoneornil(L, 2)) check_type(L, 2, LUA_TFUNCTION);
+  replace_anchor(L, box->rt, &box->on_state, 2);
+  box->tells = parameters_of(L, 2);
+  return 0;
+}
+
+static int server_on_step(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  if (!lua_isnoneornil(L, 2)) check_type(L, 2, LUA_TFUNCTION);
+  replace_anchor(L, box->rt, &box->on_step, 2);
+  return 0;
+}
+
+void server_open_events(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg methods[] = {
+    {"on_state", server_on_state}, {"on_step", server_on_step}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"server_hand_to", server_hand_to}, {NULL, NULL}};
+  server_register(L, rt, methods, functions);
+}

@@ -1,0 +1,293 @@
+/* server/server.c - servers as Lua objects: birth, the ladder, and a look at their connections.
+ *
+ * User value 1: the context, parent of its connections' contexts.
+ */
+#include <string.h>
+
+#include "binding.h"
+
+static const char SERVER_TYPE[] = "lastcall.server";
+
+server_box *server_check(lua_State *L, int index)
+{
+  server_box *box = luaL_testudata(L, index, SERVER_TYPE);
+  if (!box)
+    raise_error(L, "expected a server as self: call its methods with ':', as in server:shutdown()");
+  runtime_check(L, box->server ? box->rt : NULL);
+  return box;
+}
+
+/* --------------------------------------------------------------------- birth -- */
+
+static int anchor_field(lua_State *L, runtime *rt, int index, const char *name)
+{
+  if (lua_getfield(L, index, name) == LUA_TNIL) {
+    lua_pop(L, 1);
+    return LUA_NOREF;
+  }
+  return runtime_anchor(L, rt);
+}
+
+/* [0, +1] */
+static server_box *push_box(lua_State *L, runtime *rt)
+{
+  server_box *box = lua_newuserdatauv(L, sizeof *box, 1);
+  *box = (server_box){.rt = rt,
+                      .anchor = LUA_NOREF,
+                      .handler = LUA_NOREF,
+                      .on_error = LUA_NOREF,
+                      .on_state = LUA_NOREF,
+                      .on_step = LUA_NOREF,
+                      .on_drain = LUA_NOREF,
+                      .farewell = LUA_NOREF,
+                      .beat = LUA_NOREF,
+                      .stragglers = {.table = LUA_NOREF, .others = LUA_NOREF},
+                      .log = LUA_NOREF,
+                      .is_done = 1};
+  lc_list_init(&box->acceptors);
+  lc_list_init(&box->waiters);
+  luaL_setmetatable(L, SERVER_TYPE);
+  return box;
+}
+
+/* The box lies at `index`. */
+static void make_context(lua_State *L, server_box *box, int index)
+{
+  runtime_push_anchored(L, box->rt, box->rt->process_anchor);
+  context *ctx = context_new(L, box->rt, box->rt->process);
+  context_hold_object(L, -1);
+  ctx->drained = ctx;
+  box->ctx = ctx;
+  lua_setiuservalue(L, index, 1);
+  lua_pop(L, 1);
+}
+
+static void take_options(lua_State *L, server_box *box, int index)
+{
+  runtime *rt = box->rt;
+  box->on_error = anchor_field(L, rt, index, "on_error");
+  box->on_drain = anchor_field(L, rt, index, "on_drain");
+  box->farewell = anchor_field(L, rt, index, "farewell");
+  if (lua_getfield(L, index, "heartbeat") == LUA_TTABLE)
+    box->beat = anchor_field(L, rt, lua_gettop(L), "send");
+  lua_pop(L, 1);
+  box->log = anchor_field(L, rt, index, "log");
+  box->max_block = option_time(L, index, "max_block", 0);
+  box->cancels_at_eof = option_is(L, index, "on_eof", "cancel");
+  box->starts_with_data = option_is(L, index, "start", "data");
+}
+
+/* new_server(options): nothing listens yet. What may raise comes first: the loop knows of no server that is
+ * made in part. */
+static int core_new_server(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  check_type(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lc_server_options options;
+  lc_server_options_init(&options);
+  option_settings(L, 1, &options.settings);
+  option_drain(L, 1, &options.drain);
+  options.late = option_boolean(L, 1, "late", options.late);
+  options.max_connections = (uint32_t)option_integer(L, 1, "max_connections", 0);
+
+  server_box *box = push_box(L, rt);
+  make_context(L, box, 2);
+  take_options(L, box, 1);
+  stragglers_open(L, rt, &box->stragglers);
+  lua_pushvalue(L, 2);
+  box->anchor = runtime_anchor(L, rt);
+  int error;
+  box->server = lc_server_new(rt->loop, &options, &SERVER_EVENTS, box, &error);
+  if (!box->server) {
+    runtime_release(rt, box->anchor);
+    return luaL_error(L, "not enough memory for a server");
+  }
+  lc_server_serve(box->server, 0);
+  if (box->max_block) watchdog_bound(rt, box->max_block);
+  box->is_done = 0;
+  rt->live_servers++;
+  return 1;
+}
+
+static int server_collect(lua_State *L)
+{
+  if (!is_collected(L)) return 0;
+  server_box *box = check_object(L, 1, SERVER_TYPE);
+  runtime *rt = box->rt;
+  if (!rt->loop) return 0;
+  server_forget_functions(box);
+  stragglers_release(rt, &box->stragglers);
+  if (box->ctx) context_unhold(box->ctx);
+  box->ctx = NULL;
+  lc_server_free(box->server);
+  box->server = NULL;
+  late_free(box);
+  return 0;
+}
+
+/* ------------------------------------------------------------------- the ladder -- */
+
+static int server_shutdown(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  lc_time seconds = optional_seconds(L, 2);
+  const lc_drain_options *drain = &lc_server_options_get(box->server)->drain;
+  if (seconds == LC_NEVER) seconds = drain->timeout;
+  check_that(L, seconds >= 0, 2, "seconds from now, not negative");
+  lc_server_shutdown(box->server, lc_time_add(lc_loop_clock(box->rt->loop), seconds));
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int server_close(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  lc_server_shutdown(box->server, lc_loop_clock(box->rt->loop));
+  lc_server_advance(box->server, LC_STEP_KILL);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* server_set_drain(server, {drain =}): what the ladder goes by, until it begins. */
+static int server_set_drain(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  lc_server_options defaults;
+  check_type(L, 2, LUA_TTABLE);
+  lc_server_options_init(&defaults);
+  option_drain(L, 2, &defaults.drain);
+  lc_server_set_drain(box->server, &defaults.drain);
+  return 0;
+}
+
+static int server_step(lua_State *L)
+{
+  lua_pushstring(L, lc_step_name(lc_server_step(server_check(L, 1)->server)));
+  return 1;
+}
+
+/* server_is_leaving(server): whether it has been told to shut down. */
+static int server_is_leaving(lua_State *L)
+{
+  lua_pushboolean(L, lc_server_is_leaving(server_check(L, 1)->server));
+  return 1;
+}
+
+static int server_go(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  check_type(L, 2, LUA_TFUNCTION);
+  if (box->is_done) raise_error(L, "server:go: this server has ended");
+  lua_remove(L, 1);
+  return task_go(L, box->rt, (owner){.kind = OWNER_SERVER, .of.server = box}, box->ctx,
+                 lua_gettop(L) - 1);
+}
+
+/* --------------------------------------------------------------------- looking -- */
+
+static int state_argument(lua_State *L, int index)
+{
+  if (lua_isnoneornil(L, index)) return LC_STATES;
+  size_t length;
+  const char *name = luaL_tolstring(L, index, &length);
+  for (int state = LC_STATE_NEW; state < LC_STATES; state++)
+    if (!strcmp(name, lc_state_name((lc_state)state)) && strlen(name) == length) return state;
+  raise_error(L, "server: a connection is never '%s', but new, active, idle, closing or closed",
+              name);
+}
+
+static int server_count(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  lua_pushinteger(L, lc_server_count(box->server, (lc_state)state_argument(L, 2)));
+  return 1;
+}
+
+static int server_get(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  lua_Integer id = check_integer(L, 2);
+  lc_conn *conn = lc_server_find(box->server, (uint64_t)id);
+  if (!conn || !server_push_conn(L, box, conn)) lua_pushnil(L);
+  return 1;
+}
+
+/* server_list(server, [state]) -> an array of connections, for a walk that a script may disturb. */
+static int server_list(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  int state = state_argument(L, 2);
+  lua_Integer count = 0;
+  lua_newtable(L);
+  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
+    if (state != LC_STATES && (int)lc_conn_state(conn) != state) continue;
+    if (server_push_conn(L, box, conn)) lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
+/* As many as `most` of those in a state, or in any [0, +1]. */
+static void push_descriptions(lua_State *L, const server_box *box, int state, lua_Integer most)
+{
+  lua_Integer count = 0;
+  lua_newtable(L);
+  for (lc_conn *conn = NULL; count < most && (conn = lc_server_next(box->server, conn));) {
+    if (state != LC_STATES && (int)lc_conn_state(conn) != state) continue;
+    lua_createtable(L, 0, 10);
+    conn_describe(L, conn);
+    lua_rawseti(L, -2, ++count);
+  }
+}
+
+static int server_connections(lua_State *L)
+{
+  push_descriptions(L, server_check(L, 1), LC_STATES, LUA_MAXINTEGER);
+  return 1;
+}
+
+/* server_some(server, state, most): so many of connections(). */
+static int server_some(lua_State *L)
+{
+  push_descriptions(L, server_check(L, 1), state_argument(L, 2), lua_tointeger(L, 3));
+  return 1;
+}
+
+void server_register(lua_State *L, runtime *rt, const luaL_Reg *methods, const luaL_Reg *functions)
+{
+  register_functions(L, rt, "server:", methods);
+  lua_pushvalue(L, -2);
+  register_functions(L, rt, "", functions);
+  lua_pop(L, 1);
+}
+
+void server_open(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg methods[] = {{"shutdown", server_shutdown},
+                                     {"close", server_close},
+                                     {"step", server_step},
+                                     {"go", server_go},
+                                     {"count", server_count},
+                                     {"get", server_get},
+                                     {"connections", server_connections},
+                                     {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"new_server", core_new_server},
+                                       {"server_set_drain", server_set_drain},
+                                       {"server_is_leaving", server_is_leaving},
+                                       {"server_list", server_list},
+                                       {"server_facts", server_facts},
+                                       {"server_some", server_some},
+                                       {NULL, NULL}};
+  lua_newtable(L);
+  server_register(L, rt, methods, functions);
+  server_open_events(L, rt);
+  server_open_listening(L, rt);
+  server_open_waiting(L, rt);
+  new_type(L, SERVER_TYPE);
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, server_collect);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+  lua_setfield(L, -2, "server_methods");
+}

@@ -1,0 +1,394 @@
+/* server/stragglers.c - who was canceled or killed, and the line of script that held it; and whose last bytes are not
+ * known to have arrived.
+ *
+ * A table of stragglers, a server's or the process's, is keyed by connection or task, so that one
+ * that was canceled and later killed is listed once, with its last fate.
+ *
+ * There may be tens of thousands, at a time when nothing may take long. So the first of each fate and kind are listed, and the
+ * others are counted. Making a traceback takes Lua 50 microseconds for each coroutine, most of them for the names of
+ * functions. Those who are held at the same place share one string; and the coroutines that the tracebacks of a
+ * fate tell of are bounded.
+ */
+#include <string.h>
+
+#include "binding.h"
+
+enum {
+  LISTED = 100,      /* of each fate and kind, one by one */
+  COROUTINES = 1000, /* that the tracebacks of a fate tell of */
+};
+
+static const char *const FATE_NAMES[] = {
+  [STRAGGLER_CANCELED] = "canceled",
+  [STRAGGLER_KILLED] = "killed",
+  [STRAGGLER_UNDELIVERED] = "undelivered",
+  [STRAGGLER_HELD] = "held",
+};
+
+/* What is noted at a time. */
+typedef struct note {
+  runtime *rt;
+  server_box *box; /* NULL: the process's */
+  straggler_list *list;
+  straggler_fate fate;
+  int is_kill;
+  int holders;    /* index of a table: the box of a connection -> the task that holds it */
+  int tracebacks; /* and of another one: where a task is -> its traceback */
+} note;
+
+void stragglers_open(lua_State *L, runtime *rt, straggler_list *list)
+{
+  *list = (straggler_list){.table = LUA_NOREF, .others = LUA_NOREF};
+  lua_newtable(L);
+  list->table = runtime_anchor(L, rt);
+  lua_newtable(L);
+  list->others = runtime_anchor(L, rt);
+}
+
+void stragglers_release(runtime *rt, straggler_list *list)
+{
+  runtime_release(rt, list->table);
+  runtime_release(rt, list->others);
+}
+
+void stragglers_set_facts(lua_State *L, runtime *rt, const straggler_list *list)
+{
+  lua_pushinteger(L, list->canceled);
+  lua_setfield(L, -2, "tasks_canceled");
+  lua_pushinteger(L, list->killed);
+  lua_setfield(L, -2, "tasks_left");
+  lua_pushinteger(L, list->held);
+  lua_setfield(L, -2, "work_left");
+  lua_pushinteger(L, list->unlisted);
+  lua_setfield(L, -2, "stragglers_unlisted");
+  runtime_push_anchored(L, rt, list->table);
+  lua_setfield(L, -2, "stragglers");
+}
+
+static lua_Integer key_of(uint64_t number, straggler_kind kind)
+{
+  return (lua_Integer)(number * STRAGGLER_KINDS + kind);
+}
+
+/* Whether this one is listed: its record is to be made or made anew. Else it is among the others from now on. */
+static int claim(lua_State *L, runtime *rt, straggler_list *list, lua_Integer key,
+                 straggler_fate fate)
+{
+  runtime_push_anchored(L, rt, list->table);
+  runtime_push_anchored(L, rt, list->others);
+  int was_listed = lua_rawgeti(L, -2, key) != LUA_TNIL;
+  int was_other = lua_rawgeti(L, -2, key) != LUA_TNIL;
+  lua_pop(L, 2);
+  unsigned *listed = &list->listed[fate][key % STRAGGLER_KINDS];
+  int is_listed = was_listed || *listed < LISTED;
+  if (is_listed) ++*listed;
+  list->unlisted += !is_listed - was_other;
+  if (is_listed) lua_pushnil(L);
+  else lua_pushboolean(L, 1);
+  lua_rawseti(L, -2, key);
+  lua_pop(L, 2);
+  return is_listed;
+}
+
+int stragglers_claim_work(lua_State *L, runtime *rt, uint64_t number)
+{
+  rt->stragglers.held++;
+  return claim(L, rt, &rt->stragglers, key_of(number, STRAGGLER_WORK), STRAGGLER_HELD);
+}
+
+void stragglers_add_work(lua_State *L, runtime *rt, uint64_t number)
+{
+  runtime_push_anchored(L, rt, rt->stragglers.table);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, key_of(number, STRAGGLER_WORK));
+  lua_pop(L, 1);
+}
+
+/* Its two tables are pushed. [0, +2] */
+static note begin(lua_State *L, runtime *rt, server_box *box, straggler_fate fate)
+{
+  luaL_checkstack(L, 16, NULL);
+  lua_newtable(L);
+  lua_newtable(L);
+  return (note){.rt = rt,
+                .box = box,
+                .list = box ? &box->stragglers : &rt->stragglers,
+                .fate = fate,
+                .is_kill = fate == STRAGGLER_KILLED,
+                .holders = lua_gettop(L) - 1,
+                .tracebacks = lua_gettop(L)};
+}
+
+/* A string that tells where a coroutine is from any other place; nil when it is too deep [0, +1]. */
+static void push_place(lua_State *L, lua_State *co)
+{
+  enum { DEEP = 32 };
+  struct {
+    const void *code;
+    int first_line, line;
+  } frames[DEEP];
+  lua_Debug frame;
+  int level = 0;
+  memset(frames, 0, sizeof frames); /* the padding, too */
+  for (; lua_getstack(co, level, &frame); level++) {
+    if (level == DEEP) {
+      lua_pushnil(L);
+      return;
+    }
+    lua_getinfo(co, "Sl", &frame);
+    frames[level].code = frame.source;
+    frames[level].first_line = frame.linedefined;
+    frames[level].line = frame.currentline;
+    if (frame.currentline > 0) continue;
+    lua_getinfo(L, "f", &frame); /* one function of C is told from another by its address */
+    frames[level].code = lua_topointer(L, -1);
+    lua_pop(L, 1);
+  }
+  lua_pushlstring(L, (const char *)frames, (size_t)level * sizeof *frames);
+}
+
+/* As much of it as the list has room for [0, +1]. */
+static void push_bounded(lua_State *L, const note *n, task *t)
+{
+  enum { LEAST = 2 };
+  unsigned *told = &n->list->told[n->fate], depth = task_depth(t) + 1;
+  unsigned most = *told + LEAST < COROUTINES ? COROUTINES - *told : LEAST;
+  *told += depth < most ? depth : most;
+  task_push_traceback(L, t, most);
+}
+
+/* [0, +1] */
+static void push_traceback(lua_State *L, const note *n, task *t)
+{
+  int is_plain = t->has_begun && !task_depth(t) && !(t->extra && t->extra->held != LUA_NOREF);
+  if (is_plain) push_place(L, t->co);
+  else lua_pushnil(L);
+  if (lua_isnil(L, -1)) {
+    push_bounded(L, n, t);
+  } else {
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, n->tracebacks) == LUA_TNIL) {
+      lua_pop(L, 1);
+      push_bounded(L, n, t);
+      lua_pushvalue(L, -2);
+      lua_pushvalue(L, -2);
+      lua_rawset(L, n->tracebacks);
+    }
+  }
+  lua_remove(L, -2);
+}
+
+/* One whose task obeyed the cancel, and which then waited for its peer until the kill, is still told
+ * with the line that held it before. Between the new record, at the top, and the one at `older`. */
+static void keep_traceback(lua_State *L, int older)
+{
+  static const char *const names[] = {"traceback", "waits_for", "waited"};
+  int is_held = lua_getfield(L, -1, names[0]) != LUA_TNIL;
+  lua_pop(L, 1);
+  if (is_held || !lua_istable(L, older)) return;
+  for (int i = 0; i < 3; i++) {
+    lua_getfield(L, older, names[i]);
+    lua_setfield(L, -2, names[i]);
+  }
+}
+
+/* The record at the top [-1, 0]. */
+static void add(lua_State *L, const note *n, lua_Integer key)
+{
+  lua_pushstring(L, FATE_NAMES[n->fate]);
+  lua_setfield(L, -2, "fate");
+  runtime_push_anchored(L, n->rt, n->list->table);
+  lua_rawgeti(L, -1, key);
+  lua_pushvalue(L, -3);
+  keep_traceback(L, lua_gettop(L) - 1);
+  lua_rawseti(L, -3, key);
+  lua_pop(L, 3);
+}
+
+static void add_traceback(lua_State *L, const note *n, task *t)
+{
+  if (!t) return;
+  push_traceback(L, n, t);
+  lua_setfield(L, -2, "traceback");
+  lua_pushstring(L, t->waits_for);
+  lua_setfield(L, -2, "waits_for");
+  if (!t->waits_for) return;
+  lua_pushnumber(L, lc_to_seconds(lc_loop_now(t->rt->loop) - t->waits_since));
+  lua_setfield(L, -2, "waited");
+}
+
+static void add_conn(lua_State *L, const note *n, lc_conn *conn, task *holder)
+{
+  const conn_box *of = lc_conn_user(conn);
+  if (of && !holder) holder = of->reader ? of->reader : of->writer;
+  if (!holder && lc_conn_state(conn) == LC_STATE_CLOSED) return;
+  lua_Integer key = key_of(lc_conn_id(conn), STRAGGLER_CONNECTION);
+  if (!claim(L, n->rt, n->list, key, n->fate)) return;
+  lua_createtable(L, 0, 12);
+  conn_describe(L, conn);
+  add_traceback(L, n, holder);
+  add(L, n, key);
+}
+
+/* Whether the step cuts it: it is told by this very step that it is over, or ended by it, in the midst of something. */
+static int is_cut(const note *n, const task *t)
+{
+  if (n->is_kill) return !task_may_be_ended(t);
+  return !task_ended(t) && !task_is_at_rest(t);
+}
+
+static void add_task(lua_State *L, const note *n, task *t)
+{
+  if (n->is_kill) n->list->killed++;
+  else n->list->canceled++;
+  lua_Integer key = key_of(t->id, STRAGGLER_TASK);
+  if (!claim(L, n->rt, n->list, key, n->fate)) return;
+  lua_createtable(L, 0, 6);
+  lua_pushinteger(L, (lua_Integer)t->id);
+  lua_setfield(L, -2, "task");
+  lua_pushnumber(L, lc_to_seconds(lc_loop_now(t->rt->loop) - t->began));
+  lua_setfield(L, -2, "age");
+  add_traceback(L, n, t);
+  add(L, n, key);
+}
+
+/* Those in a context that the step does not end are not told by it. */
+static void add_task_if_cut(lua_State *L, const note *n, task *t, const context *ends)
+{
+  if (!is_cut(n, t)) return;
+  if (n->is_kill || !t->ctx || context_is_below(t->ctx, ends)) add_task(L, n, t);
+}
+
+static task *holder_of(lua_State *L, int holders, const conn_box *of)
+{
+  lua_rawgetp(L, holders, of);
+  task *holder = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return holder;
+}
+
+/* One walk over the tasks finds who holds which connection: the handler, else the oldest task. */
+static void find_holders(lua_State *L, const note *n)
+{
+  server_box *box = n->box;
+  runtime *rt = box->rt;
+  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
+    task *t = LC_OWNER(link, task, in_tasks);
+    if (server_of(task_owner(t)) != box) continue;
+    if (t->owned_by == OWNER_SERVER) {
+      add_task_if_cut(L, n, t, box->ctx);
+      continue;
+    }
+    task *other = holder_of(L, n->holders, t->of.conn);
+    if (!other || (t->is_handler && !other->is_handler)) {
+      lua_pushlightuserdata(L, t);
+      lua_rawsetp(L, n->holders, t->of.conn);
+    } else {
+      other = t;
+    }
+    if (other) add_task_if_cut(L, n, other, box->ctx);
+  }
+}
+
+void stragglers_note(lua_State *L, server_box *box, straggler_fate fate)
+{
+  int top = lua_gettop(L);
+  note n = begin(L, box->rt, box, fate);
+  find_holders(L, &n);
+  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
+    const conn_box *of = lc_conn_user(conn);
+    task *holder = of ? holder_of(L, n.holders, of) : NULL;
+    lc_state state = lc_conn_state(conn);
+    if (!holder && state == LC_STATE_CLOSED) continue;
+    if (!holder && state == LC_STATE_CLOSING && !n.is_kill)
+      continue; /* nobody holds it but its peer, and it has time left */
+    add_conn(L, &n, conn, holder);
+    if (n.is_kill) lc_server_count_killed(box->server, conn);
+    else lc_server_count_canceled(box->server, conn);
+  }
+  lua_settop(L, top);
+}
+
+void stragglers_note_process(lua_State *L, runtime *rt, straggler_fate fate)
+{
+  int top = lua_gettop(L);
+  note n = begin(L, rt, NULL, fate);
+  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
+    task *t = LC_OWNER(link, task, in_tasks);
+    if (t->owned_by == OWNER_PROCESS && !t->is_system) add_task_if_cut(L, &n, t, rt->process);
+  }
+  lua_settop(L, top);
+}
+
+typedef struct found_tasks {
+  const conn_box *box;
+  task **tasks;
+  unsigned count;
+} found_tasks;
+
+static void find_task(task *t, void *user)
+{
+  found_tasks *found = user;
+  if (t->owned_by == OWNER_CONN && t->of.conn == found->box) found->tasks[found->count++] = t;
+}
+
+void stragglers_note_conn(lua_State *L, conn_box *box)
+{
+  int top = lua_gettop(L);
+  note n = begin(L, box->rt, box->server, STRAGGLER_CANCELED);
+  /* What is noted may have garbage collected, contexts too: so they are walked over before. */
+  found_tasks found = {box, lua_newuserdatauv(L, box->tasks * sizeof *found.tasks, 0), 0};
+  conn_each_task(box, find_task, &found);
+  for (unsigned i = 0; i < found.count; i++)
+    if (is_cut(&n, found.tasks[i])) add_task(L, &n, found.tasks[i]);
+  lua_settop(L, top);
+}
+
+/* One that was canceled or killed has been noted already. */
+static int is_noted(lua_State *L, runtime *rt, const straggler_list *list, lua_Integer key)
+{
+  runtime_push_anchored(L, rt, list->table);
+  runtime_push_anchored(L, rt, list->others);
+  lua_rawgeti(L, -2, key);
+  lua_rawgeti(L, -2, key);
+  int noted = !lua_isnil(L, -2) || !lua_isnil(L, -1);
+  lua_pop(L, 4);
+  return noted;
+}
+
+void stragglers_note_undelivered(lua_State *L, server_box *box, const lc_conn *conn)
+{
+  lc_verdict verdict;
+  straggler_list *list = &box->stragglers;
+  lua_Integer key = key_of(lc_conn_id(conn), STRAGGLER_CONNECTION);
+  if (is_noted(L, box->rt, list, key) || lc_conn_verdict(conn, &verdict)) return;
+  if (!claim(L, box->rt, list, key, STRAGGLER_UNDELIVERED)) return;
+  runtime_push_anchored(L, box->rt, list->table);
+  lua_createtable(L, 0, 12);
+  conn_describe(L, conn);
+  lua_pushstring(L, FATE_NAMES[STRAGGLER_UNDELIVERED]);
+  lua_setfield(L, -2, "fate");
+  lua_pushstring(L, lc_code_name(verdict.code));
+  lua_setfield(L, -2, "cause");
+  lua_rawseti(L, -2, key);
+  lua_pop(L, 1);
+}
+
+static task *first_task(const server_box *box)
+{
+  runtime *rt = box->rt;
+  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
+    task *t = LC_OWNER(link, task, in_tasks);
+    if (server_of(task_owner(t)) == box && t != rt->current) return t;
+  }
+  return NULL;
+}
+
+/* Resets every connection, so that no peer takes the end of a handler for the end of a reply, and
+ * ends every task that belongs to the server or to one of them, those that a dying one starts too. */
+void stragglers_kill(lua_State *L, server_box *box)
+{
+  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));)
+    lc_conn_abort(conn, "killed");
+  for (task *t; (t = first_task(box));) task_kill(L, t);
+}

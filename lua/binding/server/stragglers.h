@@ -1,0 +1,56 @@
+/* server/stragglers.h - the connections and tasks that a shutdown canceled or killed, as its report lists them. */
+#ifndef LC_BINDING_STRAGGLERS_H
+#define LC_BINDING_STRAGGLERS_H
+
+#include <lua.h>
+
+#include "lastcall.h"
+
+typedef struct runtime runtime;
+typedef struct conn_box conn_box;
+typedef struct server_box server_box;
+
+typedef enum straggler_fate {
+  STRAGGLER_CANCELED,
+  STRAGGLER_KILLED,
+  STRAGGLER_UNDELIVERED,
+  STRAGGLER_HELD,
+  STRAGGLER_FATES
+} straggler_fate;
+
+typedef enum straggler_kind {
+  STRAGGLER_CONNECTION,
+  STRAGGLER_TASK,
+  STRAGGLER_WORK,
+  STRAGGLER_KINDS
+} straggler_kind;
+
+/* A server's, or the process's. Connections are counted by the core. */
+typedef struct straggler_list {
+  int table;  /* anchor: key -> record, of those that are listed */
+  int others; /* anchor: key -> true, of those that are not */
+  unsigned listed[STRAGGLER_FATES][STRAGGLER_KINDS]; /* by their last fate */
+  unsigned told[STRAGGLER_FATES];                    /* coroutines, by their tracebacks */
+  lua_Integer unlisted;                              /* how many others */
+  lua_Integer canceled; /* tasks that were canceled elsewhere than at rest */
+  lua_Integer killed;   /* tasks that had to be ended by force */
+  lua_Integer held;     /* guards */
+} straggler_list;
+
+/* A guard that is held when the drain's time is over: counted; whether it is listed too. */
+int stragglers_claim_work(lua_State *L, runtime *rt, uint64_t number);
+void stragglers_add_work(lua_State *L, runtime *rt, uint64_t number); /* its record [-1, 0] */
+void stragglers_open(lua_State *L, runtime *rt, straggler_list *list);
+void stragglers_release(runtime *rt, straggler_list *list);
+/* Into the table at the top: tasks_canceled, tasks_left, stragglers, stragglers_unlisted. [0, 0] */
+void stragglers_set_facts(lua_State *L, runtime *rt, const straggler_list *list);
+/* Canceled or killed: its connections, and the tasks that the step cuts. */
+void stragglers_note(lua_State *L, server_box *box, straggler_fate fate);
+/* The same for the tasks of no server. */
+void stragglers_note_process(lua_State *L, runtime *rt, straggler_fate fate);
+/* The tasks that are about to end with their connection, which the drain closes. */
+void stragglers_note_conn(lua_State *L, conn_box *box);
+void stragglers_note_undelivered(lua_State *L, server_box *box, const lc_conn *conn); /* closed */
+void stragglers_kill(lua_State *L, server_box *box);
+
+#endif

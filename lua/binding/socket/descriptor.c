@@ -1,0 +1,314 @@
+/* socket/descriptor.c - descriptors before and beside connections: masters, sockets that are still
+ * connecting, datagrams. Each function is one system call; addresses are strings, as the kernel has them. */
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "socket/socket.h"
+
+/* nil and the text of errno. */
+static int refused(lua_State *L, int code)
+{
+  lua_pushnil(L);
+  lua_pushstring(L, strerror(-code));
+  return 2;
+}
+
+static int succeeded(lua_State *L, runtime *rt, int code)
+{
+  if (code == -EBADF) return refused(L, code); /* not closed by us: there is none */
+  if (code < 0) return socket_failure(L, rt, code);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static void check_address(lua_State *L, int index, lc_address *address)
+{
+  size_t length;
+  const char *bytes = check_bytes(L, index, &length);
+  check_that(L, length <= sizeof address->of, index, "not an address");
+  memset(address, 0, sizeof *address);
+  memcpy(&address->of, bytes, length);
+  address->length = (socklen_t)length;
+}
+
+/* LuaSocket's programs count on close() to free a descriptor: when none is left, the one that has lingered
+ * longest of those they made is given up. */
+static int make_room(const runtime *rt)
+{
+  lc_conn *oldest = NULL;
+  for (lc_conn *conn = NULL; (conn = lc_server_next(rt->outbound, conn));)
+    if (lc_conn_state(conn) == LC_STATE_CLOSING &&
+        (!oldest || lc_conn_id(conn) < lc_conn_id(oldest)))
+      oldest = conn;
+  return oldest && lc_conn_let_go(oldest);
+}
+
+static int open_one(const runtime *rt, int family, int type)
+{
+  const lc_sys *sys = socket_sys(rt);
+  int fd = sys->socket(sys, family, type, 0);
+  if ((fd == -EMFILE || fd == -ENFILE) && make_room(rt)) fd = sys->socket(sys, family, type, 0);
+  return fd;
+}
+
+/* open(family, type) -> fd */
+static int descriptor_open(lua_State *L)
+{
+  static const char *const families[] = {"inet", "inet6", "unix", NULL};
+  static const int family[] = {AF_INET, AF_INET6, AF_UNIX};
+  static const char *const types[] = {"stream", "dgram", NULL};
+  static const int type[] = {SOCK_STREAM, SOCK_DGRAM};
+  runtime *rt = runtime_upvalue(L);
+  const lc_sys *sys = socket_sys(rt);
+  int of = family[check_choice(L, 1, NULL, families)], one = 1;
+  int fd = open_one(rt, of, type[check_choice(L, 2, NULL, types)]);
+  if (fd < 0) return socket_failure(L, rt, fd);
+  if (of == AF_INET6) /* as LuaSocket does: its IPv6 sockets are for IPv6 alone */
+    sys->setsockopt(sys, fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+  lua_pushinteger(L, fd);
+  return 1;
+}
+
+/* close(fd): whoever waits for it is woken. */
+static int descriptor_close(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  const lc_sys *sys = socket_sys(rt);
+  int fd = (int)check_integer(L, 1);
+  socket_wake(rt, fd);
+  sys->close(sys, fd);
+  return 0;
+}
+
+static int descriptor_bind(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  const lc_sys *sys = socket_sys(rt);
+  lc_address address;
+  check_address(L, 2, &address);
+  return succeeded(L, rt,
+                   sys->bind(sys, (int)check_integer(L, 1), &address.of.any, address.length));
+}
+
+static int descriptor_listen(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  const lc_sys *sys = socket_sys(rt);
+  int backlog = (int)check_integer(L, 2);
+  return succeeded(L, rt, sys->listen(sys, (int)check_integer(L, 1), backlog));
+}
+
+/* connect(fd, address): "again" when it is under way: wait for writing, and ask outcome(fd). */
+static int descriptor_connect(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  const lc_sys *sys = socket_sys(rt);
+  lc_address address;
+  int result, fd = (int)check_integer(L, 1);
+  check_address(L, 2, &address);
+  LC_RETRY(result, sys->connect(sys, fd, &address.of.any, address.length));
+  if (result == -EINPROGRESS) result = LC_AGAIN;
+  return succeeded(L, rt, result);
+}
+
+/* "again" while a connect is under way; ENOTCONN when none is, which only recv tells apart. Consumes the
+ * error of one that has failed. */
+static int descriptor_outcome(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  const lc_sys *sys = socket_sys(rt);
+  int error = 0;
+  socklen_t length = sizeof error;
+  int fd = (int)check_integer(L, 1);
+  int result = sys->getsockopt(sys, fd, SOL_SOCKET, SO_ERROR, &error, &length);
+  if (!result) result = -error;
+  if (!result) {
+    lc_address peer = {.length = sizeof peer.of};
+    result = sys->getpeername(sys, fd, &peer.of.any, &peer.length);
+  }
+  if (result == -ENOTCONN) {
+    char byte;
+    ssize_t got = sys->recv(sys, fd, &byte, 1, MSG_PEEK);
+    if (got != -ENOTCONN) result = LC_AGAIN;
+  }
+  return succeeded(L, rt, result);
+}
+
+static int descriptor_shutdown(lua_State *L)
+{
+  static const char *const names[] = {"receive", "send", "both", NULL};
+  const lc_sys *sys = socket_sys(runtime_upvalue(L));
+  sys->shutdown(sys, (int)check_integer(L, 1), check_choice(L, 2, NULL, names));
+  return 0;
+}
+
+/* ----------------------------------------------------------------------- names -- */
+
+static const char *family_name(int family)
+{
+  switch (family) {
+    case AF_INET: return "inet";
+    case AF_INET6: return "inet6";
+    case AF_UNSPEC: return "unspec";
+    default: return "unknown";
+  }
+}
+
+int socket_push_name(lua_State *L, const lc_address *address)
+{
+  char host[NI_MAXHOST], port[NI_MAXSERV];
+  if (address->of.any.sa_family == AF_UNIX) {
+    size_t length = address->length - offsetof(struct sockaddr_un, sun_path);
+    if (address->length <= offsetof(struct sockaddr_un, sun_path)) length = 0;
+    lua_pushlstring(L, address->of.un.sun_path, strnlen(address->of.un.sun_path, length));
+    return 1;
+  }
+  int failure = getnameinfo(&address->of.any, address->length, host, sizeof host, port, sizeof port,
+                            NI_NUMERICHOST | NI_NUMERICSERV);
+  if (failure) {
+    lua_pushnil(L);
+    lua_pushstring(L, gai_strerror(failure));
+    return 2;
+  }
+  lua_pushstring(L, host);
+  lua_pushinteger(L, strtol(port, NULL, 10));
+  lua_pushstring(L, family_name(address->of.any.sa_family));
+  return 3;
+}
+
+typedef int (*name_call)(const lc_sys *, int, struct sockaddr *, socklen_t *);
+
+static int push_name_of(lua_State *L, name_call call, const lc_sys *sys)
+{
+  lc_address address = {.length = sizeof address.of};
+  int result = call(sys, (int)check_integer(L, 1), &address.of.any, &address.length);
+  return result < 0 ? refused(L, result) : socket_push_name(L, &address);
+}
+
+static int descriptor_sockname(lua_State *L)
+{
+  const lc_sys *sys = socket_sys(runtime_upvalue(L));
+  return push_name_of(L, sys->getsockname, sys);
+}
+
+static int descriptor_peername(lua_State *L)
+{
+  const lc_sys *sys = socket_sys(runtime_upvalue(L));
+  return push_name_of(L, sys->getpeername, sys);
+}
+
+/* unix_address(path) -> address, or nothing when it is too long. */
+static int unix_address(lua_State *L)
+{
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  size_t length;
+  const char *path = check_bytes(L, 1, &length);
+  length = strlen(path); /* as far as C sees it */
+  if (length >= sizeof name.sun_path) return 0;
+  memcpy(name.sun_path, path, length);
+  lua_pushlstring(L, (const char *)&name, offsetof(struct sockaddr_un, sun_path) + length);
+  return 1;
+}
+
+/* No peer any longer, for datagrams. */
+static int descriptor_disconnect(lua_State *L)
+{
+  const lc_sys *sys = socket_sys(runtime_upvalue(L));
+  struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+  sys->connect(sys, (int)check_integer(L, 1), &nobody, sizeof nobody);
+  return 0;
+}
+
+static int descriptor_duplicate(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  const lc_sys *sys = socket_sys(rt);
+  int fd = sys->duplicate(sys, (int)check_integer(L, 1));
+  if (fd < 0) return socket_failure(L, rt, fd);
+  lua_pushinteger(L, fd);
+  return 1;
+}
+
+/* ------------------------------------------------------------------- datagrams -- */
+
+static int send_datagram(lua_State *L, int status, lua_KContext kept)
+{
+  runtime *rt = runtime_upvalue(L);
+  const lc_sys *sys = socket_sys(rt);
+  size_t size;
+  const char *data = check_bytes(L, 2, &size);
+  struct iovec piece = {(void *)(uintptr_t)data, size};
+  struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+  lc_address to;
+  (void)status;
+  (void)kept;
+  if (!lua_isnil(L, 3)) {
+    check_address(L, 3, &to);
+    message.msg_name = &to.of;
+    message.msg_namelen = to.length;
+  }
+  ssize_t sent;
+  LC_RETRY(sent, sys->sendmsg(sys, (int)check_integer(L, 1), &message, 0));
+  if (sent < 0) return socket_failure(L, rt, (int)sent);
+  lua_pushinteger(L, sent);
+  return 1;
+}
+
+static int receive_datagram(lua_State *L, int status, lua_KContext kept)
+{
+  runtime *rt = runtime_upvalue(L);
+  const lc_sys *sys = socket_sys(rt);
+  size_t size = (size_t)check_integer(L, 2);
+  luaL_Buffer buffer;
+  lc_address from = {.length = 0};
+  (void)status;
+  (void)kept;
+  struct iovec piece = {luaL_buffinitsize(L, &buffer, size), size};
+  struct msghdr message = {
+    .msg_iov = &piece, .msg_iovlen = 1, .msg_name = &from.of, .msg_namelen = sizeof from.of};
+  ssize_t got;
+  LC_RETRY(got, sys->recvmsg(sys, (int)check_integer(L, 1), &message, 0));
+  if (got < 0) return socket_failure(L, rt, (int)got);
+  luaL_pushresultsize(&buffer, (size_t)got);
+  from.length = message.msg_namelen;
+  if (from.length < sizeof from.of.any.sa_family) {
+    lua_pushliteral(L, ""); /* a sender without a name */
+    return 2;
+  }
+  return 1 + socket_push_name(L, &from);
+}
+
+static int begin(lua_State *L, lua_KFunction attempt)
+{
+  task *t = task_that_can_wait(L, runtime_upvalue(L));
+  lua_settop(L, 3);
+  if (t && task_is_spent(t)) return task_yield(L, t, 0, attempt);
+  return attempt(L, LUA_OK, 0);
+}
+
+/* send_datagram(fd, data[, address]) -> bytes */
+static int descriptor_send(lua_State *L) { return begin(L, send_datagram); }
+
+/* receive_datagram(fd, size) -> data, and who sent it */
+static int descriptor_receive(lua_State *L) { return begin(L, receive_datagram); }
+
+void socket_open_descriptor(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg functions[] = {{"open", descriptor_open},
+                                       {"close", descriptor_close},
+                                       {"bind", descriptor_bind},
+                                       {"listen", descriptor_listen},
+                                       {"connect", descriptor_connect},
+                                       {"disconnect", descriptor_disconnect},
+                                       {"outcome", descriptor_outcome},
+                                       {"shutdown", descriptor_shutdown},
+                                       {"sockname", descriptor_sockname},
+                                       {"peername", descriptor_peername},
+                                       {"unix_address", unix_address},
+                                       {"duplicate", descriptor_duplicate},
+                                       {"send_datagram", descriptor_send},
+                                       {"receive_datagram", descriptor_receive},
+                                       {NULL, NULL}};
+  register_functions(L, rt, "", functions);
+}

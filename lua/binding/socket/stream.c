@@ -1,0 +1,345 @@
+/* socket/stream.c - one attempt at a time on streams and listeners, for lastcall.socket. */
+#include <string.h>
+
+#include "socket/socket.h"
+
+/* LuaSocket has no limits but its timeouts, which the modules keep, and sends each piece at once. */
+static void unlimited(lc_settings *settings)
+{
+  settings->keepalive.count = 0;
+  settings->user_timeout = 0;
+  settings->read_timeout = settings->write_timeout = LC_NEVER;
+  settings->max_line = settings->max_read = SIZE_MAX / 2;
+  settings->gather = 0;
+  settings->nodelay = 0;
+}
+
+/* adopt(fd) -> connection: one that was connected, in the registry of connections of our own making. */
+static int stream_adopt(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  int fd = (int)check_integer(L, 1);
+  lc_settings settings = lc_server_options_get(rt->outbound)->settings;
+  unlimited(&settings);
+  lc_conn *conn;
+  int result = lc_conn_adopt(rt->outbound, fd, &settings, &conn);
+  if (result < 0) return socket_failure(L, rt, result);
+  conn_box *box = conn_box_new(L, rt, conn, NULL);
+  box->is_socket = box->logged = 1; /* who asked for it is told */
+  conn_keep_weakly(L, box);
+  return 1;
+}
+
+/* The same for one that a server has accepted: the rest is the server's. Nothing of it is the kernel's
+ * business, so it cannot refuse. */
+static void prepare(lc_conn *conn)
+{
+  lc_settings settings = *lc_conn_settings(conn);
+  settings.gather = 0;
+  settings.max_line = settings.max_read = SIZE_MAX / 2;
+  lc_conn_set_settings(conn, &settings);
+}
+
+/* prepare(connection): one that comes from a server's own loop is to be a socket. */
+static int stream_prepare(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  box->is_socket = 1;
+  prepare(box->conn);
+  return 0;
+}
+
+/* accept(server) -> connection */
+static int stream_accept(lua_State *L, int status, lua_KContext kept)
+{
+  server_box *box = server_check(L, 1);
+  lc_conn *conn;
+  (void)status;
+  (void)kept;
+  int result = lc_server_accept(box->server, &conn);
+  if (result < 0) return socket_failure(L, box->rt, result);
+  prepare(conn);
+  conn_box *made = conn_box_new(L, box->rt, conn, box);
+  made->is_socket = 1;
+  conn_keep_weakly(L, made);
+  server_tell_new(L, box, conn);
+  return 1;
+}
+
+static int stream_begin_accept(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  task *t = task_that_can_wait(L, box->rt);
+  lua_settop(L, 1);
+  if (t && task_is_spent(t)) return task_yield(L, t, 0, stream_accept);
+  return stream_accept(L, LUA_OK, 0);
+}
+
+/* --------------------------------------------------------------------- receiving -- */
+
+/* Without the carriage returns, wherever they are. */
+static void push_line(lua_State *L, const char *data, size_t length)
+{
+  luaL_Buffer line;
+  luaL_buffinit(L, &line);
+  while (length) {
+    const char *mark = memchr(data, '\r', length);
+    size_t size = mark ? (size_t)(mark - data) : length;
+    luaL_addlstring(&line, data, size);
+    if (mark) size++;
+    data += size;
+    length -= size;
+  }
+  luaL_pushresult(&line);
+}
+
+typedef int attempting(lc_conn *conn, char kind, size_t size, lc_slice *slice);
+
+static int attempt(lc_conn *conn, char kind, size_t size, lc_slice *slice)
+{
+  if (kind == 'l') return lc_conn_read_until(conn, "\n", 1, SIZE_MAX / 2, slice);
+  if (kind == 'a') return lc_conn_read_all(conn, SIZE_MAX / 2, slice);
+  return size ? lc_conn_read_exact(conn, size, slice) : lc_conn_await(conn);
+}
+
+/* What had come before the peer was lost is given first, as the kernel would have. */
+static int before_end(lc_conn *conn, char kind, size_t size, lc_slice *slice)
+{
+  lc_slice all;
+  lc_conn_buffered(conn, &all);
+  const char *end = kind == 'l' ? memchr(all.data, '\n', all.length) : NULL;
+  if (end) size = (size_t)(end - all.data) + 1;
+  if (kind == 'a' || (kind == 'l' && !end) || size > all.length || !all.length)
+    return lc_conn_error(conn);
+  *slice = (lc_slice){all.data, size};
+  lc_conn_take(conn, size);
+  return 0;
+}
+
+/* answered(connection): what was read needs no answer. */
+static int stream_answered(lua_State *L)
+{
+  lc_conn_answered(conn_check(L, 1)->conn);
+  return 0;
+}
+
+/* Who does not wait is told of all that there is: a short read may have been followed by a FIN. */
+static int attempt_all(lc_conn *conn, char kind, size_t size, lc_slice *slice)
+{
+  lc_conn_stats before, now;
+  int result;
+  lc_conn_stats_get(conn, &now);
+  do {
+    before = now;
+    lc_conn_look(conn);
+    result = attempt(conn, kind, size, slice);
+    lc_conn_stats_get(conn, &now);
+  } while (result == LC_AGAIN && now.received != before.received);
+  return result;
+}
+
+/* Stack: connection, kind, size, look. */
+static int stream_receive(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = conn_check(L, 1);
+  task *t = task_that_can_wait(L, box->rt);
+  char kind = *check_string(L, 2);
+  size_t size = (size_t)optional_integer(L, 3, 0);
+  lc_slice slice = {"", 0};
+  (void)status;
+  (void)kept;
+  attempting *try = !t || lua_toboolean(L, 4) ? attempt_all : attempt;
+  int result = lc_conn_admit(box->conn, LC_WAIT_READ);
+  if (!result) result = try(box->conn, kind, size, &slice);
+  if (result == LC_AGAIN && box->cut) result = box->cut; /* select calls it readable for that */
+  if (result == LC_RESET || result == LC_PEER_LOST)
+    result = before_end(box->conn, kind, size, &slice);
+  if (result < 0) {
+    if (result != LC_AGAIN) box->last_failure = (int16_t)result;
+    return socket_failure(L, box->rt, result);
+  }
+  if (t) t->rt->bytes -= (ssize_t)slice.length;
+  if (kind == 'l') push_line(L, slice.data, slice.length - 1);
+  else lua_pushlstring(L, slice.data, slice.length);
+  return 1;
+}
+
+static void check_reader(lua_State *L, const conn_box *box)
+{
+  if (box->reader && box->reader != box->rt->current)
+    luaL_error(L, "receive: another task is already reading this socket");
+}
+
+/* receive(connection, "l", "a" or "n", size, look) -> data, or nil and a word. `look`: whatever the loop
+ * knows, ask the kernel. */
+static int stream_begin_receive(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  task *t = task_that_can_wait(L, box->rt);
+  lua_settop(L, 4);
+  check_reader(L, box);
+  if (t && task_is_spent(t)) return task_yield(L, t, 0, stream_receive);
+  return stream_receive(L, LUA_OK, 0);
+}
+
+/* The same in the middle of an operation. */
+static int stream_go_on_receiving(lua_State *L)
+{
+  lua_settop(L, 4);
+  return stream_receive(L, LUA_OK, 0);
+}
+
+/* partial(connection, kind): what has come and not been consumed, which it is now. */
+static int stream_partial(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  lc_slice slice;
+  lc_conn_buffered(box->conn, &slice);
+  if (*check_string(L, 2) == 'l') push_line(L, slice.data, slice.length);
+  else lua_pushlstring(L, slice.data, slice.length);
+  lc_conn_take(box->conn, slice.length);
+  return 1;
+}
+
+/* unread(connection): how many bytes have come that were not consumed. */
+static int stream_unread(lua_State *L)
+{
+  lc_slice slice;
+  lc_conn_buffered(conn_check(L, 1)->conn, &slice);
+  lua_pushinteger(L, (lua_Integer)slice.length);
+  return 1;
+}
+
+/* ----------------------------------------------------------------------- sending -- */
+
+/* Stack: connection, data, offset, size, look. */
+static int stream_send(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = conn_check(L, 1);
+  task *t = task_that_can_wait(L, box->rt);
+  const char *data = check_string(L, 2);
+  size_t offset = (size_t)check_integer(L, 3), size = (size_t)check_integer(L, 4);
+  struct iovec piece = {(void *)(uintptr_t)(data + offset), size};
+  (void)status;
+  (void)kept;
+  if (t && box->writer && box->writer != t) { /* its turn has not come */
+    lua_pushinteger(L, 0);
+    return 1;
+  }
+  if (!t || lua_toboolean(L, 5)) lc_conn_look(box->conn);
+  ssize_t accepted = lc_conn_write(box->conn, &piece, 1);
+  if (accepted < 0) {
+    conn_end_write(box, t);
+    box->last_failure = (int16_t)accepted;
+    return socket_failure(L, box->rt, (int)accepted);
+  }
+  if (t) t->rt->bytes -= accepted;
+  if ((size_t)accepted == size) conn_end_write(box, t);
+  lua_pushinteger(L, (lua_Integer)accepted);
+  return 1;
+}
+
+/* send(connection, data, offset, size, look) -> how many of the bytes the kernel took, or nil and a word. */
+static int stream_begin_send(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  task *t = task_that_can_wait(L, box->rt);
+  lua_settop(L, 5);
+  if (t && box->writer != t && task_is_spent(t)) return task_yield(L, t, 0, stream_send);
+  return stream_send(L, LUA_OK, 0);
+}
+
+/* ------------------------------------------------------------------------- ending -- */
+
+/* is_cut(connection): the ladder, or its end, is what a receive would tell of. */
+static int stream_is_cut(lua_State *L)
+{
+  const conn_box *box = conn_check(L, 1);
+  lua_pushboolean(L, box->cut || lc_conn_error(box->conn));
+  return 1;
+}
+
+/* The word why no more can be done with it, or nothing. */
+static int stream_trouble(lua_State *L)
+{
+  int error = lc_conn_error(conn_check(L, 1)->conn);
+  if (!error) return 0;
+  lua_pushstring(L, socket_word(error));
+  return 1;
+}
+
+/* note(connection, received, sent): bytes that LuaSec has moved on a duplicate of the descriptor. */
+static int stream_note(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  lc_conn_note(box->conn, (size_t)check_integer(L, 2), (size_t)check_integer(L, 3));
+  return 0;
+}
+
+/* admitted(connection): whether the ladder hands over what would be read next. */
+static int stream_admitted(lua_State *L)
+{
+  lua_pushboolean(L, !lc_conn_admit(conn_check(L, 1)->conn, LC_WAIT_READ));
+  return 1;
+}
+
+static int stream_fd(lua_State *L)
+{
+  lua_pushinteger(L, lc_conn_fd(conn_check(L, 1)->conn));
+  return 1;
+}
+
+static int stream_shut_write(lua_State *L)
+{
+  lc_conn_shutdown(conn_check(L, 1)->conn, SHUT_WR);
+  return 0;
+}
+
+static int listener_fd(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  lua_pushinteger(L, lc_server_listener_fd(box->server, 0));
+  return 1;
+}
+
+/* retire(server): it listens no more; connections go on. */
+static int listener_retire(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  lc_server_retire(box->server);
+  tasks_wake(&box->acceptors, LC_CLOSED);
+  return 0;
+}
+
+/* uncount(server): a run does not wait for it, for nobody but tasks can accept from it. */
+static int listener_uncount(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  if (!box->is_uncounted && !box->is_done) box->rt->live_servers--;
+  box->is_uncounted = 1;
+  return 0;
+}
+
+void socket_open_stream(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg functions[] = {{"adopt", stream_adopt},
+                                       {"accept", stream_begin_accept},
+                                       {"prepare", stream_prepare},
+                                       {"receive", stream_begin_receive},
+                                       {"receive_more", stream_go_on_receiving},
+                                       {"partial", stream_partial},
+                                       {"unread", stream_unread},
+                                       {"send", stream_begin_send},
+                                       {"trouble", stream_trouble},
+                                       {"is_cut", stream_is_cut},
+                                       {"note", stream_note},
+                                       {"admitted", stream_admitted},
+                                       {"answered", stream_answered},
+                                       {"stream_fd", stream_fd},
+                                       {"shut_write", stream_shut_write},
+                                       {"listener_fd", listener_fd},
+                                       {"retire", listener_retire},
+                                       {"uncount", listener_uncount},
+                                       {NULL, NULL}};
+  register_functions(L, rt, "", functions);
+}

@@ -1,0 +1,321 @@
+/* socket/waiting.c - waiting for descriptors: suspended in a task, blocked elsewhere. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "socket/socket.h"
+
+const lc_sys *socket_sys(const runtime *rt) { return lc_loop_sys(rt->loop); }
+
+const char *socket_word(int code)
+{
+  switch (code) {
+    case LC_AGAIN: return "again";
+    case LC_EOF:
+    case LC_RESET:
+    case LC_BROKEN_PIPE:
+    case LC_CLOSED:
+    case LC_DRAINING:
+    case LC_CANCELED:
+    case -ECONNABORTED: return "closed";
+    case LC_TIMEOUT:
+    case LC_PEER_LOST: return "timeout";
+    case -EADDRINUSE: return "address already in use";
+    case -EISCONN: return "already connected";
+    case -EACCES: return "permission denied";
+    case -ECONNREFUSED: return "connection refused";
+    default: return strerror(-code);
+  }
+}
+
+int socket_failure(lua_State *L, runtime *rt, int code)
+{
+  task *t = task_running(L, rt);
+  if (t && code != LC_AGAIN && code != LC_TIMEOUT) task_failed(t);
+  lua_pushnil(L);
+  lua_pushstring(L, socket_word(code));
+  return 2;
+}
+
+lc_time socket_deadline(lua_State *L, int index)
+{
+  if (lua_isnoneornil(L, index)) return LC_NEVER;
+  return lc_seconds(check_number(L, index));
+}
+
+/* ------------------------------------------------------------------- blocking -- */
+
+/* Whether the loop is nobody's at the moment: no run, no task, no callback. */
+static int may_turn(const runtime *rt) { return !rt->running && !rt->current && !rt->running_turn; }
+
+void socket_turn(lua_State *L, runtime *rt)
+{
+  if (!may_turn(rt)) return;
+  lua_State *before = rt->L;
+  luaL_checkstack(L, 32, NULL);
+  rt->L = L;
+  rt->running = 1; /* what runs in this turn does not turn the loop itself */
+  lc_loop_turn(rt->loop, 0);
+  rt->running = 0;
+  rt->L = before;
+}
+
+/* Lua runs hooks, and with them the handlers of signals, between its own instructions only. */
+static void let_hooks_run(lua_State *L)
+{
+  if (luaL_loadstring(L, "return") == LUA_OK) lua_call(L, 0, 0);
+  else lua_pop(L, 1);
+}
+
+int socket_block(lua_State *L, runtime *rt, struct pollfd *fds, unsigned count, lc_time deadline)
+{
+  const lc_sys *sys = socket_sys(rt);
+  for (;;) {
+    unsigned all = count;
+    lc_time now = sys->now(sys), until = deadline;
+    if (may_turn(rt)) {
+      fds[all++] = (struct pollfd){.fd = lc_loop_pollfd(rt->loop), .events = POLLIN};
+      until = lc_time_earlier(until, lc_loop_next(rt->loop));
+    }
+    lc_time left = until == LC_NEVER ? LC_NEVER : until > now ? until - now : 0;
+    int ready = sys->poll(sys, fds, all, left);
+    if (ready == -EINTR) {
+      let_hooks_run(L);
+      continue;
+    }
+    if (ready < 0) return ready;
+    if (all > count && fds[count].revents) ready--;
+    if (ready > 0) return 0;
+    socket_turn(L, rt);
+    if (deadline != LC_NEVER && sys->now(sys) >= deadline) return LC_TIMEOUT;
+  }
+}
+
+/* ----------------------------------------------------------------- suspending -- */
+
+static lc_time breath(const runtime *rt) { return lc_loop_clock(rt->loop) + TASK_BREATH; }
+
+/* Lies on the stack of the task that waits. */
+typedef struct descriptor_wait {
+  lc_link in_waits;
+  task *t;
+  lc_select *select;
+  unsigned count;
+  conn_box *const *streams;
+  unsigned stream_count;
+  struct pollfd fds[];
+} descriptor_wait;
+
+static void wait_ready(void *user) { task_wake(((descriptor_wait *)user)->t, 0); }
+
+static void wait_unwait(task *t)
+{
+  descriptor_wait *wait = t->wait_object;
+  for (unsigned i = 0; i < wait->stream_count; i++) {
+    conn_box *box = wait->streams[i];
+    if (box->reader != t) continue;
+    box->reader = NULL;
+    lc_conn_wait(box->conn, LC_WAIT_NONE, LC_NEVER);
+  }
+  lc_select_end(wait->select);
+  wait->select = NULL;
+  lc_list_remove(&wait->in_waits);
+}
+
+static void attend(task *t, const descriptor_wait *wait)
+{
+  for (unsigned i = 0; i < wait->stream_count; i++) {
+    conn_box *box = wait->streams[i];
+    if (box->reader) continue; /* its own task hears of it */
+    box->reader = t;
+    lc_conn_wait(box->conn, LC_WAIT_READ, LC_NEVER);
+  }
+}
+
+int socket_suspend(lua_State *L, task *t, const char *operation, const socket_set *set,
+                   lc_time deadline, lua_KContext kept, lua_KFunction again)
+{
+  int error = 0;
+  size_t size = set->count * sizeof *set->fds;
+  descriptor_wait *wait = lua_newuserdatauv(L, sizeof *wait + size, 0);
+  t->woken = (int16_t)task_ended(t);
+  if (t->woken && !(set->is_wordless && task_is_deaf(t))) return again(L, LUA_OK, kept);
+  if (t->woken) deadline = lc_time_earlier(deadline, breath(t->rt));
+  *wait = (descriptor_wait){
+    .t = t, .count = set->count, .streams = set->streams, .stream_count = set->stream_count};
+  memcpy(wait->fds, set->fds, size);
+  wait->select = lc_select_begin(t->rt->loop, wait->fds, wait->count, wait_ready, wait, &error);
+  if (!wait->select) {
+    t->woken = (int16_t)error;
+    return again(L, LUA_OK, kept);
+  }
+  lc_list_append(&t->rt->descriptor_waits, &wait->in_waits);
+  if (deadline != LC_NEVER) task_alarm(t, deadline);
+  attend(t, wait);
+  t->at_rest = t->is_wordless = (unsigned)set->is_wordless & 1u;
+  return task_suspend(L, t, operation, wait, wait_unwait, kept, again);
+}
+
+static int names(const descriptor_wait *wait, int fd)
+{
+  for (unsigned i = 0; i < wait->count; i++)
+    if (wait->fds[i].fd == fd) return 1;
+  return 0;
+}
+
+void socket_wake(runtime *rt, int fd)
+{
+  lc_link *waits = &rt->descriptor_waits;
+  for (lc_link *link = waits->next, *next; link != waits; link = next) {
+    descriptor_wait *wait = LC_OWNER(link, descriptor_wait, in_waits);
+    next = link->next;
+    if (names(wait, fd)) task_wake(wait->t, LC_CLOSED);
+  }
+}
+
+void socket_listening_ended(runtime *rt)
+{
+  lc_link *waits = &rt->descriptor_waits;
+  for (lc_link *link = waits->next, *next; link != waits; link = next) {
+    descriptor_wait *wait = LC_OWNER(link, descriptor_wait, in_waits);
+    next = link->next;
+    if (wait->streams) task_wake(wait->t, LC_DRAINING);
+  }
+}
+
+/* ------------------------------------------------------------------- functions -- */
+
+static int is_writing(lua_State *L, int index)
+{
+  static const char *const directions[] = {"r", "w", NULL};
+  return check_choice(L, index, NULL, directions);
+}
+
+/* True: try again. Else nil and the word. */
+static int wait_over(lua_State *L, runtime *rt, int code)
+{
+  if (code < 0) return socket_failure(L, rt, code);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int woken(lua_State *L, int status, lua_KContext kept)
+{
+  runtime *rt = runtime_upvalue(L);
+  (void)status;
+  (void)kept;
+  return wait_over(L, rt, rt->current->woken);
+}
+
+static int block_on(lua_State *L, runtime *rt, int fd, int writing, lc_time deadline)
+{
+  const task *t = task_running(L, rt);
+  struct pollfd fds[2] = {{.fd = fd, .events = writing ? POLLOUT : POLLIN}};
+  if (fd < 0) return wait_over(L, rt, LC_CLOSED);
+  if (t && t->killing) return wait_over(L, rt, LC_CANCELED); /* in a __close: nothing waits there */
+  return wait_over(L, rt, socket_block(L, rt, fds, 1, deadline));
+}
+
+/* wait_descriptor(fd, "r" or "w", deadline) */
+static int wait_descriptor(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  int fd = (int)check_integer(L, 1), writing = is_writing(L, 2);
+  lc_time deadline = socket_deadline(L, 3);
+  task *t = task_that_can_wait(L, rt);
+  if (!t || fd < 0) return block_on(L, rt, fd, writing, deadline);
+  struct pollfd one = {.fd = fd, .events = writing ? POLLOUT : POLLIN};
+  socket_set set = {.fds = &one, .count = 1, .is_wordless = !writing}; /* datagrams know no drain */
+  return socket_suspend(L, t, writing ? "send" : "receive", &set, deadline, 0, woken);
+}
+
+/* Why a wait on the connection must not begin, or 0. */
+static int refusal(const task *t, const conn_box *box, int writing)
+{
+  if (box->cut && !writing) return box->cut;
+  return box->cut == LC_CANCELED ? LC_CANCELED : task_ended(t);
+}
+
+/* wait_stream(connection, "r" or "w", deadline) */
+static int wait_stream(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  runtime *rt = box->rt;
+  int writing = is_writing(L, 2);
+  lc_time deadline = socket_deadline(L, 3);
+  task *t = task_that_can_wait(L, rt);
+  if (!t) return block_on(L, rt, lc_conn_fd(box->conn), writing, deadline);
+  t->woken = (int16_t)refusal(t, box, writing);
+  if (t->woken) return woken(L, LUA_OK, 0);
+  if (!writing) return conn_wait_input(L, t, box, deadline, "receive", 0, woken);
+  if (deadline != LC_NEVER) task_alarm(t, deadline);
+  return conn_wait_flushed(L, t, box, "send", 0, woken);
+}
+
+/* wait_server(server, deadline) */
+static int wait_server(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  lc_time deadline = socket_deadline(L, 2);
+  task *t = task_that_can_wait(L, box->rt);
+  if (!t) return block_on(L, box->rt, lc_server_listener_fd(box->server, 0), 0, deadline);
+  t->woken = (int16_t)task_ended(t);
+  if (t->woken) return woken(L, LUA_OK, 0);
+  lc_list_append(&box->acceptors, &t->in_queue);
+  if (deadline != LC_NEVER) task_alarm(t, deadline);
+  t->at_rest = 1;
+  return task_suspend(L, t, "accept", box, NULL, 0, woken);
+}
+
+static int slept(lua_State *L, int status, lua_KContext kept)
+{
+  (void)L;
+  (void)status;
+  (void)kept;
+  return 0;
+}
+
+/* sleep_until(deadline) */
+static int sleep_until(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  lc_time deadline = socket_deadline(L, 1);
+  task *t = task_that_can_wait(L, rt);
+  struct pollfd room[1];
+  if (!t) {
+    socket_block(L, rt, room, 0, deadline);
+    return 0;
+  }
+  if (task_ended(t)) { /* a loop around it must not keep the processor busy */
+    task_failed(t);
+    if (!task_is_deaf(t)) return task_yield(L, t, 0, slept);
+    deadline = lc_time_earlier(deadline, breath(rt));
+  }
+  task_alarm(t, deadline);
+  t->is_wordless = 1;
+  return task_suspend(L, t, "sleep", NULL, NULL, 0, slept);
+}
+
+/* wake(fd): it is about to be closed, though not by us. */
+static int wake(lua_State *L)
+{
+  socket_wake(runtime_upvalue(L), (int)check_integer(L, 1));
+  return 0;
+}
+
+static int turn(lua_State *L)
+{
+  socket_turn(L, runtime_upvalue(L));
+  return 0;
+}
+
+void socket_open_waiting(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg functions[] = {{"wait_descriptor", wait_descriptor},
+                                       {"wait_stream", wait_stream},
+                                       {"wait_server", wait_server},
+                                       {"sleep_until", sleep_until},
+                                       {"turn", turn},
+                                       {"wake", wake},
+                                       {NULL, NULL}};
+  register_functions(L, rt, "", functions);
+}

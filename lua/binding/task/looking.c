@@ -1,0 +1,99 @@
+/* task/looking.c - what tasks do: all of them at little cost, some in full. */
+#include "binding.h"
+
+/* The innermost coroutine comes first [0, +1 or 0]. */
+static int push_place(lua_State *L, const task *t)
+{
+  if (!t->has_begun) return 0;
+  for (unsigned i = task_depth(t); i > 0; i--)
+    if (push_script_place(L, t->extra->levels[i - 1].co, 0)) return 1;
+  return push_script_place(L, t->co, 0);
+}
+
+/* Where a task's owner is found: a connection by its id, a server as itself, else nothing. */
+static void describe_owner(lua_State *L, const task *t)
+{
+  if (t->owned_by == OWNER_PROCESS) return;
+  if (t->owned_by == OWNER_CONN) {
+    lua_pushinteger(L, (lua_Integer)lc_conn_id(t->of.conn->conn));
+    lua_setfield(L, -2, "connection");
+  }
+  const server_box *server = server_of(task_owner(t));
+  if (!server || server->anchor == LUA_NOREF) return;
+  runtime_push_anchored(L, t->rt, server->anchor);
+  lua_setfield(L, -2, "server");
+}
+
+/* Pushes {id, status, waits_for, connection, server}. */
+static void describe(lua_State *L, const task *t)
+{
+  lua_createtable(L, 0, 10);
+  lua_pushinteger(L, (lua_Integer)t->id);
+  lua_setfield(L, -2, "id");
+  lua_pushstring(L, task_status_name(t));
+  lua_setfield(L, -2, "status");
+  lua_pushstring(L, t->waits_for);
+  lua_setfield(L, -2, "waits_for");
+  describe_owner(L, t);
+}
+
+/* tasks(after, most): of the unfinished tasks, whoever owns them, so many whose numbers are above `after`, the oldest
+ * first: as above, with `at_rest` and `place`, the line of the script. */
+static int core_tasks(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  uint64_t after = (uint64_t)lua_tointeger(L, 1);
+  lua_Integer most = lua_tointeger(L, 2), count = 0;
+  lua_newtable(L);
+  for (lc_link *link = rt->tasks.next; link != &rt->tasks && count < most; link = link->next) {
+    const task *t = LC_OWNER(link, task, in_tasks);
+    if (t->id <= after) continue;
+    describe(L, t);
+    lua_pushboolean(L, task_is_at_rest(t));
+    lua_setfield(L, -2, "at_rest");
+    if (push_place(L, t)) lua_setfield(L, -2, "place");
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
+static int is_among(lua_State *L, int set, const task *t)
+{
+  int is = lua_rawgeti(L, set, (lua_Integer)t->id) != LUA_TNIL;
+  lua_pop(L, 1);
+  return is;
+}
+
+/* describe_tasks(set): of the tasks with these numbers, those that have not finished, the oldest first: as above, with
+ * `age`, `waited`, `traceback`, and `ours`. */
+static int core_describe_tasks(lua_State *L)
+{
+  enum { COROUTINES = 5 };
+  runtime *rt = runtime_upvalue(L);
+  lua_Integer count = 0;
+  lua_newtable(L);
+  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
+    task *t = LC_OWNER(link, task, in_tasks);
+    if (!is_among(L, 1, t)) continue;
+    describe(L, t);
+    lua_pushnumber(L, lc_to_seconds(lc_loop_now(rt->loop) - t->began));
+    lua_setfield(L, -2, "age");
+    task_push_traceback(L, t, COROUTINES);
+    lua_setfield(L, -2, "traceback");
+    lua_pushboolean(L, (int)t->is_system);
+    lua_setfield(L, -2, "ours");
+    if (t->waits_for) {
+      lua_pushnumber(L, lc_to_seconds(lc_loop_now(rt->loop) - t->waits_since));
+      lua_setfield(L, -2, "waited");
+    }
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
+void task_open_looking(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg functions[] = {
+    {"tasks", core_tasks}, {"describe_tasks", core_describe_tasks}, {NULL, NULL}};
+  register_functions(L, rt, "", functions);
+}

@@ -1,0 +1,235 @@
+/* task/run.c - resuming tasks, and how they finish.
+ *
+ * The body runs under lua_pcallk: a traceback can be taken where an error was
+ * raised, and an error thrown into the coroutine by force is caught in it.
+ */
+#include "binding.h"
+
+/* -------------------------------------------------------------------- the body -- */
+
+/* Marks the table {error, traceback}, so that it is not taken for an error of the script's. */
+static const char DESCRIBED = 0;
+
+static int describe_error(lua_State *L)
+{
+  lua_createtable(L, 2, 1);
+  lua_pushboolean(L, 1);
+  lua_rawsetp(L, -2, &DESCRIBED);
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, -2, 1);
+  luaL_traceback(L, L, NULL, 1);
+  lua_rawseti(L, -2, 2);
+  return 1;
+}
+
+void task_wrap_error(lua_State *L)
+{
+  if (lua_istable(L, -1)) {
+    int is_described = lua_rawgetp(L, -1, &DESCRIBED) != LUA_TNIL;
+    lua_pop(L, 1);
+    if (is_described)
+      return; /* it did: the handler is still in force while a coroutine is closed */
+  }
+  lua_createtable(L, 1, 0);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, 1);
+}
+
+/* Stack: message handler, results. */
+static int body_done(lua_State *L, int status, lua_KContext kept)
+{
+  task *t = (task *)kept;
+  if (t->is_forced && !t->killing) return interrupt_freeze(L, t, kept, body_done);
+  t->failed = status != LUA_OK && status != LUA_YIELD;
+  return lua_gettop(L) - 1;
+}
+
+/* Called with a function and its arguments. */
+int task_body(lua_State *L)
+{
+  runtime *rt = runtime_get(L);
+  lua_KContext kept = (lua_KContext)rt->current;
+  lua_pushcfunction(L, describe_error);
+  lua_insert(L, 1);
+  return body_done(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, kept, body_done), kept);
+}
+
+/* ------------------------------------------------------------------- finishing -- */
+
+static int end_handler(lua_State *L)
+{
+  task *t = lua_touserdata(L, 1);
+  conn_box *box = t->of.conn;
+  if (t->killing)
+    lc_conn_abort(box->conn, "killed"); /* half a reply must not look like a whole one */
+  else conn_handler_ended(L, box);
+  return 0;
+}
+
+/* It has returned, failed, or been killed. */
+static void task_finish(task *t, int reusable)
+{
+  runtime *rt = t->rt;
+  if (t->failed || t->handle != LUA_NOREF) runtime_protect(rt, task_deliver, t);
+  lc_list_remove(&t->in_queue);
+  lc_list_remove(&t->in_tasks);
+  lc_list_remove(&t->in_context);
+  if (t->is_system) rt->system_tasks--;
+  else if (t->owned_by == OWNER_PROCESS && !--rt->process_tasks)
+    tasks_wake(&rt->process_waiters, 0);
+  if (t->is_handler) runtime_protect_script(rt, end_handler, t);
+  if (t->is_goodbye) lc_conn_unguard(t->of.conn->conn);
+  scopes_forget(t);
+  if (t->ctx) context_unhold(t->ctx);
+  owner_release(task_owner(t));
+  if (t->extra) runtime_release(rt, t->extra->held);
+  if (t->extra) t->extra->held = LUA_NOREF;
+  runtime_release(rt, t->handle);
+  t->handle = LUA_NOREF;
+  coroutine_forget(t);
+  lua_settop(t->co, 0);
+  task_recycle(t, reusable);
+}
+
+/* --------------------------------------------------------------------- killing -- */
+
+/* A status, with the error at the top of its stack. */
+static int close_by_force(lua_State *L, task *t)
+{
+  runtime *rt = t->rt;
+  task *before = rt->current;
+  t->killing = 1;
+  rt->current = t;
+  int status = task_close_coroutines(L, t);
+  rt->current = before;
+  lc_loop_flush(rt->loop);
+  return status;
+}
+
+void task_kill(lua_State *L, task *t)
+{
+  if (t == t->rt->current) { /* a running coroutine cannot be closed */
+    t->doomed = 1;
+    return;
+  }
+  t->woken = LC_CANCELED;
+  if (t->waits_for) task_stop_waiting(t);
+  lc_list_remove(&t->in_queue);
+  if (!t->has_begun) lua_settop(t->co, 0);
+  t->failed = close_by_force(L, t) != LUA_OK; /* an error in a __close */
+  t->rt->result_count = t->failed ? 1 : 0;
+  task_finish(t, 0);
+}
+
+/* Somebody else has closed its coroutine, or has begun it: nothing is left to be resumed. */
+static int is_lost(const task *t)
+{
+  if (t->has_begun) return lua_status(t->co) != LUA_YIELD;
+  return lua_status(t->co) != LUA_OK || lua_tocfunction(t->co, 1) != task_body;
+}
+
+/* It fails. As half a reply must not look like a whole one, it counts as killed. */
+static void finish_lost(runtime *rt, task *t)
+{
+  close_by_force(rt->L, t);
+  lua_settop(t->co, 0);
+  lua_pushliteral(t->co,
+                  "the coroutine of this task was closed or resumed by a function that lastcall "
+                  "does not know: use those of lastcall.coroutine");
+  t->failed = 1;
+  rt->result_count = 1;
+  task_finish(t, 0);
+}
+
+/* -------------------------------------------------------------------- resuming -- */
+
+static void task_resume(runtime *rt, task *t)
+{
+  if (is_lost(t)) {
+    finish_lost(rt, t);
+    return;
+  }
+  int count = 0, arguments = t->has_begun ? 0 : lua_gettop(t->co) - 1;
+  t->has_begun = 1;
+  rt->operations = TASK_OPERATIONS;
+  rt->bytes = TASK_BYTES;
+  t->lets_go = t->at_rest = t->is_wordless = 0;
+  rt->current = t;
+  lc_work before = interrupt_enter(rt, t->co, LC_WORK_SCRIPT);
+  int status = lua_resume(t->co, rt->L, arguments, &count);
+  rt->innermost = NULL;
+  interrupt_work_done(rt, t);
+  lc_loop_enter(rt->loop, before);
+  rt->current = NULL;
+  lc_loop_flush(rt->loop);
+  if (status == LUA_YIELD) {
+    lua_pop(t->co, count);
+    if (t->doomed) task_kill(rt->L, t);
+    else if (!t->is_frozen && !t->waits_for && lc_list_is_empty(&t->in_queue))
+      lc_list_append(&rt->ready, &t->in_queue); /* the script called coroutine.yield: be polite */
+    return;
+  }
+  rt->result_count = count;
+  if (status != LUA_OK) { /* only for lack of memory: the body catches the rest */
+    t->failed = 1;
+    rt->result_count = 1;
+  }
+  task_finish(t, status == LUA_OK);
+}
+
+/* They go on when the loop has done what it was wanted for. */
+static void release_preempted(runtime *rt)
+{
+  if (lc_list_is_empty(&rt->preempted) || rt->rest-- > 0) return;
+  while (!lc_list_is_empty(&rt->preempted)) {
+    lc_link *link = rt->preempted.next;
+    lc_list_remove(link);
+    lc_list_append(&rt->ready, link);
+  }
+}
+
+int task_run_ready(runtime *rt)
+{
+  release_preempted(rt);
+  rt->running_turn = 1;
+  rt->wanted = 0;
+  for (int i = 0; i < TASKS_PER_TURN && !rt->wanted && !lc_list_is_empty(&rt->ready); i++) {
+    task *t = LC_OWNER(rt->ready.next, task, in_queue);
+    lc_list_remove(&t->in_queue);
+    task_resume(rt, t);
+    if (turn_is_over(rt)) break; /* the others come first in the next turn */
+  }
+  rt->running_turn = 0;
+  return !lc_list_is_empty(&rt->ready) || !lc_list_is_empty(&rt->preempted);
+}
+
+/* The function of ours that asks for it is left out. */
+void task_push_traceback(lua_State *L, task *t, unsigned most)
+{
+  if (!t->has_begun) {
+    lua_pushliteral(L, "not begun yet");
+    return;
+  }
+  if (t->extra && t->extra->held != LUA_NOREF) {
+    runtime_push_anchored(L, t->rt, t->extra->held);
+    return;
+  }
+  luaL_Buffer text;
+  unsigned depth = task_depth(t);
+  unsigned left_out = most <= depth ? depth + 1 - most : 0;
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  luaL_buffinit(L, &text);
+  for (unsigned i = depth; i > left_out; i--) {
+    lua_State *inner = t->extra->levels[i - 1].co;
+    luaL_traceback(L, inner, i == depth ? NULL : "resumed by", inner == L);
+    luaL_addvalue(&text);
+    luaL_addchar(&text, '\n');
+  }
+  if (left_out) {
+    lua_pushfstring(L, "resumed by\n\t...\t(%d coroutines)\n", (int)left_out);
+    luaL_addvalue(&text);
+  }
+  luaL_traceback(L, t->co, depth ? "resumed by" : NULL, t->co == L);
+  luaL_addvalue(&text);
+  luaL_pushresult(&text);
+}

@@ -1,0 +1,184 @@
+/* task/task.h - tasks: coroutines that the loop resumes, who owns them, and what they wait for. */
+#ifndef LC_BINDING_TASK_H
+#define LC_BINDING_TASK_H
+
+#include <limits.h>
+#include <lua.h>
+#include <sys/types.h>
+
+#include "base/list.h"
+#include "lastcall.h"
+
+#define TASK_OPERATIONS 128 /* in one resume, before the others get their turn */
+#define TASK_BYTES (256 * 1024)
+#define TASKS_PER_TURN 256
+#define TASKS_POOLED 64
+#define PREEMPTED_TURNS 4 /* the loop's own, for each time that a task had to be made to give way */
+#define TASK_BREATH (LC_SECOND / 20) /* how often one may ask that takes no for no answer */
+
+typedef struct runtime runtime;
+typedef struct context context;
+typedef struct task task;
+typedef struct scope scope;
+typedef struct conn_box conn_box;
+typedef struct server_box server_box;
+
+typedef enum owner_kind { OWNER_PROCESS, OWNER_SERVER, OWNER_CONN, OWNER_KINDS } owner_kind;
+
+typedef struct owner {
+  owner_kind kind;
+  union {
+    server_box *server;
+    conn_box *conn;
+  } of;
+} owner;
+
+/* A coroutine of the script's that was resumed, through lastcall.coroutine, by a task or by another
+ * such coroutine of it. */
+typedef struct nesting {
+  lua_State *co;
+  enum { LEVEL_OPEN, LEVEL_IN_C, LEVEL_FOREIGN } barrier; /* what a wait inside cannot get past */
+  int is_marked;                                          /* in runtime.busy */
+} nesting;
+
+/* What only some tasks need, allocated when they do; it stays with a task in the pool. */
+typedef struct task_extra {
+  nesting *levels; /* the coroutines nested in it now, the innermost last */
+  unsigned depth;
+  unsigned room; /* for that many */
+  scope *scopes; /* of ctx:call under way, the innermost first */
+  int held;      /* anchor of a traceback: where it was when it had to be ended by force */
+} task_extra;
+
+/* One for each connection that is served, most of them waiting: so it is kept small. */
+struct task {
+  lc_link in_queue; /* while it is ready, or waits in a list: one or the other */
+  lc_link in_tasks; /* all unfinished ones; the pool */
+  lc_link in_context;
+  runtime *rt;
+  lua_State *co;
+  union {
+    server_box *server;
+    conn_box *conn;
+  } of;         /* as owned_by says */
+  context *ctx; /* NULL: its connection's own, which nobody has asked for so far */
+  task_extra *extra;
+  lc_timer timer;
+  uint64_t id;
+  lc_time began;
+
+  /* While suspended: what it waits for, and how to stop waiting for it. */
+  const char *waits_for; /* NULL when it does not */
+  lua_KFunction again;   /* goes on with it */
+  lua_KContext kept;
+  void (*unwait)(task *t);
+  void *wait_object;
+  lc_time waits_since;
+
+  int anchor;              /* of the coroutine */
+  int handle;              /* anchor of the task object, when the script has one */
+  int mark;                /* where on its innermost stack the suspension begins */
+  int16_t woken;           /* why it was resumed: 0, or a code */
+  uint16_t failures;       /* terminal ones, for handlers that do not take no for an answer */
+  unsigned owned_by : 2;   /* owner_kind */
+  unsigned has_begun : 1;  /* until then a function and its arguments lie on its stack */
+  unsigned wants_turn : 1; /* waits to write */
+  unsigned at_rest : 1;    /* waits for work: to be canceled here cuts nothing */
+  unsigned
+    is_wordless : 1; /* waits in what has no word for the end of a context: it may be ended here */
+  unsigned is_forced : 1;  /* an error was raised in it to end it */
+  unsigned is_frozen : 1;  /* it is not resumed any more, only killed */
+  unsigned lets_go : 1;    /* its yield is for the loop, not for whoever resumed its coroutine */
+  unsigned is_main : 1;    /* its script takes its coroutine for the main one */
+  unsigned is_exposed : 1; /* the script has seen its coroutine: it is in runtime.busy */
+  unsigned is_handler : 1;
+  unsigned is_goodbye : 1; /* on_drain: guards its connection */
+  unsigned is_system : 1;  /* ours: neither counted nor canceled with the process's */
+  unsigned failed : 1;
+  unsigned doomed : 1;   /* to be killed when it next lets go */
+  unsigned killing : 1;  /* its <close> variables are running */
+  unsigned canceled : 1; /* task:cancel: whatever its context says */
+};
+
+owner task_owner(const task *t);
+task_extra *task_need_extra(task *t); /* NULL for lack of memory */
+unsigned task_depth(const task *t);   /* how many coroutines are nested in it */
+scope *task_scopes(const task *t);
+/* Pops a function and `count` arguments; the task runs them in `ctx`, NULL for the own one of the connection
+ * that owns it, if that has not been made. Raises for lack of memory. [-(count+1), 0] */
+task *task_start(lua_State *L, runtime *rt, owner by, context *ctx, int count);
+/* The task that runs on L; raises, naming `what`, when there is none or it cannot wait. */
+task *task_current(lua_State *L, runtime *rt, const char *what);
+/* The same, NULL where that one raises, and for a task that is being killed. */
+task *task_that_can_wait(lua_State *L, const runtime *rt);
+/* The same without raising: NULL. */
+task *task_running(lua_State *L, const runtime *rt);
+/* 0, or the code with which every wait of this task ends at once. */
+int task_ended(const task *t);
+/* Whether the task has had its share and must let others run: then `return task_yield(...)`. */
+int task_is_spent(task *t);
+int task_yield(lua_State *L, task *t, lua_KContext kept, lua_KFunction again);
+/* A terminal failure was handed to the script. */
+void task_failed(task *t);
+/* Suspends until task_wake; `unwait` is called when it is woken, whatever by. What kind of wait it is (at_rest,
+ * is_wordless) is set just before, and holds until the task is resumed. */
+int task_suspend(lua_State *L, task *t, const char *waits_for, void *object,
+                 void (*unwait)(task *t), lua_KContext kept, lua_KFunction again);
+/* Whether to be canceled now cuts nothing: it waits for work. */
+int task_is_at_rest(const task *t);
+/* Whether to be killed now is no force: it has been told in a wait for work, and has not run since; or it waits in
+ * what has no word for the end. */
+int task_may_be_ended(const task *t);
+/* Whether it has been told often enough: what would return at once takes a breath first. */
+int task_is_deaf(const task *t);
+void task_wake(task *t, int code);
+void tasks_wake(lc_link *waiting, int code); /* all that wait in a list */
+/* Wakes it with LC_TIMEOUT at `at`. */
+void task_alarm(task *t, lc_time at);
+void task_kill(lua_State *L, task *t);
+/* What keeps a wait on L, in that task, from suspending the whole task. */
+int task_barrier(lua_State *L, const task *t);
+int task_run_ready(runtime *rt); /* one share; whether more are ready */
+void task_stop_waiting(task *t); /* for a task that is about to end */
+int task_body(lua_State *L);     /* what a task's coroutine runs: a function and its arguments */
+/* The error at the top of L goes into a table {error} unless it has passed the message handler: one for lack
+ * of memory, or in a __close, has not. */
+void task_wrap_error(lua_State *L);
+/* Hands the outcome of a task that failed or has a handle to who waits, else to on_error. */
+int task_deliver(lua_State *L);
+void task_recycle(task *t, int reusable);
+void task_open(lua_State *L, runtime *rt);
+/* What it goes by; pushes nothing. Makes its connection's own if need be, and may raise for lack of memory. */
+context *task_context(lua_State *L, task *t);
+/* task/coroutine.c: closes what is nested in it, innermost first, then its own coroutine; a status. */
+int task_close_coroutines(lua_State *L, task *t);
+/* The same down to the coroutine `L`, which somebody else closes. A status, other than LUA_OK with the
+ * last error at the top. */
+int coroutine_close_nested(lua_State *L, task *t);
+/* Closes `co` in any state, and ends what waits for it: a status, as lua_resetthread. */
+int coroutine_close_told(lua_State *L, runtime *rt, lua_State *co);
+void coroutine_forget(task *t); /* it has ended: its own coroutine is busy no more */
+void coroutine_open(lua_State *L, runtime *rt);
+/* task/suspension.c: before L yields to the loop; where the stack then ends. [0, +1] */
+int suspension_begin(lua_State *L);
+/* It goes on: drops that, and what lies above it. */
+void suspension_end(lua_State *L, runtime *rt, int mark);
+void suspension_open(lua_State *L, runtime *rt);
+void task_open_handles(lua_State *L, runtime *rt);
+void task_open_process(lua_State *L, runtime *rt);
+void task_open_looking(lua_State *L, runtime *rt);
+void task_pool_free(runtime *rt);
+/* task_start, and pushes the task's handle: returns 1. */
+int task_go(lua_State *L, runtime *rt, owner by, context *ctx, int count);
+owner owner_current(runtime *rt);
+void owner_hold(lua_State *L, owner by);
+void owner_release(owner by);
+int owner_push(lua_State *L, owner by); /* [0, +1], or 0 and nothing for the process */
+/* Of at most so many of its nested coroutines: the innermost ones, and the outermost [0, +1]. */
+#define TASK_WHOLE UINT_MAX
+void task_push_traceback(lua_State *L, task *t, unsigned most);
+const char *task_status_name(const task *t); /* of one that has not finished */
+
+void spot_open(lua_State *L, runtime *rt); /* where one task waits for another */
+
+#endif

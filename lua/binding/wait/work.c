@@ -1,0 +1,165 @@
+/* wait/work.c - guards of work that no connection stands for: while one is held, the process's drain goes on.
+ *
+ * A guard is held from its making until it is let go: by `done`, by the end of its scope, or by the collector, which
+ * the log is told of. What is known of it lies apart from its object, for the list must outlive a collected one.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "binding.h"
+
+static const char TYPE[] = "lastcall.work";
+
+enum { NAME_MOST = 100 };
+
+typedef struct work {
+  lc_link in_works; /* those that are held; those that were lost, until the log has been told */
+  uint64_t number;
+  lc_time since;
+  char name[NAME_MOST]; /* "" for none */
+  char place[LUA_IDSIZE + 16];
+} work;
+
+typedef struct guard {
+  runtime *rt;
+  work *held; /* NULL once it has been let go */
+} guard;
+
+static void note_place(lua_State *L, work *w)
+{
+  lua_Debug at;
+  if (!lua_getstack(L, raise_level(L, 1), &at)) return;
+  lua_getinfo(L, "Sl", &at);
+  snprintf(w->place, sizeof w->place, "%s:%d", at.short_src, at.currentline);
+}
+
+/* work([name], [place]): a guard. The place is where it is taken, or what the modules say instead. */
+static int core_work(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  const char *name = optional_string(L, 1, ""), *place = optional_string(L, 2, NULL);
+  guard *made = lua_newuserdatauv(L, sizeof *made, 0);
+  *made = (guard){rt, NULL};
+  luaL_setmetatable(L, TYPE);
+  work *w = calloc(1, sizeof *w);
+  if (!w) return luaL_error(L, "not enough memory for a guard");
+  w->number = ++rt->last_work;
+  w->since = lc_loop_clock(rt->loop);
+  snprintf(w->name, sizeof w->name, "%s", name);
+  if (place) snprintf(w->place, sizeof w->place, "%s", place);
+  else note_place(L, w);
+  lc_list_append(&rt->works, &w->in_works);
+  if (rt->shutdown) lc_shutdown_guard(rt->shutdown);
+  made->held = w;
+  return 1;
+}
+
+static int work_done(lua_State *L)
+{
+  guard *of = check_object(L, 1, TYPE);
+  runtime *rt = of->rt;
+  work *w = of->held;
+  of->held = NULL;
+  if (!w || !rt->loop) return 0; /* works_free comes first when the state is closed */
+  lc_list_remove(&w->in_works);
+  if (rt->shutdown) lc_shutdown_unguard(rt->shutdown);
+  if (!is_collected(L)) {
+    free(w);
+    return 0;
+  }
+  lc_list_append(&rt->lost_works, &w->in_works); /* a finalizer runs no script code: later */
+  lc_loop_wake(rt->loop);
+  return 0;
+}
+
+/* Into the table at the top. */
+static void describe(lua_State *L, const work *w)
+{
+  if (w->name[0]) {
+    lua_pushstring(L, w->name);
+    lua_setfield(L, -2, "name");
+  }
+  lua_pushstring(L, w->place);
+  lua_setfield(L, -2, "taken");
+}
+
+static int tell(lua_State *L)
+{
+  runtime *rt = lua_touserdata(L, 1);
+  const work *w = LC_OWNER(rt->lost_works.next, work, in_works);
+  lua_settop(L, 0);
+  lua_pushliteral(L, "warning");
+  lua_pushliteral(L, "work guard lost");
+  lua_createtable(L, 0, 2);
+  describe(L, w);
+  runtime_hook(L, rt, "log", 3);
+  return 0;
+}
+
+static void drop_first(lc_link *list)
+{
+  work *w = LC_OWNER(list->next, work, in_works);
+  lc_list_remove(&w->in_works);
+  free(w);
+}
+
+void works_tell_lost(runtime *rt)
+{
+  while (!lc_list_is_empty(&rt->lost_works)) {
+    runtime_protect(rt, tell, rt);
+    drop_first(&rt->lost_works);
+  }
+}
+
+/* What it is, where it was taken, for how long it has been held: as a straggler. [0, +1] */
+static void push_held(lua_State *L, runtime *rt, const work *w)
+{
+  lua_createtable(L, 0, 5);
+  describe(L, w);
+  lua_pushinteger(L, (lua_Integer)w->number);
+  lua_setfield(L, -2, "work");
+  lua_pushnumber(L, lc_to_seconds(lc_loop_clock(rt->loop) - w->since));
+  lua_setfield(L, -2, "age");
+  lua_pushliteral(L, "held");
+  lua_setfield(L, -2, "fate");
+}
+
+void works_note_held(lua_State *L, runtime *rt)
+{
+  for (lc_link *link = rt->works.next; link != &rt->works; link = link->next) {
+    const work *w = LC_OWNER(link, work, in_works);
+    if (!stragglers_claim_work(L, rt, w->number)) continue;
+    push_held(L, rt, w);
+    stragglers_add_work(L, rt, w->number);
+  }
+}
+
+lua_Integer works_push(lua_State *L, runtime *rt, lua_Integer most)
+{
+  lua_Integer count = 0;
+  for (lc_link *link = rt->works.next; link != &rt->works; link = link->next) {
+    if (++count > most) continue;
+    push_held(L, rt, LC_OWNER(link, work, in_works));
+    lua_rawseti(L, -2, count);
+  }
+  return count;
+}
+
+void works_guard_shutdown(runtime *rt)
+{
+  for (lc_link *link = rt->works.next; link != &rt->works; link = link->next)
+    lc_shutdown_guard(rt->shutdown);
+}
+
+void works_free(runtime *rt)
+{
+  while (!lc_list_is_empty(&rt->works)) drop_first(&rt->works);
+  while (!lc_list_is_empty(&rt->lost_works)) drop_first(&rt->lost_works);
+}
+
+void work_open(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg functions[] = {{"work", core_work}, {NULL, NULL}};
+  register_functions(L, rt, "", functions);
+  register_ending(L, TYPE, work_done);
+}
