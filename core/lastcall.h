@@ -125,7 +125,7 @@ const char *lc_address_parts(const lc_address *address, char *host, uint16_t *po
 
 /* ------------------------------------------------------------------ loop -- */
 
-typedef struct lc_sys lc_sys; /* core/sys.h: the seam to the operating system */
+typedef struct lc_sys lc_sys; /* core/sys/sys.h: the seam to the operating system */
 typedef struct lc_loop lc_loop;
 
 /* A loop on `sys` (NULL: the real kernel). NULL with `*error` set to a code when a descriptor
@@ -213,8 +213,8 @@ const lc_features *lc_loop_features(lc_loop *loop);
 /* Socket options by name ("nodelay", "rcvbuf", "user_timeout", ...), on any descriptor. 0, -ENOENT for
  * a name that is not known, or the kernel's code. lc_sockopt_name gives the known names, NULL past
  * the last. */
-int lc_sockopt_set(lc_loop *loop, int fd, const char *name, int value);
-int lc_sockopt_get(lc_loop *loop, int fd, const char *name, int *value);
+int lc_sockopt_set(const lc_sys *sys, int fd, const char *name, int value);
+int lc_sockopt_get(const lc_sys *sys, int fd, const char *name, int *value);
 const char *lc_sockopt_name(unsigned index);
 
 /* A timer is embedded in the embedder's own structure, zeroed, and opened once:
@@ -665,7 +665,7 @@ int lc_conn_flush(lc_conn *conn);
 /* Queues whole pieces, to be sent between two writes; LC_FULL over settings.max_queue, when the kernel
  * does not take enough of it at once either. */
 int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count);
-/* Sends what is gathered for whichever connection wrote last. Called by the loop after each
+/* Sends what is gathered for the connection that wrote last. The loop calls it after each
  * callback; an embedder with tasks of its own calls it when one is suspended. */
 void lc_loop_flush(lc_loop *loop);
 
@@ -817,6 +817,8 @@ void lc_watchdog_stop(lc_loop *loop);
 /* This signal, which lc_loop_signal watches, begins the process's ladder or drives it on: the
  * watchdog goes by it from the moment it arrives, though the loop may not come to it. 0, or a code. */
 int lc_watchdog_follow(lc_loop *loop, int signal);
+/* It no longer does: to be called before lc_loop_signal ceases to watch it. */
+void lc_watchdog_unfollow(lc_loop *loop, int signal);
 /* Says what the loop's thread is at from now on; what it was at before. */
 lc_work lc_loop_enter(lc_loop *loop, lc_work work);
 /* What is asked of the work in hand. On the loop's thread. */

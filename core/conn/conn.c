@@ -21,6 +21,8 @@
 
 static const lc_settings NONE; /* of connections that outlive their server */
 
+_Static_assert(sizeof(lc_conn) <= LC_WATCHED_SIZE, "the loop fetches less than a connection ahead");
+
 /* ----------------------------------------------------------------- states -- */
 
 const char *lc_state_name(lc_state state)
@@ -396,6 +398,11 @@ lc_conn_extra *lc_conn_need_extra(lc_conn *conn)
 {
   if (!conn->extra) conn->extra = calloc(1, sizeof *conn->extra);
   return conn->extra;
+}
+
+void lc_settings_fit(lc_settings *settings)
+{
+  if (settings->gather > LC_SHARED_BUFFER) settings->gather = LC_SHARED_BUFFER;
 }
 
 int lc_conn_set_settings(lc_conn *conn, const lc_settings *settings)

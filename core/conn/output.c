@@ -32,6 +32,7 @@ static void end_loan(lc_loop *loop)
 {
   loop->output_tenant = NULL;
   loop->output_length = 0;
+  lc_job_cancel(&loop->output_job);
 }
 
 void lc_output_drop(lc_conn *conn)
@@ -139,10 +140,9 @@ int lc_output_send(lc_conn *conn)
   return 0;
 }
 
-void lc_loop_flush(lc_loop *loop)
+static void send_gathered(lc_job *job)
 {
-  lc_conn *tenant = loop->output_tenant;
-  if (!tenant) return;
+  lc_conn *tenant = LC_OWNER(job, lc_loop, output_job)->output_tenant;
   lc_output_send(tenant);
   lc_conn_update(tenant);
 }
@@ -182,7 +182,11 @@ static int gather(lc_conn *conn, const struct iovec *pieces, int count, size_t t
   lc_loop *loop = conn->loop;
   if (loop->output_tenant && loop->output_tenant != conn) lc_loop_flush(loop);
   if (conn->error) return conn->error;
-  loop->output_tenant = conn;
+  if (!loop->output_tenant) {
+    loop->output_tenant = conn;
+    loop->output_job.run = send_gathered;
+    lc_job_hurry(loop, &loop->output_job);
+  }
   copy_pieces(loop->output + loop->output_length, pieces, count);
   loop->output_length += total;
   return 0;

@@ -1,8 +1,8 @@
 /* features.c - finds out at start what this kernel lets us do, by doing it once on loopback. */
 #include <netinet/tcp.h>
 
+#include "kernel/features.h"
 #include "kernel/sock_diag.h"
-#include "loop/loop.h"
 
 #define NO_SUCH_INTERFACE 0x7fffffff
 

@@ -2,7 +2,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
-#include "loop/loop.h"
+#include "sys/sys.h"
 
 static const struct {
   const char *name;
@@ -51,20 +51,19 @@ const char *lc_sockopt_name(unsigned index)
   return index < OPTION_COUNT ? OPTIONS[index].name : NULL;
 }
 
-int lc_sockopt_set(lc_loop *loop, int fd, const char *name, int value)
+int lc_sockopt_set(const lc_sys *sys, int fd, const char *name, int value)
 {
   int index = find(name), result;
   if (index < 0) return -ENOENT;
-  LC_RETRY(result, loop->sys->setsockopt(loop->sys, fd, OPTIONS[index].level, OPTIONS[index].option,
-                                         &value, sizeof value));
+  LC_RETRY(result, sys->setsockopt(sys, fd, OPTIONS[index].level, OPTIONS[index].option, &value,
+                                   sizeof value));
   return result;
 }
 
-int lc_sockopt_get(lc_loop *loop, int fd, const char *name, int *value)
+int lc_sockopt_get(const lc_sys *sys, int fd, const char *name, int *value)
 {
   int index = find(name);
   socklen_t length = sizeof *value;
   if (index < 0) return -ENOENT;
-  return loop->sys->getsockopt(loop->sys, fd, OPTIONS[index].level, OPTIONS[index].option, value,
-                               &length);
+  return sys->getsockopt(sys, fd, OPTIONS[index].level, OPTIONS[index].option, value, &length);
 }

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/prefetch.h"
-#include "conn/conn.h"
-#include "process/watchdog.h"
-#include "server/server.h"
+#include "kernel/features.h"
+#include "loop/pulse.h"
 
 enum { SIGNALS_AT_MOST = 64 }; /* there are no more */
 
@@ -96,17 +96,17 @@ static void dispatch(lc_loop *loop, const struct epoll_event *event)
   lc_slot *slot = &loop->slots[index];
   if (!is_used(slot) || slot->generation != generation) return; /* closed earlier in this batch */
   slot->watch->ready(slot->watch, event->events);
-  if (loop->output_tenant) lc_loop_flush(loop);
+  lc_loop_flush(loop);
 }
 
-/* A connection, which most watches are part of, is fetched three events ahead: by then it is there. */
+/* What the watch is part of is fetched three events ahead: by then it is there. */
 static void dispatch_all(lc_loop *loop, const struct epoll_event *events, int count)
 {
   enum { AHEAD = 3 };
   for (int i = 0; i < count; i++) {
     if (i + AHEAD < count) {
       uint32_t index = (uint32_t)events[i + AHEAD].data.u64;
-      if (index < loop->slot_used) lc_prefetch(loop->slots[index].watch, sizeof(lc_conn));
+      if (index < loop->slot_used) lc_prefetch(loop->slots[index].watch, LC_WATCHED_SIZE);
     }
     dispatch(loop, &events[i]);
   }
@@ -144,6 +144,40 @@ static void run_jobs(lc_loop *loop)
   }
 }
 
+void lc_job_hurry(lc_loop *loop, lc_job *job)
+{
+  if (!lc_job_is_queued(job)) lc_list_append(&loop->urgent_jobs, &job->link);
+}
+
+void lc_loop_flush(lc_loop *loop)
+{
+  while (!lc_list_is_empty(&loop->urgent_jobs)) {
+    lc_job *job = LC_OWNER(loop->urgent_jobs.next, lc_job, link);
+    lc_list_remove(&job->link);
+    job->run(job);
+  }
+}
+
+/* --------------------------------------------------------------- children -- */
+
+void lc_loop_add_child(lc_loop *loop, lc_child *child, void (*end)(lc_child *child))
+{
+  child->end = end;
+  lc_list_init(&child->link);
+  lc_list_append(&loop->children, &child->link);
+}
+
+void lc_loop_remove_child(lc_child *child) { lc_list_remove(&child->link); }
+
+lc_child *lc_loop_child(const lc_loop *loop, void (*end)(lc_child *child))
+{
+  for (lc_link *link = loop->children.next; link != &loop->children; link = link->next) {
+    lc_child *child = LC_OWNER(link, lc_child, link);
+    if (child->end == end) return child;
+  }
+  return NULL;
+}
+
 /* ---------------------------------------------------------------- signals -- */
 
 static lc_signal *find_signal(const lc_loop *loop, int number)
@@ -179,7 +213,6 @@ int lc_loop_signal(lc_loop *loop, int number,
   lc_signal *signal = *place;
   if (!seen) {
     if (!signal) return 0;
-    lc_watchdog_unfollow(loop, number);
     int result = loop->sys->signal_release(loop->sys, number);
     *place = signal->next;
     free(signal);
@@ -223,6 +256,8 @@ void lc_loop_hurry(lc_loop *loop)
 lc_time lc_loop_now(const lc_loop *loop) { return loop->now; }
 
 lc_time lc_loop_clock(const lc_loop *loop) { return loop->sys->now(loop->sys); }
+
+lc_work lc_loop_enter(lc_loop *loop, lc_work work) { return lc_pulse_enter(loop->pulse, work); }
 
 const lc_sys *lc_loop_sys(const lc_loop *loop) { return loop->sys; }
 
@@ -361,7 +396,9 @@ lc_loop *lc_loop_new(const lc_sys *sys, int *error)
   loop->slot_free = LC_NO_SLOT;
   loop->now = loop->sys->now(loop->sys);
   lc_list_init(&loop->jobs);
-  lc_list_init(&loop->servers);
+  lc_list_init(&loop->urgent_jobs);
+  lc_list_init(&loop->children);
+  lc_job_init(&loop->output_job, NULL);
   lc_timers_init(&loop->timers);
   loop->input = lc_buffer_new(LC_SHARED_BUFFER);
   loop->output = malloc(LC_SHARED_BUFFER);
@@ -376,9 +413,10 @@ failed:
 void lc_loop_free(lc_loop *loop)
 {
   if (!loop) return;
-  lc_watchdog_stop(loop);
-  while (!lc_list_is_empty(&loop->servers))
-    lc_server_free(LC_OWNER(loop->servers.next, lc_server, in_loop));
+  while (!lc_list_is_empty(&loop->children)) {
+    lc_child *last = LC_OWNER(loop->children.previous, lc_child, link);
+    last->end(last);
+  }
   while (loop->signals) lc_loop_signal(loop, loop->signals->number, NULL, NULL);
   lc_resolver_free(loop->resolver);
   lc_loop_unwatch(loop, &loop->wake);

@@ -38,7 +38,15 @@ typedef struct lc_job {
   void (*run)(struct lc_job *job);
 } lc_job;
 
+/* Ends with the loop, if it has not before: what was added last ends first. */
+typedef struct lc_child {
+  lc_link link;
+  void (*end)(struct lc_child *child); /* takes it out again */
+} lc_child;
+
 #define LC_NO_SLOT UINT32_MAX
+/* A watch is part of something of about this size, which is fetched ahead of its event. */
+#define LC_WATCHED_SIZE 384
 
 /* Twelve bytes of every connection's memory. */
 typedef struct __attribute__((packed)) lc_slot {
@@ -64,9 +72,9 @@ struct lc_loop {
   uint32_t slot_free; /* head of the free ones among them, LC_NO_SLOT when there is none */
 
   lc_link jobs;
-  lc_link servers;
-  struct lc_shutdown *shutdown; /* the process's ladder, when there is one */
-  struct lc_watchdog *watchdog; /* likewise */
+  lc_link urgent_jobs; /* those that are run after each event */
+  lc_link children;
+  struct lc_pulse *pulse; /* the observer's, when there is one */
   int (*on_turn)(void *user);
   void *on_turn_user;
   int turn_again; /* on_turn has more to do */
@@ -78,12 +86,13 @@ struct lc_loop {
   int features_known;
   uint64_t last_id;
 
-  /* The shared buffers and the connection that has each of them on loan. */
+  /* The shared buffers, and the tenant that has each of them on loan. */
   struct lc_buffer *input;
-  struct lc_conn *input_tenant;
+  void *input_tenant;
   char *output;
   size_t output_length;
-  struct lc_conn *output_tenant;
+  void *output_tenant;
+  lc_job output_job; /* the tenant's, urgent: sends what the buffer holds */
 
   lc_loop_stats stats;
 };
@@ -96,9 +105,12 @@ void lc_job_init(lc_job *job, void (*run)(lc_job *job));
 void lc_job_queue(lc_loop *loop, lc_job *job); /* once, however often it is called */
 void lc_job_cancel(lc_job *job);
 int lc_job_is_queued(const lc_job *job);
+/* Not later in the turn, but right after the event, timer or callback in hand: see lc_loop_flush. */
+void lc_job_hurry(lc_loop *loop, lc_job *job);
 
-/* Opens a TCP socket pair on loopback and finds out whether a listener can be hidden. 0, or the code
- * that kept it from finding out: then it is worth asking again, and hiding worth a try. */
-int lc_features_probe(const lc_sys *sys, lc_features *features);
+void lc_loop_add_child(lc_loop *loop, lc_child *child, void (*end)(lc_child *child));
+void lc_loop_remove_child(lc_child *child);
+/* The child with this `end`, of which a loop has one at most; or NULL. */
+lc_child *lc_loop_child(const lc_loop *loop, void (*end)(lc_child *child));
 
 #endif

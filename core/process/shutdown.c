@@ -15,13 +15,19 @@
 #include <stdlib.h>
 
 #include "process/timetable.h"
+#include "process/watchdog.h"
+#include "server/fleet.h"
+#include "server/options.h"
 #include "server/server.h"
 
 /* Past the deadline, none of which waits: those killed just now are told of, and leave. */
 enum { LAST_TURNS = 4 };
 
 struct lc_shutdown {
+  lc_child child; /* of the loop */
   lc_loop *loop;
+  lc_fleet *fleet;
+  lc_fleet_watch watch;
   lc_timetable table;
   const lc_shutdown_events *events;
   void *user;
@@ -48,9 +54,7 @@ static void stop_server(lc_shutdown *shutdown, lc_server *server)
 
 static void for_each_server(lc_shutdown *shutdown, lc_step step)
 {
-  lc_link *servers = &shutdown->loop->servers;
-  for (lc_link *link = servers->next; link != servers; link = link->next) {
-    lc_server *server = LC_OWNER(link, lc_server, in_loop);
+  for (lc_server *server = NULL; (server = lc_fleet_next(shutdown->fleet, server));) {
     if (server->is_outbound) continue; /* connections of our own making end with their tasks */
     if (step == LC_STEP_STOP) stop_server(shutdown, server);
     else lc_server_advance(server, step);
@@ -59,11 +63,8 @@ static void for_each_server(lc_shutdown *shutdown, lc_step step)
 
 static int is_any_left(const lc_shutdown *shutdown)
 {
-  const lc_link *servers = &shutdown->loop->servers;
-  for (const lc_link *link = servers->next; link != servers; link = link->next) {
-    const lc_server *server = LC_OWNER(link, lc_server, in_loop);
+  for (const lc_server *server = NULL; (server = lc_fleet_next(shutdown->fleet, server));)
     if (!server->is_outbound && server->step != LC_STEP_DONE) return 1;
-  }
   return 0;
 }
 
@@ -73,6 +74,7 @@ static void enter(lc_shutdown *shutdown, lc_step step)
   shutdown->table.step = step;
   shutdown->step_at[step] = shutdown->loop->sys->now(shutdown->loop->sys);
   if (step == LC_STEP_UNREADY) shutdown->step_at[step] = shutdown->table.began;
+  if (step == LC_STEP_STOP) shutdown->fleet->has_stopped = 1;
   publish(shutdown);
   if (shutdown->events && shutdown->events->step) shutdown->events->step(step, shutdown->user);
 }
@@ -176,14 +178,26 @@ static void shutdown_due(lc_timer *timer, lc_time now)
   lc_job_queue(shutdown->loop, &shutdown->job);
 }
 
+/* A server has ended, perhaps the last one. */
+static void check(lc_shutdown *shutdown)
+{
+  if (shutdown->table.step != LC_STEP_SERVING) lc_job_queue(shutdown->loop, &shutdown->job);
+}
+
+static void fleet_changed(lc_fleet_watch *watch) { check(LC_OWNER(watch, lc_shutdown, watch)); }
+
 /* ---------------------------------------------------------- birth and death -- */
+
+static void shutdown_end(lc_child *child) { lc_shutdown_free(LC_OWNER(child, lc_shutdown, child)); }
 
 lc_shutdown *lc_shutdown_new(lc_loop *loop, const lc_drain_options *options,
                              const lc_shutdown_events *events, void *user, int *error)
 {
-  lc_shutdown *shutdown = loop->shutdown ? NULL : calloc(1, sizeof *shutdown);
+  int is_second = lc_loop_child(loop, shutdown_end) != NULL;
+  lc_fleet *fleet = is_second ? NULL : lc_fleet_of(loop);
+  lc_shutdown *shutdown = fleet ? calloc(1, sizeof *shutdown) : NULL;
   if (!shutdown || lc_timer_open(loop, &shutdown->timer, shutdown_due) < 0) {
-    if (error) *error = loop->shutdown ? -EBUSY : -ENOMEM;
+    if (error) *error = is_second ? -EBUSY : -ENOMEM;
     free(shutdown);
     return NULL;
   }
@@ -195,7 +209,9 @@ lc_shutdown *lc_shutdown_new(lc_loop *loop, const lc_drain_options *options,
   shutdown->events = events;
   shutdown->user = user;
   lc_job_init(&shutdown->job, climb);
-  loop->shutdown = shutdown;
+  shutdown->fleet = fleet;
+  lc_fleet_watch_begin(fleet, &shutdown->watch, fleet_changed);
+  lc_loop_add_child(loop, &shutdown->child, shutdown_end);
   publish(shutdown);
   return shutdown;
 }
@@ -206,22 +222,13 @@ void lc_shutdown_free(lc_shutdown *shutdown)
   lc_timer_close(shutdown->loop, &shutdown->timer);
   lc_job_cancel(&shutdown->job);
   lc_watchdog_plan(shutdown->loop, NULL);
-  shutdown->loop->shutdown = NULL;
+  shutdown->fleet->has_stopped = 0;
+  lc_fleet_watch_end(&shutdown->watch);
+  lc_loop_remove_child(&shutdown->child);
   free(shutdown);
 }
 
 /* ------------------------------------------------------------------- asking -- */
-
-void lc_shutdown_check(lc_loop *loop)
-{
-  if (loop->shutdown && loop->shutdown->table.step != LC_STEP_SERVING)
-    lc_job_queue(loop, &loop->shutdown->job);
-}
-
-int lc_shutdown_has_stopped(const lc_loop *loop)
-{
-  return loop->shutdown && loop->shutdown->table.step >= LC_STEP_STOP;
-}
 
 void lc_shutdown_begin(lc_shutdown *shutdown, lc_time began, lc_time timeout)
 {
@@ -253,7 +260,7 @@ void lc_shutdown_guard(lc_shutdown *shutdown) { shutdown->guards++; }
 void lc_shutdown_unguard(lc_shutdown *shutdown)
 {
   shutdown->guards--;
-  lc_shutdown_check(shutdown->loop);
+  check(shutdown);
 }
 
 void lc_shutdown_set_hooks(lc_shutdown *shutdown, int any)

@@ -1,6 +1,7 @@
 /* timetable.c - when each step of the process's ladder is due. */
 #include "process/timetable.h"
 
+#include "server/options.h"
 #include "sys/sys.h"
 
 void lc_timetable_init(lc_timetable *table, const lc_drain_options *options)

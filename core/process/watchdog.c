@@ -11,23 +11,19 @@
  *                `--> past the deadline and deaf to that, or far past it: told to stand still;
  *                     the process ends
  *
- * `beat` is the only thing that both threads write and read without a lock: the
- * work in its low bits, and above them a number that moves on with every change.
- * The lock is never held for long, and the signal handler does not take it.
+ * What the loop's thread is at, and who wants it, it says by its pulse (loop/pulse.h).
+ * The pulse's lock is never held for long, and the signal handler does not take it.
  */
 #include "process/watchdog.h"
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
-#include "conn/conn.h"
 #include "loop/loop.h"
+#include "loop/pulse.h"
+#include "server/fleet.h"
 #include "server/server.h"
-
-#define WORK_BITS 2
-#define WORK(beat) ((lc_work)((beat)&3))
 
 #define LOOK (100 * LC_MILLISECOND)       /* the longest between two looks at a busy loop */
 #define LOOK_DUE (5 * LC_MILLISECOND)     /* and when a step is due */
@@ -45,18 +41,19 @@
 enum { SIGNALS_FOLLOWED = 8, TEXT_SIZE = 4096 };
 
 struct lc_watchdog {
+  lc_child child; /* of the loop */
+  lc_pulse pulse; /* the loop's, for us */
   lc_loop *loop;
+  lc_fleet *fleet;
+  lc_fleet_watch watch;
   const lc_sys *sys;
   lc_watchdog_options options;
   const lc_watchdog_events *events;
   void *user;
   pthread_t thread;
-  int wake_fd;
   int interruptible; /* the loop's thread, for sys->interrupt */
   lc_want limit;
 
-  atomic_ullong beat;
-  atomic_int asleep;
   atomic_ullong asked_beat; /* what `asked` is about */
   atomic_uint asked;
   atomic_llong held_since; /* likewise */
@@ -65,12 +62,10 @@ struct lc_watchdog {
   atomic_int stand_still;
   atomic_int stands_still;
 
-  pthread_mutex_t lock; /* over this part */
-  lc_timetable table;
+  lc_timetable table; /* this part is under the pulse's lock */
   int has_table;
   int signals[SIGNALS_FOLLOWED];
   int signal_count;
-  lc_link wants;
   lc_time shortest; /* drain.timeout of any server: known before they are told to stop */
   lc_time max_block;
   int is_ending;
@@ -89,29 +84,20 @@ struct lc_watchdog {
 
 /* ------------------------------------------------------------ the loop's side -- */
 
-lc_work lc_loop_enter(lc_loop *loop, lc_work work)
+static lc_watchdog *watchdog_of(const lc_loop *loop)
 {
-  lc_watchdog *w = loop->watchdog;
-  if (!w) return LC_WORK_NONE;
-  unsigned long long beat = atomic_load_explicit(&w->beat, memory_order_relaxed);
-  unsigned long long next = ((beat >> WORK_BITS) + 1) << WORK_BITS | (unsigned)work;
-  if (WORK(beat) == LC_WORK_NONE && work != LC_WORK_NONE) {
-    atomic_store(&w->beat, next); /* before we look whether it sleeps: see sleep_on */
-    if (atomic_load(&w->asleep)) w->sys->wake(w->sys, w->wake_fd);
-  } else {
-    atomic_store_explicit(&w->beat, next, memory_order_release);
-  }
-  return WORK(beat);
+  return loop->pulse ? LC_OWNER(loop->pulse, lc_watchdog, pulse) : NULL;
 }
 
 static int is_about_this(lc_watchdog *w)
 {
-  return w && atomic_load(&w->asked_beat) == atomic_load_explicit(&w->beat, memory_order_relaxed);
+  return w &&
+         atomic_load(&w->asked_beat) == atomic_load_explicit(&w->pulse.beat, memory_order_relaxed);
 }
 
 unsigned lc_watchdog_asked(lc_loop *loop)
 {
-  lc_watchdog *w = loop->watchdog;
+  lc_watchdog *w = watchdog_of(loop);
   if (!is_about_this(w)) return 0;
   atomic_store_explicit(&w->answered, 1, memory_order_relaxed);
   return atomic_fetch_and(&w->asked, ~(unsigned)LC_ASK_NOTICE);
@@ -119,81 +105,68 @@ unsigned lc_watchdog_asked(lc_loop *loop)
 
 lc_time lc_watchdog_held(lc_loop *loop)
 {
-  lc_watchdog *w = loop->watchdog;
+  lc_watchdog *w = watchdog_of(loop);
   return is_about_this(w) ? w->sys->now(w->sys) - atomic_load(&w->held_since) : 0;
-}
-
-void lc_watchdog_want(lc_loop *loop, lc_want *want, lc_time at)
-{
-  lc_watchdog *w = loop->watchdog;
-  if (!w) return;
-  pthread_mutex_lock(&w->lock);
-  if (want->link.next) lc_list_remove(&want->link);
-  else lc_list_init(&want->link);
-  want->at = at;
-  if (at != LC_NEVER) lc_list_append(&w->wants, &want->link);
-  pthread_mutex_unlock(&w->lock);
 }
 
 void lc_watchdog_limit(lc_loop *loop, lc_time at)
 {
-  if (loop->watchdog) lc_watchdog_want(loop, &loop->watchdog->limit, at);
+  lc_watchdog *w = watchdog_of(loop);
+  if (w) lc_pulse_want(&w->pulse, &w->limit, at);
 }
 
 void lc_watchdog_plan(lc_loop *loop, const lc_timetable *table)
 {
-  lc_watchdog *w = loop->watchdog;
+  lc_watchdog *w = watchdog_of(loop);
   if (!w) return;
-  pthread_mutex_lock(&w->lock);
+  pthread_mutex_lock(&w->pulse.lock);
   w->has_table = table != NULL;
   if (table) w->table = *table;
-  pthread_mutex_unlock(&w->lock);
+  pthread_mutex_unlock(&w->pulse.lock);
 }
 
-void lc_watchdog_survey(lc_loop *loop)
+/* A server has come or gone, or has another drain.timeout. */
+static void fleet_changed(lc_fleet_watch *watch)
 {
-  lc_watchdog *w = loop->watchdog;
+  lc_watchdog *w = LC_OWNER(watch, lc_watchdog, watch);
   lc_time shortest = LC_NEVER;
-  if (!w) return;
-  for (lc_link *link = loop->servers.next; link != &loop->servers; link = link->next) {
-    const lc_server *server = LC_OWNER(link, lc_server, in_loop);
-    if (!server->is_outbound && server->options.drain.timeout < shortest)
-      shortest = server->options.drain.timeout;
-  }
-  pthread_mutex_lock(&w->lock);
+  for (const lc_server *server = NULL; (server = lc_fleet_next(w->fleet, server));)
+    if (!server->is_outbound) shortest = lc_time_earlier(shortest, server->options.drain.timeout);
+  pthread_mutex_lock(&w->pulse.lock);
   w->shortest = shortest;
-  pthread_mutex_unlock(&w->lock);
+  pthread_mutex_unlock(&w->pulse.lock);
 }
 
 int lc_watchdog_follow(lc_loop *loop, int signal)
 {
-  lc_watchdog *w = loop->watchdog;
+  lc_watchdog *w = watchdog_of(loop);
   if (!w) return 0;
-  pthread_mutex_lock(&w->lock);
+  pthread_mutex_lock(&w->pulse.lock);
   int is_known = 0, has_room = w->signal_count < SIGNALS_FOLLOWED;
   for (int i = 0; i < w->signal_count; i++) is_known |= w->signals[i] == signal;
   if (!is_known && has_room) w->signals[w->signal_count++] = signal;
-  pthread_mutex_unlock(&w->lock);
-  return is_known || has_room ? w->sys->signal_also_wake(w->sys, signal, w->wake_fd) : -ENOSPC;
+  pthread_mutex_unlock(&w->pulse.lock);
+  return is_known || has_room ? w->sys->signal_also_wake(w->sys, signal, w->pulse.wake_fd)
+                              : -ENOSPC;
 }
 
 void lc_watchdog_unfollow(lc_loop *loop, int signal)
 {
-  lc_watchdog *w = loop->watchdog;
+  lc_watchdog *w = watchdog_of(loop);
   if (!w) return;
-  pthread_mutex_lock(&w->lock);
+  pthread_mutex_lock(&w->pulse.lock);
   for (int i = 0; i < w->signal_count; i++)
     if (w->signals[i] == signal) w->signals[i] = w->signals[--w->signal_count];
-  pthread_mutex_unlock(&w->lock);
+  pthread_mutex_unlock(&w->pulse.lock);
 }
 
 void lc_watchdog_set_max_block(lc_loop *loop, lc_time max_block)
 {
-  lc_watchdog *w = loop->watchdog;
+  lc_watchdog *w = watchdog_of(loop);
   if (!w) return;
-  pthread_mutex_lock(&w->lock);
+  pthread_mutex_lock(&w->pulse.lock);
   w->max_block = lc_time_earlier(max_block, w->options.max_block);
-  pthread_mutex_unlock(&w->lock);
+  pthread_mutex_unlock(&w->pulse.lock);
 }
 
 /* In a signal handler. */
@@ -252,7 +225,7 @@ static due what_is_due(lc_watchdog *w, lc_time now)
     if (table.deadline != LC_NEVER && table.step < LC_STEP_STOP)
       look_at(&found, lc_time_add(table.began, w->shortest), now, LC_ASK_YIELD);
   }
-  for (lc_link *link = w->wants.next; link != &w->wants; link = link->next)
+  for (lc_link *link = w->pulse.wants.next; link != &w->pulse.wants; link = link->next)
     look_at(&found, LC_OWNER(link, lc_want, link)->at, now, LC_ASK_YIELD);
   return found;
 }
@@ -278,18 +251,6 @@ static unsigned notice(lc_watchdog *w, lc_time held)
   return LC_ASK_NOTICE;
 }
 
-static void reset_connections(lc_loop *loop)
-{
-  static const struct linger now = {.l_onoff = 1, .l_linger = 0};
-  for (lc_link *link = loop->servers.next; link != &loop->servers; link = link->next) {
-    lc_server *server = LC_OWNER(link, lc_server, in_loop);
-    for (lc_conn *conn = NULL; (conn = lc_server_next(server, conn));) {
-      if (conn->watch.fd < 0) continue;
-      loop->sys->setsockopt(loop->sys, conn->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    }
-  }
-}
-
 /* The loop's thread must not run any more: not while we look at what is its own, nor to say
  * something else at the same time. */
 static void end_process(lc_watchdog *w)
@@ -299,8 +260,10 @@ static void end_process(lc_watchdog *w)
   w->sys->interrupt(w->sys, w->interruptible);
   while (!atomic_load(&w->stands_still) && w->sys->now(w->sys) < until)
     w->sys->wake_wait(w->sys, -1, LC_MILLISECOND);
-  reset_connections(w->loop);
-  w->sys->say(w->sys, w->text, w->events->stuck(WORK(w->seen), w->text, sizeof w->text, w->user),
+  for (lc_server *server = NULL; (server = lc_fleet_next(w->fleet, server));)
+    lc_server_reset_at_exit(server);
+  w->sys->say(w->sys, w->text,
+              w->events->stuck(LC_BEAT_WORK(w->seen), w->text, sizeof w->text, w->user),
               LAST_WORDS);
   w->sys->exit(w->sys, LC_EXIT_STUCK);
 }
@@ -310,7 +273,7 @@ static int is_stuck(const lc_watchdog *w, const due *found, lc_time now)
   if (!w->options.exit_stuck || found->end_at == LC_NEVER) return 0;
   lc_time late_from = found->end_at > w->on_our_feet_since ? found->end_at : w->on_our_feet_since;
   if (now >= lc_time_add(late_from, LATE_AFTER)) return 1;
-  if (WORK(w->seen) == LC_WORK_LOOP) return 0; /* our own work ends by itself */
+  if (LC_BEAT_WORK(w->seen) == LC_WORK_LOOP) return 0; /* our own work ends by itself */
   if (now < lc_time_add(found->end_at, DEAF_AFTER) || now - w->deaf_since < DEAF_AFTER) return 0;
   return atomic_load(&w->arrived) - w->deaf_to >= DEAF_TO;
 }
@@ -355,7 +318,7 @@ static lc_time look(lc_watchdog *w, lc_work work, lc_time now)
  * loop slept, we did not look: it may have been stopped, and is taken to have been. */
 static void wait_until(lc_watchdog *w, lc_time now, lc_time until)
 {
-  w->sys->wake_wait(w->sys, w->wake_fd, until == LC_NEVER ? LC_NEVER : until - now);
+  w->sys->wake_wait(w->sys, w->pulse.wake_fd, until == LC_NEVER ? LC_NEVER : until - now);
   lc_time after = w->sys->now(w->sys);
   if (after >= lc_time_add(until == LC_NEVER ? now : until, PAUSED)) w->on_our_feet_since = after;
 }
@@ -365,22 +328,22 @@ static void wait_until(lc_watchdog *w, lc_time now, lc_time until)
  * sequentially consistent), so one of the two sees the other. */
 static void sleep_on(lc_watchdog *w)
 {
-  atomic_store(&w->asleep, 1);
-  if (atomic_load(&w->beat) == w->seen) {
-    pthread_mutex_unlock(&w->lock);
+  atomic_store(&w->pulse.asleep, 1);
+  if (atomic_load(&w->pulse.beat) == w->seen) {
+    pthread_mutex_unlock(&w->pulse.lock);
     wait_until(w, w->sys->now(w->sys), LC_NEVER);
-    pthread_mutex_lock(&w->lock);
+    pthread_mutex_lock(&w->pulse.lock);
   }
-  atomic_store(&w->asleep, 0);
-  w->sys->wake_clear(w->sys, w->wake_fd);
+  atomic_store(&w->pulse.asleep, 0);
+  w->sys->wake_clear(w->sys, w->pulse.wake_fd);
 }
 
 static void *watch(void *argument)
 {
   lc_watchdog *w = argument;
-  pthread_mutex_lock(&w->lock);
+  pthread_mutex_lock(&w->pulse.lock);
   while (!w->is_ending) {
-    unsigned long long beat = atomic_load_explicit(&w->beat, memory_order_acquire);
+    unsigned long long beat = atomic_load_explicit(&w->pulse.beat, memory_order_acquire);
     lc_time now = w->sys->now(w->sys);
     if (beat != w->seen) {
       w->seen = beat;
@@ -390,17 +353,17 @@ static void *watch(void *argument)
       w->noticed = 0;
     }
     if (atomic_exchange(&w->answered, 0)) listen_anew(w, now);
-    if (WORK(beat) == LC_WORK_NONE) {
+    if (LC_BEAT_WORK(beat) == LC_WORK_NONE) {
       sleep_on(w);
       continue;
     }
-    lc_time next = look(w, WORK(beat), now);
-    pthread_mutex_unlock(&w->lock);
+    lc_time next = look(w, LC_BEAT_WORK(beat), now);
+    pthread_mutex_unlock(&w->pulse.lock);
     wait_until(w, now, next);
-    w->sys->wake_clear(w->sys, w->wake_fd);
-    pthread_mutex_lock(&w->lock);
+    w->sys->wake_clear(w->sys, w->pulse.wake_fd);
+    pthread_mutex_lock(&w->pulse.lock);
   }
-  pthread_mutex_unlock(&w->lock);
+  pthread_mutex_unlock(&w->pulse.lock);
   return NULL;
 }
 
@@ -422,54 +385,69 @@ static int start_thread(lc_watchdog *w)
   return -error;
 }
 
-int lc_watchdog_start(lc_loop *loop, const lc_watchdog_options *options,
-                      const lc_watchdog_events *events, void *user)
+static void watchdog_end(lc_child *child)
 {
-  if (loop->watchdog) return -EBUSY;
+  lc_watchdog_stop(LC_OWNER(child, lc_watchdog, child)->loop);
+}
+
+static void watchdog_free(lc_watchdog *w)
+{
+  if (w->interruptible >= 0) w->sys->uninterruptible(w->sys, w->interruptible);
+  lc_pulse_close(&w->pulse);
+  free(w);
+}
+
+static lc_watchdog *watchdog_new(lc_loop *loop, const lc_watchdog_options *options)
+{
   lc_watchdog *w = calloc(1, sizeof *w);
-  if (!w) return -ENOMEM;
+  if (!w) return NULL;
   w->loop = loop;
   w->sys = loop->sys;
   if (options) w->options = *options;
   else lc_watchdog_options_init(&w->options);
   w->max_block = w->options.max_block;
-  w->events = events;
-  w->user = user;
   w->shortest = LC_NEVER;
-  lc_list_init(&w->wants);
-  pthread_mutex_init(&w->lock, NULL); /* cannot fail with default attributes */
-  int result = w->wake_fd = w->sys->wake_create(w->sys);
-  if (result >= 0) result = w->interruptible = w->sys->interruptible(w->sys, interrupted, w);
-  else w->interruptible = -1;
-  if (result >= 0) result = start_thread(w);
-  if (result >= 0) {
-    loop->watchdog = w;
-    lc_watchdog_survey(loop);
-    return 0;
-  }
-  lc_watchdog_free(w);
-  return result;
+  w->interruptible = -1;
+  lc_pulse_init(&w->pulse, loop->sys);
+  return w;
 }
 
-void lc_watchdog_free(lc_watchdog *w)
+int lc_watchdog_start(lc_loop *loop, const lc_watchdog_options *options,
+                      const lc_watchdog_events *events, void *user)
 {
-  if (w->interruptible >= 0) w->sys->uninterruptible(w->sys, w->interruptible);
-  if (w->wake_fd >= 0) w->sys->close(w->sys, w->wake_fd);
-  while (!lc_list_is_empty(&w->wants)) lc_list_remove(w->wants.next);
-  pthread_mutex_destroy(&w->lock);
-  free(w);
+  if (loop->pulse) return -EBUSY;
+  lc_fleet *fleet = lc_fleet_of(loop);
+  lc_watchdog *w = fleet ? watchdog_new(loop, options) : NULL;
+  if (!w) return -ENOMEM;
+  w->fleet = fleet;
+  w->events = events;
+  w->user = user;
+  int result = w->pulse.wake_fd = w->sys->wake_create(w->sys);
+  if (result >= 0) result = w->interruptible = w->sys->interruptible(w->sys, interrupted, w);
+  if (result >= 0) result = start_thread(w);
+  if (result < 0) {
+    watchdog_free(w);
+    return result;
+  }
+  loop->pulse = &w->pulse;
+  lc_loop_add_child(loop, &w->child, watchdog_end);
+  lc_fleet_watch_begin(fleet, &w->watch, fleet_changed);
+  fleet_changed(&w->watch);
+  return 0;
 }
 
 void lc_watchdog_stop(lc_loop *loop)
 {
-  lc_watchdog *w = loop->watchdog;
+  lc_watchdog *w = watchdog_of(loop);
   if (!w) return;
-  pthread_mutex_lock(&w->lock);
+  pthread_mutex_lock(&w->pulse.lock);
   w->is_ending = 1;
-  pthread_mutex_unlock(&w->lock);
-  w->sys->wake(w->sys, w->wake_fd);
+  pthread_mutex_unlock(&w->pulse.lock);
+  w->sys->wake(w->sys, w->pulse.wake_fd);
   pthread_join(w->thread, NULL);
   for (int i = 0; i < w->signal_count; i++) w->sys->signal_also_wake(w->sys, w->signals[i], -1);
-  loop->watchdog = NULL;
-  lc_watchdog_free(w);
+  loop->pulse = NULL;
+  lc_fleet_watch_end(&w->watch);
+  lc_loop_remove_child(&w->child);
+  watchdog_free(w);
 }

@@ -19,7 +19,8 @@
 
 #include "conn/conn.h"
 #include "listen/listener.h"
-#include "process/timetable.h"
+#include "server/fleet.h"
+#include "server/options.h"
 #include "server/server.h"
 
 /* How much longer than `quiet` a first request may take where packets are lost. */
@@ -206,7 +207,7 @@ static void rearm(lc_server *server)
   lc_time at = LC_NEVER;
   if (server->wanted < LC_STEP_KILL) at = server->kill_at;
   if (server->wanted < LC_STEP_CANCEL && server->cancel_at < at) at = server->cancel_at;
-  lc_watchdog_want(server->loop, &server->want, at);
+  lc_pulse_want(server->loop->pulse, &server->want, at);
   at = lc_time_earlier(at, lc_time_earlier(server->visit_at, server->mark_at));
   lc_timer_set(server->loop, &server->timer, at);
 }
@@ -236,11 +237,11 @@ static void climb(lc_job *job)
   }
   if (is_done(server)) {
     lc_timer_clear(server->loop, &server->timer);
-    lc_watchdog_want(server->loop, &server->want, LC_NEVER);
+    lc_pulse_want(server->loop->pulse, &server->want, LC_NEVER);
     server->wanted = LC_STEP_DONE;
-    lc_loop *loop = server->loop;
+    lc_fleet *fleet = server->fleet;
     enter(server, LC_STEP_DONE); /* its callback may free the server */
-    lc_shutdown_check(loop);
+    lc_fleet_changed(fleet);
   } else if (server->step < LC_STEP_DONE) {
     rearm(server);
   }
@@ -294,7 +295,7 @@ void lc_server_set_drain(lc_server *server, const lc_drain_options *drain)
     server->options.drain = *drain;
     lc_drain_options_fit(&server->options.drain);
   }
-  lc_watchdog_survey(server->loop);
+  lc_fleet_changed(server->fleet);
 }
 
 void lc_server_advance(lc_server *server, lc_step step)

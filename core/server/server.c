@@ -8,54 +8,13 @@
 #include "conn/conn.h"
 #include "kernel/keepalive.h"
 #include "listen/listener.h"
-#include "process/timetable.h"
+#include "server/fleet.h"
+#include "server/options.h"
 
 /* Descriptors that are not for connections: files, logs, upstreams, the loop's own. */
 enum { RESERVED_DESCRIPTORS = 32 };
 /* Listeners stopped while the server serves on, each told of in its report. */
 enum { STOPPED_KEPT = 16 };
-
-void lc_server_options_init(lc_server_options *options)
-{
-  *options = (lc_server_options){.settings = {.linger = 3 * LC_SECOND,
-                                              .linger_bytes = 1024 * 1024,
-                                              .keepalive = {30 * LC_SECOND, 10 * LC_SECOND, 3},
-                                              .user_timeout = 60 * LC_SECOND,
-                                              .heartbeat = {LC_NEVER, 10 * LC_SECOND},
-                                              .read_timeout = LC_NEVER,
-                                              .write_timeout = 30 * LC_SECOND,
-                                              .first_byte_timeout = LC_NEVER,
-                                              .idle_timeout = LC_NEVER,
-                                              .max_age = LC_NEVER,
-                                              .max_line = 64 * 1024,
-                                              .max_read = 16 * 1024 * 1024,
-                                              .max_queue = 256 * 1024,
-                                              .gather = 16 * 1024,
-                                              .nodelay = 1},
-                                 .late = 1,
-                                 .drain = {.timeout = 25 * LC_SECOND,
-                                           .settle = 5 * LC_SECOND,
-                                           .quiet = LC_SECOND,
-                                           .grace = LC_SECOND,
-                                           .hooks = -1}};
-}
-
-void lc_drain_options_fit(lc_drain_options *drain)
-{
-  lc_time *const times[] = {&drain->timeout, &drain->delay, &drain->settle, &drain->quiet,
-                            &drain->spread,  &drain->grace, &drain->hooks};
-  for (size_t i = 0; i < sizeof times / sizeof *times; i++)
-    *times[i] = lc_time_earlier(*times[i], LC_LONGEST);
-  lc_time tenth = drain->timeout / 10;
-  if (drain->grace > tenth) drain->grace = tenth;
-  if (drain->hooks < 0) drain->hooks = drain->timeout / LC_HOOKS_SHARE;
-}
-
-/* More would not fit into the buffer where it is gathered. */
-void lc_settings_fit(lc_settings *settings)
-{
-  if (settings->gather > LC_SHARED_BUFFER) settings->gather = LC_SHARED_BUFFER;
-}
 
 static uint32_t default_limit(const lc_sys *sys)
 {
@@ -64,6 +23,8 @@ static uint32_t default_limit(const lc_sys *sys)
   if (limit < 0 || left < 1) return 1;
   return (uint32_t)left;
 }
+
+static void server_end(lc_child *child) { lc_server_free(LC_OWNER(child, lc_server, child)); }
 
 lc_server *lc_server_new(lc_loop *loop, const lc_server_options *options, const lc_events *events,
                          void *user, int *error)
@@ -87,9 +48,10 @@ lc_server *lc_server_new(lc_loop *loop, const lc_server_options *options, const 
   server->reserve = -1;
   lc_list_init(&server->listeners);
   lc_registry_init(&server->registry);
-  if (lc_drain_open(server) < 0) goto no_memory;
-  lc_list_append(&loop->servers, &server->in_loop);
-  lc_watchdog_survey(loop);
+  lc_fleet *fleet = lc_fleet_of(loop);
+  if (!fleet || lc_drain_open(server) < 0) goto no_memory;
+  lc_loop_add_child(loop, &server->child, server_end);
+  lc_fleet_add(fleet, server);
   return server;
 no_memory:
   free(server);
@@ -119,11 +81,20 @@ void lc_server_free(lc_server *server)
   if (server->spare) lc_conn_unref(server->spare);
   lc_registry_free(&server->registry);
   lc_timer_close(server->loop, &server->timer);
-  lc_watchdog_want(server->loop, &server->want, LC_NEVER);
+  lc_pulse_want(server->loop->pulse, &server->want, LC_NEVER);
   lc_job_cancel(&server->job);
-  lc_list_remove(&server->in_loop);
-  lc_watchdog_survey(server->loop);
+  lc_fleet_remove(server->fleet, server);
+  lc_loop_remove_child(&server->child);
   free(server);
+}
+
+void lc_server_reset_at_exit(lc_server *server)
+{
+  static const struct linger none = {.l_onoff = 1, .l_linger = 0};
+  const lc_sys *sys = server->loop->sys;
+  for (lc_conn *conn = NULL; (conn = lc_registry_next(&server->registry, conn));)
+    if (conn->watch.fd >= 0)
+      sys->setsockopt(sys, conn->watch.fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 }
 
 /* ------------------------------------------------------------ connections -- */
@@ -250,7 +221,7 @@ static void forget_old_listeners(lc_server *server)
 static int may_listen(const lc_server *server)
 {
   if (lc_server_is_leaving(server)) return LC_CLOSED;
-  return lc_shutdown_has_stopped(server->loop) ? LC_DRAINING : 0;
+  return server->fleet->has_stopped ? LC_DRAINING : 0;
 }
 
 int lc_server_listen(lc_server *server, const lc_address *address, const lc_listen_options *options)

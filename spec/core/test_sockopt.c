@@ -18,10 +18,10 @@ static void what_is_set_is_what_is_got(void **state)
   world *w = *state;
   int fd = socket(AF_INET, SOCK_STREAM, 0), value;
   for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
-    assert_int_equal(lc_sockopt_set(w->loop, fd, some[i].name, some[i].value), 0);
+    assert_int_equal(lc_sockopt_set(lc_loop_sys(w->loop), fd, some[i].name, some[i].value), 0);
     if (!strcmp(some[i].name, "maxseg")) continue; /* known only once it is connected */
     value = -1;
-    assert_int_equal(lc_sockopt_get(w->loop, fd, some[i].name, &value), 0);
+    assert_int_equal(lc_sockopt_get(lc_loop_sys(w->loop), fd, some[i].name, &value), 0);
     assert_int_equal(value, some[i].value);
   }
   peer_close(fd);
@@ -32,10 +32,10 @@ static void it_is_the_option_of_that_name_that_the_kernel_sees(void **state)
   world *w = *state;
   int fd = socket(AF_INET6, SOCK_STREAM, 0), value = 0;
   socklen_t length = sizeof value;
-  assert_int_equal(lc_sockopt_set(w->loop, fd, "ipv6_only", 1), 0);
+  assert_int_equal(lc_sockopt_set(lc_loop_sys(w->loop), fd, "ipv6_only", 1), 0);
   assert_int_equal(getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &value, &length), 0);
   assert_int_equal(value, 1);
-  assert_int_equal(lc_sockopt_set(w->loop, fd, "rcvbuf", 50000), 0);
+  assert_int_equal(lc_sockopt_set(lc_loop_sys(w->loop), fd, "rcvbuf", 50000), 0);
   assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &value, &length), 0);
   assert_int_equal(value, 100000); /* the kernel counts its own part too */
   peer_close(fd);
@@ -45,10 +45,10 @@ static void unknown_names_and_bad_descriptors_are_told_apart(void **state)
 {
   world *w = *state;
   int value;
-  assert_int_equal(lc_sockopt_set(w->loop, -1, "no such option", 1), -ENOENT);
-  assert_int_equal(lc_sockopt_get(w->loop, -1, "", &value), -ENOENT);
-  assert_int_equal(lc_sockopt_set(w->loop, -1, "nodelay", 1), -EBADF);
-  assert_int_equal(lc_sockopt_get(w->loop, -1, "nodelay", &value), -EBADF);
+  assert_int_equal(lc_sockopt_set(lc_loop_sys(w->loop), -1, "no such option", 1), -ENOENT);
+  assert_int_equal(lc_sockopt_get(lc_loop_sys(w->loop), -1, "", &value), -ENOENT);
+  assert_int_equal(lc_sockopt_set(lc_loop_sys(w->loop), -1, "nodelay", 1), -EBADF);
+  assert_int_equal(lc_sockopt_get(lc_loop_sys(w->loop), -1, "nodelay", &value), -EBADF);
 }
 
 static void every_name_that_is_listed_is_known_and_listed_once(void **state)
@@ -57,7 +57,8 @@ static void every_name_that_is_listed_is_known_and_listed_once(void **state)
   int value;
   unsigned count = 0;
   for (const char *name; (name = lc_sockopt_name(count)); count++) {
-    assert_int_equal(lc_sockopt_get(w->loop, -1, name, &value), -EBADF); /* and not -ENOENT */
+    assert_int_equal(lc_sockopt_get(lc_loop_sys(w->loop), -1, name, &value),
+                     -EBADF); /* and not -ENOENT */
     for (unsigned i = 0; i < count; i++) assert_string_not_equal(lc_sockopt_name(i), name);
   }
   assert_true(count > 20);
@@ -75,9 +76,9 @@ static void an_interrupted_call_is_repeated(void **state)
   w.loop = lc_loop_new(&bad.sys, &error);
   assert_non_null(w.loop);
   faults_fail(&bad, FAULT_SETSOCKOPT, 1, 3, -EINTR);
-  assert_int_equal(lc_sockopt_set(w.loop, fd, "nodelay", 1), 0);
+  assert_int_equal(lc_sockopt_set(lc_loop_sys(w.loop), fd, "nodelay", 1), 0);
   faults_fail(&bad, FAULT_SETSOCKOPT, 1, 1, -ENOBUFS);
-  assert_int_equal(lc_sockopt_set(w.loop, fd, "nodelay", 1), -ENOBUFS);
+  assert_int_equal(lc_sockopt_set(lc_loop_sys(w.loop), fd, "nodelay", 1), -ENOBUFS);
   world_end(&w);
   peer_close(fd);
 }

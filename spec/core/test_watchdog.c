@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "loop/loop.h"
+#include "loop/pulse.h"
 #include "process/watchdog.h"
 
 #define TIME_LIMIT 120 /* seconds for the whole file, then SIGALRM ends it */
@@ -161,10 +162,10 @@ static void a_wanted_loop_is_given_way_to(void **state)
   (void)state;
   open_place(&p, LC_NEVER, 0);
   began = p.sys.now(&p.sys);
-  lc_watchdog_want(p.loop, &want, began + 100 * LC_MILLISECOND);
+  lc_pulse_want(p.loop->pulse, &want, began + 100 * LC_MILLISECOND);
   assert_int_equal(hold(&p, LC_WORK_SCRIPT, 5 * LC_SECOND), LC_ASK_YIELD);
   assert_true(p.sys.now(&p.sys) - began >= 100 * LC_MILLISECOND);
-  lc_watchdog_want(p.loop, &want, LC_NEVER);
+  lc_pulse_want(p.loop->pulse, &want, LC_NEVER);
   assert_int_equal(hold(&p, LC_WORK_SCRIPT, 200 * LC_MILLISECOND), 0);
   close_place(&p);
 }

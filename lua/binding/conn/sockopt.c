@@ -34,7 +34,7 @@ static int set(lua_State *L, runtime *rt, int fd)
 {
   const char *name = check_word(L, 2);
   int value = value_argument(L, 3);
-  int result = fd < 0 ? LC_CLOSED : lc_sockopt_set(rt->loop, fd, name, value);
+  int result = fd < 0 ? LC_CLOSED : lc_sockopt_set(lc_loop_sys(rt->loop), fd, name, value);
   if (result == -ENOENT) unknown_option(L, 2);
   if (result < 0) return push_failure(L, result, name, "setsockopt");
   lua_pushboolean(L, 1);
@@ -44,7 +44,8 @@ static int set(lua_State *L, runtime *rt, int fd)
 static int get(lua_State *L, runtime *rt, int fd)
 {
   const char *name = check_word(L, 2);
-  int value = 0, result = fd < 0 ? LC_CLOSED : lc_sockopt_get(rt->loop, fd, name, &value);
+  int value = 0,
+      result = fd < 0 ? LC_CLOSED : lc_sockopt_get(lc_loop_sys(rt->loop), fd, name, &value);
   if (result == -ENOENT) unknown_option(L, 2);
   if (result < 0) return push_failure(L, result, name, "getsockopt");
   lua_pushinteger(L, value);

@@ -78,6 +78,7 @@ static int core_signal(lua_State *L)
   runtime *rt = runtime_upvalue(L);
   size_t i = check_signal(L);
   int purpose = check_choice(L, 2, "", purposes);
+  if (!actions[purpose]) lc_watchdog_unfollow(rt->loop, SIGNALS[i].number);
   int result = lc_loop_signal(rt->loop, SIGNALS[i].number, actions[purpose], rt);
   if (result >= 0 && actions[purpose] == climb)
     result = lc_watchdog_follow(rt->loop, SIGNALS[i].number);

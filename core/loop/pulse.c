@@ -1,0 +1,43 @@
+/* pulse.c - what the loop's thread is at, and when somebody wants it, for an observer on another thread. */
+#include "loop/pulse.h"
+
+void lc_pulse_init(lc_pulse *pulse, const lc_sys *sys)
+{
+  pulse->sys = sys;
+  pulse->wake_fd = -1;
+  lc_list_init(&pulse->wants);
+  pthread_mutex_init(&pulse->lock, NULL); /* cannot fail with default attributes */
+}
+
+void lc_pulse_close(lc_pulse *pulse)
+{
+  if (pulse->wake_fd >= 0) pulse->sys->close(pulse->sys, pulse->wake_fd);
+  while (!lc_list_is_empty(&pulse->wants)) lc_list_remove(pulse->wants.next);
+  pthread_mutex_destroy(&pulse->lock);
+}
+
+lc_work lc_pulse_enter(lc_pulse *pulse, lc_work work)
+{
+  if (!pulse) return LC_WORK_NONE;
+  unsigned long long beat = atomic_load_explicit(&pulse->beat, memory_order_relaxed);
+  unsigned long long next = ((beat >> LC_BEAT_BITS) + 1) << LC_BEAT_BITS | (unsigned)work;
+  if (LC_BEAT_WORK(beat) == LC_WORK_NONE && work != LC_WORK_NONE) {
+    atomic_store(&pulse->beat,
+                 next); /* before we look whether the observer sleeps: see its sleep_on */
+    if (atomic_load(&pulse->asleep)) pulse->sys->wake(pulse->sys, pulse->wake_fd);
+  } else {
+    atomic_store_explicit(&pulse->beat, next, memory_order_release);
+  }
+  return LC_BEAT_WORK(beat);
+}
+
+void lc_pulse_want(lc_pulse *pulse, lc_want *want, lc_time at)
+{
+  if (!pulse) return;
+  pthread_mutex_lock(&pulse->lock);
+  if (want->link.next) lc_list_remove(&want->link);
+  else lc_list_init(&want->link);
+  want->at = at;
+  if (at != LC_NEVER) lc_list_append(&pulse->wants, &want->link);
+  pthread_mutex_unlock(&pulse->lock);
+}

@@ -1,0 +1,34 @@
+/* fleet.h - all servers of a loop, and who wants to know when one of them comes, goes, ends or changes. */
+#ifndef LC_FLEET_H
+#define LC_FLEET_H
+
+#include "base/list.h"
+#include "loop/loop.h"
+
+/* The process's ladder and the watchdog have one each. */
+typedef struct lc_fleet_watch {
+  lc_link link;
+  void (*changed)(struct lc_fleet_watch *watch);
+} lc_fleet_watch;
+
+typedef struct lc_fleet {
+  lc_child child; /* of the loop; its servers, which came later, have ended before */
+  lc_link servers;
+  lc_link watches;
+  int has_stopped; /* all servers have been told to stop: one that begins to listen is too late */
+} lc_fleet;
+
+/* The loop's fleet, made by the first call; NULL for lack of memory. */
+lc_fleet *lc_fleet_of(lc_loop *loop);
+void lc_fleet_add(lc_fleet *fleet, lc_server *server);
+void lc_fleet_remove(lc_fleet *fleet, lc_server *server);
+void lc_fleet_changed(lc_fleet *fleet);
+
+void lc_fleet_watch_begin(lc_fleet *fleet, lc_fleet_watch *watch,
+                          void (*changed)(lc_fleet_watch *watch));
+void lc_fleet_watch_end(lc_fleet_watch *watch);
+
+/* The next server behind `server`, the first one behind NULL; NULL behind the last one. */
+lc_server *lc_fleet_next(const lc_fleet *fleet, const lc_server *server);
+
+#endif
