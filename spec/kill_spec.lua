@@ -398,3 +398,61 @@ describe("a process whose handler does not stop", function()
     end)
   end
 end)
+
+describe("tasks of a server that is closed", function()
+  local function stay() while true do lastcall.sleep(60) end end
+
+  -- The processor time that the end by force of `count` tasks takes, behind so many others.
+  local function time_to_kill(count, others)
+    local spent
+    helper.task(function()
+      local staying, server = {}, assert(lastcall.listen "127.0.0.1:0")
+      for i = 1, others do staying[i] = lastcall.spawn(lastcall.channel(1).receive, lastcall.channel(1)) end
+      for _ = 1, count do server:go(stay) end
+      lastcall.sleep(0)
+      local began = os.clock()
+      server:close()
+      local report = assert(server:wait(helper.seconds(10)))
+      spent = os.clock() - began
+      assert.equal(count, report.tasks_left)
+      for _, task in ipairs(staying) do task:cancel() end
+    end, { max_block = false })
+    return spent
+  end
+
+  it("take no longer to end behind twenty thousand others", function()
+    local alone, behind = time_to_kill(20000, 0), time_to_kill(20000, 20000)
+    helper.figure("20,000 tasks ended by force in %.0f ms, behind 20,000 others in %.0f ms", alone * 1000, behind * 1000)
+    assert.is_true(behind < 10 * math.max(alone, 0.02), ("%.3f s, and %.3f s"):format(alone, behind))
+  end)
+
+  it("are all ended, also where a dying one starts another, and closes the server of those that come next", function()
+    local ended = {}
+    local function note(name) return setmetatable({}, { __close = function() ended[#ended + 1] = name end }) end
+    helper.task(function()
+      local one, other = assert(lastcall.listen "127.0.0.1:0"), assert(lastcall.listen "127.0.0.1:0")
+      local function hold(name)
+        local _ <close> = note(name)
+        stay()
+      end
+      local function hold_and_close()
+        local _ <close> = setmetatable({}, { __close = function()
+          one:go(hold, "late") -- never begins
+          other:close()
+        end })
+        stay()
+      end
+      one:go(hold, "first")
+      one:go(hold_and_close)
+      other:go(hold, "next")
+      other:go(hold, "next")
+      one:go(hold, "last")
+      lastcall.sleep(0)
+      one:close()
+      assert.equal(3, assert(one:wait(helper.seconds(5))).tasks_left)
+      assert.equal(2, assert(other:wait(helper.seconds(5))).tasks_left)
+    end)
+    table.sort(ended)
+    assert.same({ "first", "last", "next", "next" }, ended)
+  end)
+end)

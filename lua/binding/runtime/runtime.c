@@ -187,6 +187,7 @@ static runtime *runtime_new(lua_State *L)
   lc_list_init(&rt->pool);
   lc_list_init(&rt->preempted);
   lc_list_init(&rt->tasks);
+  rt->next_to_kill = &rt->tasks;
   lc_list_init(&rt->ending);
   lc_list_init(&rt->works);
   lc_list_init(&rt->lost_works);

@@ -58,7 +58,8 @@ struct runtime {
 
   /* Tasks. */
   lc_link ready;          /* to be resumed */
-  lc_link tasks;          /* all unfinished ones */
+  lc_link tasks;          /* all unfinished ones, the oldest first */
+  lc_link *next_to_kill;  /* in a walk over them */
   unsigned process_tasks; /* unfinished and owned by the process, those of ours left out */
   unsigned system_tasks;
   uint64_t last_task_id;

@@ -374,15 +374,7 @@ void stragglers_note_undelivered(lua_State *L, server_box *box, const lc_conn *c
   lua_pop(L, 1);
 }
 
-static task *first_task(const server_box *box)
-{
-  runtime *rt = box->rt;
-  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
-    task *t = LC_OWNER(link, task, in_tasks);
-    if (server_of(task_owner(t)) == box && t != rt->current) return t;
-  }
-  return NULL;
-}
+static int is_of_server(const task *t, const void *box) { return server_of(task_owner(t)) == box; }
 
 /* Resets every connection, so that no peer takes the end of a handler for the end of a reply, and
  * ends every task that belongs to the server or to one of them, those that a dying one starts too. */
@@ -390,5 +382,5 @@ void stragglers_kill(lua_State *L, server_box *box)
 {
   for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));)
     lc_conn_abort(conn, "killed");
-  for (task *t; (t = first_task(box));) task_kill(L, t);
+  tasks_kill(L, box->rt, is_of_server, box);
 }

@@ -90,23 +90,18 @@ static int core_holders(lua_State *L)
   return 2;
 }
 
-static task *first_process_task(runtime *rt, int with_ours)
+static int is_of_process(const task *t, const void *with_ours)
 {
-  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
-    task *t = LC_OWNER(link, task, in_tasks);
-    if (t->owned_by != OWNER_PROCESS || t == rt->current) continue;
-    if (with_ours || !t->is_system) return t;
-  }
-  return NULL;
+  return t->owned_by == OWNER_PROCESS && (with_ours || !t->is_system);
 }
 
 /* Ends every unfinished task of the process by force, with true also the modules' own. */
 static int core_kill_process_tasks(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  int with_ours = lua_toboolean(L, 1);
+  const void *with_ours = lua_toboolean(L, 1) ? rt : NULL;
   stragglers_note_process(L, rt, STRAGGLER_KILLED);
-  for (task *t; (t = first_process_task(rt, with_ours));) task_kill(L, t);
+  tasks_kill(L, rt, is_of_process, with_ours);
   return 0;
 }
 

@@ -72,6 +72,7 @@ static void task_finish(task *t, int reusable)
   runtime *rt = t->rt;
   if (t->failed || t->handle != LUA_NOREF) runtime_protect(rt, task_deliver, t);
   lc_list_remove(&t->in_queue);
+  if (rt->next_to_kill == &t->in_tasks) rt->next_to_kill = t->in_tasks.next;
   lc_list_remove(&t->in_tasks);
   lc_list_remove(&t->in_context);
   if (t->is_system) rt->system_tasks--;
@@ -119,6 +120,24 @@ void task_kill(lua_State *L, task *t)
   t->failed = close_by_force(L, t) != LUA_OK; /* an error in a __close */
   t->rt->result_count = t->failed ? 1 : 0;
   task_finish(t, 0);
+}
+
+/* One of the tasks to be killed may end others as it dies, or begin a walk like this one: so task_finish moves the
+ * walk on, and the outer one looks again. */
+void tasks_kill(lua_State *L, runtime *rt, int (*is_meant)(const task *t, const void *whose),
+                const void *whose)
+{
+  int found;
+  do {
+    found = 0;
+    for (rt->next_to_kill = rt->tasks.next; rt->next_to_kill != &rt->tasks;) {
+      task *t = LC_OWNER(rt->next_to_kill, task, in_tasks);
+      rt->next_to_kill = rt->next_to_kill->next;
+      if (t == rt->current || !is_meant(t, whose)) continue;
+      task_kill(L, t);
+      found = 1;
+    }
+  } while (found);
 }
 
 /* Somebody else has closed its coroutine, or has begun it: nothing is left to be resumed. */

@@ -136,6 +136,9 @@ void tasks_wake(lc_link *waiting, int code); /* all that wait in a list */
 /* Wakes it with LC_TIMEOUT at `at`. */
 void task_alarm(task *t, lc_time at);
 void task_kill(lua_State *L, task *t);
+/* Those that are meant, but the one that runs; those too that a dying one starts. */
+void tasks_kill(lua_State *L, runtime *rt, int (*is_meant)(const task *t, const void *whose),
+                const void *whose);
 /* What keeps a wait on L, in that task, from suspending the whole task. */
 int task_barrier(lua_State *L, const task *t);
 int task_run_ready(runtime *rt); /* one share; whether more are ready */
