@@ -1,4 +1,5 @@
 local helper = require "spec.helper"
+local process = require "spec.support.process"
 
 describe("a task", function()
   it("[13] gives its results to whoever waits, as often as they do", function()
@@ -64,6 +65,29 @@ describe("a task", function()
       assert.same({ "waiting", "sleep" }, { task:status() })
       task:cancel()
     end)
+  end)
+
+  it("has tracebacks that name functions as users know them", function()
+    -- In which order Lua looks at the modules is another one in each state.
+    local program = [[
+      local lastcall = require "lastcall"
+      lastcall.run(function(ctx)
+        local asleep = lastcall.go(lastcall.sleep, 60)
+        local selecting = lastcall.go(function() print((lastcall.select { ctx })) end)
+        local failed = lastcall.go(lastcall.assert, false, "no")
+        print(select(3, failed:wait()))
+        print(asleep:traceback(), selecting:traceback())
+        print(select(2, xpcall(lastcall.copy, debug.traceback)))
+        lastcall.shutdown(0)
+      end, { log = function() end })
+    ]]
+    for _ = 1, 5 do
+      local text = process.script(program):finish()
+      for _, name in ipairs { "assert", "copy", "select", "sleep" } do
+        assert.truthy(text:find(("in function 'lastcall.%s'"):format(name), 1, true), text)
+      end
+      assert.is_nil(text:find("lastcall.core", 1, true), text)
+    end
   end)
 
   it("takes any time that is a number, and no other", function()
