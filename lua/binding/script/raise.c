@@ -11,12 +11,18 @@ static int is_ours(const lua_Debug *frame, const char *home, size_t length)
   return length && !strncmp(frame->source, home, length);
 }
 
+/* NULL and 0 before it is set [0, +1]. */
+static const char *push_home(lua_State *L, size_t *length)
+{
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &HOME_KEY);
+  return lua_tolstring(L, -1, length);
+}
+
 int raise_level(lua_State *L, int level)
 {
   lua_Debug frame;
   size_t length = 0;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &HOME_KEY);
-  const char *home = lua_tolstring(L, -1, &length);
+  const char *home = push_home(L, &length);
   for (; lua_getstack(L, level, &frame); level++) {
     lua_getinfo(L, "S", &frame);
     if (!is_ours(&frame, home, length)) break;
@@ -29,8 +35,7 @@ int push_script_place(lua_State *L, lua_State *co, int level)
 {
   lua_Debug frame;
   size_t length = 0;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &HOME_KEY);
-  const char *home = lua_tolstring(L, -1, &length);
+  const char *home = push_home(L, &length);
   for (; lua_getstack(co, level, &frame); level++) {
     lua_getinfo(co, "Sl", &frame);
     if (frame.currentline <= 0 || is_ours(&frame, home, length)) continue;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "socket/socket.h"
+#include "wait/lookup.h"
 
 enum { ANSWERS = 16, SERVICE_MAX = 64, HOST_BUFFER = 8192 };
 
@@ -70,12 +71,6 @@ static void ask_host(void *argument)
 
 /* ------------------------------------------------------------------- asking -- */
 
-typedef struct lookup {
-  lc_query query;
-  task *waiter;
-  runtime *rt;
-} lookup;
-
 typedef int (*answer)(lua_State *L, const question *q);
 
 static const char LOOKUP_TYPE[] = "lastcall.lookup";
@@ -89,19 +84,6 @@ static int lookup_collect(lua_State *L)
   else free(look->query.question);
   look->query.question = NULL;
   return 0;
-}
-
-static void lookup_answered(lc_query *query)
-{
-  lookup *look = LC_OWNER(query, lookup, query);
-  if (look->waiter) task_wake(look->waiter, 0);
-}
-
-static void lookup_unwait(task *t)
-{
-  lookup *look = t->wait_object;
-  look->waiter = NULL;
-  if (t->woken) lc_resolve_cancel(look->rt->loop, &look->query);
 }
 
 /* Stack: ..., the lookup. */
@@ -131,19 +113,17 @@ static int ask(lua_State *L, runtime *rt, question *q, void (*how)(void *), answ
   memset(look, 0, sizeof *look);
   look->rt = rt;
   luaL_setmetatable(L, LOOKUP_TYPE);
-  look->waiter = t;
   look->query.question = q;
   look->query.ask = how;
   look->query.drop = free;
-  look->query.answered = lookup_answered;
   int result = task_ended(t);
-  if (!result) result = lc_resolve(rt->loop, &look->query);
+  if (!result) result = lookup_ask(look);
   if (result < 0) {
     look->query.question = NULL;
     free(q);
     return socket_failure(L, rt, result);
   }
-  return task_suspend(L, t, "resolve", look, lookup_unwait, (lua_KContext)tell, lookup_done);
+  return lookup_wait(L, t, look, (lua_KContext)tell, lookup_done);
 }
 
 static question *question_new(lua_State *L, const char *host, const char *service)

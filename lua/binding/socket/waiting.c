@@ -266,14 +266,6 @@ static int wait_server(lua_State *L)
   return task_suspend(L, t, "accept", box, NULL, 0, woken);
 }
 
-static int slept(lua_State *L, int status, lua_KContext kept)
-{
-  (void)L;
-  (void)status;
-  (void)kept;
-  return 0;
-}
-
 /* sleep_until(deadline) */
 static int sleep_until(lua_State *L)
 {
@@ -287,12 +279,12 @@ static int sleep_until(lua_State *L)
   }
   if (task_ended(t)) { /* a loop around it must not keep the processor busy */
     task_failed(t);
-    if (!task_is_deaf(t)) return task_yield(L, t, 0, slept);
+    if (!task_is_deaf(t)) return task_yield(L, t, 0, task_return);
     deadline = lc_time_earlier(deadline, breath(rt));
   }
   task_alarm(t, deadline);
   t->is_wordless = 1;
-  return task_suspend(L, t, "sleep", NULL, NULL, 0, slept);
+  return task_suspend(L, t, "sleep", NULL, NULL, 0, task_return);
 }
 
 /* wake(fd): it is about to be closed, though not by us. */

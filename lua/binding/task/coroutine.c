@@ -359,14 +359,6 @@ static int coroutine_isyieldable(lua_State *L)
   return 1;
 }
 
-static int yielded(lua_State *L, int status, lua_KContext kept)
-{
-  (void)L;
-  (void)status;
-  (void)kept;
-  return 0;
-}
-
 /* In a task itself, outside any generator, it lets the others run. */
 static int coroutine_yield(lua_State *L)
 {
@@ -377,7 +369,7 @@ static int coroutine_yield(lua_State *L)
   lua_settop(L, 0);
   if (t->killing) return 0;
   if (!lua_isyieldable(L)) return luaL_error(L, "attempt to yield across a C-call boundary");
-  return task_yield(L, t, 0, yielded);
+  return task_yield(L, t, 0, task_return);
 }
 
 void coroutine_open(lua_State *L, runtime *rt)

@@ -118,6 +118,7 @@ int task_ended(const task *t);
 /* Whether the task has had its share and must let others run: then `return task_yield(...)`. */
 int task_is_spent(task *t);
 int task_yield(lua_State *L, task *t, lua_KContext kept, lua_KFunction again);
+int task_return(lua_State *L, int status, lua_KContext kept); /* an `again` without results */
 /* A terminal failure was handed to the script. */
 void task_failed(task *t);
 /* Suspends until task_wake; `unwait` is called when it is woken, whatever by. What kind of wait it is (at_rest,

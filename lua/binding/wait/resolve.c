@@ -2,18 +2,17 @@
 #include <string.h>
 
 #include "binding.h"
+#include "wait/lookup.h"
 
-typedef struct lookup {
-  lc_query query;
-  task *waiter; /* NULL when it has given up */
-  runtime *rt;
+typedef struct resolving {
+  lookup look;
   int has_port;
-} lookup;
+} resolving;
 
 /* A list of addresses "host:port", or of hosts alone. */
-static int push_found(lua_State *L, const lookup *look)
+static int push_found(lua_State *L, const resolving *of)
 {
-  const lc_query *query = &look->query;
+  const lc_query *query = &of->look.query;
   char text[LC_ADDRESS_TEXT_MAX];
   uint16_t port;
   if (query->result <= 0)
@@ -21,7 +20,7 @@ static int push_found(lua_State *L, const lookup *look)
                         "resolve");
   lua_createtable(L, query->result, 0);
   for (int i = 0; i < query->result; i++) {
-    if (look->has_port) lc_address_format(&query->found[i], text, sizeof text);
+    if (of->has_port) lc_address_format(&query->found[i], text, sizeof text);
     else lc_address_parts(&query->found[i], text, &port);
     lua_pushstring(L, text);
     lua_rawseti(L, -2, i + 1);
@@ -29,28 +28,15 @@ static int push_found(lua_State *L, const lookup *look)
   return 1;
 }
 
-static void lookup_answered(lc_query *query)
-{
-  lookup *look = LC_OWNER(query, lookup, query);
-  if (look->waiter) task_wake(look->waiter, 0);
-}
-
-static void lookup_unwait(task *t)
-{
-  lookup *look = t->wait_object;
-  look->waiter = NULL;
-  lc_resolve_cancel(look->rt->loop, &look->query);
-}
-
-/* Stack: host, port, seconds, the lookup. */
+/* Stack: host, port, seconds, the question. */
 static int resolve_done(lua_State *L, int status, lua_KContext kept)
 {
   (void)status;
   (void)kept;
-  lookup *look = lua_touserdata(L, 4);
-  task *t = look->rt->current;
-  if (t->woken) return push_failure(L, t->woken, look->query.host, "resolve");
-  return push_found(L, look);
+  resolving *of = lua_touserdata(L, 4);
+  int code = of->look.rt->current->woken;
+  if (code) return push_failure(L, code, of->look.query.host, "resolve");
+  return push_found(L, of);
 }
 
 /* resolve(host, port or nil, seconds or nil) -> list of addresses, of hosts without a port; or nil, code, message. */
@@ -62,24 +48,22 @@ static int core_resolve(lua_State *L)
   lc_time seconds = optional_seconds(L, 3);
   check_that(L, strlen(host) <= LC_HOST_MAX, 1, "longer than any host name");
   lua_settop(L, 3);
-  lookup *look = lua_newuserdatauv(L, sizeof *look, 0);
-  memset(look, 0, sizeof *look);
-  strcpy(look->query.host, host);
-  look->query.port = (uint16_t)port;
-  look->has_port = !lua_isnil(L, 2);
-  look->rt = rt;
+  resolving *of = lua_newuserdatauv(L, sizeof *of, 0);
+  memset(of, 0, sizeof *of);
+  strcpy(of->look.query.host, host);
+  of->look.query.port = (uint16_t)port;
+  of->look.rt = rt;
+  of->has_port = !lua_isnil(L, 2);
   if (!rt->current) { /* outside a task there is nobody to hold up */
-    lc_resolve_blocking(rt->loop, &look->query);
-    return push_found(L, look);
+    lc_resolve_blocking(rt->loop, &of->look.query);
+    return push_found(L, of);
   }
   task *t = task_current(L, rt, "resolving a name");
   if (task_ended(t)) return push_failure(L, task_ended(t), host, "resolve");
-  look->query.answered = lookup_answered;
-  look->waiter = t;
-  int result = lc_resolve(rt->loop, &look->query);
+  int result = lookup_ask(&of->look);
   if (result < 0) return push_failure(L, result, host, "resolve");
   if (seconds != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(rt->loop), seconds));
-  return task_suspend(L, t, "resolve", look, lookup_unwait, 0, resolve_done);
+  return lookup_wait(L, t, &of->look, 0, resolve_done);
 }
 
 void resolve_open(lua_State *L, runtime *rt)

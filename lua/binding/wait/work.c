@@ -27,10 +27,9 @@ typedef struct guard {
 
 static void note_place(lua_State *L, work *w)
 {
-  lua_Debug at;
-  if (!lua_getstack(L, raise_level(L, 1), &at)) return;
-  lua_getinfo(L, "Sl", &at);
-  snprintf(w->place, sizeof w->place, "%s:%d", at.short_src, at.currentline);
+  if (!push_script_place(L, L, 1)) return;
+  snprintf(w->place, sizeof w->place, "%s", lua_tostring(L, -1));
+  lua_pop(L, 1);
 }
 
 /* work([name], [place]): a guard. The place is where it is taken, or what the modules say instead. */

@@ -34,6 +34,13 @@ end
 
 function object.become(self, class) raw.become(self, classes[class]) end
 
+--- The descriptor of a socket in any of its states; -1 when there is none.
+function object.descriptor(state)
+  if state.stream then return raw.stream_fd(state.stream) end
+  if state.server then return raw.listener_fd(state.server) end
+  return state.fd or -1
+end
+
 --- What is known of `self`, which must be of `group`; raises as LuaSocket does when it is not.
 function object.expect(self, group)
   local state, class = state_of(self)

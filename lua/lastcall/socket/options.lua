@@ -4,15 +4,9 @@ local core = require "lastcall.core"
 local object = require "lastcall.socket.object"
 
 local raw = core.socket
+local descriptor = object.descriptor
 
 local options = {}
-
---- The descriptor of any kind of socket.
-local function descriptor(state)
-  if state.stream then return raw.stream_fd(state.stream) end
-  if state.server then return raw.listener_fd(state.server) end
-  return state.fd or -1
-end
 
 --- What is set for a connection that its peer has ended is of no use any more, and no failure either.
 local function set_option(state, name, value)

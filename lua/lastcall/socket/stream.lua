@@ -13,13 +13,6 @@ local expect, deadline = object.expect, object.deadline
 
 local stream = {}
 
---- The descriptor of a socket in any of its states; -1 when there is none.
-function stream.descriptor(state)
-  if state.stream then return raw.stream_fd(state.stream) end
-  if state.server then return raw.listener_fd(state.server) end
-  return state.fd or -1
-end
-
 -- ----------------------------------------------------------------- connecting
 
 local function adopt(state)
@@ -59,7 +52,7 @@ end
 --- Connecting one that is connected is the kernel's to refuse, which it does from the second time on: the first
 -- may be who asks what became of a connect under way. One that the peer has reset can be connected next time.
 local function connect_again(state, address)
-  if state.server or not raw.trouble(state.stream) then return raw.connect(stream.descriptor(state), address) end
+  if state.server or not raw.trouble(state.stream) then return raw.connect(object.descriptor(state), address) end
   stream.drop(state)
   open(state, state.family)
   return nil, "closed"
@@ -292,7 +285,7 @@ function stream.shutdown(group)
     if not DIRECTIONS[how] then raw.argument_error(2, ("invalid option '%s'"):format(how)) end
     if state.stream and how ~= "receive" then raw.shut_write(state.stream) end
     if not state.stream or how ~= "send" then
-      raw.shutdown(stream.descriptor(state), state.stream and "receive" or how)
+      raw.shutdown(object.descriptor(state), state.stream and "receive" or how)
     end
     return 1.0
   end
@@ -317,7 +310,7 @@ function stream.dirty(group)
 end
 
 function stream.getfd(group)
-  return function(self) return stream.descriptor(expect(self, group)) + 0.0 end
+  return function(self) return object.descriptor(expect(self, group)) + 0.0 end
 end
 
 --- Another descriptor from now on. What there was is not closed: its owner is whoever asked for it with

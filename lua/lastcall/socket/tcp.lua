@@ -55,13 +55,13 @@ end
 
 local function getpeername(self)
   local state = expect(self, ANY)
-  local fd = stream.descriptor(state)
+  local fd = object.descriptor(state)
   if fd < 0 and state.stream then return nil, stream.NOT_CONNECTED end -- the peer has ended it
   return raw.peername(fd)
 end
 
 local function getsockname(self)
-  return raw.sockname(stream.descriptor(expect(self, ANY)))
+  return raw.sockname(object.descriptor(expect(self, ANY)))
 end
 
 local function getfamily(self)

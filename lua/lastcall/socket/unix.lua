@@ -52,7 +52,7 @@ end
 object.family("unixstream", { "master", "client", "server" }, {
   accept = stream.accept("unixstream"), answered = stream.answered(CLIENT),
   bind = stream_bind, close = stream.close(ANY), connect = stream_connect,
-  dirty = stream.dirty(ANY), getfd = stream.getfd(ANY), getsockname = getsockname(ANY, stream.descriptor),
+  dirty = stream.dirty(ANY), getfd = stream.getfd(ANY), getsockname = getsockname(ANY, object.descriptor),
   getstats = stream.getstats(CLIENT), setstats = stream.setstats(CLIENT), listen = stream.listen("unixstream"),
   receive = stream.receive(CLIENT), send = stream.send(CLIENT), setfd = stream.setfd(ANY),
   setoption = options.setter(ANY, options.unixstream), setpeername = stream_connect,
