@@ -15,7 +15,10 @@
 #include "runtime/interrupt.h"
 #include "runtime/runtime.h"
 #include "script/arguments.h"
+#include "script/failure.h"
 #include "script/options.h"
+#include "script/raise.h"
+#include "script/register.h"
 #include "server/box.h"
 #include "task/task.h"
 

@@ -84,10 +84,6 @@ void conn_hold(lua_State *L, conn_box *box); /* owns one more task */
 void conn_release(conn_box *box);
 int conn_collect(lua_State *L); /* the finalizer */
 
-/* Failures, and what events do. */
-const char *conn_peer_text(const lc_conn *conn, char *text, size_t size);
-/* nil, code, message: returns 3. */
-int push_failure(lua_State *L, int code, const char *peer, const char *operation);
 int conn_failure(lua_State *L, conn_box *box, int code, const char *operation);
 /* The same for operations that never wait: from the second failure on, others run first. */
 int conn_fail_fairly(lua_State *L, conn_box *box, int code, const char *operation);
@@ -126,8 +122,6 @@ void conn_dismiss(lua_State *L, conn_box *box, const char *cause);
 int conn_has_farewell(const conn_box *box); /* its own, or the server's */
 /* Its handler has ended: closes it in order, with the farewell when the ladder is why. */
 void conn_handler_ended(lua_State *L, conn_box *box);
-/* An optional linger argument: seconds, or "background". Raises for anything else. */
-void conn_linger_argument(lua_State *L, int index, lc_time *linger);
 
 /* conn/words.c: farewells and heartbeats. */
 void conn_open_words(lua_State *L, runtime *rt);

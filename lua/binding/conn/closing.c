@@ -51,19 +51,6 @@ static int must_not_wait(const task *t, const conn_box *box)
   return !is_its_own && task_ended(t) && lc_conn_state(box->conn) < LC_STATE_CLOSING;
 }
 
-void conn_linger_argument(lua_State *L, int index, lc_time *linger)
-{
-  if (lua_isnoneornil(L, index)) return;
-  if (lua_type(L, index) == LUA_TNUMBER) {
-    *linger = optional_seconds(L, index);
-    return;
-  }
-  const char *word = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "";
-  check_that(L, !strcmp(word, "background"), index,
-             "seconds to linger, 0 to reset, or \"background\"");
-  *linger = LC_LINGER_BACKGROUND;
-}
-
 static int close_with(lua_State *L, int status, lua_KContext kept)
 {
   conn_box *box = conn_check(L, 1);
@@ -93,7 +80,7 @@ static int conn_close(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
   lc_time linger = lc_conn_settings(box->conn)->linger;
-  conn_linger_argument(L, 2, &linger);
+  linger_argument(L, 2, &linger);
   return close_fairly(L, box, linger);
 }
 

@@ -246,60 +246,12 @@ int conn_collect(lua_State *L)
 
 /* ------------------------------------------------------------------ failures -- */
 
-/* Whoever chose the name of a peer, no byte of it may pass for the end of a line of ours. What has no room is left
- * out. */
-static void escape(const char *raw, char *text, size_t size)
-{
-  static const char digits[] = "0123456789abcdef";
-  for (; *raw && size > 4; raw++) {
-    unsigned char byte = (unsigned char)*raw;
-    if (byte >= ' ' && byte != 0x7f) {
-      *text++ = (char)byte;
-      size--;
-      continue;
-    }
-    const char code[] = {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
-    memcpy(text, code, sizeof code);
-    text += sizeof code;
-    size -= sizeof code;
-  }
-  *text = '\0';
-}
-
-const char *conn_peer_text(const lc_conn *conn, char *text, size_t size)
-{
-  lc_address peer;
-  char raw[LC_ADDRESS_TEXT_MAX];
-  lc_conn_peer(conn, &peer);
-  escape(lc_address_format(&peer, raw, sizeof raw), text, size);
-  return text;
-}
-
-/* The end of every connection comes by here: in a buffer, for lua_pushfstring takes four times as long. */
-int push_failure(lua_State *L, int code, const char *peer, const char *operation)
-{
-  luaL_Buffer message;
-  char name[LC_ADDRESS_TEXT_MAX];
-  const char *number = lc_code_errno(code);
-  if (peer) escape(peer, name, sizeof name);
-  const char *const parts[] = {
-    peer ? name : NULL, peer ? ": " : NULL,   operation, ": ",
-    lc_code_text(code), number ? " (" : NULL, number,    number ? ")" : NULL};
-  lua_pushnil(L);
-  lua_pushstring(L, lc_code_name(code));
-  luaL_buffinit(L, &message);
-  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-    if (parts[i]) luaL_addstring(&message, parts[i]);
-  luaL_pushresult(&message);
-  return 3;
-}
-
 int conn_failure(lua_State *L, conn_box *box, int code, const char *operation)
 {
   char text[LC_ADDRESS_TEXT_MAX];
   task *t = task_running(L, box->rt);
   if (t && code != LC_FULL) task_failed(t);
-  return push_failure(L, code, conn_peer_text(box->conn, text, sizeof text), operation);
+  return push_failure(L, code, peer_text(box->conn, text, sizeof text), operation);
 }
 
 static int failed_fairly(lua_State *L, int status, lua_KContext count)
@@ -347,7 +299,7 @@ static int log_failure(lua_State *L)
   lua_createtable(L, 0, 3);
   lua_pushinteger(L, (lua_Integer)lc_conn_id(f->conn));
   lua_setfield(L, -2, "id");
-  lua_pushstring(L, conn_peer_text(f->conn, text, sizeof text));
+  lua_pushstring(L, peer_text(f->conn, text, sizeof text));
   lua_setfield(L, -2, "peer");
   lua_pushstring(L, lc_code_name(lc_conn_error(f->conn)));
   lua_setfield(L, -2, "cause");

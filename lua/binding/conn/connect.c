@@ -34,17 +34,6 @@ static int core_endpoint(lua_State *L)
   return 1;
 }
 
-int check_numeric(lua_State *L, int index, lc_address *address)
-{
-  size_t length;
-  const char *text = check_bytes(L, index, &length), *problem = "it needs a look-up";
-  lc_endpoint endpoint;
-  if (lc_endpoint_parse(text, length, &endpoint, &problem) == 0 &&
-      lc_endpoint_address(&endpoint, address) == 0)
-    return 0;
-  argument_error(L, index, problem);
-}
-
 /* ----------------------------------------------------------------- connecting -- */
 
 /* Several attempts of one task may be under way: each is begun, then all are waited for, then asked. */
@@ -71,13 +60,13 @@ static int core_connect_begin(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   lc_address to, from;
-  check_numeric(L, 1, &to);
+  numeric_argument(L, 1, &to);
   check_type(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   task *t = task_current(L, rt, "lastcall.connect");
   if (task_ended(t)) return push_failure(L, task_ended(t), lua_tostring(L, 1), "connect");
   int bound = lua_getfield(L, 2, "bind") != LUA_TNIL;
-  if (bound) check_numeric(L, 3, &from);
+  if (bound) numeric_argument(L, 3, &from);
   lua_settop(L, 2);
   lc_conn *conn;
   int result = lc_conn_connect(rt->outbound, &to, bound ? &from : NULL,

@@ -38,7 +38,7 @@ void conn_leaked(lua_State *L, conn_box *box)
   leak *found = calloc(1, sizeof *found);
   if (!found) return;
   found->id = lc_conn_id(box->conn);
-  conn_peer_text(box->conn, found->peer, sizeof found->peer);
+  peer_text(box->conn, found->peer, sizeof found->peer);
   if (conn_kept_value(L, 1, CONN_PLACE) == LUA_TSTRING)
     strncpy(found->place, lua_tostring(L, -1), sizeof found->place - 1);
   lua_pop(L, 1);

@@ -23,7 +23,7 @@ void conn_describe(lua_State *L, const lc_conn *conn)
     lua_pushinteger(L, integers[i].value);
     lua_setfield(L, -2, integers[i].name);
   }
-  lua_pushstring(L, conn_peer_text(conn, text, sizeof text));
+  lua_pushstring(L, peer_text(conn, text, sizeof text));
   lua_setfield(L, -2, "peer");
   lua_pushstring(L, lc_state_name(lc_conn_state(conn)));
   lua_setfield(L, -2, "state");
@@ -127,8 +127,7 @@ static int conn_tostring(lua_State *L)
   conn_box *box = conn_check(L, 1);
   char text[LC_ADDRESS_TEXT_MAX];
   lua_pushfstring(L, "connection %I: %s %s", (lua_Integer)lc_conn_id(box->conn),
-                  conn_peer_text(box->conn, text, sizeof text),
-                  lc_state_name(lc_conn_state(box->conn)));
+                  peer_text(box->conn, text, sizeof text), lc_state_name(lc_conn_state(box->conn)));
   return 1;
 }
 

@@ -47,7 +47,7 @@ static int conn_set_linger(lua_State *L)
   conn_box *box = conn_check(L, 1);
   lc_settings settings = *lc_conn_settings(box->conn);
   check_that(L, !lua_isnoneornil(L, 2), 2, "seconds to linger, 0 to reset, or \"background\"");
-  conn_linger_argument(L, 2, &settings.linger);
+  linger_argument(L, 2, &settings.linger);
   return conn_apply(L, box, &settings, "set_linger");
 }
 

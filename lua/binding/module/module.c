@@ -15,12 +15,26 @@ void process_context_new(lua_State *L, runtime *rt)
   runtime_release(rt, anchor);
 }
 
+/* raise_error(message) */
+static int core_raise_error(lua_State *L) { raise_error(L, "%s", check_string(L, 1)); }
+
+/* set_home(prefix): by which the sources of our modules are known. */
+static int core_set_home(lua_State *L)
+{
+  check_string(L, 1);
+  lua_settop(L, 1);
+  raise_set_home(L);
+  return 0;
+}
+
 int luaopen_lastcall_core(lua_State *L)
 {
+  static const luaL_Reg functions[] = {
+    {"raise_error", core_raise_error}, {"set_home", core_set_home}, {NULL, NULL}};
   luaL_checkversion(L);
   runtime *rt = runtime_get(L);
   lua_newtable(L);
-  raise_open(L, rt);
+  register_functions(L, rt, "", functions);
   context_open(L, rt);
   task_open(L, rt);
   spot_open(L, rt);

@@ -327,7 +327,7 @@ static int tell_blocked(lua_State *L)
     const lc_conn *conn = t->of.conn->conn;
     lua_pushinteger(L, (lua_Integer)lc_conn_id(conn));
     lua_setfield(L, -2, "connection");
-    set_string(L, "peer", conn_peer_text(conn, peer, sizeof peer));
+    set_string(L, "peer", peer_text(conn, peer, sizeof peer));
   }
   set_string(L, "traceback", atomic_load(&i->has_trace) ? i->trace : "in a C function");
   server_log(L, server, rt);

@@ -110,14 +110,6 @@ struct runtime {
   struct leak *leaks; /* connections collected while open, not yet told to the log */
 };
 
-/* As luaL_error, but at the line of the script that called: functions of our own modules, whose files
- * begin with what raise_set_home was given, are passed over, and those in C. */
-void raise_error(lua_State *L, const char *format, ...) __attribute__((noreturn));
-/* The first level of the stack from this one on that is not a function of our modules. */
-int raise_level(lua_State *L, int level);
-/* "file:line" of the innermost frame of the script in `co`, from a level on [0, +1]; or 0, and nothing. */
-int push_script_place(lua_State *L, lua_State *co, int level);
-void raise_open(lua_State *L, runtime *rt);
 void runtime_check(lua_State *L, const runtime *rt); /* raises when its loop is gone */
 runtime *runtime_get(lua_State *L);                  /* creates it on first use */
 runtime *runtime_upvalue(lua_State *L);        /* for functions registered with it as upvalue 1 */
@@ -161,15 +153,5 @@ char *allocator_place(runtime *rt);
 void allocator_push_place(lua_State *L, runtime *rt, size_t length);
 #define STRING_PLACE ((size_t)64 * 1024)
 #define STRING_PLACE_WORTH ((size_t)16 * 1024) /* below, to copy is cheaper */
-/* Registers functions into the table at the top. Upvalues of each: the runtime; the prefix and its name, by which
- * errors name it: "conn:" for methods of connections, "" for functions of the module. */
-void register_functions(lua_State *L, runtime *rt, const char *prefix, const luaL_Reg *functions);
-/* A metatable for objects of ours, which scripts cannot get hold of by getmetatable. [0, +1] */
-void new_type(lua_State *L, const char *type);
-/* Whether the finalizer that asks was called by the collector: a script that calls one is to do no harm. */
-int is_collected(lua_State *L);
-/* The type, such as "lastcall.guard", of an object whose one use is to end something: by its method `done`, by leaving the scope
- * of a <close> variable, or by being collected. */
-void register_ending(lua_State *L, const char *type, lua_CFunction done);
 
 #endif

@@ -49,7 +49,7 @@ static void say_who(words *w, const runtime *rt)
   if (t->owned_by != OWNER_CONN) return;
   const lc_conn *conn = t->of.conn->conn;
   say(w, " of connection %llu from %s", (unsigned long long)lc_conn_id(conn),
-      conn_peer_text(conn, peer, sizeof peer));
+      peer_text(conn, peer, sizeof peer));
 }
 
 static void say_trace(words *w, const interrupt *i)

@@ -2,9 +2,12 @@
  *
  * Lua itself knows only the name by which the calling line calls a function: there is none when pcall or a task calls
  * it, and then it looks for one among all modules. Hence the name is each function's second upvalue. */
+#include "script/arguments.h"
+
+#include <lauxlib.h>
 #include <string.h>
 
-#include "binding.h"
+#include "script/raise.h"
 
 /* The name under which the running function is registered, or NULL. */
 static const char *public_name(lua_State *L)
@@ -115,4 +118,28 @@ lc_time optional_seconds(lua_State *L, int argument)
   lua_Number seconds = check_number(L, argument);
   check_that(L, seconds == seconds, argument, "not a number (NaN) is no time");
   return lc_seconds(seconds);
+}
+
+int numeric_argument(lua_State *L, int index, lc_address *address)
+{
+  size_t length;
+  const char *text = check_bytes(L, index, &length), *problem = "it needs a look-up";
+  lc_endpoint endpoint;
+  if (lc_endpoint_parse(text, length, &endpoint, &problem) == 0 &&
+      lc_endpoint_address(&endpoint, address) == 0)
+    return 0;
+  argument_error(L, index, problem);
+}
+
+void linger_argument(lua_State *L, int index, lc_time *linger)
+{
+  if (lua_isnoneornil(L, index)) return;
+  if (lua_type(L, index) == LUA_TNUMBER) {
+    *linger = optional_seconds(L, index);
+    return;
+  }
+  const char *word = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "";
+  check_that(L, !strcmp(word, "background"), index,
+             "seconds to linger, 0 to reset, or \"background\"");
+  *linger = LC_LINGER_BACKGROUND;
 }

@@ -35,5 +35,9 @@ lua_Integer optional_integer(lua_State *L, int argument, lua_Integer otherwise);
 const char *optional_string(lua_State *L, int argument, const char *otherwise);
 /* An optional argument in seconds: LC_NEVER when absent; raises for what is not a number. */
 lc_time optional_seconds(lua_State *L, int argument);
+/* Raises unless the string at `index` is an address that needs no look-up. */
+int numeric_argument(lua_State *L, int index, lc_address *address);
+/* An optional linger argument: seconds, or "background". Raises for anything else. */
+void linger_argument(lua_State *L, int index, lc_time *linger);
 
 #endif

@@ -1,9 +1,9 @@
 /* script/options.c - numbers and switches out of option tables. The modules have checked names and types. */
+#include "script/options.h"
+
 #include <limits.h>
 #include <math.h>
 #include <string.h>
-
-#include "binding.h"
 
 lc_time option_time(lua_State *L, int index, const char *name, lc_time otherwise)
 {

@@ -16,7 +16,5 @@ void option_drain(lua_State *L, int index, lc_drain_options *drain);
 void option_heartbeat(lua_State *L, int index, lc_heartbeat *heartbeat);
 void option_keepalive(lua_State *L, int index, lc_keepalive *keepalive);
 void option_listen(lua_State *L, int index, lc_listen_options *listen);
-/* Raises unless the string at `index` is an address that needs no look-up. */
-int check_numeric(lua_State *L, int index, lc_address *address);
 
 #endif

@@ -1,8 +1,9 @@
 /* script/raise.c - errors for misuse, at the line of the script that made the mistake. */
+#include "script/raise.h"
+
+#include <lauxlib.h>
 #include <stdarg.h>
 #include <string.h>
-
-#include "binding.h"
 
 static const char HOME_KEY = 0; /* how the sources of our own modules begin, in the registry */
 
@@ -70,21 +71,4 @@ void raise_error(lua_State *L, const char *format, ...)
   for (;;) lua_error(L); /* once: it does not return, which its declaration leaves out */
 }
 
-/* raise_error(message) */
-static int core_raise_error(lua_State *L) { raise_error(L, "%s", check_string(L, 1)); }
-
-/* set_home(prefix): by which the sources of our modules are known. */
-static int core_set_home(lua_State *L)
-{
-  check_string(L, 1);
-  lua_settop(L, 1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &HOME_KEY);
-  return 0;
-}
-
-void raise_open(lua_State *L, runtime *rt)
-{
-  static const luaL_Reg functions[] = {
-    {"raise_error", core_raise_error}, {"set_home", core_set_home}, {NULL, NULL}};
-  register_functions(L, rt, "", functions);
-}
+void raise_set_home(lua_State *L) { lua_rawsetp(L, LUA_REGISTRYINDEX, &HOME_KEY); }

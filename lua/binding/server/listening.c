@@ -36,7 +36,7 @@ static int server_listen(lua_State *L)
   if (lua_isinteger(L, 2)) {
     result = lc_server_listen_fd(box->server, (int)lua_tointeger(L, 2), &options);
   } else {
-    check_numeric(L, 2, &address);
+    numeric_argument(L, 2, &address);
     result = lc_server_listen(box->server, &address, &options);
     if ((result == -EAFNOSUPPORT || result == -EADDRNOTAVAIL) &&
         address.of.any.sa_family == AF_INET6 &&
@@ -66,7 +66,7 @@ static int server_unlisten(lua_State *L)
   if (lua_isnoneornil(L, 2)) {
     lua_pushinteger(L, lc_server_unlisten(box->server, NULL));
   } else {
-    check_numeric(L, 2, &address);
+    numeric_argument(L, 2, &address);
     lua_pushinteger(L, lc_server_unlisten(box->server, &address));
   }
   return 1;

@@ -1,0 +1,17 @@
+/* script/raise.h - errors for misuse, at the line of the script that made the mistake. */
+#ifndef LC_BINDING_SCRIPT_RAISE_H
+#define LC_BINDING_SCRIPT_RAISE_H
+
+#include <lua.h>
+
+/* As luaL_error, but at the line of the script that called: functions of our own modules, whose files
+ * begin with what raise_set_home was given, are passed over, and those in C. */
+void raise_error(lua_State *L, const char *format, ...) __attribute__((noreturn));
+/* The first level of the stack from this one on that is not a function of our modules. */
+int raise_level(lua_State *L, int level);
+/* "file:line" of the innermost frame of the script in `co`, from a level on [0, +1]; or 0, and nothing. */
+int push_script_place(lua_State *L, lua_State *co, int level);
+/* How the sources of our own modules begin: the string at the top. [-1, 0] */
+void raise_set_home(lua_State *L);
+
+#endif
