@@ -13,6 +13,7 @@
 #include "context/context.h"
 #include "lastcall.h"
 #include "runtime/interrupt.h"
+#include "runtime/report.h"
 #include "runtime/runtime.h"
 #include "script/arguments.h"
 #include "script/failure.h"

@@ -303,7 +303,7 @@ static int log_failure(lua_State *L)
   lua_setfield(L, -2, "peer");
   lua_pushstring(L, lc_code_name(lc_conn_error(f->conn)));
   lua_setfield(L, -2, "cause");
-  server_log(L, f->server, f->rt);
+  report_log(L, f->rt, f->server ? &f->server->told : NULL);
   return 0;
 }
 

@@ -27,7 +27,7 @@ const char *conn_words(lua_State *L, conn_box *box, int own, int servers, const 
     if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
       lua_pushstring(L, where);
       lua_pushvalue(L, kept);
-      server_report_error(L, box->server, box->rt);
+      report_error(L, box->rt, box->server ? &box->server->told : NULL);
       return NULL;
     }
   }

@@ -68,5 +68,6 @@ void scopes_forget(task *t);                  /* it has finished */
 void context_open(lua_State *L, runtime *rt); /* module functions into the table at the top */
 /* The context that process-owned tasks live in; a run that has ended leaves an ended one behind. */
 void process_context_new(lua_State *L, runtime *rt);
+void context_open_process(lua_State *L, runtime *rt);
 
 #endif

@@ -1,19 +1,8 @@
 /* module/module.c - luaopen: one table of functions for the Lua modules. Not for scripts. */
+#include "module/birth.h"
 #include "socket/socket.h"
 
 __attribute__((visibility("default"))) int luaopen_lastcall_core(lua_State *L);
-
-/* The context that process-owned tasks live in; a run that has ended leaves an ended one behind. */
-void process_context_new(lua_State *L, runtime *rt)
-{
-  context *before = rt->process;
-  int anchor = rt->process_anchor;
-  rt->process = context_new(L, rt, NULL);
-  context_hold_object(L, -1);
-  rt->process_anchor = runtime_anchor(L, rt);
-  if (before) context_unhold(before);
-  runtime_release(rt, anchor);
-}
 
 /* raise_error(message) */
 static int core_raise_error(lua_State *L) { raise_error(L, "%s", check_string(L, 1)); }
@@ -32,7 +21,7 @@ int luaopen_lastcall_core(lua_State *L)
   static const luaL_Reg functions[] = {
     {"raise_error", core_raise_error}, {"set_home", core_set_home}, {NULL, NULL}};
   luaL_checkversion(L);
-  runtime *rt = runtime_get(L);
+  runtime *rt = runtime_make(L);
   lua_newtable(L);
   register_functions(L, rt, "", functions);
   context_open(L, rt);
@@ -49,10 +38,7 @@ int luaopen_lastcall_core(lua_State *L)
   poll_open(L, rt);
   work_open(L, rt);
   socket_open(L, rt);
-  process_context_new(L, rt);
-  rt->background = context_new(L, rt, NULL);
-  context_hold_object(L, -1);
-  rt->background_anchor = runtime_anchor(L, rt);
+  context_open_process(L, rt);
   lua_pushliteral(L, LC_VERSION);
   lua_setfield(L, -2, "version");
   return 1;

@@ -223,7 +223,7 @@ static int core_set_hook(lua_State *L)
   runtime *rt = runtime_upvalue(L);
   check_string(L, 1);
   lua_settop(L, 2);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->hooks);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->calls.hooks);
   lua_insert(L, 1);
   lua_settable(L, 1);
   return 0;

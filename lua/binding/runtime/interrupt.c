@@ -330,7 +330,7 @@ static int tell_blocked(lua_State *L)
     set_string(L, "peer", peer_text(conn, peer, sizeof peer));
   }
   set_string(L, "traceback", atomic_load(&i->has_trace) ? i->trace : "in a C function");
-  server_log(L, server, rt);
+  report_log(L, rt, server ? &server->told : NULL);
   return 0;
 }
 
@@ -353,6 +353,18 @@ void interrupt_work_done(runtime *rt, task *t)
   i->holder = t;
   if (i->held >= max_block_of(rt, t)) runtime_protect(rt, tell_blocked, rt);
   atomic_store(&i->has_trace, 0);
+}
+
+void runtime_protect_script(runtime *rt, lua_CFunction function, void *argument)
+{
+  int outermost = !rt->innermost; /* else it is part of what is watched already */
+  lc_work before = LC_WORK_NONE;
+  if (outermost) before = interrupt_enter(rt, rt->L, LC_WORK_SCRIPT);
+  runtime_protect(rt, function, argument);
+  if (!outermost) return;
+  rt->innermost = NULL;
+  interrupt_work_done(rt, NULL);
+  lc_loop_enter(rt->loop, before);
 }
 
 /* limit([seconds [, task's id]]): when that task, or all of the process's, must have ended. */

@@ -16,6 +16,7 @@
 
 #include "base/list.h"
 #include "lastcall.h"
+#include "runtime/callbacks.h"
 #include "runtime/interrupt.h"
 #include "server/stragglers.h"
 
@@ -24,7 +25,7 @@ typedef struct task task;
 typedef struct context context;
 typedef struct conn_box conn_box;
 typedef struct server_box server_box;
-typedef struct told_move told_move;
+typedef struct moves moves;
 typedef struct allocator allocator;
 
 struct runtime {
@@ -98,40 +99,25 @@ struct runtime {
   lc_link ending; /* those on their way out, while context_end runs */
 
   /* References into Lua's registry. */
-  int anchors;   /* the anchor table */
-  int callbacks; /* the queue of callbacks */
-  uint64_t next_callback, last_callback;
-  uint64_t callbacks_due; /* those up to here are run now */
-  told_move *moves;       /* a ring */
-  unsigned first_move, last_move, moves_room;
-  int busy;  /* a set: coroutines that the loop alone may resume */
-  int hooks; /* functions set by the modules, which runtime_hook calls */
+  int anchors; /* the anchor table */
+  callbacks calls;
+  moves *moves; /* of connections, to be told; NULL while there were none */
+  int busy;     /* a set: coroutines that the loop alone may resume */
 
   struct leak *leaks; /* connections collected while open, not yet told to the log */
 };
 
 void runtime_check(lua_State *L, const runtime *rt); /* raises when its loop is gone */
-runtime *runtime_get(lua_State *L);                  /* creates it on first use */
+runtime *runtime_get(lua_State *L);                  /* of this Lua state; NULL before it is made */
+void runtime_keep(lua_State *L);                     /* the one at the top is the state's [-1, 0] */
 runtime *runtime_upvalue(lua_State *L);        /* for functions registered with it as upvalue 1 */
 int runtime_anchor(lua_State *L, runtime *rt); /* pops a value, returns its anchor [-1, 0] */
 void runtime_release(runtime *rt, int anchor);
 void runtime_push_anchored(lua_State *L, runtime *rt, int anchor); /* [0, +1] */
-/* runtime/callbacks.c. Queues a call: pops a function and `count` arguments; run between turns, errors go to on_error. */
-void runtime_callback(lua_State *L, runtime *rt, int count); /* [-(count+1), 0] */
-/* Queues a call to one of the modules' functions ("log", "on_error", "on_step") if it is set;
- * pops `count` arguments. */
-void runtime_hook(lua_State *L, runtime *rt, const char *name, int count); /* [-count, 0] */
-/* The same for a move of a connection that is anchored, or has no handler yet, to its server's on_state.
- * Whether it is one of these, and there was room. */
-int callbacks_tell_move(server_box *server, lc_conn *conn, lc_state from, lc_state to,
-                        const char *cause);
-void callbacks_run(runtime *rt); /* those that wait, as long as the turn's time is not over */
 /* runtime/turn_budget.c: the time that callbacks, or tasks, may take in a turn begins. */
 void turn_share_begin(runtime *rt);
 /* Counts an operation: whether that time is over, and the rest is for the next one. */
 int turn_is_over(runtime *rt);
-int callbacks_wait(const runtime *rt); /* whether any do */
-void callbacks_free(runtime *rt);
 /* Calls `function` with `argument` protected: callbacks of the core must not be left by an error. */
 void runtime_protect(runtime *rt, lua_CFunction function, void *argument);
 /* The same for what may call functions of the script's: the watchdog looks at it. */

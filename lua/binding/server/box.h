@@ -16,14 +16,13 @@ struct server_box {
   context *ctx;
   int anchor;  /* until it is done */
   int handler; /* anchors: LUA_NOREF when there is none */
-  int on_error;
+  reporters told;
   int on_state;
   int on_step;
   int on_drain;
   int farewell; /* a string or a function */
   int beat;     /* what a heartbeat says: a string or a function */
   straggler_list stragglers;
-  int log;
   lc_time max_block; /* for its tasks */
   int is_done;
   int cancels_at_eof;      /* the peer's FIN ends a connection's context */
@@ -55,10 +54,6 @@ void server_register(lua_State *L, runtime *rt, const luaL_Reg *methods, const l
 void server_open_events(lua_State *L, runtime *rt); /* registers so, as the next two do */
 void server_open_listening(lua_State *L, runtime *rt);
 void server_open_waiting(lua_State *L, runtime *rt);
-/* Queues a line for its log, or the process's: pops level, event, fields. */
-void server_log(lua_State *L, server_box *box, runtime *rt); /* [-3, 0] */
-/* Queues a call to its on_error, or the process's: pops error, traceback, connection. */
-void server_report_error(lua_State *L, server_box *box, runtime *rt); /* [-3, 0] */
 /* server/late.c: whose bytes no handler was given. */
 void late_note(server_box *box, const lc_conn *conn); /* it has closed */
 void late_push(lua_State *L, const server_box *box);  /* a list of {id, peer, bytes} [0, +1] */

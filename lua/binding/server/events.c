@@ -3,28 +3,7 @@
 #include <string.h>
 
 #include "binding.h"
-
-void server_log(lua_State *L, server_box *box, runtime *rt)
-{
-  if (!box || box->log == LUA_NOREF) {
-    runtime_hook(L, rt, "log", 3);
-    return;
-  }
-  runtime_push_anchored(L, rt, box->log);
-  lua_insert(L, -4);
-  runtime_callback(L, rt, 3);
-}
-
-void server_report_error(lua_State *L, server_box *box, runtime *rt)
-{
-  if (!box || box->on_error == LUA_NOREF) {
-    runtime_hook(L, rt, "on_error", 3);
-    return;
-  }
-  runtime_push_anchored(L, rt, box->on_error);
-  lua_insert(L, -4);
-  runtime_callback(L, rt, 3);
-}
+#include "server/moves.h"
 
 /* ------------------------------------------------------------- their objects -- */
 
@@ -78,7 +57,7 @@ static int queue_state(lua_State *L)
 static void on_state(lc_conn *conn, lc_state from, lc_state to, const char *cause, void *user)
 {
   server_box *box = user;
-  if (box->on_state == LUA_NOREF || callbacks_tell_move(box, conn, from, to, cause)) return;
+  if (box->on_state == LUA_NOREF || moves_tell(box, conn, from, to, cause)) return;
   move m = {box, conn, from, to, cause};
   runtime_protect(box->rt, queue_state, &m);
 }
@@ -86,7 +65,7 @@ static void on_state(lc_conn *conn, lc_state from, lc_state to, const char *caus
 void server_tell_new(lua_State *L, server_box *box, lc_conn *conn)
 {
   if (box->on_state == LUA_NOREF) return;
-  if (callbacks_tell_move(box, conn, LC_STATES, LC_STATE_NEW, "accept")) return;
+  if (moves_tell(box, conn, LC_STATES, LC_STATE_NEW, "accept")) return;
   move m = {box, conn, LC_STATES, LC_STATE_NEW, "accept"};
   lua_pushcfunction(L, queue_state);
   lua_pushlightuserdata(L, &m);
@@ -261,8 +240,8 @@ static void cancel_everything(lua_State *L, server_box *box)
 
 void server_forget_functions(server_box *box)
 {
-  int *const anchors[] = {&box->handler, &box->on_error, &box->on_drain, &box->farewell,
-                          &box->beat,    &box->log,      &box->on_state, &box->on_step};
+  int *const anchors[] = {&box->handler, &box->told.on_error, &box->on_drain, &box->farewell,
+                          &box->beat,    &box->told.log,      &box->on_state, &box->on_step};
   for (size_t i = 0; i < sizeof anchors / sizeof *anchors; i++) {
     runtime_release(box->rt, *anchors[i]);
     *anchors[i] = LUA_NOREF;
@@ -374,7 +353,7 @@ static int log_notice(lua_State *L)
       lua_setfield(L, -2, numbers[i].name);
     }
   }
-  server_log(L, note->box, note->box->rt);
+  report_log(L, note->box->rt, &note->box->told);
   return 0;
 }
 

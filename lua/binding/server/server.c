@@ -35,14 +35,13 @@ static server_box *push_box(lua_State *L, runtime *rt)
   *box = (server_box){.rt = rt,
                       .anchor = LUA_NOREF,
                       .handler = LUA_NOREF,
-                      .on_error = LUA_NOREF,
+                      .told = {.log = LUA_NOREF, .on_error = LUA_NOREF},
                       .on_state = LUA_NOREF,
                       .on_step = LUA_NOREF,
                       .on_drain = LUA_NOREF,
                       .farewell = LUA_NOREF,
                       .beat = LUA_NOREF,
                       .stragglers = {.table = LUA_NOREF, .others = LUA_NOREF},
-                      .log = LUA_NOREF,
                       .is_done = 1};
   lc_list_init(&box->acceptors);
   lc_list_init(&box->waiters);
@@ -65,13 +64,13 @@ static void make_context(lua_State *L, server_box *box, int index)
 static void take_options(lua_State *L, server_box *box, int index)
 {
   runtime *rt = box->rt;
-  box->on_error = anchor_field(L, rt, index, "on_error");
+  box->told.on_error = anchor_field(L, rt, index, "on_error");
   box->on_drain = anchor_field(L, rt, index, "on_drain");
   box->farewell = anchor_field(L, rt, index, "farewell");
   if (lua_getfield(L, index, "heartbeat") == LUA_TTABLE)
     box->beat = anchor_field(L, rt, lua_gettop(L), "send");
   lua_pop(L, 1);
-  box->log = anchor_field(L, rt, index, "log");
+  box->told.log = anchor_field(L, rt, index, "log");
   box->max_block = option_time(L, index, "max_block", 0);
   box->cancels_at_eof = option_is(L, index, "on_eof", "cancel");
   box->starts_with_data = option_is(L, index, "start", "data");

@@ -14,14 +14,14 @@ typedef struct task_handle {
 /* ----------------------------------------------------------------- the outcome -- */
 
 /* The table {error, traceback} lies at the top of L; pops it. */
-static void report_error(lua_State *L, task *t)
+static void report_failure(lua_State *L, task *t)
 {
   server_box *server = server_of(task_owner(t));
   lua_rawgeti(L, -1, 1);
   lua_rawgeti(L, -2, 2);
   lua_remove(L, -3);
   if (t->owned_by != OWNER_CONN || !conn_push(L, t->of.conn)) lua_pushnil(L);
-  server_report_error(L, server, t->rt);
+  report_error(L, t->rt, server ? &server->told : NULL);
 }
 
 /* Moves the error from the task's stack and leaves it in a table. */
@@ -64,7 +64,7 @@ int task_deliver(lua_State *L)
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, 2, 1);
   }
-  if (t->failed && !waited) report_error(L, t);
+  if (t->failed && !waited) report_failure(L, t);
   return 0;
 }
 

@@ -1,0 +1,22 @@
+/* context/process.c - the contexts of a process: its tasks go by one, and the other never ends. */
+#include "binding.h"
+
+/* The context that process-owned tasks live in; a run that has ended leaves an ended one behind. */
+void process_context_new(lua_State *L, runtime *rt)
+{
+  context *before = rt->process;
+  int anchor = rt->process_anchor;
+  rt->process = context_new(L, rt, NULL);
+  context_hold_object(L, -1);
+  rt->process_anchor = runtime_anchor(L, rt);
+  if (before) context_unhold(before);
+  runtime_release(rt, anchor);
+}
+
+void context_open_process(lua_State *L, runtime *rt)
+{
+  process_context_new(L, rt);
+  rt->background = context_new(L, rt, NULL);
+  context_hold_object(L, -1);
+  rt->background_anchor = runtime_anchor(L, rt);
+}

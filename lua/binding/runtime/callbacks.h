@@ -1,0 +1,33 @@
+/* runtime/callbacks.h - calls into the script between turns, in the order in which they came up. */
+#ifndef LC_BINDING_RUNTIME_CALLBACKS_H
+#define LC_BINDING_RUNTIME_CALLBACKS_H
+
+#include <lua.h>
+#include <stdint.h>
+
+typedef struct runtime runtime;
+
+typedef struct callbacks {
+  int queue;           /* reference: number -> what is to be called */
+  int hooks;           /* reference: functions set by the modules, which runtime_hook calls */
+  uint64_t next, last; /* numbers */
+  uint64_t due;        /* those up to here are run now */
+  /* Calls of a kind too frequent for a table each lie apart: the number of their first one, 0 for none, and
+   * what calls it, and those right behind it. Only moves of connections do; their queue is above this file. */
+  uint64_t apart_next;
+  lua_CFunction call_apart;
+} callbacks;
+
+/* Queues a call: pops a function and `count` arguments; run between turns, errors go to on_error. */
+void runtime_callback(lua_State *L, runtime *rt, int count); /* [-(count+1), 0] */
+/* Queues a call to one of the modules' functions ("log", "on_error", "on_step") if it is set;
+ * pops `count` arguments. */
+void runtime_hook(lua_State *L, runtime *rt, const char *name, int count); /* [-count, 0] */
+void callbacks_run(runtime *rt);       /* those that wait, as long as the turn's time is not over */
+int callbacks_wait(const runtime *rt); /* whether any do */
+/* For calls that lie apart. A message handler: what was raised, and where. */
+int callbacks_traceback(lua_State *L);
+/* What that one made lies at the top; or, where there was no memory for it, a plain message. */
+void callbacks_failed(lua_State *L, const runtime *rt);
+
+#endif

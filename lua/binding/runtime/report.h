@@ -1,0 +1,20 @@
+/* runtime/report.h - lines for the log and errors, to the functions that want them. */
+#ifndef LC_BINDING_RUNTIME_REPORT_H
+#define LC_BINDING_RUNTIME_REPORT_H
+
+#include <lua.h>
+
+typedef struct runtime runtime;
+
+/* A server's own functions: anchors, LUA_NOREF for none. */
+typedef struct reporters {
+  int log;
+  int on_error;
+} reporters;
+
+/* Queues a line for the log, a server's own or the process's (NULL): pops level, event, fields. [-3, 0] */
+void report_log(lua_State *L, runtime *rt, const reporters *own);
+/* Queues a call to on_error likewise: pops error, traceback, connection. [-3, 0] */
+void report_error(lua_State *L, runtime *rt, const reporters *own);
+
+#endif
