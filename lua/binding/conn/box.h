@@ -6,29 +6,26 @@
 
 #include "base/list.h"
 #include "lastcall.h"
+#include "task/owner.h"
 #include "task/task.h"
+
+typedef struct conn_box conn_box;
 
 /* Kept small, for there is one for each connection: what few of them need is in the table that its one
  * user value then is. */
 struct conn_box {
-  const char *type; /* CONN_TYPE */
-  lc_conn *conn;    /* never NULL */
-  runtime *rt;
-  server_box *server; /* NULL for outbound ones; kept by the user value */
   union {
-    context *ctx;          /* when has_context: its own */
-    const char *end_cause; /* else, when it has ended: of what */
+    owner as_owner;
+    struct {
+      OWNER_FIELDS; /* `conn` is never NULL; the user value keeps the server */
+    };
   };
-  lc_link own_tasks; /* that go by its own context, while there is none */
   task *reader;
   task *writer;              /* whose write is half-way through */
   lc_link waiting;           /* tasks that wait for their turn to write, or for the end */
   unsigned tasks;            /* that it owns */
-  int anchor;                /* while it is served, owns tasks or is told of; else LUA_NOREF */
-  int16_t ended;             /* its own context has, which there is none of: 0, or LC_CANCELED */
   int16_t cut;               /* LC_DRAINING or LC_CANCELED: the ladder ends every wait for input */
   int16_t last_failure;      /* for conn:error() */
-  unsigned has_context : 1;  /* made when somebody asks for it */
   unsigned is_served : 1;    /* by a handler */
   unsigned is_unstarted : 1; /* which begins with the first byte */
   unsigned connecting : 1;   /* until the task that connects has taken it */
@@ -62,7 +59,7 @@ conn_box *conn_check(lua_State *L, int index);
 conn_box *conn_self(lua_State *L); /* argument 1 of a method: the same, for what is called most */
 /* A box for a connection of a server, or of our own making (NULL): pushes it. A server's will have a context
  * of its own below the server's, as soon as one is asked for; others have what they are given. */
-conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_box *server); /* [0, +1] */
+conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_base *server); /* [0, +1] */
 void conn_keep_value(lua_State *L, int index, int key); /* pops what is kept as `key` [-1, 0] */
 int conn_kept_value(lua_State *L, int index, int key);  /* pushes it; its type [0, +1] */
 /* Its own context, made now if it has not been; nil when it has none. */
@@ -80,15 +77,13 @@ void conn_unanchor_when_over(conn_box *box);
 void conn_end_context(conn_box *box, const char *cause);
 /* The tasks that go by its own context or one below it, as context_each_task has it. */
 void conn_each_task(conn_box *box, void (*visit)(task *t, void *user), void *user);
-void conn_hold(lua_State *L, conn_box *box); /* owns one more task */
-void conn_release(conn_box *box);
 int conn_collect(lua_State *L); /* the finalizer */
 
 int conn_failure(lua_State *L, conn_box *box, int code, const char *operation);
 /* The same for operations that never wait: from the second failure on, others run first. */
 int conn_fail_fairly(lua_State *L, conn_box *box, int code, const char *operation);
 /* Tells the log how it ended, unless it was in order. */
-void conn_log_failure(runtime *rt, server_box *server, lc_conn *conn);
+void conn_log_failure(runtime *rt, const server_base *server, lc_conn *conn);
 int conn_on_ready(lc_conn *conn, unsigned what); /* 0: it has no object, or no longer */
 void conn_on_closed(lc_conn *conn);
 void conn_on_draining(lc_conn *conn);
@@ -120,8 +115,8 @@ void conn_open_closing(lua_State *L, runtime *rt);
 /* Closes in order, with the farewell. */
 void conn_dismiss(lua_State *L, conn_box *box, const char *cause);
 int conn_has_farewell(const conn_box *box); /* its own, or the server's */
-/* Its handler has ended: closes it in order, with the farewell when the ladder is why. */
-void conn_handler_ended(lua_State *L, conn_box *box);
+/* Its handler has ended: closes it in order, with the farewell when the ladder is why; or, killed, at once. */
+void conn_finished(owner *by, task *t);
 
 /* conn/words.c: farewells and heartbeats. */
 void conn_open_words(lua_State *L, runtime *rt);

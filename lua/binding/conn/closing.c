@@ -47,7 +47,7 @@ static int close_done(lua_State *L, int status, lua_KContext kept)
 static int must_not_wait(const task *t, const conn_box *box)
 {
   if (t->killing || t->canceled || box->cut == LC_CANCELED) return 1;
-  int is_its_own = t->ctx ? t->ctx == conn_own_context(box) : t->of.conn == box;
+  int is_its_own = t->ctx ? t->ctx == conn_own_context(box) : t->by == &box->as_owner;
   return !is_its_own && task_ended(t) && lc_conn_state(box->conn) < LC_STATE_CLOSING;
 }
 
@@ -113,7 +113,7 @@ static int conn_abort(lua_State *L)
 
 int conn_has_farewell(const conn_box *box)
 {
-  return box->has_farewell || (box->server && box->server->farewell != LUA_NOREF);
+  return box->has_farewell || (box->of_server && box->of_server->farewell != LUA_NOREF);
 }
 
 static void say_farewell(lua_State *L, conn_box *box)
@@ -121,7 +121,7 @@ static void say_farewell(lua_State *L, conn_box *box)
   size_t length;
   int top = lua_gettop(L);
   if (!conn_has_farewell(box) || lc_conn_state(box->conn) >= LC_STATE_CLOSING) return;
-  int servers = box->server ? box->server->farewell : LUA_NOREF;
+  int servers = box->of_server ? box->of_server->farewell : LUA_NOREF;
   const char *text =
     conn_words(L, box, CONN_FAREWELL, servers, "in the farewell function", &length);
   if (text) lc_conn_set_farewell(box->conn, text, length); /* without memory it is left unsaid */
@@ -134,11 +134,22 @@ void conn_dismiss(lua_State *L, conn_box *box, const char *cause)
   lc_conn_dismiss(box->conn, cause);
 }
 
-void conn_handler_ended(lua_State *L, conn_box *box)
+static int end_handler(lua_State *L)
 {
+  const task *t = lua_touserdata(L, 1);
+  conn_box *box = LC_OWNER(t->by, conn_box, as_owner);
   int by_ladder = box->cut || box->last_failure == LC_DRAINING;
-  if (by_ladder) conn_dismiss(L, box, box->cut == LC_CANCELED ? "drain timeout" : "drain");
+  if (t->killing)
+    lc_conn_abort(box->conn, "killed"); /* half a reply must not look like a whole one */
+  else if (by_ladder) conn_dismiss(L, box, box->cut == LC_CANCELED ? "drain timeout" : "drain");
   else lc_conn_finish(box->conn, "handler returned");
+  return 0;
+}
+
+void conn_finished(owner *by, task *t)
+{
+  if (t->is_handler) runtime_protect_script(by->rt, end_handler, t);
+  if (t->is_goodbye) lc_conn_unguard(by->conn);
 }
 
 /* ------------------------------------------------------------------ half-close -- */

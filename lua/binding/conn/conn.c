@@ -12,6 +12,7 @@
 #include "binding.h"
 
 const char CONN_TYPE[] = "lastcall.connection";
+static const owner_type CONN_OWNER;
 static const char BOXES_KEY = 0; /* weak: boxes that nobody anchors, by address */
 
 conn_box *conn_check(lua_State *L, int index)
@@ -28,7 +29,7 @@ conn_box *conn_check(lua_State *L, int index)
 static conn_box *to_box(lua_State *L)
 {
   conn_box *box = lua_touserdata(L, 1);
-  return box && lua_rawlen(L, 1) == sizeof *box && box->type == CONN_TYPE ? box : NULL;
+  return box && lua_rawlen(L, 1) == sizeof *box && box->type == &CONN_OWNER ? box : NULL;
 }
 
 conn_box *conn_self(lua_State *L)
@@ -52,10 +53,10 @@ static void push_boxes(lua_State *L)
   lua_rawsetp(L, LUA_REGISTRYINDEX, &BOXES_KEY);
 }
 
-conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_box *server)
+conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_base *server)
 {
   conn_box *box = lua_newuserdatauv(L, sizeof *box, 1);
-  *box = (conn_box){.type = CONN_TYPE, .rt = rt, .server = server, .anchor = LUA_NOREF};
+  *box = (conn_box){.type = &CONN_OWNER, .rt = rt, .of_server = server, .anchor = LUA_NOREF};
   lc_list_init(&box->own_tasks);
   lc_list_init(&box->waiting);
   if (server) {
@@ -163,12 +164,12 @@ void conn_make_context(lua_State *L, int index, context *parent)
   lua_replace(L, -2);
   lua_pushvalue(L, -1);
   conn_keep_value(L, index, CONN_CONTEXT);
-  context_adopt(L, ctx, box);
+  context_adopt(L, ctx, &box->as_owner);
 }
 
 void conn_push_context(lua_State *L, conn_box *box)
 {
-  if (!box->has_context && !box->server) {
+  if (!box->has_context && !box->of_server) {
     lua_pushnil(L);
     return;
   }
@@ -206,8 +207,9 @@ static void end_own_context(conn_box *box, const char *cause)
   }
 }
 
-void conn_hold(lua_State *L, conn_box *box)
+static void hold(lua_State *L, owner *by)
 {
+  conn_box *box = LC_OWNER(by, conn_box, as_owner);
   if (!box->tasks && box->anchor == LUA_NOREF && conn_push(L, box)) {
     conn_keep(L, box);
     lua_pop(L, 1);
@@ -216,13 +218,35 @@ void conn_hold(lua_State *L, conn_box *box)
   lc_conn_hold(box->conn);
 }
 
-void conn_release(conn_box *box)
+static void release(owner *by)
 {
+  conn_box *box = LC_OWNER(by, conn_box, as_owner);
   box->tasks--;
   if (!box->tasks) end_own_context(box, "finished");
   lc_conn_release(box->conn);
   conn_unanchor_when_over(box);
 }
+
+static int push(lua_State *L, owner *by) { return conn_push(L, LC_OWNER(by, conn_box, as_owner)); }
+
+static void push_context(lua_State *L, owner *by)
+{
+  conn_push_context(L, LC_OWNER(by, conn_box, as_owner));
+}
+
+static owner *heir(owner *by)
+{
+  const conn_box *box = LC_OWNER(by, conn_box, as_owner);
+  if (box->tasks || lc_conn_state(box->conn) != LC_STATE_CLOSED) return by;
+  return box->of_server ? box->of_server->type->heir(&box->of_server->as_owner) : NULL;
+}
+
+static const owner_type CONN_OWNER = {.push = push,
+                                      .hold = hold,
+                                      .release = release,
+                                      .heir = heir,
+                                      .push_context = push_context,
+                                      .finished = conn_finished};
 
 int conn_collect(lua_State *L)
 {
@@ -285,7 +309,7 @@ void conn_end_context(conn_box *box, const char *cause)
 
 typedef struct failure {
   runtime *rt;
-  server_box *server;
+  const server_base *server;
   lc_conn *conn;
 } failure;
 
@@ -307,7 +331,7 @@ static int log_failure(lua_State *L)
   return 0;
 }
 
-void conn_log_failure(runtime *rt, server_box *server, lc_conn *conn)
+void conn_log_failure(runtime *rt, const server_base *server, lc_conn *conn)
 {
   failure f = {rt, server, conn};
   if (lc_conn_error(conn) != LC_CLOSED) runtime_protect(rt, log_failure, &f);
@@ -326,7 +350,7 @@ static void on_ended(conn_box *box)
   if (box->connecting && box->writer) task_wake(box->writer, 0);
   if (error != LC_CLOSED && !box->logged && !box->connecting) {
     box->logged = 1;
-    conn_log_failure(box->rt, box->server, box->conn);
+    conn_log_failure(box->rt, box->of_server, box->conn);
   }
   conn_end_context(box, lc_code_name(error));
 }

@@ -45,11 +45,10 @@ static int push_hook(lua_State *L, conn_box *box, const char *name)
 void conn_drain_detached(lua_State *L, conn_box *box)
 {
   int top = lua_gettop(L);
-  server_box *server = box->server;
-  owner by = {.kind = OWNER_PROCESS};
-  if (server) by = (owner){.kind = OWNER_SERVER, .of.server = server};
+  server_base *server = box->of_server;
   if (push_hook(L, box, "on_drain"))
-    task_start(L, box->rt, by, server ? server->ctx : box->rt->process, 1);
+    task_start(L, box->rt, server ? &server->as_owner : NULL,
+               server ? server->ctx : box->rt->process, 1);
   lua_settop(L, top);
 }
 
@@ -65,7 +64,8 @@ void conn_kill_detached(lua_State *L, conn_box *box)
 
 static int is_draining(const conn_box *box)
 {
-  return box->server && box->server->server && lc_server_step(box->server->server) >= LC_STEP_DRAIN;
+  return box->of_server && box->of_server->server &&
+         lc_server_step(box->of_server->server) >= LC_STEP_DRAIN;
 }
 
 enum { CONN = 1, HOOKS, TICKET, BYTES };

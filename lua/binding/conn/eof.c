@@ -33,7 +33,7 @@ void conn_on_finished(conn_box *box)
 {
   if (lc_conn_state(box->conn) >= LC_STATE_CLOSING) return;
   runtime_protect(box->rt, tell, box);
-  if (box->server && box->server->cancels_at_eof) conn_end_context(box, "eof");
+  if (box->of_server && box->of_server->cancels_at_eof) conn_end_context(box, "eof");
 }
 
 /* on_eof's stop: true when the function will not be called because of it. */

@@ -76,8 +76,8 @@ static int conn_state(lua_State *L)
 static int conn_server(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
-  if (box->server && box->server->anchor != LUA_NOREF)
-    runtime_push_anchored(L, box->rt, box->server->anchor);
+  if (box->of_server && box->of_server->anchor != LUA_NOREF)
+    runtime_push_anchored(L, box->rt, box->of_server->anchor);
   else lua_pushnil(L);
   return 1;
 }

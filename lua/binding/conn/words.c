@@ -27,7 +27,7 @@ const char *conn_words(lua_State *L, conn_box *box, int own, int servers, const 
     if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
       lua_pushstring(L, where);
       lua_pushvalue(L, kept);
-      report_error(L, box->rt, box->server ? &box->server->told : NULL);
+      report_error(L, box->rt, owner_reporters(&box->as_owner));
       return NULL;
     }
   }
@@ -41,7 +41,7 @@ static int beat(lua_State *L)
   conn_box *box = lc_conn_user(lua_touserdata(L, 1));
   if (!box) return 0;
   size_t length;
-  int top = lua_gettop(L), servers = box->server ? box->server->beat : LUA_NOREF;
+  int top = lua_gettop(L), servers = box->of_server ? box->of_server->beat : LUA_NOREF;
   const char *text = conn_words(L, box, CONN_BEAT, servers, "in the heartbeat function", &length);
   if (text) {
     struct iovec words = {(void *)(uintptr_t)text, length};

@@ -97,8 +97,8 @@ int context_push(lua_State *L, context *ctx)
     runtime_push_anchored(L, ctx->rt, ctx->anchor);
     return 1;
   }
-  if (!ctx->box || !conn_push(L, ctx->box)) return 0;
-  conn_kept_value(L, -1, CONN_CONTEXT);
+  if (!owner_push(L, ctx->own_of)) return 0;
+  ctx->own_of->type->push_context(L, ctx->own_of);
   lua_remove(L, -2);
   return 1;
 }
@@ -175,29 +175,29 @@ void context_end(lua_State *L, context *ctx, int code, const char *cause)
 }
 
 /* The context lies at the top. What may raise comes first. */
-void context_adopt(lua_State *L, context *ctx, conn_box *box)
+void context_adopt(lua_State *L, context *ctx, owner *by)
 {
-  if (!lc_list_is_empty(&box->own_tasks)) context_hold_object(L, -1);
-  for (lc_link *link = box->own_tasks.next; link != &box->own_tasks; link = link->next) {
+  if (!lc_list_is_empty(&by->own_tasks)) context_hold_object(L, -1);
+  for (lc_link *link = by->own_tasks.next; link != &by->own_tasks; link = link->next) {
     LC_OWNER(link, task, in_context)->ctx = ctx;
     ctx->holds++;
   }
   if (ctx->holds) ctx->holds--; /* the first one's hold is counted twice */
-  lc_list_take(&ctx->tasks, &box->own_tasks);
-  if (box->ended && !ctx->ended) context_end(L, ctx, box->ended, box->end_cause);
-  box->ctx = ctx;
-  box->has_context = 1;
-  ctx->box = box;
+  lc_list_take(&ctx->tasks, &by->own_tasks);
+  if (by->ended && !ctx->ended) context_end(L, ctx, by->ended, by->end_cause);
+  by->ctx = ctx;
+  by->has_context = 1;
+  ctx->own_of = by;
 }
 
 void context_leave_conn(lua_State *L, int index)
 {
   context *ctx = context_check(L, index);
   context_hold_object(L, index); /* its functions are still to be found */
-  ctx->box->has_context = 0;
-  ctx->box->ended = LC_CANCELED;
-  ctx->box->end_cause = "collected";
-  ctx->box = NULL;
+  ctx->own_of->has_context = 0;
+  ctx->own_of->ended = LC_CANCELED;
+  ctx->own_of->end_cause = "collected";
+  ctx->own_of = NULL;
   context_end(L, ctx, LC_CANCELED, "collected");
   context_unhold(ctx);
 }
@@ -356,7 +356,7 @@ static int context_on_done(lua_State *L)
     push_functions(L, 1);
     lua_pushvalue(L, 2);
     lua_rawseti(L, -2, ++ctx->last_function);
-    if (!ctx->functions++ && !ctx->box) {
+    if (!ctx->functions++ && !ctx->own_of) {
       context_hold_object(L, 1);
       ctx->is_held_by_functions = 1;
     }
@@ -377,8 +377,8 @@ static int context_collect(lua_State *L)
 {
   if (!is_collected(L)) return 0;
   context *ctx = check_object(L, 1, CONTEXT_TYPE);
-  if (!ctx->rt || !ctx->rt->loop) return 0; /* the loop went first */
-  if (ctx->box) context_leave_conn(L, 1);   /* in the same cycle, and before it */
+  if (!ctx->rt || !ctx->rt->loop) return 0;  /* the loop went first */
+  if (ctx->own_of) context_leave_conn(L, 1); /* in the same cycle, and before it */
   lc_list_remove(&ctx->in_parent);
   while (!lc_list_is_empty(&ctx->children)) { /* collected in the same cycle */
     context *child = LC_OWNER(ctx->children.next, context, in_parent);

@@ -10,7 +10,7 @@
 typedef struct runtime runtime;
 typedef struct context context;
 typedef struct task task;
-typedef struct conn_box conn_box;
+typedef struct owner owner;
 
 struct context {
   runtime *rt;
@@ -31,7 +31,8 @@ struct context {
   lua_Integer last_function; /* numbers them */
   unsigned holds;            /* tasks that go by it, and its functions */
   int anchor;                /* while it is held: LUA_NOREF otherwise */
-  conn_box *box; /* whose own context this is, kept by its second user value; NULL: none, or gone */
+  owner *
+    own_of; /* the connection whose own context this is, kept by its second user value; NULL: none, or gone */
 };
 
 void context_hold(lua_State *L, context *ctx); /* one more hold: it has one, or a connection's */
@@ -40,7 +41,7 @@ void context_unhold(context *ctx);
 /* Ends it: the connection whose own it is gets collected. */
 void context_leave_conn(lua_State *L, int index);
 /* It becomes the connection's own: what that one's tasks go by, and ended when that one has. */
-void context_adopt(lua_State *L, context *ctx, conn_box *box);
+void context_adopt(lua_State *L, context *ctx, owner *by);
 int context_push(lua_State *L, context *ctx); /* [0, +1], or 0 and nothing */
 
 /* The parent lies at the top of the stack, or is NULL. [0, +1] */

@@ -8,21 +8,13 @@ context *context_push_current(lua_State *L, runtime *rt)
   return ctx;
 }
 
-/* Who answers for a task in the context at `index`: whose task made it, or whose own it is. When that
- * one has left already, whoever answered for it. */
-static owner maker_of(lua_State *L, const context *ctx, int index)
+/* The owner of a task in the context at `index`: whose task made the context, or whose own it is. When that one
+ * is over already, its heir. */
+static owner *maker_of(lua_State *L, const context *ctx, int index)
 {
-  conn_box *conn = ctx->box;
-  server_box *server = NULL;
-  if (!conn && lua_getiuservalue(L, index, 4) == LUA_TUSERDATA) {
-    conn = luaL_testudata(L, -1, CONN_TYPE);
-    if (!conn) server = server_check(L, -1);
-  }
-  if (conn && (conn->tasks || lc_conn_state(conn->conn) != LC_STATE_CLOSED))
-    return (owner){.kind = OWNER_CONN, .of.conn = conn};
-  if (conn) server = conn->server;
-  if (server && !server->is_done) return (owner){.kind = OWNER_SERVER, .of.server = server};
-  return (owner){.kind = OWNER_PROCESS};
+  owner *by = ctx->own_of;
+  if (!by && lua_getiuservalue(L, index, 4) == LUA_TUSERDATA) by = lua_touserdata(L, -1);
+  return by ? by->type->heir(by) : NULL;
 }
 
 /* ctx:go(fn, ...) -> task */
@@ -31,7 +23,7 @@ static int context_go(lua_State *L)
   context *ctx = context_check(L, 1);
   check_type(L, 2, LUA_TFUNCTION);
   int top = lua_gettop(L);
-  owner by = maker_of(L, ctx, 1);
+  owner *by = maker_of(L, ctx, 1);
   lua_settop(L, top);
   context_hold_object(L, 1); /* the task takes a hold of its own */
   int results = task_go(L, ctx->rt, by, ctx, top - 2);

@@ -206,7 +206,7 @@ static int raise(lua_State *L, runtime *rt)
 
 int interrupt_freeze(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
 {
-  const server_box *server = server_of(task_owner(t));
+  const server_base *server = owner_server(t->by);
   t->lets_go = 1;
   t->is_frozen = 1;
   if (server && server->server && lc_server_step(server->server) >= LC_STEP_KILL)
@@ -240,10 +240,10 @@ static int must_end(const runtime *rt, unsigned asked)
   if (asked & LC_ASK_END) return 1;
   if (!t) return 0;
   if (now >= rt->limit) {
-    int of_process = t->owned_by == OWNER_PROCESS && !t->is_system;
+    int of_process = !t->by && !t->is_system;
     if (rt->limited ? rt->limited == t->id : of_process) return 1;
   }
-  const server_box *server = server_of(task_owner(t));
+  const server_base *server = owner_server(t->by);
   return server && server->server && now >= lc_server_deadline(server->server);
 }
 
@@ -311,7 +311,7 @@ static int tell_blocked(lua_State *L)
   runtime *rt = lua_touserdata(L, 1);
   const interrupt *i = &rt->interrupt;
   const task *t = i->holder;
-  server_box *server = t ? server_of(task_owner(t)) : NULL;
+  server_base *server = t ? owner_server(t->by) : NULL;
   char peer[LC_ADDRESS_TEXT_MAX];
   lua_settop(L, 0);
   lua_pushliteral(L, "warning");
@@ -323,8 +323,8 @@ static int tell_blocked(lua_State *L)
     lua_pushinteger(L, (lua_Integer)t->id);
     lua_setfield(L, -2, "task");
   }
-  if (t && t->owned_by == OWNER_CONN) {
-    const lc_conn *conn = t->of.conn->conn;
+  if (t && owner_conn(t->by)) {
+    const lc_conn *conn = t->by->conn;
     lua_pushinteger(L, (lua_Integer)lc_conn_id(conn));
     lua_setfield(L, -2, "connection");
     set_string(L, "peer", peer_text(conn, peer, sizeof peer));
@@ -336,7 +336,7 @@ static int tell_blocked(lua_State *L)
 
 static lc_time max_block_of(const runtime *rt, const task *t)
 {
-  const server_box *server = t ? server_of(task_owner(t)) : NULL;
+  const server_base *server = t ? owner_server(t->by) : NULL;
   return server && server->max_block ? server->max_block : rt->max_block;
 }
 

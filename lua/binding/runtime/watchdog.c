@@ -46,8 +46,8 @@ static void say_who(words *w, const runtime *rt)
     return;
   }
   say(w, "task %llu", (unsigned long long)t->id);
-  if (t->owned_by != OWNER_CONN) return;
-  const lc_conn *conn = t->of.conn->conn;
+  if (!owner_conn(t->by)) return;
+  const lc_conn *conn = t->by->conn;
   say(w, " of connection %llu from %s", (unsigned long long)lc_conn_id(conn),
       peer_text(conn, peer, sizeof peer));
 }

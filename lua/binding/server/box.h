@@ -10,22 +10,22 @@
 #include "lastcall.h"
 #include "task/task.h"
 
+typedef struct server_box server_box;
+
 struct server_box {
-  lc_server *server; /* NULL once freed */
-  runtime *rt;
-  context *ctx;
-  int anchor;  /* until it is done */
+  union {
+    owner as_owner;
+    server_base as_base;
+    struct {
+      SERVER_FIELDS; /* anchored until it is done */
+    };
+  };
   int handler; /* anchors: LUA_NOREF when there is none */
-  reporters told;
   int on_state;
   int on_step;
   int on_drain;
-  int farewell; /* a string or a function */
-  int beat;     /* what a heartbeat says: a string or a function */
-  straggler_list stragglers;
-  lc_time max_block; /* for its tasks */
+  straggler_list list; /* where `stragglers` points */
   int is_done;
-  int cancels_at_eof;      /* the peer's FIN ends a connection's context */
   int starts_with_data;    /* handlers begin with the first byte */
   int gives_context;       /* the handler has a second parameter: without one none need be made */
   int tells;               /* how many of its arguments on_state takes: likewise */
@@ -36,7 +36,11 @@ struct server_box {
 };
 
 server_box *server_check(lua_State *L, int index);
-server_box *server_of(owner by); /* or NULL */
+/* The server of a connection that has one. */
+static inline server_box *server_of(const conn_box *conn)
+{
+  return LC_OWNER(conn->of_server, server_box, as_base);
+}
 extern const lc_events SERVER_EVENTS;
 /* What it was to call or say; it is done, or goes. A connection keeps its server alive, and what is
  * anchored for the server may keep the connection: here the circle is broken. */

@@ -20,7 +20,7 @@ int server_push_conn(lua_State *L, server_box *box, lc_conn *conn)
   conn_box *of = lc_conn_user(conn);
   if (of && conn_push(L, of)) return 1;
   if (!server_is_to_start(box, conn)) return 0; /* it has been collected */
-  of = conn_box_new(L, box->rt, conn, box);
+  of = conn_box_new(L, box->rt, conn, &box->as_base);
   of->is_served = 1;
   of->is_unstarted = 1;
   conn_keep_weakly(L, of);
@@ -75,20 +75,20 @@ void server_tell_new(lua_State *L, server_box *box, lc_conn *conn)
 /* The box lies at the top. */
 static void start_handler(lua_State *L, conn_box *conn)
 {
-  server_box *box = conn->server;
+  server_box *box = server_of(conn);
   conn->is_unstarted = 0; /* from now on the task has it anchored */
   runtime_push_anchored(L, box->rt, box->handler);
   lua_pushvalue(L, -2);
   if (box->gives_context) conn_push_context(L, conn);
-  owner by = {.kind = OWNER_CONN, .of.conn = conn};
-  task *t = task_start(L, box->rt, by, conn_own_context(conn), box->gives_context ? 2 : 1);
+  task *t =
+    task_start(L, box->rt, &conn->as_owner, conn_own_context(conn), box->gives_context ? 2 : 1);
   t->is_handler = 1;
 }
 
 static int open_connection(lua_State *L)
 {
   move *m = lua_touserdata(L, 1);
-  conn_box *conn = conn_box_new(L, m->box->rt, m->conn, m->box);
+  conn_box *conn = conn_box_new(L, m->box->rt, m->conn, &m->box->as_base);
   conn->is_served = 1;
   conn_keep(L, conn);
   server_tell_new(L, m->box, m->conn);
@@ -139,13 +139,14 @@ static void on_ready(lc_conn *conn, unsigned what, void *user)
     on_first_byte(box, conn);
     what &= LC_FINISHED;
   }
-  if (what && !conn_on_ready(conn, what) && what & LC_ENDED) conn_log_failure(box->rt, box, conn);
+  if (what && !conn_on_ready(conn, what) && what & LC_ENDED)
+    conn_log_failure(box->rt, &box->as_base, conn);
 }
 
 static int note_undelivered(lua_State *L)
 {
   const move *m = lua_touserdata(L, 1);
-  stragglers_note_undelivered(L, m->box, m->conn);
+  stragglers_note_undelivered(L, &m->box->as_base, m->conn);
   return 0;
 }
 
@@ -212,8 +213,7 @@ static int start_goodbyes(lua_State *L)
     runtime_push_anchored(L, box->rt, box->on_drain);
     if (!server_push_conn(L, box, conn)) continue;
     conn_box *of = lc_conn_user(conn);
-    task *t =
-      task_start(L, box->rt, (owner){.kind = OWNER_CONN, .of.conn = of}, conn_own_context(of), 1);
+    task *t = task_start(L, box->rt, &of->as_owner, conn_own_context(of), 1);
     t->is_goodbye = 1;
     lc_conn_guard(conn);
   }
@@ -289,11 +289,11 @@ static int take_step(lua_State *L)
       lua_call(L, 1, 0);
     }
   } else if (note->step == LC_STEP_CANCEL) {
-    stragglers_note(L, box, STRAGGLER_CANCELED);
+    stragglers_note(L, &box->as_base, STRAGGLER_CANCELED);
     cancel_everything(L, box);
   } else if (note->step == LC_STEP_KILL) {
-    stragglers_note(L, box, STRAGGLER_KILLED);
-    stragglers_kill(L, box);
+    stragglers_note(L, &box->as_base, STRAGGLER_KILLED);
+    stragglers_kill(L, &box->as_base);
     tell_detached(L, box, conn_kill_detached);
   } else if (note->step == LC_STEP_DONE) {
     on_done(L, box);

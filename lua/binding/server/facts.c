@@ -76,6 +76,6 @@ int server_facts(lua_State *L)
   lua_setfield(L, -2, "listeners");
   late_push(L, box);
   lua_setfield(L, -2, "late_peers");
-  stragglers_set_facts(L, box->rt, &box->stragglers);
+  stragglers_set_facts(L, box->rt, box->stragglers);
   return 1;
 }

@@ -17,6 +17,31 @@ server_box *server_check(lua_State *L, int index)
   return box;
 }
 
+/* ------------------------------------------------------------------ as an owner -- */
+
+static int push(lua_State *L, owner *by)
+{
+  if (by->anchor == LUA_NOREF) return 0;
+  runtime_push_anchored(L, by->rt, by->anchor);
+  return 1;
+}
+
+static void hold(lua_State *L, owner *by)
+{
+  (void)L;
+  if (by->of_server->server) lc_server_hold(by->of_server->server);
+}
+
+static void release(owner *by)
+{
+  if (by->of_server->server) lc_server_release(by->of_server->server);
+}
+
+static owner *heir(owner *by) { return LC_OWNER(by, server_box, as_owner)->is_done ? NULL : by; }
+
+static const owner_type SERVER_OWNER = {
+  .push = push, .hold = hold, .release = release, .heir = heir};
+
 /* --------------------------------------------------------------------- birth -- */
 
 static int anchor_field(lua_State *L, runtime *rt, int index, const char *name)
@@ -32,7 +57,9 @@ static int anchor_field(lua_State *L, runtime *rt, int index, const char *name)
 static server_box *push_box(lua_State *L, runtime *rt)
 {
   server_box *box = lua_newuserdatauv(L, sizeof *box, 1);
-  *box = (server_box){.rt = rt,
+  *box = (server_box){.type = &SERVER_OWNER,
+                      .rt = rt,
+                      .of_server = &box->as_base,
                       .anchor = LUA_NOREF,
                       .handler = LUA_NOREF,
                       .told = {.log = LUA_NOREF, .on_error = LUA_NOREF},
@@ -41,8 +68,10 @@ static server_box *push_box(lua_State *L, runtime *rt)
                       .on_drain = LUA_NOREF,
                       .farewell = LUA_NOREF,
                       .beat = LUA_NOREF,
-                      .stragglers = {.table = LUA_NOREF, .others = LUA_NOREF},
+                      .stragglers = &box->list,
+                      .list = {.table = LUA_NOREF, .others = LUA_NOREF},
                       .is_done = 1};
+  lc_list_init(&box->own_tasks);
   lc_list_init(&box->acceptors);
   lc_list_init(&box->waiters);
   luaL_setmetatable(L, SERVER_TYPE);
@@ -57,6 +86,7 @@ static void make_context(lua_State *L, server_box *box, int index)
   context_hold_object(L, -1);
   ctx->drained = ctx;
   box->ctx = ctx;
+  box->has_context = 1;
   lua_setiuservalue(L, index, 1);
   lua_pop(L, 1);
 }
@@ -93,7 +123,7 @@ static int core_new_server(lua_State *L)
   server_box *box = push_box(L, rt);
   make_context(L, box, 2);
   take_options(L, box, 1);
-  stragglers_open(L, rt, &box->stragglers);
+  stragglers_open(L, rt, &box->list);
   lua_pushvalue(L, 2);
   box->anchor = runtime_anchor(L, rt);
   int error;
@@ -116,7 +146,7 @@ static int server_collect(lua_State *L)
   runtime *rt = box->rt;
   if (!rt->loop) return 0;
   server_forget_functions(box);
-  stragglers_release(rt, &box->stragglers);
+  stragglers_release(rt, &box->list);
   if (box->ctx) context_unhold(box->ctx);
   box->ctx = NULL;
   lc_server_free(box->server);
@@ -179,8 +209,7 @@ static int server_go(lua_State *L)
   check_type(L, 2, LUA_TFUNCTION);
   if (box->is_done) raise_error(L, "server:go: this server has ended");
   lua_remove(L, 1);
-  return task_go(L, box->rt, (owner){.kind = OWNER_SERVER, .of.server = box}, box->ctx,
-                 lua_gettop(L) - 1);
+  return task_go(L, box->rt, &box->as_owner, box->ctx, lua_gettop(L) - 1);
 }
 
 /* --------------------------------------------------------------------- looking -- */

@@ -28,7 +28,7 @@ static const char *const FATE_NAMES[] = {
 /* What is noted at a time. */
 typedef struct note {
   runtime *rt;
-  server_box *box; /* NULL: the process's */
+  server_base *box; /* NULL: the process's */
   straggler_list *list;
   straggler_fate fate;
   int is_kill;
@@ -105,14 +105,14 @@ void stragglers_add_work(lua_State *L, runtime *rt, uint64_t number)
 }
 
 /* Its two tables are pushed. [0, +2] */
-static note begin(lua_State *L, runtime *rt, server_box *box, straggler_fate fate)
+static note begin(lua_State *L, runtime *rt, server_base *box, straggler_fate fate)
 {
   luaL_checkstack(L, 16, NULL);
   lua_newtable(L);
   lua_newtable(L);
   return (note){.rt = rt,
                 .box = box,
-                .list = box ? &box->stragglers : &rt->stragglers,
+                .list = box ? box->stragglers : &rt->stragglers,
                 .fate = fate,
                 .is_kill = fate == STRAGGLER_KILLED,
                 .holders = lua_gettop(L) - 1,
@@ -259,7 +259,7 @@ static void add_task_if_cut(lua_State *L, const note *n, task *t, const context 
   if (n->is_kill || !t->ctx || context_is_below(t->ctx, ends)) add_task(L, n, t);
 }
 
-static task *holder_of(lua_State *L, int holders, const conn_box *of)
+static task *holder_of(lua_State *L, int holders, const owner *of)
 {
   lua_rawgetp(L, holders, of);
   task *holder = lua_touserdata(L, -1);
@@ -270,19 +270,19 @@ static task *holder_of(lua_State *L, int holders, const conn_box *of)
 /* One walk over the tasks finds who holds which connection: the handler, else the oldest task. */
 static void find_holders(lua_State *L, const note *n)
 {
-  server_box *box = n->box;
+  server_base *box = n->box;
   runtime *rt = box->rt;
   for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
     task *t = LC_OWNER(link, task, in_tasks);
-    if (server_of(task_owner(t)) != box) continue;
-    if (t->owned_by == OWNER_SERVER) {
+    if (owner_server(t->by) != box) continue;
+    if (!owner_conn(t->by)) {
       add_task_if_cut(L, n, t, box->ctx);
       continue;
     }
-    task *other = holder_of(L, n->holders, t->of.conn);
+    task *other = holder_of(L, n->holders, t->by);
     if (!other || (t->is_handler && !other->is_handler)) {
       lua_pushlightuserdata(L, t);
-      lua_rawsetp(L, n->holders, t->of.conn);
+      lua_rawsetp(L, n->holders, t->by);
     } else {
       other = t;
     }
@@ -290,14 +290,14 @@ static void find_holders(lua_State *L, const note *n)
   }
 }
 
-void stragglers_note(lua_State *L, server_box *box, straggler_fate fate)
+void stragglers_note(lua_State *L, server_base *box, straggler_fate fate)
 {
   int top = lua_gettop(L);
   note n = begin(L, box->rt, box, fate);
   find_holders(L, &n);
   for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
     const conn_box *of = lc_conn_user(conn);
-    task *holder = of ? holder_of(L, n.holders, of) : NULL;
+    task *holder = of ? holder_of(L, n.holders, &of->as_owner) : NULL;
     lc_state state = lc_conn_state(conn);
     if (!holder && state == LC_STATE_CLOSED) continue;
     if (!holder && state == LC_STATE_CLOSING && !n.is_kill)
@@ -315,7 +315,7 @@ void stragglers_note_process(lua_State *L, runtime *rt, straggler_fate fate)
   note n = begin(L, rt, NULL, fate);
   for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
     task *t = LC_OWNER(link, task, in_tasks);
-    if (t->owned_by == OWNER_PROCESS && !t->is_system) add_task_if_cut(L, &n, t, rt->process);
+    if (!t->by && !t->is_system) add_task_if_cut(L, &n, t, rt->process);
   }
   lua_settop(L, top);
 }
@@ -329,13 +329,13 @@ typedef struct found_tasks {
 static void find_task(task *t, void *user)
 {
   found_tasks *found = user;
-  if (t->owned_by == OWNER_CONN && t->of.conn == found->box) found->tasks[found->count++] = t;
+  if (t->by == &found->box->as_owner) found->tasks[found->count++] = t;
 }
 
 void stragglers_note_conn(lua_State *L, conn_box *box)
 {
   int top = lua_gettop(L);
-  note n = begin(L, box->rt, box->server, STRAGGLER_CANCELED);
+  note n = begin(L, box->rt, box->of_server, STRAGGLER_CANCELED);
   /* What is noted may have garbage collected, contexts too: so they are walked over before. */
   found_tasks found = {box, lua_newuserdatauv(L, box->tasks * sizeof *found.tasks, 0), 0};
   conn_each_task(box, find_task, &found);
@@ -356,10 +356,10 @@ static int is_noted(lua_State *L, runtime *rt, const straggler_list *list, lua_I
   return noted;
 }
 
-void stragglers_note_undelivered(lua_State *L, server_box *box, const lc_conn *conn)
+void stragglers_note_undelivered(lua_State *L, server_base *box, const lc_conn *conn)
 {
   lc_verdict verdict;
-  straggler_list *list = &box->stragglers;
+  straggler_list *list = box->stragglers;
   lua_Integer key = key_of(lc_conn_id(conn), STRAGGLER_CONNECTION);
   if (is_noted(L, box->rt, list, key) || lc_conn_verdict(conn, &verdict)) return;
   if (!claim(L, box->rt, list, key, STRAGGLER_UNDELIVERED)) return;
@@ -374,11 +374,11 @@ void stragglers_note_undelivered(lua_State *L, server_box *box, const lc_conn *c
   lua_pop(L, 1);
 }
 
-static int is_of_server(const task *t, const void *box) { return server_of(task_owner(t)) == box; }
+static int is_of_server(const task *t, const void *box) { return owner_server(t->by) == box; }
 
 /* Resets every connection, so that no peer takes the end of a handler for the end of a reply, and
  * ends every task that belongs to the server or to one of them, those that a dying one starts too. */
-void stragglers_kill(lua_State *L, server_box *box)
+void stragglers_kill(lua_State *L, server_base *box)
 {
   for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));)
     lc_conn_abort(conn, "killed");

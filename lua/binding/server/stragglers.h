@@ -8,7 +8,8 @@
 
 typedef struct runtime runtime;
 typedef struct conn_box conn_box;
-typedef struct server_box server_box;
+typedef struct server_base server_base;
+typedef struct straggler_list straggler_list;
 
 typedef enum straggler_fate {
   STRAGGLER_CANCELED,
@@ -26,7 +27,7 @@ typedef enum straggler_kind {
 } straggler_kind;
 
 /* A server's, or the process's. Connections are counted by the core. */
-typedef struct straggler_list {
+struct straggler_list {
   int table;  /* anchor: key -> record, of those that are listed */
   int others; /* anchor: key -> true, of those that are not */
   unsigned listed[STRAGGLER_FATES][STRAGGLER_KINDS]; /* by their last fate */
@@ -35,7 +36,7 @@ typedef struct straggler_list {
   lua_Integer canceled; /* tasks that were canceled elsewhere than at rest */
   lua_Integer killed;   /* tasks that had to be ended by force */
   lua_Integer held;     /* guards */
-} straggler_list;
+};
 
 /* A guard that is held when the drain's time is over: counted; whether it is listed too. */
 int stragglers_claim_work(lua_State *L, runtime *rt, uint64_t number);
@@ -45,12 +46,12 @@ void stragglers_release(runtime *rt, straggler_list *list);
 /* Into the table at the top: tasks_canceled, tasks_left, stragglers, stragglers_unlisted. [0, 0] */
 void stragglers_set_facts(lua_State *L, runtime *rt, const straggler_list *list);
 /* Canceled or killed: its connections, and the tasks that the step cuts. */
-void stragglers_note(lua_State *L, server_box *box, straggler_fate fate);
+void stragglers_note(lua_State *L, server_base *box, straggler_fate fate);
 /* The same for the tasks of no server. */
 void stragglers_note_process(lua_State *L, runtime *rt, straggler_fate fate);
 /* The tasks that are about to end with their connection, which the drain closes. */
 void stragglers_note_conn(lua_State *L, conn_box *box);
-void stragglers_note_undelivered(lua_State *L, server_box *box, const lc_conn *conn); /* closed */
-void stragglers_kill(lua_State *L, server_box *box);
+void stragglers_note_undelivered(lua_State *L, server_base *box, const lc_conn *conn); /* closed */
+void stragglers_kill(lua_State *L, server_base *box);
 
 #endif

@@ -13,7 +13,7 @@ static int accept_more(lua_State *L, int status, lua_KContext kept)
   t->woken = 0;
   if (!result) result = lc_server_accept(box->server, &conn);
   if (!result) {
-    conn_box *made = conn_box_new(L, box->rt, conn, box);
+    conn_box *made = conn_box_new(L, box->rt, conn, &box->as_base);
     conn_keep_weakly(L, made);
     server_tell_new(L, box, conn);
     return 1;
@@ -70,7 +70,7 @@ static int server_wait_change(lua_State *L)
   lc_time seconds = optional_seconds(L, 2);
   int for_end = lua_toboolean(L, 3);
   task *t = task_current(L, box->rt, for_end ? "server:wait" : "server:wait_for");
-  if (for_end && server_of(task_owner(t)) == box)
+  if (for_end && owner_server(t->by) == &box->as_base)
     raise_error(L,
                 "server:wait: a task of a server cannot wait for that server's end: it would wait "
                 "for itself");

@@ -59,7 +59,7 @@ static int stream_accept(lua_State *L, int status, lua_KContext kept)
   int result = lc_server_accept(box->server, &conn);
   if (result < 0) return socket_failure(L, box->rt, result);
   prepare(conn);
-  conn_box *made = conn_box_new(L, box->rt, conn, box);
+  conn_box *made = conn_box_new(L, box->rt, conn, &box->as_base);
   made->is_socket = 1;
   conn_keep_weakly(L, made);
   server_tell_new(L, box, conn);

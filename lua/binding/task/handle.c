@@ -16,12 +16,11 @@ typedef struct task_handle {
 /* The table {error, traceback} lies at the top of L; pops it. */
 static void report_failure(lua_State *L, task *t)
 {
-  server_box *server = server_of(task_owner(t));
   lua_rawgeti(L, -1, 1);
   lua_rawgeti(L, -2, 2);
   lua_remove(L, -3);
-  if (t->owned_by != OWNER_CONN || !conn_push(L, t->of.conn)) lua_pushnil(L);
-  report_error(L, t->rt, server ? &server->told : NULL);
+  if (!owner_conn(t->by) || !owner_push(L, t->by)) lua_pushnil(L);
+  report_error(L, t->rt, owner_reporters(t->by));
 }
 
 /* Moves the error from the task's stack and leaves it in a table. */
@@ -79,7 +78,7 @@ static int core_report_error(lua_State *L)
 /* -------------------------------------------------------------------- starting -- */
 
 /* The handle is there before the task is: none is started that the caller then hears nothing of. */
-static task *start_with_handle(lua_State *L, runtime *rt, owner by, context *ctx, int count)
+static task *start_with_handle(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
 {
   task_handle *handle = lua_newuserdatauv(L, sizeof *handle, 1);
   *handle = (task_handle){.rt = rt};
@@ -94,13 +93,13 @@ static task *start_with_handle(lua_State *L, runtime *rt, owner by, context *ctx
   return t;
 }
 
-int task_go(lua_State *L, runtime *rt, owner by, context *ctx, int count)
+int task_go(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
 {
   start_with_handle(L, rt, by, ctx, count);
   return 1;
 }
 
-static int go(lua_State *L, runtime *rt, owner by, context *ctx)
+static int go(lua_State *L, runtime *rt, owner *by, context *ctx)
 {
   check_type(L, 1, LUA_TFUNCTION);
   return task_go(L, rt, by, ctx, lua_gettop(L) - 1);
@@ -115,7 +114,7 @@ static int core_go(lua_State *L)
 static int core_spawn(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  return go(L, rt, (owner){.kind = OWNER_PROCESS}, rt->process);
+  return go(L, rt, NULL, rt->process);
 }
 
 /* For the modules: a process-owned task that is neither counted nor canceled with the others. */
@@ -125,7 +124,7 @@ static int core_system_task(lua_State *L)
   context *ctx = context_check(L, 1);
   check_type(L, 2, LUA_TFUNCTION);
   context_hold_object(L, 1);
-  task *t = start_with_handle(L, rt, (owner){.kind = OWNER_PROCESS}, ctx, lua_gettop(L) - 2);
+  task *t = start_with_handle(L, rt, NULL, ctx, lua_gettop(L) - 2);
   context_unhold(ctx);
   t->is_system = 1;
   rt->process_tasks--;

@@ -13,12 +13,12 @@ static int push_place(lua_State *L, const task *t)
 /* Where a task's owner is found: a connection by its id, a server as itself, else nothing. */
 static void describe_owner(lua_State *L, const task *t)
 {
-  if (t->owned_by == OWNER_PROCESS) return;
-  if (t->owned_by == OWNER_CONN) {
-    lua_pushinteger(L, (lua_Integer)lc_conn_id(t->of.conn->conn));
+  const lc_conn *conn = owner_conn(t->by);
+  const server_base *server = owner_server(t->by);
+  if (conn) {
+    lua_pushinteger(L, (lua_Integer)lc_conn_id(conn));
     lua_setfield(L, -2, "connection");
   }
-  const server_box *server = server_of(task_owner(t));
   if (!server || server->anchor == LUA_NOREF) return;
   runtime_push_anchored(L, t->rt, server->anchor);
   lua_setfield(L, -2, "server");

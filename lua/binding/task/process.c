@@ -53,8 +53,9 @@ static int core_process_facts(lua_State *L)
 static int holds(const task *t)
 {
   if (t->is_system) return 0;
-  if (t->owned_by != OWNER_CONN) return task_ended(t);
-  lc_state state = lc_conn_state(t->of.conn->conn);
+  const lc_conn *conn = owner_conn(t->by);
+  if (!conn) return task_ended(t);
+  lc_state state = lc_conn_state(conn);
   return state != LC_STATE_NEW && state != LC_STATE_IDLE;
 }
 
@@ -62,8 +63,9 @@ static int holds(const task *t)
 static void push_holder(lua_State *L, task *t)
 {
   lua_createtable(L, 0, 13);
-  if (t->owned_by == OWNER_CONN) {
-    conn_describe(L, t->of.conn->conn);
+  const lc_conn *conn = owner_conn(t->by);
+  if (conn) {
+    conn_describe(L, conn);
   } else {
     lua_pushinteger(L, (lua_Integer)t->id);
     lua_setfield(L, -2, "task");
@@ -92,7 +94,7 @@ static int core_holders(lua_State *L)
 
 static int is_of_process(const task *t, const void *with_ours)
 {
-  return t->owned_by == OWNER_PROCESS && (with_ours || !t->is_system);
+  return !t->by && (with_ours || !t->is_system);
 }
 
 /* Ends every unfinished task of the process by force, with true also the modules' own. */

@@ -56,16 +56,6 @@ int task_body(lua_State *L)
 
 /* ------------------------------------------------------------------- finishing -- */
 
-static int end_handler(lua_State *L)
-{
-  task *t = lua_touserdata(L, 1);
-  conn_box *box = t->of.conn;
-  if (t->killing)
-    lc_conn_abort(box->conn, "killed"); /* half a reply must not look like a whole one */
-  else conn_handler_ended(L, box);
-  return 0;
-}
-
 /* It has returned, failed, or been killed. */
 static void task_finish(task *t, int reusable)
 {
@@ -76,13 +66,11 @@ static void task_finish(task *t, int reusable)
   lc_list_remove(&t->in_tasks);
   lc_list_remove(&t->in_context);
   if (t->is_system) rt->system_tasks--;
-  else if (t->owned_by == OWNER_PROCESS && !--rt->process_tasks)
-    tasks_wake(&rt->process_waiters, 0);
-  if (t->is_handler) runtime_protect_script(rt, end_handler, t);
-  if (t->is_goodbye) lc_conn_unguard(t->of.conn->conn);
+  else if (!t->by && !--rt->process_tasks) tasks_wake(&rt->process_waiters, 0);
+  if (t->is_handler || t->is_goodbye) t->by->type->finished(t->by, t);
   scopes_forget(t);
   if (t->ctx) context_unhold(t->ctx);
-  owner_release(task_owner(t));
+  if (t->by) t->by->type->release(t->by);
   if (t->extra) runtime_release(rt, t->extra->held);
   if (t->extra) t->extra->held = LUA_NOREF;
   runtime_release(rt, t->handle);

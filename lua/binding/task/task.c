@@ -16,44 +16,7 @@ enum { COROUTINE = 200 }; /* bytes of a lua_State, more or less */
 
 /* ------------------------------------------------------------------ owners -- */
 
-void owner_hold(lua_State *L, owner by)
-{
-  if (by.kind == OWNER_CONN) conn_hold(L, by.of.conn);
-  if (by.kind == OWNER_SERVER && by.of.server->server) lc_server_hold(by.of.server->server);
-}
-
-void owner_release(owner by)
-{
-  if (by.kind == OWNER_CONN) conn_release(by.of.conn);
-  if (by.kind == OWNER_SERVER && by.of.server->server) lc_server_release(by.of.server->server);
-}
-
-int owner_push(lua_State *L, owner by)
-{
-  if (by.kind == OWNER_CONN) return conn_push(L, by.of.conn);
-  if (by.kind == OWNER_PROCESS || by.of.server->anchor == LUA_NOREF) return 0;
-  runtime_push_anchored(L, by.of.server->rt, by.of.server->anchor);
-  return 1;
-}
-
-owner task_owner(const task *t)
-{
-  owner by = {.kind = (owner_kind)t->owned_by};
-  if (by.kind == OWNER_CONN) by.of.conn = t->of.conn;
-  else by.of.server = t->of.server;
-  return by;
-}
-
-owner owner_current(runtime *rt)
-{
-  return rt->current ? task_owner(rt->current) : (owner){.kind = OWNER_PROCESS};
-}
-
-server_box *server_of(owner by)
-{
-  if (by.kind == OWNER_SERVER) return by.of.server;
-  return by.kind == OWNER_CONN ? by.of.conn->server : NULL;
-}
+owner *owner_current(const runtime *rt) { return rt->current ? rt->current->by : NULL; }
 
 /* ------------------------------------------------------------------- waking -- */
 
@@ -94,7 +57,7 @@ void tasks_wake(lc_link *waiting, int code)
 int task_ended(const task *t)
 {
   if (t->killing || t->canceled) return LC_CANCELED;
-  return t->ctx ? t->ctx->ended : t->of.conn->ended;
+  return t->ctx ? t->ctx->ended : t->by->ended;
 }
 
 /* Whoever else resumes a coroutine of a waiting task, by means we are not told of, gets nothing:
@@ -255,20 +218,18 @@ static void task_pool(task *t)
   t->rt->pooled++;
 }
 
-task *task_start(lua_State *L, runtime *rt, owner by, context *ctx, int count)
+task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
 {
   task *t = task_take(L, rt);
   lua_State *co = t->co;
   int fits = lua_checkstack(co, count + 3);
   task_pool(t); /* where it is found again should one of these raise */
   if (!fits) luaL_error(L, "too many arguments, or not enough memory, for a task");
-  owner_hold(L, by);
+  if (by) by->type->hold(L, by);
   if (ctx) context_hold(L, ctx);
   t = task_take(L, rt);
   co = t->co;
-  t->owned_by = (unsigned)by.kind & 3u;
-  if (by.kind == OWNER_CONN) t->of.conn = by.of.conn;
-  else t->of.server = by.of.server;
+  t->by = by;
   t->ctx = ctx;
   t->id = ++rt->last_task_id;
   t->began = lc_loop_now(rt->loop);
@@ -278,10 +239,10 @@ task *task_start(lua_State *L, runtime *rt, owner by, context *ctx, int count)
   t->failures = 0;
   lua_pushcfunction(co, task_body);
   lua_xmove(L, co, count + 1);
-  lc_list_append(ctx ? &ctx->tasks : &by.of.conn->own_tasks, &t->in_context);
+  lc_list_append(ctx ? &ctx->tasks : &by->own_tasks, &t->in_context);
   lc_list_append(&rt->tasks, &t->in_tasks);
   lc_list_append(&rt->ready, &t->in_queue);
-  if (by.kind == OWNER_PROCESS) rt->process_tasks++;
+  if (!by) rt->process_tasks++;
   if (!rt->running_turn) lc_loop_hurry(rt->loop);
   return t;
 }
@@ -301,7 +262,7 @@ scope *task_scopes(const task *t) { return t->extra ? t->extra->scopes : NULL; }
 context *task_context(lua_State *L, task *t)
 {
   if (!t->ctx) {
-    conn_push_context(L, t->of.conn);
+    t->by->type->push_context(L, t->by);
     lua_pop(L, 1);
   }
   return t->ctx;

@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "lastcall.h"
+#include "task/owner.h"
 
 #define TASK_OPERATIONS 128 /* in one resume, before the others get their turn */
 #define TASK_BYTES (256 * 1024)
@@ -20,18 +21,6 @@ typedef struct runtime runtime;
 typedef struct context context;
 typedef struct task task;
 typedef struct scope scope;
-typedef struct conn_box conn_box;
-typedef struct server_box server_box;
-
-typedef enum owner_kind { OWNER_PROCESS, OWNER_SERVER, OWNER_CONN, OWNER_KINDS } owner_kind;
-
-typedef struct owner {
-  owner_kind kind;
-  union {
-    server_box *server;
-    conn_box *conn;
-  } of;
-} owner;
 
 /* A coroutine of the script's that was resumed, through lastcall.coroutine, by a task or by another
  * such coroutine of it. */
@@ -57,10 +46,7 @@ struct task {
   lc_link in_context;
   runtime *rt;
   lua_State *co;
-  union {
-    server_box *server;
-    conn_box *conn;
-  } of;         /* as owned_by says */
+  owner *by;    /* NULL: the process */
   context *ctx; /* NULL: its connection's own, which nobody has asked for so far */
   task_extra *extra;
   lc_timer timer;
@@ -80,7 +66,6 @@ struct task {
   int mark;                /* where on its innermost stack the suspension begins */
   int16_t woken;           /* why it was resumed: 0, or a code */
   uint16_t failures;       /* terminal ones, for handlers that do not take no for an answer */
-  unsigned owned_by : 2;   /* owner_kind */
   unsigned has_begun : 1;  /* until then a function and its arguments lie on its stack */
   unsigned wants_turn : 1; /* waits to write */
   unsigned at_rest : 1;    /* waits for work: to be canceled here cuts nothing */
@@ -100,13 +85,12 @@ struct task {
   unsigned canceled : 1; /* task:cancel: whatever its context says */
 };
 
-owner task_owner(const task *t);
 task_extra *task_need_extra(task *t); /* NULL for lack of memory */
 unsigned task_depth(const task *t);   /* how many coroutines are nested in it */
 scope *task_scopes(const task *t);
 /* Pops a function and `count` arguments; the task runs them in `ctx`, NULL for the own one of the connection
  * that owns it, if that has not been made. Raises for lack of memory. [-(count+1), 0] */
-task *task_start(lua_State *L, runtime *rt, owner by, context *ctx, int count);
+task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count);
 /* The task that runs on L; raises, naming `what`, when there is none or it cannot wait. */
 task *task_current(lua_State *L, runtime *rt, const char *what);
 /* The same, NULL where that one raises, and for a task that is being killed. */
@@ -173,11 +157,8 @@ void task_open_process(lua_State *L, runtime *rt);
 void task_open_looking(lua_State *L, runtime *rt);
 void task_pool_free(runtime *rt);
 /* task_start, and pushes the task's handle: returns 1. */
-int task_go(lua_State *L, runtime *rt, owner by, context *ctx, int count);
-owner owner_current(runtime *rt);
-void owner_hold(lua_State *L, owner by);
-void owner_release(owner by);
-int owner_push(lua_State *L, owner by); /* [0, +1], or 0 and nothing for the process */
+int task_go(lua_State *L, runtime *rt, owner *by, context *ctx, int count);
+owner *owner_current(const runtime *rt);
 /* Of at most so many of its nested coroutines: the innermost ones, and the outermost [0, +1]. */
 #define TASK_WHOLE UINT_MAX
 void task_push_traceback(lua_State *L, task *t, unsigned most);

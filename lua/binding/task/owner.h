@@ -1,0 +1,81 @@
+/* task/owner.h - what owns tasks: a connection, a server, or the process. */
+#ifndef LC_BINDING_TASK_OWNER_H
+#define LC_BINDING_TASK_OWNER_H
+
+#include <lua.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "lastcall.h"
+#include "runtime/report.h"
+
+typedef struct runtime runtime;
+typedef struct task task;
+typedef struct context context;
+typedef struct straggler_list straggler_list;
+typedef struct owner owner; /* NULL stands for the process */
+typedef struct server_base server_base;
+
+/* What a connection and a server each do their own way. Tasks and contexts are below both, and reach them by this
+ * table alone. */
+typedef struct owner_type {
+  int (*push)(lua_State *L, owner *by);  /* its object [0, +1]; or 0 and nothing, when it is gone */
+  void (*hold)(lua_State *L, owner *by); /* it owns one more task */
+  void (*release)(owner *by);
+  owner *(*heir)(
+    owner *by); /* itself; once it is over, what tasks made in its name then belong to */
+  /* Of a connection only. Its own context, made now if it has not been; nil when it has none. [0, +1] */
+  void (*push_context)(lua_State *L, owner *by);
+  void (*finished)(owner *by, task *t); /* its handler, or the task of its on_drain */
+} owner_type;
+
+/* How a connection's box, and a server's, begin. `conn` is NULL for a server; `of_server` is the connection's server,
+ * or the server itself, or NULL. A connection's context is made when somebody asks for it: until then its tasks go
+ * by `ended`, and are in `own_tasks`. A server has its context from the beginning. */
+#define OWNER_FIELDS                                                                    \
+  const owner_type *type;                                                               \
+  runtime *rt;                                                                          \
+  lc_conn *conn;                                                                        \
+  server_base *of_server;                                                               \
+  union {                                                                               \
+    context *ctx;          /* when has_context */                                       \
+    const char *end_cause; /* else, when it has ended: of what */                       \
+  };                                                                                    \
+  lc_link own_tasks;                                                                    \
+  int anchor;    /* of its object; LUA_NOREF while only the script, if any, holds it */ \
+  int16_t ended; /* without a context: 0, or LC_CANCELED */                             \
+  int16_t has_context
+
+struct owner {
+  OWNER_FIELDS;
+};
+
+/* What its tasks and connections know of a server. */
+#define SERVER_FIELDS                                                          \
+  OWNER_FIELDS;                                                                \
+  lc_server *server; /* NULL once freed */                                     \
+  reporters told;                                                              \
+  lc_time max_block; /* for its tasks; 0: the run's */                         \
+  straggler_list *stragglers;                                                  \
+  int farewell;      /* anchors: a string or a function, LUA_NOREF for none */ \
+  int beat;          /* what a heartbeat says: likewise */                     \
+  int cancels_at_eof /* the peer's FIN ends a connection's context */
+
+struct server_base {
+  union {
+    owner as_owner;
+    struct {
+      SERVER_FIELDS;
+    };
+  };
+};
+
+static inline server_base *owner_server(const owner *by) { return by ? by->of_server : NULL; }
+static inline lc_conn *owner_conn(const owner *by) { return by ? by->conn : NULL; }
+static inline const reporters *owner_reporters(const owner *by)
+{
+  return by && by->of_server ? &by->of_server->told : NULL;
+}
+static inline int owner_push(lua_State *L, owner *by) { return by ? by->type->push(L, by) : 0; }
+
+#endif
