@@ -71,6 +71,98 @@ describe("the collector", function()
     assert.equal("generational", after)
   end)
 
+  --- What there is of a table that `act` has dropped, after much garbage; and whether the collector runs when that
+  -- shutdown of `seconds` is over.
+  local DROPPING = [[
+    local lastcall = require "lastcall"
+    local dropped, fate = setmetatable({}, { __mode = "v" })
+    local function drop()
+      dropped[1] = {}
+      for i = 1, 1e6 do local _ = { i } end
+      fate = dropped[1] and "kept" or "collected"
+    end
+    %s
+    lastcall.run(function()
+      %s
+      lastcall.shutdown()
+    end, { signals = false, drain = %s, max_block = false, exit_when_stuck = false, log = function() end })
+    print(fate, collectgarbage "isrunning")
+  ]]
+
+  local function dropping(before_run, act, seconds)
+    local output = helper.run_script(DROPPING:format(before_run, act, seconds))
+    local dropped, runs = output:match "^(%l+)\t(%l+)\n$"
+    assert.is_truthy(dropped, output)
+    return dropped, runs == "true"
+  end
+
+  it("rests when a shutdown has canceled everything and its deadline is near, and goes on after the run", function()
+    local of_process = [[
+      lastcall.spawn(function()
+        local _ <close> = lastcall.work()
+        lastcall.sleep(60)
+        drop()
+      end)
+    ]]
+    local of_connection = [[
+      local server = assert(lastcall.listen "unix:@lastcall-collector-spec")
+      lastcall.spawn(server.serve, server, function(conn)
+        conn:read()
+        lastcall.sleep(60)
+        drop()
+      end)
+      local client = assert(lastcall.connect "unix:@lastcall-collector-spec")
+      client:write "x\n"
+      client:flush()
+      while server:count "active" == 0 do lastcall.sleep(0.01) end
+    ]]
+    local in_a_hook = [[
+      lastcall.on_shutdown("last", function()
+        lastcall.sleep(2.5)
+        drop()
+      end)
+    ]]
+    for _, act in ipairs { of_process, of_connection, in_a_hook } do
+      local dropped, runs = dropping("", act, 3)
+      assert.equal("kept", dropped, act)
+      assert.is_true(runs)
+    end
+  end)
+
+  it("goes on in a hook that has time, and stays as the script has stopped it", function()
+    local dropped, runs = dropping("", 'lastcall.on_shutdown("last", drop)', 20)
+    assert.equal("collected", dropped)
+    assert.is_true(runs)
+    dropped, runs = dropping('collectgarbage "stop"', 'lastcall.on_shutdown("last", drop)', 20)
+    assert.equal("kept", dropped)
+    assert.is_false(runs)
+  end)
+
+  it("ends no run late that has made much garbage in a large heap", function()
+    local output = helper.run_script [[
+      local lastcall = require "lastcall"
+      local heap = {}
+      for i = 1, 5e5 do heap[i] = { {} } end
+      local function litter_until(time)
+        while lastcall.now() < time do heap[#heap % 1000 + 1] = { {} } end
+      end
+      local report = lastcall.run(function()
+        local began = lastcall.now()
+        lastcall.go(function()
+          lastcall.sleep(0.1)
+          litter_until(began + 0.85)
+          lastcall.context.background():call(lastcall.sleep, 60)
+        end)
+        lastcall.sleep(0.05)
+        lastcall.shutdown()
+      end, { signals = false, drain = 1, max_block = false, log = function() end })
+      io.write(report.elapsed)
+    ]]
+    local elapsed = tonumber(output)
+    assert.is_truthy(elapsed, output) -- or it was ended with status 70
+    assert.is_true(elapsed < helper.seconds(1.05), output)
+  end)
+
   it("stays generational when the script chooses so in the run", function()
     collectgarbage "incremental"
     local later

@@ -117,6 +117,33 @@ describe("a report of many stragglers", function()
     assert_listed(report, 100, 80)
   end)
 
+  for kind, at in pairs { TCP = "127.0.0.1:0", ["unix-domain"] = "unix:" .. helper.socket_path() } do
+    it("lists the first hundred connections with undelivered bytes, and counts all: over " .. kind, function()
+      local clients, said = {}, 0
+      local report = shut_down(function()
+        local server = assert(lastcall.listen(at, { linger = 0.1, write_timeout = 0.1 }))
+        lastcall.spawn(server.serve, server, function(conn)
+          conn:read()
+          conn:setsockopt("sndbuf", 200000)
+          assert(conn:write(("x"):rep(100000)))
+          said = said + 1
+          conn:await()
+        end)
+        for i = 1, 130 do
+          clients[i] = assert(lastcall.connect(server:addresses()[1]))
+          clients[i]:setsockopt("rcvbuf", 4096)
+          helper.send(clients[i], "go\n")
+        end
+        while said < 130 do lastcall.sleep(0.01) end
+      end, helper.seconds(5))
+      assert.equal(130, report.failed_flushes)
+      assert.equal(0, report.canceled)
+      assert_listed(report, 100, 30)
+      assert.same({ undelivered = 100 }, fates(report))
+      for _, conn in ipairs(clients) do conn:abort() end
+    end)
+  end
+
   it("tells of their nested coroutines as long as these are not too many", function()
     local function nest(depth)
       if depth == 0 then stay() end

@@ -19,6 +19,7 @@ static int tell_step(lua_State *L)
     context_drain(L, call->rt->background);
   }
   if (call->step == LC_STEP_CANCEL) works_note_held(L, call->rt);
+  collector_rest(call->rt);
   lua_pushstring(L, lc_step_name(call->step));
   runtime_hook(L, call->rt, "on_step", 1);
   return 0;
@@ -61,6 +62,7 @@ static int core_finish(lua_State *L)
   runtime *rt = runtime_upvalue(L);
   lc_shutdown_free(rt->shutdown);
   rt->shutdown = NULL;
+  collector_rest_end(L, rt);
   if (rt->process->ended || context_is_draining(rt->process)) process_context_new(L, rt);
   rt->background->is_draining = 0;
   return 0;

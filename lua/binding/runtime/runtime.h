@@ -39,6 +39,7 @@ struct runtime {
   int debug;             /* note where connections are opened */
   int mode_before;       /* the collector's, before the run */
   int is_generational;   /* the collector is, by our own choice */
+  int is_resting;        /* the collector, until the run is over */
   int is_collecting;     /* in the midst of a cycle that was begun while nothing else was to do */
   size_t collect_at;     /* so many bytes in use make the next one worth while */
   allocator *allocator;  /* the state's, during a run */
@@ -123,13 +124,17 @@ void runtime_protect(runtime *rt, lua_CFunction function, void *argument);
 /* The same for what may call functions of the script's: the watchdog looks at it. */
 void runtime_protect_script(runtime *rt, lua_CFunction function, void *argument);
 void runtime_protect_on(lua_State *L, runtime *rt, lua_CFunction function, void *argument);
-/* runtime/collector.c */
+/* runtime/collector.c, runtime/rest.c */
 void collector_begin(lua_State *L, runtime *rt);
 void collector_end(lua_State *L, runtime *rt);
 /* Whether a step of it would be of use now; collector_step makes one, if the loop would sleep. */
 int collector_has_work(lua_State *L, runtime *rt);
 void collector_step(runtime *rt);
 void collector_find_no_time(runtime *rt); /* else */
+/* At each step of a shutdown, and before tasks run: when everything has been canceled, and the deadline is near, it has
+ * no more to do. */
+void collector_rest(runtime *rt);
+void collector_rest_end(lua_State *L, runtime *rt); /* the run is over */
 /* runtime/allocator.c */
 void allocator_begin(lua_State *L, runtime *rt);
 void allocator_end(lua_State *L, runtime *rt);

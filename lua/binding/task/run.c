@@ -198,6 +198,7 @@ static void release_preempted(runtime *rt)
 int task_run_ready(runtime *rt)
 {
   release_preempted(rt);
+  collector_rest(rt);
   rt->running_turn = 1;
   rt->wanted = 0;
   for (int i = 0; i < TASKS_PER_TURN && !rt->wanted && !lc_list_is_empty(&rt->ready); i++) {

@@ -1,0 +1,34 @@
+/* runtime/rest.c - Lua's collector rests when the deadline of a shutdown is near, and everything has been canceled.
+ *
+ * A step of it may take long: it goes through the largest table in one go. Nothing interrupts it.
+ */
+#include <stdlib.h>
+
+#include "binding.h"
+
+#define REST LC_SECOND /* before the deadline */
+
+/* glibc puts off the joining of small blocks that are free until a large one comes or goes: then it joins them all, a
+ * million in 50 ms. So that is done while there is time. */
+static void let_malloc_join(void)
+{
+  void *volatile block = malloc(64 * 1024);
+  free(block);
+}
+
+void collector_rest(runtime *rt)
+{
+  const lc_shutdown *shutdown = rt->shutdown;
+  if (!shutdown || rt->is_resting || lc_shutdown_step(shutdown) < LC_STEP_CANCEL) return;
+  if (lc_shutdown_deadline(shutdown) - lc_loop_now(rt->loop) > REST) return;
+  rt->is_resting = lua_gc(rt->L, LUA_GCISRUNNING);
+  if (!rt->is_resting) return;
+  lua_gc(rt->L, LUA_GCSTOP);
+  let_malloc_join();
+}
+
+void collector_rest_end(lua_State *L, runtime *rt)
+{
+  if (rt->is_resting) lua_gc(L, LUA_GCRESTART);
+  rt->is_resting = 0;
+}
