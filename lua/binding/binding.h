@@ -10,7 +10,7 @@
 
 #include "base/list.h"
 #include "conn/box.h"
-#include "context/context.h"
+#include "context/object.h"
 #include "lastcall.h"
 #include "runtime/interrupt.h"
 #include "runtime/report.h"
@@ -21,7 +21,14 @@
 #include "script/raise.h"
 #include "script/register.h"
 #include "server/box.h"
+#include "task/body.h"
+#include "task/context.h"
+#include "task/foreign.h"
+#include "task/scope.h"
+#include "task/suspension.h"
 #include "task/task.h"
+#include "task/traceback.h"
+#include "task/wait.h"
 
 /* A socket object that stands for no descriptor yet. [0, +1] */
 void socket_push(lua_State *L, runtime *rt);

@@ -25,7 +25,14 @@ int luaopen_lastcall_core(lua_State *L)
   lua_newtable(L);
   register_functions(L, rt, "", functions);
   context_open(L, rt);
-  task_open(L, rt);
+  sleep_open(L, rt);
+  task_open_handles(L, rt);
+  task_open_process(L, rt);
+  task_open_looking(L, rt);
+  foreign_open(L, rt);
+  coroutine_open(L, rt);
+  interrupt_open(L, rt);
+  watchdog_open(L, rt);
   spot_open(L, rt);
   conn_open(L, rt);
   connect_open(L, rt);

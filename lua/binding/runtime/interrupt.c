@@ -204,23 +204,12 @@ static int raise(lua_State *L, runtime *rt)
 
 /* ---------------------------------------------------------------------- yielding -- */
 
-int interrupt_freeze(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
-{
-  const server_base *server = owner_server(t->by);
-  t->lets_go = 1;
-  t->is_frozen = 1;
-  if (server && server->server && lc_server_step(server->server) >= LC_STEP_KILL)
-    t->doomed = 1; /* nobody else will */
-  t->rt->wanted = 1;
-  return lua_yieldk(L, 0, kept, again);
-}
-
 /* From the hook: no continuation; the script goes on with the instruction that it was at. */
 static void yield(lua_State *L, task *t, int for_good)
 {
   t->rt->wanted = 1;
   if (for_good) {
-    interrupt_freeze(L, t, 0, NULL);
+    task_freeze(L, t, 0, NULL);
     return;
   }
   t->lets_go = 1;

@@ -50,8 +50,6 @@ void interrupt_work_done(runtime *rt, task *t); /* tells the log if it took too 
 /* Takes the script's hook from L, while our code runs there, and gives it back. */
 void interrupt_take_hook(lua_State *L, script_hook *taken);
 void interrupt_give_hook(lua_State *L, runtime *rt, const script_hook *taken);
-/* Suspends a task that is to be killed, for good. */
-int interrupt_freeze(lua_State *L, task *t, lua_KContext kept, lua_KFunction again);
 void interrupt_open(lua_State *L, runtime *rt);
 void watchdog_bound(runtime *rt, lc_time max_block); /* a server's own */
 void watchdog_open(lua_State *L, runtime *rt);

@@ -1,58 +1,6 @@
-/* task/run.c - resuming tasks, and how they finish.
- *
- * The body runs under lua_pcallk: a traceback can be taken where an error was
- * raised, and an error thrown into the coroutine by force is caught in it.
- */
+/* task/run.c - resuming tasks, how they finish, and how they are killed. */
 #include "binding.h"
-
-/* -------------------------------------------------------------------- the body -- */
-
-/* Marks the table {error, traceback}, so that it is not taken for an error of the script's. */
-static const char DESCRIBED = 0;
-
-static int describe_error(lua_State *L)
-{
-  lua_createtable(L, 2, 1);
-  lua_pushboolean(L, 1);
-  lua_rawsetp(L, -2, &DESCRIBED);
-  lua_pushvalue(L, 1);
-  lua_rawseti(L, -2, 1);
-  luaL_traceback(L, L, NULL, 1);
-  lua_rawseti(L, -2, 2);
-  return 1;
-}
-
-void task_wrap_error(lua_State *L)
-{
-  if (lua_istable(L, -1)) {
-    int is_described = lua_rawgetp(L, -1, &DESCRIBED) != LUA_TNIL;
-    lua_pop(L, 1);
-    if (is_described)
-      return; /* it did: the handler is still in force while a coroutine is closed */
-  }
-  lua_createtable(L, 1, 0);
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, 1);
-}
-
-/* Stack: message handler, results. */
-static int body_done(lua_State *L, int status, lua_KContext kept)
-{
-  task *t = (task *)kept;
-  if (t->is_forced && !t->killing) return interrupt_freeze(L, t, kept, body_done);
-  t->failed = status != LUA_OK && status != LUA_YIELD;
-  return lua_gettop(L) - 1;
-}
-
-/* Called with a function and its arguments. */
-int task_body(lua_State *L)
-{
-  runtime *rt = runtime_get(L);
-  lua_KContext kept = (lua_KContext)rt->current;
-  lua_pushcfunction(L, describe_error);
-  lua_insert(L, 1);
-  return body_done(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, kept, body_done), kept);
-}
+#include "task/outcome.h"
 
 /* ------------------------------------------------------------------- finishing -- */
 
@@ -209,35 +157,4 @@ int task_run_ready(runtime *rt)
   }
   rt->running_turn = 0;
   return !lc_list_is_empty(&rt->ready) || !lc_list_is_empty(&rt->preempted);
-}
-
-/* The function of ours that asks for it is left out. */
-void task_push_traceback(lua_State *L, task *t, unsigned most)
-{
-  if (!t->has_begun) {
-    lua_pushliteral(L, "not begun yet");
-    return;
-  }
-  if (t->extra && t->extra->held != LUA_NOREF) {
-    runtime_push_anchored(L, t->rt, t->extra->held);
-    return;
-  }
-  luaL_Buffer text;
-  unsigned depth = task_depth(t);
-  unsigned left_out = most <= depth ? depth + 1 - most : 0;
-  luaL_checkstack(L, LUA_MINSTACK, NULL);
-  luaL_buffinit(L, &text);
-  for (unsigned i = depth; i > left_out; i--) {
-    lua_State *inner = t->extra->levels[i - 1].co;
-    luaL_traceback(L, inner, i == depth ? NULL : "resumed by", inner == L);
-    luaL_addvalue(&text);
-    luaL_addchar(&text, '\n');
-  }
-  if (left_out) {
-    lua_pushfstring(L, "resumed by\n\t...\t(%d coroutines)\n", (int)left_out);
-    luaL_addvalue(&text);
-  }
-  luaL_traceback(L, t->co, depth ? "resumed by" : NULL, t->co == L);
-  luaL_addvalue(&text);
-  luaL_pushresult(&text);
 }

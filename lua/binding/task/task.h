@@ -86,56 +86,15 @@ struct task {
 };
 
 task_extra *task_need_extra(task *t); /* NULL for lack of memory */
-unsigned task_depth(const task *t);   /* how many coroutines are nested in it */
-scope *task_scopes(const task *t);
 /* Pops a function and `count` arguments; the task runs them in `ctx`, NULL for the own one of the connection
  * that owns it, if that has not been made. Raises for lack of memory. [-(count+1), 0] */
 task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count);
-/* The task that runs on L; raises, naming `what`, when there is none or it cannot wait. */
-task *task_current(lua_State *L, runtime *rt, const char *what);
-/* The same, NULL where that one raises, and for a task that is being killed. */
-task *task_that_can_wait(lua_State *L, const runtime *rt);
-/* The same without raising: NULL. */
-task *task_running(lua_State *L, const runtime *rt);
-/* 0, or the code with which every wait of this task ends at once. */
-int task_ended(const task *t);
-/* Whether the task has had its share and must let others run: then `return task_yield(...)`. */
-int task_is_spent(task *t);
-int task_yield(lua_State *L, task *t, lua_KContext kept, lua_KFunction again);
-int task_return(lua_State *L, int status, lua_KContext kept); /* an `again` without results */
-/* A terminal failure was handed to the script. */
-void task_failed(task *t);
-/* Suspends until task_wake; `unwait` is called when it is woken, whatever by. What kind of wait it is (at_rest,
- * is_wordless) is set just before, and holds until the task is resumed. */
-int task_suspend(lua_State *L, task *t, const char *waits_for, void *object,
-                 void (*unwait)(task *t), lua_KContext kept, lua_KFunction again);
-/* Whether to be canceled now cuts nothing: it waits for work. */
-int task_is_at_rest(const task *t);
-/* Whether to be killed now is no force: it has been told in a wait for work, and has not run since; or it waits in
- * what has no word for the end. */
-int task_may_be_ended(const task *t);
-/* Whether it has been told often enough: what would return at once takes a breath first. */
-int task_is_deaf(const task *t);
-void task_wake(task *t, int code);
-void tasks_wake(lc_link *waiting, int code); /* all that wait in a list */
-/* Wakes it with LC_TIMEOUT at `at`. */
-void task_alarm(task *t, lc_time at);
 void task_kill(lua_State *L, task *t);
 /* Those that are meant, but the one that runs; those too that a dying one starts. */
 void tasks_kill(lua_State *L, runtime *rt, int (*is_meant)(const task *t, const void *whose),
                 const void *whose);
-/* What keeps a wait on L, in that task, from suspending the whole task. */
-int task_barrier(lua_State *L, const task *t);
 int task_run_ready(runtime *rt); /* one share; whether more are ready */
-void task_stop_waiting(task *t); /* for a task that is about to end */
-int task_body(lua_State *L);     /* what a task's coroutine runs: a function and its arguments */
-/* The error at the top of L goes into a table {error} unless it has passed the message handler: one for lack
- * of memory, or in a __close, has not. */
-void task_wrap_error(lua_State *L);
-/* Hands the outcome of a task that failed or has a handle to who waits, else to on_error. */
-int task_deliver(lua_State *L);
 void task_recycle(task *t, int reusable);
-void task_open(lua_State *L, runtime *rt);
 /* What it goes by; pushes nothing. Makes its connection's own if need be, and may raise for lack of memory. */
 context *task_context(lua_State *L, task *t);
 /* task/coroutine.c: closes what is nested in it, innermost first, then its own coroutine; a status. */
@@ -147,11 +106,7 @@ int coroutine_close_nested(lua_State *L, task *t);
 int coroutine_close_told(lua_State *L, runtime *rt, lua_State *co);
 void coroutine_forget(task *t); /* it has ended: its own coroutine is busy no more */
 void coroutine_open(lua_State *L, runtime *rt);
-/* task/suspension.c: before L yields to the loop; where the stack then ends. [0, +1] */
-int suspension_begin(lua_State *L);
-/* It goes on: drops that, and what lies above it. */
-void suspension_end(lua_State *L, runtime *rt, int mark);
-void suspension_open(lua_State *L, runtime *rt);
+void sleep_open(lua_State *L, runtime *rt);
 void task_open_handles(lua_State *L, runtime *rt);
 void task_open_process(lua_State *L, runtime *rt);
 void task_open_looking(lua_State *L, runtime *rt);
@@ -160,10 +115,12 @@ void task_pool_free(runtime *rt);
 int task_go(lua_State *L, runtime *rt, owner *by, context *ctx, int count);
 owner *owner_current(const runtime *rt);
 /* Of at most so many of its nested coroutines: the innermost ones, and the outermost [0, +1]. */
-#define TASK_WHOLE UINT_MAX
-void task_push_traceback(lua_State *L, task *t, unsigned most);
 const char *task_status_name(const task *t); /* of one that has not finished */
 
 void spot_open(lua_State *L, runtime *rt); /* where one task waits for another */
+
+/* How many coroutines are nested in it. */
+static inline unsigned task_depth(const task *t) { return t->extra ? t->extra->depth : 0; }
+static inline scope *task_scopes(const task *t) { return t->extra ? t->extra->scopes : NULL; }
 
 #endif

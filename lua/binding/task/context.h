@@ -1,16 +1,17 @@
-/* context/context.h - contexts: when the tasks that go by them are to stop. */
-#ifndef LC_BINDING_CONTEXT_H
-#define LC_BINDING_CONTEXT_H
+/* task/context.h - contexts: when the tasks that go by them are to stop. */
+#ifndef LC_BINDING_TASK_CONTEXT_H
+#define LC_BINDING_TASK_CONTEXT_H
 
 #include <lua.h>
 
 #include "base/list.h"
 #include "lastcall.h"
+#include "task/owner.h"
+#include "task/task.h"
 
-typedef struct runtime runtime;
 typedef struct context context;
-typedef struct task task;
-typedef struct owner owner;
+
+extern const char CONTEXT_TYPE[];
 
 struct context {
   runtime *rt;
@@ -46,7 +47,7 @@ int context_push(lua_State *L, context *ctx); /* [0, +1], or 0 and nothing */
 
 /* The parent lies at the top of the stack, or is NULL. [0, +1] */
 context *context_new(lua_State *L, runtime *rt, context *parent);
-/* The same with room for so many user values, 3 or 4 (context/context.c says which they are). */
+/* The same with room for so many user values, 3 or 4 (task/context.c says which they are). */
 context *context_new_with(lua_State *L, runtime *rt, context *parent, int user_values);
 context *context_check(lua_State *L, int index);
 /* Ends it and everything below. `cause` is static; a Lua value in the second user value comes before it. */
@@ -57,18 +58,8 @@ int context_is_draining(const context *ctx);
 int context_is_below(const context *ctx, const context *root); /* or is it */
 /* The tasks that go by it or by one below it. `visit` may neither end contexts nor collect garbage. */
 void context_each_task(context *root, void (*visit)(task *t, void *user), void *user);
-context *context_push_current(lua_State *L, runtime *rt); /* what the caller goes by [0, +1] */
-/* Methods, or functions, into the table at the top. */
-void context_open_tasks(lua_State *L, runtime *rt);
-void context_open_narrowing(lua_State *L, runtime *rt);
-void context_open_making(lua_State *L, runtime *rt);
-/* A generator of the task is left, or gone on with: its calls of ctx:call bound nobody meanwhile. */
-void scopes_leave(lua_State *L, task *t, lua_State *co);
-void scopes_enter(lua_State *L, task *t, lua_State *co);
-void scopes_forget(task *t);                  /* it has finished */
-void context_open(lua_State *L, runtime *rt); /* module functions into the table at the top */
-/* The context that process-owned tasks live in; a run that has ended leaves an ended one behind. */
-void process_context_new(lua_State *L, runtime *rt);
-void context_open_process(lua_State *L, runtime *rt);
+
+/* Its functions need it no longer. */
+void context_unhold_functions(context *ctx);
 
 #endif

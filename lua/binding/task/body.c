@@ -1,0 +1,53 @@
+/* task/body.c - what a task's coroutine runs.
+ *
+ * The body runs under lua_pcallk: a traceback can be taken where an error was
+ * raised, and an error thrown into the coroutine by force is caught in it.
+ */
+#include "binding.h"
+
+/* Marks the table {error, traceback}, so that it is not taken for an error of the script's. */
+static const char DESCRIBED = 0;
+
+static int describe_error(lua_State *L)
+{
+  lua_createtable(L, 2, 1);
+  lua_pushboolean(L, 1);
+  lua_rawsetp(L, -2, &DESCRIBED);
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, -2, 1);
+  luaL_traceback(L, L, NULL, 1);
+  lua_rawseti(L, -2, 2);
+  return 1;
+}
+
+void task_wrap_error(lua_State *L)
+{
+  if (lua_istable(L, -1)) {
+    int is_described = lua_rawgetp(L, -1, &DESCRIBED) != LUA_TNIL;
+    lua_pop(L, 1);
+    if (is_described)
+      return; /* it did: the handler is still in force while a coroutine is closed */
+  }
+  lua_createtable(L, 1, 0);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, 1);
+}
+
+/* Stack: message handler, results. */
+static int body_done(lua_State *L, int status, lua_KContext kept)
+{
+  task *t = (task *)kept;
+  if (t->is_forced && !t->killing) return task_freeze(L, t, kept, body_done);
+  t->failed = status != LUA_OK && status != LUA_YIELD;
+  return lua_gettop(L) - 1;
+}
+
+/* Called with a function and its arguments. */
+int task_body(lua_State *L)
+{
+  runtime *rt = runtime_get(L);
+  lua_KContext kept = (lua_KContext)rt->current;
+  lua_pushcfunction(L, describe_error);
+  lua_insert(L, 1);
+  return body_done(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, kept, body_done), kept);
+}

@@ -1,0 +1,12 @@
+/* task/body.h - what a task's coroutine runs. */
+#ifndef LC_BINDING_TASK_BODY_H
+#define LC_BINDING_TASK_BODY_H
+
+#include <lua.h>
+
+int task_body(lua_State *L); /* what a task's coroutine runs: a function and its arguments */
+/* The error at the top of L goes into a table {error} unless it has passed the message handler: one for lack
+ * of memory, or in a __close, has not. */
+void task_wrap_error(lua_State *L);
+
+#endif

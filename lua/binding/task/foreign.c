@@ -1,0 +1,32 @@
+/* task/foreign.c - a suspended coroutine that is closed by means that we are not told of. */
+#include "binding.h"
+
+static int consists_of(const task *t, const lua_State *co)
+{
+  for (unsigned i = 0; i < task_depth(t); i++)
+    if (t->extra->levels[i].co == co) return 1;
+  return t->co == co;
+}
+
+static task *find_task(const runtime *rt, const lua_State *co)
+{
+  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
+    task *t = LC_OWNER(link, task, in_tasks);
+    if (consists_of(t, co)) return t;
+  }
+  return NULL;
+}
+
+/* The coroutine L is being closed, or its suspension is over. */
+static int mark_close(lua_State *L)
+{
+  runtime *rt = lua_touserdata(L, lua_upvalueindex(1));
+  if (rt->ends_suspension || !rt->loop) return 0;
+  if (rt->current && consists_of(rt->current, L)) return 0; /* we end the task */
+  task *t = find_task(rt, L);
+  if (!t) return 0;
+  task_wake(t, LC_CANCELED); /* the loop finds what has become of it */
+  return coroutine_close_nested(L, t) == LUA_OK ? 0 : lua_error(L);
+}
+
+void foreign_open(lua_State *L, runtime *rt) { suspension_open(L, rt, mark_close); }

@@ -1,0 +1,33 @@
+/* task/traceback.c - where a task is, through all of its coroutines. */
+#include "binding.h"
+
+/* The function of ours that asks for it is left out. */
+void task_push_traceback(lua_State *L, task *t, unsigned most)
+{
+  if (!t->has_begun) {
+    lua_pushliteral(L, "not begun yet");
+    return;
+  }
+  if (t->extra && t->extra->held != LUA_NOREF) {
+    runtime_push_anchored(L, t->rt, t->extra->held);
+    return;
+  }
+  luaL_Buffer text;
+  unsigned depth = task_depth(t);
+  unsigned left_out = most <= depth ? depth + 1 - most : 0;
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  luaL_buffinit(L, &text);
+  for (unsigned i = depth; i > left_out; i--) {
+    lua_State *inner = t->extra->levels[i - 1].co;
+    luaL_traceback(L, inner, i == depth ? NULL : "resumed by", inner == L);
+    luaL_addvalue(&text);
+    luaL_addchar(&text, '\n');
+  }
+  if (left_out) {
+    lua_pushfstring(L, "resumed by\n\t...\t(%d coroutines)\n", (int)left_out);
+    luaL_addvalue(&text);
+  }
+  luaL_traceback(L, t->co, depth ? "resumed by" : NULL, t->co == L);
+  luaL_addvalue(&text);
+  luaL_pushresult(&text);
+}

@@ -1,0 +1,13 @@
+/* task/traceback.h - where a task is, through all of its coroutines. */
+#ifndef LC_BINDING_TASK_TRACEBACK_H
+#define LC_BINDING_TASK_TRACEBACK_H
+
+#include <limits.h>
+#include <lua.h>
+
+#include "task/task.h"
+
+#define TASK_WHOLE UINT_MAX
+void task_push_traceback(lua_State *L, task *t, unsigned most);
+
+#endif
