@@ -99,7 +99,7 @@ LAB := $(patsubst spec/lab/%.c,$(BUILD)/%,$(wildcard spec/lab/*.c))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 TESTS := $(patsubst spec/core/%.c,$(BUILD)/spec/%,$(TEST_SOURCES))
 FUZZERS := $(patsubst spec/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
-PROGRAMS := $(if $(CLIENTS),$(BUILD)/clients) $(BUILD)/deny $(LAB) $(EXAMPLES) $(BENCH_PROGRAMS)
+PROGRAMS := $(if $(CLIENTS),$(BUILD)/clients) $(BUILD)/bounded $(BUILD)/deny $(LAB) $(EXAMPLES) $(BENCH_PROGRAMS)
 # What the benches compare with, where its compiler or its headers are there.
 RIVALS := $(if $(shell command -v go),$(patsubst bench/rivals/%.go,$(BUILD)/bench/%,$(wildcard bench/rivals/*.go)))
 RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/bench/uv)
@@ -181,7 +181,7 @@ $(BUILD)/lua/spec_faults.so: $(FAULTS) $(LIBRARY)
 $(BUILD)/clients: $(CLIENTS) $(LIBRARY)
 	$(call say,link)$(LINK) -o $@ $^ -lm
 
-$(BUILD)/deny: $(call objects,spec/support/deny.c)
+$(BUILD)/bounded $(BUILD)/deny: $(BUILD)/%: $(BUILD)/obj/spec/support/%.o
 	$(call say,link)$(LINK) -o $@ $^
 
 $(LAB): $(BUILD)/%: $(BUILD)/obj/spec/lab/%.o $(LIBRARY)

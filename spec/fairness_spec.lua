@@ -1,3 +1,4 @@
+-- scripts/test: alone
 local helper = require "spec.helper"
 
 --- Serves greedy handlers, and checks that an echo on the same server, timers and a shutdown get their turn.

@@ -1,3 +1,4 @@
+-- scripts/test: early
 --- Every call of the kernel fails, at every point of several lives, in every way that is likely.
 --
 -- Each life is lived once to count its calls, then once for each call with that one failing. LASTCALL_FAULTS=all

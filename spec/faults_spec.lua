@@ -1,3 +1,4 @@
+-- scripts/test: early
 --- Bad luck, seen from Lua: a call of the kernel fails, memory runs out, a state is closed at a bad moment.
 local faults = require "spec_faults" -- before lastcall, whose loop in this state runs on it
 local helper = require "spec.helper"

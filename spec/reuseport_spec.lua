@@ -1,3 +1,4 @@
+-- scripts/test: early
 --- Several sockets on one address (SO_REUSEPORT), and one of them is told to stop.
 local helper = require "spec.helper"
 local process = require "spec.support.process"

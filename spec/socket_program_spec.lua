@@ -1,3 +1,4 @@
+-- scripts/test: early
 local helper = require "spec.helper"
 
 --- Starts a script of ours in the background, and waits for the address it prints: pid, port, pipe.

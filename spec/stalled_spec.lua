@@ -1,3 +1,4 @@
+-- scripts/test: early
 local helper = require "spec.helper"
 
 --- Connections that are opened and never read from, in a process of their own, so that they cost this

@@ -1,3 +1,4 @@
+-- scripts/test: alone
 local helper = require "spec.helper"
 
 --- What the clients saw, and the server's report.

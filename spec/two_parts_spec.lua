@@ -1,3 +1,4 @@
+-- scripts/test: early
 local helper = require "spec.helper"
 
 -- Protocols whose requests or answers come in two parts. `handler` serves; `first` brings a request half

@@ -1,3 +1,4 @@
+/* scripts/test: early */
 /* test_faults.c - bad luck: each call of each kind fails once, all through the life of a server.
  *
  * A scenario is run again and again; in the n-th run the n-th call of one kind

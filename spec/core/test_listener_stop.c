@@ -1,3 +1,4 @@
+/* scripts/test: early */
 /* test_listener_stop.c - stopping a listener: by which method, for how long, and losing nobody. */
 #include <fcntl.h>
 #include <netinet/tcp.h>

@@ -1,3 +1,4 @@
+-- scripts/test: alone
 local helper = require "spec.helper"
 
 local NO_LAB = 77
