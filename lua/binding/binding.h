@@ -10,11 +10,15 @@
 
 #include "base/list.h"
 #include "conn/box.h"
+#include "conn/describe.h"
+#include "conn/stragglers.h"
 #include "context/object.h"
 #include "lastcall.h"
+#include "runtime/calling.h"
 #include "runtime/interrupt.h"
 #include "runtime/report.h"
 #include "runtime/runtime.h"
+#include "runtime/watched.h"
 #include "script/arguments.h"
 #include "script/failure.h"
 #include "script/options.h"
@@ -29,6 +33,7 @@
 #include "task/task.h"
 #include "task/traceback.h"
 #include "task/wait.h"
+#include "watch/watch.h"
 
 /* A socket object that stands for no descriptor yet. [0, +1] */
 void socket_push(lua_State *L, runtime *rt);

@@ -90,8 +90,6 @@ void conn_on_draining(lc_conn *conn);
 void conn_cancel(lc_conn *conn);
 
 /* conn/properties.c */
-/* Fills a Lua table at the top with id, peer, state, age, quiet, received, sent, unsent, unacked. */
-void conn_describe(lua_State *L, const lc_conn *conn);
 void conn_open(lua_State *L, runtime *rt); /* functions into the table at the top, its methods */
 
 /* conn/reading.c. This and the next conn_open_... register methods into the table at the top. */

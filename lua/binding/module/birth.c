@@ -59,9 +59,10 @@ static runtime *runtime_new(lua_State *L)
 {
   int error = 0;
   runtime *rt = lua_newuserdatauv(L, sizeof *rt, 0);
-  *rt = (runtime){.process_anchor = LUA_NOREF,
-                  .calls = {.next = 1},
-                  .stragglers = {.table = LUA_NOREF, .others = LUA_NOREF}};
+  *rt = (runtime){
+    .process_anchor = LUA_NOREF,
+    .calls = {.next = 1},
+  };
   lc_list_init(&rt->ready);
   lc_list_init(&rt->pool);
   lc_list_init(&rt->preempted);
@@ -90,6 +91,7 @@ static runtime *runtime_new(lua_State *L)
   rt->calls.hooks = new_table_reference(L);
   rt->busy = new_table_reference(L);
   moves_open(rt);
+  stragglers_open_process(L, rt);
   lc_loop_on_turn(rt->loop, turn, rt);
   return rt;
 }

@@ -31,7 +31,7 @@ int luaopen_lastcall_core(lua_State *L)
   task_open_looking(L, rt);
   foreign_open(L, rt);
   coroutine_open(L, rt);
-  interrupt_open(L, rt);
+  force_open(L, rt);
   watchdog_open(L, rt);
   spot_open(L, rt);
   conn_open(L, rt);

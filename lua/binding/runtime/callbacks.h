@@ -23,11 +23,5 @@ void runtime_callback(lua_State *L, runtime *rt, int count); /* [-(count+1), 0] 
 /* Queues a call to one of the modules' functions ("log", "on_error", "on_step") if it is set;
  * pops `count` arguments. */
 void runtime_hook(lua_State *L, runtime *rt, const char *name, int count); /* [-count, 0] */
-void callbacks_run(runtime *rt);       /* those that wait, as long as the turn's time is not over */
-int callbacks_wait(const runtime *rt); /* whether any do */
-/* For calls that lie apart. A message handler: what was raised, and where. */
-int callbacks_traceback(lua_State *L);
-/* What that one made lies at the top; or, where there was no memory for it, a plain message. */
-void callbacks_failed(lua_State *L, const runtime *rt);
 
 #endif

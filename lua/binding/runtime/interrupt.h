@@ -8,7 +8,6 @@
 #include "lastcall.h"
 
 typedef struct runtime runtime;
-typedef struct task task;
 
 /* A hook of the script's: a debugger, a profiler. */
 typedef struct script_hook {
@@ -18,6 +17,7 @@ typedef struct script_hook {
 } script_hook;
 
 typedef struct interrupt {
+  lua_Hook on_count;         /* watch/force.c: what is asked, and how a script is made to obey */
   lua_State *volatile armed; /* has our hook; NULL: none */
   script_hook before;        /* that it had before */
   lua_CFunction pcall;       /* Lua's own */
@@ -30,8 +30,6 @@ typedef struct interrupt {
   int catcher;  /* how deep the function lies that catches the last one */
   lc_time grace_until;
   int noticed; /* this work has held the loop too long */
-  lc_time held;
-  const task *holder;
   atomic_int has_trace;
   char trace[2048];
   char source[LUA_IDSIZE]; /* where it was stuck */
@@ -46,12 +44,12 @@ void interrupt_leave(runtime *rt, const lua_State *co); /* it no longer runs: it
 /* Something of the script's is about to run on L; what the loop's thread was at. Afterwards
  * interrupt_work_done, then lc_loop_enter with what it was at. */
 lc_work interrupt_enter(runtime *rt, lua_State *L, lc_work work);
-void interrupt_work_done(runtime *rt, task *t); /* tells the log if it took too long */
+int interrupt_work_done(runtime *rt); /* whether it has held the loop too long */
+void interrupt_set_hook(lua_State *L, const runtime *rt); /* it is due at the next instruction */
+/* Raises on L, the error for lack of memory: Lua calls no message handler for it. */
+int interrupt_raise_past_handlers(lua_State *L, runtime *rt);
 /* Takes the script's hook from L, while our code runs there, and gives it back. */
-void interrupt_take_hook(lua_State *L, script_hook *taken);
+void interrupt_take_hook(lua_State *L, const runtime *rt, script_hook *taken);
 void interrupt_give_hook(lua_State *L, runtime *rt, const script_hook *taken);
-void interrupt_open(lua_State *L, runtime *rt);
-void watchdog_bound(runtime *rt, lc_time max_block); /* a server's own */
-void watchdog_open(lua_State *L, runtime *rt);
 
 #endif

@@ -21,6 +21,14 @@ runtime *runtime_upvalue(lua_State *L)
   return rt;
 }
 
+void *runtime_part(lua_State *L, size_t size)
+{
+  void *part = lua_newuserdatauv(L, size, 0);
+  memset(part, 0, size);
+  luaL_ref(L, LUA_REGISTRYINDEX);
+  return part;
+}
+
 void runtime_keep(lua_State *L) { lua_rawsetp(L, LUA_REGISTRYINDEX, &RUNTIME_KEY); }
 
 runtime *runtime_get(lua_State *L)

@@ -18,7 +18,6 @@
 #include "lastcall.h"
 #include "runtime/callbacks.h"
 #include "runtime/interrupt.h"
-#include "server/stragglers.h"
 
 typedef struct runtime runtime;
 typedef struct task task;
@@ -26,6 +25,7 @@ typedef struct context context;
 typedef struct conn_box conn_box;
 typedef struct server_box server_box;
 typedef struct moves moves;
+typedef struct straggler_list straggler_list;
 typedef struct allocator allocator;
 
 struct runtime {
@@ -65,9 +65,9 @@ struct runtime {
   unsigned process_tasks; /* unfinished and owned by the process, those of ours left out */
   unsigned system_tasks;
   uint64_t last_task_id;
-  straggler_list stragglers; /* the process's, in this run */
-  lc_link works;             /* guards of lastcall.work that are held */
-  lc_link lost_works;        /* collected while held, and not yet told of */
+  straggler_list *stragglers; /* the process's, in this run */
+  lc_link works;              /* guards of lastcall.work that are held */
+  lc_link lost_works;         /* collected while held, and not yet told of */
   uint64_t last_work;
   lc_link pool; /* finished ones, with their coroutines */
   unsigned pooled;
@@ -109,8 +109,10 @@ struct runtime {
 };
 
 void runtime_check(lua_State *L, const runtime *rt); /* raises when its loop is gone */
-runtime *runtime_get(lua_State *L);                  /* of this Lua state; NULL before it is made */
-void runtime_keep(lua_State *L);                     /* the one at the top is the state's [-1, 0] */
+/* Room for what a file keeps for each state, zeroed: it lasts as long as the state. */
+void *runtime_part(lua_State *L, size_t size);
+runtime *runtime_get(lua_State *L);            /* of this Lua state; NULL before it is made */
+void runtime_keep(lua_State *L);               /* the one at the top is the state's [-1, 0] */
 runtime *runtime_upvalue(lua_State *L);        /* for functions registered with it as upvalue 1 */
 int runtime_anchor(lua_State *L, runtime *rt); /* pops a value, returns its anchor [-1, 0] */
 void runtime_release(runtime *rt, int anchor);
@@ -121,8 +123,6 @@ void turn_share_begin(runtime *rt);
 int turn_is_over(runtime *rt);
 /* Calls `function` with `argument` protected: callbacks of the core must not be left by an error. */
 void runtime_protect(runtime *rt, lua_CFunction function, void *argument);
-/* The same for what may call functions of the script's: the watchdog looks at it. */
-void runtime_protect_script(runtime *rt, lua_CFunction function, void *argument);
 void runtime_protect_on(lua_State *L, runtime *rt, lua_CFunction function, void *argument);
 /* runtime/collector.c, runtime/rest.c */
 void collector_begin(lua_State *L, runtime *rt);

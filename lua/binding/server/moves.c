@@ -164,7 +164,7 @@ static int begin_move(lua_State *L, telling *now)
 
 static void end_move(telling *now)
 {
-  interrupt_work_done(now->rt, NULL);
+  script_work_done(now->rt);
   (void)turn_is_over(now->rt);
   forget(&now->told);
   now->is_begun = 0;

@@ -147,7 +147,7 @@ static int method_call(lua_State *L)
   lua_pushvalue(L, lua_upvalueindex(1));
   for (int i = 1; i <= count; i++) lua_pushvalue(L, i);
   if (hook) {
-    interrupt_take_hook(L, hook);
+    interrupt_take_hook(L, runtime_get(L), hook);
     return hidden_done(L, lua_pcallk(L, count, LUA_MULTRET, 0, below, hidden_done), below);
   }
   lua_callk(L, count, LUA_MULTRET, below, method_done);

@@ -98,6 +98,13 @@ static void finish_lost(runtime *rt, task *t)
 
 /* -------------------------------------------------------------------- resuming -- */
 
+static void tell_blocked(const task *t)
+{
+  const server_base *server = owner_server(t->by);
+  blocker by = {t->id, owner_conn(t->by), owner_reporters(t->by), server ? server->max_block : 0};
+  blocked_tell(t->rt, &by);
+}
+
 static void task_resume(runtime *rt, task *t)
 {
   if (is_lost(t)) {
@@ -113,7 +120,7 @@ static void task_resume(runtime *rt, task *t)
   lc_work before = interrupt_enter(rt, t->co, LC_WORK_SCRIPT);
   int status = lua_resume(t->co, rt->L, arguments, &count);
   rt->innermost = NULL;
-  interrupt_work_done(rt, t);
+  if (interrupt_work_done(rt)) tell_blocked(t);
   lc_loop_enter(rt->loop, before);
   rt->current = NULL;
   lc_loop_flush(rt->loop);

@@ -1,4 +1,4 @@
-/* server/stragglers.h - the connections and tasks that a shutdown canceled or killed, as its report lists them. */
+/* conn/stragglers.h - the connections and tasks that a shutdown canceled or killed, as its report lists them. */
 #ifndef LC_BINDING_STRAGGLERS_H
 #define LC_BINDING_STRAGGLERS_H
 
@@ -42,6 +42,7 @@ struct straggler_list {
 int stragglers_claim_work(lua_State *L, runtime *rt, uint64_t number);
 void stragglers_add_work(lua_State *L, runtime *rt, uint64_t number); /* its record [-1, 0] */
 void stragglers_open(lua_State *L, runtime *rt, straggler_list *list);
+void stragglers_open_process(lua_State *L, runtime *rt); /* which has none yet */
 void stragglers_release(runtime *rt, straggler_list *list);
 /* Into the table at the top: tasks_canceled, tasks_left, stragglers, stragglers_unlisted. [0, 0] */
 void stragglers_set_facts(lua_State *L, runtime *rt, const straggler_list *list);

@@ -1,4 +1,4 @@
-/* module/process.c - running the loop, and the process's ladder. */
+/* process/process.c - running the loop, and the process's ladder. */
 #include <unistd.h>
 
 #include "binding.h"
@@ -50,8 +50,8 @@ static int core_begin(lua_State *L)
   rt->shutdown = lc_shutdown_new(rt->loop, &defaults.drain, &SHUTDOWN_EVENTS, rt, &error);
   if (!rt->shutdown) return luaL_error(L, "lastcall: no shutdown: %s", lc_code_text(error));
   works_guard_shutdown(rt);
-  stragglers_release(rt, &rt->stragglers);
-  stragglers_open(L, rt, &rt->stragglers);
+  stragglers_release(rt, rt->stragglers);
+  stragglers_open(L, rt, rt->stragglers);
   return 0;
 }
 

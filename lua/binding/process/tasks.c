@@ -1,4 +1,4 @@
-/* task/process.c - the tasks that no connection and no server owns: the process's. */
+/* process/tasks.c - the tasks that no connection and no server owns: the process's. */
 #include "binding.h"
 
 static int process_waited(lua_State *L, int status, lua_KContext kept)
@@ -44,7 +44,7 @@ static int core_process_facts(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   lua_createtable(L, 0, 3);
-  stragglers_set_facts(L, rt, &rt->stragglers);
+  stragglers_set_facts(L, rt, rt->stragglers);
   return 1;
 }
 

@@ -1,4 +1,4 @@
-/* runtime/watchdog.c - the core's watchdog as a run has it: what it is told to watch, and its last words.
+/* watch/watchdog.c - the core's watchdog as a run has it: what it is told to watch, and its last words.
  *
  * `stuck` is called on the watchdog's thread while the loop's stays
  * inside one piece of work, `locate` on the loop's in a signal handler; none of

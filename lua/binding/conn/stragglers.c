@@ -1,4 +1,4 @@
-/* server/stragglers.c - who was canceled or killed, and the line of script that held it; and whose last bytes are not
+/* conn/stragglers.c - who was canceled or killed, and the line of script that held it; and whose last bytes are not
  * known to have arrived.
  *
  * A table of stragglers, a server's or the process's, is keyed by connection or task, so that one
@@ -43,6 +43,12 @@ void stragglers_open(lua_State *L, runtime *rt, straggler_list *list)
   list->table = runtime_anchor(L, rt);
   lua_newtable(L);
   list->others = runtime_anchor(L, rt);
+}
+
+void stragglers_open_process(lua_State *L, runtime *rt)
+{
+  rt->stragglers = runtime_part(L, sizeof *rt->stragglers);
+  *rt->stragglers = (straggler_list){.table = LUA_NOREF, .others = LUA_NOREF};
 }
 
 void stragglers_release(runtime *rt, straggler_list *list)
@@ -92,13 +98,13 @@ static int claim(lua_State *L, runtime *rt, straggler_list *list, lua_Integer ke
 
 int stragglers_claim_work(lua_State *L, runtime *rt, uint64_t number)
 {
-  rt->stragglers.held++;
-  return claim(L, rt, &rt->stragglers, key_of(number, STRAGGLER_WORK), STRAGGLER_HELD);
+  rt->stragglers->held++;
+  return claim(L, rt, rt->stragglers, key_of(number, STRAGGLER_WORK), STRAGGLER_HELD);
 }
 
 void stragglers_add_work(lua_State *L, runtime *rt, uint64_t number)
 {
-  runtime_push_anchored(L, rt, rt->stragglers.table);
+  runtime_push_anchored(L, rt, rt->stragglers->table);
   lua_insert(L, -2);
   lua_rawseti(L, -2, key_of(number, STRAGGLER_WORK));
   lua_pop(L, 1);
@@ -112,7 +118,7 @@ static note begin(lua_State *L, runtime *rt, server_base *box, straggler_fate fa
   lua_newtable(L);
   return (note){.rt = rt,
                 .box = box,
-                .list = box ? box->stragglers : &rt->stragglers,
+                .list = box ? box->stragglers : rt->stragglers,
                 .fate = fate,
                 .is_kill = fate == STRAGGLER_KILLED,
                 .holders = lua_gettop(L) - 1,

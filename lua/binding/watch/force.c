@@ -1,0 +1,208 @@
+/* watch/force.c - getting the loop back from a script that does not give it back.
+ *
+ * The watchdog's signal puts a count hook on the coroutine that runs; its first
+ * instruction from then on comes here.
+ *
+ *   asked to notice: the traceback is taken, and the script goes on
+ *   asked to yield:  the task is suspended where it is, and resumed later
+ *   asked to end:    it is suspended for good (frozen), for the ladder to kill: so its coroutine is
+ *                    closed like any other and its <close> variables run. Where it cannot be
+ *                    suspended (inside table.sort, a message handler, a __close), an error is raised.
+ *
+ * An error unwinds, and on the way <close> variables run. They are told from the
+ * code that goes on after a pcall by the depth of the stack: what runs deeper
+ * than the function that catches is cleaning up, and is given LC_ENDING_GRACE;
+ * what runs less deep is the loop that would call the next pcall, and is raised
+ * in at once.
+ *
+ * A message handler would see the error with hooks disabled, and could spin for
+ * good. Errors for lack of memory are the ones for which Lua calls no handler, so
+ * inside an xpcall one of those is raised, by asking for more than there can be.
+ */
+#include <string.h>
+
+#include "binding.h"
+
+enum { ENOUGH = 8 /* errors raised in one work; after that nothing is given time to clean up */ };
+
+/* ---------------------------------------------------------------------- raising -- */
+
+static lua_CFunction function_at(lua_State *L, int level)
+{
+  lua_Debug frame;
+  if (!lua_getstack(L, level, &frame)) return NULL;
+  lua_getinfo(L, "f", &frame);
+  lua_CFunction function = lua_tocfunction(L, -1);
+  lua_pop(L, 1);
+  return function;
+}
+
+/* Whether xpcall's message handler, in that frame, is a C function, such as debug.traceback. */
+static int has_c_handler(lua_State *L, int level)
+{
+  lua_Debug frame;
+  if (!lua_getstack(L, level, &frame) || !lua_getlocal(L, &frame, 2)) return 0;
+  int is_c = lua_iscfunction(L, -1);
+  lua_pop(L, 1);
+  return is_c;
+}
+
+/* How many frames lie below and including the one that will catch an error raised now; 0 when
+ * none in this coroutine does. */
+static int find_catcher(lua_State *L, const interrupt *i, int *calls_handler)
+{
+  lua_Debug frame;
+  int depth = 0;
+  *calls_handler = 0;
+  while (lua_getstack(L, depth, &frame)) depth++;
+  for (int level = 0; level < depth; level++) {
+    lua_CFunction function = function_at(L, level);
+    if (!function) continue;
+    if (function == i->xpcall) *calls_handler = !has_c_handler(L, level);
+    if (function == i->pcall || function == i->xpcall || function == task_body)
+      return depth - level;
+  }
+  return 0;
+}
+
+static int is_cleaning_up(lua_State *L, const runtime *rt)
+{
+  const interrupt *i = &rt->interrupt;
+  lua_Debug frame;
+  return i->raised_in == L && i->raised <= ENOUGH && lua_getstack(L, i->catcher, &frame) &&
+         lc_loop_clock(rt->loop) < i->grace_until;
+}
+
+static int note_held(lua_State *L)
+{
+  task *t = lua_touserdata(L, 1);
+  task_push_traceback(L, t, TASK_WHOLE);
+  t->extra->held = runtime_anchor(L, t->rt);
+  return 0;
+}
+
+/* A hook has the frame of the function that it interrupts, in which nothing must be marked to be closed, as
+ * buffers do: so what makes a traceback is called in a frame of its own, here and in take_trace. */
+static void note_place(lua_State *L, task *t)
+{
+  task_extra *extra = task_need_extra(t);
+  if (!extra || extra->held != LUA_NOREF || t->killing) return;
+  runtime_protect_on(L, t->rt, note_held, t);
+}
+
+static int raise(lua_State *L, runtime *rt)
+{
+  interrupt *i = &rt->interrupt;
+  int calls_handler;
+  if (rt->current) {
+    note_place(L, rt->current);
+    rt->current->is_forced = 1;
+  }
+  i->catcher = find_catcher(L, i, &calls_handler);
+  i->raised_in = L;
+  i->raised++;
+  i->grace_until = lc_time_add(lc_loop_clock(rt->loop), LC_ENDING_GRACE);
+  if (calls_handler) return interrupt_raise_past_handlers(L, rt);
+  lua_pushliteral(L, "lastcall: ended by force");
+  return lua_error(L);
+}
+
+/* ---------------------------------------------------------------------- yielding -- */
+
+/* From the hook: no continuation; the script goes on with the instruction that it was at. */
+static void yield(lua_State *L, task *t, int for_good)
+{
+  t->rt->wanted = 1;
+  if (for_good) {
+    task_freeze(L, t, 0, NULL);
+    return;
+  }
+  t->lets_go = 1;
+  lc_list_append(&t->rt->preempted, &t->in_queue);
+  t->rt->rest = PREEMPTED_TURNS;
+  lua_yield(L, 0);
+}
+
+/* ------------------------------------------------------------------- what is asked -- */
+
+/* The process's ladder has been seen to by the watchdog; a server's own, and the limit of a hook or of
+ * the process's tasks, are looked up. */
+static int must_end(const runtime *rt, unsigned asked)
+{
+  const task *t = rt->current;
+  lc_time now = lc_loop_clock(rt->loop);
+  if (asked & LC_ASK_END) return 1;
+  if (!t) return 0;
+  if (now >= rt->limit) {
+    int of_process = !t->by && !t->is_system;
+    if (rt->limited ? rt->limited == t->id : of_process) return 1;
+  }
+  const server_base *server = owner_server(t->by);
+  return server && server->server && now >= lc_server_deadline(server->server);
+}
+
+static int take_trace(lua_State *L)
+{
+  runtime *rt = lua_touserdata(L, 1);
+  interrupt *i = &rt->interrupt;
+  if (rt->current) task_push_traceback(L, rt->current, TASK_WHOLE);
+  else luaL_traceback(L, L, NULL, 1);
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
+  if (length >= sizeof i->trace) length = sizeof i->trace - 1;
+  memcpy(i->trace, text, length);
+  i->trace[length] = 0;
+  atomic_store(&i->has_trace, 1);
+  return 0;
+}
+
+static void on_count(lua_State *L, lua_Debug *event)
+{
+  runtime *rt = runtime_get(L);
+  task *t = rt->current;
+  (void)event;
+  unsigned asked = lc_watchdog_asked(rt->loop);
+  if (asked & LC_ASK_NOTICE) {
+    rt->interrupt.noticed = 1;
+    runtime_protect_on(L, rt, take_trace, rt);
+  }
+  /* Anew: when it came for a line of the script's own hook, the count is used up, and it would not come again. */
+  interrupt_set_hook(L, rt);
+  if (rt->interrupt.work) lc_loop_enter(rt->loop, rt->interrupt.work);
+  rt->interrupt.work = LC_WORK_NONE;
+  int end = rt->interrupt.raised || must_end(rt, asked); /* once raised in, it is over */
+  int can_yield = t && !t->killing && task_barrier(L, t) == LEVEL_OPEN;
+  if (end && is_cleaning_up(L, rt))
+    return; /* the hook stays: the next instruction comes here too */
+  if (end && !can_yield) {
+    raise(L, rt);
+    return;
+  }
+  interrupt_disarm(rt);
+  if (can_yield && (end || asked & LC_ASK_YIELD)) yield(L, t, end);
+}
+
+/* limit([seconds [, task's id]]): when that task, or all of the process's, must have ended. */
+static int core_limit(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  rt->limit = LC_NEVER;
+  if (!lua_isnoneornil(L, 1))
+    rt->limit = lc_time_add(lc_loop_clock(rt->loop), lc_seconds(check_number(L, 1)));
+  rt->limited = (uint64_t)optional_integer(L, 2, 0);
+  lc_watchdog_limit(rt->loop, rt->limit);
+  return 0;
+}
+
+void force_open(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg functions[] = {{"limit", core_limit}, {NULL, NULL}};
+  register_functions(L, rt, "", functions);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+  lua_getfield(L, -1, "pcall");
+  lua_getfield(L, -2, "xpcall");
+  rt->interrupt.pcall = lua_tocfunction(L, -2);
+  rt->interrupt.xpcall = lua_tocfunction(L, -1);
+  lua_pop(L, 3);
+  rt->interrupt.on_count = on_count;
+}

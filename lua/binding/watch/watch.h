@@ -1,0 +1,15 @@
+/* watch/watch.h - a script that holds the loop is told to let go, or made to. */
+#ifndef LC_BINDING_WATCH_WATCH_H
+#define LC_BINDING_WATCH_WATCH_H
+
+#include <lua.h>
+
+#include "lastcall.h"
+
+typedef struct runtime runtime;
+
+void force_open(lua_State *L, runtime *rt);
+void watchdog_open(lua_State *L, runtime *rt);
+void watchdog_bound(runtime *rt, lc_time max_block); /* a server's own */
+
+#endif
