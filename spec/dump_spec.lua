@@ -157,6 +157,40 @@ describe("lastcall.dump", function()
       end, { drain = 0.5 })
     end)
 
+    it("connections at work tells of the oldest hundred, whichever server and place they have", function()
+      helper.task(function()
+        local function work(conn)
+          conn:read()
+          lastcall.sleep(60)
+        end
+        local one, address = helper.serve(lastcall, work)
+        local other = assert(lastcall.listen("unix:" .. helper.socket_path()))
+        lastcall.spawn(other.serve, other, work)
+        local clients = {}
+        local function add(to, count)
+          local before = one:count() + other:count()
+          for _ = 1, count do clients[#clients + 1] = helper.ask(to, "x") end
+          while one:count "active" + other:count "active" < before + count do lastcall.sleep(0.01) end
+        end
+        add(address, 20)
+        add(other:addresses()[1], 60)
+        add(address, 60)
+        for i = 1, 20 do clients[i]:abort() end
+        while one:count() > 60 do lastcall.sleep(0.01) end
+        add(address, 20) -- in the places of the first
+        local ids = {}
+        for _, server in ipairs { one, other } do
+          for _, conn in ipairs(server:connections()) do ids[#ids + 1] = conn.id end
+        end
+        table.sort(ids)
+        local told = {}
+        for id in lastcall.dump():gmatch "\n  connection (%d+) from" do told[#told + 1] = math.tointeger(id) end
+        table.sort(told)
+        assert.same(table.move(ids, 1, 100, 1, {}), told)
+        for _, conn in ipairs(clients) do conn:abort() end
+      end, { drain = 0.5 })
+    end)
+
     it("tasks tells of a hundred, those at work first, and lets others run meanwhile", function()
       helper.task(function()
         local channel, tasks = lastcall.channel(), {}

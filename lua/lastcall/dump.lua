@@ -1,9 +1,10 @@
 --- Who is holding it? First in numbers; then what has not ended, where it is blocked, and for how long: those at work
--- first, and not more than people read.
+-- first, the oldest of them before the others, and not more than people read.
 --
 -- Ten thousand connections take a while to look at. In a task that is done piece by piece, each in its own turn.
 
 local core = require "lastcall.core"
+local progress = require "lastcall.progress"
 local report = require "lastcall.report"
 local server = require "lastcall.server"
 
@@ -46,22 +47,37 @@ local function conn_line(conn)
   return table.concat(parts, ", ")
 end
 
+--- The oldest connections in a state, of the servers that are told: not more than there is room for.
+local function oldest(state, room)
+  local found, since_pause = {}, 0
+  for i = 1, math.min(MOST, #server.all) do
+    local one = server.all[i]
+    if one:count(state) > 0 then
+      local some = core.server_oldest(one, state, room)
+      for _, conn in ipairs(some) do found[#found + 1] = { server = one, conn = conn } end
+      since_pause = since_pause + #some
+      if since_pause >= PIECE then
+        since_pause = 0
+        pause()
+      end
+    end
+  end
+  table.sort(found, function(a, b) return a.conn.id < b.conn.id end)
+  return found
+end
+
 --- Counts the connections by state, and chooses those that are told: `of` has a list for each server.
 local function look_at_connections()
-  local found = { count = 0, by_state = {}, of = {}, chosen = 0 }
+  local found = { count = 0, by_state = progress.counts(server.all), of = {}, chosen = 0 }
   for _, state in ipairs(STATES) do
-    for _, one in ipairs(server.all) do
-      local count = one:count(state)
-      found.count = found.count + count
-      found.by_state[state] = (found.by_state[state] or 0) + count
-      local list = found.of[one] or {}
-      found.of[one] = list
-      if count > 0 and found.chosen < MOST then
-        for _, conn in ipairs(core.server_some(one, state, MOST - found.chosen)) do
-          list[#list + 1] = conn
-          found.chosen = found.chosen + 1
-        end
-      end
+    found.count = found.count + found.by_state[state]
+    local room = MOST - found.chosen
+    local some = room > 0 and oldest(state, room) or {}
+    for i = 1, math.min(room, #some) do
+      local list = found.of[some[i].server] or {}
+      found.of[some[i].server] = list
+      list[#list + 1] = some[i].conn
+      found.chosen = found.chosen + 1
     end
   end
   return found
@@ -128,7 +144,7 @@ end
 local function say_states(say, connections)
   local parts = {}
   for _, state in ipairs(STATES) do
-    local count = connections.by_state[state] or 0
+    local count = connections.by_state[state]
     if count > 0 then parts[#parts + 1] = ("%d %s"):format(count, state) end
   end
   if #parts > 0 then say(0, "connections: " .. table.concat(parts, ", ")) end

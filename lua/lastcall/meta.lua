@@ -262,8 +262,8 @@ function lastcall.assert(value, ...) end
 function lastcall.ready() end
 
 --- Who is holding it? First in numbers: connections by state, tasks by where they are. Then a hundred connections,
---- active ones first, and a hundred other tasks, those at work first: where each is blocked, and for how long. Last,
---- how many were left out. In a task it takes several turns of the loop when there are many.
+--- active ones first, the oldest of them before the others, and a hundred other tasks, those at work first: where each is
+--- blocked, and for how long. Last, how many were left out. In a task it takes several turns of the loop when there are many.
 --- SIGUSR1 has the same put into the log, as `text` of the event "dump", unless the script has a use of
 --- its own for it.
 ---@return string

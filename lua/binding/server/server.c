@@ -255,29 +255,52 @@ static int server_list(lua_State *L)
   return 1;
 }
 
-/* As many as `most` of those in a state, or in any [0, +1]. */
-static void push_descriptions(lua_State *L, const server_box *box, int state, lua_Integer most)
+static void describe(lua_State *L, const lc_conn *conn, lua_Integer number)
 {
-  lua_Integer count = 0;
-  lua_newtable(L);
-  for (lc_conn *conn = NULL; count < most && (conn = lc_server_next(box->server, conn));) {
-    if (state != LC_STATES && (int)lc_conn_state(conn) != state) continue;
-    lua_createtable(L, 0, 10);
-    conn_describe(L, conn);
-    lua_rawseti(L, -2, ++count);
-  }
+  lua_createtable(L, 0, 10);
+  conn_describe(L, conn);
+  lua_rawseti(L, -2, number);
 }
 
 static int server_connections(lua_State *L)
 {
-  push_descriptions(L, server_check(L, 1), LC_STATES, LUA_MAXINTEGER);
+  const server_box *box = server_check(L, 1);
+  lua_Integer count = 0;
+  lua_newtable(L);
+  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));)
+    describe(L, conn, ++count);
   return 1;
 }
 
-/* server_some(server, state, most): so many of connections(). */
-static int server_some(lua_State *L)
+/* Of those in a state, the `most` oldest, in that order: how many there are in `found`. */
+static unsigned find_oldest(const lc_server *server, lc_state state, const lc_conn **found,
+                            unsigned most)
 {
-  push_descriptions(L, server_check(L, 1), state_argument(L, 2), lua_tointeger(L, 3));
+  unsigned count = 0, left = lc_server_count(server, state);
+  for (lc_conn *conn = NULL; left && (conn = lc_server_next(server, conn));) {
+    if (lc_conn_state(conn) != state) continue;
+    left--;
+    uint64_t id = lc_conn_id(conn);
+    if (count == most && id > lc_conn_id(found[most - 1])) continue;
+    unsigned at = count < most ? count++ : most - 1;
+    for (; at && lc_conn_id(found[at - 1]) > id; at--) found[at] = found[at - 1];
+    found[at] = conn;
+  }
+  return count;
+}
+
+/* server_oldest(server, state, most): so many of connections() in that state, the oldest first. */
+static int server_oldest(lua_State *L)
+{
+  enum { MOST = 100 };
+  const lc_conn *found[MOST];
+  const server_box *box = server_check(L, 1);
+  lc_state state = (lc_state)state_argument(L, 2);
+  lua_Integer most = check_integer(L, 3);
+  check_that(L, most >= 1 && most <= MOST, 3, "from 1 to 100");
+  unsigned count = find_oldest(box->server, state, found, (unsigned)most);
+  lua_createtable(L, (int)count, 0);
+  for (unsigned i = 0; i < count; i++) describe(L, found[i], (lua_Integer)i + 1);
   return 1;
 }
 
@@ -304,7 +327,7 @@ void server_open(lua_State *L, runtime *rt)
                                        {"server_is_leaving", server_is_leaving},
                                        {"server_list", server_list},
                                        {"server_facts", server_facts},
-                                       {"server_some", server_some},
+                                       {"server_oldest", server_oldest},
                                        {NULL, NULL}};
   lua_newtable(L);
   server_register(L, rt, methods, functions);
