@@ -90,6 +90,45 @@ describe("a shutdown leaves a trace", function()
     assert.is_nil(find(told, "shutdown signal"))
   end)
 
+  it("names the peers that alone hold it, over TCP and unix-domain sockets, and what they have not taken", function()
+    local log, told = keeping()
+    local peers = {}
+    helper.task(function(lastcall)
+      local servers, clients = {}, {}
+      for i, at in ipairs { "127.0.0.1:0", "unix:" .. helper.socket_path() } do
+        servers[i] = assert(lastcall.listen(at, { linger = 30, write_timeout = 30 }))
+        lastcall.spawn(servers[i].serve, servers[i], function(conn)
+          conn:read()
+          conn:setsockopt("sndbuf", 200000)
+          conn:write(("x"):rep(100000))
+        end)
+      end
+      for i = 1, 7 do
+        local server = servers[i <= 3 and 1 or 2]
+        clients[i] = assert(lastcall.connect(server:addresses()[1]))
+        clients[i]:setsockopt("rcvbuf", 4096)
+        helper.send(clients[i], "go\n")
+        wait_for(lastcall, function() return servers[1]:count "closing" + servers[2]:count "closing" == i end)
+      end
+      for _, server in ipairs(servers) do
+        for _, conn in ipairs(server:connections()) do peers[#peers + 1] = conn end
+      end
+      lastcall.shutdown()
+      wait_for(lastcall, function() return find(told, "shutdown held") end)
+      for _, conn in ipairs(clients) do conn:abort() end
+    end, { log = log, drain = 20 })
+    local by = find(told, "shutdown held").fields.by
+    table.sort(peers, function(a, b) return a.id < b.id end)
+    local lines = {}
+    for line in by:gmatch "connection [^;]*" do lines[#lines + 1] = line end
+    assert.equal(5, #lines, by)
+    for i, line in ipairs(lines) do
+      assert.truthy(line:find(("connection %d from %s, closing, "):format(peers[i].id, peers[i].peer), 1, true), line)
+      assert.matches(i <= 3 and "%d+ bytes unsent, [1-9]%d* unacknowledged" or "not read by the peer", line)
+    end
+    assert.matches("; 2 more$", by)
+  end)
+
   it("by a signal, over a unix-domain socket: guards, a few of them, and a hook; not beside the live line", function()
     local plain, live = start "", start "progress = true"
     local said, shown = plain:finish(), live:finish()

@@ -23,9 +23,26 @@ local function standing(step)
     seconds_left = math.floor(left * 10 + 0.5) / 10 }
 end
 
+--- Connections that their peers alone hold, the oldest first, and how many there are.
+local function closing_peers()
+  local found, count = {}, 0
+  for _, one in ipairs(server.all) do
+    if one:count "closing" > 0 then
+      local some, all = core.server_oldest(one, "closing", MOST, true)
+      table.move(some, 1, #some, #found + 1, found)
+      count = count + all
+    end
+  end
+  table.sort(found, function(a, b) return a.id < b.id end)
+  return found, count
+end
+
 local function names_of_holders()
   local names = {}
   local some, count = core.holders(MOST)
+  local peers, peer_count = closing_peers()
+  table.move(peers, 1, MOST - #some, #some + 1, some)
+  count = count + peer_count
   if hooks.current then names[1] = ("hook %s"):format(hooks.current.entry.name) end
   for _, one in ipairs(some) do names[#names + 1] = report.straggler_line(one) end
   if count > #some then names[#names + 1] = ("%d more"):format(count - #some) end

@@ -272,36 +272,50 @@ static int server_connections(lua_State *L)
   return 1;
 }
 
-/* Of those in a state, the `most` oldest, in that order: how many there are in `found`. */
-static unsigned find_oldest(const lc_server *server, lc_state state, const lc_conn **found,
-                            unsigned most)
+enum { OLDEST_MOST = 100 };
+
+typedef struct oldest {
+  lc_state state;
+  int has_no_task; /* only those are meant */
+  unsigned all, count, most;
+  const lc_conn *found[OLDEST_MOST];
+} oldest;
+
+/* Its `most` oldest connections in a state, in that order, and how many there are in all. */
+static void find_oldest(oldest *of, const lc_server *server)
 {
-  unsigned count = 0, left = lc_server_count(server, state);
+  const lc_conn **found = of->found;
+  unsigned left = lc_server_count(server, of->state);
   for (lc_conn *conn = NULL; left && (conn = lc_server_next(server, conn));) {
-    if (lc_conn_state(conn) != state) continue;
+    if (lc_conn_state(conn) != of->state) continue;
     left--;
+    const conn_box *box = lc_conn_user(conn);
+    if (of->has_no_task && box && box->tasks) continue;
+    of->all++;
     uint64_t id = lc_conn_id(conn);
-    if (count == most && id > lc_conn_id(found[most - 1])) continue;
-    unsigned at = count < most ? count++ : most - 1;
+    if (of->count == of->most && id > lc_conn_id(found[of->most - 1])) continue;
+    unsigned at = of->count < of->most ? of->count++ : of->most - 1;
     for (; at && lc_conn_id(found[at - 1]) > id; at--) found[at] = found[at - 1];
     found[at] = conn;
   }
-  return count;
 }
 
-/* server_oldest(server, state, most): so many of connections() in that state, the oldest first. */
+/* server_oldest(server, state, most, [without tasks]): so many of connections() in that state, the oldest first; and how
+ * many there are. */
 static int server_oldest(lua_State *L)
 {
-  enum { MOST = 100 };
-  const lc_conn *found[MOST];
   const server_box *box = server_check(L, 1);
-  lc_state state = (lc_state)state_argument(L, 2);
   lua_Integer most = check_integer(L, 3);
-  check_that(L, most >= 1 && most <= MOST, 3, "from 1 to 100");
-  unsigned count = find_oldest(box->server, state, found, (unsigned)most);
-  lua_createtable(L, (int)count, 0);
-  for (unsigned i = 0; i < count; i++) describe(L, found[i], (lua_Integer)i + 1);
-  return 1;
+  check_that(L, most >= 1 && most <= OLDEST_MOST, 3, "from 1 to 100");
+  lua_settop(L, 4);
+  oldest of = {.state = (lc_state)state_argument(L, 2),
+               .has_no_task = lua_toboolean(L, 4),
+               .most = (unsigned)most};
+  find_oldest(&of, box->server);
+  lua_createtable(L, (int)of.count, 0);
+  for (unsigned i = 0; i < of.count; i++) describe(L, of.found[i], (lua_Integer)i + 1);
+  lua_pushinteger(L, of.all);
+  return 2;
 }
 
 void server_register(lua_State *L, runtime *rt, const luaL_Reg *methods, const luaL_Reg *functions)
