@@ -2,9 +2,8 @@
 #include <netinet/tcp.h>
 
 #include "kernel/features.h"
+#include "kernel/hide.h"
 #include "kernel/sock_diag.h"
-
-#define NO_SUCH_INTERFACE 0x7fffffff
 
 static int listen_on_loopback(const lc_sys *sys, int fd, struct sockaddr_in *address)
 {
@@ -36,10 +35,8 @@ static int is_accepted(const lc_sys *sys, const struct sockaddr_in *address)
 static int try_hiding(const lc_sys *sys, int fd)
 {
   struct sockaddr_in address;
-  int nowhere = NO_SUCH_INTERFACE, result;
   int gets_through = !listen_on_loopback(sys, fd, &address) && is_accepted(sys, &address);
-  LC_RETRY(result,
-           sys->setsockopt(sys, fd, SOL_SOCKET, SO_BINDTOIFINDEX, &nowhere, sizeof nowhere));
+  int result = lc_hide(sys, fd);
   if (result < 0) return result;
   return gets_through && is_accepted(sys, &address) ? -EOPNOTSUPP : 0;
 }

@@ -18,7 +18,6 @@
 #include <netinet/tcp.h>
 
 #include "conn/conn.h"
-#include "listen/listener.h"
 #include "server/fleet.h"
 #include "server/options.h"
 #include "server/server.h"
@@ -145,12 +144,6 @@ static void mark_share(lc_server *server)
 
 /* ------------------------------------------------------------------- steps -- */
 
-static void for_each_listener(lc_server *server, void (*act)(lc_listener *listener))
-{
-  for (lc_link *link = server->listeners.next; link != &server->listeners; link = link->next)
-    act(LC_OWNER(link, lc_listener, in_server));
-}
-
 static void close_everything(lc_server *server)
 {
   for (lc_conn *conn = NULL; (conn = lc_registry_next(&server->registry, conn));)
@@ -177,7 +170,7 @@ static void enter(lc_server *server, lc_step step)
   const lc_events *events = server->events;
   server->step = step;
   server->report.step_at[step] = server->loop->sys->now(server->loop->sys);
-  if (step == LC_STEP_STOP) for_each_listener(server, lc_listener_stop);
+  if (step == LC_STEP_STOP) lc_listening_stop(server);
   if (step == LC_STEP_KILL) end_lingering(server);
   if (events->step) events->step(server, step, server->user);
   switch (step) {
@@ -188,7 +181,7 @@ static void enter(lc_server *server, lc_step step)
       visit_share(server);
       break;
     case LC_STEP_CANCEL:
-      for_each_listener(server, lc_listener_stop_now);
+      lc_listening_stop_now(server);
       if (!events->step) close_everything(server);
       break;
     case LC_STEP_KILL: reset_everything(server); break;

@@ -3,6 +3,7 @@
 #define LC_SERVER_INSIDE_H
 
 #include "base/list.h"
+#include "listen/owner.h"
 #include "loop/loop.h"
 #include "loop/pulse.h"
 #include "server/registry.h"
@@ -17,14 +18,11 @@ struct lc_server {
   void *user;
 
   lc_registry registry;
-  lc_link listeners; /* open or being stopped; a stopped one stays for the report */
-  lc_conn *spare;    /* made before accept, so that no accepted client lacks memory */
-  int reserve; /* a descriptor to be given up for one who queues when a listener stops, or -1 */
+  lc_listen_owner listening;
+  lc_conn *spare; /* made before accept, so that no accepted client lacks memory */
+  int reserve;    /* a descriptor to be given up for one who queues when a listener stops, or -1 */
   uint32_t max_connections;
-  int is_outbound; /* for connections of our own making: no ladder of the process */
-  int serving;     /* connections go to `opened` */
-  int suspended;
-  int is_full_told;          /* that clients wait, max_connections being reached */
+  int is_outbound;           /* for connections of our own making: no ladder of the process */
   int retiring;              /* done as soon as no connection is left */
   uint32_t holds;            /* tasks it owns */
   unsigned handshakes_seen;  /* while draining, of those that had not spoken */

@@ -9,20 +9,23 @@
  * a whole one. */
 void lc_server_reset_at_exit(lc_server *server);
 void lc_server_departed(lc_server *server); /* a connection has left the registry */
-int lc_server_is_full(const lc_server *server);
 /* The kernel's name of a listener's socket becomes the address that it was opened with. */
 void lc_server_told_address(const lc_server *server, lc_address *address);
 /* A spare connection, or NULL for lack of memory. */
 lc_conn *lc_server_spare(lc_server *server);
 /* The spare becomes the connection of a descriptor just accepted or connecting. */
 int lc_server_adopt(lc_server *server, int fd, const lc_address *peer, lc_conn **conn);
-/* Keeps a descriptor in reserve while a listener is open; and gives it up: 1, or 0 when there is none. */
-void lc_server_reserve(lc_server *server);
-int lc_server_give_reserve(lc_server *server);
 /* Tells it, with the address where there is one. */
 void lc_server_tell(lc_server *server, lc_notice notice, const lc_address *address);
 void lc_server_notice(lc_server *server, const char *event, int code, const lc_address *address,
                       lc_time retry);
+
+/* listening.c */
+void lc_listening_init(lc_server *server);
+void lc_listening_free(lc_server *server);
+void lc_listening_stop(lc_server *server);     /* each listener begins to stop, at once */
+void lc_listening_stop_now(lc_server *server); /* stops that are under way end */
+void lc_listening_unhold(lc_server *server);   /* there may be room for clients that wait */
 
 /* drain.c */
 int lc_drain_open(lc_server *server);     /* the ladder's timer: 0 or -ENOMEM */

@@ -1,0 +1,229 @@
+/* accept.c - accepting from a listener, a bounded share a turn; pausing where the kernel refuses, holding back where
+ * the owner has no room. */
+#include <netinet/tcp.h>
+#include <poll.h>
+
+#include "listen/inside.h"
+
+#define RETRY_FIRST (5 * LC_MILLISECOND)
+#define RETRY_LONGEST LC_SECOND
+
+/* What became of one client while it queued, or a signal: the next one may be fine. Whatever else
+ * accept says (too few descriptors, too little memory) it would say again at once. */
+static int is_passing(int code)
+{
+  switch (code) {
+    case -ECONNABORTED:
+    case -EINTR:
+    case -EPROTO:
+    case -ENETDOWN:
+    case -ENOPROTOOPT:
+    case -EHOSTDOWN:
+    case -ENONET:
+    case -EHOSTUNREACH:
+    case -ENETUNREACH:
+    case -ETIMEDOUT: return 1;
+    default: return 0;
+  }
+}
+
+/* While listening goes on, connections that end free descriptors. During a stop nothing may, so the descriptor in
+ * reserve is spent to accept the queue, one client at a time. */
+static int lacks_descriptors(int code) { return code == -EMFILE || code == -ENFILE; }
+
+/* --------------------------------------------------------------- the queue -- */
+
+int lc_listener_queue_length(const lc_listener *listener)
+{
+  const lc_sys *sys = listener->owner->loop->sys;
+  struct tcp_info info = {0};
+  socklen_t length = sizeof info;
+  if (listener->address.of.any.sa_family == AF_UNIX) return -1;
+  if (sys->getsockopt(sys, listener->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
+    return -1;
+  return (int)info.tcpi_unacked;
+}
+
+int lc_listener_has_queue(const lc_listener *listener)
+{
+  const lc_sys *sys = listener->owner->loop->sys;
+  struct pollfd one = {.fd = listener->watch.fd, .events = POLLIN};
+  return sys->poll(sys, &one, 1, 0) > 0;
+}
+
+/* --------------------------------------------------- what an operator hears -- */
+
+static void tell(lc_listener *listener, lc_notice notice)
+{
+  listener->owner->calls->notice(listener->owner, notice, &listener->address);
+}
+
+/* Clients wait because of a limit. */
+static void tell_limit(lc_listener *listener, lc_notice notice, uint32_t limit)
+{
+  int queue = lc_listener_queue_length(listener);
+  notice.limit = limit;
+  notice.queue = (uint32_t)(queue >= 0 ? queue : lc_listener_has_queue(listener));
+  tell(listener, notice);
+}
+
+/* Once, until nobody waits any more: at the limit every end lets one in. */
+static void tell_full(lc_listener *listener)
+{
+  lc_listen_owner *owner = listener->owner;
+  if (owner->is_full_told || owner->suspended || !lc_listener_has_queue(listener)) return;
+  owner->is_full_told = 1;
+  tell_limit(listener, (lc_notice){.event = "max_connections reached"},
+             owner->calls->limit_reached(owner));
+}
+
+static void tell_room(lc_listener *listener)
+{
+  if (!listener->owner->is_full_told) return;
+  listener->owner->is_full_told = 0;
+  lc_listener_tell(listener, "max_connections: accept resumed", 0);
+}
+
+/* ----------------------------------------------------------------- pausing -- */
+
+static void pause_accepting(lc_listener *listener, int code)
+{
+  lc_loop *loop = listener->owner->loop;
+  int is_first = !listener->retry_after;
+  lc_time wait = is_first ? RETRY_FIRST : listener->retry_after * 2;
+  listener->retry_after = wait > RETRY_LONGEST ? RETRY_LONGEST : wait;
+  listener->paused = 1;
+  if (listener->state == LC_LISTENER_OPEN) /* else the stop's own timer asks again */
+    lc_timer_set(loop, &listener->timer, loop->now + listener->retry_after);
+  if (!is_first) return;
+  lc_notice notice = {.event = "accept paused", .code = code, .retry = listener->retry_after};
+  int limit = lacks_descriptors(code) ? loop->sys->descriptor_limit(loop->sys) : 0;
+  if (limit > 0) tell_limit(listener, notice, (uint32_t)limit);
+  else tell(listener, notice);
+}
+
+static void accepting_again(lc_listener *listener)
+{
+  if (!listener->retry_after) return;
+  listener->retry_after = 0;
+  lc_listener_tell(listener, "accept resumed", 0);
+}
+
+static int must_hold(const lc_listener *listener)
+{
+  const lc_listen_owner *owner = listener->owner;
+  if (listener->state != LC_LISTENER_OPEN) return 0; /* a stop holds nobody back */
+  return owner->suspended || owner->calls->limit_reached(owner);
+}
+
+/* --------------------------------------------------------------- accepting -- */
+
+/* An accept that found nobody finds out, too, that a shortage is over. */
+static void queue_is_empty(lc_listener *listener)
+{
+  accepting_again(listener);
+  tell_room(listener);
+  if (listener->state == LC_LISTENER_EMPTYING) lc_listener_finish(listener);
+}
+
+static int take(lc_listener *listener, int fd, lc_address *peer, lc_conn **conn)
+{
+  lc_listen_owner *owner = listener->owner;
+  const lc_sys *sys = owner->loop->sys;
+  if (peer->length == 0 || peer->of.any.sa_family == AF_UNSPEC) peer->of.any.sa_family = AF_UNIX;
+  int result = owner->calls->take(owner, fd, peer, conn);
+  if (result < 0) {
+    sys->close(sys, fd);
+    pause_accepting(listener, result); /* no event will tell of those behind it */
+  } else {
+    accepting_again(listener);
+  }
+  return result;
+}
+
+/* Until somebody in the queue is fine, or it is known why nobody is. */
+static int accept_next(lc_listener *listener, lc_conn **conn)
+{
+  lc_listen_owner *owner = listener->owner;
+  const lc_sys *sys = owner->loop->sys;
+  for (int skipped = 0; skipped < LC_ACCEPTS_PER_TURN; skipped++) {
+    lc_address peer = {.length = sizeof peer.of};
+    int fd = owner->calls->prepare(owner);
+    if (!fd) fd = sys->accept(sys, listener->watch.fd, &peer.of.any, &peer.length);
+    if (fd == -EAGAIN) {
+      queue_is_empty(listener);
+      return LC_AGAIN;
+    }
+    if (is_passing(fd)) continue;
+    if (lacks_descriptors(fd) && listener->state != LC_LISTENER_OPEN &&
+        owner->calls->lend_descriptor(owner))
+      continue;
+    if (fd < 0) {
+      pause_accepting(listener, fd);
+      return fd;
+    }
+    return take(listener, fd, &peer, conn);
+  }
+  lc_job_queue(owner->loop, &listener->job);
+  return LC_AGAIN;
+}
+
+/* The connection that was accepted ahead, unless it has ended meanwhile. */
+static int take_ahead(lc_listener *listener, lc_conn **conn)
+{
+  *conn = listener->ahead;
+  if (!*conn) return 0;
+  listener->ahead = NULL;
+  return listener->owner->calls->hand_out(listener->owner, *conn);
+}
+
+int lc_listener_accept(lc_listener *listener, lc_conn **conn)
+{
+  if (take_ahead(listener, conn)) return 0;
+  if (listener->state == LC_LISTENER_CLOSED || listener->paused) return LC_AGAIN;
+  if (must_hold(listener)) {
+    listener->held = 1;
+    tell_full(listener);
+    return LC_AGAIN;
+  }
+  return accept_next(listener, conn);
+}
+
+void lc_listener_accept_ahead(lc_listener *listener)
+{
+  lc_listen_owner *owner = listener->owner;
+  lc_conn *conn;
+  if (listener->ahead || lc_listener_accept(listener, &conn) < 0) return;
+  listener->ahead = conn;
+  owner->calls->keep(owner, conn);
+  owner->calls->acceptable(owner);
+}
+
+void lc_listener_accept_share(lc_listener *listener)
+{
+  lc_listen_owner *owner = listener->owner;
+  if (listener->state == LC_LISTENER_CLOSED) return;
+  if (!owner->serving) {
+    owner->calls->acceptable(owner);
+    return;
+  }
+  for (int i = 0; i < LC_ACCEPTS_PER_TURN; i++) {
+    lc_conn *conn;
+    if (lc_listener_accept(listener, &conn) < 0) return;
+    owner->calls->serve(owner, conn);
+  }
+  lc_job_queue(owner->loop, &listener->job);
+}
+
+void lc_listener_unhold(lc_listener *listener)
+{
+  if (!listener->held || listener->state == LC_LISTENER_CLOSED || must_hold(listener)) return;
+  listener->held = 0;
+  lc_job_queue(listener->owner->loop, &listener->job);
+}
+
+void lc_listener_look_again(lc_listener *listener)
+{
+  listener->held = 1;
+  lc_listener_unhold(listener);
+}

@@ -1,0 +1,184 @@
+/* open.c - opening a listening socket, and what its events, its job and its timer do. */
+#include <netinet/tcp.h>
+#include <stdlib.h>
+
+#include "base/address.h"
+#include "kernel/keepalive.h"
+#include "listen/inside.h"
+#include "listen/unix_path.h"
+
+void lc_listen_options_init(lc_listen_options *options)
+{
+  *options = (lc_listen_options){.backlog = 4096, .reuseaddr = 1, .unix_mode = -1};
+}
+
+static void listener_ready(lc_watch *watch, uint32_t events)
+{
+  lc_listener *listener = LC_OWNER(watch, lc_listener, watch);
+  (void)events;
+  lc_listener_accept_share(listener);
+}
+
+static void listener_job(lc_job *job)
+{
+  lc_listener *listener = LC_OWNER(job, lc_listener, job);
+  lc_listen_owner *owner = listener->owner;
+  if (listener->stop_wanted) lc_listener_stop(listener);
+  if (listener->state != LC_LISTENER_CLOSED) lc_listener_accept_share(listener);
+  else if (!owner->serving) owner->calls->acceptable(owner); /* a wait for clients is over */
+}
+
+static void listener_due(lc_timer *timer, lc_time now)
+{
+  lc_listener *listener = LC_OWNER(timer, lc_listener, timer);
+  listener->paused = 0;
+  if (listener->state == LC_LISTENER_OPEN) lc_listener_accept_share(listener);
+  else lc_listener_stop_due(listener, now);
+}
+
+/* ---------------------------------------------------------------- opening -- */
+
+static int set(const lc_sys *sys, int fd, int level, int name, int value)
+{
+  int result;
+  LC_RETRY(result, sys->setsockopt(sys, fd, level, name, &value, sizeof value));
+  return result;
+}
+
+static int prepare(const lc_sys *sys, int fd, const lc_address *address,
+                   const lc_listen_options *options)
+{
+  int family = address->of.any.sa_family, result = 0;
+  if (family == AF_UNIX) return 0;
+  if (options->reuseaddr) result = set(sys, fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (!result && options->reuseport) result = set(sys, fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (!result && family == AF_INET6)
+    result = set(sys, fd, IPPROTO_IPV6, IPV6_V6ONLY, options->ipv6_only);
+  if (!result && options->defer_accept)
+    result = set(sys, fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, options->defer_accept);
+  return result;
+}
+
+static lc_listener *listener_new(lc_listen_owner *owner, const lc_listen_options *options)
+{
+  lc_listener *listener = calloc(1, sizeof *listener);
+  if (!listener) return NULL;
+  listener->watch.fd = listener->diag = -1;
+  listener->watch.ready = listener_ready;
+  listener->owner = owner;
+  listener->backlog = options->backlog;
+  listener->is_shared = options->shared;
+  listener->in_group = options->reuseport;
+  listener->place = options->reuseport_place;
+  listener->group_size = options->reuseport_of;
+  listener->defers = options->defer_accept > 0;
+  listener->lossless = 1;
+  lc_list_init(&listener->in_owner);
+  lc_job_init(&listener->job, listener_job);
+  if (!lc_timer_open(owner->loop, &listener->timer, listener_due)) return listener;
+  free(listener);
+  return NULL;
+}
+
+void lc_listener_free(lc_listener *listener)
+{
+  lc_listener_close(listener);
+  lc_timer_close(listener->owner->loop, &listener->timer);
+  lc_job_cancel(&listener->job);
+  lc_list_remove(&listener->in_owner);
+  free(listener);
+}
+
+/* From here on it is one of the owner's. */
+static int begin(lc_listener *listener)
+{
+  lc_listen_owner *owner = listener->owner;
+  const lc_sys *sys = owner->loop->sys;
+  lc_address bound = {.length = sizeof bound.of};
+  int result = sys->getsockname(sys, listener->watch.fd, &bound.of.any, &bound.length);
+  if (result < 0) return result;
+  if (!listener->file.inode)
+    listener->address = bound; /* else the kernel knows it by another name */
+  if (listener->address.of.any.sa_family != AF_UNIX) lc_loop_features(owner->loop);
+  result = lc_loop_watch(owner->loop, &listener->watch, EPOLLIN | EPOLLET);
+  if (result < 0) return result;
+  lc_list_append(&owner->listeners, &listener->in_owner);
+  sys->listening(sys, 1);
+  owner->calls->changed(owner);
+  return 0;
+}
+
+static int bind_and_listen(lc_listener *listener, const lc_address *address,
+                           const lc_listen_options *options)
+{
+  lc_listen_owner *owner = listener->owner;
+  const lc_sys *sys = owner->loop->sys;
+  int fd = listener->watch.fd;
+  listener->address = *address;
+  int result = prepare(sys, fd, address, options);
+  if (!result)
+    result = lc_keepalive_apply(sys, fd, address->of.any.sa_family, owner->settings, NULL);
+  if (!result && options->control) result = options->control(fd, options->user);
+  if (result < 0) return result;
+  if (lc_address_is_path(address)) {
+    result = lc_unix_path_listen(sys, fd, address, options->unix_mode, options->backlog,
+                                 &listener->bound, &listener->file);
+  } else {
+    result = sys->bind(sys, fd, &address->of.any, address->length);
+    if (!result) result = sys->listen(sys, fd, options->backlog);
+  }
+  return result ? result : begin(listener);
+}
+
+static const lc_listen_options *or_defaults(const lc_listen_options *options,
+                                            lc_listen_options *defaults)
+{
+  if (options) return options;
+  lc_listen_options_init(defaults);
+  return defaults;
+}
+
+int lc_listener_open(lc_listen_owner *owner, const lc_address *address,
+                     const lc_listen_options *options)
+{
+  lc_listen_options defaults;
+  options = or_defaults(options, &defaults);
+  const lc_sys *sys = owner->loop->sys;
+  lc_listener *listener = listener_new(owner, options);
+  if (!listener) return -ENOMEM;
+  int result = sys->socket(sys, address->of.any.sa_family, SOCK_STREAM, 0);
+  if (result >= 0) {
+    listener->watch.fd = result;
+    listener->address = *address; /* so that a path is removed, should the rest fail */
+    result = bind_and_listen(listener, address, options);
+  }
+  if (result < 0) lc_listener_free(listener);
+  return result;
+}
+
+int lc_listener_open_fd(lc_listen_owner *owner, int fd, const lc_listen_options *options)
+{
+  lc_listen_options defaults;
+  options = or_defaults(options, &defaults);
+  const lc_sys *sys = owner->loop->sys;
+  int listening = 0;
+  socklen_t length = sizeof listening;
+  int result = sys->getsockopt(sys, fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length);
+  if (result < 0) return result;
+  if (!listening) return -EINVAL;
+  result = sys->set_nonblocking(sys, fd);
+  if (result < 0) return result;
+  lc_listener *listener = listener_new(owner, options);
+  if (!listener) return -ENOMEM;
+  listener->watch.fd = fd;
+  result = begin(listener);
+  if (!result && listener->address.of.any.sa_family != AF_UNIX)
+    result = lc_keepalive_apply(sys, fd, listener->address.of.any.sa_family, owner->settings, NULL);
+  if (result < 0) { /* it stays the caller's */
+    lc_loop_unwatch(owner->loop, &listener->watch);
+    listener->watch.fd = -1;
+    lc_listener_free(listener);
+    owner->calls->changed(owner); /* which may have been for it alone */
+  }
+  return result;
+}

@@ -1,0 +1,12 @@
+/* stop_accept_close.c - a TCP listener that cannot be hidden: its queue is emptied, and handshakes under way are reset
+ * when it closes. */
+#include "listen/inside.h"
+
+static int accept_close_begin(lc_listener *listener)
+{
+  (void)listener;
+  return LC_LISTENER_EMPTYING;
+}
+
+const lc_stop_method lc_stop_accept_close = {
+  .name = "accept-close", .has_handshakes = 1, .begin = accept_close_begin};

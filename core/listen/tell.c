@@ -1,0 +1,22 @@
+/* tell.c - what an operator hears of a listener, and whether its stop is known to lose nobody. */
+#include "listen/inside.h"
+
+void lc_listener_tell(lc_listener *listener, const char *event, int code)
+{
+  lc_listen_owner *owner = listener->owner;
+  owner->calls->notice(owner, (lc_notice){.event = event, .code = code}, &listener->address);
+}
+
+void lc_listener_not_lossless(lc_listener *listener, const char *event, int code)
+{
+  listener->lossless = listener->is_unknown = 0;
+  listener->owner->calls->lossy(listener->owner);
+  lc_listener_tell(listener, event, code);
+}
+
+void lc_listener_not_known(lc_listener *listener, const char *event, int code)
+{
+  int was_lossless = listener->lossless;
+  lc_listener_not_lossless(listener, event, code);
+  listener->is_unknown = was_lossless;
+}
