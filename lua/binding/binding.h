@@ -10,8 +10,20 @@
 
 #include "base/list.h"
 #include "conn/box.h"
+#include "conn/connect.h"
 #include "conn/describe.h"
+#include "conn/detach.h"
+#include "conn/eof.h"
+#include "conn/events.h"
+#include "conn/farewell.h"
+#include "conn/keeping.h"
+#include "conn/leaks.h"
+#include "conn/methods.h"
+#include "conn/reading.h"
+#include "conn/settings.h"
 #include "conn/stragglers.h"
+#include "conn/words.h"
+#include "conn/writing.h"
 #include "context/object.h"
 #include "lastcall.h"
 #include "runtime/calling.h"
@@ -45,7 +57,6 @@ void sockopt_open(lua_State *L, runtime *rt);
 void socket_listening_ended(runtime *rt);
 
 /* Functions of the module, into the table at the top. */
-void connect_open(lua_State *L, runtime *rt);
 void resolve_open(lua_State *L, runtime *rt);
 void process_open(lua_State *L, runtime *rt); /* run, step, shutdown */
 void signals_open(lua_State *L, runtime *rt);

@@ -21,7 +21,7 @@ static int is_of_the_script(const lua_Debug *at)
   return at->currentline > 0 && !strstr(at->short_src, "lastcall/");
 }
 
-void conn_note_place(lua_State *L)
+static void note_place(lua_State *L)
 {
   lua_Debug at;
   for (int depth = 0; lua_getstack(L, depth, &at); depth++) {
@@ -33,7 +33,7 @@ void conn_note_place(lua_State *L)
   }
 }
 
-void conn_leaked(lua_State *L, conn_box *box)
+static void leaked(lua_State *L, conn_box *box)
 {
   leak *found = calloc(1, sizeof *found);
   if (!found) return;
@@ -85,4 +85,32 @@ void conn_tell_leaks(runtime *rt)
 void conn_forget_leaks(runtime *rt)
 {
   while (rt->leaks) drop_first(rt);
+}
+
+/* ------------------------------------------------------------------- finalizers -- */
+
+void conn_keep_weakly(lua_State *L, conn_box *box)
+{
+  conn_remember(L, box, -1);
+  if (box->rt->debug && !box->is_unstarted) note_place(L);
+}
+
+int conn_collect(lua_State *L)
+{
+  if (!is_collected(L)) return 0;
+  conn_box *box = conn_of_object(L);
+  lc_conn *conn = box ? box->conn : NULL;
+  if (!conn) return 0;
+  int is_open = box->rt->loop && !box->is_unstarted && lc_conn_state(conn) < LC_STATE_CLOSING;
+  if (is_open && !box->is_socket) leaked(L, box);
+  if (lc_conn_user(conn) == box)
+    lc_conn_set_user(conn, NULL); /* else another has been made since */
+  if (box->has_context && box->rt->loop) {
+    conn_kept_value(L, 1, CONN_CONTEXT);
+    context_leave_conn(L, -1);
+  }
+  if (is_open) lc_conn_close(conn, LC_LINGER_BACKGROUND, box->is_socket ? "collected" : "leaked");
+  box->conn = NULL;
+  lc_conn_unref(conn);
+  return 0;
 }

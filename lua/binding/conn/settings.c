@@ -74,6 +74,22 @@ static int conn_set_nodelay(lua_State *L)
   return conn_apply(L, box, &settings, "set_nodelay");
 }
 
+/* conn:heartbeat({interval=, timeout=, send=} or false). The modules have checked the table. */
+static int conn_heartbeat(lua_State *L)
+{
+  conn_box *box = conn_check(L, 1);
+  lc_settings settings = *lc_conn_settings(box->conn);
+  lua_settop(L, 2);
+  lua_createtable(L, 0, 1);
+  lua_pushvalue(L, 2);
+  lua_setfield(L, -2, "heartbeat");
+  option_heartbeat(L, 3, &settings.heartbeat);
+  if (lua_istable(L, 2)) lua_getfield(L, 2, "send");
+  else lua_pushnil(L);
+  conn_keep_value(L, 1, CONN_BEAT);
+  return conn_apply(L, box, &settings, "heartbeat");
+}
+
 static int conn_set_farewell(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
@@ -92,10 +108,14 @@ static int conn_set_farewell(lua_State *L)
 
 void conn_open_settings(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg methods[] = {
-    {"set_read_timeout", conn_set_read_timeout}, {"set_write_timeout", conn_set_write_timeout},
-    {"set_deadline", conn_set_deadline},         {"set_linger", conn_set_linger},
-    {"set_keepalive", conn_set_keepalive},       {"set_nodelay", conn_set_nodelay},
-    {"set_farewell", conn_set_farewell},         {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"set_read_timeout", conn_set_read_timeout},
+                                     {"set_write_timeout", conn_set_write_timeout},
+                                     {"set_deadline", conn_set_deadline},
+                                     {"set_linger", conn_set_linger},
+                                     {"set_keepalive", conn_set_keepalive},
+                                     {"set_nodelay", conn_set_nodelay},
+                                     {"set_farewell", conn_set_farewell},
+                                     {"heartbeat", conn_heartbeat},
+                                     {NULL, NULL}};
   register_functions(L, rt, "conn:", methods);
 }

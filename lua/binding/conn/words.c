@@ -52,25 +52,3 @@ static int beat(lua_State *L)
 }
 
 void conn_on_heartbeat(lc_conn *conn, runtime *rt) { runtime_protect_script(rt, beat, conn); }
-
-/* conn:heartbeat({interval=, timeout=, send=} or false). The modules have checked the table. */
-static int conn_heartbeat(lua_State *L)
-{
-  conn_box *box = conn_check(L, 1);
-  lc_settings settings = *lc_conn_settings(box->conn);
-  lua_settop(L, 2);
-  lua_createtable(L, 0, 1);
-  lua_pushvalue(L, 2);
-  lua_setfield(L, -2, "heartbeat");
-  option_heartbeat(L, 3, &settings.heartbeat);
-  if (lua_istable(L, 2)) lua_getfield(L, 2, "send");
-  else lua_pushnil(L);
-  conn_keep_value(L, 1, CONN_BEAT);
-  return conn_apply(L, box, &settings, "heartbeat");
-}
-
-void conn_open_words(lua_State *L, runtime *rt)
-{
-  static const luaL_Reg methods[] = {{"heartbeat", conn_heartbeat}, {NULL, NULL}};
-  register_functions(L, rt, "conn:", methods);
-}

@@ -22,15 +22,6 @@ static void next_writer(conn_box *box)
   }
 }
 
-void conn_wake_writers(conn_box *box, int code)
-{
-  for (lc_link *link = box->waiting.next, *next; link != &box->waiting; link = next) {
-    task *t = LC_OWNER(link, task, in_queue);
-    next = link->next;
-    if (t->wants_turn) task_wake(t, code);
-  }
-}
-
 static void writer_unwait(task *t)
 {
   conn_box *box = t->wait_object;

@@ -1,0 +1,197 @@
+/* conn/box.c - connections as Lua objects: their birth, the context that is their own, and their failures.
+ *
+ * A box is a full userdata around a counted lc_conn, which stays valid as long
+ * as the box does. It is anchored while a handler serves it or tasks belong to
+ * it; others (connect, accept) live as long as the script holds them, and one
+ * that is collected while open is closed in the background and reported. One whose
+ * handler has not begun (`start = "data"`) is made when the script is to see it, and
+ * again after it was collected: so it is anchored as soon as something is kept with it.
+ *
+ * User value: the server, or, when more is to be kept with it, a table with CONN_SERVER and so on.
+ */
+#include "binding.h"
+
+const char CONN_TYPE[] = "lastcall.connection";
+static const owner_type CONN_OWNER;
+
+conn_box *conn_check(lua_State *L, int index)
+{
+  conn_box *box = luaL_testudata(L, index, CONN_TYPE);
+  if (!box)
+    raise_error(L, "expected a connection as self: call its methods with ':', as in conn:read()");
+  runtime_check(L, box->conn ? box->rt : NULL);
+  return box;
+}
+
+/* By what lies in it, which is several times faster than to look its metatable up by name: no other object
+ * of this size has that address in this place. */
+conn_box *conn_of_object(lua_State *L)
+{
+  conn_box *box = lua_touserdata(L, 1);
+  return box && lua_rawlen(L, 1) == sizeof *box && box->type == &CONN_OWNER ? box : NULL;
+}
+
+conn_box *conn_self(lua_State *L)
+{
+  conn_box *box = conn_of_object(L);
+  return box && box->conn && box->rt->loop ? box : conn_check(L, 1);
+}
+
+/* ------------------------------------------------------------------- boxes -- */
+
+conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_base *server)
+{
+  conn_box *box = lua_newuserdatauv(L, sizeof *box, 1);
+  *box = (conn_box){.type = &CONN_OWNER, .rt = rt, .of_server = server, .anchor = LUA_NOREF};
+  lc_list_init(&box->own_tasks);
+  lc_list_init(&box->waiting);
+  if (server) {
+    runtime_push_anchored(L, rt, server->anchor);
+    lua_setiuservalue(L, -2, 1);
+  }
+  lua_rawgetp(L, LUA_REGISTRYINDEX, CONN_TYPE);
+  lua_setmetatable(L, -2);
+  box->conn = lc_conn_ref(conn);
+  lc_conn_set_user(conn, box);
+  return box;
+}
+
+/* ---------------------------------------------------------------- its context -- */
+
+void conn_make_context(lua_State *L, int index, context *parent)
+{
+  conn_box *box = lua_touserdata(L, index);
+  index = lua_absindex(L, index);
+  context *ctx = context_new(L, box->rt, parent);
+  lua_replace(L, -2);
+  lua_pushvalue(L, -1);
+  conn_keep_value(L, index, CONN_CONTEXT);
+  context_adopt(L, ctx, &box->as_owner);
+}
+
+void conn_push_context(lua_State *L, conn_box *box)
+{
+  if (!box->has_context && !box->of_server) {
+    lua_pushnil(L);
+    return;
+  }
+  if (!conn_push(L, box)) raise_error(L, "lastcall: the context of a connection that is gone");
+  if (box->has_context) {
+    conn_kept_value(L, -1, CONN_CONTEXT);
+  } else {
+    conn_kept_value(L, -1, CONN_SERVER);
+    lua_getiuservalue(L, -1, 1);
+    lua_remove(L, -2);
+    conn_make_context(L, -2, lua_touserdata(L, -1));
+  }
+  lua_remove(L, -2);
+}
+
+void conn_each_task(conn_box *box, void (*visit)(task *t, void *user), void *user)
+{
+  if (box->has_context) context_each_task(box->ctx, visit, user);
+  for (lc_link *link = box->own_tasks.next; link != &box->own_tasks; link = link->next)
+    visit(LC_OWNER(link, task, in_context), user);
+}
+
+context *conn_own_context(const conn_box *box) { return box->has_context ? box->ctx : NULL; }
+
+/* Without one, those that would go by it are told. */
+static void end_own_context(conn_box *box, const char *cause)
+{
+  if (box->has_context) {
+    context_end(box->rt->L, box->ctx, LC_CANCELED, cause);
+  } else if (!box->ended) {
+    box->ended = LC_CANCELED;
+    box->end_cause = cause;
+    for (lc_link *link = box->own_tasks.next; link != &box->own_tasks; link = link->next)
+      task_wake(LC_OWNER(link, task, in_context), LC_CANCELED);
+  }
+}
+
+static void hold(lua_State *L, owner *by)
+{
+  conn_box *box = LC_OWNER(by, conn_box, as_owner);
+  if (!box->tasks && box->anchor == LUA_NOREF && conn_push(L, box)) {
+    conn_keep(L, box);
+    lua_pop(L, 1);
+  }
+  box->tasks++;
+  lc_conn_hold(box->conn);
+}
+
+static void release(owner *by)
+{
+  conn_box *box = LC_OWNER(by, conn_box, as_owner);
+  box->tasks--;
+  if (!box->tasks) end_own_context(box, "finished");
+  lc_conn_release(box->conn);
+  conn_unanchor_when_over(box);
+}
+
+static int push(lua_State *L, owner *by) { return conn_push(L, LC_OWNER(by, conn_box, as_owner)); }
+
+static void push_context(lua_State *L, owner *by)
+{
+  conn_push_context(L, LC_OWNER(by, conn_box, as_owner));
+}
+
+static owner *heir(owner *by)
+{
+  const conn_box *box = LC_OWNER(by, conn_box, as_owner);
+  if (box->tasks || lc_conn_state(box->conn) != LC_STATE_CLOSED) return by;
+  return box->of_server ? box->of_server->type->heir(&box->of_server->as_owner) : NULL;
+}
+
+static const owner_type CONN_OWNER = {.push = push,
+                                      .hold = hold,
+                                      .release = release,
+                                      .heir = heir,
+                                      .push_context = push_context,
+                                      .finished = conn_finished};
+
+/* ------------------------------------------------------------------ failures -- */
+
+int conn_failure(lua_State *L, conn_box *box, int code, const char *operation)
+{
+  char text[LC_ADDRESS_TEXT_MAX];
+  task *t = task_running(L, box->rt);
+  if (t && code != LC_FULL) task_failed(t);
+  return push_failure(L, code, peer_text(box->conn, text, sizeof text), operation);
+}
+
+static int failed_fairly(lua_State *L, int status, lua_KContext count)
+{
+  (void)L;
+  (void)status;
+  return (int)count;
+}
+
+int conn_fail_fairly(lua_State *L, conn_box *box, int code, const char *operation)
+{
+  task *t = task_running(L, box->rt);
+  int count = conn_failure(L, box, code, operation);
+  if (t && code != LC_FULL && task_is_spent(t)) return task_yield(L, t, count, failed_fairly);
+  return count;
+}
+
+static void wake_writers(conn_box *box, int code)
+{
+  for (lc_link *link = box->waiting.next, *next; link != &box->waiting; link = next) {
+    task *t = LC_OWNER(link, task, in_queue);
+    next = link->next;
+    if (t->wants_turn) task_wake(t, code);
+  }
+}
+
+/* Its context ends with it. The tasks that wait on the connection itself come first: their next
+ * attempt tells them why more exactly than `canceled` would. */
+void conn_end_context(conn_box *box, const char *cause)
+{
+  if (lc_conn_error(box->conn) && !box->connecting) {
+    if (box->reader) task_wake(box->reader, 0);
+    if (box->writer) task_wake(box->writer, 0);
+    wake_writers(box, 0);
+  }
+  end_own_context(box, cause);
+}

@@ -1,0 +1,43 @@
+/* conn/farewell.c - how the server closes a connection: with its last words, when the handler or the drain ends it. */
+#include "binding.h"
+
+int conn_has_farewell(const conn_box *box)
+{
+  return box->has_farewell || (box->of_server && box->of_server->farewell != LUA_NOREF);
+}
+
+static void say_farewell(lua_State *L, conn_box *box)
+{
+  size_t length;
+  int top = lua_gettop(L);
+  if (!conn_has_farewell(box) || lc_conn_state(box->conn) >= LC_STATE_CLOSING) return;
+  int servers = box->of_server ? box->of_server->farewell : LUA_NOREF;
+  const char *text =
+    conn_words(L, box, CONN_FAREWELL, servers, "in the farewell function", &length);
+  if (text) lc_conn_set_farewell(box->conn, text, length); /* without memory it is left unsaid */
+  lua_settop(L, top);
+}
+
+void conn_dismiss(lua_State *L, conn_box *box, const char *cause)
+{
+  say_farewell(L, box);
+  lc_conn_dismiss(box->conn, cause);
+}
+
+static int end_handler(lua_State *L)
+{
+  const task *t = lua_touserdata(L, 1);
+  conn_box *box = LC_OWNER(t->by, conn_box, as_owner);
+  int by_ladder = box->cut || box->last_failure == LC_DRAINING;
+  if (t->killing)
+    lc_conn_abort(box->conn, "killed"); /* half a reply must not look like a whole one */
+  else if (by_ladder) conn_dismiss(L, box, box->cut == LC_CANCELED ? "drain timeout" : "drain");
+  else lc_conn_finish(box->conn, "handler returned");
+  return 0;
+}
+
+void conn_finished(owner *by, task *t)
+{
+  if (t->is_handler) runtime_protect_script(by->rt, end_handler, t);
+  if (t->is_goodbye) lc_conn_unguard(by->conn);
+}

@@ -1,0 +1,95 @@
+/* conn/keeping.c - what keeps the object of a connection alive, how it is found, and what is kept with it. */
+#include "binding.h"
+
+static const char BOXES_KEY = 0; /* weak: boxes that nobody anchors, by address */
+
+static void push_boxes(lua_State *L)
+{
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &BOXES_KEY) == LUA_TTABLE) return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &BOXES_KEY);
+}
+
+void conn_keep_value(lua_State *L, int index, int key)
+{
+  index = lua_absindex(L, index);
+  if (lua_getiuservalue(L, index, 1) != LUA_TTABLE) {
+    lua_createtable(L, 0, 2);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, CONN_SERVER);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, index, 1);
+  }
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, key);
+  lua_pop(L, 1);
+  conn_keep_unstarted(L, index);
+}
+
+int conn_kept_value(lua_State *L, int index, int key)
+{
+  int type = lua_getiuservalue(L, index, 1);
+  if (type == LUA_TTABLE) {
+    type = lua_rawgeti(L, -1, key);
+    lua_remove(L, -2);
+  } else if (key != CONN_SERVER) {
+    lua_pop(L, 1);
+    lua_pushnil(L);
+    type = LUA_TNIL;
+  }
+  return type;
+}
+
+/* Findable without an anchor, until it is collected. */
+void conn_remember(lua_State *L, conn_box *box, int index)
+{
+  index = lua_absindex(L, index);
+  push_boxes(L);
+  lua_pushvalue(L, index);
+  lua_rawsetp(L, -2, box);
+  lua_pop(L, 1);
+  box->is_findable = 1;
+}
+
+void conn_keep(lua_State *L, conn_box *box)
+{
+  lua_pushvalue(L, -1);
+  box->anchor = runtime_anchor(L, box->rt);
+}
+
+void conn_keep_unstarted(lua_State *L, int index)
+{
+  conn_box *box = lua_touserdata(L, index);
+  if (!box->is_unstarted || box->anchor != LUA_NOREF) return;
+  lua_pushvalue(L, index);
+  conn_keep(L, box);
+  lua_pop(L, 1);
+}
+
+int conn_push(lua_State *L, conn_box *box)
+{
+  if (box->anchor != LUA_NOREF) {
+    runtime_push_anchored(L, box->rt, box->anchor);
+    return 1;
+  }
+  if (!box->is_findable) return 0;
+  push_boxes(L);
+  int found = lua_rawgetp(L, -1, box) == LUA_TUSERDATA;
+  lua_remove(L, -2);
+  if (!found) lua_pop(L, 1);
+  return found;
+}
+
+void conn_unanchor_when_over(conn_box *box)
+{
+  if (box->tasks || box->untold || box->is_detached || box->anchor == LUA_NOREF) return;
+  if (lc_conn_state(box->conn) != LC_STATE_CLOSED && box->is_served) return;
+  runtime_release(box->rt, box->anchor);
+  box->anchor = LUA_NOREF;
+}

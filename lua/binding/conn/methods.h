@@ -1,0 +1,20 @@
+/* conn/methods.h - what connections can do, for scripts: each registers methods into the table at the top. */
+#ifndef LC_BINDING_CONN_METHODS_H
+#define LC_BINDING_CONN_METHODS_H
+
+#include <lua.h>
+
+typedef struct runtime runtime;
+
+void conn_open(lua_State *L,
+               runtime *rt); /* all; and functions of the module, into the table at the top */
+void conn_open_reading(lua_State *L, runtime *rt);
+void conn_open_writing(lua_State *L, runtime *rt);
+void conn_open_sockopt(lua_State *L, runtime *rt);
+void conn_open_settings(lua_State *L, runtime *rt);
+void conn_open_detach(lua_State *L, runtime *rt);
+void conn_open_eof(lua_State *L, runtime *rt);
+void conn_open_closing(lua_State *L, runtime *rt);
+void conn_open_relay(lua_State *L, runtime *rt); /* functions of the module alone */
+
+#endif

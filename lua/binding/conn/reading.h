@@ -1,0 +1,13 @@
+/* conn/reading.h - waiting for input. */
+#ifndef LC_BINDING_CONN_READING_H
+#define LC_BINDING_CONN_READING_H
+
+#include <lua.h>
+
+#include "conn/box.h"
+
+/* Suspends the one task that reads until input comes, the deadline passes, or the ladder cuts it. */
+int conn_wait_input(lua_State *L, task *t, conn_box *box, lc_time deadline, const char *operation,
+                    lua_KContext kept, lua_KFunction again);
+
+#endif
