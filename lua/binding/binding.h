@@ -45,6 +45,7 @@
 #include "task/task.h"
 #include "task/traceback.h"
 #include "task/wait.h"
+#include "wait/selecting.h"
 #include "watch/watch.h"
 
 /* A socket object that stands for no descriptor yet. [0, +1] */
@@ -53,8 +54,6 @@ void socket_push(lua_State *L, runtime *rt);
  * midst of the core's work, so nothing in here raises. LUA_OK, or another status with the error at the top. */
 int socket_call(lua_State *L, int function, int socket, int fd); /* [0, 0 or +1] */
 void sockopt_open(lua_State *L, runtime *rt);
-/* A server listens no more: who selects on it looks again. */
-void socket_listening_ended(runtime *rt);
 
 /* Functions of the module, into the table at the top. */
 void resolve_open(lua_State *L, runtime *rt);

@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "conn/box.h"
+#include "conn/stragglers.h"
 #include "lastcall.h"
 #include "task/task.h"
 
@@ -35,6 +36,7 @@ struct server_box {
   lc_link waiters;         /* tasks in serve, wait and wait_for */
 };
 
+extern const char SERVER_TYPE[];
 server_box *server_check(lua_State *L, int index);
 /* The server of a connection that has one. */
 static inline server_box *server_of(const conn_box *conn)
@@ -45,11 +47,6 @@ extern const lc_events SERVER_EVENTS;
 /* What it was to call or say; it is done, or goes. A connection keeps its server alive, and what is
  * anchored for the server may keep the connection: here the circle is broken. */
 void server_forget_functions(server_box *box);
-/* Whether its handler has not begun, and will with the first byte. */
-int server_is_to_start(const server_box *box, const lc_conn *conn);
-/* Pushes the object of one of its connections, made now if it is to start; 0 and nothing when it has been
- * collected. */
-int server_push_conn(lua_State *L, server_box *box, lc_conn *conn);
 /* on_state's first word of a connection, whose box there is: "new". */
 void server_tell_new(lua_State *L, server_box *box, lc_conn *conn);
 void server_open(lua_State *L, runtime *rt);

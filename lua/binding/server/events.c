@@ -3,30 +3,8 @@
 #include <string.h>
 
 #include "binding.h"
+#include "server/conns.h"
 #include "server/moves.h"
-
-/* ------------------------------------------------------------- their objects -- */
-
-/* Whether it waits for its first byte. It may have an object: one that has been collected, and another
- * since. */
-int server_is_to_start(const server_box *box, const lc_conn *conn)
-{
-  const conn_box *of = lc_conn_user(conn);
-  return of ? (int)of->is_unstarted : box->starts_with_data && box->handler != LUA_NOREF;
-}
-
-int server_push_conn(lua_State *L, server_box *box, lc_conn *conn)
-{
-  conn_box *of = lc_conn_user(conn);
-  if (of && conn_push(L, of)) return 1;
-  if (!server_is_to_start(box, conn)) return 0; /* it has been collected */
-  of = conn_box_new(L, box->rt, conn, &box->as_base);
-  of->is_served = 1;
-  of->is_unstarted = 1;
-  conn_keep_weakly(L, of);
-  if (lc_conn_error(conn)) conn_end_context(of, lc_code_name(lc_conn_error(conn)));
-  return 1;
-}
 
 /* ---------------------------------------------------------------------- events -- */
 
@@ -200,7 +178,7 @@ static void on_acceptable(lc_server *server, void *user)
   server_box *box = user;
   (void)server;
   tasks_wake(&box->acceptors, 0);
-  if (!lc_server_is_listening(server)) socket_listening_ended(box->rt);
+  if (!lc_server_is_listening(server)) select_listening_ended(box->rt);
 }
 
 /* While it is being said goodbye to, a connection is not idle. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "binding.h"
+#include "server/conns.h"
 #include "server/moves.h"
 
 /* A connection's, that on_state is to be told of. */

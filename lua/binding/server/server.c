@@ -5,17 +5,7 @@
 #include <string.h>
 
 #include "binding.h"
-
-static const char SERVER_TYPE[] = "lastcall.server";
-
-server_box *server_check(lua_State *L, int index)
-{
-  server_box *box = luaL_testudata(L, index, SERVER_TYPE);
-  if (!box)
-    raise_error(L, "expected a server as self: call its methods with ':', as in server:shutdown()");
-  runtime_check(L, box->server ? box->rt : NULL);
-  return box;
-}
+#include "server/conns.h"
 
 /* ------------------------------------------------------------------ as an owner -- */
 
@@ -316,14 +306,6 @@ static int server_oldest(lua_State *L)
   for (unsigned i = 0; i < of.count; i++) describe(L, of.found[i], (lua_Integer)i + 1);
   lua_pushinteger(L, of.all);
   return 2;
-}
-
-void server_register(lua_State *L, runtime *rt, const luaL_Reg *methods, const luaL_Reg *functions)
-{
-  register_functions(L, rt, "server:", methods);
-  lua_pushvalue(L, -2);
-  register_functions(L, rt, "", functions);
-  lua_pop(L, 1);
 }
 
 void server_open(lua_State *L, runtime *rt)

@@ -76,7 +76,7 @@ static int descriptor_close(lua_State *L)
   runtime *rt = runtime_upvalue(L);
   const lc_sys *sys = socket_sys(rt);
   int fd = (int)check_integer(L, 1);
-  socket_wake(rt, fd);
+  select_wake(rt, fd);
   sys->close(sys, fd);
   return 0;
 }

@@ -81,10 +81,10 @@ static int select_begin(lua_State *L, int status, lua_KContext kept)
   if (ready < 0) return socket_failure(L, rt, ready);
   if (ready || deadline <= sys->now(sys)) return answer(L, fds);
   if (t) {
-    socket_set set = {
+    select_set set = {
       .fds = fds, .count = count, .stream_count = take_streams(L), .is_wordless = 1};
     set.streams = lua_touserdata(L, BOXES);
-    return socket_suspend(L, t, "select", &set, deadline, kept, select_woken);
+    return select_suspend(L, t, "select", &set, deadline, kept, select_woken);
   }
   int result = socket_block(L, rt, fds, count, deadline);
   if (result < 0 && result != LC_TIMEOUT) return socket_failure(L, rt, result);

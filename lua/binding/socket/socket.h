@@ -24,21 +24,6 @@ int socket_failure(lua_State *L, runtime *rt, int code);
 int socket_block(lua_State *L, runtime *rt, struct pollfd *fds, unsigned count, lc_time deadline);
 /* Where nobody else turns the loop: one turn without waiting. */
 void socket_turn(lua_State *L, runtime *rt);
-/* What a task waits for. `streams`, not NULL for a select: the connections among them, which the task reads
- * meanwhile, so that they count as idle when they are, and the ladder can tell it. They are the caller's for
- * as long as the wait lasts; `fds` are copied. */
-typedef struct socket_set {
-  const struct pollfd *fds;
-  unsigned count;
-  conn_box *const *streams;
-  unsigned stream_count;
-  int is_wordless; /* it waits for work, in what has no word for the end */
-} socket_set;
-/* Suspends the task until one is ready; `again` finds t->woken. */
-int socket_suspend(lua_State *L, task *t, const char *operation, const socket_set *set,
-                   lc_time deadline, lua_KContext kept, lua_KFunction again);
-/* Its script is about to close `fd`: who waits for it is woken. */
-void socket_wake(runtime *rt, int fd);
 /* An absolute time on lastcall.now's clock, or nil for ever. */
 lc_time socket_deadline(lua_State *L, int index);
 const lc_sys *socket_sys(const runtime *rt);

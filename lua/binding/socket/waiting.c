@@ -90,98 +90,6 @@ int socket_block(lua_State *L, runtime *rt, struct pollfd *fds, unsigned count, 
   }
 }
 
-/* ----------------------------------------------------------------- suspending -- */
-
-static lc_time breath(const runtime *rt) { return lc_loop_clock(rt->loop) + TASK_BREATH; }
-
-/* Lies on the stack of the task that waits. */
-typedef struct descriptor_wait {
-  lc_link in_waits;
-  task *t;
-  lc_select *select;
-  unsigned count;
-  conn_box *const *streams;
-  unsigned stream_count;
-  struct pollfd fds[];
-} descriptor_wait;
-
-static void wait_ready(void *user) { task_wake(((descriptor_wait *)user)->t, 0); }
-
-static void wait_unwait(task *t)
-{
-  descriptor_wait *wait = t->wait_object;
-  for (unsigned i = 0; i < wait->stream_count; i++) {
-    conn_box *box = wait->streams[i];
-    if (box->reader != t) continue;
-    box->reader = NULL;
-    lc_conn_wait(box->conn, LC_WAIT_NONE, LC_NEVER);
-  }
-  lc_select_end(wait->select);
-  wait->select = NULL;
-  lc_list_remove(&wait->in_waits);
-}
-
-static void attend(task *t, const descriptor_wait *wait)
-{
-  for (unsigned i = 0; i < wait->stream_count; i++) {
-    conn_box *box = wait->streams[i];
-    if (box->reader) continue; /* its own task hears of it */
-    box->reader = t;
-    lc_conn_wait(box->conn, LC_WAIT_READ, LC_NEVER);
-  }
-}
-
-int socket_suspend(lua_State *L, task *t, const char *operation, const socket_set *set,
-                   lc_time deadline, lua_KContext kept, lua_KFunction again)
-{
-  int error = 0;
-  size_t size = set->count * sizeof *set->fds;
-  descriptor_wait *wait = lua_newuserdatauv(L, sizeof *wait + size, 0);
-  t->woken = (int16_t)task_ended(t);
-  if (t->woken && !(set->is_wordless && task_is_deaf(t))) return again(L, LUA_OK, kept);
-  if (t->woken) deadline = lc_time_earlier(deadline, breath(t->rt));
-  *wait = (descriptor_wait){
-    .t = t, .count = set->count, .streams = set->streams, .stream_count = set->stream_count};
-  memcpy(wait->fds, set->fds, size);
-  wait->select = lc_select_begin(t->rt->loop, wait->fds, wait->count, wait_ready, wait, &error);
-  if (!wait->select) {
-    t->woken = (int16_t)error;
-    return again(L, LUA_OK, kept);
-  }
-  lc_list_append(&t->rt->descriptor_waits, &wait->in_waits);
-  if (deadline != LC_NEVER) task_alarm(t, deadline);
-  attend(t, wait);
-  t->at_rest = t->is_wordless = (unsigned)set->is_wordless & 1u;
-  return task_suspend(L, t, operation, wait, wait_unwait, kept, again);
-}
-
-static int names(const descriptor_wait *wait, int fd)
-{
-  for (unsigned i = 0; i < wait->count; i++)
-    if (wait->fds[i].fd == fd) return 1;
-  return 0;
-}
-
-void socket_wake(runtime *rt, int fd)
-{
-  lc_link *waits = &rt->descriptor_waits;
-  for (lc_link *link = waits->next, *next; link != waits; link = next) {
-    descriptor_wait *wait = LC_OWNER(link, descriptor_wait, in_waits);
-    next = link->next;
-    if (names(wait, fd)) task_wake(wait->t, LC_CLOSED);
-  }
-}
-
-void socket_listening_ended(runtime *rt)
-{
-  lc_link *waits = &rt->descriptor_waits;
-  for (lc_link *link = waits->next, *next; link != waits; link = next) {
-    descriptor_wait *wait = LC_OWNER(link, descriptor_wait, in_waits);
-    next = link->next;
-    if (wait->streams) task_wake(wait->t, LC_DRAINING);
-  }
-}
-
 /* ------------------------------------------------------------------- functions -- */
 
 static int is_writing(lua_State *L, int index)
@@ -224,8 +132,8 @@ static int wait_descriptor(lua_State *L)
   task *t = task_that_can_wait(L, rt);
   if (!t || fd < 0) return block_on(L, rt, fd, writing, deadline);
   struct pollfd one = {.fd = fd, .events = writing ? POLLOUT : POLLIN};
-  socket_set set = {.fds = &one, .count = 1, .is_wordless = !writing}; /* datagrams know no drain */
-  return socket_suspend(L, t, writing ? "send" : "receive", &set, deadline, 0, woken);
+  select_set set = {.fds = &one, .count = 1, .is_wordless = !writing}; /* datagrams know no drain */
+  return select_suspend(L, t, writing ? "send" : "receive", &set, deadline, 0, woken);
 }
 
 /* Why a wait on the connection must not begin, or 0. */
@@ -280,7 +188,7 @@ static int sleep_until(lua_State *L)
   if (task_ended(t)) { /* a loop around it must not keep the processor busy */
     task_failed(t);
     if (!task_is_deaf(t)) return task_yield(L, t, 0, task_return);
-    deadline = lc_time_earlier(deadline, breath(rt));
+    deadline = lc_time_earlier(deadline, task_breath(rt));
   }
   task_alarm(t, deadline);
   t->is_wordless = 1;
@@ -290,7 +198,7 @@ static int sleep_until(lua_State *L)
 /* wake(fd): it is about to be closed, though not by us. */
 static int wake(lua_State *L)
 {
-  socket_wake(runtime_upvalue(L), (int)check_integer(L, 1));
+  select_wake(runtime_upvalue(L), (int)check_integer(L, 1));
   return 0;
 }
 

@@ -116,6 +116,8 @@ int task_return(lua_State *L, int status, lua_KContext kept)
   return 0;
 }
 
+lc_time task_breath(const runtime *rt) { return lc_loop_clock(rt->loop) + TASK_BREATH; }
+
 int task_is_deaf(const task *t) { return t->failures >= 2; }
 
 void task_failed(task *t)

@@ -31,6 +31,7 @@ int task_is_at_rest(const task *t);
 int task_may_be_ended(const task *t);
 /* Whether it has been told often enough: what would return at once takes a breath first. */
 int task_is_deaf(const task *t);
+lc_time task_breath(const runtime *rt); /* until then */
 void task_wake(task *t, int code);
 void tasks_wake(lc_link *waiting, int code); /* all that wait in a list */
 /* Wakes it with LC_TIMEOUT at `at`. */

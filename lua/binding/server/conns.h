@@ -1,0 +1,15 @@
+/* server/conns.h - the objects of a server's connections, some of which are made when they are needed. */
+#ifndef LC_BINDING_SERVER_CONNS_H
+#define LC_BINDING_SERVER_CONNS_H
+
+#include <lua.h>
+
+#include "server/box.h"
+
+/* Whether its handler has not begun, and will with the first byte. */
+int server_is_to_start(const server_box *box, const lc_conn *conn);
+/* Pushes the object of one of its connections, made now if it is to start; 0 and nothing when it has been
+ * collected. */
+int server_push_conn(lua_State *L, server_box *box, lc_conn *conn);
+
+#endif
