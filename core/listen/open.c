@@ -89,18 +89,24 @@ void lc_listener_free(lc_listener *listener)
   free(listener);
 }
 
-/* From here on it is one of the owner's. */
-static int begin(lc_listener *listener)
+static int learn_address(lc_listener *listener)
 {
-  lc_listen_owner *owner = listener->owner;
-  const lc_sys *sys = owner->loop->sys;
+  const lc_sys *sys = listener->owner->loop->sys;
   lc_address bound = {.length = sizeof bound.of};
   int result = sys->getsockname(sys, listener->watch.fd, &bound.of.any, &bound.length);
   if (result < 0) return result;
   if (!listener->file.inode)
     listener->address = bound; /* else the kernel knows it by another name */
+  return 0;
+}
+
+/* The last step, after which nothing can fail: from here on it is one of the owner's. */
+static int begin(lc_listener *listener)
+{
+  lc_listen_owner *owner = listener->owner;
+  const lc_sys *sys = owner->loop->sys;
   if (listener->address.of.any.sa_family != AF_UNIX) lc_loop_features(owner->loop);
-  result = lc_loop_watch(owner->loop, &listener->watch, EPOLLIN | EPOLLET);
+  int result = lc_loop_watch(owner->loop, &listener->watch, EPOLLIN | EPOLLET);
   if (result < 0) return result;
   lc_list_append(&owner->listeners, &listener->in_owner);
   sys->listening(sys, 1);
@@ -127,6 +133,7 @@ static int bind_and_listen(lc_listener *listener, const lc_address *address,
     result = sys->bind(sys, fd, &address->of.any, address->length);
     if (!result) result = sys->listen(sys, fd, options->backlog);
   }
+  if (!result) result = learn_address(listener);
   return result ? result : begin(listener);
 }
 
@@ -171,14 +178,13 @@ int lc_listener_open_fd(lc_listen_owner *owner, int fd, const lc_listen_options 
   lc_listener *listener = listener_new(owner, options);
   if (!listener) return -ENOMEM;
   listener->watch.fd = fd;
-  result = begin(listener);
-  if (!result && listener->address.of.any.sa_family != AF_UNIX)
+  result = learn_address(listener);
+  if (!result)
     result = lc_keepalive_apply(sys, fd, listener->address.of.any.sa_family, owner->settings, NULL);
-  if (result < 0) { /* it stays the caller's */
-    lc_loop_unwatch(owner->loop, &listener->watch);
-    listener->watch.fd = -1;
+  if (!result) result = begin(listener);
+  if (result < 0) {
+    listener->watch.fd = -1; /* it stays the caller's */
     lc_listener_free(listener);
-    owner->calls->changed(owner); /* which may have been for it alone */
   }
   return result;
 }

@@ -36,7 +36,7 @@ typedef struct lc_listen_calls {
   void (*notice)(lc_listen_owner *owner, lc_notice notice, const lc_address *address);
   /* A client may be lost, or nobody can see whether one is. */
   void (*lossy)(lc_listen_owner *owner);
-  /* A listener has been opened or closed, or could not be opened: what is in reserve may change. */
+  /* A listener has been opened or closed: what is in reserve may change. */
   void (*changed)(lc_listen_owner *owner);
   /* The stop of a listener has ended. */
   void (*settled)(lc_listen_owner *owner);

@@ -293,6 +293,41 @@ static void a_listener_that_could_not_be_taken_over_leaves_no_descriptor_in_rese
   assert_int_equal(close(fd), 0); /* it stayed ours */
 }
 
+static int listening;
+
+static void count_listening(const lc_sys *sys, int more)
+{
+  (void)sys;
+  listening += more;
+}
+
+static void a_listener_that_could_not_be_opened_is_not_counted(void **state)
+{
+  static const fault_call calls[] = {FAULT_GETSOCKNAME, FAULT_SETSOCKOPT, FAULT_EPOLL_CONTROL};
+  world *w = *state;
+  listening = 0;
+  bad.sys.listening = count_listening;
+  w->address = world_loopback();
+  assert_int_equal(world_new_server(w, 0), 0);
+  lc_loop_features(w->loop);
+  for (size_t i = 0; i < 2 * sizeof calls / sizeof *calls; i++) {
+    int fd = -1, is_taken = i % 2;
+    if (is_taken) {
+      fd = socket(AF_INET, SOCK_STREAM, 0);
+      assert_int_equal(bind(fd, &w->address.of.any, w->address.length), 0);
+      assert_int_equal(listen(fd, 10), 0);
+    }
+    faults_fail(&bad, calls[i / 2], 1, 1, -ENOBUFS);
+    int result = is_taken ? lc_server_listen_fd(w->server, fd, NULL)
+                          : lc_server_listen(w->server, &w->address, NULL);
+    assert_int_equal(result, -ENOBUFS);
+    assert_int_equal(listening, 0);
+    if (is_taken) close(fd);
+  }
+  assert_int_equal(lc_server_listen(w->server, &w->address, NULL), 0);
+  assert_int_equal(listening, 1);
+}
+
 static void while_it_pauses_those_who_are_there_are_served(void **state)
 {
   world *w = *state;
@@ -372,6 +407,7 @@ int main(void)
     WORLD_TEST(handed_out_connections_come_one_by_one),
     FAULTS_TEST(short_of_descriptors_it_pauses_says_so_once_and_resumes),
     FAULTS_TEST(a_listener_that_could_not_be_taken_over_leaves_no_descriptor_in_reserve),
+    FAULTS_TEST(a_listener_that_could_not_be_opened_is_not_counted),
     FAULTS_TEST(while_it_pauses_those_who_are_there_are_served),
     FAULTS_TEST(an_error_that_lasts_does_not_make_it_spin),
     FAULTS_TEST(a_client_that_left_the_queue_is_skipped),
