@@ -58,6 +58,6 @@ int lc_features_probe(const lc_sys *sys, lc_features *features)
   features->sock_diag_code = try_counting(sys);
   features->hide = !features->hide_code;
   features->sock_diag = !features->sock_diag_code;
-  features->stop = features->hide ? "hide" : "accept-close";
+  features->stop = features->hide ? LC_STOP_BY_HIDING : LC_STOP_WITHOUT_HIDING;
   return fd < 0 ? fd : 0;
 }

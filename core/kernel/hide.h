@@ -7,6 +7,10 @@
 
 #include "sys/sys.h"
 
+/* How a TCP listener is stopped where that works, and where it does not: the names in features and reports. */
+#define LC_STOP_BY_HIDING "hide"
+#define LC_STOP_WITHOUT_HIDING "accept-close"
+
 /* 0 or a code: -ENOPROTOOPT before Linux 5.1. */
 int lc_hide(const lc_sys *sys, int fd);
 

@@ -17,5 +17,8 @@ static int hide_begin(lc_listener *listener)
   return result < 0 ? result : lc_settle_begin(listener);
 }
 
-const lc_stop_method lc_stop_hide = {
-  .name = "hide", .is_lossless = 1, .has_handshakes = 1, .begin = hide_begin, .due = lc_settle_due};
+const lc_stop_method lc_stop_hide = {.name = LC_STOP_BY_HIDING,
+                                     .is_lossless = 1,
+                                     .has_handshakes = 1,
+                                     .begin = hide_begin,
+                                     .due = lc_settle_due};
