@@ -34,7 +34,7 @@ describe("server:accept", function()
       loop:wait()
       assert.equal("closed", last)
       assert.equal(5, report.closed_idle)
-      helper.assert_clean(report, pending)
+      helper.assert_clean(report)
     end)
   end)
 
@@ -86,7 +86,7 @@ describe("server:accept", function()
         conn:close()
       end
       assert.equal("closed", select(2, server:accept(1)))
-      helper.assert_clean(server:wait(), pending)
+      helper.assert_clean(server:wait())
     end)
   end)
 
@@ -154,7 +154,7 @@ describe("the option start", function()
       early:close()
       silent:close()
       local report = server:wait()
-      helper.assert_clean(report, pending)
+      helper.assert_clean(report)
       assert.equal(2, report.finished + report.closed_idle)
     end)
   end)
@@ -170,35 +170,57 @@ describe("the option start", function()
     end)
   end)
 
-  it("data leaves who never spoke in sight: listed, posted to, said goodbye to, told of", function()
-    local moves, goodbyes = {}, 0
+  for _, at in ipairs { "127.0.0.1:0", "unix:@in sight" } do
+    it("data leaves who never spoke in sight: listed, posted to, said goodbye to, told of, over " .. at, function()
+      local moves, goodbyes = {}, 0
+      helper.task(function()
+        local server, address = helper.serve(lastcall, echo, {
+          at = at, start = "data", farewell = "bye\n", drain = { timeout = 5, quiet = 0.2 },
+          on_drain = function(conn) goodbyes = goodbyes + (conn:state() == "new" and 1 or 0) end,
+        })
+        local first, second = assert(lastcall.connect(address)), assert(lastcall.connect(address))
+        assert(server:wait_for("==", 2, helper.seconds(2)))
+        server:on_state(function(conn, from, to) moves[#moves + 1] = ("%d %s %s"):format(conn.id, from, to) end)
+        local ids = {}
+        for conn in server:each "new" do ids[#ids + 1] = conn.id end
+        assert.equal(2, #ids)
+        assert.equal("new", server:get(ids[2]):state())
+        assert.equal(2, server:broadcast "news\n")
+        assert.equal("news", first:read())
+        first:write("one\n")
+        assert.equal("one", first:read())
+        server:shutdown()
+        assert.equal("bye", first:read())
+        assert.equal("news\nbye\n", second:read("a"))
+        first:close()
+        second:close()
+        helper.assert_clean(server:wait())
+        assert.equal(1, goodbyes)
+        local told = table.concat(moves, "; ")
+        assert.is_truthy(told:find(ids[1] .. " new active", 1, true), told)
+        assert.is_truthy(told:find(ids[2] .. " closing closed", 1, true), told)
+      end)
+    end)
+  end
+
+  it("data dismisses who never spoke once the goodbye and its guard are over, and not before", function()
     helper.task(function()
+      local guard, ended
       local server, address = helper.serve(lastcall, echo, {
-        start = "data", farewell = "bye\n", drain = { timeout = 5, quiet = 0.2 },
-        on_drain = function(conn) goodbyes = goodbyes + (conn:state() == "new" and 1 or 0) end,
+        at = "unix:@guarded", start = "data", drain = { timeout = 20, quiet = 0.1 },
+        on_drain = function(conn) guard = conn:work() end,
       })
-      local first, second = assert(lastcall.connect(address)), assert(lastcall.connect(address))
-      assert(server:wait_for("==", 2, helper.seconds(2)))
-      server:on_state(function(conn, from, to) moves[#moves + 1] = ("%d %s %s"):format(conn.id, from, to) end)
-      local ids = {}
-      for conn in server:each "new" do ids[#ids + 1] = conn.id end
-      assert.equal(2, #ids)
-      assert.equal("new", server:get(ids[2]):state())
-      assert.equal(2, server:broadcast "news\n")
-      assert.equal("news", first:read())
-      first:write("one\n")
-      assert.equal("one", first:read())
+      local silent = assert(lastcall.connect(address))
+      assert(server:wait_for("==", 1, helper.seconds(2)))
       server:shutdown()
-      assert.equal("bye", first:read())
-      helper.needs_lossless_stop(pending)
-      assert.equal("news\nbye\n", second:read("a"))
-      first:close()
-      second:close()
-      helper.assert_clean(server:wait(), pending)
-      assert.equal(1, goodbyes)
-      local told = table.concat(moves, "; ")
-      assert.is_truthy(told:find(ids[1] .. " new active", 1, true), told)
-      assert.is_truthy(told:find(ids[2] .. " closing closed", 1, true), told)
+      lastcall.go(function() ended = helper.ends(silent) end)
+      lastcall.sleep(0.5)
+      assert.is_nil(ended)
+      assert.equal(1, server:count "new")
+      guard:done()
+      assert(server:wait_for("==", 0, helper.seconds(5)))
+      helper.assert_clean(server:wait())
+      assert.equal("eof", ended)
     end)
   end)
 
@@ -288,7 +310,9 @@ describe("the option start", function()
     helper.task(function()
       local server, address = helper.serve(lastcall, echo, {
         start = "data",
-        log = function(_, event, fields) told[#told + 1] = ("%s: %s"):format(event, fields.cause) end,
+        log = helper.apart_from_shutdown(function(_, event, fields)
+          told[#told + 1] = ("%s: %s"):format(event, fields.cause)
+        end),
       })
       local gone = assert(lastcall.connect(address))
       assert(server:wait_for("==", 1, helper.seconds(2)))
@@ -296,7 +320,6 @@ describe("the option start", function()
       assert(server:wait_for("==", 0, helper.seconds(2)))
       lastcall.sleep(0)
     end)
-    helper.needs_lossless_stop(pending)
     assert.same({ "connection failed: reset" }, told)
   end)
 

@@ -30,7 +30,7 @@ describe("every", function()
     end)
     assert.is_true(slept)
     assert.equal(1, calls)
-    assert.is_true(report.clean, tostring(report))
+    helper.assert_clean(report)
   end)
 
   it("is canceled in a call that takes longer than the drain, which the report names", function()

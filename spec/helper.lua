@@ -1,6 +1,6 @@
 --- What the specs share: time bounds, raw clients, and the check that nothing is left behind.
 
-local helper = {}
+local helper = { stopping = require "spec.support.stopping" }
 
 local build = os.getenv "LASTCALL_BUILD" or "build"
 local slow = tonumber(os.getenv "LASTCALL_SLOW") or 1
@@ -78,19 +78,30 @@ end
 
 --- A log that is not told of the run's shutdown, for specs that look at all else.
 function helper.apart_from_shutdown(log)
+  local stop = helper.stopping.here().event
   return function(level, event, fields)
-    if not event:find "^shutdown" then log(level, event, fields) end
+    if not event:find "^shutdown" and event ~= stop then log(level, event, fields) end
   end
 end
 
 --- What a program printed, without what its log was told of the shutdown.
 function helper.without_trace(output)
+  local stop = helper.stopping.here().event
+  if stop then output = output:gsub("[^\n]*lastcall: warning: " .. stop .. "[^\n]*\n", "") end
   return (output:gsub("[^\n]*lastcall: info: shutdown[^\n]*\n", ""))
 end
 
---- A server with `handler`, on loopback; the server and its address.
+--- A server on loopback, or at `options.at`.
+local function listen(lastcall, options)
+  local own = {}
+  for name, value in pairs(options or {}) do own[name] = value end
+  own.at = nil
+  return assert(lastcall.listen(options and options.at or "127.0.0.1:0", own))
+end
+
+--- A server with `handler`, on loopback or at `options.at`; the server and its address.
 function helper.serve(lastcall, handler, options)
-  local server = assert(lastcall.listen("127.0.0.1:0", options))
+  local server = listen(lastcall, options)
   lastcall.spawn(function() server:serve(handler) end)
   lastcall.sleep(0)
   return server, server:addresses()[1]
@@ -103,10 +114,7 @@ end
 
 --- Two ends of one connection over loopback (or at `options.at`): the server's end, the client's, and the server.
 function helper.pair(lastcall, options, connect_options)
-  options = options or {}
-  local at = options.at or "127.0.0.1:0"
-  options.at = nil
-  local server = assert(lastcall.listen(at, options))
+  local server = listen(lastcall, options)
   local there = assert(lastcall.connect(server:addresses()[1], connect_options))
   local here = assert(server:accept(helper.seconds(5)))
   return here, there, server
@@ -151,19 +159,7 @@ function helper.ends(conn)
   return line or code
 end
 
---- Skips the spec, by the `pending` of its own `it`, unless a listener can be stopped here without loss, and that
--- can be seen; with what the kernel said.
-function helper.needs_lossless_stop(pending)
-  local features = require "lastcall".features
-  if features.hide_error then pending("no listener can be hidden here: " .. features.hide_error) end
-  if features.sock_diag_error then pending("handshakes cannot be counted here: " .. features.sock_diag_error) end
-end
-
---- The report is clean, as far as it can be here.
-function helper.assert_clean(report, pending)
-  if not report.lossless then helper.needs_lossless_stop(pending) end
-  assert(report.clean, tostring(report))
-end
+helper.assert_clean = helper.stopping.assert_clean
 
 --- The call raises, and says `reason`.
 function helper.raises(reason, fn, ...)

@@ -5,7 +5,9 @@ local helper = require "spec.helper"
 local function told_of(handler, client, options)
   local told, stats = {}, nil
   options = options or {}
-  options.log = function(level, event, fields) told[#told + 1] = { level, event, fields } end
+  options.log = helper.apart_from_shutdown(function(level, event, fields)
+    told[#told + 1] = { level, event, fields }
+  end)
   helper.task(function(lastcall)
     local server, address = helper.serve(lastcall, handler, options)
     client(lastcall, address, server)

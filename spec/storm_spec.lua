@@ -1,18 +1,27 @@
 -- scripts/test: alone
 local helper = require "spec.helper"
 
+-- Whether a stop there loses nobody: where no listener can be hidden, one of TCP may.
+local function loses_nobody(address)
+  return address:find "^unix:" or helper.stopping.here().method == "hide"
+end
+
 --- What the clients saw, and the server's report.
 local function storm(address, options, tempers)
   local output, fine = helper.run(("env %s spec/support/storm.sh %s %s"):format(
     tempers and ("TEMPERS='%s'"):format(tempers) or "", address, options or ""), 60)
-  assert.is_true(fine, output)
+  assert.is_true(fine or not loses_nobody(address), output)
   local connected = 0
   for count in output:gmatch "connected=(%d+)" do connected = connected + tonumber(count) end
   assert.is_true(connected > 500, output)
-  assert.is_nil(output:find "lost=[1-9]", output)
   assert.is_nil(output:find "truncated=[1-9]", output)
   assert.is_truthy(output:find("shutdown ok", 1, true), output)
-  assert.is_nil(output:find("not lossless", 1, true), output)
+  if loses_nobody(address) then
+    assert.is_nil(output:find "lost=[1-9]", output)
+    assert.is_nil(output:find("not lossless", 1, true), output)
+  else
+    assert.is_truthy(output:find("not lossless", 1, true), output)
+  end
 end
 
 describe("SIGTERM in the middle of a storm loses nobody", function()

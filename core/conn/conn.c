@@ -63,7 +63,7 @@ void lc_conn_update(lc_conn *conn)
   int idle = is_between_requests(conn);
   /* A connection is new until a byte was received; one that was greeted and waits is idle. */
   if (conn->state == LC_STATE_NEW && !conn->received && !(idle && conn->wrote)) {
-    if (idle) lc_drain_consider(conn);
+    lc_drain_consider(conn);
     return;
   }
   lc_conn_move(conn, idle ? LC_STATE_IDLE : LC_STATE_ACTIVE, idle ? "waiting" : "work");
@@ -85,7 +85,8 @@ static lc_time end_of_silence(lc_conn *conn)
 lc_time lc_conn_dismissable_from(lc_conn *conn)
 {
   if (conn->state != LC_STATE_NEW && conn->state != LC_STATE_IDLE) return LC_NEVER;
-  int unattended = !conn->tasks && conn->wait == LC_WAIT_NONE && conn->state == LC_STATE_NEW;
+  int unattended =
+    !conn->tasks && !conn->guards && conn->wait == LC_WAIT_NONE && conn->state == LC_STATE_NEW;
   if (!is_between_requests(conn) && !unattended) return LC_NEVER;
   if (conn->declared && conn->received) return 0;
   return end_of_silence(conn);

@@ -194,7 +194,7 @@ static void nor_does_it_wait_where_the_pipe_cannot_be_opened_again(void **state)
 
   (void)state;
   if (geteuid() != 0) {
-    print_message("[  SKIPPED ] only root can become another user\n");
+    print_message("only root can become another user\n");
     skip();
   }
   assert_int_equal(pipe(ends), 0);

@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -347,12 +348,33 @@ void world_expect_sight(world *w, int peer, peer_sight sight)
   assert_int_equal(now, sight);
 }
 
+static int is_allowed(const char *what, int code)
+{
+  if (code < 0) printf("%s here: %s\n", what, lc_code_name(code));
+  return code == 0;
+}
+
+int world_hides(world *w)
+{
+  return is_allowed("no listener can be hidden", lc_loop_features(w->loop)->hide_code);
+}
+
 int world_stops_lossless(world *w)
 {
-  const lc_features *features = lc_loop_features(w->loop);
-  if (!features->hide)
-    printf("no listener can be hidden here: %s\n", lc_code_name(features->hide_code));
-  else if (!features->sock_diag)
-    printf("handshakes cannot be counted here: %s\n", lc_code_name(features->sock_diag_code));
-  return features->hide && features->sock_diag;
+  return world_hides(w) &&
+         is_allowed("handshakes cannot be counted", lc_loop_features(w->loop)->sock_diag_code);
+}
+
+/* By a program that deals nobody to a group of one. */
+int world_steers(void)
+{
+  struct sock_filter first = BPF_STMT(BPF_RET | BPF_K, 0);
+  struct sock_fprog program = {.len = 1, .filter = &first};
+  int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), code = 0;
+  assert_true(fd >= 0);
+  assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on), 0);
+  if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) < 0)
+    code = -errno;
+  close(fd);
+  return is_allowed("no group can be steered", code);
 }

@@ -65,8 +65,12 @@ void world_end(world *w);
 
 #define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 
-/* Whether a TCP listener can be stopped here without loss, and that can be seen; else prints what is denied. */
+/* Whether a listener can be hidden here; also, whether the handshakes under way can be counted, so that a TCP
+ * listener is known to stop without loss; and whether a SO_REUSEPORT group can be steered. Else prints what is
+ * denied. */
+int world_hides(world *w);
 int world_stops_lossless(world *w);
+int world_steers(void);
 
 /* A server by w->options that listens on loopback, or on an abstract unix-domain address. */
 void world_serve(world *w);

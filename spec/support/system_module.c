@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
+#include <linux/filter.h>
 #include <lua.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +122,25 @@ static int system_limit_in_child(lua_State *L)
   return 1;
 }
 
+/* can_steer() -> whether a program may say who of a SO_REUSEPORT group gets a client; nil and the reason */
+static int system_can_steer(lua_State *L)
+{
+  struct sock_filter first = BPF_STMT(BPF_RET | BPF_K, 0);
+  struct sock_fprog program = {.len = 1, .filter = &first};
+  int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return failure(L);
+  if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0 ||
+      setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) < 0) {
+    int error = errno;
+    close(fd);
+    errno = error;
+    return failure(L);
+  }
+  close(fd);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 int luaopen_spec_system(lua_State *L)
 {
   static const luaL_Reg functions[] = {{"pipe", system_pipe},
@@ -129,6 +150,7 @@ int luaopen_spec_system(lua_State *L)
                                        {"close", system_close},
                                        {"descriptors", system_descriptors},
                                        {"limit_in_child", system_limit_in_child},
+                                       {"can_steer", system_can_steer},
                                        {"send_descriptor", system_send_descriptor},
                                        {NULL, NULL}};
   luaL_newlib(L, functions);

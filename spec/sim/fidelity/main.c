@@ -4,7 +4,8 @@
  *
  * Those whose names contain the words; without words, all: as TAP, or what the real kernel did. NEAR and
  * FAR are the paths of two network namespaces 200 ms of round trip apart (scripts/sim-fidelity makes
- * them), in which the scenes at a distance are played on the real kernel; without, they are left out.
+ * them), in which the scenes at a distance are played on the real kernel; without, they are left out,
+ * and so are those that ask the real kernel for what it denies to this process.
  *
  * On the real kernel each is played by a process of its own, many at a time, for some wait long. Over
  * loopback packets arrive before the call that sent them returns, or, on a machine under load, a moment
@@ -18,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernel/features.h"
 #include "scene.h"
 
 enum { MOST = 256, AT_A_TIME = 24, TIME_LIMIT = 60 /* seconds for one scene */, WIDTH = 60 };
@@ -26,9 +28,11 @@ typedef struct play {
   const scene_entry *entry;
   scene *real; /* shared with the process that plays it */
   scene *sim;
-  int is_apart;   /* at a distance */
-  int is_skipped; /* for there is none */
+  int is_apart;         /* at a distance */
+  const char *left_out; /* why, or NULL */
 } play;
+
+static const char NO_HOSTS[] = "two hosts need root and /dev/net/tun (make sim-fidelity)";
 
 static play plays[MOST];
 static int play_count;
@@ -50,8 +54,8 @@ static void choose(char **words)
     int is_apart = THEMES[i] == DISTANCE_SCENES;
     for (const scene_entry *entry = THEMES[i]; entry->name && play_count < MOST; entry++) {
       if (!is_wanted(entry, words)) continue;
-      plays[play_count++] =
-        (play){.entry = entry, .is_apart = is_apart, .is_skipped = is_apart && !near_host};
+      plays[play_count++] = (play){
+        .entry = entry, .is_apart = is_apart, .left_out = is_apart && !near_host ? NO_HOSTS : NULL};
     }
   }
 }
@@ -85,7 +89,7 @@ static void play_round(lc_time rest)
   int running = 0;
   fflush(stdout);
   for (int i = 0; i < play_count; i++) {
-    if (plays[i].is_skipped || !differs(&plays[i])) continue;
+    if (plays[i].left_out || !differs(&plays[i])) continue;
     if (running == AT_A_TIME && wait(NULL) > 0) running--;
     pid_t child = fork();
     if (child == 0) {
@@ -119,8 +123,8 @@ static void print_side_by_side(const play *one)
 /* Whether the kernels differ. */
 static int report(const play *one, int number)
 {
-  if (one->is_skipped) {
-    printf("two hosts need root and /dev/net/tun (make sim-fidelity)\n");
+  if (one->left_out) {
+    printf("%s\n", one->left_out);
     printf("ok %d # SKIP %s\n", number, one->entry->name);
     return 0;
   }
@@ -130,20 +134,32 @@ static int report(const play *one, int number)
   return bad;
 }
 
+/* What the scene asks for, and the real kernel denies: a reason to leave it out, or NULL. */
+static const char *denied(const scene *sim, const lc_features *features)
+{
+  if ((sim->asks & SCENE_HIDES) && !features->hide) return "no listener can be hidden here";
+  if ((sim->asks & SCENE_COUNTS) && !features->sock_diag)
+    return "handshakes cannot be counted here";
+  return NULL;
+}
+
 static int compare(void)
 {
   static const lc_time RESTS[] = {0, 2 * LC_MILLISECOND, 10 * LC_MILLISECOND, 20 * LC_MILLISECOND};
+  lc_features features;
   int failed = 0, skipped = 0;
+  lc_features_probe(lc_sys_linux(), &features);
   for (int i = 0; i < play_count; i++) {
     stage sim = stage_sim(plays[i].is_apart);
     scene_play(plays[i].sim, &sim, plays[i].entry);
+    if (!plays[i].left_out) plays[i].left_out = denied(plays[i].sim, &features);
   }
   for (size_t i = 0; i < sizeof RESTS / sizeof *RESTS; i++) play_round(RESTS[i]);
 
   printf("1..%d\n", play_count);
   for (int i = 0; i < play_count; i++) {
     failed += report(&plays[i], i + 1);
-    skipped += plays[i].is_skipped;
+    skipped += plays[i].left_out != NULL;
   }
   printf("figure: %d scenes on both kernels, %d differ\n", play_count - skipped, failed);
   return failed > 0;

@@ -28,10 +28,14 @@ typedef struct stage {
   lc_time rest; /* how long the network takes to come to rest */
 } stage;
 
+/* What a filter may deny to the real kernel's processes. */
+enum { SCENE_HIDES = 1, SCENE_COUNTS = 2 };
+
 typedef struct scene {
   const stage *on;
   const lc_sys *sys;
   int epoll;
+  unsigned asks; /* for which of these: bits */
   lc_time began;
   const char *names[SCENE_NAMES]; /* of descriptors that are, or were, open */
   char is_open[SCENE_NAMES];
@@ -70,6 +74,7 @@ int unacked(scene *s, int fd);
 int error_of(scene *s, int fd); /* SO_ERROR */
 int gets(scene *s, int fd, const char *what, int level, int name);
 int sets(scene *s, int fd, const char *what, int level, int name, int value);
+int hides(scene *s, int fd);                 /* a listener, from who has not connected yet */
 int names_peer(scene *s, int fd, int other); /* whether its peer's address is that one's own */
 int queue_of(scene *s, int fd);              /* how many have not been accepted, by TCP_INFO */
 int repeats_of(scene *s, int fd);            /* whether it sent anything again, by TCP_INFO */

@@ -6,6 +6,8 @@
 #include "kernel/sock_diag.h"
 #include "step.h"
 
+#define NO_SUCH_INTERFACE 0x7fffffff
+
 enum { CHUNK = 16 * 1024 };
 
 static ssize_t offer(scene *s, int fd, const char *bytes, size_t size)
@@ -169,6 +171,12 @@ int sets(scene *s, int fd, const char *what, int level, int name, int value)
   return scene_end(s, s->sys->setsockopt(s->sys, fd, level, name, &value, sizeof value));
 }
 
+int hides(scene *s, int fd)
+{
+  s->asks |= SCENE_HIDES;
+  return sets(s, fd, "SO_BINDTOIFINDEX", SOL_SOCKET, SO_BINDTOIFINDEX, NO_SUCH_INTERFACE);
+}
+
 int names_peer(scene *s, int fd, int other)
 {
   lc_address peer = {.length = sizeof peer.of}, own = scene_address(s, other);
@@ -213,6 +221,7 @@ int half_open(scene *s, int fd)
 {
   lc_address address = scene_address(s, fd);
   int diag = lc_sock_diag_open(s->sys), result = diag;
+  s->asks |= SCENE_COUNTS;
   if (diag >= 0) {
     result = lc_sock_diag_half_open(s->sys, diag, AF_INET, ntohs(address.of.in.sin_port));
     s->sys->close(s->sys, diag);

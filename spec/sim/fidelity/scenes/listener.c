@@ -3,13 +3,6 @@
 
 #include "../scene.h"
 
-#define NO_SUCH_INTERFACE 0x7fffffff
-
-static int hides(scene *s, int door)
-{
-  return sets(s, door, "SO_BINDTOIFINDEX", SOL_SOCKET, SO_BINDTOIFINDEX, NO_SUCH_INTERFACE);
-}
-
 static void closing_resets_who_is_queued(scene *s)
 {
   int door = listener(s, "door", 16);
