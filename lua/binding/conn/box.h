@@ -41,6 +41,13 @@ struct conn_box {
 
 #define UNTOLD_MOST 255
 
+/* All connections of a runtime. */
+typedef struct conns {
+  lc_server *outbound; /* the registry of those of our own making */
+  struct leak *leaks;  /* collected while open, not yet told to the log */
+  int reads_large;     /* the last read_some got a large piece: the next may */
+} conns;
+
 extern const char CONN_TYPE[];
 /* What is kept with a connection. While it is the server alone, the user value is that. */
 enum {

@@ -69,7 +69,7 @@ static int core_connect_begin(lua_State *L)
   if (bound) numeric_argument(L, 3, &from);
   lua_settop(L, 2);
   lc_conn *conn;
-  int result = lc_conn_connect(rt->outbound, &to, bound ? &from : NULL,
+  int result = lc_conn_connect(rt->conns->outbound, &to, bound ? &from : NULL,
                                option_boolean(L, 2, "nodelay", 1), &conn);
   if (result < 0) return push_failure(L, result, lua_tostring(L, 1), "connect");
   return begun(L, rt, conn_box_new(L, rt, conn, NULL));
@@ -160,13 +160,13 @@ static int core_close_outbound(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   int by_force = lua_toboolean(L, 1);
-  for (lc_conn *conn = NULL; (conn = lc_server_next(rt->outbound, conn));) {
+  for (lc_conn *conn = NULL; (conn = lc_server_next(rt->conns->outbound, conn));) {
     conn_box *box = lc_conn_user(conn);
     if (by_force) lc_conn_abort(conn, "shutdown");
     if (by_force && box) conn_kill_detached(L, box);
     if (!by_force) lc_conn_close(conn, LC_LINGER_BACKGROUND, "shutdown");
   }
-  lua_pushinteger(L, lc_server_count(rt->outbound, LC_STATES));
+  lua_pushinteger(L, lc_server_count(rt->conns->outbound, LC_STATES));
   return 1;
 }
 
@@ -184,7 +184,7 @@ static void outbound_closed(lc_conn *conn, void *user)
   conn_on_closed(conn);
 }
 
-lc_server *conn_new_outbound(runtime *rt)
+static lc_server *new_outbound(runtime *rt)
 {
   static const lc_events events = {
     .ready = outbound_ready, .heartbeat = outbound_heartbeat, .closed = outbound_closed};
@@ -193,6 +193,12 @@ lc_server *conn_new_outbound(runtime *rt)
   lc_server_options_init(&options);
   options.is_outbound = 1;
   return lc_server_new(rt->loop, &options, &events, rt, &error);
+}
+
+void conns_open(lua_State *L, runtime *rt)
+{
+  rt->conns->outbound = new_outbound(rt);
+  if (!rt->conns->outbound) luaL_error(L, "lastcall: not enough memory");
 }
 
 void connect_open(lua_State *L, runtime *rt)

@@ -6,7 +6,7 @@
 
 #include "conn/box.h"
 
-lc_server *conn_new_outbound(runtime *rt); /* the registry of connections of our own making */
+void conns_open(lua_State *L, runtime *rt); /* once there is a loop */
 void connect_open(lua_State *L, runtime *rt);
 
 #endif

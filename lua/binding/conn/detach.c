@@ -48,7 +48,7 @@ void conn_drain_detached(lua_State *L, conn_box *box)
   server_base *server = box->of_server;
   if (push_hook(L, box, "on_drain"))
     task_start(L, box->rt, server ? &server->as_owner : NULL,
-               server ? server->ctx : box->rt->process, 1);
+               server ? server->ctx : box->rt->contexts->process, 1);
   lua_settop(L, top);
 }
 

@@ -11,9 +11,9 @@ static void say_farewell(lua_State *L, conn_box *box)
   size_t length;
   int top = lua_gettop(L);
   if (!conn_has_farewell(box) || lc_conn_state(box->conn) >= LC_STATE_CLOSING) return;
-  int servers = box->of_server ? box->of_server->farewell : LUA_NOREF;
+  int otherwise = box->of_server ? box->of_server->farewell : LUA_NOREF;
   const char *text =
-    conn_words(L, box, CONN_FAREWELL, servers, "in the farewell function", &length);
+    conn_words(L, box, CONN_FAREWELL, otherwise, "in the farewell function", &length);
   if (text) lc_conn_set_farewell(box->conn, text, length); /* without memory it is left unsaid */
   lua_settop(L, top);
 }

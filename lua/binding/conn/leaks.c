@@ -42,15 +42,15 @@ static void leaked(lua_State *L, conn_box *box)
   if (conn_kept_value(L, 1, CONN_PLACE) == LUA_TSTRING)
     strncpy(found->place, lua_tostring(L, -1), sizeof found->place - 1);
   lua_pop(L, 1);
-  found->next = box->rt->leaks;
-  box->rt->leaks = found;
+  found->next = box->rt->conns->leaks;
+  box->rt->conns->leaks = found;
   lc_loop_wake(box->rt->loop);
 }
 
 static int tell(lua_State *L)
 {
   runtime *rt = lua_touserdata(L, 1);
-  const leak *found = rt->leaks;
+  const leak *found = rt->conns->leaks;
   lua_settop(L, 0);
   lua_pushliteral(L, "warning");
   lua_pushliteral(L, "connection leaked");
@@ -69,14 +69,14 @@ static int tell(lua_State *L)
 
 static void drop_first(runtime *rt)
 {
-  leak *first = rt->leaks;
-  rt->leaks = first->next;
+  leak *first = rt->conns->leaks;
+  rt->conns->leaks = first->next;
   free(first);
 }
 
 void conn_tell_leaks(runtime *rt)
 {
-  while (rt->leaks) {
+  while (rt->conns->leaks) {
     runtime_protect(rt, tell, rt);
     drop_first(rt);
   }
@@ -84,7 +84,7 @@ void conn_tell_leaks(runtime *rt)
 
 void conn_forget_leaks(runtime *rt)
 {
-  while (rt->leaks) drop_first(rt);
+  while (rt->conns->leaks) drop_first(rt);
 }
 
 /* ------------------------------------------------------------------- finalizers -- */

@@ -174,7 +174,7 @@ static inline int read_format(lua_State *L, conn_box *box, lua_Integer format, t
   else if (format > 0) result = lc_conn_read_exact(conn, (size_t)format, &slice);
   else result = lc_conn_await(conn);
   if (result < 0) return result;
-  t->rt->bytes -= (ssize_t)slice.length;
+  t->rt->tasks->bytes -= (ssize_t)slice.length;
   lua_pushlstring(L, slice.data, slice.length - (format == FORMAT_LINE ? 1 : 0));
   return 0;
 }
@@ -262,7 +262,7 @@ static inline int take_slice(lua_State *L, task *t, conn_box *box, int result,
     if (!result) return wait_for_input(L, t, box, LC_WAIT_READ, LC_NEVER, operation, kept, again);
   }
   if (result < 0) return read_failure(L, box, result, operation);
-  t->rt->bytes -= (ssize_t)slice->length;
+  t->rt->tasks->bytes -= (ssize_t)slice->length;
   lua_pushlstring(L, slice->data, slice->length);
   return 1;
 }
@@ -274,10 +274,10 @@ static int read_some_large(lua_State *L, task *t, conn_box *box, char *place, lu
 {
   ssize_t got = lc_conn_read_into(box->conn, place, STRING_PLACE);
   lc_slice slice = {place, got > 0 ? (size_t)got : 0};
-  if (got > 0) t->rt->reads_large = slice.length >= STRING_PLACE_WORTH;
-  if (got <= 0 || !t->rt->reads_large)
+  if (got > 0) t->rt->conns->reads_large = slice.length >= STRING_PLACE_WORTH;
+  if (got <= 0 || !t->rt->conns->reads_large)
     return take_slice(L, t, box, got < 0 ? (int)got : 0, &slice, "read_some", max, read_some);
-  t->rt->bytes -= got;
+  t->rt->tasks->bytes -= got;
   allocator_push_place(L, t->rt, slice.length);
   return 1;
 }
@@ -291,12 +291,12 @@ static int read_some(lua_State *L, int status, lua_KContext kept)
   int result = t->woken;
   t->woken = 0;
   if (!result) result = lc_conn_admit(box->conn, LC_WAIT_READ);
-  if (!result && t->rt->reads_large && (size_t)kept >= STRING_PLACE) {
+  if (!result && t->rt->conns->reads_large && (size_t)kept >= STRING_PLACE) {
     char *place = allocator_place(t->rt);
     if (place) return read_some_large(L, t, box, place, kept);
   }
   if (!result) result = lc_conn_read_some(box->conn, (size_t)kept, &slice);
-  if (slice.length) t->rt->reads_large = slice.length >= STRING_PLACE_WORTH;
+  if (slice.length) t->rt->conns->reads_large = slice.length >= STRING_PLACE_WORTH;
   return take_slice(L, t, box, result, &slice, "read_some", kept, read_some);
 }
 

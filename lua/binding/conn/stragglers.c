@@ -278,7 +278,7 @@ static void find_holders(lua_State *L, const note *n)
 {
   server_base *box = n->box;
   runtime *rt = box->rt;
-  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
+  for (lc_link *link = rt->tasks->all.next; link != &rt->tasks->all; link = link->next) {
     task *t = LC_OWNER(link, task, in_tasks);
     if (owner_server(t->by) != box) continue;
     if (!owner_conn(t->by)) {
@@ -319,9 +319,9 @@ void stragglers_note_process(lua_State *L, runtime *rt, straggler_fate fate)
 {
   int top = lua_gettop(L);
   note n = begin(L, rt, NULL, fate);
-  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
+  for (lc_link *link = rt->tasks->all.next; link != &rt->tasks->all; link = link->next) {
     task *t = LC_OWNER(link, task, in_tasks);
-    if (!t->by && !t->is_system) add_task_if_cut(L, &n, t, rt->process);
+    if (!t->by && !t->is_system) add_task_if_cut(L, &n, t, rt->contexts->process);
   }
   lua_settop(L, top);
 }

@@ -2,7 +2,7 @@
 #include "binding.h"
 
 /* The connection's own, or else the server's [0, +1]. */
-static int push_words(lua_State *L, conn_box *box, int own, int servers)
+static int push_words(lua_State *L, conn_box *box, int own, int otherwise)
 {
   if (conn_push(L, box)) {
     conn_kept_value(L, -1, own);
@@ -10,18 +10,18 @@ static int push_words(lua_State *L, conn_box *box, int own, int servers)
     if (!lua_isnil(L, -1)) return 1;
     lua_pop(L, 1);
   }
-  if (servers == LUA_NOREF) return 0;
-  runtime_push_anchored(L, box->rt, servers);
+  if (otherwise == LUA_NOREF) return 0;
+  runtime_push_anchored(L, box->rt, otherwise);
   return 1;
 }
 
-const char *conn_words(lua_State *L, conn_box *box, int own, int servers, const char *where,
+const char *conn_words(lua_State *L, conn_box *box, int own, int otherwise, const char *where,
                        size_t *length)
 {
   if (!conn_push(L, box))
     lua_pushnil(L); /* it stays there: a function may be the last to hold it */
   int kept = lua_gettop(L);
-  if (!push_words(L, box, own, servers)) return NULL;
+  if (!push_words(L, box, own, otherwise)) return NULL;
   if (lua_type(L, -1) != LUA_TSTRING) {
     lua_pushvalue(L, kept);
     if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
@@ -41,8 +41,8 @@ static int beat(lua_State *L)
   conn_box *box = lc_conn_user(lua_touserdata(L, 1));
   if (!box) return 0;
   size_t length;
-  int top = lua_gettop(L), servers = box->of_server ? box->of_server->beat : LUA_NOREF;
-  const char *text = conn_words(L, box, CONN_BEAT, servers, "in the heartbeat function", &length);
+  int top = lua_gettop(L), otherwise = box->of_server ? box->of_server->beat : LUA_NOREF;
+  const char *text = conn_words(L, box, CONN_BEAT, otherwise, "in the heartbeat function", &length);
   if (text) {
     struct iovec words = {(void *)(uintptr_t)text, length};
     lc_conn_post(box->conn, &words, 1); /* a queue that is full is asked enough already */

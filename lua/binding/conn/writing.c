@@ -147,7 +147,7 @@ static int write_more(lua_State *L, int status, lua_KContext kept)
       return write_failure(L, box, (int)accepted, done);
     }
     done += (size_t)accepted;
-    if (t) t->rt->bytes -= accepted;
+    if (t) t->rt->tasks->bytes -= accepted;
     if ((size_t)accepted < total) break;
     if (count < PIECES) {
       conn_end_write(box, t);
@@ -187,7 +187,7 @@ static int conn_write(lua_State *L)
     return write_more(L, LUA_OK, 0);
   ssize_t accepted = lc_conn_write(box->conn, pieces, last - 1);
   if (accepted < 0) return write_failure(L, box, (int)accepted, 0);
-  if (t) t->rt->bytes -= accepted;
+  if (t) t->rt->tasks->bytes -= accepted;
   if ((size_t)accepted < total) return write_more(L, LUA_OK, accepted);
   lua_pushboolean(L, 1);
   return 1;
@@ -270,7 +270,8 @@ static int conn_post(lua_State *L)
   int count = gather_pieces(L, 2, last, 0, pieces, &total);
   int result = lc_conn_post(box->conn, pieces, count);
   if (result < 0) return conn_fail_fairly(L, box, result, "post");
-  box->rt->bytes -= (ssize_t)total; /* it never yields, but counts: peers are to read meanwhile */
+  box->rt->tasks->bytes -=
+    (ssize_t)total; /* it never yields, but counts: peers are to read meanwhile */
   lua_pushboolean(L, 1);
   return 1;
 }

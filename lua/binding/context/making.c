@@ -43,7 +43,7 @@ static int context_root(lua_State *L)
 static int context_background(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  runtime_push_anchored(L, rt, rt->background_anchor);
+  runtime_push_anchored(L, rt, rt->contexts->background_anchor);
   return 1;
 }
 
@@ -51,7 +51,7 @@ static int context_background(lua_State *L)
 static int context_of_process(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  runtime_push_anchored(L, rt, rt->process_anchor);
+  runtime_push_anchored(L, rt, rt->contexts->process_anchor);
   return 1;
 }
 

@@ -4,11 +4,11 @@
 /* The context that process-owned tasks live in; a run that has ended leaves an ended one behind. */
 void process_context_new(lua_State *L, runtime *rt)
 {
-  context *before = rt->process;
-  int anchor = rt->process_anchor;
-  rt->process = context_new(L, rt, NULL);
+  context *before = rt->contexts->process;
+  int anchor = rt->contexts->process_anchor;
+  rt->contexts->process = context_new(L, rt, NULL);
   context_hold_object(L, -1);
-  rt->process_anchor = runtime_anchor(L, rt);
+  rt->contexts->process_anchor = runtime_anchor(L, rt);
   if (before) context_unhold(before);
   runtime_release(rt, anchor);
 }
@@ -16,7 +16,7 @@ void process_context_new(lua_State *L, runtime *rt)
 void context_open_process(lua_State *L, runtime *rt)
 {
   process_context_new(L, rt);
-  rt->background = context_new(L, rt, NULL);
+  rt->contexts->background = context_new(L, rt, NULL);
   context_hold_object(L, -1);
-  rt->background_anchor = runtime_anchor(L, rt);
+  rt->contexts->background_anchor = runtime_anchor(L, rt);
 }

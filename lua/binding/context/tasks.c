@@ -4,7 +4,7 @@
 
 context *context_push_current(lua_State *L, runtime *rt)
 {
-  context *ctx = rt->current ? task_context(L, rt->current) : rt->process;
+  context *ctx = rt->current ? task_context(L, rt->current) : rt->contexts->process;
   if (!context_push(L, ctx)) luaL_error(L, "lastcall: the context of a connection that is gone");
   return ctx;
 }

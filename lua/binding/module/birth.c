@@ -16,7 +16,7 @@ static int turn(void *user)
   callbacks_run(rt);
   turn_share_begin(rt);
   int more = task_run_ready(rt);
-  if (!rt->turn_over) callbacks_run(rt);
+  if (!rt->turn.is_over) callbacks_run(rt);
   return more || callbacks_wait(rt);
 }
 
@@ -55,24 +55,28 @@ static int new_table_reference(lua_State *L)
   return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
+/* Before the loop is there: one of them may raise for lack of memory, and nothing is to be ended yet. */
+static void make_parts(lua_State *L, runtime *rt)
+{
+  rt->anchors = new_table_reference(L);
+  rt->calls =
+    (callbacks){.queue = new_table_reference(L), .hooks = new_table_reference(L), .next = 1};
+  rt->limits = (limits){.max_block = LC_NEVER, .least_block = LC_NEVER, .end_at = LC_NEVER};
+  rt->conns = runtime_part(L, sizeof *rt->conns);
+  tasks_open(L, rt);
+  contexts_open(L, rt);
+  works_open(L, rt);
+  polls_open(L, rt);
+  selects_open(L, rt);
+  servers_open(L, rt);
+  stragglers_open_process(L, rt);
+}
+
 static runtime *runtime_new(lua_State *L)
 {
   int error = 0;
   runtime *rt = lua_newuserdatauv(L, sizeof *rt, 0);
-  *rt = (runtime){
-    .process_anchor = LUA_NOREF,
-    .calls = {.next = 1},
-  };
-  lc_list_init(&rt->ready);
-  lc_list_init(&rt->pool);
-  lc_list_init(&rt->preempted);
-  lc_list_init(&rt->tasks);
-  rt->next_to_kill = &rt->tasks;
-  lc_list_init(&rt->ending);
-  lc_list_init(&rt->works);
-  lc_list_init(&rt->lost_works);
-  lc_list_init(&rt->process_waiters);
-  lc_list_init(&rt->descriptor_waits);
+  *rt = (runtime){.loop = NULL};
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   rt->L = lua_tothread(L, -1);
   lua_pop(L, 1);
@@ -80,18 +84,11 @@ static runtime *runtime_new(lua_State *L)
   lua_pushcfunction(L, runtime_collect);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  rt->limit = rt->least_block = rt->max_block = LC_NEVER;
+  make_parts(L, rt);
   rt->sys = chosen_sys(L) ? chosen_sys(L) : lc_sys_linux();
   rt->loop = lc_loop_new(rt->sys, &error);
   if (!rt->loop) luaL_error(L, "lastcall: no loop: %s", lc_code_text(error));
-  rt->outbound = conn_new_outbound(rt);
-  if (!rt->outbound) luaL_error(L, "lastcall: not enough memory");
-  rt->anchors = new_table_reference(L);
-  rt->calls.queue = new_table_reference(L);
-  rt->calls.hooks = new_table_reference(L);
-  rt->busy = new_table_reference(L);
-  moves_open(rt);
-  stragglers_open_process(L, rt);
+  conns_open(L, rt);
   lc_loop_on_turn(rt->loop, turn, rt);
   return rt;
 }

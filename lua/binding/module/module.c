@@ -27,7 +27,7 @@ int luaopen_lastcall_core(lua_State *L)
   context_open(L, rt);
   sleep_open(L, rt);
   task_open_handles(L, rt);
-  task_open_process(L, rt);
+  process_open_tasks(L, rt);
   task_open_looking(L, rt);
   foreign_open(L, rt);
   coroutine_open(L, rt);

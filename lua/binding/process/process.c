@@ -15,8 +15,8 @@ static int tell_step(lua_State *L)
 {
   step_call *call = lua_touserdata(L, 1);
   if (call->step == LC_STEP_DRAIN) {
-    context_drain(L, call->rt->process);
-    context_drain(L, call->rt->background);
+    context_drain(L, call->rt->contexts->process);
+    context_drain(L, call->rt->contexts->background);
   }
   if (call->step == LC_STEP_CANCEL) works_note_held(L, call->rt);
   collector_rest(call->rt);
@@ -63,8 +63,9 @@ static int core_finish(lua_State *L)
   lc_shutdown_free(rt->shutdown);
   rt->shutdown = NULL;
   collector_rest_end(L, rt);
-  if (rt->process->ended || context_is_draining(rt->process)) process_context_new(L, rt);
-  rt->background->is_draining = 0;
+  if (rt->contexts->process->ended || context_is_draining(rt->contexts->process))
+    process_context_new(L, rt);
+  rt->contexts->background->is_draining = 0;
   return 0;
 }
 
@@ -117,7 +118,7 @@ static int core_cancel_process(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   stragglers_note_process(L, rt, STRAGGLER_CANCELED);
-  context_end(L, rt->process, LC_CANCELED, "shutdown");
+  context_end(L, rt->contexts->process, LC_CANCELED, "shutdown");
   return 0;
 }
 
@@ -125,8 +126,8 @@ static int core_cancel_process(lua_State *L)
 static int core_left(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  lua_pushinteger(L, (lua_Integer)rt->process_tasks);
-  lua_pushinteger(L, (lua_Integer)rt->live_servers);
+  lua_pushinteger(L, (lua_Integer)rt->tasks->of_process);
+  lua_pushinteger(L, (lua_Integer)rt->servers->live);
   return 2;
 }
 
@@ -162,7 +163,7 @@ static int is_over(runtime *rt)
 {
   if (lc_shutdown_step(rt->shutdown) == LC_STEP_DONE) return 1;
   if (lc_shutdown_step(rt->shutdown) != LC_STEP_SERVING) return 0;
-  if (rt->process_tasks || rt->live_servers) return 0;
+  if (rt->tasks->of_process || rt->servers->live) return 0;
   /* Nothing is left but the hooks. */
   lc_shutdown_begin(rt->shutdown, lc_loop_clock(rt->loop), -1);
   return 0;
@@ -269,9 +270,9 @@ static int core_loop_stats(lua_State *L)
   lua_setfield(L, -2, "connections");
   lua_pushinteger(L, stats.timers);
   lua_setfield(L, -2, "timers");
-  lua_Integer tasks = 0;
-  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) tasks++;
-  lua_pushinteger(L, tasks);
+  lua_Integer count = 0;
+  for (lc_link *link = rt->tasks->all.next; link != &rt->tasks->all; link = link->next) count++;
+  lua_pushinteger(L, count);
   lua_setfield(L, -2, "tasks");
   return 1;
 }

@@ -5,7 +5,7 @@ static int process_waited(lua_State *L, int status, lua_KContext kept)
 {
   (void)status;
   (void)kept;
-  lua_pushboolean(L, !runtime_upvalue(L)->process_tasks);
+  lua_pushboolean(L, !runtime_upvalue(L)->tasks->of_process);
   return 1;
 }
 
@@ -15,8 +15,8 @@ static int core_wait_process_tasks(lua_State *L)
   runtime *rt = runtime_upvalue(L);
   lc_time seconds = optional_seconds(L, 1);
   task *t = task_current(L, rt, "wait_process_tasks");
-  if (!rt->process_tasks) return process_waited(L, LUA_OK, 0);
-  lc_list_append(&rt->process_waiters, &t->in_queue);
+  if (!rt->tasks->of_process) return process_waited(L, LUA_OK, 0);
+  lc_list_append(&rt->tasks->process_waiters, &t->in_queue);
   if (seconds != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(rt->loop), seconds));
   return task_suspend(L, t, "shutdown", NULL, NULL, 0, process_waited);
 }
@@ -82,7 +82,7 @@ static int core_holders(lua_State *L)
   lua_Integer most = check_integer(L, 1);
   lua_newtable(L);
   lua_Integer count = works_push(L, rt, most);
-  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
+  for (lc_link *link = rt->tasks->all.next; link != &rt->tasks->all; link = link->next) {
     task *t = LC_OWNER(link, task, in_tasks);
     if (!holds(t) || ++count > most) continue;
     push_holder(L, t);
@@ -107,7 +107,7 @@ static int core_kill_process_tasks(lua_State *L)
   return 0;
 }
 
-void task_open_process(lua_State *L, runtime *rt)
+void process_open_tasks(lua_State *L, runtime *rt)
 {
   static const luaL_Reg functions[] = {{"process_facts", core_process_facts},
                                        {"holders", core_holders},

@@ -75,8 +75,8 @@ static size_t worth_a_cycle(size_t bytes)
 static void plan_next(lua_State *L, runtime *rt)
 {
   size_t bytes = bytes_in_use(L);
-  rt->is_collecting = 0;
-  rt->collect_at = worth_a_cycle(bytes);
+  rt->collector.is_collecting = 0;
+  rt->collector.collect_at = worth_a_cycle(bytes);
   set_pause(L, pause_for(bytes));
 }
 
@@ -92,8 +92,8 @@ static void let_malloc_keep_some(void)
 /* The script has chosen a mode: it is left alone. */
 static void leave_to_script(runtime *rt)
 {
-  rt->is_generational = rt->is_collecting = 0;
-  rt->collect_at = SIZE_MAX;
+  rt->collector.is_generational = rt->collector.is_collecting = 0;
+  rt->collector.collect_at = SIZE_MAX;
 }
 
 static void begin_generational(lua_State *L, runtime *rt)
@@ -103,8 +103,8 @@ static void begin_generational(lua_State *L, runtime *rt)
     return;
   }
   be_generational(L, YOUNG_GROWTH, OLD_GROWTH);
-  rt->is_generational = 1;
-  rt->is_collecting = 0;
+  rt->collector.is_generational = 1;
+  rt->collector.is_collecting = 0;
 }
 
 static void end_generational(lua_State *L, runtime *rt)
@@ -112,16 +112,16 @@ static void end_generational(lua_State *L, runtime *rt)
   int mode = be_generational(L, LUAS_YOUNG_GROWTH, LUAS_OLD_GROWTH);
   lua_gc(L, LUA_GCINC, 0, 0, 0);
   plan_next(L, rt);
-  rt->is_generational = 0;
-  rt->is_collecting = 1; /* what has grown old and died meanwhile */
+  rt->collector.is_generational = 0;
+  rt->collector.is_collecting = 1; /* what has grown old and died meanwhile */
   if (mode == LUA_GCINC) leave_to_script(rt);
 }
 
 void collector_begin(lua_State *L, runtime *rt)
 {
   let_malloc_keep_some();
-  rt->mode_before = lua_gc(L, LUA_GCINC, 0, 0, 0);
-  rt->is_generational = 0;
+  rt->collector.mode_before = lua_gc(L, LUA_GCINC, 0, 0, 0);
+  rt->collector.is_generational = 0;
   plan_next(L, rt);
 }
 
@@ -129,34 +129,35 @@ void collector_begin(lua_State *L, runtime *rt)
  * whole heap, for which the end of a run has no time: one that is not small stays as it is. */
 void collector_end(lua_State *L, runtime *rt)
 {
-  if (rt->is_generational) end_generational(L, rt);
+  if (rt->collector.is_generational) end_generational(L, rt);
   set_pause(L, PAUSE);
   if (bytes_in_use(L) >= SMALL_NO_MORE) return;
   int mode = lua_gc(L, LUA_GCINC, 0, 0, 0);
-  if (mode == LUA_GCGEN || rt->mode_before == LUA_GCGEN) be_generational(L, 0, 0);
+  if (mode == LUA_GCGEN || rt->collector.mode_before == LUA_GCGEN) be_generational(L, 0, 0);
 }
 
 int collector_has_work(lua_State *L, runtime *rt)
 {
-  if (!lua_gc(L, LUA_GCISRUNNING)) return 0; /* the script has stopped it */
-  if (rt->collect_at == SIZE_MAX) return 0;  /* or has chosen a mode */
+  if (!lua_gc(L, LUA_GCISRUNNING)) return 0;          /* the script has stopped it */
+  if (rt->collector.collect_at == SIZE_MAX) return 0; /* or has chosen a mode */
   size_t bytes = bytes_in_use(L), worth = worth_a_cycle(bytes);
-  if (rt->is_generational) return bytes >= SMALL_NO_MORE;
-  if (worth < rt->collect_at) rt->collect_at = worth; /* by a cycle that Lua has made */
-  return rt->is_collecting || bytes >= rt->collect_at;
+  if (rt->collector.is_generational) return bytes >= SMALL_NO_MORE;
+  if (worth < rt->collector.collect_at)
+    rt->collector.collect_at = worth; /* by a cycle that Lua has made */
+  return rt->collector.is_collecting || bytes >= rt->collector.collect_at;
 }
 
 /* Its finalizers may be the script's. */
 static int step(lua_State *L)
 {
   runtime *rt = lua_touserdata(L, 1);
-  if (rt->is_generational) {
+  if (rt->collector.is_generational) {
     end_generational(L, rt);
   } else if (lua_gc(L, LUA_GCINC, 0, 0, 0) == LUA_GCGEN) {
     be_generational(L, 0, 0);
     leave_to_script(rt);
   } else {
-    rt->is_collecting = 1;
+    rt->collector.is_collecting = 1;
     if (lua_gc(L, LUA_GCSTEP, 0)) plan_next(L, rt);
   }
   return 0;
@@ -165,7 +166,7 @@ static int step(lua_State *L)
 static int change_mode(lua_State *L)
 {
   runtime *rt = lua_touserdata(L, 1);
-  if (rt->is_generational) end_generational(L, rt);
+  if (rt->collector.is_generational) end_generational(L, rt);
   else begin_generational(L, rt);
   return 0;
 }
@@ -179,6 +180,6 @@ void collector_step(runtime *rt)
 
 void collector_find_no_time(runtime *rt)
 {
-  int is_small = rt->collect_at <= worth_a_cycle(SMALL);
-  if (rt->is_generational || is_small) runtime_protect_script(rt, change_mode, rt);
+  int is_small = rt->collector.collect_at <= worth_a_cycle(SMALL);
+  if (rt->collector.is_generational || is_small) runtime_protect_script(rt, change_mode, rt);
 }

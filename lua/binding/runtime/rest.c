@@ -19,16 +19,16 @@ static void let_malloc_join(void)
 void collector_rest(runtime *rt)
 {
   const lc_shutdown *shutdown = rt->shutdown;
-  if (!shutdown || rt->is_resting || lc_shutdown_step(shutdown) < LC_STEP_CANCEL) return;
+  if (!shutdown || rt->collector.is_resting || lc_shutdown_step(shutdown) < LC_STEP_CANCEL) return;
   if (lc_shutdown_deadline(shutdown) - lc_loop_now(rt->loop) > REST) return;
-  rt->is_resting = lua_gc(rt->L, LUA_GCISRUNNING);
-  if (!rt->is_resting) return;
+  rt->collector.is_resting = lua_gc(rt->L, LUA_GCISRUNNING);
+  if (!rt->collector.is_resting) return;
   lua_gc(rt->L, LUA_GCSTOP);
   let_malloc_join();
 }
 
 void collector_rest_end(lua_State *L, runtime *rt)
 {
-  if (rt->is_resting) lua_gc(L, LUA_GCRESTART);
-  rt->is_resting = 0;
+  if (rt->collector.is_resting) lua_gc(L, LUA_GCRESTART);
+  rt->collector.is_resting = 0;
 }

@@ -100,9 +100,9 @@ static int core_signal_name(lua_State *L)
 /* A script that writes to a pipe which nobody reads any more hears of it by the result of its write. */
 static void be_deaf(runtime *rt, int wanted)
 {
-  if (wanted == rt->is_deaf) return;
+  if (wanted == rt->signals.is_deaf) return;
   int result = rt->sys->signal_deaf(rt->sys, SIGPIPE, wanted);
-  rt->is_deaf = wanted && result > 0;
+  rt->signals.is_deaf = wanted && result > 0;
 }
 
 /* deaf_to_pipes(on) */
@@ -120,13 +120,13 @@ void signals_open(lua_State *L, runtime *rt)
                                        {NULL, NULL}};
   register_functions(L, rt, "", functions);
   for (unsigned i = 0; i < LENGTH(ENDING); i++)
-    if (rt->sys->signal_act(rt->sys, ENDING[i], 1) > 0) rt->acts |= 1U << i;
+    if (rt->sys->signal_act(rt->sys, ENDING[i], 1) > 0) rt->signals.acts |= 1U << i;
 }
 
 void signals_close(runtime *rt)
 {
   be_deaf(rt, 0);
   for (unsigned i = 0; i < LENGTH(ENDING); i++)
-    if (rt->acts & 1U << i) rt->sys->signal_act(rt->sys, ENDING[i], 0);
-  rt->acts = 0;
+    if (rt->signals.acts & 1U << i) rt->sys->signal_act(rt->sys, ENDING[i], 0);
+  rt->signals.acts = 0;
 }

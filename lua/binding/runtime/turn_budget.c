@@ -12,17 +12,17 @@
 
 void turn_share_begin(runtime *rt)
 {
-  rt->looked_at = lc_loop_clock(rt->loop);
-  rt->turn_until = rt->looked_at + SHARE;
-  rt->turn_over = 0;
+  rt->turn.looked_at = lc_loop_clock(rt->loop);
+  rt->turn.until = rt->turn.looked_at + SHARE;
+  rt->turn.is_over = 0;
 }
 
 int turn_is_over(runtime *rt)
 {
-  if (rt->turn_over || --rt->until_look > 0) return rt->turn_over;
+  if (rt->turn.is_over || --rt->turn.until_look > 0) return rt->turn.is_over;
   lc_time now = lc_loop_clock(rt->loop);
-  rt->until_look = now - rt->looked_at > LONG ? 1 : LOOK_EVERY;
-  rt->looked_at = now;
-  rt->turn_over = now >= rt->turn_until;
-  return rt->turn_over;
+  rt->turn.until_look = now - rt->turn.looked_at > LONG ? 1 : LOOK_EVERY;
+  rt->turn.looked_at = now;
+  rt->turn.is_over = now >= rt->turn.until;
+  return rt->turn.is_over;
 }

@@ -8,6 +8,16 @@
 #include "lastcall.h"
 #include "runtime/report.h"
 
+typedef struct runtime runtime;
+
+/* How long the script may hold the loop, and when it must be over. */
+typedef struct limits {
+  lc_time max_block;   /* the run's */
+  lc_time least_block; /* of any server's */
+  lc_time end_at;      /* when the tasks that are being ended must have ended */
+  uint64_t end_of;     /* the one; 0: all that the process owns */
+} limits;
+
 /* A piece of work of the script's that was noticed. */
 typedef struct blocker {
   uint64_t task;         /* its number; 0: a callback */

@@ -13,6 +13,12 @@
 
 typedef struct server_box server_box;
 
+/* All servers of a runtime. */
+typedef struct servers {
+  unsigned live;       /* not done, and counted: a run waits for them */
+  struct moves *moves; /* of connections, to be told; NULL while there were none */
+} servers;
+
 struct server_box {
   union {
     owner as_owner;

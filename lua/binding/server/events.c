@@ -243,7 +243,7 @@ static void forget_functions_later(lua_State *L, const server_box *box)
 static void on_done(lua_State *L, server_box *box)
 {
   box->is_done = 1;
-  if (!box->is_uncounted) box->rt->live_servers--;
+  if (!box->is_uncounted) box->rt->servers->live--;
   context_end(L, box->ctx, LC_CANCELED, "server done");
   tasks_wake(&box->waiters, 0);
   tasks_wake(&box->acceptors, 0);

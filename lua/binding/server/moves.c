@@ -22,10 +22,10 @@ typedef struct move {
   uint8_t keeps_object;
 } move;
 
-struct moves {
+typedef struct moves {
   unsigned first, last, room; /* room is a power of 2 */
   move ring[];
-};
+} moves;
 
 enum { ROOM_AT_FIRST = 64 };
 
@@ -36,7 +36,7 @@ static int is_empty(const moves *all) { return !all || all->first == all->last; 
 /* Another ring of twice the size, with the same moves. */
 static int grow(runtime *rt)
 {
-  moves *old = rt->moves;
+  moves *old = rt->servers->moves;
   unsigned room = old ? old->room * 2 : ROOM_AT_FIRST;
   moves *all = malloc(sizeof *all + room * sizeof *all->ring);
   if (!all) return 0;
@@ -47,13 +47,13 @@ static int grow(runtime *rt)
     for (unsigned i = old->first; i != old->last; i++) *move_at(all, i) = *move_at(old, i);
   }
   free(old);
-  rt->moves = all;
+  rt->servers->moves = all;
   return 1;
 }
 
 static void tell_first_number(runtime *rt)
 {
-  moves *all = rt->moves;
+  moves *all = rt->servers->moves;
   rt->calls.apart_next = is_empty(all) ? 0 : move_at(all, all->first)->number;
 }
 
@@ -63,22 +63,26 @@ int moves_tell(server_box *server, lc_conn *conn, lc_state from, lc_state to, co
   conn_box *box = lc_conn_user(conn);
   int keeps_object = box && box->anchor != LUA_NOREF;
   if (keeps_object ? box->untold == UNTOLD_MOST : !server_is_to_start(server, conn)) return 0;
-  if ((!rt->moves || rt->moves->last - rt->moves->first == rt->moves->room) && !grow(rt)) return 0;
+  if ((!rt->servers->moves ||
+       rt->servers->moves->last - rt->servers->moves->first == rt->servers->moves->room) &&
+      !grow(rt))
+    return 0;
   if (keeps_object) box->untold++;
-  *move_at(rt->moves, rt->moves->last++) = (move){.server = server,
-                                                  .conn = lc_conn_ref(conn),
-                                                  .cause = cause,
-                                                  .number = ++rt->calls.last,
-                                                  .from = (uint8_t)from,
-                                                  .to = (uint8_t)to,
-                                                  .keeps_object = (uint8_t)keeps_object};
+  *move_at(rt->servers->moves, rt->servers->moves->last++) =
+    (move){.server = server,
+           .conn = lc_conn_ref(conn),
+           .cause = cause,
+           .number = ++rt->calls.last,
+           .from = (uint8_t)from,
+           .to = (uint8_t)to,
+           .keeps_object = (uint8_t)keeps_object};
   tell_first_number(rt);
   return 1;
 }
 
 static move take_first(runtime *rt)
 {
-  move first = *move_at(rt->moves, rt->moves->first++);
+  move first = *move_at(rt->servers->moves, rt->servers->moves->first++);
   tell_first_number(rt);
   return first;
 }
@@ -154,7 +158,7 @@ typedef struct telling {
 static int begin_move(lua_State *L, telling *now)
 {
   runtime *rt = now->rt;
-  if (rt->calls.next != rt->calls.apart_next || rt->calls.next > rt->calls.due || rt->turn_over)
+  if (rt->calls.next != rt->calls.apart_next || rt->calls.next > rt->calls.due || rt->turn.is_over)
     return 0;
   now->told = take_first(rt);
   now->is_begun = 1;
@@ -196,11 +200,15 @@ static int call_moves(lua_State *L)
   return 0;
 }
 
-void moves_open(runtime *rt) { rt->calls.call_apart = call_moves; }
+void servers_open(lua_State *L, runtime *rt)
+{
+  rt->servers = runtime_part(L, sizeof *rt->servers);
+  rt->calls.call_apart = call_moves;
+}
 
 void moves_free(runtime *rt)
 {
-  while (!is_empty(rt->moves)) lc_conn_unref(take_first(rt).conn);
-  free(rt->moves);
-  rt->moves = NULL;
+  while (!is_empty(rt->servers->moves)) lc_conn_unref(take_first(rt).conn);
+  free(rt->servers->moves);
+  rt->servers->moves = NULL;
 }

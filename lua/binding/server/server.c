@@ -71,8 +71,8 @@ static server_box *push_box(lua_State *L, runtime *rt)
 /* The box lies at `index`. */
 static void make_context(lua_State *L, server_box *box, int index)
 {
-  runtime_push_anchored(L, box->rt, box->rt->process_anchor);
-  context *ctx = context_new(L, box->rt, box->rt->process);
+  runtime_push_anchored(L, box->rt, box->rt->contexts->process_anchor);
+  context *ctx = context_new(L, box->rt, box->rt->contexts->process);
   context_hold_object(L, -1);
   ctx->drained = ctx;
   box->ctx = ctx;
@@ -125,7 +125,7 @@ static int core_new_server(lua_State *L)
   lc_server_serve(box->server, 0);
   if (box->max_block) watchdog_bound(rt, box->max_block);
   box->is_done = 0;
-  rt->live_servers++;
+  rt->servers->live++;
   return 1;
 }
 

@@ -37,7 +37,7 @@ static void check_address(lua_State *L, int index, lc_address *address)
 static int make_room(const runtime *rt)
 {
   lc_conn *oldest = NULL;
-  for (lc_conn *conn = NULL; (conn = lc_server_next(rt->outbound, conn));)
+  for (lc_conn *conn = NULL; (conn = lc_server_next(rt->conns->outbound, conn));)
     if (lc_conn_state(conn) == LC_STATE_CLOSING &&
         (!oldest || lc_conn_id(conn) < lc_conn_id(oldest)))
       oldest = conn;

@@ -19,10 +19,10 @@ static int stream_adopt(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   int fd = (int)check_integer(L, 1);
-  lc_settings settings = lc_server_options_get(rt->outbound)->settings;
+  lc_settings settings = lc_server_options_get(rt->conns->outbound)->settings;
   unlimited(&settings);
   lc_conn *conn;
-  int result = lc_conn_adopt(rt->outbound, fd, &settings, &conn);
+  int result = lc_conn_adopt(rt->conns->outbound, fd, &settings, &conn);
   if (result < 0) return socket_failure(L, rt, result);
   conn_box *box = conn_box_new(L, rt, conn, NULL);
   box->is_socket = box->logged = 1; /* who asked for it is told */
@@ -158,7 +158,7 @@ static int stream_receive(lua_State *L, int status, lua_KContext kept)
     if (result != LC_AGAIN) box->last_failure = (int16_t)result;
     return socket_failure(L, box->rt, result);
   }
-  if (t) t->rt->bytes -= (ssize_t)slice.length;
+  if (t) t->rt->tasks->bytes -= (ssize_t)slice.length;
   if (kind == 'l') push_line(L, slice.data, slice.length - 1);
   else lua_pushlstring(L, slice.data, slice.length);
   return 1;
@@ -233,7 +233,7 @@ static int stream_send(lua_State *L, int status, lua_KContext kept)
     box->last_failure = (int16_t)accepted;
     return socket_failure(L, box->rt, (int)accepted);
   }
-  if (t) t->rt->bytes -= accepted;
+  if (t) t->rt->tasks->bytes -= accepted;
   if ((size_t)accepted == size) conn_end_write(box, t);
   lua_pushinteger(L, (lua_Integer)accepted);
   return 1;
@@ -315,7 +315,7 @@ static int listener_retire(lua_State *L)
 static int listener_uncount(lua_State *L)
 {
   server_box *box = server_check(L, 1);
-  if (!box->is_uncounted && !box->is_done) box->rt->live_servers--;
+  if (!box->is_uncounted && !box->is_done) box->rt->servers->live--;
   box->is_uncounted = 1;
   return 0;
 }

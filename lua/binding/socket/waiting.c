@@ -45,7 +45,10 @@ lc_time socket_deadline(lua_State *L, int index)
 /* ------------------------------------------------------------------- blocking -- */
 
 /* Whether the loop is nobody's at the moment: no run, no task, no callback. */
-static int may_turn(const runtime *rt) { return !rt->running && !rt->current && !rt->running_turn; }
+static int may_turn(const runtime *rt)
+{
+  return !rt->running && !rt->current && !rt->tasks->in_turn;
+}
 
 void socket_turn(lua_State *L, runtime *rt)
 {

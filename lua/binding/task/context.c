@@ -18,6 +18,13 @@
 
 const char CONTEXT_TYPE[] = "lastcall.context";
 
+void contexts_open(lua_State *L, runtime *rt)
+{
+  rt->contexts = runtime_part(L, sizeof *rt->contexts);
+  rt->contexts->process_anchor = rt->contexts->background_anchor = LUA_NOREF;
+  lc_list_init(&rt->contexts->ending);
+}
+
 context *context_check(lua_State *L, int index)
 {
   context *ctx = check_object(L, index, CONTEXT_TYPE);
@@ -160,7 +167,7 @@ static void end_one(lua_State *L, context *ctx, int code, const char *cause)
 void context_end(lua_State *L, context *ctx, int code, const char *cause)
 {
   if (ctx->ended) return;
-  lc_link *pending = &ctx->rt->ending;
+  lc_link *pending = &ctx->rt->contexts->ending;
   lc_list_remove(&ctx->in_parent);
   lc_list_append(pending, &ctx->in_parent);
   while (!lc_list_is_empty(pending)) { /* no recursion: a chain may be very deep */

@@ -11,6 +11,15 @@
 
 typedef struct context context;
 
+/* All contexts of a runtime. */
+typedef struct contexts {
+  context *process;    /* that process-owned tasks go by */
+  context *background; /* never ends */
+  int process_anchor;
+  int background_anchor;
+  lc_link ending; /* those on their way out, while context_end runs */
+} contexts;
+
 extern const char CONTEXT_TYPE[];
 
 struct context {
@@ -49,6 +58,7 @@ int context_push(lua_State *L, context *ctx); /* [0, +1], or 0 and nothing */
 context *context_new(lua_State *L, runtime *rt, context *parent);
 /* The same with room for so many user values, 3 or 4 (task/context.c says which they are). */
 context *context_new_with(lua_State *L, runtime *rt, context *parent, int user_values);
+void contexts_open(lua_State *L, runtime *rt);
 context *context_check(lua_State *L, int index);
 /* Ends it and everything below. `cause` is static; a Lua value in the second user value comes before it. */
 void context_end(lua_State *L, context *ctx, int code, const char *cause);

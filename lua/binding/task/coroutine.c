@@ -30,7 +30,7 @@ static int close_coroutine(lua_State *co, lua_State *from)
 
 static void set_busy(lua_State *L, const runtime *rt, const lua_State *co, int is_busy)
 {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->busy);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->tasks->busy);
   if (is_busy) lua_pushboolean(L, 1);
   else lua_pushnil(L);
   lua_rawsetp(L, -2, co);
@@ -39,7 +39,7 @@ static void set_busy(lua_State *L, const runtime *rt, const lua_State *co, int i
 
 static int is_busy(lua_State *L, const runtime *rt, const lua_State *co)
 {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->busy);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->tasks->busy);
   int found = lua_rawgetp(L, -1, co) != LUA_TNIL;
   lua_pop(L, 2);
   return found;
@@ -176,7 +176,7 @@ static int run(lua_State *L, runtime *rt, lua_State *co, int arguments, lua_KFun
   task *t = rt->current;
   lua_State *before = rt->innermost;
   int count = 0;
-  if (t && rt->scopes_aside) scopes_enter(L, t, co);
+  if (t && rt->tasks->scopes_aside) scopes_enter(L, t, co);
   rt->innermost = co;
   int status = lua_resume(co, L, arguments, &count);
   rt->innermost = before;
@@ -205,7 +205,7 @@ static int begin(lua_State *L, runtime *rt, lua_State *co, int count, lua_KFunct
     lua_pushliteral(L, "too many arguments to resume");
     return -1;
   }
-  if (rt->scopes_aside && rt->current)
+  if (rt->tasks->scopes_aside && rt->current)
     task_context(L, rt->current); /* to go back to, from a ctx:call in there */
   if (rt->current) push_level(L, rt->current, co);
   lua_xmove(L, co, count);

@@ -10,7 +10,7 @@ static int consists_of(const task *t, const lua_State *co)
 
 static task *find_task(const runtime *rt, const lua_State *co)
 {
-  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
+  for (lc_link *link = rt->tasks->all.next; link != &rt->tasks->all; link = link->next) {
     task *t = LC_OWNER(link, task, in_tasks);
     if (consists_of(t, co)) return t;
   }
@@ -21,7 +21,7 @@ static task *find_task(const runtime *rt, const lua_State *co)
 static int mark_close(lua_State *L)
 {
   runtime *rt = lua_touserdata(L, lua_upvalueindex(1));
-  if (rt->ends_suspension || !rt->loop) return 0;
+  if (rt->tasks->ends_suspension || !rt->loop) return 0;
   if (rt->current && consists_of(rt->current, L)) return 0; /* we end the task */
   task *t = find_task(rt, L);
   if (!t) return 0;

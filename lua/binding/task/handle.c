@@ -45,13 +45,13 @@ static int go(lua_State *L, runtime *rt, owner *by, context *ctx)
 static int core_go(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  return go(L, rt, owner_current(rt), rt->current ? rt->current->ctx : rt->process);
+  return go(L, rt, owner_current(rt), rt->current ? rt->current->ctx : rt->contexts->process);
 }
 
 static int core_spawn(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  return go(L, rt, NULL, rt->process);
+  return go(L, rt, NULL, rt->contexts->process);
 }
 
 /* For the modules: a process-owned task that is neither counted nor canceled with the others. */
@@ -64,8 +64,8 @@ static int core_system_task(lua_State *L)
   task *t = start_with_handle(L, rt, NULL, ctx, lua_gettop(L) - 2);
   context_unhold(ctx);
   t->is_system = 1;
-  rt->process_tasks--;
-  rt->system_tasks++;
+  rt->tasks->of_process--;
+  rt->tasks->of_ours++;
   return 1;
 }
 

@@ -45,7 +45,8 @@ static int core_tasks(lua_State *L)
   uint64_t after = (uint64_t)lua_tointeger(L, 1);
   lua_Integer most = lua_tointeger(L, 2), count = 0;
   lua_newtable(L);
-  for (lc_link *link = rt->tasks.next; link != &rt->tasks && count < most; link = link->next) {
+  for (lc_link *link = rt->tasks->all.next; link != &rt->tasks->all && count < most;
+       link = link->next) {
     const task *t = LC_OWNER(link, task, in_tasks);
     if (t->id <= after) continue;
     describe(L, t);
@@ -72,7 +73,7 @@ static int core_describe_tasks(lua_State *L)
   runtime *rt = runtime_upvalue(L);
   lua_Integer count = 0;
   lua_newtable(L);
-  for (lc_link *link = rt->tasks.next; link != &rt->tasks; link = link->next) {
+  for (lc_link *link = rt->tasks->all.next; link != &rt->tasks->all; link = link->next) {
     task *t = LC_OWNER(link, task, in_tasks);
     if (!is_among(L, 1, t)) continue;
     describe(L, t);

@@ -16,14 +16,14 @@ static void report_failure(lua_State *L, task *t)
 static void take_error(lua_State *L, task *t)
 {
   luaL_checkstack(L, 4, NULL);
-  lua_settop(t->co, lua_gettop(t->co) - t->rt->result_count + 1);
+  lua_settop(t->co, lua_gettop(t->co) - t->rt->tasks->result_count + 1);
   lua_xmove(t->co, L, 1);
   task_wrap_error(L);
 }
 
 static void take_results(lua_State *L, const task *t)
 {
-  int count = t->rt->result_count;
+  int count = t->rt->tasks->result_count;
   luaL_checkstack(L, count + 4, NULL);
   lua_createtable(L, count, 1);
   lua_pushinteger(L, count);

@@ -10,11 +10,11 @@ static void task_finish(task *t, int reusable)
   runtime *rt = t->rt;
   if (t->failed || t->handle != LUA_NOREF) runtime_protect(rt, task_deliver, t);
   lc_list_remove(&t->in_queue);
-  if (rt->next_to_kill == &t->in_tasks) rt->next_to_kill = t->in_tasks.next;
+  if (rt->tasks->next_to_kill == &t->in_tasks) rt->tasks->next_to_kill = t->in_tasks.next;
   lc_list_remove(&t->in_tasks);
   lc_list_remove(&t->in_context);
-  if (t->is_system) rt->system_tasks--;
-  else if (!t->by && !--rt->process_tasks) tasks_wake(&rt->process_waiters, 0);
+  if (t->is_system) rt->tasks->of_ours--;
+  else if (!t->by && !--rt->tasks->of_process) tasks_wake(&rt->tasks->process_waiters, 0);
   if (t->is_handler || t->is_goodbye) t->by->type->finished(t->by, t);
   scopes_forget(t);
   if (t->ctx) context_unhold(t->ctx);
@@ -54,7 +54,7 @@ void task_kill(lua_State *L, task *t)
   lc_list_remove(&t->in_queue);
   if (!t->has_begun) lua_settop(t->co, 0);
   t->failed = close_by_force(L, t) != LUA_OK; /* an error in a __close */
-  t->rt->result_count = t->failed ? 1 : 0;
+  t->rt->tasks->result_count = t->failed ? 1 : 0;
   task_finish(t, 0);
 }
 
@@ -66,9 +66,10 @@ void tasks_kill(lua_State *L, runtime *rt, int (*is_meant)(const task *t, const 
   int found;
   do {
     found = 0;
-    for (rt->next_to_kill = rt->tasks.next; rt->next_to_kill != &rt->tasks;) {
-      task *t = LC_OWNER(rt->next_to_kill, task, in_tasks);
-      rt->next_to_kill = rt->next_to_kill->next;
+    for (rt->tasks->next_to_kill = rt->tasks->all.next;
+         rt->tasks->next_to_kill != &rt->tasks->all;) {
+      task *t = LC_OWNER(rt->tasks->next_to_kill, task, in_tasks);
+      rt->tasks->next_to_kill = rt->tasks->next_to_kill->next;
       if (t == rt->current || !is_meant(t, whose)) continue;
       task_kill(L, t);
       found = 1;
@@ -92,7 +93,7 @@ static void finish_lost(runtime *rt, task *t)
                   "the coroutine of this task was closed or resumed by a function that lastcall "
                   "does not know: use those of lastcall.coroutine");
   t->failed = 1;
-  rt->result_count = 1;
+  rt->tasks->result_count = 1;
   task_finish(t, 0);
 }
 
@@ -113,8 +114,8 @@ static void task_resume(runtime *rt, task *t)
   }
   int count = 0, arguments = t->has_begun ? 0 : lua_gettop(t->co) - 1;
   t->has_begun = 1;
-  rt->operations = TASK_OPERATIONS;
-  rt->bytes = TASK_BYTES;
+  rt->tasks->operations = TASK_OPERATIONS;
+  rt->tasks->bytes = TASK_BYTES;
   t->lets_go = t->at_rest = t->is_wordless = 0;
   rt->current = t;
   lc_work before = interrupt_enter(rt, t->co, LC_WORK_SCRIPT);
@@ -128,13 +129,14 @@ static void task_resume(runtime *rt, task *t)
     lua_pop(t->co, count);
     if (t->doomed) task_kill(rt->L, t);
     else if (!t->is_frozen && !t->waits_for && lc_list_is_empty(&t->in_queue))
-      lc_list_append(&rt->ready, &t->in_queue); /* the script called coroutine.yield: be polite */
+      lc_list_append(&rt->tasks->ready,
+                     &t->in_queue); /* the script called coroutine.yield: be polite */
     return;
   }
-  rt->result_count = count;
+  rt->tasks->result_count = count;
   if (status != LUA_OK) { /* only for lack of memory: the body catches the rest */
     t->failed = 1;
-    rt->result_count = 1;
+    rt->tasks->result_count = 1;
   }
   task_finish(t, status == LUA_OK);
 }
@@ -142,11 +144,11 @@ static void task_resume(runtime *rt, task *t)
 /* They go on when the loop has done what it was wanted for. */
 static void release_preempted(runtime *rt)
 {
-  if (lc_list_is_empty(&rt->preempted) || rt->rest-- > 0) return;
-  while (!lc_list_is_empty(&rt->preempted)) {
-    lc_link *link = rt->preempted.next;
+  if (lc_list_is_empty(&rt->tasks->preempted) || rt->tasks->rest-- > 0) return;
+  while (!lc_list_is_empty(&rt->tasks->preempted)) {
+    lc_link *link = rt->tasks->preempted.next;
     lc_list_remove(link);
-    lc_list_append(&rt->ready, link);
+    lc_list_append(&rt->tasks->ready, link);
   }
 }
 
@@ -154,14 +156,16 @@ int task_run_ready(runtime *rt)
 {
   release_preempted(rt);
   collector_rest(rt);
-  rt->running_turn = 1;
-  rt->wanted = 0;
-  for (int i = 0; i < TASKS_PER_TURN && !rt->wanted && !lc_list_is_empty(&rt->ready); i++) {
-    task *t = LC_OWNER(rt->ready.next, task, in_queue);
+  rt->tasks->in_turn = 1;
+  rt->tasks->loop_is_wanted = 0;
+  for (int i = 0;
+       i < TASKS_PER_TURN && !rt->tasks->loop_is_wanted && !lc_list_is_empty(&rt->tasks->ready);
+       i++) {
+    task *t = LC_OWNER(rt->tasks->ready.next, task, in_queue);
     lc_list_remove(&t->in_queue);
     task_resume(rt, t);
     if (turn_is_over(rt)) break; /* the others come first in the next turn */
   }
-  rt->running_turn = 0;
-  return !lc_list_is_empty(&rt->ready) || !lc_list_is_empty(&rt->preempted);
+  rt->tasks->in_turn = 0;
+  return !lc_list_is_empty(&rt->tasks->ready) || !lc_list_is_empty(&rt->tasks->preempted);
 }

@@ -62,7 +62,7 @@ void scopes_leave(lua_State *L, task *t, lua_State *co)
     now->is_aside = 1;
     now->outer = outermost; /* the chain set aside begins with the one that was entered first */
     outermost = now;
-    t->rt->scopes_aside++;
+    t->rt->tasks->scopes_aside++;
   }
   if (outermost) set_aside(L, co, outermost);
 }
@@ -72,7 +72,7 @@ void scopes_enter(lua_State *L, task *t, lua_State *co)
   for (scope *now = set_aside(L, co, NULL), *inner; now; now = inner) {
     inner = now->outer;
     now->is_aside = 0;
-    t->rt->scopes_aside--;
+    t->rt->tasks->scopes_aside--;
     scope_enter(now, t);
   }
 }
@@ -85,7 +85,7 @@ static void forget_aside(lua_State *L, runtime *rt, scope *now)
   if (*place) *place = now->outer;
   set_aside(L, now->co, first);
   now->is_aside = 0;
-  rt->scopes_aside--;
+  rt->tasks->scopes_aside--;
 }
 
 void scope_end(lua_State *L, runtime *rt, scope *now)

@@ -25,9 +25,9 @@ void suspension_end(lua_State *L, runtime *rt, int mark)
 {
   lua_checkstack(
     L, CLOSING_TAKES); /* the stack must not be moved meanwhile: Lua up to 5.4.4 forgets */
-  rt->ends_suspension = 1;
+  rt->tasks->ends_suspension = 1;
   lua_closeslot(L, mark);
-  rt->ends_suspension = 0;
+  rt->tasks->ends_suspension = 0;
   lua_settop(L, mark - 1);
 }
 

@@ -14,13 +14,24 @@ owner *owner_current(const runtime *rt) { return rt->current ? rt->current->by :
 
 /* --------------------------------------------------------------- birth and death -- */
 
+void tasks_open(lua_State *L, runtime *rt)
+{
+  tasks *all = rt->tasks = runtime_part(L, sizeof *all);
+  lc_link *const lists[] = {&all->ready, &all->all, &all->pool, &all->preempted,
+                            &all->process_waiters};
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) lc_list_init(lists[i]);
+  all->next_to_kill = &all->all;
+  lua_newtable(L);
+  all->busy = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
 static task *task_take(lua_State *L, runtime *rt)
 {
   task *t;
-  if (!lc_list_is_empty(&rt->pool)) {
-    t = LC_OWNER(rt->pool.previous, task, in_tasks);
+  if (!lc_list_is_empty(&rt->tasks->pool)) {
+    t = LC_OWNER(rt->tasks->pool.previous, task, in_tasks);
     lc_list_remove(&t->in_tasks);
-    rt->pooled--;
+    rt->tasks->pooled--;
     return t;
   }
   lua_State *co = lua_newthread(L);
@@ -44,8 +55,8 @@ static task *task_take(lua_State *L, runtime *rt)
 
 static void task_pool(task *t)
 {
-  lc_list_append(&t->rt->pool, &t->in_tasks);
-  t->rt->pooled++;
+  lc_list_append(&t->rt->tasks->pool, &t->in_tasks);
+  t->rt->tasks->pooled++;
 }
 
 task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
@@ -61,7 +72,7 @@ task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
   co = t->co;
   t->by = by;
   t->ctx = ctx;
-  t->id = ++rt->last_task_id;
+  t->id = ++rt->tasks->last_id;
   t->began = lc_loop_now(rt->loop);
   t->is_handler = t->is_goodbye = t->is_system = t->canceled = t->failed = t->is_exposed = 0;
   t->at_rest = t->is_wordless = t->is_main = t->doomed = t->killing = t->is_forced = t->is_frozen =
@@ -70,10 +81,10 @@ task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
   lua_pushcfunction(co, task_body);
   lua_xmove(L, co, count + 1);
   lc_list_append(ctx ? &ctx->tasks : &by->own_tasks, &t->in_context);
-  lc_list_append(&rt->tasks, &t->in_tasks);
-  lc_list_append(&rt->ready, &t->in_queue);
-  if (!by) rt->process_tasks++;
-  if (!rt->running_turn) lc_loop_hurry(rt->loop);
+  lc_list_append(&rt->tasks->all, &t->in_tasks);
+  lc_list_append(&rt->tasks->ready, &t->in_queue);
+  if (!by) rt->tasks->of_process++;
+  if (!rt->tasks->in_turn) lc_loop_hurry(rt->loop);
   return t;
 }
 
@@ -106,7 +117,7 @@ static void task_free(task *t)
 void task_recycle(task *t, int reusable)
 {
   runtime *rt = t->rt;
-  if (reusable && rt->pooled < TASKS_POOLED) {
+  if (reusable && rt->tasks->pooled < TASKS_POOLED) {
     task_pool(t);
     return;
   }
@@ -116,13 +127,13 @@ void task_recycle(task *t, int reusable)
 
 void task_pool_free(runtime *rt)
 {
-  while (!lc_list_is_empty(&rt->pool)) {
-    task *t = LC_OWNER(rt->pool.next, task, in_tasks);
+  while (!lc_list_is_empty(&rt->tasks->pool)) {
+    task *t = LC_OWNER(rt->tasks->pool.next, task, in_tasks);
     lc_list_remove(&t->in_tasks);
     task_free(t);
   }
-  while (!lc_list_is_empty(&rt->tasks)) {
-    task *t = LC_OWNER(rt->tasks.next, task, in_tasks);
+  while (!lc_list_is_empty(&rt->tasks->all)) {
+    task *t = LC_OWNER(rt->tasks->all.next, task, in_tasks);
     scopes_forget(t);
     lc_list_remove(&t->in_tasks);
     lc_list_remove(&t->in_context);

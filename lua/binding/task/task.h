@@ -1,6 +1,6 @@
 /* task/task.h - tasks: coroutines that the loop resumes, who owns them, and what they wait for. */
-#ifndef LC_BINDING_TASK_H
-#define LC_BINDING_TASK_H
+#ifndef LC_BINDING_TASK_TASK_H
+#define LC_BINDING_TASK_TASK_H
 
 #include <limits.h>
 #include <lua.h>
@@ -20,6 +20,7 @@
 typedef struct runtime runtime;
 typedef struct context context;
 typedef struct task task;
+typedef struct tasks tasks;
 typedef struct scope scope;
 
 /* A coroutine of the script's that was resumed, through lastcall.coroutine, by a task or by another
@@ -27,7 +28,7 @@ typedef struct scope scope;
 typedef struct nesting {
   lua_State *co;
   enum { LEVEL_OPEN, LEVEL_IN_C, LEVEL_FOREIGN } barrier; /* what a wait inside cannot get past */
-  int is_marked;                                          /* in runtime.busy */
+  int is_marked;                                          /* in tasks.busy */
 } nesting;
 
 /* What only some tasks need, allocated when they do; it stays with a task in the pool. */
@@ -75,7 +76,7 @@ struct task {
   unsigned is_frozen : 1;  /* it is not resumed any more, only killed */
   unsigned lets_go : 1;    /* its yield is for the loop, not for whoever resumed its coroutine */
   unsigned is_main : 1;    /* its script takes its coroutine for the main one */
-  unsigned is_exposed : 1; /* the script has seen its coroutine: it is in runtime.busy */
+  unsigned is_exposed : 1; /* the script has seen its coroutine: it is in tasks.busy */
   unsigned is_handler : 1;
   unsigned is_goodbye : 1; /* on_drain: guards its connection */
   unsigned is_system : 1;  /* ours: neither counted nor canceled with the process's */
@@ -85,6 +86,34 @@ struct task {
   unsigned canceled : 1; /* task:cancel: whatever its context says */
 };
 
+/* All tasks of a runtime. Only the loop resumes them, from its ready queue, one bounded share a turn; whatever makes a
+ * task runnable (an event, a timer, a cancel, another task) puts it there. So no task ever runs inside another's call. */
+struct tasks {
+  lc_link ready;         /* to be resumed */
+  lc_link all;           /* unfinished ones, the oldest first */
+  lc_link *next_to_kill; /* in a walk over them */
+  lc_link pool;          /* finished ones, with their coroutines */
+  unsigned pooled;
+  uint64_t last_id;
+
+  /* The share of this turn, and of the task that runs. */
+  int in_turn;         /* tasks are being resumed */
+  int operations;      /* left to the one that runs, in this resume */
+  ssize_t bytes;       /* likewise */
+  int result_count;    /* on the stack of the one that has just finished */
+  int ends_suspension; /* suspension_end is at work */
+  int loop_is_wanted;  /* no more tasks in this turn */
+  lc_link preempted;   /* those that gave way to it */
+  unsigned rest;       /* turns before they go on */
+
+  unsigned of_process; /* unfinished and owned by the process, those of ours left out */
+  unsigned of_ours;
+  lc_link process_waiters; /* for of_process to be 0 */
+  unsigned scopes_aside;   /* of ctx:call, in generators that are suspended */
+  int busy;                /* reference: a set of coroutines that the loop alone may resume */
+};
+
+void tasks_open(lua_State *L, runtime *rt);
 task_extra *task_need_extra(task *t); /* NULL for lack of memory */
 /* Pops a function and `count` arguments; the task runs them in `ctx`, NULL for the own one of the connection
  * that owns it, if that has not been made. Raises for lack of memory. [-(count+1), 0] */
@@ -108,7 +137,6 @@ void coroutine_forget(task *t); /* it has ended: its own coroutine is busy no mo
 void coroutine_open(lua_State *L, runtime *rt);
 void sleep_open(lua_State *L, runtime *rt);
 void task_open_handles(lua_State *L, runtime *rt);
-void task_open_process(lua_State *L, runtime *rt);
 void task_open_looking(lua_State *L, runtime *rt);
 void task_pool_free(runtime *rt);
 /* task_start, and pushes the task's handle: returns 1. */
@@ -116,8 +144,6 @@ int task_go(lua_State *L, runtime *rt, owner *by, context *ctx, int count);
 owner *owner_current(const runtime *rt);
 /* Of at most so many of its nested coroutines: the innermost ones, and the outermost [0, +1]. */
 const char *task_status_name(const task *t); /* of one that has not finished */
-
-void spot_open(lua_State *L, runtime *rt); /* where one task waits for another */
 
 /* How many coroutines are nested in it. */
 static inline unsigned task_depth(const task *t) { return t->extra ? t->extra->depth : 0; }

@@ -35,8 +35,8 @@ void task_wake(task *t, int code)
   t->woken = (int16_t)code;
   lc_prefetch(t->co, COROUTINE); /* it is resumed a moment later */
   task_stop_waiting(t);
-  lc_list_append(&t->rt->ready, &t->in_queue);
-  if (!t->rt->running_turn) lc_loop_hurry(t->rt->loop);
+  lc_list_append(&t->rt->tasks->ready, &t->in_queue);
+  if (!t->rt->tasks->in_turn) lc_loop_hurry(t->rt->loop);
 }
 
 void tasks_wake(lc_link *waiting, int code)
@@ -98,13 +98,13 @@ int task_is_spent(task *t)
 {
   runtime *rt = t->rt;
   int is_over = turn_is_over(rt);
-  if (--rt->operations > 0 && rt->bytes > 0 && !is_over) return 0;
+  if (--rt->tasks->operations > 0 && rt->tasks->bytes > 0 && !is_over) return 0;
   return !t->killing && lua_isyieldable(t->co); /* else it cannot; its next wait will tell */
 }
 
 int task_yield(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
 {
-  lc_list_append(&t->rt->ready, &t->in_queue);
+  lc_list_append(&t->rt->tasks->ready, &t->in_queue);
   return let_go(L, t, kept, again);
 }
 
@@ -123,7 +123,8 @@ int task_is_deaf(const task *t) { return t->failures >= 2; }
 void task_failed(task *t)
 {
   if (t->failures < UINT16_MAX) t->failures++;
-  if (task_is_deaf(t)) t->rt->operations = 0; /* its next operation lets the others run first */
+  if (task_is_deaf(t))
+    t->rt->tasks->operations = 0; /* its next operation lets the others run first */
 }
 
 int task_freeze(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
@@ -133,7 +134,7 @@ int task_freeze(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
   t->is_frozen = 1;
   if (server && server->server && lc_server_step(server->server) >= LC_STEP_KILL)
     t->doomed = 1; /* nobody else will */
-  t->rt->wanted = 1;
+  t->rt->tasks->loop_is_wanted = 1;
   return lua_yieldk(L, 0, kept, again);
 }
 

@@ -11,6 +11,11 @@ enum { FD_MOST = 1 << 24 }; /* beyond any limit on open files */
 
 typedef struct poll poll;
 
+struct polls {
+  poll **of; /* by descriptor: those that tasks wait for */
+  int room;
+};
+
 struct poll {
   lc_poll *core;
   runtime *rt;
@@ -27,18 +32,18 @@ typedef struct want {
 
 static void poll_free(poll *p)
 {
-  p->rt->polls[p->fd] = NULL;
+  p->rt->polls->of[p->fd] = NULL;
   lc_poll_free(p->core);
   free(p);
 }
 
 void polls_free(runtime *rt)
 {
-  for (int fd = 0; fd < rt->poll_capacity; fd++)
-    if (rt->polls[fd]) poll_free(rt->polls[fd]);
-  free(rt->polls);
-  rt->polls = NULL;
-  rt->poll_capacity = 0;
+  for (int fd = 0; fd < rt->polls->room; fd++)
+    if (rt->polls->of[fd]) poll_free(rt->polls->of[fd]);
+  free(rt->polls->of);
+  rt->polls->of = NULL;
+  rt->polls->room = 0;
 }
 
 /* Somebody has come or gone: what is wanted now. */
@@ -76,21 +81,21 @@ static void leave(task *t)
 static int polls_grow(runtime *rt, int fd)
 {
   int capacity = fd + fd / 2 + 64;
-  poll **polls = realloc(rt->polls, (size_t)capacity * sizeof(poll *));
-  if (!polls) return -ENOMEM;
-  for (int i = rt->poll_capacity; i < capacity; i++) polls[i] = NULL;
-  rt->polls = polls;
-  rt->poll_capacity = capacity;
+  poll **larger = realloc(rt->polls->of, (size_t)capacity * sizeof(poll *));
+  if (!larger) return -ENOMEM;
+  for (int i = rt->polls->room; i < capacity; i++) larger[i] = NULL;
+  rt->polls->of = larger;
+  rt->polls->room = capacity;
   return 0;
 }
 
 static int poll_for(runtime *rt, int fd, poll **found)
 {
-  if (fd < rt->poll_capacity && rt->polls[fd]) {
-    *found = rt->polls[fd];
+  if (fd < rt->polls->room && rt->polls->of[fd]) {
+    *found = rt->polls->of[fd];
     return 0;
   }
-  if (fd >= rt->poll_capacity && polls_grow(rt, fd) < 0) return -ENOMEM;
+  if (fd >= rt->polls->room && polls_grow(rt, fd) < 0) return -ENOMEM;
   poll *p = calloc(1, sizeof *p);
   if (!p) return -ENOMEM;
   p->core = lc_poll_new(rt->loop, fd, poll_ready, p);
@@ -101,7 +106,7 @@ static int poll_for(runtime *rt, int fd, poll **found)
   p->rt = rt;
   p->fd = fd;
   lc_list_init(&p->tasks);
-  *found = rt->polls[fd] = p;
+  *found = rt->polls->of[fd] = p;
   return 0;
 }
 
@@ -159,6 +164,8 @@ static int core_poll_fd(lua_State *L)
   return task_is_spent(t) ? task_yield(L, t, (lua_KContext)w, poll_done)
                           : poll_done(L, LUA_OK, (lua_KContext)w);
 }
+
+void polls_open(lua_State *L, runtime *rt) { rt->polls = runtime_part(L, sizeof *rt->polls); }
 
 void poll_open(lua_State *L, runtime *rt)
 {

@@ -6,6 +6,16 @@
 
 #include "binding.h"
 
+struct selects {
+  lc_link waits;
+};
+
+void selects_open(lua_State *L, runtime *rt)
+{
+  rt->selects = runtime_part(L, sizeof *rt->selects);
+  lc_list_init(&rt->selects->waits);
+}
+
 /* Lies on the stack of the task that waits. */
 typedef struct descriptor_wait {
   lc_link in_waits;
@@ -60,7 +70,7 @@ int select_suspend(lua_State *L, task *t, const char *operation, const select_se
     t->woken = (int16_t)error;
     return again(L, LUA_OK, kept);
   }
-  lc_list_append(&t->rt->descriptor_waits, &wait->in_waits);
+  lc_list_append(&t->rt->selects->waits, &wait->in_waits);
   if (deadline != LC_NEVER) task_alarm(t, deadline);
   attend(t, wait);
   t->at_rest = t->is_wordless = (unsigned)set->is_wordless & 1u;
@@ -76,7 +86,7 @@ static int names(const descriptor_wait *wait, int fd)
 
 void select_wake(runtime *rt, int fd)
 {
-  lc_link *waits = &rt->descriptor_waits;
+  lc_link *waits = &rt->selects->waits;
   for (lc_link *link = waits->next, *next; link != waits; link = next) {
     descriptor_wait *wait = LC_OWNER(link, descriptor_wait, in_waits);
     next = link->next;
@@ -86,7 +96,7 @@ void select_wake(runtime *rt, int fd)
 
 void select_listening_ended(runtime *rt)
 {
-  lc_link *waits = &rt->descriptor_waits;
+  lc_link *waits = &rt->selects->waits;
   for (lc_link *link = waits->next, *next; link != waits; link = next) {
     descriptor_wait *wait = LC_OWNER(link, descriptor_wait, in_waits);
     next = link->next;

@@ -18,6 +18,7 @@ typedef struct select_set {
   unsigned stream_count;
   int is_wordless; /* it waits for work, in what has no word for the end */
 } select_set;
+void selects_open(lua_State *L, runtime *rt);
 /* Suspends the task until one is ready; `again` finds t->woken. */
 int select_suspend(lua_State *L, task *t, const char *operation, const select_set *set,
                    lc_time deadline, lua_KContext kept, lua_KFunction again);

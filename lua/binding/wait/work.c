@@ -20,6 +20,12 @@ typedef struct work {
   char place[LUA_IDSIZE + 16];
 } work;
 
+struct works {
+  lc_link held;  /* guards that are held */
+  lc_link lost;  /* collected while held, and not yet told of */
+  uint64_t last; /* number */
+};
+
 typedef struct guard {
   runtime *rt;
   work *held; /* NULL once it has been let go */
@@ -42,12 +48,12 @@ static int core_work(lua_State *L)
   luaL_setmetatable(L, TYPE);
   work *w = calloc(1, sizeof *w);
   if (!w) return luaL_error(L, "not enough memory for a guard");
-  w->number = ++rt->last_work;
+  w->number = ++rt->works->last;
   w->since = lc_loop_clock(rt->loop);
   snprintf(w->name, sizeof w->name, "%s", name);
   if (place) snprintf(w->place, sizeof w->place, "%s", place);
   else note_place(L, w);
-  lc_list_append(&rt->works, &w->in_works);
+  lc_list_append(&rt->works->held, &w->in_works);
   if (rt->shutdown) lc_shutdown_guard(rt->shutdown);
   made->held = w;
   return 1;
@@ -66,7 +72,7 @@ static int work_done(lua_State *L)
     free(w);
     return 0;
   }
-  lc_list_append(&rt->lost_works, &w->in_works); /* a finalizer runs no script code: later */
+  lc_list_append(&rt->works->lost, &w->in_works); /* a finalizer runs no script code: later */
   lc_loop_wake(rt->loop);
   return 0;
 }
@@ -85,7 +91,7 @@ static void describe(lua_State *L, const work *w)
 static int tell(lua_State *L)
 {
   runtime *rt = lua_touserdata(L, 1);
-  const work *w = LC_OWNER(rt->lost_works.next, work, in_works);
+  const work *w = LC_OWNER(rt->works->lost.next, work, in_works);
   lua_settop(L, 0);
   lua_pushliteral(L, "warning");
   lua_pushliteral(L, "work guard lost");
@@ -104,9 +110,9 @@ static void drop_first(lc_link *list)
 
 void works_tell_lost(runtime *rt)
 {
-  while (!lc_list_is_empty(&rt->lost_works)) {
+  while (!lc_list_is_empty(&rt->works->lost)) {
     runtime_protect(rt, tell, rt);
-    drop_first(&rt->lost_works);
+    drop_first(&rt->works->lost);
   }
 }
 
@@ -125,7 +131,7 @@ static void push_held(lua_State *L, runtime *rt, const work *w)
 
 void works_note_held(lua_State *L, runtime *rt)
 {
-  for (lc_link *link = rt->works.next; link != &rt->works; link = link->next) {
+  for (lc_link *link = rt->works->held.next; link != &rt->works->held; link = link->next) {
     const work *w = LC_OWNER(link, work, in_works);
     if (!stragglers_claim_work(L, rt, w->number)) continue;
     push_held(L, rt, w);
@@ -136,7 +142,7 @@ void works_note_held(lua_State *L, runtime *rt)
 lua_Integer works_push(lua_State *L, runtime *rt, lua_Integer most)
 {
   lua_Integer count = 0;
-  for (lc_link *link = rt->works.next; link != &rt->works; link = link->next) {
+  for (lc_link *link = rt->works->held.next; link != &rt->works->held; link = link->next) {
     if (++count > most) continue;
     push_held(L, rt, LC_OWNER(link, work, in_works));
     lua_rawseti(L, -2, count);
@@ -146,14 +152,21 @@ lua_Integer works_push(lua_State *L, runtime *rt, lua_Integer most)
 
 void works_guard_shutdown(runtime *rt)
 {
-  for (lc_link *link = rt->works.next; link != &rt->works; link = link->next)
+  for (lc_link *link = rt->works->held.next; link != &rt->works->held; link = link->next)
     lc_shutdown_guard(rt->shutdown);
 }
 
 void works_free(runtime *rt)
 {
-  while (!lc_list_is_empty(&rt->works)) drop_first(&rt->works);
-  while (!lc_list_is_empty(&rt->lost_works)) drop_first(&rt->lost_works);
+  while (!lc_list_is_empty(&rt->works->held)) drop_first(&rt->works->held);
+  while (!lc_list_is_empty(&rt->works->lost)) drop_first(&rt->works->lost);
+}
+
+void works_open(lua_State *L, runtime *rt)
+{
+  rt->works = runtime_part(L, sizeof *rt->works);
+  lc_list_init(&rt->works->held);
+  lc_list_init(&rt->works->lost);
 }
 
 void work_open(lua_State *L, runtime *rt)

@@ -112,14 +112,14 @@ static int raise(lua_State *L, runtime *rt)
 /* From the hook: no continuation; the script goes on with the instruction that it was at. */
 static void yield(lua_State *L, task *t, int for_good)
 {
-  t->rt->wanted = 1;
+  t->rt->tasks->loop_is_wanted = 1;
   if (for_good) {
     task_freeze(L, t, 0, NULL);
     return;
   }
   t->lets_go = 1;
-  lc_list_append(&t->rt->preempted, &t->in_queue);
-  t->rt->rest = PREEMPTED_TURNS;
+  lc_list_append(&t->rt->tasks->preempted, &t->in_queue);
+  t->rt->tasks->rest = PREEMPTED_TURNS;
   lua_yield(L, 0);
 }
 
@@ -133,9 +133,9 @@ static int must_end(const runtime *rt, unsigned asked)
   lc_time now = lc_loop_clock(rt->loop);
   if (asked & LC_ASK_END) return 1;
   if (!t) return 0;
-  if (now >= rt->limit) {
+  if (now >= rt->limits.end_at) {
     int of_process = !t->by && !t->is_system;
-    if (rt->limited ? rt->limited == t->id : of_process) return 1;
+    if (rt->limits.end_of ? rt->limits.end_of == t->id : of_process) return 1;
   }
   const server_base *server = owner_server(t->by);
   return server && server->server && now >= lc_server_deadline(server->server);
@@ -186,11 +186,11 @@ static void on_count(lua_State *L, lua_Debug *event)
 static int core_limit(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  rt->limit = LC_NEVER;
+  rt->limits.end_at = LC_NEVER;
   if (!lua_isnoneornil(L, 1))
-    rt->limit = lc_time_add(lc_loop_clock(rt->loop), lc_seconds(check_number(L, 1)));
-  rt->limited = (uint64_t)optional_integer(L, 2, 0);
-  lc_watchdog_limit(rt->loop, rt->limit);
+    rt->limits.end_at = lc_time_add(lc_loop_clock(rt->loop), lc_seconds(check_number(L, 1)));
+  rt->limits.end_of = (uint64_t)optional_integer(L, 2, 0);
+  lc_watchdog_limit(rt->loop, rt->limits.end_at);
   return 0;
 }
 

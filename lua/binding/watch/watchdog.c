@@ -111,8 +111,8 @@ static int core_watch(lua_State *L)
   lc_watchdog_options options;
   lc_watchdog_options_init(&options);
   check_type(L, 1, LUA_TTABLE);
-  rt->max_block = option_time(L, 1, "max_block", options.max_block);
-  options.max_block = lc_time_earlier(rt->least_block, rt->max_block);
+  rt->limits.max_block = option_time(L, 1, "max_block", options.max_block);
+  options.max_block = lc_time_earlier(rt->limits.least_block, rt->limits.max_block);
   options.exit_stuck = option_boolean(L, 1, "exit_when_stuck", options.exit_stuck);
   int result = lc_watchdog_start(rt->loop, &options, &EVENTS, rt);
   if (result < 0) return luaL_error(L, "lastcall: no watchdog: %s", lc_code_text(result));
@@ -122,15 +122,16 @@ static int core_watch(lua_State *L)
 static int core_unwatch(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
-  rt->least_block = LC_NEVER;
+  rt->limits.least_block = LC_NEVER;
   lc_watchdog_stop(rt->loop);
   return 0;
 }
 
 void watchdog_bound(runtime *rt, lc_time max_block)
 {
-  if (max_block < rt->least_block) rt->least_block = max_block;
-  lc_watchdog_set_max_block(rt->loop, lc_time_earlier(rt->least_block, rt->max_block));
+  if (max_block < rt->limits.least_block) rt->limits.least_block = max_block;
+  lc_watchdog_set_max_block(rt->loop,
+                            lc_time_earlier(rt->limits.least_block, rt->limits.max_block));
 }
 
 void watchdog_open(lua_State *L, runtime *rt)

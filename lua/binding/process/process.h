@@ -1,0 +1,12 @@
+/* process/process.h - running the loop, the process's ladder, and its tasks. */
+#ifndef LC_BINDING_PROCESS_PROCESS_H
+#define LC_BINDING_PROCESS_PROCESS_H
+
+#include <lua.h>
+
+typedef struct runtime runtime;
+
+void process_open(lua_State *L, runtime *rt); /* run, step, shutdown */
+void process_open_tasks(lua_State *L, runtime *rt);
+
+#endif

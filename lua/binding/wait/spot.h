@@ -1,0 +1,11 @@
+/* wait/spot.h - where one task waits until another comes by with a value. */
+#ifndef LC_BINDING_WAIT_SPOT_H
+#define LC_BINDING_WAIT_SPOT_H
+
+#include <lua.h>
+
+typedef struct runtime runtime;
+
+void spot_open(lua_State *L, runtime *rt);
+
+#endif
