@@ -25,7 +25,6 @@
 
 #include "conn/conn.h"
 #include "kernel/keepalive.h"
-#include "server/server.h"
 
 enum { DISCARD_SIZE = 16 * 1024 };
 enum { LOOKS = 8 }; /* at the acknowledgements, within one write_timeout */
@@ -80,8 +79,6 @@ static lc_verdict judge(lc_conn *conn, int code)
   return (lc_verdict){code, unacked};
 }
 
-int lc_conn_is_undelivered(const lc_conn *conn) { return (int)conn->counted_undelivered; }
-
 int lc_conn_verdict(const lc_conn *conn, lc_verdict *verdict)
 {
   if (conn->state != LC_STATE_CLOSED) return LC_AGAIN;
@@ -99,28 +96,6 @@ static int is_at_rest(const lc_conn *conn)
 }
 
 int lc_conn_was_at_rest(const lc_conn *conn) { return (int)conn->reset_at_rest; }
-
-static void account(lc_conn *conn, int by_reset)
-{
-  lc_report *report = conn->server ? &conn->server->report : NULL;
-  if (!report) return;
-  report->received += conn->received;
-  report->sent += conn->sent;
-  report->resets_at_rest += conn->reset_at_rest;
-  if (conn->server->step < LC_STEP_STOP || conn->detached) return;
-  if (conn->late) report->late++;
-  if (by_reset) report->reset_by_us++;
-  if (conn->verdict.code == LC_RESET || conn->verdict.code == LC_BROKEN_PIPE)
-    report->reset_by_peer++;
-  else if (conn->dismissed && conn->was_idle) report->closed_idle++;
-  else if (!by_reset && !conn->counted_canceled && !conn->counted_killed) report->finished++;
-  if (!conn->verdict.code) return;
-  size_t unacked = conn->verdict.unacked;
-  report->undelivered_bytes += unacked == LC_UNKNOWN ? lc_output_size(conn) : unacked;
-  if (!unacked) return;
-  conn->counted_undelivered = 1;
-  report->failed_flushes++;
-}
 
 /* What is left in the kernel when the descriptor goes. */
 static void count_unread(lc_conn *conn)
@@ -140,7 +115,7 @@ static void release(lc_conn *conn, lc_verdict verdict, const char *cause, int by
   count_unread(conn);
   conn->verdict = verdict;
   conn->reset_at_rest = is_at_rest(conn) ? 1 : 0;
-  account(conn, by_reset);
+  if (conn->owner) conn->owner->ended(conn, by_reset);
   lc_loop_unwatch(loop, &conn->watch);
   if (!conn->detached) sys->close(sys, conn->watch.fd);
   conn->watch.fd = -1;
@@ -276,7 +251,7 @@ static lc_time give_up_at(const lc_conn *conn)
 {
   if (!conn->patient) return conn->write_deadline;
   lc_time end = lc_time_add(conn->progress_at, lc_conn_settings(conn)->write_timeout);
-  if (conn->server && conn->server->step >= LC_STEP_DRAIN) return end;
+  if (conn->owner && conn->owner->step >= LC_STEP_DRAIN) return end;
   lc_time least = lc_time_add(conn->progress_at, usual_linger(conn));
   lc_time age_end = lc_conn_age_end(conn);
   return lc_time_earlier(end, age_end > least ? age_end : least);
@@ -360,8 +335,8 @@ static void say_farewell(lc_conn *conn)
  * be read, unless the ladder refused what it had said; and a handler may have refused to read any more. */
 static int must_count_late(const lc_conn *conn)
 {
-  const lc_server *server = conn->server;
-  if (!server || server->step < LC_STEP_STOP || !server->options.late) return 0;
+  const lc_owner *owner = conn->owner;
+  if (!owner || owner->step < LC_STEP_STOP || !owner->tells_late) return 0;
   if (conn->in_shut || conn->foreign) return 0;
   return conn->dismissed || !conn->in_eof;
 }
@@ -464,7 +439,6 @@ int lc_conn_detach(lc_conn *conn, int *fd)
   *fd = conn->watch.fd;
   conn->detached = 1;
   conn->error = LC_CLOSED;
-  if (conn->server) conn->server->report.detached++;
   release(conn, (lc_verdict){0, 0}, "detached", 0);
   return 0;
 }
@@ -473,5 +447,5 @@ void lc_conn_release_detached(lc_conn *conn)
 {
   if (!conn->detached) return;
   conn->detached = 0;
-  if (conn->server) lc_job_queue(conn->loop, &conn->job);
+  if (conn->owner) lc_job_queue(conn->loop, &conn->job);
 }

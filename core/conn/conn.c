@@ -17,9 +17,8 @@
 #include <string.h>
 
 #include "kernel/keepalive.h"
-#include "server/server.h"
 
-static const lc_settings NONE; /* of connections that outlive their server */
+static const lc_settings NONE; /* of connections that outlive their owner */
 
 _Static_assert(sizeof(lc_conn) <= LC_WATCHED_SIZE, "the loop fetches less than a connection ahead");
 
@@ -36,15 +35,13 @@ void lc_conn_move(lc_conn *conn, lc_state to, const char *cause)
   lc_state from = (lc_state)conn->state;
   if (from == to) return;
   conn->state = (uint8_t)to;
-  if (conn->registered) lc_registry_move(&conn->server->registry, from, to);
   if (to == LC_STATE_IDLE) conn->idle_since = conn->loop->now;
-  if (conn->server && conn->server->events->state)
-    conn->server->events->state(conn, from, to, cause, conn->server->user);
+  if (conn->owner) conn->owner->moved(conn, from, to, cause);
 }
 
 /* Whether somebody waits for the next unit of work and nothing is under way. Decides whose
  * request is cut by a drain, so every doubt counts as work. */
-static int is_between_requests(const lc_conn *conn)
+int lc_conn_is_between(const lc_conn *conn)
 {
   if (conn->guards || lc_buffer_size(conn->in) || lc_output_size(conn)) return 0;
   switch ((lc_wait)conn->wait) {
@@ -56,14 +53,27 @@ static int is_between_requests(const lc_conn *conn)
   return 0;
 }
 
+int lc_conn_is_draining(const lc_conn *conn)
+{
+  return conn->owner && conn->owner->step >= LC_STEP_DRAIN && !conn->dismissed;
+}
+
+void lc_conn_consider(lc_conn *conn)
+{
+  if (!lc_conn_is_draining(conn)) return;
+  lc_time at = conn->owner->look_at(conn);
+  if (at == LC_NEVER) return;
+  lc_conn_arm(conn, at > conn->loop->now ? at : conn->loop->now);
+}
+
 void lc_conn_update(lc_conn *conn)
 {
   if (conn->state > LC_STATE_IDLE || conn->connecting) return;
   if (conn->dismissed && conn->state == LC_STATE_IDLE) return; /* the next move is closing */
-  int idle = is_between_requests(conn);
+  int idle = lc_conn_is_between(conn);
   /* A connection is new until a byte was received; one that was greeted and waits is idle. */
   if (conn->state == LC_STATE_NEW && !conn->received && !(idle && conn->wrote)) {
-    lc_drain_consider(conn);
+    lc_conn_consider(conn);
     return;
   }
   lc_conn_move(conn, idle ? LC_STATE_IDLE : LC_STATE_ACTIVE, idle ? "waiting" : "work");
@@ -71,32 +81,7 @@ void lc_conn_update(lc_conn *conn)
   if (conn->aged) lc_conn_arm(conn, conn->loop->now);
   if (lc_conn_settings(conn)->idle_timeout != LC_NEVER)
     lc_conn_arm(conn, lc_time_add(conn->loop->now, lc_conn_settings(conn)->idle_timeout));
-  lc_drain_consider(conn);
-}
-
-static lc_time end_of_silence(lc_conn *conn)
-{
-  lc_time silence = conn->received ? conn->server->options.drain.quiet : lc_drain_patience(conn);
-  return lc_time_add(conn->last_byte_at, silence);
-}
-
-/* From when on the ladder may close it: at once when the wait said so itself, else after a time of
- * silence; also for one that never spoke, whose first request may still be on its way. */
-lc_time lc_conn_dismissable_from(lc_conn *conn)
-{
-  if (conn->state != LC_STATE_NEW && conn->state != LC_STATE_IDLE) return LC_NEVER;
-  int unattended =
-    !conn->tasks && !conn->guards && conn->wait == LC_WAIT_NONE && conn->state == LC_STATE_NEW;
-  if (!is_between_requests(conn) && !unattended) return LC_NEVER;
-  if (conn->declared && conn->received) return 0;
-  return end_of_silence(conn);
-}
-
-lc_time lc_conn_quiet_from(lc_conn *conn)
-{
-  if (!conn->server || conn->state >= LC_STATE_CLOSING || lc_output_size(conn)) return LC_NEVER;
-  if (conn->loop->sys->unread(conn->loop->sys, conn->watch.fd) > 0) return LC_NEVER;
-  return end_of_silence(conn);
+  lc_conn_consider(conn);
 }
 
 /* ------------------------------------------------------------------ waits -- */
@@ -156,7 +141,7 @@ void lc_conn_answered(lc_conn *conn)
 
 void lc_conn_tell(lc_conn *conn, unsigned what)
 {
-  if (!conn->server) return; /* nobody to tell */
+  if (!conn->owner) return; /* nobody to tell */
   conn->pending = (uint8_t)(conn->pending | what);
   lc_job_queue(conn->loop, &conn->job);
 }
@@ -220,25 +205,18 @@ static void conn_ready(lc_watch *watch, uint32_t events)
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) what |= LC_READABLE;
     if (is_finish && !conn->in_shut) what |= LC_FINISHED;
   }
-  if (what && conn->server && conn->state < LC_STATE_CLOSING)
-    conn->server->events->ready(conn, what, conn->server->user);
+  if (what && conn->owner && conn->state < LC_STATE_CLOSING) conn->owner->ready(conn, what);
   lc_conn_unref(conn);
 }
 
-/* The last stations: `closed` is told once, and the registry is left when the tasks have ended. */
+/* The last stations: `closed` is told once, and it departs when the tasks have ended. */
 static void conn_depart(lc_conn *conn)
 {
   if (!conn->told_closed) {
     conn->told_closed = 1;
-    if (conn->server && conn->server->events->closed)
-      conn->server->events->closed(conn, conn->server->user);
+    if (conn->owner) conn->owner->closed(conn);
   }
-  if (conn->tasks || conn->detached || !conn->registered) return;
-  lc_server *server = conn->server;
-  lc_registry_remove(&server->registry, conn);
-  lc_conn_orphan(conn);
-  lc_server_departed(server);
-  lc_conn_unref(conn);
+  if (!conn->tasks && !conn->detached && conn->owner) conn->owner->departed(conn);
 }
 
 static void conn_job(lc_job *job)
@@ -253,7 +231,7 @@ static void conn_job(lc_job *job)
   }
   unsigned what = conn->pending;
   conn->pending = 0;
-  if (what && conn->server) conn->server->events->ready(conn, what, conn->server->user);
+  if (what && conn->owner) conn->owner->ready(conn, what);
   if (conn->state == LC_STATE_CLOSING) lc_closing_step(conn);
   if (conn->state == LC_STATE_CLOSED && !lc_job_is_queued(&conn->job)) conn_depart(conn);
   lc_conn_unref(conn);
@@ -261,21 +239,20 @@ static void conn_job(lc_job *job)
 
 /* ---------------------------------------------------------- birth and death -- */
 
-lc_conn *lc_conn_new(lc_server *server)
+lc_conn *lc_conn_new(lc_loop *loop, const lc_owner *owner, size_t size)
 {
-  lc_conn *conn = calloc(1, sizeof *conn);
+  lc_conn *conn = calloc(1, size);
   if (!conn) return NULL;
-  if (lc_timer_open(server->loop, &conn->timer, lc_conn_due) < 0) {
+  if (lc_timer_open(loop, &conn->timer, lc_conn_due) < 0) {
     free(conn);
     return NULL;
   }
   conn->watch.fd = -1;
   conn->watch.ready = conn_ready;
-  conn->loop = server->loop;
-  conn->server = server;
+  conn->loop = loop;
+  conn->owner = owner;
   conn->references = 1;
   conn->deadline = conn->read_deadline = conn->write_deadline = LC_NEVER;
-  lc_list_init(&conn->in_registry);
   lc_job_init(&conn->job, conn_job);
   return conn;
 }
@@ -294,7 +271,7 @@ void lc_conn_unref(lc_conn *conn)
     free(conn->extra->farewell);
     free(conn->extra);
   }
-  if (conn->server) { /* else the loop itself may be gone */
+  if (conn->owner) { /* else the loop itself may be gone */
     lc_input_drop(conn);
     lc_timer_close(conn->loop, &conn->timer);
   }
@@ -306,9 +283,8 @@ void lc_conn_unref(lc_conn *conn)
 int lc_conn_begin(lc_conn *conn, int fd)
 {
   lc_loop *loop = conn->loop;
-  int result = lc_registry_reserve(&conn->server->registry);
+  int result = lc_heartbeat_begin(conn);
   if (result < 0) return result;
-  if ((result = lc_heartbeat_begin(conn)) < 0) return result;
   conn->watch.fd = fd;
   result = lc_loop_watch(loop, &conn->watch, LC_WATCH_ALL);
   if (result < 0) {
@@ -318,22 +294,18 @@ int lc_conn_begin(lc_conn *conn, int fd)
   }
   conn->id = ++loop->last_id;
   conn->opened_at = conn->last_byte_at = conn->idle_since = loop->now;
-  conn->registered = 1;
   loop->stats.connections++;
-  lc_registry_add(&conn->server->registry, conn);
   lc_conn_rearm(conn);
   return 0;
 }
 
-/* It has left the registry, or its server is going: what somebody still holds stays readable, and
- * touches neither server nor loop any more, for they may go first. */
+/* What somebody still holds stays readable, and touches neither owner nor loop any more, for they may go first. */
 void lc_conn_orphan(lc_conn *conn)
 {
   lc_job_cancel(&conn->job);
   lc_input_keep(conn);
   lc_timer_close(conn->loop, &conn->timer);
-  conn->registered = 0;
-  conn->server = NULL;
+  conn->owner = NULL;
 }
 
 /* ------------------------------------------------------------- properties -- */
@@ -341,7 +313,6 @@ void lc_conn_orphan(lc_conn *conn)
 uint64_t lc_conn_id(const lc_conn *conn) { return conn->id; }
 int lc_conn_fd(const lc_conn *conn) { return conn->watch.fd; }
 lc_state lc_conn_state(const lc_conn *conn) { return (lc_state)conn->state; }
-lc_server *lc_conn_server(const lc_conn *conn) { return conn->server; }
 void *lc_conn_user(const lc_conn *conn) { return conn->user; }
 void lc_conn_set_user(lc_conn *conn, void *user) { conn->user = user; }
 int lc_conn_is_finished(const lc_conn *conn)
@@ -355,29 +326,17 @@ int lc_conn_is_tcp(const lc_conn *conn) { return conn->peer.family != AF_UNIX; }
 const lc_settings *lc_conn_settings(const lc_conn *conn)
 {
   if (conn->extra && conn->extra->has_settings) return &conn->extra->settings;
-  return conn->server ? &conn->server->options.settings : &NONE;
+  return conn->owner ? conn->owner->settings : &NONE;
 }
 
 void lc_conn_peer(const lc_conn *conn, lc_address *address)
 {
   lc_peer_unpack(&conn->peer, address);
-  if (address->of.any.sa_family != AF_UNIX || conn->watch.fd < 0 || !conn->server ||
-      conn->server->is_outbound)
-    return;
+  if (address->of.any.sa_family != AF_UNIX || conn->watch.fd < 0 || conn->outbound) return;
   lc_address named = {.length = sizeof named.of}; /* a path is too long to be kept with each */
   if (conn->loop->sys->getpeername(conn->loop->sys, conn->watch.fd, &named.of.any, &named.length) >=
       0)
     *address = named;
-}
-
-int lc_conn_local(const lc_conn *conn, lc_address *address)
-{
-  *address = (lc_address){.length = sizeof address->of};
-  if (conn->watch.fd < 0) return LC_CLOSED;
-  const lc_sys *sys = conn->loop->sys;
-  int result = sys->getsockname(sys, conn->watch.fd, &address->of.any, &address->length);
-  if (result >= 0 && conn->server) lc_server_told_address(conn->server, address);
-  return result;
 }
 
 void lc_conn_stats_get(const lc_conn *conn, lc_conn_stats *stats)
@@ -448,7 +407,7 @@ void lc_conn_release(lc_conn *conn)
 {
   conn->tasks--;
   if (conn->state != LC_STATE_CLOSED) lc_conn_update(conn);
-  else if (conn->registered) lc_job_queue(conn->loop, &conn->job);
+  else if (conn->owner) lc_job_queue(conn->loop, &conn->job);
 }
 
 void lc_conn_guard(lc_conn *conn)

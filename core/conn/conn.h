@@ -19,6 +19,7 @@
 
 #include "base/address.h"
 #include "base/buffer.h"
+#include "conn/owner.h"
 #include "lastcall.h"
 #include "loop/loop.h"
 
@@ -43,10 +44,9 @@ typedef struct lc_conn_extra {
 struct lc_conn {
   lc_watch watch;
   lc_loop *loop;
-  lc_server *server; /* NULL once it has left the registry, or the server is gone */
+  const lc_owner *owner; /* NULL once it has departed */
   lc_conn_extra *extra;
   void *user;
-  lc_link in_registry;
   uint64_t id;
   lc_peer peer;
   lc_job job;
@@ -112,27 +112,23 @@ struct lc_conn {
   unsigned torn : 1;        /* a write was given up half-way: only a reset is honest now */
   unsigned flush_queued : 1;
   unsigned dismissed : 1; /* by the ladder: ends with the farewell */
-  unsigned was_idle : 1;  /* when it was dismissed */
   unsigned told_closed : 1;
   unsigned detached : 1;
-  unsigned registered : 1;
+  unsigned outbound : 1; /* of our own making */
   unsigned
     foreign : 1; /* somebody else moves its bytes, encrypted: what is in the kernel cannot be judged */
   unsigned aged : 1; /* max_age has passed: closed at the next idle moment */
-  unsigned counted_canceled : 1;
-  unsigned counted_killed : 1;
-  unsigned counted_undelivered : 1;
   unsigned reset_at_rest : 1;
-  unsigned patient : 1;        /* closing: goes on while the peer's host acknowledges more */
-  unsigned counts_late : 1;    /* closing: bytes that no handler is given are counted */
-  unsigned visited : 1;        /* the ladder has looked at it since the drain began */
-  unsigned mark_due : 1;       /* mark_at is set */
-  unsigned marked : 1;         /* mark is set */
-  unsigned handshake_seen : 1; /* lc_drain_patience has looked */
+  unsigned patient : 1;     /* closing: goes on while the peer's host acknowledges more */
+  unsigned counts_late : 1; /* closing: bytes that no handler is given are counted */
+  unsigned visited : 1;     /* the ladder has looked at it since the drain began */
+  unsigned mark_due : 1;    /* mark_at is set */
+  unsigned marked : 1;      /* mark is set */
 };
 
 /* conn.c */
-lc_conn *lc_conn_new(lc_server *server); /* one reference, nothing open */
+/* A connection in memory of so many bytes, which the owner may use behind it; one reference, nothing open. */
+lc_conn *lc_conn_new(lc_loop *loop, const lc_owner *owner, size_t size);
 void lc_conn_move(lc_conn *conn, lc_state to, const char *cause);
 void lc_conn_update(lc_conn *conn);              /* brings new, active and idle up to date */
 void lc_conn_tell(lc_conn *conn, unsigned what); /* `ready`, from a job */
@@ -140,9 +136,14 @@ lc_conn_extra *lc_conn_need_extra(lc_conn *conn);
 int lc_conn_take_error(
   lc_conn *conn); /* the socket's own, as a code; 0: none, or it was taken before */
 int lc_conn_is_tcp(const lc_conn *conn);
-lc_time lc_conn_dismissable_from(lc_conn *conn); /* by the ladder; LC_NEVER while it works */
-int lc_conn_begin(lc_conn *conn, int fd);        /* watched and registered from here on */
-void lc_conn_orphan(lc_conn *conn);
+/* Whether a task waits for the next unit of work and nothing is under way. */
+int lc_conn_is_between(const lc_conn *conn);
+/* Whether the owner drains and has not dismissed it yet. */
+int lc_conn_is_draining(const lc_conn *conn);
+/* It has become idle, or the drain has begun: its timer comes when the owner is to look at it. */
+void lc_conn_consider(lc_conn *conn);
+int lc_conn_begin(lc_conn *conn, int fd);    /* watched from here on */
+void lc_conn_orphan(lc_conn *conn);          /* it has departed, or its owner is going */
 void lc_settings_fit(lc_settings *settings); /* brings `gather` into its bound */
 
 /* limits.c */
@@ -171,9 +172,10 @@ int lc_output_append(lc_conn *conn, const char *data, size_t size);
 void lc_output_merge_posted(lc_conn *conn);
 
 /* mark.c */
-void lc_mark_take(lc_conn *conn);        /* its time has come */
-void lc_mark_here(lc_conn *conn);        /* it is dismissed: nothing more is handed over */
-void lc_mark_visit(lc_conn *conn);       /* the ladder looks at it for the first time */
+void lc_mark_take(lc_conn *conn); /* its time has come */
+void lc_mark_here(lc_conn *conn); /* it is dismissed: nothing more is handed over */
+/* The ladder looks at it for the first time; `is_due`: marks are taken already. */
+void lc_mark_visit(lc_conn *conn, int is_due);
 void lc_mark_first_byte(lc_conn *conn);  /* the first byte has been received */
 lc_time lc_mark_at(const lc_conn *conn); /* when it is to be taken; LC_NEVER: not by itself */
 

@@ -9,7 +9,6 @@
  * anything has. Bytes that nobody has read yet are a sign of life as well.
  */
 #include "conn/conn.h"
-#include "server/server.h"
 
 static const lc_heartbeat *settings_of(const lc_conn *conn)
 {
@@ -68,6 +67,5 @@ void lc_heartbeat_due(lc_conn *conn, lc_time now)
     return;
   }
   extra->asked_at = now;
-  if (conn->server && conn->server->events->heartbeat)
-    conn->server->events->heartbeat(conn, conn->server->user);
+  if (conn->owner) conn->owner->heartbeat(conn);
 }

@@ -4,7 +4,6 @@
  * fires early, it is set anew for whatever comes first.
  */
 #include "conn/conn.h"
-#include "server/server.h"
 
 /* A limit of an operation that begins now: by the clock, for the script may have computed since the
  * turn began, and a time that is counted from then would be over early. */
@@ -62,7 +61,7 @@ void lc_conn_rearm(lc_conn *conn)
   next = lc_time_earlier(next, first_byte_limit(conn));
   next = lc_time_earlier(next, idle_limit(conn));
   next = lc_time_earlier(next, lc_heartbeat_at(conn));
-  if (lc_drain_wants(conn)) next = lc_time_earlier(next, lc_conn_dismissable_from(conn));
+  if (lc_conn_is_draining(conn)) next = lc_time_earlier(next, conn->owner->look_at(conn));
   next = lc_time_earlier(next, lc_mark_at(conn));
   lc_conn_arm(conn, lc_time_earlier(next, age_limit(conn)));
 }
@@ -122,9 +121,10 @@ void lc_conn_due(lc_timer *timer, lc_time now)
     unsigned what = retry_output(conn);
     if (conn->state != LC_STATE_CLOSED) what |= passed_deadlines(conn, now);
     if (conn->state < LC_STATE_CLOSING && lc_mark_at(conn) <= now) lc_mark_take(conn);
-    if (conn->state < LC_STATE_CLOSING && !over_a_limit(conn, now)) lc_drain_visit(conn);
+    if (conn->state < LC_STATE_CLOSING && !over_a_limit(conn, now) && lc_conn_is_draining(conn))
+      conn->owner->look(conn);
     lc_heartbeat_due(conn, now);
-    if (what && conn->server) conn->server->events->ready(conn, what, conn->server->user);
+    if (what && conn->owner) conn->owner->ready(conn, what);
   }
   lc_conn_rearm(conn);
   lc_conn_unref(conn);

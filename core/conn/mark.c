@@ -15,7 +15,6 @@
  * there a guard alone counts. Every doubt counts as work.
  */
 #include "conn/conn.h"
-#include "server/server.h"
 
 static uint64_t in_kernel(const lc_conn *conn)
 {
@@ -25,7 +24,7 @@ static uint64_t in_kernel(const lc_conn *conn)
 
 static lc_time quiet_from_now(const lc_conn *conn)
 {
-  return lc_time_add(conn->loop->now, conn->server->options.drain.quiet);
+  return lc_time_add(conn->loop->now, conn->owner->drain->quiet);
 }
 
 static void become_due(lc_conn *conn)
@@ -44,7 +43,7 @@ static void set(lc_conn *conn, uint64_t arrived)
 
 void lc_mark_take(lc_conn *conn)
 {
-  if (!lc_drain_wants(conn) || conn->state >= LC_STATE_CLOSING || conn->marked) return;
+  if (!lc_conn_is_draining(conn) || conn->state >= LC_STATE_CLOSING || conn->marked) return;
   if (conn->mark_due && conn->mark_at > conn->loop->now) return;
   uint64_t unread = in_kernel(conn);
   if (conn->received || conn->spoke || conn->mark_due) set(conn, conn->received + unread);
@@ -57,17 +56,17 @@ void lc_mark_here(lc_conn *conn)
 }
 
 /* Bytes that wait in the kernel when the drain begins came before it. */
-void lc_mark_visit(lc_conn *conn)
+void lc_mark_visit(lc_conn *conn, int is_due)
 {
   if (conn->visited) return;
   conn->visited = 1;
-  if (conn->server->mark_at == LC_NEVER) lc_mark_take(conn);
+  if (is_due) lc_mark_take(conn);
   else if (conn->state < LC_STATE_CLOSING && !conn->received && in_kernel(conn)) conn->spoke = 1;
 }
 
 void lc_mark_first_byte(lc_conn *conn)
 {
-  if (!lc_drain_wants(conn) || conn->spoke || conn->marked || conn->mark_due) return;
+  if (!lc_conn_is_draining(conn) || conn->spoke || conn->marked || conn->mark_due) return;
   become_due(conn);
 }
 
@@ -86,11 +85,11 @@ static int begins_behind(const lc_conn *conn, lc_wait wait)
 
 int lc_conn_admit(lc_conn *conn, lc_wait wait)
 {
-  const lc_server *server = conn->server;
-  if (!server || server->step < LC_STEP_DRAIN || conn->state >= LC_STATE_CLOSING) return 0;
+  const lc_owner *owner = conn->owner;
+  if (!owner || owner->step < LC_STEP_DRAIN || conn->state >= LC_STATE_CLOSING) return 0;
   int is_refused = begins_behind(conn, wait);
   /* An ordinary read may be in the middle of a unit: only the mark refuses it. */
-  if (wait != LC_WAIT_READ && (conn->dismissed || server->step >= LC_STEP_CANCEL)) is_refused = 1;
+  if (wait != LC_WAIT_READ && (conn->dismissed || owner->step >= LC_STEP_CANCEL)) is_refused = 1;
   if (!is_refused) return 0;
   conn->dismissed = 1;
   return LC_DRAINING;

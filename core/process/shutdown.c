@@ -64,7 +64,7 @@ static void for_each_server(lc_shutdown *shutdown, lc_step step)
 static int is_any_left(const lc_shutdown *shutdown)
 {
   for (const lc_server *server = NULL; (server = lc_fleet_next(shutdown->fleet, server));)
-    if (!server->is_outbound && server->step != LC_STEP_DONE) return 1;
+    if (!server->is_outbound && server->owner.step != LC_STEP_DONE) return 1;
   return 0;
 }
 

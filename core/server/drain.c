@@ -37,21 +37,15 @@ const char *lc_step_name(lc_step step)
 
 /* --------------------------------------------------- who is closed as idle -- */
 
-int lc_drain_wants(const lc_conn *conn)
-{
-  const lc_server *server = conn->server;
-  return server && server->step >= LC_STEP_DRAIN && !conn->dismissed && conn->registered;
-}
-
 /* Counts a handshake that is seen for the first time. The kernel tells of our packets only. */
 static void look_at_handshake(lc_conn *conn)
 {
-  lc_server *server = conn->server;
+  lc_server *server = lc_conn_server(conn);
   const lc_sys *sys = conn->loop->sys;
   struct tcp_info info = {0};
   socklen_t length = sizeof info;
-  if (conn->handshake_seen || conn->received || !lc_conn_is_tcp(conn)) return;
-  conn->handshake_seen = 1;
+  if (lc_member_of(conn)->handshake_seen || conn->received || !lc_conn_is_tcp(conn)) return;
+  lc_member_of(conn)->handshake_seen = 1;
   if (sys->getsockopt(sys, conn->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return;
   server->handshakes_seen++;
   if (info.tcpi_total_retrans > 0) server->handshakes_lossy++;
@@ -64,9 +58,9 @@ static void look_at_handshake(lc_conn *conn)
  * after some 0.3, 3.7 and 10 s, whatever this handshake was like. Whoever lost a packet of their own
  * looks as if all had gone well; so those that show losses speak for all. While a listener still
  * settles, those that will show them may be yet to come: for ever. */
-lc_time lc_drain_patience(lc_conn *conn)
+static lc_time patience(lc_conn *conn)
 {
-  lc_server *server = conn->server;
+  lc_server *server = lc_conn_server(conn);
   look_at_handshake(conn);
   if (lc_server_is_listening(server)) return LC_NEVER;
   lc_time late = 0;
@@ -78,27 +72,45 @@ lc_time lc_drain_patience(lc_conn *conn)
 
 void lc_drain_settled(lc_server *server)
 {
-  if (server->step < LC_STEP_DRAIN || lc_server_is_listening(server)) return;
+  if (server->owner.step < LC_STEP_DRAIN || lc_server_is_listening(server)) return;
   lc_registry_rewind(&server->registry, LC_WALK_VISIT);
   lc_job_queue(server->loop, &server->job);
 }
 
-void lc_drain_consider(lc_conn *conn)
+static lc_time end_of_silence(lc_conn *conn)
 {
-  if (!lc_drain_wants(conn)) return;
-  lc_time from = lc_conn_dismissable_from(conn);
-  if (from == LC_NEVER) return;
-  lc_conn_arm(conn, from > conn->loop->now ? from : conn->loop->now);
+  lc_time silence = conn->received ? conn->owner->drain->quiet : patience(conn);
+  return lc_time_add(conn->last_byte_at, silence);
 }
 
-void lc_drain_visit(lc_conn *conn)
+/* At once when the wait said so itself, else after a time of silence; also one that never spoke, whose first request
+ * may still be on its way. */
+lc_time lc_drain_look_at(lc_conn *conn)
 {
-  lc_server *server = conn->server;
+  if (conn->state != LC_STATE_NEW && conn->state != LC_STATE_IDLE) return LC_NEVER;
+  int unattended =
+    !conn->tasks && !conn->guards && conn->wait == LC_WAIT_NONE && conn->state == LC_STATE_NEW;
+  if (!lc_conn_is_between(conn) && !unattended) return LC_NEVER;
+  if (conn->declared && conn->received) return 0;
+  return end_of_silence(conn);
+}
+
+lc_time lc_conn_quiet_from(lc_conn *conn)
+{
+  if (!conn->owner || conn->state >= LC_STATE_CLOSING || lc_output_size(conn)) return LC_NEVER;
+  if (conn->loop->sys->unread(conn->loop->sys, conn->watch.fd) > 0) return LC_NEVER;
+  return end_of_silence(conn);
+}
+
+void lc_drain_look(lc_conn *conn)
+{
+  lc_server *server = lc_conn_server(conn);
   const lc_sys *sys = conn->loop->sys;
-  if (!lc_drain_wants(conn) || lc_conn_dismissable_from(conn) > conn->loop->now) return;
+  if (!lc_conn_is_draining(conn) || lc_drain_look_at(conn) > conn->loop->now) return;
   if (sys->unread(sys, conn->watch.fd) > 0) return; /* a request has arrived: its event is coming */
   lc_mark_here(conn);
-  conn->dismissed = conn->was_idle = 1;
+  conn->dismissed = 1;
+  lc_member_of(conn)->was_idle = 1;
   if (server->events->draining) server->events->draining(conn, server->user);
   else lc_conn_finish(conn, "drain");
 }
@@ -116,14 +128,14 @@ static uint32_t share_of_spread(const lc_server *server, lc_time *pace)
 /* A bounded share of the walk over all connections; what becomes idle later considers itself. */
 static void visit_share(lc_server *server)
 {
-  int is_spread = server->step == LC_STEP_DRAIN && server->options.drain.spread > 0;
+  int is_spread = server->owner.step == LC_STEP_DRAIN && server->options.drain.spread > 0;
   lc_time pace = 0;
   uint32_t share = is_spread ? share_of_spread(server, &pace) : LC_VISITS_PER_TURN;
   lc_conn *conn = NULL;
   while (share-- && (conn = lc_registry_step(&server->registry, LC_WALK_VISIT))) {
-    lc_drain_visit(conn);
-    lc_mark_visit(conn);
-    lc_drain_consider(conn);
+    lc_drain_look(conn);
+    lc_mark_visit(conn, server->mark_at == LC_NEVER);
+    lc_conn_consider(conn);
   }
   server->visit_at = LC_NEVER;
   if (!lc_registry_is_walking(&server->registry, LC_WALK_VISIT)) return;
@@ -168,7 +180,7 @@ static void end_lingering(lc_server *server)
 static void enter(lc_server *server, lc_step step)
 {
   const lc_events *events = server->events;
-  server->step = step;
+  server->owner.step = step;
   server->report.step_at[step] = server->loop->sys->now(server->loop->sys);
   if (step == LC_STEP_STOP) lc_listening_stop(server);
   if (step == LC_STEP_KILL) end_lingering(server);
@@ -191,8 +203,8 @@ static void enter(lc_server *server, lc_step step)
 
 static int is_done(const lc_server *server)
 {
-  return server->step >= LC_STEP_DRAIN && server->step < LC_STEP_DONE && !server->holds &&
-         !server->registry.counts[LC_STATES] && !lc_server_is_listening(server);
+  return server->owner.step >= LC_STEP_DRAIN && server->owner.step < LC_STEP_DONE &&
+         !server->holds && !server->registry.counts[LC_STATES] && !lc_server_is_listening(server);
 }
 
 static void rearm(lc_server *server)
@@ -209,7 +221,7 @@ static void walk_on(lc_server *server)
 {
   lc_registry *registry = &server->registry;
   lc_time now = server->loop->now;
-  if (server->step < LC_STEP_DRAIN) return;
+  if (server->owner.step < LC_STEP_DRAIN) return;
   if (now >= server->mark_at) {
     server->mark_at = LC_NEVER;
     lc_registry_rewind(registry, LC_WALK_MARK);
@@ -223,8 +235,8 @@ static void climb(lc_job *job)
 {
   lc_server *server = LC_OWNER(job, lc_server, job);
   walk_on(server);
-  while (server->step < server->wanted) {
-    lc_step next = server->step + 1;
+  while (server->owner.step < server->wanted) {
+    lc_step next = server->owner.step + 1;
     if (next == LC_STEP_UNREADY) next = LC_STEP_STOP; /* unready is the process's */
     enter(server, next);
   }
@@ -235,7 +247,7 @@ static void climb(lc_job *job)
     lc_fleet *fleet = server->fleet;
     enter(server, LC_STEP_DONE); /* its callback may free the server */
     lc_fleet_changed(fleet);
-  } else if (server->step < LC_STEP_DONE) {
+  } else if (server->owner.step < LC_STEP_DONE) {
     rearm(server);
   }
 }
@@ -258,7 +270,7 @@ int lc_drain_open(lc_server *server)
 
 void lc_drain_check(lc_server *server)
 {
-  if (server->retiring && server->step < LC_STEP_STOP && !server->holds &&
+  if (server->retiring && server->owner.step < LC_STEP_STOP && !server->holds &&
       !server->registry.counts[LC_STATES])
     lc_server_shutdown(server, server->loop->now);
   if (is_done(server)) lc_job_queue(server->loop, &server->job);
@@ -266,7 +278,7 @@ void lc_drain_check(lc_server *server)
 
 int lc_server_shutdown(lc_server *server, lc_time kill_at)
 {
-  if (server->step == LC_STEP_DONE) return 0;
+  if (server->owner.step == LC_STEP_DONE) return 0;
   kill_at = lc_time_earlier(kill_at, lc_time_add(lc_loop_clock(server->loop), LC_LONGEST));
   if (server->kill_at == LC_NEVER) server->shutdown_began = lc_loop_clock(server->loop);
   if (kill_at < server->kill_at) {

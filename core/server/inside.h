@@ -3,6 +3,7 @@
 #define LC_SERVER_INSIDE_H
 
 #include "base/list.h"
+#include "conn/owner.h"
 #include "listen/owner.h"
 #include "loop/loop.h"
 #include "loop/pulse.h"
@@ -10,6 +11,7 @@
 
 struct lc_server {
   lc_child child; /* of the loop */
+  lc_owner owner; /* of its connections; `step` is the ladder's */
   lc_link in_fleet;
   struct lc_fleet *fleet;
   lc_loop *loop;
@@ -28,7 +30,6 @@ struct lc_server {
   unsigned handshakes_seen;  /* while draining, of those that had not spoken */
   unsigned handshakes_lossy; /* of these, how many had a packet of ours repeated */
 
-  lc_step step;
   lc_step wanted; /* the job climbs to it */
   lc_time shutdown_began;
   lc_time cancel_at;

@@ -18,7 +18,7 @@ static lc_server *server_of(const lc_listen_owner *owner)
 static uint32_t limit_reached(const lc_listen_owner *owner)
 {
   const lc_server *server = server_of(owner);
-  if (server->step >= LC_STEP_STOP) return 0; /* those in the queue are to be served */
+  if (server->owner.step >= LC_STEP_STOP) return 0; /* those in the queue are to be served */
   if (server->registry.counts[LC_STATES] < server->max_connections) return 0;
   return server->max_connections;
 }
@@ -34,7 +34,7 @@ static int take(lc_listen_owner *owner, int fd, const lc_address *peer, lc_conn 
   int result = lc_server_adopt(server, fd, peer, conn);
   if (result < 0) return result;
   server->report.accepted++;
-  if (server->step >= LC_STEP_STOP) server->report.accepted_while_stopping++;
+  if (server->owner.step >= LC_STEP_STOP) server->report.accepted_while_stopping++;
   return 0;
 }
 

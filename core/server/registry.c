@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "conn/conn.h"
+#include "server/member.h"
 
 void lc_registry_init(lc_registry *registry)
 {
@@ -50,7 +50,7 @@ int lc_registry_reserve(lc_registry *registry)
   registry->place_count = count;
   registry->shift = (uint32_t)__builtin_clzll(count) + 1;
   for (lc_link *link = registry->all.next; link != &registry->all; link = link->next) {
-    lc_conn *conn = LC_OWNER(link, lc_conn, in_registry);
+    lc_conn *conn = &LC_OWNER(link, lc_member, in_registry)->conn;
     places[place_of(registry, conn->id)] = conn;
   }
   return 0;
@@ -59,7 +59,7 @@ int lc_registry_reserve(lc_registry *registry)
 void lc_registry_add(lc_registry *registry, lc_conn *conn)
 {
   registry->places[place_of(registry, conn->id)] = conn;
-  lc_list_append(&registry->all, &conn->in_registry);
+  lc_list_append(&registry->all, &lc_member_of(conn)->in_registry);
   registry->counts[conn->state]++;
   registry->counts[LC_STATES]++;
 }
@@ -83,9 +83,9 @@ void lc_registry_remove(lc_registry *registry, lc_conn *conn)
 {
   vacate(registry, place_of(registry, conn->id));
   for (int walk = 0; walk < LC_WALKS; walk++)
-    if (registry->cursors[walk] == &conn->in_registry)
-      registry->cursors[walk] = conn->in_registry.next;
-  lc_list_remove(&conn->in_registry);
+    if (registry->cursors[walk] == &lc_member_of(conn)->in_registry)
+      registry->cursors[walk] = lc_member_of(conn)->in_registry.next;
+  lc_list_remove(&lc_member_of(conn)->in_registry);
   registry->counts[conn->state]--;
   registry->counts[LC_STATES]--;
 }
@@ -103,8 +103,8 @@ lc_conn *lc_registry_find(const lc_registry *registry, uint64_t id)
 
 lc_conn *lc_registry_next(const lc_registry *registry, const lc_conn *conn)
 {
-  const lc_link *link = conn ? conn->in_registry.next : registry->all.next;
-  return link == &registry->all ? NULL : LC_OWNER(link, lc_conn, in_registry);
+  const lc_link *link = conn ? lc_member_of(conn)->in_registry.next : registry->all.next;
+  return link == &registry->all ? NULL : &LC_OWNER(link, lc_member, in_registry)->conn;
 }
 
 void lc_registry_rewind(lc_registry *registry, lc_walk walk)
@@ -126,5 +126,5 @@ lc_conn *lc_registry_step(lc_registry *registry, lc_walk walk)
     return NULL;
   }
   registry->cursors[walk] = link->next;
-  return LC_OWNER(link, lc_conn, in_registry);
+  return &LC_OWNER(link, lc_member, in_registry)->conn;
 }

@@ -33,6 +33,7 @@ lc_server *lc_server_new(lc_loop *loop, const lc_server_options *options, const 
   else lc_server_options_init(&server->options);
   lc_drain_options_fit(&server->options.drain);
   lc_settings_fit(&server->options.settings);
+  lc_adopt_open(server);
   server->events = events;
   server->user = user;
   server->max_connections =
@@ -68,9 +69,7 @@ void lc_server_free(lc_server *server)
   lc_listening_free(server);
   for (lc_conn *conn; (conn = lc_registry_next(&server->registry, NULL));) {
     abandon(conn);
-    lc_registry_remove(&server->registry, conn);
-    lc_conn_orphan(conn);
-    lc_conn_unref(conn);
+    lc_server_lose(server, conn);
   }
   if (server->spare) lc_conn_unref(server->spare);
   lc_registry_free(&server->registry);
@@ -93,31 +92,6 @@ void lc_server_reset_at_exit(lc_server *server)
 
 /* ------------------------------------------------------------ connections -- */
 
-lc_conn *lc_server_spare(lc_server *server)
-{
-  if (!server->spare) server->spare = lc_conn_new(server);
-  return server->spare;
-}
-
-int lc_server_adopt(lc_server *server, int fd, const lc_address *peer, lc_conn **conn)
-{
-  lc_conn *spare = lc_server_spare(server);
-  if (!spare) return -ENOMEM;
-  lc_peer_pack(&spare->peer, peer);
-  int result = lc_conn_begin(spare, fd);
-  if (result < 0) return result;
-  server->spare = NULL;
-  *conn = spare;
-  return 0;
-}
-
-void lc_server_departed(lc_server *server)
-{
-  lc_listening_unhold(server);
-  if (server->events->departed) server->events->departed(server, server->user);
-  lc_drain_check(server);
-}
-
 void lc_server_told_address(const lc_server *server, lc_address *address)
 {
   const lc_listener *listener = NULL;
@@ -127,52 +101,6 @@ void lc_server_told_address(const lc_server *server, lc_address *address)
     *address = *lc_listener_address(listener);
     return;
   }
-}
-
-int lc_conn_connect(lc_server *server, const lc_address *to, const lc_address *from, int nodelay,
-                    lc_conn **conn)
-{
-  const lc_sys *sys = server->loop->sys;
-  int fd = sys->socket(sys, to->of.any.sa_family, SOCK_STREAM, 0), result;
-  if (fd < 0) return fd;
-  lc_settings settings = server->options.settings;
-  settings.nodelay = nodelay;
-  result = lc_keepalive_apply(sys, fd, to->of.any.sa_family, &settings, NULL);
-  if (!result && from) result = sys->bind(sys, fd, &from->of.any, from->length);
-  if (!result) LC_RETRY(result, sys->connect(sys, fd, &to->of.any, to->length));
-  int in_progress = result == -EINPROGRESS || result == -EALREADY;
-  if (result < 0 && !in_progress) goto failed;
-  result = lc_server_adopt(server, fd, to, conn);
-  if (result < 0) goto failed;
-  (*conn)->connecting = 1; /* the first OUT edge tells, also when it has succeeded already */
-  lc_conn_move(*conn, LC_STATE_ACTIVE, "connect");
-  return 0;
-failed:
-  sys->close(sys, fd);
-  return result == -EAGAIN ? -ECONNREFUSED : result; /* a unix listener whose queue is full */
-}
-
-int lc_conn_adopt(lc_server *server, int fd, const lc_settings *settings, lc_conn **conn)
-{
-  const lc_sys *sys = server->loop->sys;
-  lc_address peer = {.length = sizeof peer.of};
-  int result = sys->getpeername(sys, fd, &peer.of.any, &peer.length);
-  if (result < 0) return result;
-  lc_conn *spare = lc_server_spare(server);
-  lc_conn_extra *extra = spare ? lc_conn_need_extra(spare) : NULL;
-  if (!extra) return -ENOMEM;
-  if (settings) {
-    extra->settings = *settings;
-    lc_settings_fit(&extra->settings);
-    extra->has_settings = 1;
-  }
-  result = lc_server_adopt(server, fd, &peer, conn);
-  if (result < 0) {
-    extra->has_settings = 0; /* the spare is somebody else's next */
-    return result;
-  }
-  lc_conn_move(*conn, LC_STATE_ACTIVE, "connect");
-  return 0;
 }
 
 /* ---------------------------------------------------------------- notices -- */
@@ -195,7 +123,7 @@ void lc_server_notice(lc_server *server, const char *event, int code, const lc_a
 
 lc_loop *lc_server_loop(const lc_server *server) { return server->loop; }
 void *lc_server_user(const lc_server *server) { return server->user; }
-lc_step lc_server_step(const lc_server *server) { return server->step; }
+lc_step lc_server_step(const lc_server *server) { return server->owner.step; }
 int lc_server_is_leaving(const lc_server *server) { return server->wanted > LC_STEP_SERVING; }
 const lc_report *lc_server_report(const lc_server *server) { return &server->report; }
 
@@ -222,18 +150,4 @@ void lc_server_release(lc_server *server)
 {
   server->holds--;
   lc_drain_check(server);
-}
-
-void lc_server_count_canceled(lc_server *server, lc_conn *conn)
-{
-  if (conn->counted_canceled) return;
-  conn->counted_canceled = 1;
-  server->report.canceled++;
-}
-
-void lc_server_count_killed(lc_server *server, lc_conn *conn)
-{
-  if (conn->counted_killed) return;
-  conn->counted_killed = 1;
-  server->report.killed++;
 }

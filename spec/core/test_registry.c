@@ -7,18 +7,18 @@
 
 #include <cmocka.h>
 
-#include "conn/conn.h"
+#include "server/member.h"
 #include "server/registry.h"
 
 enum { MANY = 500 };
 
 static lc_registry registry;
-static lc_conn conns[MANY]; /* only what the registry looks at is filled in */
+static lc_member members[MANY]; /* only what the registry looks at is filled in */
 
 static int set_up(void **state)
 {
   (void)state;
-  memset(conns, 0, sizeof conns);
+  memset(members, 0, sizeof members);
   lc_registry_init(&registry);
   return 0;
 }
@@ -32,9 +32,9 @@ static int tear_down(void **state)
 
 static void add(int i)
 {
-  conns[i].id = (uint64_t)i + 1;
+  members[i].conn.id = (uint64_t)i + 1;
   assert_int_equal(lc_registry_reserve(&registry), 0);
-  lc_registry_add(&registry, &conns[i]);
+  lc_registry_add(&registry, &members[i].conn);
 }
 
 static void add_many(int count)
@@ -44,8 +44,8 @@ static void add_many(int count)
 
 static void move(int i, lc_state to)
 {
-  lc_state from = (lc_state)conns[i].state;
-  conns[i].state = (uint8_t)to;
+  lc_state from = (lc_state)members[i].conn.state;
+  members[i].conn.state = (uint8_t)to;
   lc_registry_move(&registry, from, to);
 }
 
@@ -63,7 +63,7 @@ static void everybody_is_found_by_id_and_nobody_else(void **state)
   (void)state;
   add_many(MANY);
   for (int i = 0; i < MANY; i++)
-    assert_ptr_equal(lc_registry_find(&registry, (uint64_t)i + 1), &conns[i]);
+    assert_ptr_equal(lc_registry_find(&registry, (uint64_t)i + 1), &members[i].conn);
   assert_null(lc_registry_find(&registry, 0));
   assert_null(lc_registry_find(&registry, MANY + 1));
   assert_null(lc_registry_find(&registry, UINT64_C(1) << 40 | 1)); /* the same home */
@@ -73,9 +73,9 @@ static void those_that_left_are_not_found(void **state)
 {
   (void)state;
   add_many(MANY);
-  for (int i = 0; i < MANY; i += 3) lc_registry_remove(&registry, &conns[i]);
+  for (int i = 0; i < MANY; i += 3) lc_registry_remove(&registry, &members[i].conn);
   for (int i = 0; i < MANY; i++)
-    assert_ptr_equal(lc_registry_find(&registry, (uint64_t)i + 1), i % 3 ? &conns[i] : NULL);
+    assert_ptr_equal(lc_registry_find(&registry, (uint64_t)i + 1), i % 3 ? &members[i].conn : NULL);
 }
 
 /* Ids that are far apart share homes; whoever leaves must not hide those behind it. */
@@ -87,16 +87,17 @@ static void ids_that_collide_are_told_apart(void **state)
   char present[MANY] = {0};
   (void)state;
   for (int i = 0; i < MANY; i++) {
-    conns[i].id = id += steps[i % 5];
+    members[i].conn.id = id += steps[i % 5];
     assert_int_equal(lc_registry_reserve(&registry), 0);
-    lc_registry_add(&registry, &conns[i]);
+    lc_registry_add(&registry, &members[i].conn);
     present[i] = 1;
     chance = chance * 1664525u + 1013904223u;
     int leaver = (int)((chance >> 16) % (unsigned)(i + 1));
-    if (present[leaver]) lc_registry_remove(&registry, &conns[leaver]);
+    if (present[leaver]) lc_registry_remove(&registry, &members[leaver].conn);
     present[leaver] = 0;
     for (int j = 0; j <= i; j++)
-      assert_ptr_equal(lc_registry_find(&registry, conns[j].id), present[j] ? &conns[j] : NULL);
+      assert_ptr_equal(lc_registry_find(&registry, members[j].conn.id),
+                       present[j] ? &members[j].conn : NULL);
   }
 }
 
@@ -123,7 +124,7 @@ static void counts_by_state_add_up(void **state)
   assert_int_equal(registry.counts[LC_STATE_NEW], 70);
   assert_int_equal(registry.counts[LC_STATE_ACTIVE], 20);
   assert_int_equal(registry.counts[LC_STATE_IDLE], 10);
-  for (int i = 0; i < 100; i++) lc_registry_remove(&registry, &conns[i]);
+  for (int i = 0; i < 100; i++) lc_registry_remove(&registry, &members[i].conn);
   for (int i = 0; i <= LC_STATES; i++) assert_int_equal(registry.counts[i], 0);
 }
 
@@ -133,7 +134,7 @@ static void walks_in_the_order_of_arrival(void **state)
   (void)state;
   add_many(MANY);
   for (const lc_conn *conn = NULL; (conn = lc_registry_next(&registry, conn)); i++)
-    assert_ptr_equal(conn, &conns[i]);
+    assert_ptr_equal(conn, &members[i].conn);
   assert_int_equal(i, MANY);
 }
 
@@ -145,11 +146,11 @@ static void a_walk_in_shares_survives_departures(void **state)
   add_many(100);
   lc_registry_rewind(&registry, LC_WALK_VISIT);
   for (lc_conn *conn; (conn = lc_registry_step(&registry, LC_WALK_VISIT)); step++) {
-    int i = (int)(conn - conns);
+    int i = (int)(lc_member_of(conn) - members);
     visits[i]++;
     for (int leaver = i; leaver <= i + 1 && leaver < 100; leaver++) { /* itself, or the next one */
       if (step % (leaver == i ? 3 : 2)) continue;
-      lc_registry_remove(&registry, &conns[leaver]);
+      lc_registry_remove(&registry, &members[leaver].conn);
       gone[leaver] = 1;
     }
   }
@@ -164,9 +165,9 @@ static void the_last_may_leave_under_the_walk(void **state)
   (void)state;
   add_many(2);
   lc_registry_rewind(&registry, LC_WALK_VISIT);
-  assert_ptr_equal(lc_registry_step(&registry, LC_WALK_VISIT), &conns[0]);
-  lc_registry_remove(&registry, &conns[1]);
-  lc_registry_remove(&registry, &conns[0]);
+  assert_ptr_equal(lc_registry_step(&registry, LC_WALK_VISIT), &members[0].conn);
+  lc_registry_remove(&registry, &members[1].conn);
+  lc_registry_remove(&registry, &members[0].conn);
   assert_null(lc_registry_step(&registry, LC_WALK_VISIT));
   assert_null(lc_registry_step(&registry, LC_WALK_VISIT)); /* over, and stays over */
 }

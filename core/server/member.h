@@ -1,0 +1,23 @@
+/* member.h - a connection of a server: what the server itself keeps of it. */
+#ifndef LC_MEMBER_H
+#define LC_MEMBER_H
+
+#include "conn/conn.h"
+
+typedef struct lc_member {
+  lc_conn conn;
+  lc_link in_registry;
+  unsigned was_idle : 1;       /* when it was dismissed */
+  unsigned handshake_seen : 1; /* the ladder has looked for packets lost in it */
+  unsigned counted_canceled : 1;
+  unsigned counted_killed : 1;
+  unsigned counted_undelivered : 1;
+} lc_member;
+
+/* Every connection with an owner is a member of its server. */
+static inline lc_member *lc_member_of(const lc_conn *conn)
+{
+  return LC_OWNER(conn, lc_member, conn);
+}
+
+#endif
