@@ -69,7 +69,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@ &&)
 # --- what there is ---------------------------------------------------------
 
 CORE_SOURCES := $(wildcard core/*/*.c)
-BINDING_SOURCES := $(wildcard lua/binding/*.c lua/binding/*/*.c)
+BINDING_SOURCES := $(wildcard lua/binding/*/*.c)
 CLIENT_SOURCES := $(wildcard spec/support/clients/*.c)
 TEST_SOURCES := $(wildcard spec/core/test_*.c)
 FAULTS_SOURCE := spec/support/faults.c

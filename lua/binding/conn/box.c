@@ -9,7 +9,19 @@
  *
  * User value: the server, or, when more is to be kept with it, a table with CONN_SERVER and so on.
  */
-#include "binding.h"
+#include "conn/box.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/list.h"
+#include "conn/farewell.h"
+#include "conn/keeping.h"
+#include "runtime/runtime.h"
+#include "script/failure.h"
+#include "script/raise.h"
+#include "task/context.h"
+#include "task/wait.h"
 
 const char CONN_TYPE[] = "lastcall.connection";
 static const owner_type CONN_OWNER;

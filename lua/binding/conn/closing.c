@@ -1,7 +1,16 @@
 /* conn/closing.c - close and abort, and half-closes. */
+#include <lauxlib.h>
+#include <lua.h>
 #include <string.h>
 
-#include "binding.h"
+#include "base/list.h"
+#include "conn/box.h"
+#include "conn/methods.h"
+#include "conn/writing.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/register.h"
+#include "task/wait.h"
 
 /* --------------------------------------------------------------------- close -- */
 

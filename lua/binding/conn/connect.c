@@ -1,8 +1,23 @@
 /* conn/connect.c - connections of our own making. */
+#include "conn/connect.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "binding.h"
+#include "conn/box.h"
+#include "conn/detach.h"
+#include "conn/events.h"
+#include "conn/leaks.h"
+#include "conn/words.h"
+#include "context/current.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/failure.h"
+#include "script/options.h"
+#include "script/register.h"
+#include "task/wait.h"
 
 /* ----------------------------------------------------------------- endpoints -- */
 

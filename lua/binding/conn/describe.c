@@ -1,5 +1,10 @@
 /* conn/describe.c - what is known of a connection, for a script to look at. */
-#include "binding.h"
+#include "conn/describe.h"
+
+#include <lua.h>
+
+#include "lastcall.h"
+#include "script/failure.h"
 
 void conn_describe(lua_State *L, const lc_conn *conn)
 {

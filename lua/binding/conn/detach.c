@@ -6,7 +6,21 @@
  * Until then the box is kept alive; the ticket keeps it too, but not the other
  * way round, so that a ticket nobody holds any more ends by itself.
  */
-#include "binding.h"
+#include "conn/detach.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "conn/box.h"
+#include "conn/keeping.h"
+#include "conn/methods.h"
+#include "conn/writing.h"
+#include "runtime/callbacks.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/register.h"
+#include "task/context.h"
+#include "task/wait.h"
 
 static const char TICKET_TYPE[] = "lastcall.ticket";
 

@@ -2,7 +2,18 @@
  *
  * Nothing is consumed and no state changes: a half-close is legitimate, and what it means only the script knows.
  */
-#include "binding.h"
+#include "conn/eof.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "conn/box.h"
+#include "conn/keeping.h"
+#include "conn/methods.h"
+#include "runtime/callbacks.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/register.h"
 
 /* For each function in the list at index 2: a call, once; the connection lies at index 1. */
 static void queue_functions(lua_State *L, runtime *rt)

@@ -1,5 +1,19 @@
 /* conn/events.c - what the core tells of a connection wakes tasks, ends contexts, and comes into the log. */
-#include "binding.h"
+#include "conn/events.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "conn/box.h"
+#include "conn/eof.h"
+#include "conn/farewell.h"
+#include "conn/keeping.h"
+#include "conn/stragglers.h"
+#include "runtime/report.h"
+#include "runtime/runtime.h"
+#include "runtime/watched.h"
+#include "script/failure.h"
+#include "task/wait.h"
 
 typedef struct failure {
   runtime *rt;

@@ -1,5 +1,13 @@
 /* conn/farewell.c - how the server closes a connection: with its last words, when the handler or the drain ends it. */
-#include "binding.h"
+#include "conn/farewell.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/list.h"
+#include "conn/box.h"
+#include "conn/words.h"
+#include "runtime/watched.h"
 
 int conn_has_farewell(const conn_box *box)
 {

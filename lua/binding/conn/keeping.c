@@ -1,5 +1,11 @@
 /* conn/keeping.c - what keeps the object of a connection alive, how it is found, and what is kept with it. */
-#include "binding.h"
+#include "conn/keeping.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "conn/box.h"
+#include "runtime/runtime.h"
 
 static const char BOXES_KEY = 0; /* weak: boxes that nobody anchors, by address */
 

@@ -3,10 +3,19 @@
  * A finalizer runs no script code, so what is to be said waits for the next
  * turn. With the option `debug`, the place that opened the connection is said.
  */
+#include "conn/leaks.h"
+
+#include <lua.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "binding.h"
+#include "conn/box.h"
+#include "conn/keeping.h"
+#include "runtime/callbacks.h"
+#include "runtime/runtime.h"
+#include "script/failure.h"
+#include "script/register.h"
+#include "task/context.h"
 
 typedef struct leak {
   struct leak *next;

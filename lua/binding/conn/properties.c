@@ -1,7 +1,19 @@
 /* conn/properties.c - what a connection tells of itself, and the table of its methods. */
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdint.h>
 #include <string.h>
 
-#include "binding.h"
+#include "conn/box.h"
+#include "conn/describe.h"
+#include "conn/keeping.h"
+#include "conn/leaks.h"
+#include "conn/methods.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/failure.h"
+#include "script/raise.h"
+#include "script/register.h"
 
 static int conn_stats(lua_State *L)
 {

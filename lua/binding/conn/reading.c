@@ -6,9 +6,20 @@
  * consumed, unless somebody else ended the read (it was canceled, or the server
  * drains) or it was over its limit: then it stays readable.
  */
+#include "conn/reading.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 #include <string.h>
 
-#include "binding.h"
+#include "conn/box.h"
+#include "conn/methods.h"
+#include "runtime/allocator.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/raise.h"
+#include "script/register.h"
+#include "task/wait.h"
 
 static void reader_unwait(task *t)
 {

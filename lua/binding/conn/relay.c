@@ -1,7 +1,12 @@
 /* conn/relay.c - what pipe and copy, which carry from one connection to another, need to know and to do. */
+#include <lauxlib.h>
+#include <lua.h>
 #include <math.h>
 
-#include "binding.h"
+#include "conn/box.h"
+#include "conn/methods.h"
+#include "runtime/runtime.h"
+#include "script/register.h"
 
 /* is_connection(value) */
 static int is_connection(lua_State *L)

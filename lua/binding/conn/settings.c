@@ -1,5 +1,15 @@
 /* conn/settings.c - what one connection goes by: timeouts, linger, keepalive, its farewell. */
-#include "binding.h"
+#include "conn/settings.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "conn/box.h"
+#include "conn/keeping.h"
+#include "conn/methods.h"
+#include "script/arguments.h"
+#include "script/options.h"
+#include "script/register.h"
 
 int conn_apply(lua_State *L, conn_box *box, const lc_settings *settings, const char *operation)
 {

@@ -2,9 +2,20 @@
  *
  * Values are integers; true and false stand for 1 and 0.
  */
-#include <limits.h>
+#include "conn/sockopt.h"
 
-#include "binding.h"
+#include <errno.h>
+#include <lauxlib.h>
+#include <limits.h>
+#include <lua.h>
+
+#include "conn/box.h"
+#include "conn/methods.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/failure.h"
+#include "script/raise.h"
+#include "script/register.h"
 
 static void __attribute__((noreturn)) unknown_option(lua_State *L, int index)
 {

@@ -9,9 +9,21 @@
  * functions. Those who are held at the same place share one string; and the coroutines that the tracebacks of a
  * fate tell of are bounded.
  */
+#include "conn/stragglers.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 #include <string.h>
 
-#include "binding.h"
+#include "base/list.h"
+#include "conn/box.h"
+#include "conn/describe.h"
+#include "runtime/report.h"
+#include "runtime/runtime.h"
+#include "task/context.h"
+#include "task/run.h"
+#include "task/traceback.h"
+#include "task/wait.h"
 
 enum {
   LISTED = 100,      /* of each fate and kind, one by one */

@@ -1,5 +1,15 @@
 /* conn/words.c - what a connection is told by itself or its server: farewells and heartbeats. */
-#include "binding.h"
+#include "conn/words.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdint.h>
+
+#include "conn/box.h"
+#include "conn/keeping.h"
+#include "runtime/report.h"
+#include "runtime/runtime.h"
+#include "runtime/watched.h"
 
 /* The connection's own, or else the server's [0, +1]. */
 static int push_words(lua_State *L, conn_box *box, int own, int otherwise)

@@ -6,9 +6,20 @@
  * One that gives up half-way leaves a stream that nothing may follow, and any
  * that fails ends the connection's context: nobody is there to work for.
  */
+#include "conn/writing.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdint.h>
 #include <string.h>
 
-#include "binding.h"
+#include "base/list.h"
+#include "conn/box.h"
+#include "conn/methods.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/register.h"
+#include "task/wait.h"
 
 enum { PIECES = 32 };
 

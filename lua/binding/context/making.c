@@ -1,5 +1,15 @@
 /* context/making.c - how scripts come by contexts: roots, and children of others. */
-#include "binding.h"
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/list.h"
+#include "context/current.h"
+#include "context/methods.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/register.h"
+#include "task/context.h"
+#include "task/task.h"
 
 static void context_due(lc_timer *timer, lc_time now)
 {

@@ -1,7 +1,15 @@
 /* context/object.c - contexts as scripts have them: the object and its methods. */
+#include <lauxlib.h>
+#include <lua.h>
 #include <stdlib.h>
 
-#include "binding.h"
+#include "base/list.h"
+#include "context/methods.h"
+#include "runtime/callbacks.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/register.h"
+#include "task/context.h"
 
 /* ----------------------------------------------------------------- methods -- */
 

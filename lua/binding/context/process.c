@@ -1,5 +1,10 @@
 /* context/process.c - the contexts of a process: its tasks go by one, and the other never ends. */
-#include "binding.h"
+#include "context/process.h"
+
+#include <lua.h>
+
+#include "runtime/runtime.h"
+#include "task/context.h"
 
 /* The context that process-owned tasks live in; a run that has ended leaves an ended one behind. */
 void process_context_new(lua_State *L, runtime *rt)

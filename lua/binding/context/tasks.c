@@ -1,13 +1,15 @@
 /* context/tasks.c - tasks in a context, and a call that goes by another one for its time. */
-#include "binding.h"
-#include "task/scope.h"
+#include <lauxlib.h>
+#include <lua.h>
 
-context *context_push_current(lua_State *L, runtime *rt)
-{
-  context *ctx = rt->current ? task_context(L, rt->current) : rt->contexts->process;
-  if (!context_push(L, ctx)) luaL_error(L, "lastcall: the context of a connection that is gone");
-  return ctx;
-}
+#include "context/methods.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/register.h"
+#include "task/context.h"
+#include "task/handle.h"
+#include "task/scope.h"
+#include "task/task.h"
 
 /* The owner of a task in the context at `index`: whose task made the context, or whose own it is. When that one
  * is over already, its heir. */

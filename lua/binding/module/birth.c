@@ -1,8 +1,29 @@
 /* module/birth.c - the runtime of a Lua state: made when the module is loaded, ended with the state. */
 #include "module/birth.h"
-#include "binding.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "conn/box.h"
+#include "conn/connect.h"
+#include "conn/leaks.h"
+#include "conn/stragglers.h"
+#include "runtime/allocator.h"
+#include "runtime/callbacks.h"
+#include "runtime/calling.h"
+#include "runtime/descriptors.h"
+#include "runtime/runtime.h"
+#include "runtime/signals.h"
+#include "runtime/turn_budget.h"
+#include "runtime/watched.h"
+#include "script/register.h"
 #include "server/moves.h"
 #include "sys/sys.h"
+#include "task/context.h"
+#include "task/run.h"
+#include "wait/poll.h"
+#include "wait/selecting.h"
+#include "wait/work.h"
 
 static const char RUNTIME_TYPE[] = "lastcall.runtime";
 

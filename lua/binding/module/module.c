@@ -1,6 +1,27 @@
 /* module/module.c - luaopen: one table of functions for the Lua modules. Not for scripts. */
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "conn/connect.h"
+#include "conn/methods.h"
+#include "conn/sockopt.h"
+#include "context/methods.h"
+#include "context/process.h"
 #include "module/birth.h"
+#include "process/process.h"
+#include "runtime/descriptors.h"
+#include "runtime/signals.h"
+#include "script/arguments.h"
+#include "script/raise.h"
+#include "script/register.h"
+#include "server/methods.h"
 #include "socket/socket.h"
+#include "task/functions.h"
+#include "wait/poll.h"
+#include "wait/resolve.h"
+#include "wait/spot.h"
+#include "wait/work.h"
+#include "watch/watch.h"
 
 __attribute__((visibility("default"))) int luaopen_lastcall_core(lua_State *L);
 

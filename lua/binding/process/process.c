@@ -1,8 +1,27 @@
 /* process/process.c - running the loop, and the process's ladder. */
+#include "process/process.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
-#include "binding.h"
+#include "base/list.h"
+#include "conn/leaks.h"
+#include "context/process.h"
+#include "runtime/allocator.h"
+#include "runtime/callbacks.h"
+#include "runtime/collector.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/failure.h"
+#include "script/options.h"
+#include "script/raise.h"
+#include "script/register.h"
+#include "server/box.h"
 #include "sys/sys.h"
+#include "task/context.h"
+#include "wait/work.h"
 
 /* ------------------------------------------------------------------- the ladder -- */
 

@@ -1,5 +1,19 @@
 /* process/tasks.c - the tasks that no connection and no server owns: the process's. */
-#include "binding.h"
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/list.h"
+#include "conn/describe.h"
+#include "conn/stragglers.h"
+#include "process/process.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/register.h"
+#include "task/run.h"
+#include "task/task.h"
+#include "task/traceback.h"
+#include "task/wait.h"
+#include "wait/work.h"
 
 static int process_waited(lua_State *L, int status, lua_KContext kept)
 {

@@ -11,9 +11,12 @@
  * memory left, and when they turn out not to be what is asked for. So it may be anybody's, and what it is
  * told of sizes stays true.
  */
+#include "runtime/allocator.h"
+
+#include <lua.h>
 #include <stdlib.h>
 
-#include "binding.h"
+#include "runtime/runtime.h"
 
 /* A sanitizer is to see each block come and go. */
 #ifdef __SANITIZE_ADDRESS__

@@ -6,6 +6,8 @@
  */
 #include "runtime/callbacks.h"
 
+#include <lua.h>
+
 #include "runtime/runtime.h"
 
 void runtime_callback(lua_State *L, runtime *rt, int count)

@@ -2,8 +2,10 @@
 #include "runtime/calling.h"
 
 #include <lauxlib.h>
+#include <lua.h>
 
 #include "runtime/runtime.h"
+#include "runtime/turn_budget.h"
 #include "runtime/watched.h"
 
 int callbacks_traceback(lua_State *L)

@@ -13,10 +13,14 @@
  * of the next string is still in the processor's cache. It is when young strings are
  * collected soon: messages of 64 KiB take a quarter less of processor time then.
  */
+#include "runtime/collector.h"
+
+#include <lua.h>
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "binding.h"
+#include "runtime/runtime.h"
+#include "runtime/watched.h"
 
 #define MEBIBYTE ((size_t)1 << 20)
 #define SMALL MEBIBYTE            /* a heap, by what was left of it */

@@ -3,10 +3,15 @@
  * It is one for the whole process: the first run raises it, the last puts it back. Programs that use
  * select() are lost with descriptors over 1,023, so that a child is given what there was before.
  */
+#include "runtime/descriptors.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 #include <pthread.h>
 #include <sys/resource.h>
 
-#include "binding.h"
+#include "runtime/runtime.h"
+#include "script/register.h"
 
 #define HIGHEST ((rlim_t)1048576)
 

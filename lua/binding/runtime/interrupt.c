@@ -5,6 +5,7 @@
  */
 #include "runtime/interrupt.h"
 
+#include <lua.h>
 #include <stdint.h>
 
 #include "runtime/runtime.h"

@@ -1,5 +1,11 @@
 /* runtime/report.c - lines for the log and errors, to the functions that want them. */
-#include "binding.h"
+#include "runtime/report.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "runtime/callbacks.h"
+#include "runtime/runtime.h"
 
 static void tell(lua_State *L, runtime *rt, int anchor, const char *hook)
 {

@@ -2,9 +2,11 @@
  *
  * A step of it may take long: it goes through the largest table in one go. Nothing interrupts it.
  */
+#include <lua.h>
 #include <stdlib.h>
 
-#include "binding.h"
+#include "runtime/collector.h"
+#include "runtime/runtime.h"
 
 #define REST LC_SECOND /* before the deadline */
 

@@ -1,8 +1,12 @@
 /* runtime/runtime.c - one loop for each Lua state, its anchors, and calls into the script between turns. */
+#include "runtime/runtime.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "binding.h"
+#include "script/raise.h"
 
 static const char RUNTIME_KEY = 0;
 

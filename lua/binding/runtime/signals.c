@@ -1,8 +1,16 @@
 /* runtime/signals.c - what a signal does: it begins the ladder, or is told to the modules. */
+#include "runtime/signals.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <lua.h>
 #include <signal.h>
 #include <string.h>
 
-#include "binding.h"
+#include "runtime/callbacks.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/register.h"
 #include "sys/sys.h"
 
 static const struct {

@@ -3,7 +3,9 @@
  * To read the clock at each operation would cost small ones a tenth. So it is read at every
  * sixteenth; at each, once sixteen have taken long.
  */
-#include "binding.h"
+#include "runtime/turn_budget.h"
+
+#include "runtime/runtime.h"
 
 #define SHARE \
   (5 * LC_MILLISECOND / 2) /* for callbacks, and for tasks: neither can starve the other */

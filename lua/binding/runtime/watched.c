@@ -2,7 +2,11 @@
 #include "runtime/watched.h"
 
 #include <lauxlib.h>
+#include <lua.h>
+#include <stdatomic.h>
 
+#include "runtime/interrupt.h"
+#include "runtime/report.h"
 #include "runtime/runtime.h"
 #include "script/failure.h"
 

@@ -5,6 +5,7 @@
 #include "script/arguments.h"
 
 #include <lauxlib.h>
+#include <lua.h>
 #include <string.h>
 
 #include "script/raise.h"

@@ -2,7 +2,10 @@
 #include "script/failure.h"
 
 #include <lauxlib.h>
+#include <lua.h>
 #include <string.h>
+
+#include "lastcall.h"
 
 /* Whoever chose the name of a peer, no byte of it may pass for the end of a line of ours. What has no room is left
  * out. */

@@ -2,6 +2,7 @@
 #include "script/options.h"
 
 #include <limits.h>
+#include <lua.h>
 #include <math.h>
 #include <string.h>
 

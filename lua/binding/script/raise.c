@@ -2,6 +2,7 @@
 #include "script/raise.h"
 
 #include <lauxlib.h>
+#include <lua.h>
 #include <stdarg.h>
 #include <string.h>
 

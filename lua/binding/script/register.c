@@ -1,6 +1,8 @@
 /* script/register.c - functions, types and finalizers that scripts see. */
 #include "script/register.h"
 
+#include <lauxlib.h>
+#include <lua.h>
 #include <string.h>
 
 void register_functions(lua_State *L, runtime *rt, const char *prefix, const luaL_Reg *functions)

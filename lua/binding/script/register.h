@@ -5,6 +5,8 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "script/lua_version.h"
+
 typedef struct runtime runtime;
 
 /* Registers functions into the table at the top. Upvalues of each: the runtime; the prefix and its name, by which

@@ -1,7 +1,12 @@
 /* server/box.c - the object of a server, found and checked. */
 #include "server/box.h"
 
-#include "binding.h"
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "runtime/runtime.h"
+#include "script/raise.h"
+#include "script/register.h"
 
 const char SERVER_TYPE[] = "lastcall.server";
 

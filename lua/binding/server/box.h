@@ -49,23 +49,7 @@ static inline server_box *server_of(const conn_box *conn)
 {
   return LC_OWNER(conn->of_server, server_box, as_base);
 }
-extern const lc_events SERVER_EVENTS;
-/* What it was to call or say; it is done, or goes. A connection keeps its server alive, and what is
- * anchored for the server may keep the connection: here the circle is broken. */
-void server_forget_functions(server_box *box);
-/* on_state's first word of a connection, whose box there is: "new". */
-void server_tell_new(lua_State *L, server_box *box, lc_conn *conn);
-void server_open(lua_State *L, runtime *rt);
 /* Methods into the table at the top, and what only the modules call into the one below it. */
 void server_register(lua_State *L, runtime *rt, const luaL_Reg *methods, const luaL_Reg *functions);
-void server_open_events(lua_State *L, runtime *rt); /* registers so, as the next two do */
-void server_open_listening(lua_State *L, runtime *rt);
-void server_open_waiting(lua_State *L, runtime *rt);
-/* server/late.c: whose bytes no handler was given. */
-void late_note(server_box *box, const lc_conn *conn); /* it has closed */
-void late_push(lua_State *L, const server_box *box);  /* a list of {id, peer, bytes} [0, +1] */
-void late_free(server_box *box);
-/* server/facts.c: the numbers of its report, as a table. */
-int server_facts(lua_State *L);
 
 #endif

@@ -1,6 +1,12 @@
 /* server/conns.c - the objects of a server's connections, some of which are made when they are needed. */
 #include "server/conns.h"
-#include "binding.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "conn/keeping.h"
+#include "conn/leaks.h"
+#include "server/box.h"
 
 /* Whether it waits for its first byte. It may have an object: one that has been collected, and another
  * since. */

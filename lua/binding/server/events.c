@@ -1,10 +1,28 @@
 /* server/events.c - what the core tells a server becomes tasks, wake-ups and callbacks of the script. */
+#include "server/events.h"
+
+#include <errno.h>
+#include <lauxlib.h>
 #include <limits.h>
+#include <lua.h>
 #include <string.h>
 
-#include "binding.h"
+#include "conn/detach.h"
+#include "conn/events.h"
+#include "conn/keeping.h"
+#include "conn/words.h"
+#include "runtime/callbacks.h"
+#include "runtime/report.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "server/box.h"
 #include "server/conns.h"
+#include "server/late.h"
+#include "server/methods.h"
 #include "server/moves.h"
+#include "task/context.h"
+#include "task/wait.h"
+#include "wait/selecting.h"
 
 /* ---------------------------------------------------------------------- events -- */
 

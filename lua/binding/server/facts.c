@@ -1,5 +1,10 @@
 /* server/facts.c - the numbers of a server's report, as a table the modules make sentences of. */
-#include "binding.h"
+#include "server/facts.h"
+
+#include <lua.h>
+
+#include "server/box.h"
+#include "server/late.h"
 
 static void set_seconds(lua_State *L, const char *name, lc_time time)
 {

@@ -1,7 +1,10 @@
 /* server/late.c - connections whose peer sent bytes that no handler was given, for a server's report. */
+#include "server/late.h"
+
+#include <lua.h>
 #include <stdlib.h>
 
-#include "binding.h"
+#include "server/box.h"
 
 enum { LATE_PEERS = 100 }; /* listed one by one; the core counts all */
 

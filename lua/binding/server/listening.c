@@ -1,5 +1,14 @@
 /* server/listening.c - a server's addresses: listen, unlisten, suspend and resume. */
-#include "binding.h"
+#include <errno.h>
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "conn/sockopt.h"
+#include "script/arguments.h"
+#include "script/failure.h"
+#include "script/options.h"
+#include "server/box.h"
+#include "server/methods.h"
 
 typedef struct control_call {
   lua_State *L;

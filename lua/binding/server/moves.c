@@ -4,11 +4,22 @@
  * callbacks, but lie in a ring, and are called one after the other in one protected call. They are
  * numbered with the other callbacks, and called in that order.
  */
+#include "server/moves.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdint.h>
 #include <stdlib.h>
 
-#include "binding.h"
+#include "conn/keeping.h"
+#include "runtime/calling.h"
+#include "runtime/interrupt.h"
+#include "runtime/report.h"
+#include "runtime/runtime.h"
+#include "runtime/turn_budget.h"
+#include "runtime/watched.h"
+#include "server/box.h"
 #include "server/conns.h"
-#include "server/moves.h"
 
 /* A connection's, that on_state is to be told of. */
 typedef struct move {

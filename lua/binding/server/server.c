@@ -2,10 +2,27 @@
  *
  * User value 1: the context, parent of its connections' contexts.
  */
+#include <lauxlib.h>
+#include <lua.h>
 #include <string.h>
 
-#include "binding.h"
+#include "base/list.h"
+#include "conn/describe.h"
+#include "runtime/report.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/options.h"
+#include "script/raise.h"
+#include "script/register.h"
+#include "server/box.h"
 #include "server/conns.h"
+#include "server/events.h"
+#include "server/facts.h"
+#include "server/late.h"
+#include "server/methods.h"
+#include "task/context.h"
+#include "task/handle.h"
+#include "watch/watch.h"
 
 /* ------------------------------------------------------------------ as an owner -- */
 

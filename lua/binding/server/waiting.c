@@ -1,5 +1,17 @@
 /* server/waiting.c - tasks that wait for a server: for its next connection, or for its end. */
-#include "binding.h"
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/list.h"
+#include "conn/leaks.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/failure.h"
+#include "script/raise.h"
+#include "server/box.h"
+#include "server/events.h"
+#include "server/methods.h"
+#include "task/wait.h"
 
 /* ---------------------------------------------------------------------- accept -- */
 

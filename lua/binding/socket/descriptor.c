@@ -1,10 +1,21 @@
 /* socket/descriptor.c - descriptors before and beside connections: masters, sockets that are still
  * connecting, datagrams. Each function is one system call; addresses are strings, as the kernel has them. */
+#include <errno.h>
+#include <lauxlib.h>
+#include <lua.h>
 #include <netdb.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "conn/box.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/register.h"
 #include "socket/socket.h"
+#include "sys/sys.h"
+#include "task/wait.h"
+#include "wait/selecting.h"
 
 /* nil and the text of errno. */
 static int refused(lua_State *L, int code)

@@ -5,12 +5,19 @@
  * it when nobody wants to know any more.
  */
 #include <arpa/inet.h>
+#include <lauxlib.h>
+#include <lua.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/register.h"
 #include "socket/socket.h"
+#include "task/task.h"
+#include "task/wait.h"
 #include "wait/lookup.h"
 
 enum { ANSWERS = 16, SERVICE_MAX = 64, HOST_BUFFER = 8192 };

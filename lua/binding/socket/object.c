@@ -8,9 +8,18 @@
  * User value 1: the table. Its fields `fd`, `stream` (a connection) and `server` are closed when the
  * object is collected; a finalizer runs no script code.
  */
+#include <lauxlib.h>
+#include <lua.h>
 #include <signal.h>
 
+#include "runtime/interrupt.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/raise.h"
+#include "script/register.h"
+#include "server/box.h"
 #include "socket/socket.h"
+#include "sys/sys.h"
 
 static const char CLASSES_KEY = 0; /* our metatables and their names, in the registry */
 static const char HOOK_TYPE[] = "lastcall.hook";

@@ -1,11 +1,17 @@
 /* socket/options.c - LuaSocket's options by their names there; which class has which, and of what type,
  * the modules know. */
 #include <arpa/inet.h>
+#include <lauxlib.h>
+#include <lua.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
 #include <string.h>
 
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/register.h"
 #include "socket/socket.h"
+#include "sys/sys.h"
 
 static const struct {
   const char *name;

@@ -1,5 +1,14 @@
 /* socket/select.c - which of many descriptors are ready. */
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "conn/box.h"
+#include "runtime/runtime.h"
+#include "script/register.h"
 #include "socket/socket.h"
+#include "sys/sys.h"
+#include "task/wait.h"
+#include "wait/selecting.h"
 
 /* Reads descriptors from the array at `index`; a negative one is a socket that was closed: nobody's. */
 static unsigned take(lua_State *L, int index, struct pollfd *fds, short events)

@@ -12,7 +12,10 @@
 #ifndef LC_SOCKET_H
 #define LC_SOCKET_H
 
-#include "binding.h"
+#include <lua.h>
+#include <poll.h>
+
+#include "conn/box.h"
 #include "sys/sys.h"
 
 /* The word for a code. */

@@ -1,7 +1,18 @@
 /* socket/stream.c - one attempt at a time on streams and listeners, for lastcall.socket. */
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdint.h>
 #include <string.h>
 
+#include "conn/leaks.h"
+#include "conn/writing.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/register.h"
+#include "server/box.h"
+#include "server/events.h"
 #include "socket/socket.h"
+#include "task/wait.h"
 
 /* LuaSocket has no limits but its timeouts, which the modules keep, and sends each piece at once. */
 static void unlimited(lc_settings *settings)

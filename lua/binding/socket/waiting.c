@@ -1,8 +1,21 @@
 /* socket/waiting.c - waiting for descriptors: suspended in a task, blocked elsewhere. */
+#include <errno.h>
+#include <lauxlib.h>
+#include <lua.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
+#include "conn/reading.h"
+#include "conn/writing.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/register.h"
+#include "server/box.h"
 #include "socket/socket.h"
+#include "sys/sys.h"
+#include "task/wait.h"
+#include "wait/selecting.h"
 
 const lc_sys *socket_sys(const runtime *rt) { return lc_loop_sys(rt->loop); }
 

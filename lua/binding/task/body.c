@@ -3,7 +3,14 @@
  * The body runs under lua_pcallk: a traceback can be taken where an error was
  * raised, and an error thrown into the coroutine by force is caught in it.
  */
-#include "binding.h"
+#include "task/body.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "runtime/runtime.h"
+#include "task/task.h"
+#include "task/wait.h"
 
 /* Marks the table {error, traceback}, so that it is not taken for an error of the script's. */
 static const char DESCRIBED = 0;

@@ -12,9 +12,15 @@
 #include "task/context.h"
 
 #include <lauxlib.h>
+#include <lua.h>
 #include <stdlib.h>
 
-#include "binding.h"
+#include "base/list.h"
+#include "runtime/callbacks.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "task/task.h"
+#include "task/wait.h"
 
 const char CONTEXT_TYPE[] = "lastcall.context";
 

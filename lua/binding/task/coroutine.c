@@ -12,9 +12,21 @@
  *
  * Outside a task these functions do what the standard ones do.
  */
+#include "task/coroutine.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 #include <stdlib.h>
 
-#include "binding.h"
+#include "runtime/interrupt.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/register.h"
+#include "task/functions.h"
+#include "task/scope.h"
+#include "task/suspension.h"
+#include "task/task.h"
+#include "task/wait.h"
 
 static int close_coroutine(lua_State *co, lua_State *from)
 {

@@ -1,5 +1,13 @@
 /* task/foreign.c - a suspended coroutine that is closed by means that we are not told of. */
-#include "binding.h"
+#include <lua.h>
+
+#include "base/list.h"
+#include "runtime/runtime.h"
+#include "task/coroutine.h"
+#include "task/functions.h"
+#include "task/suspension.h"
+#include "task/task.h"
+#include "task/wait.h"
 
 static int consists_of(const task *t, const lua_State *co)
 {

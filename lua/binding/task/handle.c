@@ -1,6 +1,23 @@
 /* task/handle.c - what the script holds of a task, and the functions that make tasks. */
-#include "binding.h"
+#include "task/handle.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/list.h"
+#include "runtime/callbacks.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/failure.h"
+#include "script/raise.h"
+#include "script/register.h"
+#include "task/context.h"
+#include "task/functions.h"
 #include "task/outcome.h"
+#include "task/run.h"
+#include "task/task.h"
+#include "task/traceback.h"
+#include "task/wait.h"
 
 #define TASK_TYPE "lastcall.task"
 

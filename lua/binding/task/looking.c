@@ -1,5 +1,16 @@
 /* task/looking.c - what tasks do: all of them at little cost, some in full. */
-#include "binding.h"
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/list.h"
+#include "runtime/runtime.h"
+#include "script/raise.h"
+#include "script/register.h"
+#include "task/functions.h"
+#include "task/handle.h"
+#include "task/task.h"
+#include "task/traceback.h"
+#include "task/wait.h"
 
 /* The innermost coroutine comes first [0, +1 or 0]. */
 static int push_place(lua_State *L, const task *t)

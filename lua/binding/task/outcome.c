@@ -1,6 +1,15 @@
 /* task/outcome.c - what becomes of a task: its results, or its error, to those who want them. */
 #include "task/outcome.h"
-#include "binding.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/list.h"
+#include "runtime/report.h"
+#include "runtime/runtime.h"
+#include "task/body.h"
+#include "task/task.h"
+#include "task/wait.h"
 
 /* The table {error, traceback} lies at the top of L; pops it. */
 static void report_failure(lua_State *L, task *t)

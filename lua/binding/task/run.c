@@ -1,6 +1,23 @@
 /* task/run.c - resuming tasks, how they finish, and how they are killed. */
-#include "binding.h"
+#include "task/run.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/list.h"
+#include "runtime/collector.h"
+#include "runtime/interrupt.h"
+#include "runtime/report.h"
+#include "runtime/runtime.h"
+#include "runtime/turn_budget.h"
+#include "runtime/watched.h"
+#include "task/body.h"
+#include "task/context.h"
+#include "task/coroutine.h"
 #include "task/outcome.h"
+#include "task/scope.h"
+#include "task/task.h"
+#include "task/wait.h"
 
 /* ------------------------------------------------------------------- finishing -- */
 

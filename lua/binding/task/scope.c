@@ -1,6 +1,12 @@
 /* task/scope.c - calls that go by another context for their time: ctx:call. */
 #include "task/scope.h"
-#include "binding.h"
+
+#include <lua.h>
+
+#include "base/list.h"
+#include "runtime/runtime.h"
+#include "task/context.h"
+#include "task/task.h"
 
 static const char ASIDE_KEY = 0; /* registry: coroutine -> its innermost call that was set aside */
 

@@ -1,5 +1,14 @@
 /* task/sleep.c - time, and whether a task may wait at all. */
-#include "binding.h"
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/failure.h"
+#include "script/register.h"
+#include "task/functions.h"
+#include "task/task.h"
+#include "task/wait.h"
 
 static int sleep_done(lua_State *L, int status, lua_KContext kept)
 {

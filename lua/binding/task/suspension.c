@@ -5,7 +5,14 @@
  * values above it, which are dropped. A foreign close closes that slot first, while what the task
  * waits with still lies below: so the wait ends in order.
  */
-#include "binding.h"
+#include "task/suspension.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "runtime/runtime.h"
+#include "script/register.h"
+#include "task/task.h"
 
 static const char MARK_TYPE[] = "lastcall.suspension";
 static const char MARK_KEY = 0; /* registry: the one object that lies on all of these stacks */

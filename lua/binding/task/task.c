@@ -4,9 +4,18 @@
  *     ^            |             |
  *     `-- yielded -'             `--- killed: its coroutine is closed, <close> variables run
  */
+#include "task/task.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 #include <stdlib.h>
 
-#include "binding.h"
+#include "base/list.h"
+#include "runtime/runtime.h"
+#include "task/body.h"
+#include "task/context.h"
+#include "task/scope.h"
+#include "task/wait.h"
 
 /* ------------------------------------------------------------------ owners -- */
 

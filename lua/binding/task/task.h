@@ -118,32 +118,11 @@ task_extra *task_need_extra(task *t); /* NULL for lack of memory */
 /* Pops a function and `count` arguments; the task runs them in `ctx`, NULL for the own one of the connection
  * that owns it, if that has not been made. Raises for lack of memory. [-(count+1), 0] */
 task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count);
-void task_kill(lua_State *L, task *t);
-/* Those that are meant, but the one that runs; those too that a dying one starts. */
-void tasks_kill(lua_State *L, runtime *rt, int (*is_meant)(const task *t, const void *whose),
-                const void *whose);
-int task_run_ready(runtime *rt); /* one share; whether more are ready */
 void task_recycle(task *t, int reusable);
 /* What it goes by; pushes nothing. Makes its connection's own if need be, and may raise for lack of memory. */
 context *task_context(lua_State *L, task *t);
-/* task/coroutine.c: closes what is nested in it, innermost first, then its own coroutine; a status. */
-int task_close_coroutines(lua_State *L, task *t);
-/* The same down to the coroutine `L`, which somebody else closes. A status, other than LUA_OK with the
- * last error at the top. */
-int coroutine_close_nested(lua_State *L, task *t);
-/* Closes `co` in any state, and ends what waits for it: a status, as lua_resetthread. */
-int coroutine_close_told(lua_State *L, runtime *rt, lua_State *co);
-void coroutine_forget(task *t); /* it has ended: its own coroutine is busy no more */
-void coroutine_open(lua_State *L, runtime *rt);
-void sleep_open(lua_State *L, runtime *rt);
-void task_open_handles(lua_State *L, runtime *rt);
-void task_open_looking(lua_State *L, runtime *rt);
 void task_pool_free(runtime *rt);
-/* task_start, and pushes the task's handle: returns 1. */
-int task_go(lua_State *L, runtime *rt, owner *by, context *ctx, int count);
 owner *owner_current(const runtime *rt);
-/* Of at most so many of its nested coroutines: the innermost ones, and the outermost [0, +1]. */
-const char *task_status_name(const task *t); /* of one that has not finished */
 
 /* How many coroutines are nested in it. */
 static inline unsigned task_depth(const task *t) { return t->extra ? t->extra->depth : 0; }

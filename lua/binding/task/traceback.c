@@ -1,5 +1,11 @@
 /* task/traceback.c - where a task is, through all of its coroutines. */
-#include "binding.h"
+#include "task/traceback.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "runtime/runtime.h"
+#include "task/task.h"
 
 /* The function of ours that asks for it is left out. */
 void task_push_traceback(lua_State *L, task *t, unsigned most)

@@ -8,6 +8,7 @@
 #include "task/task.h"
 
 #define TASK_WHOLE UINT_MAX
+/* Of at most so many of its nested coroutines: the innermost ones, and the outermost [0, +1]. */
 void task_push_traceback(lua_State *L, task *t, unsigned most);
 
 #endif

@@ -3,8 +3,19 @@
  * A task waits for exactly one thing; waking it, whatever by, first makes that
  * thing forget it (`unwait`), so no wake-up comes twice and none is left behind.
  */
+#include "task/wait.h"
+
+#include <lua.h>
+#include <stdint.h>
+
+#include "base/list.h"
 #include "base/prefetch.h"
-#include "binding.h"
+#include "runtime/runtime.h"
+#include "runtime/turn_budget.h"
+#include "script/raise.h"
+#include "task/context.h"
+#include "task/suspension.h"
+#include "task/task.h"
 
 enum { COROUTINE = 200 }; /* bytes of a lua_State, more or less */
 

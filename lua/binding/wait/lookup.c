@@ -1,7 +1,12 @@
 /* wait/lookup.c - a task's question to the system's resolver. */
 #include "wait/lookup.h"
 
-#include "binding.h"
+#include <lua.h>
+
+#include "base/list.h"
+#include "runtime/runtime.h"
+#include "task/task.h"
+#include "task/wait.h"
 
 static void answered(lc_query *query)
 {

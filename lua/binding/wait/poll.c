@@ -3,9 +3,20 @@
  * One record for each descriptor that is waited for, however many tasks do; it
  * wants what they want together, and is gone when the last of them is.
  */
+#include "wait/poll.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <lua.h>
 #include <stdlib.h>
 
-#include "binding.h"
+#include "base/list.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/failure.h"
+#include "script/register.h"
+#include "task/task.h"
+#include "task/wait.h"
 
 enum { FD_MOST = 1 << 24 }; /* beyond any limit on open files */
 

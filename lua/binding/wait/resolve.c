@@ -1,7 +1,16 @@
 /* wait/resolve.c - names to addresses: a task waits, the loop goes on. */
+#include "wait/resolve.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 #include <string.h>
 
-#include "binding.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/failure.h"
+#include "script/register.h"
+#include "task/task.h"
+#include "task/wait.h"
 #include "wait/lookup.h"
 
 typedef struct resolving {

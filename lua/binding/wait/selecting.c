@@ -1,10 +1,14 @@
 /* wait/selecting.c - tasks that wait for any of several descriptors, connections of ours among them. */
 #include "wait/selecting.h"
 
+#include <lua.h>
 #include <poll.h>
 #include <string.h>
 
-#include "binding.h"
+#include "base/list.h"
+#include "conn/box.h"
+#include "runtime/runtime.h"
+#include "task/wait.h"
 
 struct selects {
   lc_link waits;

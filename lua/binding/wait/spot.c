@@ -9,7 +9,17 @@
  * A spot is used once. The value is kept by the spot, so that a task that is
  * woken and canceled in the same moment still gets what was handed to it.
  */
-#include "binding.h"
+#include "wait/spot.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/failure.h"
+#include "script/register.h"
+#include "task/task.h"
+#include "task/wait.h"
 
 static const char SPOT_TYPE[] = "lastcall.spot";
 

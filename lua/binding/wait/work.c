@@ -3,10 +3,20 @@
  * A guard is held from its making until it is let go: by `done`, by the end of its scope, or by the collector, which
  * the log is told of. What is known of it lies apart from its object, for the list must outlive a collected one.
  */
+#include "wait/work.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "binding.h"
+#include "base/list.h"
+#include "conn/stragglers.h"
+#include "runtime/callbacks.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/raise.h"
+#include "script/register.h"
 
 static const char TYPE[] = "lastcall.work";
 

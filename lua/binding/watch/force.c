@@ -19,9 +19,22 @@
  * good. Errors for lack of memory are the ones for which Lua calls no handler, so
  * inside an xpcall one of those is raised, by asking for more than there can be.
  */
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdatomic.h>
 #include <string.h>
 
-#include "binding.h"
+#include "base/list.h"
+#include "runtime/interrupt.h"
+#include "runtime/runtime.h"
+#include "runtime/watched.h"
+#include "script/arguments.h"
+#include "script/register.h"
+#include "task/body.h"
+#include "task/task.h"
+#include "task/traceback.h"
+#include "task/wait.h"
+#include "watch/watch.h"
 
 enum { ENOUGH = 8 /* errors raised in one work; after that nothing is given time to clean up */ };
 

@@ -4,12 +4,23 @@
  * inside one piece of work, `locate` on the loop's in a signal handler; none of
  * them touches Lua's memory but to read, or allocates.
  */
+#include <lauxlib.h>
+#include <lua.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "binding.h"
+#include "runtime/interrupt.h"
+#include "runtime/runtime.h"
+#include "runtime/watched.h"
+#include "script/arguments.h"
+#include "script/failure.h"
+#include "script/options.h"
+#include "script/register.h"
 #include "sys/sys.h"
+#include "task/task.h"
+#include "watch/watch.h"
 
 #define MOMENT (50 * LC_MILLISECOND) /* for room on stderr */
 

@@ -1,0 +1,13 @@
+/* context/current.h - the context that the caller goes by. */
+#ifndef LC_BINDING_CONTEXT_CURRENT_H
+#define LC_BINDING_CONTEXT_CURRENT_H
+
+#include <lua.h>
+
+typedef struct runtime runtime;
+
+typedef struct context context;
+
+context *context_push_current(lua_State *L, runtime *rt); /* what the caller goes by [0, +1] */
+
+#endif

@@ -1,0 +1,10 @@
+/* server/facts.h - the numbers of a server's report. */
+#ifndef LC_BINDING_SERVER_FACTS_H
+#define LC_BINDING_SERVER_FACTS_H
+
+#include <lua.h>
+
+/* The numbers of its report, as a table. */
+int server_facts(lua_State *L);
+
+#endif

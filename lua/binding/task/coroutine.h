@@ -1,0 +1,18 @@
+/* task/coroutine.h - coroutines that know of tasks. */
+#ifndef LC_BINDING_TASK_COROUTINE_H
+#define LC_BINDING_TASK_COROUTINE_H
+
+#include <lua.h>
+
+#include "task/task.h"
+
+/* Closes what is nested in it, innermost first, then its own coroutine; a status. */
+int task_close_coroutines(lua_State *L, task *t);
+/* The same down to the coroutine `L`, which somebody else closes. A status, other than LUA_OK with the
+ * last error at the top. */
+int coroutine_close_nested(lua_State *L, task *t);
+/* Closes `co` in any state, and ends what waits for it: a status, as lua_resetthread. */
+int coroutine_close_told(lua_State *L, runtime *rt, lua_State *co);
+void coroutine_forget(task *t); /* it has ended: its own coroutine is busy no more */
+
+#endif
