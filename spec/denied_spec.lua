@@ -8,7 +8,7 @@ local PROGRAM = [[
 local lastcall = require "lastcall"
 local function log(level, event, fields) print("log", level, event, fields and fields.cause) end
 local report = lastcall.run(function()
-  local server = assert(lastcall.listen("%s"))
+  local server = assert(lastcall.listen("%s", %s))
   lastcall.spawn(server.serve, server, function() end)
   lastcall.sleep(0)
   %s
@@ -20,11 +20,13 @@ print("lossless", report.lossless, report.stop[1].lossless, report.stop[1].unkno
 print(report)
 ]]
 
-local function text_of(address, ending) return PROGRAM:format(address, ending or "lastcall.shutdown()") end
+local function text_of(address, ending, options)
+  return PROGRAM:format(address, options or "{}", ending or "lastcall.shutdown()")
+end
 
 --- What the program says where `what` is denied; pending where nothing can be.
-local function denied(what, address, ending)
-  local path = helper.write_file(text_of(address, ending))
+local function denied(what, address, ending, options)
+  local path = helper.write_file(text_of(address, ending, options))
   local output, _, status = helper.run(("%s %s -- lua5.4 %s"):format(deny, what, path))
   os.remove(path)
   if status == 77 then pending "no seccomp here" end
@@ -33,11 +35,9 @@ end
 
 local function says(output, line) assert.is_truthy(output:find(line, 1, true), output) end
 
-local function can_hide() return require "lastcall".features.hide end
-
 describe("where handshakes cannot be counted", function()
   local function is_not_known(output)
-    if not can_hide() then pending "no listener can be hidden here" end
+    helper.stopping.needs_hiding(pending)
     says(output, "log\twarning\tstop unseen\tpermission denied")
     says(output, "sock_diag\tfalse\tpermission denied")
     says(output, "clean\tfalse")
@@ -71,6 +71,17 @@ describe("where no listener can be hidden", function()
       says(output, "lossless\tfalse\tfalse\tfalse")
     end)
   end
+
+  for _, what in ipairs { "hide", "hide diag" } do
+    it("it is not known whether one of a group, which is steered away from, loses somebody: " .. what, function()
+      helper.stopping.needs_steering(pending)
+      local output = denied(what, "127.0.0.1:0", nil, "{ reuseport = { index = 1, of = 2 } }")
+      says(output, "log\twarning\tstop degraded\tpermission denied")
+      says(output, "lossless\tfalse\tfalse\ttrue")
+      says(output, "by steer")
+      says(output, "not known whether somebody was lost")
+    end)
+  end
 end)
 
 describe("where loopback is down", function()
@@ -79,7 +90,7 @@ describe("where loopback is down", function()
     local output, fine = helper.run(("unshare --user --map-root-user --net lua5.4 %s"):format(path))
     os.remove(path)
     if not fine then pending "no network namespace to be had here" end
-    if not can_hide() then pending "no listener can be hidden here" end
+    helper.stopping.needs_hiding(pending)
     says(output, "hide\ttrue\tfalse")
     says(output, "by hide")
   end)

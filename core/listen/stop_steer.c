@@ -3,6 +3,9 @@
  * A hidden member of a group is still dealt clients, whose SYNs come to nothing. Another member serves them when
  * they repeat the SYN, a second later. Hence steering, where our place is known. The program outlives its author, so
  * it is taken away just before close(), while we are hidden: a client dealt to us in between is late and not lost.
+ *
+ * Where we cannot be hidden, clients are steered all the same. It is not known then whether somebody was lost: the kernel
+ * deals clients to us in spite of the program when no other member is left, or our place is another than we were told.
  */
 #include "kernel/reuseport.h"
 #include "listen/inside.h"
@@ -14,7 +17,8 @@ static int steer_begin(lc_listener *listener)
   int result = lc_reuseport_steer(listener->owner->loop->sys, listener->watch.fd, listener->place,
                                   listener->group_size);
   if (result < 0) return result; /* clients find the others in the end, but late */
-  (void)lc_listener_hide(listener);
+  result = lc_listener_hide(listener);
+  if (result < 0) lc_listener_not_known(listener, "stop degraded", result);
   return lc_settle_begin(listener);
 }
 

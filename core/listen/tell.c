@@ -16,7 +16,7 @@ void lc_listener_not_lossless(lc_listener *listener, const char *event, int code
 
 void lc_listener_not_known(lc_listener *listener, const char *event, int code)
 {
-  int was_lossless = listener->lossless;
+  int is_unknown = listener->lossless || listener->is_unknown;
   lc_listener_not_lossless(listener, event, code);
-  listener->is_unknown = was_lossless;
+  listener->is_unknown = is_unknown;
 }

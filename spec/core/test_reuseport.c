@@ -123,6 +123,30 @@ static void a_listener_that_stops_sends_its_clients_to_the_others_and_cleans_up(
   close(others[1]);
 }
 
+/* The kernel deals clients to the last of a group, whatever the program says. */
+static void a_listener_that_cannot_be_hidden_does_not_know_whether_it_loses_somebody(void **state)
+{
+  world *w = *state;
+  lc_listen_options options;
+  lc_listener_report report;
+  lc_listen_options_init(&options);
+  options.reuseport = 1;
+  options.reuseport_of = 2;
+  w->address = world_loopback();
+  if (!world_steers()) skip();
+  w->loop->features = (lc_features){.hide_code = -EPERM, .stop = "accept-close"};
+  w->loop->features_known = 1;
+  assert_int_equal(world_new_server(w, 0), 0);
+  assert_int_equal(world_listen(w, &options), 0);
+  assert_int_equal(lc_server_unlisten(w->server, NULL), 1);
+  TURN_UNTIL(w, !lc_server_is_listening(w->server));
+  assert_int_equal(lc_server_listener_report(w->server, 0, &report), 0);
+  assert_string_equal(report.method, "steer");
+  assert_false(report.lossless);
+  assert_true(report.is_unknown);
+  assert_non_null(strstr(w->notices, "stop degraded"));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -130,6 +154,7 @@ int main(void)
     cmocka_unit_test(a_program_outlives_its_author_and_the_last_moves_to_the_place_that_is_free),
     cmocka_unit_test(places_that_cannot_be_are_refused),
     WORLD_TEST(a_listener_that_stops_sends_its_clients_to_the_others_and_cleans_up),
+    WORLD_TEST(a_listener_that_cannot_be_hidden_does_not_know_whether_it_loses_somebody),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,6 +38,8 @@ end
 --- Each of these skips the spec, by the `pending` of its own `it`, where this is denied; with the reason.
 function stopping.needs_hiding(pending) need(pending, denied_hiding()) end
 
+function stopping.needs_steering(pending) need(pending, denied_steering()) end
+
 function stopping.needs_lossless(pending) need(pending, denied_hiding() or denied_counting()) end
 
 --- How one of a SO_REUSEPORT group stops that knows its place.
