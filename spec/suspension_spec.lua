@@ -1,6 +1,7 @@
 local helper = require "spec.helper"
 local lastcall = require "lastcall"
 local own = coroutine -- the standard functions, which lastcall is not told of
+local MUCH = ("x"):rep(2 ^ 25) -- no kernel takes it at once
 
 local function collect_garbage()
   for _ = 1, 20 do
@@ -11,11 +12,18 @@ local function collect_garbage()
 end
 
 -- Waits of all kinds, short ones: each is left half-way by somebody else.
-local function waits(address)
+local function waits(address, deaf)
   local socket = require "lastcall.socket"
   local function connected()
     local conn = assert(lastcall.connect(address))
     conn:set_read_timeout(0.1)
+    return conn
+  end
+  local function to_deaf() return assert(lastcall.connect(deaf, { write_timeout = 0.1, linger = 0.1 })) end
+  local function being_written()
+    local conn = to_deaf()
+    lastcall.go(conn.write, conn, MUCH)
+    lastcall.sleep(0)
     return conn
   end
   return {
@@ -43,6 +51,9 @@ local function waits(address)
     resolve = function() return lastcall.connect("name.invalid:1", { timeout = 0.05 }) end,
     read = function() return connected():read("l", "l") end,
     lines = function() return connected():lines()() end,
+    write = function() return to_deaf():write(MUCH) end,
+    ["the turn to write"] = function() return being_written():write "its turn" end,
+    close = function() return being_written():close(0.1) end,
     ["read_some of lastcall.socket"] = function()
       local one = assert(socket.connect(address:match("^(.*):(%d+)$")))
       one:settimeout(0.05)
@@ -67,7 +78,9 @@ local function with_server(body)
   local told = {}
   helper.task(function()
     local server, address = helper.serve(lastcall, function(conn) conn:read() end)
-    for name, wait in pairs(waits(address)) do body(name, wait, told) end
+    local deaf = assert(lastcall.listen("127.0.0.1:0")) -- nobody accepts there
+    for name, wait in pairs(waits(address, deaf:addresses()[1])) do body(name, wait, told) end
+    deaf:shutdown(0)
     server:close()
   end, { patch_coroutine = false, on_error = function(err) told[#told + 1] = tostring(err) end })
   return told

@@ -187,6 +187,13 @@ int conn_fail_fairly(lua_State *L, conn_box *box, int code, const char *operatio
   return count;
 }
 
+void conn_end_waits(conn_box *box)
+{
+  if (box->reader) task_wake(box->reader, LC_CANCELED);
+  if (box->writer) task_wake(box->writer, LC_CANCELED);
+  tasks_wake(&box->waiting, LC_CANCELED);
+}
+
 static void wake_writers(conn_box *box, int code)
 {
   for (lc_link *link = box->waiting.next, *next; link != &box->waiting; link = next) {

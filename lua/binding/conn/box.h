@@ -75,6 +75,7 @@ void conn_make_context(lua_State *L, int index, context *parent); /* [-1, +1] */
 /* Its own, NULL while nobody has asked for it: as task_start has it. */
 context *conn_own_context(const conn_box *box);
 void conn_end_context(conn_box *box, const char *cause);
+void conn_end_waits(conn_box *box); /* of tasks, for it: they are told "canceled" */
 /* The tasks that go by its own context or one below it, as context_each_task has it. */
 void conn_each_task(conn_box *box, void (*visit)(task *t, void *user), void *user);
 

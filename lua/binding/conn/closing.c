@@ -74,6 +74,7 @@ static int close_with(lua_State *L, int status, lua_KContext kept)
   if (lc_conn_state(box->conn) == LC_STATE_CLOSED) return push_verdict(L, box);
   if (!waits) return push_pending(L);
   lc_list_append(&box->waiting, &t->in_queue);
+  t->is_kept = 1;
   return task_suspend(L, t, "close", box, NULL, 0, close_done);
 }
 

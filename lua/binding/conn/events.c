@@ -141,8 +141,6 @@ void conn_cancel(lc_conn *conn)
   if (!box) return;
   box->cut = LC_CANCELED;
   conn_end_context(box, "drain timeout");
-  if (box->reader) task_wake(box->reader, LC_CANCELED);
-  if (box->writer) task_wake(box->writer, LC_CANCELED);
-  tasks_wake(&box->waiting, LC_CANCELED);
+  conn_end_waits(box);
   unpin(box);
 }

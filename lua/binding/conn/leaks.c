@@ -110,6 +110,7 @@ int conn_collect(lua_State *L)
   conn_box *box = conn_of_object(L);
   lc_conn *conn = box ? box->conn : NULL;
   if (!conn) return 0;
+  if (box->rt->loop) conn_end_waits(box); /* of tasks whose coroutines somebody has closed */
   int is_open = box->rt->loop && !box->is_unstarted && lc_conn_state(conn) < LC_STATE_CLOSING;
   if (is_open && !box->is_socket) leaked(L, box);
   if (lc_conn_user(conn) == box)

@@ -46,6 +46,7 @@ static inline int wait_for_input(lua_State *L, task *t, conn_box *box, lc_wait w
   refuse_second_reader(L, box, t, operation); /* it may have come while this one was put off */
   box->reader = t;
   lc_conn_wait(box->conn, wait, deadline);
+  t->is_kept = 1;
   return task_suspend(L, t, operation, box, reader_unwait, kept, again);
 }
 

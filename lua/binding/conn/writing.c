@@ -59,6 +59,7 @@ static int wait_for_room(lua_State *L, task *t, conn_box *box, const char *opera
   box->writer = t;
   box->half_way = 0;
   lc_conn_wait_write(box->conn, LC_NEVER);
+  t->is_kept = 1;
   return task_suspend(L, t, operation, box, writer_unwait, kept, again);
 }
 
@@ -70,6 +71,7 @@ static int wait_for_turn(lua_State *L, task *t, conn_box *box, const char *opera
   lc_list_append(&box->waiting, &t->in_queue);
   t->wants_turn = 1;
   if (limit != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(box->rt->loop), limit));
+  t->is_kept = 1;
   return task_suspend(L, t, operation, box, NULL, kept, again);
 }
 
@@ -128,6 +130,7 @@ static int wait_half_way(lua_State *L, task *t, conn_box *box, size_t done)
   box->writer = t;
   box->half_way = done > 0;
   lc_conn_wait_write(box->conn, LC_NEVER);
+  t->is_kept = 1;
   return task_suspend(L, t, "write", box, writer_unwait, (lua_KContext)done, write_more);
 }
 

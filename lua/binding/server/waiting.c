@@ -35,7 +35,7 @@ static int accept_more(lua_State *L, int status, lua_KContext kept)
     if (!result) {
       lc_list_append(&box->acceptors, &t->in_queue);
       if (kept) task_alarm(t, (lc_time)kept);
-      t->at_rest = 1;
+      t->at_rest = t->is_kept = 1;
       return task_suspend(L, t, "accept", box, NULL, kept, accept_more);
     }
   }
@@ -95,6 +95,7 @@ static int server_wait_change(lua_State *L)
   }
   lc_list_append(&box->waiters, &t->in_queue);
   if (seconds != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(box->rt->loop), seconds));
+  t->is_kept = 1;
   return task_suspend(L, t, "server:wait", box, NULL, 0, changed);
 }
 

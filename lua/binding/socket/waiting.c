@@ -186,7 +186,7 @@ static int wait_server(lua_State *L)
   if (t->woken) return woken(L, LUA_OK, 0);
   lc_list_append(&box->acceptors, &t->in_queue);
   if (deadline != LC_NEVER) task_alarm(t, deadline);
-  t->at_rest = 1;
+  t->at_rest = t->is_kept = 1;
   return task_suspend(L, t, "accept", box, NULL, 0, woken);
 }
 

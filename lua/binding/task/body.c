@@ -9,18 +9,19 @@
 #include <lua.h>
 
 #include "runtime/runtime.h"
+#include "task/suspension.h"
 #include "task/task.h"
 #include "task/wait.h"
 
 /* Marks the table {error, traceback}, so that it is not taken for an error of the script's. */
 static const char DESCRIBED = 0;
 
-static int describe_error(lua_State *L)
+int task_describe_error(lua_State *L)
 {
   lua_createtable(L, 2, 1);
   lua_pushboolean(L, 1);
   lua_rawsetp(L, -2, &DESCRIBED);
-  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 2);
   lua_rawseti(L, -2, 1);
   luaL_traceback(L, L, NULL, 1);
   lua_rawseti(L, -2, 2);
@@ -40,7 +41,7 @@ void task_wrap_error(lua_State *L)
   lua_rawseti(L, -2, 1);
 }
 
-/* Stack: message handler, results. */
+/* Stack: the message handler, which is also the slot at the base, and results. */
 static int body_done(lua_State *L, int status, lua_KContext kept)
 {
   task *t = (task *)kept;
@@ -54,7 +55,6 @@ int task_body(lua_State *L)
 {
   runtime *rt = runtime_get(L);
   lua_KContext kept = (lua_KContext)rt->current;
-  lua_pushcfunction(L, describe_error);
-  lua_insert(L, 1);
+  suspension_push_base(L);
   return body_done(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, kept, body_done), kept);
 }

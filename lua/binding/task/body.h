@@ -5,6 +5,8 @@
 #include <lua.h>
 
 int task_body(lua_State *L); /* what a task's coroutine runs: a function and its arguments */
+int task_describe_error(
+  lua_State *L); /* the message handler: as a method, the error is its second argument */
 /* The error at the top of L goes into a table {error} unless it has passed the message handler: one for lack
  * of memory, or in a __close, has not. */
 void task_wrap_error(lua_State *L);

@@ -3,6 +3,7 @@
 
 #include "base/list.h"
 #include "runtime/runtime.h"
+#include "task/body.h"
 #include "task/coroutine.h"
 #include "task/functions.h"
 #include "task/suspension.h"
@@ -25,16 +26,19 @@ static task *find_task(const runtime *rt, const lua_State *co)
   return NULL;
 }
 
-/* The coroutine L is being closed, or its suspension is over. */
+/* The coroutine L is being closed, or its suspension is over, or its task. */
 static int mark_close(lua_State *L)
 {
   runtime *rt = lua_touserdata(L, lua_upvalueindex(1));
   if (rt->tasks->ends_suspension || !rt->loop) return 0;
-  if (rt->current && consists_of(rt->current, L)) return 0; /* we end the task */
+  if (rt->current && consists_of(rt->current, L)) return 0; /* it ends, or we end it */
   task *t = find_task(rt, L);
   if (!t) return 0;
   task_wake(t, LC_CANCELED); /* the loop finds what has become of it */
   return coroutine_close_nested(L, t) == LUA_OK ? 0 : lua_error(L);
 }
 
-void foreign_open(lua_State *L, runtime *rt) { suspension_open(L, rt, mark_close); }
+void foreign_open(lua_State *L, runtime *rt)
+{
+  suspension_open(L, rt, mark_close, task_describe_error);
+}

@@ -136,6 +136,7 @@ static int task_wait(lua_State *L)
     return task_is_spent(t) ? task_yield(L, t, 0, wait_done) : wait_done(L, LUA_OK, 0);
   lc_list_append(&handle->waiters, &t->in_queue);
   if (seconds != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(t->rt->loop), seconds));
+  t->is_kept = 1;
   return task_suspend(L, t, "task:wait", handle, NULL, 0, wait_done);
 }
 

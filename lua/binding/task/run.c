@@ -133,7 +133,7 @@ static void task_resume(runtime *rt, task *t)
   t->has_begun = 1;
   rt->tasks->operations = TASK_OPERATIONS;
   rt->tasks->bytes = TASK_BYTES;
-  t->lets_go = t->at_rest = t->is_wordless = 0;
+  t->lets_go = t->at_rest = t->is_wordless = t->is_kept = 0;
   rt->current = t;
   lc_work before = interrupt_enter(rt, t->co, LC_WORK_SCRIPT);
   int status = lua_resume(t->co, rt->L, arguments, &count);

@@ -1,9 +1,14 @@
-/* task/suspension.c - what lies on top of a coroutine's stack while it is suspended for the loop.
+/* task/suspension.c - how a wait ends in order when somebody else closes its coroutine.
  *
- * A script may resume or close such a coroutine by means that we are not told of: Lua's own coroutine
- * functions. A slot that is to be closed lies above everything else there. A foreign resume leaves
- * values above it, which are dropped. A foreign close closes that slot first, while what the task
- * waits with still lies below: so the wait ends in order.
+ * A script may resume or close a coroutine that is suspended for the loop by means that we are not told of: Lua's own
+ * coroutine functions. A slot that is to be closed tells us of a close. It lies
+ *
+ *   at the base of a task's own coroutine, below the task's function. It does for all waits there, and costs none
+ *     of them anything. It is closed last, after the script's own <close> variables;
+ *   on top of the stack, for one wait, where that is too late or there is none: in a coroutine of the script's,
+ *     around coroutines that are nested in this one, and where only this stack keeps what the task waits with.
+ *
+ * A foreign resume leaves values above the end of the stack, which are dropped.
  */
 #include "task/suspension.h"
 
@@ -15,11 +20,18 @@
 #include "task/task.h"
 
 static const char MARK_TYPE[] = "lastcall.suspension";
-static const char MARK_KEY = 0; /* registry: the one object that lies on all of these stacks */
+static const char MARK_KEY = 0; /* registry: the one object that lies in all of these slots */
 
 /* The call of __close: the method, its two arguments, and what each C function is given. More would make the stack
  * of every connection's coroutine larger. */
 enum { CLOSING_TAKES = 3 + LUA_MINSTACK };
+
+void suspension_push_base(lua_State *L)
+{
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &MARK_KEY);
+  lua_insert(L, 1);
+  lua_toclose(L, 1);
+}
 
 int suspension_begin(lua_State *L)
 {
@@ -38,9 +50,9 @@ void suspension_end(lua_State *L, runtime *rt, int mark)
   lua_settop(L, mark - 1);
 }
 
-void suspension_open(lua_State *L, runtime *rt, lua_CFunction on_close)
+void suspension_open(lua_State *L, runtime *rt, lua_CFunction on_close, lua_CFunction on_error)
 {
-  const luaL_Reg metamethods[] = {{"__close", on_close}, {NULL, NULL}};
+  const luaL_Reg metamethods[] = {{"__close", on_close}, {"__call", on_error}, {NULL, NULL}};
   lua_newuserdatauv(L, 0, 0);
   new_type(L, MARK_TYPE);
   register_functions(L, rt, "suspension:", metamethods);

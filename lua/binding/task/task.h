@@ -64,7 +64,7 @@ struct task {
 
   int anchor;              /* of the coroutine */
   int handle;              /* anchor of the task object, when the script has one */
-  int mark;                /* where on its innermost stack the suspension begins */
+  int mark;                /* where its innermost stack ended when it was suspended */
   int16_t woken;           /* why it was resumed: 0, or a code */
   uint16_t failures;       /* terminal ones, for handlers that do not take no for an answer */
   unsigned has_begun : 1;  /* until then a function and its arguments lie on its stack */
@@ -72,6 +72,8 @@ struct task {
   unsigned at_rest : 1;    /* waits for work: to be canceled here cuts nothing */
   unsigned
     is_wordless : 1; /* waits in what has no word for the end of a context: it may be ended here */
+  unsigned is_kept : 1;    /* what it waits with, by more than its stack */
+  unsigned has_slot : 1;   /* of its own for this wait, at `mark` */
   unsigned is_forced : 1;  /* an error was raised in it to end it */
   unsigned is_frozen : 1;  /* it is not resumed any more, only killed */
   unsigned lets_go : 1;    /* its yield is for the loop, not for whoever resumed its coroutine */

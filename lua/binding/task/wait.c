@@ -70,16 +70,18 @@ static int go_on(lua_State *L, int status, lua_KContext kept)
     lua_settop(L, t->mark);
     return lua_yieldk(L, 0, kept, go_on);
   }
-  suspension_end(L, t->rt, t->mark);
+  if (t->has_slot) suspension_end(L, t->rt, t->mark);
   return t->again(L, status, t->kept);
 }
 
-static int let_go(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
+/* `needs_slot`: that at the base of its own coroutine will not do. */
+static int let_go(lua_State *L, task *t, int needs_slot, lua_KContext kept, lua_KFunction again)
 {
   t->again = again;
   t->kept = kept;
   t->lets_go = 1;
-  t->mark = suspension_begin(L);
+  t->has_slot = L != t->co || needs_slot;
+  t->mark = t->has_slot ? suspension_begin(L) : lua_gettop(L);
   return lua_yieldk(L, 0, (lua_KContext)t, go_on);
 }
 
@@ -91,7 +93,7 @@ int task_suspend(lua_State *L, task *t, const char *waits_for, void *object,
   t->unwait = unwait;
   t->waits_since = lc_loop_now(t->rt->loop);
   t->woken = 0;
-  return let_go(L, t, kept, again);
+  return let_go(L, t, object && !t->is_kept, kept, again);
 }
 
 static int is_held_by_force(const task *t) { return t->is_forced || t->is_frozen; }
@@ -116,7 +118,7 @@ int task_is_spent(task *t)
 int task_yield(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
 {
   lc_list_append(&t->rt->tasks->ready, &t->in_queue);
-  return let_go(L, t, kept, again);
+  return let_go(L, t, 0, kept, again);
 }
 
 int task_return(lua_State *L, int status, lua_KContext kept)

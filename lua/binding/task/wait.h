@@ -21,7 +21,8 @@ int task_return(lua_State *L, int status, lua_KContext kept); /* an `again` with
 /* A terminal failure was handed to the script. */
 void task_failed(task *t);
 /* Suspends until task_wake; `unwait` is called when it is woken, whatever by. What kind of wait it is (at_rest,
- * is_wordless) is set just before, and holds until the task is resumed. */
+ * is_wordless, is_kept) is set just before, and holds until the task is resumed. An object that is kept ends the wait
+ * when it goes, or goes only after it. */
 int task_suspend(lua_State *L, task *t, const char *waits_for, void *object,
                  void (*unwait)(task *t), lua_KContext kept, lua_KFunction again);
 /* Whether to be canceled now cuts nothing: it waits for work. */
