@@ -1,170 +1,19 @@
-/* closing.c - the end of a connection, in this order and no other.
- *
- *   flush ----> fin ----> linger ----> close()
- *     |          |          |
- *     `----------+----------+-----> close() early: the time is over, or the peer failed
- *
- *   flush   what was accepted for writing, then the farewell
- *   fin     shutdown(SHUT_WR): the FIN follows the last byte
- *   linger  read and discard until the peer's FIN, for close() with unread bytes would send a
- *           reset and take back what is still on its way. Discarding begins with the flush, for a
- *           peer in the midst of sending may read nothing before it is done; the byte limit counts
- *           from the FIN on, and ends the linger only when nothing of ours is on its way any more
- *   close   out of epoll first, then close() once, whatever it returns
- *
- * The time is either strict, so many seconds for everything, or patient: a patient closing goes on while the
- * peer's host acknowledges something within each `write_timeout`, and then waits `linger` for the peer's FIN.
- * No event tells of acknowledgements, so a patient closing looks at them by the timer. What the peer sends is
- * no progress.
- *
- * Nobody waits in here: each event, and the connection's one timer, calls the
- * step that is due. The verdict comes from the kernel: with a FIN that was sent,
- * SIOCOUTQ is 0 exactly when the peer's host has acknowledged all of it.
- */
-#include <stdlib.h>
+/* closing.c - the end of a connection, in this order and no other. */
+#include "conn/closing.h"
 
-#include "conn/conn.h"
+#include "conn/deadline.h"
+#include "conn/input.h"
+#include "conn/loan.h"
+#include "conn/output.h"
+#include "conn/queue.h"
+#include "conn/release.h"
+#include "conn/settings.h"
+#include "conn/state.h"
+#include "conn/verdict.h"
 #include "kernel/keepalive.h"
 
 enum { DISCARD_SIZE = 16 * 1024 };
 enum { LOOKS = 8 }; /* at the acknowledgements, within one write_timeout */
-
-/* ------------------------------------------------------------- the verdict -- */
-
-/* Bytes the peer's host has not acknowledged; the FIN counts as one for the kernel, not for us. Of a unix
- * socket the kernel tells how much memory they take. */
-static size_t unacknowledged(const lc_conn *conn, int *fin_too)
-{
-  int count = conn->loop->sys->unacked(conn->loop->sys, conn->watch.fd);
-  *fin_too = count != 0;
-  if (!count) return 0;
-  if (count < 0 || !lc_conn_is_tcp(conn)) return LC_UNKNOWN;
-  return (size_t)count - (conn->out_shut ? 1 : 0);
-}
-
-/* Whether a unix peer has closed without reading everything. The kernel drops the rest, and counts nothing as
- * unacknowledged any more: only the socket's error tells, and only once. */
-static int has_dropped(lc_conn *conn)
-{
-  if (lc_conn_is_tcp(conn)) return 0;
-  if (!conn->dropped && lc_conn_take_error(conn) < 0) conn->dropped = 1;
-  return conn->dropped;
-}
-
-/* The error is set before the bytes are dropped: so it is looked at last. */
-static int is_everything_acknowledged(lc_conn *conn)
-{
-  int more;
-  size_t bytes = unacknowledged(conn, &more);
-  return conn->out_shut && !more && !bytes && !lc_output_size(conn) && !has_dropped(conn);
-}
-
-int lc_closing_is_delivered(lc_conn *conn)
-{
-  return conn->state == LC_STATE_CLOSING && is_everything_acknowledged(conn);
-}
-
-size_t lc_closing_unacked(const lc_conn *conn)
-{
-  int fin_too;
-  return unacknowledged(conn, &fin_too);
-}
-
-static lc_verdict judge(lc_conn *conn, int code)
-{
-  if (code == LC_RESET) conn->dropped = 1; /* recv, or epoll, had the error */
-  if (is_everything_acknowledged(conn)) return (lc_verdict){0, 0};
-  size_t unacked = has_dropped(conn) ? LC_UNKNOWN : lc_closing_unacked(conn);
-  if (unacked != LC_UNKNOWN) unacked += lc_output_size(conn);
-  return (lc_verdict){code, unacked};
-}
-
-int lc_conn_verdict(const lc_conn *conn, lc_verdict *verdict)
-{
-  if (conn->state != LC_STATE_CLOSED) return LC_AGAIN;
-  *verdict = conn->verdict;
-  return 0;
-}
-
-/* -------------------------------------------------------------- the release -- */
-
-/* The peer may go so: nobody owes anybody anything. */
-static int is_at_rest(const lc_conn *conn)
-{
-  return conn->verdict.code == LC_RESET && !conn->verdict.unacked && !conn->consumed &&
-         !conn->guards && !lc_buffer_size(conn->in) && !conn->connecting;
-}
-
-int lc_conn_was_at_rest(const lc_conn *conn) { return (int)conn->reset_at_rest; }
-
-/* What is left in the kernel when the descriptor goes. */
-static void count_unread(lc_conn *conn)
-{
-  if (conn->state != LC_STATE_CLOSING) conn->late = 0; /* the place was another field's */
-  else if (conn->counts_late) {
-    int unread = conn->loop->sys->unread(conn->loop->sys, conn->watch.fd);
-    if (unread > 0) conn->late += (uint64_t)unread;
-  }
-}
-
-/* Out of epoll, closed, told. The one place where a connection's descriptor ends. */
-static void release(lc_conn *conn, lc_verdict verdict, const char *cause, int by_reset)
-{
-  lc_loop *loop = conn->loop;
-  const lc_sys *sys = loop->sys;
-  count_unread(conn);
-  conn->verdict = verdict;
-  conn->reset_at_rest = is_at_rest(conn) ? 1 : 0;
-  if (conn->owner) conn->owner->ended(conn, by_reset);
-  lc_loop_unwatch(loop, &conn->watch);
-  if (!conn->detached) sys->close(sys, conn->watch.fd);
-  conn->watch.fd = -1;
-  conn->wait = LC_WAIT_NONE;
-  conn->out_waits = 0;
-  lc_output_drop(conn);
-  lc_timer_clear(loop, &conn->timer);
-  loop->stats.connections--;
-  if (conn->state != LC_STATE_CLOSING) conn->cause = cause;
-  lc_conn_move(conn, LC_STATE_CLOSED, conn->cause);
-  lc_conn_tell(conn, LC_ENDED);
-}
-
-static void reset(lc_conn *conn, lc_verdict verdict, const char *cause)
-{
-  const lc_sys *sys = conn->loop->sys;
-  struct linger none = {.l_onoff = 1, .l_linger = 0};
-  int result;
-  LC_RETRY(result, sys->setsockopt(sys, conn->watch.fd, SOL_SOCKET, SO_LINGER, &none, sizeof none));
-  release(conn, verdict, cause, 1);
-}
-
-/* What a failing peer is called when nobody asked for a connect: both are the network giving up. */
-static int failure_of(const lc_conn *conn, int code)
-{
-  if (conn->connecting) return code == -ETIMEDOUT ? LC_TIMEOUT : code;
-  if (code == -EHOSTUNREACH || code == -ENETUNREACH) return LC_PEER_LOST;
-  return code;
-}
-
-void lc_conn_fail(lc_conn *conn, int code)
-{
-  if (conn->state == LC_STATE_CLOSED) return;
-  code = failure_of(conn, code);
-  lc_verdict verdict = judge(conn, code);
-  if (!conn->error) conn->error = (int16_t)code;
-  if (code == -ENOMEM)
-    reset(conn, verdict, lc_code_name(code)); /* the peer is well, and lacks something */
-  else release(conn, verdict, lc_code_name(code), 0);
-}
-
-void lc_conn_lose(lc_conn *conn, const char *cause)
-{
-  if (conn->state == LC_STATE_CLOSED) return;
-  if (!conn->error) conn->error = LC_PEER_LOST;
-  reset(conn, judge(conn, LC_PEER_LOST), cause);
-}
-
-/* ---------------------------------------------------------------- the steps -- */
 
 enum { MORE_TO_DISCARD, NOTHING_NOW, SEEN_FIN, FAILED };
 
@@ -201,11 +50,11 @@ static int discard(lc_conn *conn)
 void lc_closing_give_up(lc_conn *conn)
 {
   int fin_too;
-  size_t unacked = unacknowledged(conn, &fin_too);
-  lc_verdict verdict = judge(conn, LC_TIMEOUT);
-  if (lc_output_size(conn) || !conn->out_shut) {
+  size_t unacked = lc_verdict_unacked(conn, &fin_too);
+  lc_verdict verdict = lc_verdict_of(conn, LC_TIMEOUT);
+  if (lc_queue_size(conn) || !conn->out_shut) {
     /* Part of a reply must not look like a whole one: the peer gets a reset, not a FIN. */
-    reset(conn, verdict, conn->cause);
+    lc_release_reset(conn, verdict, conn->cause);
     return;
   }
   if (unacked || fin_too) {
@@ -214,7 +63,7 @@ void lc_closing_give_up(lc_conn *conn)
     discard(conn);
     if (conn->state == LC_STATE_CLOSED) return;
   }
-  release(conn, verdict, conn->cause, 0);
+  lc_release_close(conn, verdict, conn->cause);
 }
 
 static int send_fin(lc_conn *conn)
@@ -230,8 +79,6 @@ static int send_fin(lc_conn *conn)
   conn->out_shut = 1;
   return 0;
 }
-
-/* --------------------------------------------------------------- its patience -- */
 
 static lc_time usual_linger(const lc_conn *conn)
 {
@@ -281,12 +128,12 @@ void lc_closing_step(lc_conn *conn)
   if (!result && send_fin(conn) < 0) return;
   result = discard(conn);
   if (result == FAILED) return;
-  if (has_dropped(conn)) {
+  if (lc_verdict_has_dropped(conn)) {
     lc_conn_fail(conn, LC_RESET);
     return;
   }
-  if ((result == SEEN_FIN || is_over_limit(conn)) && is_everything_acknowledged(conn)) {
-    release(conn, (lc_verdict){0, 0}, conn->cause, 0);
+  if ((result == SEEN_FIN || is_over_limit(conn)) && lc_verdict_is_acknowledged(conn)) {
+    lc_release_close(conn, (lc_verdict){0, 0}, conn->cause);
     return;
   }
   if (result == MORE_TO_DISCARD) lc_job_queue(conn->loop, &conn->job);
@@ -298,7 +145,6 @@ void lc_closing_ready(lc_conn *conn)
   conn->out_blocked = 0;
   lc_closing_step(conn);
   if (conn->state == LC_STATE_CLOSING) look_at_progress(conn);
-  lc_conn_rearm(conn);
 }
 
 lc_time lc_closing_deadline(const lc_conn *conn)
@@ -319,8 +165,6 @@ void lc_closing_due(lc_conn *conn, lc_time now)
   lc_closing_step(conn);
 }
 
-/* ------------------------------------------------------------- beginning it -- */
-
 static void say_farewell(lc_conn *conn)
 {
   lc_conn_extra *extra = conn->extra;
@@ -328,7 +172,7 @@ static void say_farewell(lc_conn *conn)
   lc_output_merge_posted(conn);
   if (conn->state == LC_STATE_CLOSED) return;
   if (conn->dismissed && extra && extra->farewell_length)
-    lc_output_append(conn, extra->farewell, extra->farewell_length);
+    lc_queue_append(conn, extra->farewell, extra->farewell_length);
 }
 
 /* Whether the report is to tell of bytes that no handler is given. A peer that has finished had its chance to
@@ -349,7 +193,7 @@ static void begin_closing(lc_conn *conn, lc_time linger, const char *cause)
   if (!conn->out_shut) say_farewell(conn);
   if (conn->state == LC_STATE_CLOSED) return; /* there was no memory for what was posted */
   conn->error = LC_CLOSED;
-  lc_input_drop(conn);
+  lc_loan_drop(conn);
   lc_conn_move(conn, LC_STATE_CLOSING, cause);
   conn->cause = cause;
   conn->discarded = 0;
@@ -402,16 +246,6 @@ int lc_conn_let_go(lc_conn *conn)
   return 1;
 }
 
-void lc_conn_abort(lc_conn *conn, const char *cause)
-{
-  if (conn->state == LC_STATE_CLOSED) return;
-  lc_verdict verdict = judge(conn, conn->failure ? conn->failure : LC_CLOSED);
-  if (!conn->error) conn->error = LC_CLOSED;
-  reset(conn, verdict, cause);
-}
-
-/* ------------------------------------------------------- halves, and leaving -- */
-
 int lc_conn_shutdown(lc_conn *conn, int how)
 {
   if (conn->error) return conn->error;
@@ -439,7 +273,7 @@ int lc_conn_detach(lc_conn *conn, int *fd)
   *fd = conn->watch.fd;
   conn->detached = 1;
   conn->error = LC_CLOSED;
-  release(conn, (lc_verdict){0, 0}, "detached", 0);
+  lc_release_close(conn, (lc_verdict){0, 0}, "detached");
   return 0;
 }
 

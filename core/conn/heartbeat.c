@@ -1,14 +1,9 @@
-/* heartbeat.c - signs of life asked of peers, for what the kernel cannot see: a host that
- * acknowledges for a program that has stopped.
- *
- *   quiet ---- interval without a byte ----> asked ---- timeout without a byte ----> lost
- *     ^                                        |
- *     `-------- any byte that arrives ---------'
- *
- * What arrives is not noted when it does: the connection's timer looks, every interval, whether
- * anything has. Bytes that nobody has read yet are a sign of life as well.
- */
-#include "conn/conn.h"
+/* heartbeat.c - signs of life asked of peers, for what the kernel cannot see. */
+#include "conn/heartbeat.h"
+
+#include "conn/deadline.h"
+#include "conn/release.h"
+#include "conn/settings.h"
 
 static const lc_heartbeat *settings_of(const lc_conn *conn)
 {

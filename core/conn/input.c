@@ -1,93 +1,14 @@
-/* input.c - what has been received and not yet consumed, and the ways to consume it.
- *
- * Most reads are served from the loop's one shared buffer, on loan to whichever
- * connection read last. When another connection needs it, what is left there
- * moves to a buffer of the first one's own, which exists only while it holds
- * something. So an idle connection has no buffer, and a busy one copies nothing.
- */
-#include <stdlib.h>
+/* input.c - receiving, and the ways to consume what has been received. */
+#include "conn/input.h"
+
 #include <string.h>
 
-#include "conn/conn.h"
-
-enum { WORTH_SETTLING = 4096 };
-
-static int is_on_loan(const lc_conn *conn) { return conn->loop->input_tenant == conn; }
-
-void lc_input_drop(lc_conn *conn)
-{
-  if (is_on_loan(conn)) {
-    conn->loop->input_tenant = NULL;
-    conn->in = NULL;
-  }
-  lc_buffer_free(&conn->in);
-}
-
-void lc_input_release(lc_conn *conn)
-{
-  if (conn->in && !lc_buffer_size(conn->in)) lc_input_drop(conn);
-}
-
-/* The tenant keeps what it has not consumed, in memory of its own with so much room in all. */
-static int move_out_to(lc_conn *tenant, size_t room)
-{
-  lc_buffer *own = NULL;
-  size_t held = lc_buffer_size(tenant->in);
-  if (held) {
-    int result = lc_buffer_reserve(&own, room > held ? room : held);
-    if (result < 0) return result;
-    lc_buffer_append(&own, lc_buffer_bytes(tenant->in), held);
-    own->scanned = tenant->in->scanned;
-  }
-  tenant->loop->input_tenant = NULL;
-  tenant->in = own;
-  return 0;
-}
-
-static int move_out(lc_conn *tenant) { return move_out_to(tenant, 0); }
-
-void lc_input_keep(lc_conn *conn)
-{
-  lc_input_release(conn);
-  if (is_on_loan(conn) && move_out(conn) < 0) lc_input_drop(conn);
-}
-
-static int move_in(lc_conn *conn)
-{
-  lc_loop *loop = conn->loop;
-  if (loop->input_tenant) {
-    int result = move_out(loop->input_tenant);
-    if (result < 0) return result;
-  }
-  lc_buffer_free(&conn->in);
-  loop->input_tenant = conn;
-  conn->in = loop->input;
-  conn->in->start = conn->in->end = conn->in->scanned = 0;
-  return 0;
-}
-
-/* Room to receive into: the shared buffer when what is wanted fits there, else memory of our own,
- * doubled as bytes really arrive, for `want` is only what the caller hopes for. */
-static int make_room(lc_conn *conn, size_t want)
-{
-  size_t held = lc_buffer_size(conn->in);
-  int fits = want <= LC_SHARED_BUFFER && held < LC_SHARED_BUFFER;
-  if (!held && fits && !is_on_loan(conn)) return move_in(conn);
-  if (is_on_loan(conn)) {
-    if (fits) {
-      lc_buffer *in = conn->in;
-      if (held && in->start) memmove(in->data, lc_buffer_bytes(in), held);
-      in->start = 0;
-      in->end = held;
-      return 0;
-    }
-    int result = move_out(conn);
-    if (result < 0) return result;
-  }
-  size_t more = want > held ? want - held : 1;
-  size_t step = held < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : held;
-  return lc_buffer_reserve(&conn->in, more < step ? more : step);
-}
+#include "conn/guess.h"
+#include "conn/loan.h"
+#include "conn/mark.h"
+#include "conn/release.h"
+#include "conn/settings.h"
+#include "conn/state.h"
 
 /* Whether a recv that got less than it had room for has taken all there was. Not when a FIN or an urgent byte was
  * announced: recv stops before either, and no further event tells of what lies behind. On a unix socket recv
@@ -142,26 +63,26 @@ static int received(lc_conn *conn, ssize_t got)
 static int fill(lc_conn *conn, size_t want)
 {
   int result = nothing_to_receive(conn);
-  if (!result) result = make_room(conn, want);
+  if (!result) result = lc_loan_make_room(conn, want);
   if (result < 0) return result;
   size_t room = conn->in->capacity - conn->in->end;
   ssize_t got = lc_input_receive(conn, conn->in->data + conn->in->end, room);
   if (got > 0) conn->in->end += (size_t)got;
-  else if (got == LC_AGAIN || got == 0) lc_input_release(conn);
+  else if (got == LC_AGAIN || got == 0) lc_loan_release(conn);
   return received(conn, got);
 }
 
 void lc_input_rescue(lc_conn *conn)
 {
   while (!conn->in_eof && !conn->in_shut) {
-    if (make_room(conn, lc_buffer_size(conn->in) + LC_SHARED_BUFFER) < 0) return;
+    if (lc_loan_make_room(conn, lc_buffer_size(conn->in) + LC_SHARED_BUFFER) < 0) return;
     size_t room = conn->in->capacity - conn->in->end;
     ssize_t got = lc_input_receive(conn, conn->in->data + conn->in->end, room);
     if (got <= 0) break;
     conn->in->end += (size_t)got;
     conn->received += (uint64_t)got;
   }
-  lc_input_release(conn);
+  lc_loan_release(conn);
 }
 
 /* Every attempt ends the wait before it; one that gets nothing is followed by another wait, which goes
@@ -180,11 +101,6 @@ static int over(lc_conn *conn, int result)
   return result;
 }
 
-lc_time lc_conn_read_deadline(const lc_conn *conn)
-{
-  return conn->state < LC_STATE_CLOSING ? conn->read_deadline : LC_NEVER;
-}
-
 void lc_conn_end_read(lc_conn *conn)
 {
   if (conn->state < LC_STATE_CLOSING) conn->read_deadline = LC_NEVER;
@@ -200,7 +116,7 @@ int lc_conn_give_back(lc_conn *conn, const char *data, size_t size)
   if (result < 0) return result;
   lc_buffer_append(&whole, data, size);
   if (held) lc_buffer_append(&whole, lc_buffer_bytes(conn->in), held);
-  lc_input_drop(conn);
+  lc_loan_drop(conn);
   conn->in = whole;
   return 0;
 }
@@ -261,14 +177,6 @@ ssize_t lc_conn_read_into(lc_conn *conn, void *into, size_t room)
   return over(conn, result);
 }
 
-/* The rest of a large message is received where its beginning lies: else the next connection that reads
- * would have it moved, and it would be moved again as it grows. */
-static void settle(lc_conn *conn, size_t size)
-{
-  size_t held = lc_buffer_size(conn->in), room = held * 4;
-  if (is_on_loan(conn) && held >= WORTH_SETTLING) move_out_to(conn, size < room ? size : room);
-}
-
 int lc_conn_read_exact(lc_conn *conn, size_t size, lc_slice *slice)
 {
   int result = begin(conn);
@@ -276,7 +184,7 @@ int lc_conn_read_exact(lc_conn *conn, size_t size, lc_slice *slice)
   if (size > lc_conn_settings(conn)->max_read) return over(conn, LC_TOO_LONG);
   while (lc_buffer_size(conn->in) < size) {
     result = fill(conn, size);
-    if (result == LC_AGAIN) settle(conn, size);
+    if (result == LC_AGAIN) lc_loan_settle(conn, size);
     if (result < 0) return over(conn, result);
   }
   return take(conn, size, slice);

@@ -1,39 +1,23 @@
-/* limits.c - a connection's one timer: the deadlines of its operations, and the limits that close it.
- *
- * The timer is moved ahead when something nearer comes up, and never back: when it
- * fires early, it is set anew for whatever comes first.
- */
-#include "conn/conn.h"
+/* limits.c - the deadlines of a connection's operations, and the limits that close it. */
+#include "conn/limits.h"
 
-/* A limit of an operation that begins now: by the clock, for the script may have computed since the
- * turn began, and a time that is counted from then would be over early. */
-lc_time lc_conn_limit(const lc_conn *conn, lc_time allowed)
-{
-  return allowed == LC_NEVER ? LC_NEVER : lc_time_add(lc_loop_clock(conn->loop), allowed);
-}
+#include <string.h>
 
-void lc_conn_arm(lc_conn *conn, lc_time at)
-{
-  if (!conn->timer.is_open || at == LC_NEVER) return;
-  if (at < lc_timers_at(&conn->loop->timers, &conn->timer))
-    lc_timer_set(conn->loop, &conn->timer, at);
-}
+#include "conn/closing.h"
+#include "conn/deadline.h"
+#include "conn/guess.h"
+#include "conn/heartbeat.h"
+#include "conn/mark.h"
+#include "conn/output.h"
+#include "conn/queue.h"
+#include "conn/settings.h"
+#include "conn/state.h"
+#include "kernel/keepalive.h"
 
 static lc_time first_byte_limit(const lc_conn *conn)
 {
   if (conn->received || conn->spoke || conn->state >= LC_STATE_CLOSING) return LC_NEVER;
   return lc_time_add(conn->opened_at, lc_conn_settings(conn)->first_byte_timeout);
-}
-
-/* The age at which a connection is to go: within 10 % either way, by its id, so that those
- * opened together do not all come back together. */
-lc_time lc_conn_age_end(const lc_conn *conn)
-{
-  lc_time age = lc_conn_settings(conn)->max_age;
-  if (age == LC_NEVER) return LC_NEVER;
-  uint64_t mixed = conn->id * UINT64_C(0x9e3779b97f4a7c15);
-  lc_time tenth = age / 10, from = lc_time_add(conn->opened_at, age - tenth);
-  return lc_time_add(from, (lc_time)(mixed >> 1) % (2 * tenth + 1));
 }
 
 static lc_time age_limit(const lc_conn *conn)
@@ -57,7 +41,7 @@ void lc_conn_rearm(lc_conn *conn)
   lc_time next = conn->wait ? lc_time_earlier(conn->read_deadline, conn->deadline) : LC_NEVER;
   if (conn->out_waits)
     next = lc_time_earlier(next, lc_time_earlier(conn->write_deadline, conn->deadline));
-  else if (lc_output_size(conn)) next = lc_time_earlier(next, conn->write_deadline);
+  else if (lc_queue_size(conn)) next = lc_time_earlier(next, conn->write_deadline);
   next = lc_time_earlier(next, first_byte_limit(conn));
   next = lc_time_earlier(next, idle_limit(conn));
   next = lc_time_earlier(next, lc_heartbeat_at(conn));
@@ -93,7 +77,7 @@ static unsigned passed_deadlines(lc_conn *conn, lc_time now)
   if (conn->out_waits && lc_time_earlier(conn->write_deadline, conn->deadline) <= now) {
     conn->write_deadline = LC_NEVER;
     what |= LC_WRITE_TIMEOUT;
-  } else if (!conn->out_waits && conn->write_deadline <= now && lc_output_size(conn)) {
+  } else if (!conn->out_waits && conn->write_deadline <= now && lc_queue_size(conn)) {
     conn->write_deadline = LC_NEVER;
     conn->failure = LC_TIMEOUT;
     what |= LC_ENDED;
@@ -130,9 +114,22 @@ void lc_conn_due(lc_timer *timer, lc_time now)
   lc_conn_unref(conn);
 }
 
-void lc_conn_set_deadline(lc_conn *conn, lc_time at)
+int lc_conn_set_settings(lc_conn *conn, const lc_settings *settings)
 {
-  if (conn->state >= LC_STATE_CLOSING) return; /* its operations have ended */
-  conn->deadline = at;
-  if (at != LC_NEVER && conn->watch.fd >= 0) lc_conn_arm(conn, at);
+  lc_conn_extra *extra = lc_conn_need_extra(conn);
+  if (!extra) return -ENOMEM;
+  lc_settings before = *lc_conn_settings(conn);
+  extra->settings = *settings;
+  lc_settings_fit(&extra->settings);
+  extra->has_settings = 1;
+  if (conn->watch.fd < 0) return 0;
+  if (memcmp(&settings->heartbeat, &before.heartbeat, sizeof before.heartbeat))
+    lc_heartbeat_begin(conn); /* what it needs has been allocated */
+  if (conn->wait && settings->read_timeout != before.read_timeout)
+    conn->read_deadline = lc_conn_limit(conn, settings->read_timeout);
+  int is_writing = conn->state < LC_STATE_CLOSING && (lc_queue_size(conn) || conn->out_waits);
+  if (is_writing && settings->write_timeout != before.write_timeout)
+    conn->write_deadline = lc_conn_limit(conn, settings->write_timeout);
+  lc_conn_rearm(conn);
+  return lc_keepalive_apply(conn->loop->sys, conn->watch.fd, conn->peer.family, settings, &before);
 }

@@ -1,20 +1,8 @@
-/* mark.c - which work a drain still hands over: what begins before the connection's mark.
- *
- *   unmarked ----> due ----> marked
- *       |                      ^
- *       `----------------------'
- *
- *   unmarked  the drain has not come so far, or the peer has not said a word: everything is handed over
- *   due       the first byte came during the drain: the mark is taken `quiet` after it (mark_at)
- *   marked    `mark` bytes had arrived, those still in the kernel included
- *
- * The mark is taken `quiet` after the drain began, or at the ladder's first look when a spread makes that
- * later, and at the latest when the connection is dismissed. A unit that begins before the mark is handed over until cancel, however long its handlers take. A
- * unit that begins behind it is new work, and refused, unless something says that it belongs to what came
- * before: a guard, or bytes that were consumed and not answered. `await` says that nothing is under way, so
- * there a guard alone counts. Every doubt counts as work.
- */
-#include "conn/conn.h"
+/* mark.c - which work a drain still hands over: what begins before the connection's mark. */
+#include "conn/mark.h"
+
+#include "conn/deadline.h"
+#include "conn/guess.h"
 
 static uint64_t in_kernel(const lc_conn *conn)
 {

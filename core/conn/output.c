@@ -1,57 +1,17 @@
-/* output.c - what has been accepted for writing and not yet taken by the kernel.
- *
- * Small writes are gathered in the loop's one shared buffer, on loan to the
- * connection that wrote last, and go out together: the send is what a request
- * costs. When the kernel is full, what is left moves to the connection's own
- * queue, and from then on the queue comes first. Large writes go straight from
- * the caller's memory.
- *
- *   order on the wire:  out (queue)  ->  gathered  ->  the write under way  ->  posted
- */
+/* output.c - sending, and the ways to write. Large writes go straight from the caller's memory. */
+#include "conn/output.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "conn/conn.h"
+#include "conn/deadline.h"
+#include "conn/guess.h"
+#include "conn/queue.h"
+#include "conn/release.h"
+#include "conn/settings.h"
+#include "conn/state.h"
 
 enum { PIECES_AT_ONCE = 64 };
-
-static int is_on_loan(const lc_conn *conn) { return conn->loop->output_tenant == conn; }
-
-static size_t gathered(const lc_conn *conn)
-{
-  return is_on_loan(conn) ? conn->loop->output_length : 0;
-}
-
-size_t lc_output_size(const lc_conn *conn)
-{
-  size_t size = lc_buffer_size(conn->out) + gathered(conn);
-  return conn->extra ? size + lc_buffer_size(conn->extra->posted) : size;
-}
-
-static void end_loan(lc_loop *loop)
-{
-  loop->output_tenant = NULL;
-  loop->output_length = 0;
-  lc_job_cancel(&loop->output_job);
-}
-
-void lc_output_drop(lc_conn *conn)
-{
-  if (is_on_loan(conn)) end_loan(conn->loop);
-  lc_buffer_free(&conn->out);
-  if (conn->extra) lc_buffer_free(&conn->extra->posted);
-}
-
-/* Behind everything accepted so far; the gathered bytes move to the queue first. */
-int lc_output_append(lc_conn *conn, const char *data, size_t size)
-{
-  if (is_on_loan(conn)) {
-    int result = lc_buffer_append(&conn->out, conn->loop->output, conn->loop->output_length);
-    if (result < 0) return result;
-    end_loan(conn->loop);
-  }
-  return lc_buffer_append(&conn->out, data, size);
-}
 
 /* The time for what is queued counts from the last progress; with nothing left there is none. */
 static void made_progress(lc_conn *conn, int is_all)
@@ -90,22 +50,16 @@ static ssize_t send_pieces(lc_conn *conn, struct iovec *pieces, int count, size_
 /* What the kernel did not take of the gathered bytes must not stay in the shared buffer. */
 static int keep_gathered(lc_conn *conn, size_t from)
 {
-  lc_loop *loop = conn->loop;
-  int result = lc_buffer_append(&conn->out, loop->output + from, loop->output_length - from);
-  if (result < 0) { /* it is dropped with the rest, and counts as undelivered */
-    loop->output_length -= from;
-    lc_conn_fail(conn, result);
-    return result;
-  }
-  end_loan(loop);
-  return 0;
+  int result = lc_queue_keep_gathered(conn, from);
+  if (result < 0) lc_conn_fail(conn, result);
+  return result;
 }
 
 /* Somebody must notice when what is queued never leaves. A deadline under way is left alone: to have
  * tried once more is no progress. */
 static void watch_queue(lc_conn *conn)
 {
-  if (!lc_output_size(conn) || conn->out_waits || conn->state == LC_STATE_CLOSING) return;
+  if (!lc_queue_size(conn) || conn->out_waits || conn->state == LC_STATE_CLOSING) return;
   if (conn->failure) return; /* it has been noticed */
   if (conn->write_deadline == LC_NEVER)
     conn->write_deadline = lc_conn_limit(conn, lc_conn_settings(conn)->write_timeout);
@@ -115,17 +69,17 @@ static void watch_queue(lc_conn *conn)
 int lc_output_send(lc_conn *conn)
 {
   if (conn->watch.fd < 0) return conn->error;
-  if (conn->connecting) return lc_output_size(conn) ? LC_AGAIN : 0;
-  while (lc_buffer_size(conn->out) + gathered(conn)) {
+  if (conn->connecting) return lc_queue_size(conn) ? LC_AGAIN : 0;
+  while (lc_buffer_size(conn->out) + lc_queue_gathered(conn)) {
     if (conn->out_blocked) {
-      if (gathered(conn)) {
+      if (lc_queue_gathered(conn)) {
         int result = keep_gathered(conn, 0);
         if (result < 0) return result;
       }
       watch_queue(conn);
       return LC_AGAIN;
     }
-    size_t queued = lc_buffer_size(conn->out), loaned = gathered(conn);
+    size_t queued = lc_buffer_size(conn->out), loaned = lc_queue_gathered(conn);
     struct iovec pieces[2];
     int count = 0;
     if (queued) pieces[count++] = (struct iovec){lc_buffer_bytes(conn->out), queued};
@@ -217,7 +171,7 @@ static ssize_t enqueue(lc_conn *conn, const struct iovec *pieces, int count, siz
 static ssize_t write_through(lc_conn *conn, const struct iovec *pieces, int count)
 {
   struct iovec all[PIECES_AT_ONCE + 1];
-  size_t loaned = gathered(conn);
+  size_t loaned = lc_queue_gathered(conn);
   int first = 0, used = count < PIECES_AT_ONCE ? count : PIECES_AT_ONCE;
   if (loaned) all[first++] = (struct iovec){conn->loop->output, loaned};
   for (int i = 0; i < used; i++) all[first + i] = pieces[i];
@@ -243,7 +197,7 @@ ssize_t lc_conn_write(lc_conn *conn, const struct iovec *pieces, int count)
   }
   size_t done = 0;
   if (!lc_buffer_size(conn->out) && !conn->out_blocked && !conn->connecting) {
-    if (gathered(conn) + total < limit) {
+    if (lc_queue_gathered(conn) + total < limit) {
       result = gather(conn, pieces, count, total);
       return result < 0 ? result : (ssize_t)total;
     }
@@ -251,7 +205,7 @@ ssize_t lc_conn_write(lc_conn *conn, const struct iovec *pieces, int count)
     if (sent < 0) return sent;
     done = (size_t)sent;
     if (done == total || !conn->out_blocked) return sent; /* more pieces than one call takes */
-  } else if (gathered(conn)) {
+  } else if (lc_queue_gathered(conn)) {
     if (keep_gathered(conn, 0) < 0) return conn->error;
   }
   ssize_t queued = enqueue(conn, pieces, count, done);
@@ -301,11 +255,11 @@ void lc_output_merge_posted(lc_conn *conn)
 {
   lc_conn_extra *extra = conn->extra;
   if (!extra || conn->out_waits || !lc_buffer_size(extra->posted)) return;
-  if (!lc_buffer_size(conn->out) && !is_on_loan(conn)) {
+  if (!lc_buffer_size(conn->out) && conn->loop->output_tenant != conn) {
     lc_buffer_free(&conn->out);
     conn->out = extra->posted;
     extra->posted = NULL;
-  } else if (lc_output_append(conn, lc_buffer_bytes(extra->posted), lc_buffer_size(extra->posted)) <
+  } else if (lc_queue_append(conn, lc_buffer_bytes(extra->posted), lc_buffer_size(extra->posted)) <
              0) {
     lc_conn_fail(conn, -ENOMEM); /* what was posted counts as undelivered */
     return;
@@ -329,13 +283,13 @@ int lc_output_send_all(lc_conn *conn)
 static int make_room(lc_conn *conn, size_t total)
 {
   size_t limit = lc_conn_settings(conn)->max_queue;
-  if (lc_output_size(conn) + total <= limit) return 0;
+  if (lc_queue_size(conn) + total <= limit) return 0;
   conn->out_blocked = 0;
   int result = lc_output_send(conn);
   if (conn->error) return conn->error;
   if (!result && conn->out_waits) lc_conn_tell(conn, LC_WRITABLE); /* no event needs to come */
   lc_conn_update(conn);
-  return lc_output_size(conn) + total > limit ? LC_FULL : 0;
+  return lc_queue_size(conn) + total > limit ? LC_FULL : 0;
 }
 
 int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count)
@@ -348,8 +302,8 @@ int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count)
   if (!extra) return -ENOMEM;
   result = lc_buffer_reserve(&extra->posted, total);
   /* And where it is merged at once: what is refused must not count as undelivered as well. */
-  if (!result && !conn->out_waits && lc_output_size(conn))
-    result = lc_buffer_reserve(&conn->out, gathered(conn) + total);
+  if (!result && !conn->out_waits && lc_queue_size(conn))
+    result = lc_buffer_reserve(&conn->out, lc_queue_gathered(conn) + total);
   if (result < 0) return result;
   for (int i = 0; i < count; i++)
     lc_buffer_append(&extra->posted, pieces[i].iov_base, pieces[i].iov_len);

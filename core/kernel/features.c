@@ -1,7 +1,8 @@
 /* features.c - finds out at start what this kernel lets us do, by doing it once on loopback. */
+#include "kernel/features.h"
+
 #include <netinet/tcp.h>
 
-#include "kernel/features.h"
 #include "kernel/hide.h"
 #include "kernel/sock_diag.h"
 

@@ -1,4 +1,5 @@
 /* account.c - what the report says of each connection when its descriptor ends. */
+#include "conn/queue.h"
 #include "server/server.h"
 
 static int is_lost_by_peer(const lc_conn *conn)
@@ -21,7 +22,7 @@ static void account_undelivered(lc_report *report, lc_member *member)
   const lc_conn *conn = &member->conn;
   size_t unacked = conn->verdict.unacked;
   if (!conn->verdict.code) return;
-  report->undelivered_bytes += unacked == LC_UNKNOWN ? lc_output_size(conn) : unacked;
+  report->undelivered_bytes += unacked == LC_UNKNOWN ? lc_queue_size(conn) : unacked;
   if (!unacked) return;
   member->counted_undelivered = 1;
   report->failed_flushes++;

@@ -1,4 +1,6 @@
 /* dial.c - connections of our own making. */
+#include "conn/settings.h"
+#include "conn/state.h"
 #include "kernel/keepalive.h"
 #include "server/server.h"
 

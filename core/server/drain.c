@@ -17,7 +17,12 @@
  */
 #include <netinet/tcp.h>
 
+#include "conn/closing.h"
 #include "conn/conn.h"
+#include "conn/guess.h"
+#include "conn/mark.h"
+#include "conn/queue.h"
+#include "conn/verdict.h"
 #include "server/fleet.h"
 #include "server/options.h"
 #include "server/server.h"
@@ -97,7 +102,7 @@ lc_time lc_drain_look_at(lc_conn *conn)
 
 lc_time lc_conn_quiet_from(lc_conn *conn)
 {
-  if (!conn->owner || conn->state >= LC_STATE_CLOSING || lc_output_size(conn)) return LC_NEVER;
+  if (!conn->owner || conn->state >= LC_STATE_CLOSING || lc_queue_size(conn)) return LC_NEVER;
   if (conn->loop->sys->unread(conn->loop->sys, conn->watch.fd) > 0) return LC_NEVER;
   return end_of_silence(conn);
 }
@@ -174,7 +179,7 @@ static void reset_everything(lc_server *server)
 static void end_lingering(lc_server *server)
 {
   for (lc_conn *conn = NULL; (conn = lc_registry_next(&server->registry, conn));)
-    if (lc_closing_is_delivered(conn)) lc_closing_give_up(conn);
+    if (lc_verdict_is_delivered(conn)) lc_closing_give_up(conn);
 }
 
 static void enter(lc_server *server, lc_step step)

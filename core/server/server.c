@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "base/address.h"
+#include "conn/closing.h"
 #include "conn/conn.h"
+#include "conn/settings.h"
 #include "kernel/keepalive.h"
 #include "listen/listener.h"
 #include "server/fleet.h"

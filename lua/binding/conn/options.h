@@ -1,6 +1,6 @@
-/* conn/settings.h - what one connection goes by. */
-#ifndef LC_BINDING_CONN_SETTINGS_H
-#define LC_BINDING_CONN_SETTINGS_H
+/* conn/options.h - what one connection goes by. */
+#ifndef LC_BINDING_CONN_OPTIONS_H
+#define LC_BINDING_CONN_OPTIONS_H
 
 #include <lua.h>
 

@@ -1,5 +1,5 @@
-/* conn/settings.c - what one connection goes by: timeouts, linger, keepalive, its farewell. */
-#include "conn/settings.h"
+/* conn/options.c - what one connection goes by: timeouts, linger, keepalive, its farewell. */
+#include "conn/options.h"
 
 #include <lauxlib.h>
 #include <lua.h>

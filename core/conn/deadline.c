@@ -1,0 +1,41 @@
+/* deadline.c - the one timer of a connection, and the moments that it is set for. */
+#include "conn/deadline.h"
+
+#include "conn/settings.h"
+
+/* A limit of an operation that begins now: by the clock, for the script may have computed since the
+ * turn began, and a time that is counted from then would be over early. */
+lc_time lc_conn_limit(const lc_conn *conn, lc_time allowed)
+{
+  return allowed == LC_NEVER ? LC_NEVER : lc_time_add(lc_loop_clock(conn->loop), allowed);
+}
+
+void lc_conn_arm(lc_conn *conn, lc_time at)
+{
+  if (!conn->timer.is_open || at == LC_NEVER) return;
+  if (at < lc_timers_at(&conn->loop->timers, &conn->timer))
+    lc_timer_set(conn->loop, &conn->timer, at);
+}
+
+/* The age at which a connection is to go: within 10 % either way, by its id, so that those
+ * opened together do not all come back together. */
+lc_time lc_conn_age_end(const lc_conn *conn)
+{
+  lc_time age = lc_conn_settings(conn)->max_age;
+  if (age == LC_NEVER) return LC_NEVER;
+  uint64_t mixed = conn->id * UINT64_C(0x9e3779b97f4a7c15);
+  lc_time tenth = age / 10, from = lc_time_add(conn->opened_at, age - tenth);
+  return lc_time_add(from, (lc_time)(mixed >> 1) % (2 * tenth + 1));
+}
+
+void lc_conn_set_deadline(lc_conn *conn, lc_time at)
+{
+  if (conn->state >= LC_STATE_CLOSING) return; /* its operations have ended */
+  conn->deadline = at;
+  if (at != LC_NEVER && conn->watch.fd >= 0) lc_conn_arm(conn, at);
+}
+
+lc_time lc_conn_read_deadline(const lc_conn *conn)
+{
+  return conn->state < LC_STATE_CLOSING ? conn->read_deadline : LC_NEVER;
+}

@@ -1,0 +1,50 @@
+/* queue.c - what has been accepted for writing and not yet taken by the kernel. */
+#include "conn/queue.h"
+
+static int is_on_loan(const lc_conn *conn) { return conn->loop->output_tenant == conn; }
+
+size_t lc_queue_gathered(const lc_conn *conn)
+{
+  return is_on_loan(conn) ? conn->loop->output_length : 0;
+}
+
+size_t lc_queue_size(const lc_conn *conn)
+{
+  size_t size = lc_buffer_size(conn->out) + lc_queue_gathered(conn);
+  return conn->extra ? size + lc_buffer_size(conn->extra->posted) : size;
+}
+
+static void end_loan(lc_loop *loop)
+{
+  loop->output_tenant = NULL;
+  loop->output_length = 0;
+  lc_job_cancel(&loop->output_job);
+}
+
+void lc_queue_drop(lc_conn *conn)
+{
+  if (is_on_loan(conn)) end_loan(conn->loop);
+  lc_buffer_free(&conn->out);
+  if (conn->extra) lc_buffer_free(&conn->extra->posted);
+}
+
+/* What stays in the shared buffer for lack of memory counts as undelivered when the rest is dropped. */
+int lc_queue_keep_gathered(lc_conn *conn, size_t from)
+{
+  lc_loop *loop = conn->loop;
+  int result = lc_buffer_append(&conn->out, loop->output + from, loop->output_length - from);
+  if (result < 0) loop->output_length -= from;
+  else end_loan(loop);
+  return result;
+}
+
+/* Behind everything accepted so far; the gathered bytes move to the queue first. */
+int lc_queue_append(lc_conn *conn, const char *data, size_t size)
+{
+  if (is_on_loan(conn)) {
+    int result = lc_buffer_append(&conn->out, conn->loop->output, conn->loop->output_length);
+    if (result < 0) return result;
+    end_loan(conn->loop);
+  }
+  return lc_buffer_append(&conn->out, data, size);
+}

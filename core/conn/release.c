@@ -1,0 +1,86 @@
+/* release.c - the end of the descriptor, in order or by a reset. */
+#include "conn/release.h"
+
+#include "conn/queue.h"
+#include "conn/state.h"
+#include "conn/verdict.h"
+
+/* What is left in the kernel when the descriptor goes. */
+static void count_unread(lc_conn *conn)
+{
+  if (conn->state != LC_STATE_CLOSING) conn->late = 0; /* the place was another field's */
+  else if (conn->counts_late) {
+    int unread = conn->loop->sys->unread(conn->loop->sys, conn->watch.fd);
+    if (unread > 0) conn->late += (uint64_t)unread;
+  }
+}
+
+/* Out of epoll, closed, told. The one place where a connection's descriptor ends. */
+static void release(lc_conn *conn, lc_verdict verdict, const char *cause, int by_reset)
+{
+  lc_loop *loop = conn->loop;
+  const lc_sys *sys = loop->sys;
+  count_unread(conn);
+  conn->verdict = verdict;
+  conn->reset_at_rest = lc_verdict_is_at_rest(conn) ? 1 : 0;
+  if (conn->owner) conn->owner->ended(conn, by_reset);
+  lc_loop_unwatch(loop, &conn->watch);
+  if (!conn->detached) sys->close(sys, conn->watch.fd);
+  conn->watch.fd = -1;
+  conn->wait = LC_WAIT_NONE;
+  conn->out_waits = 0;
+  lc_queue_drop(conn);
+  lc_timer_clear(loop, &conn->timer);
+  loop->stats.connections--;
+  if (conn->state != LC_STATE_CLOSING) conn->cause = cause;
+  lc_conn_move(conn, LC_STATE_CLOSED, conn->cause);
+  lc_conn_tell(conn, LC_ENDED);
+}
+
+void lc_release_close(lc_conn *conn, lc_verdict verdict, const char *cause)
+{
+  release(conn, verdict, cause, 0);
+}
+
+void lc_release_reset(lc_conn *conn, lc_verdict verdict, const char *cause)
+{
+  const lc_sys *sys = conn->loop->sys;
+  struct linger none = {.l_onoff = 1, .l_linger = 0};
+  int result;
+  LC_RETRY(result, sys->setsockopt(sys, conn->watch.fd, SOL_SOCKET, SO_LINGER, &none, sizeof none));
+  release(conn, verdict, cause, 1);
+}
+
+/* What a failing peer is called when nobody asked for a connect: both are the network giving up. */
+static int failure_of(const lc_conn *conn, int code)
+{
+  if (conn->connecting) return code == -ETIMEDOUT ? LC_TIMEOUT : code;
+  if (code == -EHOSTUNREACH || code == -ENETUNREACH) return LC_PEER_LOST;
+  return code;
+}
+
+void lc_conn_fail(lc_conn *conn, int code)
+{
+  if (conn->state == LC_STATE_CLOSED) return;
+  code = failure_of(conn, code);
+  lc_verdict verdict = lc_verdict_of(conn, code);
+  if (!conn->error) conn->error = (int16_t)code;
+  if (code == -ENOMEM)
+    lc_release_reset(conn, verdict, lc_code_name(code)); /* the peer is well, and lacks something */
+  else release(conn, verdict, lc_code_name(code), 0);
+}
+
+void lc_conn_lose(lc_conn *conn, const char *cause)
+{
+  if (conn->state == LC_STATE_CLOSED) return;
+  if (!conn->error) conn->error = LC_PEER_LOST;
+  lc_release_reset(conn, lc_verdict_of(conn, LC_PEER_LOST), cause);
+}
+
+void lc_conn_abort(lc_conn *conn, const char *cause)
+{
+  if (conn->state == LC_STATE_CLOSED) return;
+  lc_verdict verdict = lc_verdict_of(conn, conn->failure ? conn->failure : LC_CLOSED);
+  if (!conn->error) conn->error = LC_CLOSED;
+  lc_release_reset(conn, verdict, cause);
+}

@@ -1,0 +1,10 @@
+/* settings.h - what a connection goes by: its own settings, or those of its owner. */
+#ifndef LC_SETTINGS_H
+#define LC_SETTINGS_H
+
+#include "conn/inside.h"
+
+lc_conn_extra *lc_conn_need_extra(lc_conn *conn); /* NULL for lack of memory */
+void lc_settings_fit(lc_settings *settings);      /* brings `gather` into its bound */
+
+#endif

@@ -1,0 +1,69 @@
+/* verdict.c - what is known of the delivery: by the kernel's count of bytes that are not acknowledged. */
+#include "conn/verdict.h"
+
+#include "conn/queue.h"
+
+int lc_conn_take_error(lc_conn *conn)
+{
+  const lc_sys *sys = conn->loop->sys;
+  int error = 0;
+  socklen_t length = sizeof error;
+  int result = sys->getsockopt(sys, conn->watch.fd, SOL_SOCKET, SO_ERROR, &error, &length);
+  return result < 0 ? result : -error;
+}
+
+/* Bytes the peer's host has not acknowledged; the FIN counts as one for the kernel, not for us. Of a unix
+ * socket the kernel tells how much memory they take. */
+size_t lc_verdict_unacked(const lc_conn *conn, int *fin_too)
+{
+  int count = conn->loop->sys->unacked(conn->loop->sys, conn->watch.fd);
+  *fin_too = count != 0;
+  if (!count) return 0;
+  if (count < 0 || !lc_conn_is_tcp(conn)) return LC_UNKNOWN;
+  return (size_t)count - (conn->out_shut ? 1 : 0);
+}
+
+int lc_verdict_has_dropped(lc_conn *conn)
+{
+  if (lc_conn_is_tcp(conn)) return 0;
+  if (!conn->dropped && lc_conn_take_error(conn) < 0) conn->dropped = 1;
+  return conn->dropped;
+}
+
+/* The error is set before the bytes are dropped: so it is looked at last. */
+int lc_verdict_is_acknowledged(lc_conn *conn)
+{
+  int more;
+  size_t bytes = lc_verdict_unacked(conn, &more);
+  return conn->out_shut && !more && !bytes && !lc_queue_size(conn) && !lc_verdict_has_dropped(conn);
+}
+
+int lc_verdict_is_delivered(lc_conn *conn)
+{
+  return conn->state == LC_STATE_CLOSING && lc_verdict_is_acknowledged(conn);
+}
+
+lc_verdict lc_verdict_of(lc_conn *conn, int code)
+{
+  int fin_too;
+  if (code == LC_RESET) conn->dropped = 1; /* recv, or epoll, had the error */
+  if (lc_verdict_is_acknowledged(conn)) return (lc_verdict){0, 0};
+  size_t unacked = lc_verdict_has_dropped(conn) ? LC_UNKNOWN : lc_verdict_unacked(conn, &fin_too);
+  if (unacked != LC_UNKNOWN) unacked += lc_queue_size(conn);
+  return (lc_verdict){code, unacked};
+}
+
+int lc_conn_verdict(const lc_conn *conn, lc_verdict *verdict)
+{
+  if (conn->state != LC_STATE_CLOSED) return LC_AGAIN;
+  *verdict = conn->verdict;
+  return 0;
+}
+
+int lc_verdict_is_at_rest(const lc_conn *conn)
+{
+  return conn->verdict.code == LC_RESET && !conn->verdict.unacked && !conn->consumed &&
+         !conn->guards && !lc_buffer_size(conn->in) && !conn->connecting;
+}
+
+int lc_conn_was_at_rest(const lc_conn *conn) { return (int)conn->reset_at_rest; }

@@ -1,0 +1,30 @@
+/* wait.c - a task begins to wait for bytes of the peer's, or ends its wait. */
+#include "conn/deadline.h"
+#include "conn/guess.h"
+#include "conn/loan.h"
+#include "conn/output.h"
+#include "conn/settings.h"
+#include "conn/state.h"
+
+void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline)
+{
+  conn->wait = (uint8_t)wait;
+  if (wait == LC_WAIT_NONE) {
+    lc_conn_end_read(conn);
+    lc_conn_update(conn);
+    return;
+  }
+  if (conn->error) { /* ended between the attempt and the wait */
+    lc_conn_tell(conn, LC_ENDED);
+    return;
+  }
+  conn->declared = wait == LC_WAIT_AWAIT || (wait == LC_WAIT_LINES && !conn->consumed);
+  if (conn->loop->output_tenant == conn) lc_output_send(conn);
+  if (conn->error) return;
+  lc_loan_release(conn);
+  if (conn->read_deadline == LC_NEVER)
+    conn->read_deadline =
+      lc_time_earlier(deadline, lc_conn_limit(conn, lc_conn_settings(conn)->read_timeout));
+  lc_conn_arm(conn, lc_time_earlier(conn->read_deadline, conn->deadline));
+  lc_conn_update(conn);
+}
