@@ -8,7 +8,9 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -198,6 +200,179 @@ static void a_handler_put_over_ours_is_left_alone(void **state)
   close_all(&fd, 1);
 }
 
+static void (*disposition(int signal))(int)
+{
+  struct sigaction action;
+
+  assert_int_equal(sigaction(signal, NULL, &action), 0);
+  return action.sa_handler;
+}
+
+/* ------------------------------------------------------------- deaf to it -- */
+
+static void a_signal_that_is_not_heard_does_nothing(void **state)
+{
+  static const int signals[] = {SIGPIPE, SIGUSR1, SIGTERM};
+
+  (void)state;
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+    assert_int_equal(sys->signal_deaf(sys, signals[i], 1), 1);
+    raise(signals[i]);                               /* would end us */
+    assert_true(disposition(signals[i]) != SIG_IGN); /* exec would hand that on */
+    assert_int_equal(sys->signal_deaf(sys, signals[i], 0), 0);
+    assert_true(disposition(signals[i]) == SIG_DFL);
+  }
+  assert_int_equal(sys->signal_deaf(sys, SIGKILL, 1), -EINVAL);
+  assert_int_equal(sys->signal_deaf(sys, NSIG, 0), -EINVAL);
+}
+
+static void what_somebody_has_seen_to_stays(void **state)
+{
+  (void)state;
+  install(SIGPIPE, SIG_IGN);
+  assert_int_equal(sys->signal_deaf(sys, SIGPIPE, 1), 0);
+  assert_true(disposition(SIGPIPE) == SIG_IGN);
+  install(SIGPIPE, own_handler);
+  atomic_store(&own_handler_ran, 0);
+  assert_int_equal(sys->signal_deaf(sys, SIGPIPE, 1), 0);
+  raise(SIGPIPE);
+  assert_int_equal(atomic_load(&own_handler_ran), 1);
+  install(SIGPIPE, SIG_DFL);
+}
+
+static void several_may_be_deaf_and_one_may_own_it(void **state)
+{
+  lc_signal_seen seen;
+  int fd = sys->wake_create(sys);
+
+  (void)state;
+  assert_int_equal(sys->signal_deaf(sys, SIGUSR1, 1), 1);
+  assert_int_equal(sys->signal_deaf(sys, SIGUSR1, 1), 1);
+  assert_int_equal(sys->signal_watch(sys, SIGUSR1, fd), 0);
+  assert_int_equal(sys->signal_deaf(sys, SIGUSR1, 0), 0);
+  raise(SIGUSR1);
+  assert_int_equal(sys->signal_take(sys, SIGUSR1, &seen), 0);
+  assert_int_equal(seen.count, 1);
+  assert_int_equal(sys->signal_release(sys, SIGUSR1), 0);
+  raise(SIGUSR1); /* the second is deaf still */
+  assert_int_equal(sys->signal_deaf(sys, SIGUSR1, 0), 0);
+  assert_true(disposition(SIGUSR1) == SIG_DFL);
+  close_all(&fd, 1);
+}
+
+/* -------------------------------------------------------------- process 1 -- */
+
+enum { REFUSED = 99 };
+
+/* The exit status of `body` in a process that is the first of its own numbers; or skips. */
+static int as_first_process(int (*body)(void))
+{
+  int status;
+  pid_t child = fork();
+
+  if (child == 0) {
+    if (unshare(CLONE_NEWPID) < 0) _exit(REFUSED);
+    child = fork();
+    if (child == 0) _exit(body());
+    if (child < 0 || waitpid(child, &status, 0) < 0) _exit(REFUSED);
+    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128);
+  }
+  assert_true(child > 0);
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  if (WEXITSTATUS(status) == REFUSED) {
+    printf("no process numbers of one's own here: unshare is refused\n");
+    skip();
+  }
+  return WEXITSTATUS(status);
+}
+
+static int be_ended(int signal)
+{
+  if (sys->signal_act(sys, signal, 1) != 1) return 1;
+  raise(signal);
+  return 2;
+}
+
+static int be_ended_by_term(void) { return be_ended(SIGTERM); }
+static int be_ended_by_int(void) { return be_ended(SIGINT); }
+
+static void the_first_process_ends_by_a_signal_that_nobody_owns(void **state)
+{
+  (void)state;
+  assert_int_equal(as_first_process(be_ended_by_term), 128 + SIGTERM);
+  assert_int_equal(as_first_process(be_ended_by_int), 128 + SIGINT);
+}
+
+/* Two arrivals are one: nobody could hear the first. */
+static int keep_for_the_owner(void)
+{
+  lc_signal_seen seen;
+  int fd = sys->wake_create(sys);
+
+  if (sys->signal_act(sys, SIGTERM, 1) != 1) return 1;
+  sys->listening(sys, 1);
+  raise(SIGTERM);
+  raise(SIGTERM);
+  if (sys->signal_watch(sys, SIGTERM, fd) != 0 || !is_readable(fd, 0)) return 2;
+  if (sys->signal_take(sys, SIGTERM, &seen) != 0 || seen.presses != 1) return 3;
+  raise(SIGTERM); /* the owner hears it, and lives */
+  if (sys->signal_take(sys, SIGTERM, &seen) != 0 || seen.count != 1) return 4;
+  if (sys->signal_release(sys, SIGTERM) != 0) return 5;
+  raise(SIGTERM); /* it listens still */
+  return 0;
+}
+
+static int listen_no_more(void)
+{
+  sys->listening(sys, 1);
+  sys->listening(sys, -1);
+  return be_ended(SIGTERM);
+}
+
+static void the_first_process_keeps_it_while_it_listens(void **state)
+{
+  (void)state;
+  assert_int_equal(as_first_process(keep_for_the_owner), 0);
+  assert_int_equal(as_first_process(listen_no_more), 128 + SIGTERM);
+}
+
+static int leave_alone(void)
+{
+  install(SIGTERM, SIG_IGN);
+  if (sys->signal_act(sys, SIGTERM, 1) != 0 || disposition(SIGTERM) != SIG_IGN) return 1;
+  if (sys->signal_act(sys, SIGINT, 1) != 1 || sys->signal_act(sys, SIGINT, 0) != 0) return 2;
+  return disposition(SIGINT) == SIG_DFL ? 0 : 3;
+}
+
+/* A child inherits the handler, but has a default action. */
+static int have_a_child(void)
+{
+  int status;
+
+  if (sys->signal_act(sys, SIGTERM, 1) != 1) return 1;
+  pid_t child = fork();
+  if (child == 0) {
+    raise(SIGTERM);
+    sigset_t none; /* it waits, blocked, for the handler to return */
+    sigemptyset(&none);
+    sigsuspend(&none);
+    _exit(2);
+  }
+  if (waitpid(child, &status, 0) != child) return 3;
+  return WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM ? 0 : 4;
+}
+
+static void only_the_first_process_needs_that_and_only_where_it_is_not_ignored(void **state)
+{
+  (void)state;
+  assert_int_equal(sys->signal_act(sys, SIGTERM, 1), 0); /* not process 1 */
+  assert_true(disposition(SIGTERM) == SIG_DFL);
+  assert_int_equal(sys->signal_act(sys, SIGKILL, 1), -EINVAL);
+  assert_int_equal(as_first_process(leave_alone), 0);
+  assert_int_equal(as_first_process(have_a_child), 0);
+}
+
 static void errno_survives_a_signal(void **state)
 {
   uint64_t nearly = UINT64_MAX - 1;
@@ -307,6 +482,12 @@ int main(void)
     cmocka_unit_test(some_signals_cannot_be_watched),
     cmocka_unit_test(the_disposition_before_comes_back),
     cmocka_unit_test(a_handler_put_over_ours_is_left_alone),
+    cmocka_unit_test(a_signal_that_is_not_heard_does_nothing),
+    cmocka_unit_test(what_somebody_has_seen_to_stays),
+    cmocka_unit_test(several_may_be_deaf_and_one_may_own_it),
+    cmocka_unit_test(the_first_process_ends_by_a_signal_that_nobody_owns),
+    cmocka_unit_test(the_first_process_keeps_it_while_it_listens),
+    cmocka_unit_test(only_the_first_process_needs_that_and_only_where_it_is_not_ignored),
     cmocka_unit_test(errno_survives_a_signal),
     cmocka_unit_test(release_then_close_is_safe_in_a_storm),
     cmocka_unit_test(no_arrival_is_lost_between_threads),
