@@ -187,6 +187,63 @@ describe("an accept that finds no descriptor left", function()
   end)
 end)
 
+describe("a server without descriptors", function()
+  -- Takes all that are left when it reads "fill", and holds the loop until it is told that clients wait; gives them back
+  -- when it reads "free".
+  local HOLDER = [[
+    local lastcall = require "lastcall"
+    local held = {}
+    local function say(...) print(...) io.stdout:flush() end
+    local function log(level, event, fields)
+      if event:find "^accept" then say(level, event, fields.limit, fields.connections, fields.queue) end
+    end
+    local report = lastcall.run(function()
+      local server = assert(lastcall.listen(arg[1], { max_connections = 1000 }))
+      say("listening " .. server:addresses()[1])
+      server:serve(function(conn)
+        for line in conn:lines() do
+          while line == "fill" do
+            local file = io.open "/dev/null"
+            if not file then break end
+            held[#held + 1] = file
+          end
+          while line == "fill" and not os.remove(arg[2]) do lastcall.now() end
+          if line == "free" then for _, file in ipairs(held) do file:close() end end
+          conn:write(line, "\n")
+        end
+      end)
+    end, { drain = 10, log = log })
+    say(report)
+  ]]
+
+  -- Of a unix-domain socket it is known only whether anybody waits.
+  for at, queue in pairs { ["127.0.0.1:0"] = 2, ["unix:@no descriptors"] = 1 } do
+    it("says so once, with the numbers, and when there is one again: " .. at, function()
+      local path, go = helper.write_file(HOLDER), helper.socket_path()
+      local server = process.start(("sh -c 'ulimit -n 40; exec lua5.4 %s \"%s\" %s'"):format(path, at, go))
+      local address = server:address()
+      helper.task(function()
+        local first, others = helper.spoken(address), {}
+        helper.send(first, "fill\n")
+        for i = 1, 2 do others[i] = helper.ask(address, "x") end
+        helper.write_file("", go)
+        assert.equal("fill", first:read())
+        assert.equal("warning\taccept paused\t40\t1\t" .. queue, server.pipe:read())
+        helper.send(first, "free\n")
+        assert.equal("free", first:read())
+        for i = 1, 2 do assert.equal("x", others[i]:read()) end
+        assert.equal("info\taccept resumed\tnil\tnil\tnil", server.pipe:read())
+        first:close("background")
+        for i = 1, 2 do others[i]:close("background") end
+      end)
+      local output = server:drain()
+      os.remove(path)
+      assert.is_truthy(output:find("clients had to wait at a limit 1 time", 1, true), output)
+      assert.is_nil(output:find("paused", 1, true), output)
+    end)
+  end
+end)
+
 describe("a server told to stop when there is no descriptor left", function()
   it("serves those in the queue one after the other, with the one it has in reserve", function()
     local server = process.start("sh -c 'ulimit -n 40; exec lua5.4 spec/support/descriptor_holder.lua'")
