@@ -207,6 +207,7 @@ describe("a server without descriptors", function()
             if not file then break end
             held[#held + 1] = file
           end
+          if line == "fill" then say "filled" end
           while line == "fill" and not os.remove(arg[2]) do lastcall.now() end
           if line == "free" then for _, file in ipairs(held) do file:close() end end
           conn:write(line, "\n")
@@ -225,6 +226,7 @@ describe("a server without descriptors", function()
       helper.task(function()
         local first, others = helper.spoken(address), {}
         helper.send(first, "fill\n")
+        assert.equal("filled", server.pipe:read())
         for i = 1, 2 do others[i] = helper.ask(address, "x") end
         helper.write_file("", go)
         assert.equal("fill", first:read())
