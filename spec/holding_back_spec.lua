@@ -188,8 +188,8 @@ describe("an accept that finds no descriptor left", function()
 end)
 
 describe("a server without descriptors", function()
-  -- Takes all that are left when it reads "fill", and holds the loop until it is told that clients wait; gives them back
-  -- when it reads "free".
+  -- Takes all that are left when it reads "fill", and holds the loop until clients wait; gives them back when it reads
+  -- "free".
   local HOLDER = [[
     local lastcall = require "lastcall"
     local held = {}

@@ -25,15 +25,18 @@ local SERVER = [[
   os.exit(report.ok)
 ]]
 
---- A named pipe for stderr, and what has to happen with it in the shell before the program starts.
-local function start(setup, options)
-  local fifo, path = helper.socket_path(), helper.write_file(SERVER:format(options or ""))
+--- Runs a program under a named pipe for stderr; `setup` is what has to happen with it in the shell before.
+local function start_program(text, setup, command)
+  local fifo, path = helper.socket_path(), helper.write_file(text)
   setup = setup:gsub("FIFO", fifo)
-  local script = helper.write_file(("mkfifo %s\n%s\nexec lua5.4 %s 2>%s\n"):format(fifo, setup, path, fifo))
+  local script = helper.write_file(
+    ("mkfifo %s\n%s\nexec lua5.4 %s %s 2>%s\n"):format(fifo, setup, command or "", path, fifo))
   local one = process.start("sh " .. script)
   one.fifo, one.files = fifo, { fifo, path, script }
   return one
 end
+
+local function start(setup, options) return start_program(SERVER:format(options or ""), setup) end
 
 local function finish(one)
   local output, fine, status = one:finish()
@@ -67,6 +70,57 @@ describe("stderr", function()
         one:signal "TERM"
         assert.equal("slow", slow:read())
         slow:close("background")
+      end)
+      local fine, status = finish(one)
+      os.execute(("kill %d 2>/dev/null"):format(reader))
+      assert.is_true(fine, status)
+    end)
+  end
+
+  for what, setup in pairs { full = FULL, broken = BROKEN } do
+    it("that is a " .. what .. " pipe does not hold up the end of a process that is stuck", function()
+      for how, body in pairs {
+        ["in a call into C"] = "string.find(('a'):rep(60), ('a?'):rep(60) .. ('a'):rep(60))",
+        ["behind a hook of the script's"] = "debug.sethook(function() while true do end end, '', 10) while true do end",
+      } do
+        local one = start_program(([[
+          local lastcall = require "lastcall"
+          lastcall.run(function()
+            lastcall.spawn(error, ("x"):rep(100)) -- there is something to say before, too
+            lastcall.shutdown()
+            lastcall.sleep(0)
+            %s
+          end, { drain = 0.3, max_block = 0.05 })
+        ]]):format(body), setup)
+        local reader, began = one.pipe:read("n", "l"), lastcall.now()
+        local _, status = finish(one)
+        os.execute(("kill %d 2>/dev/null"):format(reader))
+        assert.equal(70, status, how)
+        assert.is_true(lastcall.now() - began < helper.seconds(3), how)
+      end
+    end)
+
+    it("that is a " .. what .. " pipe takes nothing from bin/lastcall's script: its clients are answered", function()
+      local one = start_program([[
+        local socket = require "socket"
+        local server = assert(socket.bind("127.0.0.1", 0))
+        print("listening 127.0.0.1:" .. select(2, server:getsockname()))
+        io.stdout:flush()
+        while true do
+          local client = assert(server:accept()) -- fails at the end, which is told on stderr, as the report is
+          local line = client:receive()
+          socket.sleep(0.3)
+          client:send(line .. "\n")
+          client:close()
+        end
+      ]], setup, "bin/lastcall --drain 5")
+      local reader, address = one.pipe:read("n", "l"), one:address()
+      helper.task(function()
+        local slow = helper.ask(address, "slow")
+        lastcall.sleep(0.1)
+        one:signal "TERM"
+        assert.equal("slow", slow:read())
+        slow:close "background"
       end)
       local fine, status = finish(one)
       os.execute(("kill %d 2>/dev/null"):format(reader))
