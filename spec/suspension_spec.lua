@@ -216,4 +216,48 @@ describe("a coroutine that waits for the loop", function()
       end
     end, { patch_coroutine = false, on_error = function() end })
   end)
+
+  -- What runs while it is being closed turns the loop, which then comes to its task.
+  for what, case in pairs {
+    ["when its time is over meanwhile"] = { wait = "lastcall.sleep(0.001)" },
+    ["when its task is canceled meanwhile"] = { wait = "lastcall.channel():receive()", first = "task:cancel()" },
+    ["when its task is killed meanwhile"] = { wait = "lastcall.sleep(60)", first = "lastcall.shutdown(0)" },
+    ["when it is a generator's"] = { wait = "lastcall.sleep(60)", around = "lastcall.coroutine.wrap" },
+    ["when it is a generator's, and its task is killed"] =
+      { wait = "lastcall.sleep(60)", first = "lastcall.shutdown(0)", around = "lastcall.coroutine.wrap" },
+  } do
+    it("is closed to its end by the one who began, " .. what, function()
+      local output, fine = helper.run_script(([[
+        local lastcall = require "lastcall"
+        local closed, co = 0
+        local task
+        local function noted(body)
+          return setmetatable({}, { __close = function()
+            body()
+            closed = closed + 1
+          end })
+        end
+        local function work()
+          co = coroutine.running()
+          local _ <close> = noted(function() end)
+          local _ <close> = noted(function()
+            %s
+            for _ = 1, 5 do lastcall.step(0.005) end
+            collectgarbage()
+          end)
+          %s
+        end
+        task = lastcall.go(function() return %s(work)() end)
+        lastcall.step(0)
+        assert(task:status() == "waiting")
+        assert(coroutine.close(co))
+        assert(closed == 2, closed)
+        for _ = 1, 3 do lastcall.step(0) end
+        assert(task:status() == "failed")
+        print "whole"
+      ]]):format(case.first or "", case.wait, case.around or ""))
+      assert.is_true(fine, output)
+      assert.truthy(output:find("whole", 1, true), output)
+    end)
+  end
 end)

@@ -108,8 +108,15 @@ static void mark_levels(lua_State *L, task *t)
   }
 }
 
+int coroutine_is_closing(lua_State *co)
+{
+  lua_Debug frame;
+  return lua_status(co) == LUA_OK && lua_getstack(co, 0, &frame);
+}
+
 int coroutine_close_told(lua_State *L, runtime *rt, lua_State *co)
 {
+  if (coroutine_is_closing(co)) return LUA_OK;
   lua_State *before = rt->innermost;
   int by_force = rt->current && rt->current->killing;
   lc_work work = LC_WORK_NONE;

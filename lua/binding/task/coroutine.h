@@ -11,7 +11,9 @@ int task_close_coroutines(lua_State *L, task *t);
 /* The same down to the coroutine `L`, which somebody else closes. A status, other than LUA_OK with the
  * last error at the top. */
 int coroutine_close_nested(lua_State *L, task *t);
-/* Closes `co` in any state, and ends what waits for it: a status, as lua_resetthread. */
+/* Whether its <close> variables run, called by somebody else who is closing it. They may have turned the loop. */
+int coroutine_is_closing(lua_State *co);
+/* Closes `co` in any state but that one, and ends what waits for it: a status, as lua_resetthread. */
 int coroutine_close_told(lua_State *L, runtime *rt, lua_State *co);
 void coroutine_forget(task *t); /* it has ended: its own coroutine is busy no more */
 

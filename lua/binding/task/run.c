@@ -60,9 +60,14 @@ static int close_by_force(lua_State *L, task *t)
   return status;
 }
 
+static int is_closing(const task *t) { return t->has_begun && coroutine_is_closing(t->co); }
+
+/* A coroutine that runs cannot be closed. */
+static int is_at_work(const task *t) { return t == t->rt->current || is_closing(t); }
+
 void task_kill(lua_State *L, task *t)
 {
-  if (t == t->rt->current) { /* a running coroutine cannot be closed */
+  if (is_at_work(t)) {
     t->doomed = 1;
     return;
   }
@@ -87,7 +92,7 @@ void tasks_kill(lua_State *L, runtime *rt, int (*is_meant)(const task *t, const 
          rt->tasks->next_to_kill != &rt->tasks->all;) {
       task *t = LC_OWNER(rt->tasks->next_to_kill, task, in_tasks);
       rt->tasks->next_to_kill = rt->tasks->next_to_kill->next;
-      if (t == rt->current || !is_meant(t, whose)) continue;
+      if (!is_meant(t, whose) || is_at_work(t)) continue;
       task_kill(L, t);
       found = 1;
     }
@@ -126,7 +131,8 @@ static void tell_blocked(const task *t)
 static void task_resume(runtime *rt, task *t)
 {
   if (is_lost(t)) {
-    finish_lost(rt, t);
+    if (is_closing(t)) t->waits_for = "close"; /* until the slot at its base is reached */
+    else finish_lost(rt, t);
     return;
   }
   int count = 0, arguments = t->has_begun ? 0 : lua_gettop(t->co) - 1;

@@ -8,7 +8,7 @@
 
 int task_run_ready(runtime *rt); /* one share; whether more are ready */
 void task_kill(lua_State *L, task *t);
-/* Those that are meant, but the one that runs; those too that a dying one starts. */
+/* Those that are meant, but the one that runs and any whose coroutine is being closed; those too that a dying one starts. */
 void tasks_kill(lua_State *L, runtime *rt, int (*is_meant)(const task *t, const void *whose),
                 const void *whose);
 
