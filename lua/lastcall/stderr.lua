@@ -21,7 +21,6 @@ local function put(text, patience)
 end
 
 local function count_of_dropped()
-  dropped = dropped + core.unsaid()
   if dropped == 0 then return "" end
   return ("lastcall: warning: messages dropped on stderr count=%d seconds=%.1f\n"):format(
     dropped, core.now() - (since or core.now()))

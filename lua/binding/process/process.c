@@ -3,7 +3,6 @@
 
 #include <lauxlib.h>
 #include <lua.h>
-#include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/list.h"
@@ -307,13 +306,6 @@ static int core_say(lua_State *L)
   return 1;
 }
 
-/* unsaid() -> messages of the watchdog's that found no room since the last call. */
-static int core_unsaid(lua_State *L)
-{
-  lua_pushinteger(L, (lua_Integer)atomic_exchange(&runtime_upvalue(L)->unsaid, 0));
-  return 1;
-}
-
 static int core_is_terminal(lua_State *L)
 {
   lua_pushboolean(L, isatty((int)check_integer(L, 1)));
@@ -353,7 +345,6 @@ void process_open(lua_State *L, runtime *rt)
                                        {"features", core_features},
                                        {"loop_stats", core_loop_stats},
                                        {"say", core_say},
-                                       {"unsaid", core_unsaid},
                                        {"is_terminal", core_is_terminal},
                                        {"pollfd", core_pollfd},
                                        {"timeout", core_timeout},

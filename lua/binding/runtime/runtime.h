@@ -37,8 +37,7 @@ struct runtime {
   int running;           /* inside core.run */
   int debug;             /* note where connections are opened */
   int has_raised;        /* the limit of descriptors */
-  atomic_uint unsaid;  /* messages of the watchdog's thread for which there was no room on stderr */
-  const char *trouble; /* the last error that nobody could be told of */
+  const char *trouble;   /* the last error that nobody could be told of */
 
   /* What runs. */
   task *current;
