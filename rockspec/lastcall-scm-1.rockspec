@@ -36,7 +36,7 @@ build = {
   build_variables = {
     BUILD = "build/rock",
     CC = "$(CC)",
-    CFLAGS = "$(CFLAGS)",
+    CFLAGS = "$(CFLAGS) -DNDEBUG", -- what is installed asserts nothing
     LUA_CFLAGS = "-I$(LUA_INCDIR)",
   },
   -- The pages of doc/ but for those who work on lastcall.

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "conn/state.h"
+
 enum { TIME_LIMIT = 60 }; /* seconds for one test, then SIGALRM ends it */
 
 static char zeros[64 * 1024];
@@ -48,17 +50,11 @@ static void on_ready(lc_conn *conn, unsigned what, void *user)
   if (w->ready) w->ready(one, what);
 }
 
-/* The moves that lastcall.h draws. */
-static int is_legal(lc_state from, lc_state to)
-{
-  if (to == LC_STATE_NEW || from == LC_STATE_CLOSED) return 0;
-  return from != LC_STATE_CLOSING || to == LC_STATE_CLOSED;
-}
-
 static void on_state(lc_conn *conn, lc_state from, lc_state to, const char *cause, void *user)
 {
   seen *one = seen_of(user, conn);
-  if (!is_legal(from, to)) fail_msg("from %s to %s", lc_state_name(from), lc_state_name(to));
+  if (!lc_state_may_move(from, to))
+    fail_msg("from %s to %s", lc_state_name(from), lc_state_name(to));
   assert_int_equal(lc_conn_state(conn), to);
   assert_non_null(cause);
   one->cause = cause;

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "conn/state.h"
 #include "run.h"
 
 /* What is ready and not told of, for so long, has been forgotten: longer than any retry of the core's. */
@@ -19,9 +20,7 @@ static unsigned of(const handler *h) { return h->client->index; }
 
 void check_move(handler *h, lc_state from, lc_state to)
 {
-  int is_legal = to != LC_STATE_NEW && from != LC_STATE_CLOSED && from != to &&
-                 (from != LC_STATE_CLOSING || to == LC_STATE_CLOSED);
-  if (!is_legal)
+  if (!lc_state_may_move(from, to))
     run_fail(h->in, "connection %u went from %s to %s", of(h), lc_state_name(from),
              lc_state_name(to));
   if (from != h->state)
