@@ -137,7 +137,7 @@ void lc_loop_free(lc_loop *loop);
 
 /* One turn: waits at most `timeout` nanoseconds for something to happen (0: not
  * at all; LC_NEVER: until it does), then does a bounded share of it. 0, or a
- * code when epoll itself failed. */
+ * code when waiting itself failed. */
 int lc_loop_turn(lc_loop *loop, lc_time timeout);
 /* What it was made on. Static, or the embedder's. */
 const lc_sys *lc_loop_sys(const lc_loop *loop);

@@ -96,9 +96,9 @@ describe("bad luck:", function()
     { "accept", "EMFILE" },
     { "accept", "EINTR" },
     { "setsockopt", "EINTR" },
-    { "epoll_wait", "EINTR" },
+    { "poller_wait", "EINTR" },
     { "sendmsg", "EINTR" },
-    { "epoll_control", "ENOSPC", '"enospc", "space"' },
+    { "poller_control", "ENOSPC", '"enospc", "space"' },
     { "recv", "EIO", '"eio"' },
     { "recv", "EINTR" },
     { "sendmsg", "EPIPE", '"broken pipe"' },
@@ -113,7 +113,7 @@ describe("bad luck:", function()
     end)
   end
 
-  for _, call in ipairs { "epoll_create", "wake_create" } do
+  for _, call in ipairs { "poller_create", "wake_create" } do
     it(call .. " may fail: loading says why, and can be tried again", function()
       local result = faults.run(([[
         local faults = require "spec_faults"
@@ -174,7 +174,7 @@ describe("where one call fails", function()
         local fd, _, ticket = assert(server:accept()):detach()
         local first = lastcall.go(lastcall.poll, fd, "r", 5)
         lastcall.sleep(0.01)
-        faults.fail("epoll_control", 2, 1, "ENOMEM") -- the first takes it out
+        faults.fail("poller_control", 2, 1, "ENOMEM") -- the first takes it out
         local ready, code = lastcall.poll(fd, "r", 5)
         assert(ready == nil and code == "enomem", code)
         conn:write("x")

@@ -10,7 +10,7 @@
  *           reset and take back what is still on its way. Discarding begins with the flush, for a
  *           peer in the midst of sending may read nothing before it is done; the byte limit counts
  *           from the FIN on, and ends the linger only when nothing of ours is on its way any more
- *   close   out of epoll first, then close() once, whatever it returns
+ *   close   out of the poller first, then close() once, whatever it returns
  *
  * The time is either strict, so many seconds for everything, or patient: a patient closing goes on while the
  * peer's host acknowledges something within each `write_timeout`, and then waits `linger` for the peer's FIN.

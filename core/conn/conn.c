@@ -47,16 +47,17 @@ static unsigned on_writable(lc_conn *conn)
 static void conn_ready(lc_watch *watch, uint32_t events)
 {
   lc_conn *conn = lc_conn_ref(LC_OWNER(watch, lc_conn, watch));
-  unsigned what = 0, is_finish = events & (EPOLLRDHUP | EPOLLHUP) && !conn->in_finished;
-  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) conn->in_drained = 0;
-  if (events & (EPOLLRDHUP | EPOLLHUP)) conn->in_finished = 1;
-  if (events & EPOLLPRI) conn->in_marked = 1;
+  unsigned what = 0,
+           is_finish = events & (LC_POLL_FINISHED | LC_POLL_HANG_UP) && !conn->in_finished;
+  if (events & (LC_POLL_IN | LC_POLL_FINISHED | LC_POLL_HANG_UP)) conn->in_drained = 0;
+  if (events & (LC_POLL_FINISHED | LC_POLL_HANG_UP)) conn->in_finished = 1;
+  if (events & LC_POLL_URGENT) conn->in_marked = 1;
   if (conn->state == LC_STATE_CLOSING) {
     lc_closing_ready(conn);
     lc_conn_rearm(conn);
   } else if (conn->connecting) {
-    if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) what = finish_connect(conn);
-  } else if (events & EPOLLERR) {
+    if (events & (LC_POLL_OUT | LC_POLL_ERROR | LC_POLL_HANG_UP)) what = finish_connect(conn);
+  } else if (events & LC_POLL_ERROR) {
     int error = lc_conn_take_error(conn);
     if (error < 0) {
       lc_input_rescue(conn);
@@ -64,8 +65,8 @@ static void conn_ready(lc_watch *watch, uint32_t events)
     }
   }
   if (conn->state < LC_STATE_CLOSING && !conn->connecting) {
-    if (events & EPOLLOUT) what |= on_writable(conn);
-    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) what |= LC_READABLE;
+    if (events & LC_POLL_OUT) what |= on_writable(conn);
+    if (events & (LC_POLL_IN | LC_POLL_FINISHED | LC_POLL_HANG_UP)) what |= LC_READABLE;
     if (is_finish && !conn->in_shut) what |= LC_FINISHED;
   }
   if (what && conn->owner && conn->state < LC_STATE_CLOSING) conn->owner->ready(conn, what);

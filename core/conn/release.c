@@ -15,7 +15,7 @@ static void count_unread(lc_conn *conn)
   }
 }
 
-/* Out of epoll, closed, told. The one place where a connection's descriptor ends. */
+/* Out of the poller, closed, told. The one place where a connection's descriptor ends. */
 static void release(lc_conn *conn, lc_verdict verdict, const char *cause, int by_reset)
 {
   lc_loop *loop = conn->loop;

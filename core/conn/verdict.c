@@ -46,7 +46,7 @@ int lc_verdict_is_delivered(lc_conn *conn)
 lc_verdict lc_verdict_of(lc_conn *conn, int code)
 {
   int fin_too;
-  if (code == LC_RESET) conn->dropped = 1; /* recv, or epoll, had the error */
+  if (code == LC_RESET) conn->dropped = 1; /* recv, or the poller, had the error */
   if (lc_verdict_is_acknowledged(conn)) return (lc_verdict){0, 0};
   size_t unacked = lc_verdict_has_dropped(conn) ? LC_UNKNOWN : lc_verdict_unacked(conn, &fin_too);
   if (unacked != LC_UNKNOWN) unacked += lc_queue_size(conn);

@@ -67,10 +67,9 @@ int lc_loop_watch(lc_loop *loop, lc_watch *watch, uint32_t events)
   lc_slot *slot = &loop->slots[index];
   slot->watch = watch;
   watch->slot = index;
-  struct epoll_event event = {.events = events,
-                              .data.u64 = (uint64_t)slot->generation << 32 | index};
-  LC_RETRY(result,
-           loop->sys->epoll_control(loop->sys, loop->epoll, EPOLL_CTL_ADD, watch->fd, &event));
+  uint64_t tag = (uint64_t)slot->generation << 32 | index;
+  LC_RETRY(result, loop->sys->poller_control(loop->sys, loop->poller, LC_POLLER_ADD, watch->fd,
+                                             events, tag));
   if (result < 0) slot_release(loop, index);
   return result;
 }
@@ -81,31 +80,30 @@ void lc_loop_unwatch(lc_loop *loop, lc_watch *watch)
   if (!is_used(&loop->slots[watch->slot]) || loop->slots[watch->slot].watch != watch) return;
   /* Before the descriptor is closed or handed on: a duplicate of it elsewhere would keep the
    * registration alive. A failure leaves nothing to undo; the generation guards against it. */
-  struct epoll_event unused = {0};
   int result;
   LC_RETRY(result,
-           loop->sys->epoll_control(loop->sys, loop->epoll, EPOLL_CTL_DEL, watch->fd, &unused));
+           loop->sys->poller_control(loop->sys, loop->poller, LC_POLLER_REMOVE, watch->fd, 0, 0));
   slot_release(loop, watch->slot);
   watch->slot = UINT32_MAX;
 }
 
-static void dispatch(lc_loop *loop, const struct epoll_event *event)
+static void dispatch(lc_loop *loop, const lc_poll_event *event)
 {
-  uint32_t index = (uint32_t)event->data.u64, generation = (uint32_t)(event->data.u64 >> 32);
+  uint32_t index = (uint32_t)event->tag, generation = (uint32_t)(event->tag >> 32);
   if (index >= loop->slot_used) return;
   lc_slot *slot = &loop->slots[index];
   if (!is_used(slot) || slot->generation != generation) return; /* closed earlier in this batch */
-  slot->watch->ready(slot->watch, event->events);
+  slot->watch->ready(slot->watch, event->seen);
   lc_loop_flush(loop);
 }
 
 /* What the watch is part of is fetched three events ahead: by then it is there. */
-static void dispatch_all(lc_loop *loop, const struct epoll_event *events, int count)
+static void dispatch_all(lc_loop *loop, const lc_poll_event *events, int count)
 {
   enum { AHEAD = 3 };
   for (int i = 0; i < count; i++) {
     if (i + AHEAD < count) {
-      uint32_t index = (uint32_t)events[i + AHEAD].data.u64;
+      uint32_t index = (uint32_t)events[i + AHEAD].tag;
       if (index < loop->slot_used) lc_prefetch(loop->slots[index].watch, LC_WATCHED_SIZE);
     }
     dispatch(loop, &events[i]);
@@ -261,7 +259,7 @@ lc_work lc_loop_enter(lc_loop *loop, lc_work work) { return lc_pulse_enter(loop-
 
 const lc_sys *lc_loop_sys(const lc_loop *loop) { return loop->sys; }
 
-int lc_loop_pollfd(const lc_loop *loop) { return loop->epoll; }
+int lc_loop_pollfd(const lc_loop *loop) { return loop->poller; }
 
 static int has_work(const lc_loop *loop)
 {
@@ -291,10 +289,10 @@ static lc_time wait_for(const lc_loop *loop, lc_time timeout)
 
 int lc_loop_turn(lc_loop *loop, lc_time timeout)
 {
-  struct epoll_event events[LC_EVENTS_PER_TURN];
+  lc_poll_event events[LC_EVENTS_PER_TURN];
   lc_time wait = wait_for(loop, timeout < 0 ? 0 : timeout);
-  int count = loop->sys->epoll_wait(loop->sys, loop->epoll, events, LC_EVENTS_PER_TURN,
-                                    wait == LC_NEVER ? -1 : wait);
+  int count = loop->sys->poller_wait(loop->sys, loop->poller, events, LC_EVENTS_PER_TURN,
+                                     wait == LC_NEVER ? -1 : wait);
   loop->now = loop->sys->now(loop->sys);
   if (count < 0 && count != -EINTR) return count;
 
@@ -378,12 +376,12 @@ int lc_resolve_blocking(lc_loop *loop, lc_query *query)
 
 static int open_descriptors(lc_loop *loop)
 {
-  loop->epoll = loop->sys->epoll_create(loop->sys);
-  if (loop->epoll < 0) return loop->epoll;
+  loop->poller = loop->sys->poller_create(loop->sys);
+  if (loop->poller < 0) return loop->poller;
   loop->wake.fd = loop->sys->wake_create(loop->sys);
   if (loop->wake.fd < 0) return loop->wake.fd;
   loop->wake.ready = woken;
-  return lc_loop_watch(loop, &loop->wake, EPOLLIN | EPOLLET);
+  return lc_loop_watch(loop, &loop->wake, LC_POLL_IN | LC_POLL_EDGE);
 }
 
 lc_loop *lc_loop_new(const lc_sys *sys, int *error)
@@ -392,7 +390,7 @@ lc_loop *lc_loop_new(const lc_sys *sys, int *error)
   int result = -ENOMEM;
   if (!loop) goto failed;
   loop->sys = sys ? sys : lc_sys_linux();
-  loop->epoll = loop->wake.fd = -1;
+  loop->poller = loop->wake.fd = -1;
   loop->slot_free = LC_NO_SLOT;
   loop->now = loop->sys->now(loop->sys);
   lc_list_init(&loop->jobs);
@@ -421,7 +419,7 @@ void lc_loop_free(lc_loop *loop)
   lc_resolver_free(loop->resolver);
   lc_loop_unwatch(loop, &loop->wake);
   if (loop->wake.fd >= 0) loop->sys->close(loop->sys, loop->wake.fd);
-  if (loop->epoll >= 0) loop->sys->close(loop->sys, loop->epoll);
+  if (loop->poller >= 0) loop->sys->close(loop->sys, loop->poller);
   lc_timers_free(&loop->timers);
   free(loop->slots);
   lc_buffer_free(&loop->input);

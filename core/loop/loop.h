@@ -24,7 +24,7 @@
 #define LC_DISCARD_PER_TURN (256 * 1024) /* bytes one lingering connection may cost a turn */
 #define LC_SHARED_BUFFER (64 * 1024) /* the loop's one buffer for input, and its one for output */
 
-#define LC_WATCH_ALL (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+#define LC_WATCH_ALL (LC_POLL_IN | LC_POLL_URGENT | LC_POLL_OUT | LC_POLL_FINISHED | LC_POLL_EDGE)
 
 typedef struct lc_watch lc_watch;
 struct lc_watch {
@@ -61,7 +61,7 @@ typedef struct lc_signal lc_signal;
 
 struct lc_loop {
   const lc_sys *sys;
-  int epoll;
+  int poller;
   lc_watch wake;
   lc_time now;
   lc_timers timers;
@@ -98,7 +98,7 @@ struct lc_loop {
 };
 
 int lc_loop_watch(lc_loop *loop, lc_watch *watch, uint32_t events);
-/* Takes the descriptor out of epoll and frees the slot; the descriptor stays open. Idempotent. */
+/* Takes the descriptor out of the poller and frees the slot; the descriptor stays open. Idempotent. */
 void lc_loop_unwatch(lc_loop *loop, lc_watch *watch);
 
 void lc_job_init(lc_job *job, void (*run)(lc_job *job));

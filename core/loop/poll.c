@@ -2,8 +2,8 @@
  *
  * It is registered for one event at a time and taken out again when the event
  * has come: its owner may close it whenever nobody waits, and the kernel never
- * has to be asked what is registered. Epoll knows a descriptor once: one that the
- * loop watches already, a connection of ours, goes into an epoll set of the
+ * has to be asked what is registered. A poller knows a descriptor once: one that the
+ * loop watches already, a connection of ours, goes into a poller of the
  * wait's own, which the loop watches in its place.
  */
 #include <stdlib.h>
@@ -30,16 +30,17 @@ static void stop(lc_poll *poll)
 static unsigned meaning(uint32_t events)
 {
   unsigned what = 0;
-  if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) what |= LC_READABLE;
-  if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) what |= LC_WRITABLE;
+  if (events & (LC_POLL_IN | LC_POLL_URGENT | LC_POLL_FINISHED | LC_POLL_HANG_UP | LC_POLL_ERROR))
+    what |= LC_READABLE;
+  if (events & (LC_POLL_OUT | LC_POLL_HANG_UP | LC_POLL_ERROR)) what |= LC_WRITABLE;
   return what;
 }
 
 static uint32_t events_for(unsigned what)
 {
   uint32_t events = 0;
-  if (what & LC_READABLE) events |= EPOLLIN | EPOLLRDHUP;
-  if (what & LC_WRITABLE) events |= EPOLLOUT;
+  if (what & LC_READABLE) events |= LC_POLL_IN | LC_POLL_FINISHED;
+  if (what & LC_WRITABLE) events |= LC_POLL_OUT;
   return events;
 }
 
@@ -47,10 +48,10 @@ static uint32_t events_for(unsigned what)
 static uint32_t events_in(const lc_poll *poll)
 {
   const lc_sys *sys = poll->loop->sys;
-  struct epoll_event event = {0};
+  lc_poll_event event = {0};
   int count;
-  LC_RETRY(count, sys->epoll_wait(sys, poll->watch.fd, &event, 1, 0));
-  return count == 1 ? event.events : 0;
+  LC_RETRY(count, sys->poller_wait(sys, poll->watch.fd, &event, 1, 0));
+  return count == 1 ? event.seen : 0;
 }
 
 static void poll_ready(lc_watch *watch, uint32_t events)
@@ -65,12 +66,11 @@ static void poll_ready(lc_watch *watch, uint32_t events)
 static int watch_in_set(lc_poll *poll, uint32_t events)
 {
   const lc_sys *sys = poll->loop->sys;
-  struct epoll_event event = {.events = events};
-  int result, set = sys->epoll_create(sys);
+  int result, set = sys->poller_create(sys);
   if (set < 0) return set;
   poll->watch.fd = set;
-  LC_RETRY(result, sys->epoll_control(sys, set, EPOLL_CTL_ADD, poll->fd, &event));
-  if (result >= 0) result = lc_loop_watch(poll->loop, &poll->watch, EPOLLIN | EPOLLONESHOT);
+  LC_RETRY(result, sys->poller_control(sys, set, LC_POLLER_ADD, poll->fd, events, 0));
+  if (result >= 0) result = lc_loop_watch(poll->loop, &poll->watch, LC_POLL_IN | LC_POLL_ONCE);
   if (result < 0) stop(poll);
   return result;
 }
@@ -81,7 +81,7 @@ int lc_poll_want(lc_poll *poll, unsigned what)
   stop(poll);
   poll->wanted = what;
   if (!what) return 0;
-  int result = lc_loop_watch(poll->loop, &poll->watch, events | EPOLLONESHOT);
+  int result = lc_loop_watch(poll->loop, &poll->watch, events | LC_POLL_ONCE);
   return result == -EEXIST ? watch_in_set(poll, events) : result;
 }
 

@@ -1,7 +1,7 @@
 /* select.c - one wait for any of several descriptors that are not ours.
  *
- * Epoll knows a descriptor once. So a single one is watched directly if the loop
- * does not watch it yet; anything else goes into epoll sets of this wait's own,
+ * A poller knows a descriptor once. So a single one is watched directly if the loop
+ * does not watch it yet; anything else goes into pollers of this wait's own,
  * one for reading and one for writing, which the loop watches in their place.
  */
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 typedef struct lc_select_set {
   lc_watch watch;
   lc_select *wait;
-  int is_ours; /* to be closed: an epoll set, not the caller's descriptor */
+  int is_ours; /* to be closed: a poller, not the caller's descriptor */
 } lc_select_set;
 
 struct lc_select {
@@ -45,8 +45,8 @@ static int watch_directly(lc_select *wait, const struct pollfd *one)
 {
   lc_select_set *set = &wait->sets[0];
   uint32_t events = 0;
-  if (one->events & POLLIN) events |= EPOLLIN;
-  if (one->events & POLLOUT) events |= EPOLLOUT;
+  if (one->events & POLLIN) events |= LC_POLL_IN;
+  if (one->events & POLLOUT) events |= LC_POLL_OUT;
   set->watch.fd = one->fd;
   int result = lc_loop_watch(wait->loop, &set->watch, events);
   if (result < 0) set->watch.fd = -1;
@@ -56,19 +56,18 @@ static int watch_directly(lc_select *wait, const struct pollfd *one)
 static int open_set(lc_select *wait, lc_select_set *set)
 {
   const lc_sys *sys = wait->loop->sys;
-  set->watch.fd = sys->epoll_create(sys);
+  set->watch.fd = sys->poller_create(sys);
   if (set->watch.fd < 0) return set->watch.fd;
   set->is_ours = 1;
-  return lc_loop_watch(wait->loop, &set->watch, EPOLLIN);
+  return lc_loop_watch(wait->loop, &set->watch, LC_POLL_IN);
 }
 
 static int put(lc_select *wait, lc_select_set *set, int fd, uint32_t events)
 {
   const lc_sys *sys = wait->loop->sys;
-  struct epoll_event event = {.events = events};
   int result = set->watch.fd < 0 ? open_set(wait, set) : 0;
   if (result < 0) return result;
-  LC_RETRY(result, sys->epoll_control(sys, set->watch.fd, EPOLL_CTL_ADD, fd, &event));
+  LC_RETRY(result, sys->poller_control(sys, set->watch.fd, LC_POLLER_ADD, fd, events, 0));
   return result == -EEXIST ? 0 : result; /* named twice */
 }
 
@@ -77,9 +76,9 @@ static int watch_in_sets(lc_select *wait, const struct pollfd *fds, unsigned cou
   int result = 0;
   for (unsigned i = 0; i < count && result >= 0; i++) {
     if (fds[i].fd < 0) continue;
-    if (fds[i].events & POLLIN) result = put(wait, &wait->sets[0], fds[i].fd, EPOLLIN);
+    if (fds[i].events & POLLIN) result = put(wait, &wait->sets[0], fds[i].fd, LC_POLL_IN);
     if (result >= 0 && fds[i].events & POLLOUT)
-      result = put(wait, &wait->sets[1], fds[i].fd, EPOLLOUT);
+      result = put(wait, &wait->sets[1], fds[i].fd, LC_POLL_OUT);
   }
   return result;
 }

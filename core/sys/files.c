@@ -10,6 +10,20 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* A new descriptor, or -1 and errno, as one of ours: never 0, 1 or 2. Where those are closed, the script's
+ * print would go to a client. */
+int lc_sys_above_standard(int fd)
+{
+  int moved, error;
+
+  if (fd < 0) return -errno;
+  if (fd > STDERR_FILENO) return fd;
+  moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  error = errno;
+  close(fd);
+  return moved < 0 ? -error : moved;
+}
+
 int lc_sys_descriptor_limit(const lc_sys *sys)
 {
   struct rlimit limit;

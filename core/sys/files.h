@@ -16,4 +16,7 @@ int lc_sys_chmod(const lc_sys *sys, const char *path, unsigned mode);
 int lc_sys_rename(const lc_sys *sys, const char *from, const char *to);
 int lc_sys_lock_directory(const lc_sys *sys, const char *path);
 
+/* A new descriptor, or -1 and errno, as one of ours: never 0, 1 or 2. Or a code. */
+int lc_sys_above_standard(int fd);
+
 #endif

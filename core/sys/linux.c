@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "sys/files.h"
+#include "sys/poller.h"
 #include "sys/signal.h"
 #include "sys/sys.h"
 
@@ -24,20 +25,6 @@
     int result_ = (call);                  \
     return result_ < 0 ? -errno : result_; \
   } while (0)
-
-/* A new descriptor, or -1 and errno, as one of ours: never 0, 1 or 2. Where those are closed, the script's
- * print would go to a client. */
-static int above_standard(int fd)
-{
-  int moved, error;
-
-  if (fd < 0) return -errno;
-  if (fd > STDERR_FILENO) return fd;
-  moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  error = errno;
-  close(fd);
-  return moved < 0 ? -error : moved;
-}
 
 /* ------------------------------------------------------- clock and chance -- */
 
@@ -83,7 +70,7 @@ static int linux_random(const lc_sys *sys, void *buffer, size_t size)
 static int linux_socket(const lc_sys *sys, int family, int type, int protocol)
 {
   (void)sys;
-  return above_standard(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+  return lc_sys_above_standard(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
 }
 
 static int linux_bind(const lc_sys *sys, int fd, const struct sockaddr *address, socklen_t length)
@@ -101,7 +88,7 @@ static int linux_listen(const lc_sys *sys, int fd, int backlog)
 static int linux_accept(const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length)
 {
   (void)sys;
-  return above_standard(accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  return lc_sys_above_standard(accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
 
 static int linux_connect(const lc_sys *sys, int fd, const struct sockaddr *address,
@@ -218,55 +205,6 @@ static int linux_unacked(const lc_sys *sys, int fd)
 
 /* ---------------------------------------------------------------- waiting -- */
 
-static int linux_epoll_create(const lc_sys *sys)
-{
-  (void)sys;
-  return above_standard(epoll_create1(EPOLL_CLOEXEC));
-}
-
-static int linux_epoll_control(const lc_sys *sys, int epoll, int operation, int fd,
-                               struct epoll_event *event)
-{
-  (void)sys;
-  RESULT(epoll_ctl(epoll, operation, fd, event));
-}
-
-/* Whether this kernel, or a filter on it, is known to have no epoll_pwait2: asked once, not at each wait. */
-static atomic_int waits_roughly;
-
-/* Waits to the nanosecond, where the kernel can (5.11); -ENOSYS where it cannot. */
-static int wait_exactly(int epoll, struct epoll_event *events, int capacity, lc_time timeout)
-{
-#ifdef SYS_epoll_pwait2
-  struct __kernel_timespec time;
-
-  time.tv_sec = timeout / LC_SECOND;
-  time.tv_nsec = timeout % LC_SECOND;
-  RESULT((int)syscall(SYS_epoll_pwait2, epoll, events, capacity, &time, NULL, (size_t)0));
-#else
-  (void)epoll, (void)events, (void)capacity, (void)timeout;
-  return -ENOSYS;
-#endif
-}
-
-static int linux_epoll_wait(const lc_sys *sys, int epoll, struct epoll_event *events, int capacity,
-                            lc_time timeout)
-{
-  lc_time milliseconds;
-
-  (void)sys;
-  if (timeout < 0 || timeout == LC_NEVER) RESULT(epoll_wait(epoll, events, capacity, -1));
-  if (timeout > 0 && !atomic_load_explicit(&waits_roughly, memory_order_relaxed)) {
-    int count = wait_exactly(epoll, events, capacity, timeout);
-
-    if (count != -ENOSYS && count != -EPERM) return count; /* EPERM: an old container's filter */
-    atomic_store_explicit(&waits_roughly, 1, memory_order_relaxed);
-  }
-  milliseconds = timeout / LC_MILLISECOND + (timeout % LC_MILLISECOND > 0); /* up: never early */
-  if (milliseconds > INT_MAX) milliseconds = INT_MAX;
-  RESULT(epoll_wait(epoll, events, capacity, (int)milliseconds));
-}
-
 static int linux_poll(const lc_sys *sys, struct pollfd *fds, unsigned count, lc_time timeout)
 {
   struct timespec time;
@@ -281,7 +219,7 @@ static int linux_poll(const lc_sys *sys, struct pollfd *fds, unsigned count, lc_
 static int linux_wake_create(const lc_sys *sys)
 {
   (void)sys;
-  return above_standard(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  return lc_sys_above_standard(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
 }
 
 /* EAGAIN means that the counter is full, or empty: awake, or clear, already. */
@@ -402,9 +340,9 @@ const lc_sys *lc_sys_linux(void)
     .duplicate = linux_duplicate,
     .unread = linux_unread,
     .unacked = linux_unacked,
-    .epoll_create = linux_epoll_create,
-    .epoll_control = linux_epoll_control,
-    .epoll_wait = linux_epoll_wait,
+    .poller_create = lc_sys_poller_create,
+    .poller_control = lc_sys_poller_control,
+    .poller_wait = lc_sys_poller_wait,
     .poll = linux_poll,
     .wake_create = linux_wake_create,
     .wake = linux_wake,

@@ -23,7 +23,6 @@
 #include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -62,6 +61,26 @@ typedef struct lc_file_identity {
   int is_socket;
 } lc_file_identity;
 
+/* What a poller is to look for, and what it has seen. */
+enum {
+  LC_POLL_IN = 0x1,         /* something can be read */
+  LC_POLL_URGENT = 0x2,     /* an urgent byte was announced */
+  LC_POLL_OUT = 0x4,        /* there is room to write */
+  LC_POLL_ERROR = 0x8,      /* seen whether looked for or not, as is the next */
+  LC_POLL_HANG_UP = 0x10,   /* both directions are over */
+  LC_POLL_FINISHED = 0x2000 /* the peer has announced its FIN */
+};
+/* How it is to look: until one event was seen; for what is new only. */
+#define LC_POLL_ONCE (UINT32_C(1) << 30)
+#define LC_POLL_EDGE (UINT32_C(1) << 31)
+
+typedef enum lc_poller_deed { LC_POLLER_ADD, LC_POLLER_REMOVE, LC_POLLER_CHANGE } lc_poller_deed;
+
+typedef struct lc_poll_event {
+  uint32_t seen;
+  uint64_t tag; /* as it was given */
+} lc_poll_event;
+
 struct lc_sys {
   void *state; /* the table's own; the real kernel needs none */
 
@@ -93,12 +112,14 @@ struct lc_sys {
   int (*unread)(const lc_sys *, int fd);
   int (*unacked)(const lc_sys *, int fd);
 
-  int (*epoll_create)(const lc_sys *);
-  int (*epoll_control)(const lc_sys *, int epoll, int operation, int fd, struct epoll_event *event);
+  int (*poller_create)(const lc_sys *); /* a descriptor, which is readable while it has an event */
+  /* `wanted` and `tag` are meaningless when it is taken out. */
+  int (*poller_control)(const lc_sys *, int poller, lc_poller_deed deed, int fd, uint32_t wanted,
+                        uint64_t tag);
   /* Waits at most `timeout` nanoseconds (negative: for ever), never less than
    * asked because of rounding. */
-  int (*epoll_wait)(const lc_sys *, int epoll, struct epoll_event *events, int capacity,
-                    lc_time timeout);
+  int (*poller_wait)(const lc_sys *, int poller, lc_poll_event *events, int capacity,
+                     lc_time timeout);
 
   /* The same for a caller outside a loop, which may block its thread. */
   int (*poll)(const lc_sys *, struct pollfd *fds, unsigned count, lc_time timeout);

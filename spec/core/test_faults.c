@@ -228,14 +228,14 @@ WALK(shutdown_may_fail, walk_tcp, FAULT_SHUTDOWN, -ENOTCONN, -EIO)
 WALK(close_may_fail_and_is_never_repeated, walk_tcp, FAULT_CLOSE, -EINTR, -EIO)
 WALK(unread_may_fail, walk_tcp, FAULT_UNREAD, -EIO)
 WALK(unacked_may_fail, walk_tcp, FAULT_UNACKED, -EIO)
-WALK(epoll_create_may_fail, walk_tcp, FAULT_EPOLL_CREATE, -EMFILE, -ENOMEM)
-WALK(epoll_control_may_fail, walk_tcp, FAULT_EPOLL_CONTROL, -ENOMEM, -ENOSPC, -EINTR)
-WALK(epoll_wait_may_fail, walk_tcp, FAULT_EPOLL_WAIT, -EINTR, -ENOMEM)
+WALK(poller_create_may_fail, walk_tcp, FAULT_POLLER_CREATE, -EMFILE, -ENOMEM)
+WALK(poller_control_may_fail, walk_tcp, FAULT_POLLER_CONTROL, -ENOMEM, -ENOSPC, -EINTR)
+WALK(poller_wait_may_fail, walk_tcp, FAULT_POLLER_WAIT, -EINTR, -ENOMEM)
 WALK(wake_create_may_fail, walk_tcp, FAULT_WAKE_CREATE, -EMFILE, -ENFILE)
 WALK(on_unix_socket_may_fail, walk_unix, FAULT_SOCKET, -EMFILE)
 WALK(on_unix_listen_may_fail, walk_unix, FAULT_LISTEN, -EADDRINUSE)
 WALK(on_unix_getsockname_may_fail, walk_unix, FAULT_GETSOCKNAME, -ENOBUFS)
-WALK(on_unix_epoll_control_may_fail, walk_unix, FAULT_EPOLL_CONTROL, -ENOMEM)
+WALK(on_unix_poller_control_may_fail, walk_unix, FAULT_POLLER_CONTROL, -ENOMEM)
 WALK(on_unix_file_identity_may_fail, walk_unix, FAULT_FILE_IDENTITY, -EIO)
 WALK(on_unix_shutdown_may_fail, walk_unix, FAULT_SHUTDOWN, -EIO)
 WALK(on_unix_unlink_may_fail, walk_unix, FAULT_UNLINK, -EACCES)
@@ -258,14 +258,14 @@ int main(void)
     cmocka_unit_test(close_may_fail_and_is_never_repeated),
     cmocka_unit_test(unread_may_fail),
     cmocka_unit_test(unacked_may_fail),
-    cmocka_unit_test(epoll_create_may_fail),
-    cmocka_unit_test(epoll_control_may_fail),
-    cmocka_unit_test(epoll_wait_may_fail),
+    cmocka_unit_test(poller_create_may_fail),
+    cmocka_unit_test(poller_control_may_fail),
+    cmocka_unit_test(poller_wait_may_fail),
     cmocka_unit_test(wake_create_may_fail),
     cmocka_unit_test(on_unix_socket_may_fail),
     cmocka_unit_test(on_unix_listen_may_fail),
     cmocka_unit_test(on_unix_getsockname_may_fail),
-    cmocka_unit_test(on_unix_epoll_control_may_fail),
+    cmocka_unit_test(on_unix_poller_control_may_fail),
     cmocka_unit_test(on_unix_file_identity_may_fail),
     cmocka_unit_test(on_unix_shutdown_may_fail),
     cmocka_unit_test(on_unix_unlink_may_fail),

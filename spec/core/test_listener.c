@@ -303,7 +303,7 @@ static void count_listening(const lc_sys *sys, int more)
 
 static void a_listener_that_could_not_be_opened_is_not_counted(void **state)
 {
-  static const fault_call calls[] = {FAULT_GETSOCKNAME, FAULT_SETSOCKOPT, FAULT_EPOLL_CONTROL};
+  static const fault_call calls[] = {FAULT_GETSOCKNAME, FAULT_SETSOCKOPT, FAULT_POLLER_CONTROL};
   world *w = *state;
   listening = 0;
   bad.sys.listening = count_listening;
@@ -379,7 +379,7 @@ static void one_that_cannot_be_watched_does_not_hold_up_those_behind_it(void **s
   world_serve(w);
   world_turn(w);
   for (int i = 0; i < 4; i++) peers[i] = peer_connect(&w->address);
-  faults_fail(&bad, FAULT_EPOLL_CONTROL, 1, 1, -ENOSPC);
+  faults_fail(&bad, FAULT_POLLER_CONTROL, 1, 1, -ENOSPC);
   TURN_UNTIL(w, w->count == 3); /* all but the first, and nobody new has come */
   assert_true(strstr(w->notices, "accept paused") != NULL);
   assert_int_equal(w->notice.code, 0); /* and then resumed */

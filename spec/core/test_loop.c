@@ -47,7 +47,7 @@ static void tube_open(world *w, tube *one)
   int ends[2];
   assert_int_equal(pipe(ends), 0);
   *one = (tube){.watch = {.fd = ends[0], .ready = tube_ready}, .write_end = ends[1]};
-  assert_int_equal(lc_loop_watch(w->loop, &one->watch, EPOLLIN | EPOLLET), 0);
+  assert_int_equal(lc_loop_watch(w->loop, &one->watch, LC_POLL_IN | LC_POLL_EDGE), 0);
 }
 
 static void tube_close(world *w, tube *one)

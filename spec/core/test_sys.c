@@ -95,7 +95,7 @@ static void every_descriptor_is_nonblocking_and_closed_on_exec(void **state)
     assert_true(is_nonblocking(fds[i]));
     assert_true(is_cloexec(fds[i]));
   }
-  epoll = sys->epoll_create(sys);
+  epoll = sys->poller_create(sys);
   assert_true(is_cloexec(epoll));
   close_all(fds, 5);
   close_all(&epoll, 1);
@@ -183,21 +183,21 @@ static void waits_never_end_early(void **state)
 {
   static const lc_time waits[] = {1,       1000,    999999,  1000000,
                                   1000001, 1500001, 2999999, 10 * LC_MILLISECOND + 1};
-  int epoll = sys->epoll_create(sys);
-  struct epoll_event event;
+  int epoll = sys->poller_create(sys);
+  lc_poll_event event;
 
   (void)state;
   for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
     for (int round = 0; round < 10; round++) {
       lc_time began = sys->now(sys), took;
 
-      assert_int_equal(sys->epoll_wait(sys, epoll, &event, 1, waits[i]), 0);
+      assert_int_equal(sys->poller_wait(sys, epoll, &event, 1, waits[i]), 0);
       took = sys->now(sys) - began;
       assert_true(took >= waits[i]);
       assert_true(took < waits[i] + 5 * LC_SECOND);
     }
   }
-  assert_int_equal(sys->epoll_wait(sys, epoll, &event, 1, 0), 0);
+  assert_int_equal(sys->poller_wait(sys, epoll, &event, 1, 0), 0);
   close_all(&epoll, 1);
 }
 
@@ -211,24 +211,22 @@ static void *wake_later(void *argument)
 static void waits_for_ever_end_when_woken(void **state)
 {
   static const lc_time for_ever[] = {-1, LC_NEVER, 100000 * LC_SECOND};
-  int fds[2] = {sys->epoll_create(sys), sys->wake_create(sys)};
-  struct epoll_event event;
+  int fds[2] = {sys->poller_create(sys), sys->wake_create(sys)};
+  lc_poll_event event;
 
   (void)state;
-  memset(&event, 0, sizeof event);
-  event.events = EPOLLIN;
-  event.data.u64 = 0x123456789abcdef0;
-  assert_int_equal(sys->epoll_control(sys, fds[0], EPOLL_CTL_ADD, fds[1], &event), 0);
+  assert_int_equal(
+    sys->poller_control(sys, fds[0], LC_POLLER_ADD, fds[1], LC_POLL_IN, 0x123456789abcdef0), 0);
   for (size_t i = 0; i < sizeof for_ever / sizeof *for_ever; i++) {
     pthread_t thread;
 
     memset(&event, 0, sizeof event);
     assert_int_equal(pthread_create(&thread, NULL, wake_later, &fds[1]), 0);
-    assert_int_equal(sys->epoll_wait(sys, fds[0], &event, 1, for_ever[i]), 1);
-    assert_true(event.data.u64 == 0x123456789abcdef0);
+    assert_int_equal(sys->poller_wait(sys, fds[0], &event, 1, for_ever[i]), 1);
+    assert_true(event.tag == 0x123456789abcdef0);
     pthread_join(thread, NULL);
     assert_int_equal(sys->wake_clear(sys, fds[1]), 0);
-    assert_int_equal(sys->epoll_wait(sys, fds[0], &event, 1, 0), 0);
+    assert_int_equal(sys->poller_wait(sys, fds[0], &event, 1, 0), 0);
   }
   close_all(fds, 2);
 }
@@ -287,7 +285,7 @@ static void open_descriptors_are_counted_when_none_is_left(void **state)
 {
   struct rlimit before, tight;
   int spare = sys->wake_create(sys);
-  int other = sys->epoll_create(sys);
+  int other = sys->poller_create(sys);
   int limit, count, fewer;
 
   (void)state;

@@ -61,8 +61,8 @@ static int trap_the_call(void)
 static int wait_some_times(void)
 {
   const lc_sys *sys = lc_sys_linux();
-  int epoll = sys->epoll_create(sys);
-  struct epoll_event event;
+  int epoll = sys->poller_create(sys);
+  lc_poll_event event;
 
   if (trap_the_call() < 0) return NOT_PERMITTED;
   syscall(SYS_epoll_pwait2, -1, NULL, 0, NULL, NULL, 0);
@@ -71,7 +71,7 @@ static int wait_some_times(void)
   for (int i = 1; i <= 5; i++) {
     lc_time began = sys->now(sys), timeout = i * LC_MILLISECOND + 1;
 
-    if (sys->epoll_wait(sys, epoll, &event, 1, timeout) != 0) return EARLY;
+    if (sys->poller_wait(sys, epoll, &event, 1, timeout) != 0) return EARLY;
     if (sys->now(sys) - began < timeout) return EARLY;
   }
   if (asked == 0) return NOT_ASKED;

@@ -119,7 +119,7 @@ static int unacked(const lc_sys *sys, int fd)
 
 /* ------------------------------------------------------------------- epoll -- */
 
-static int create_epoll(const lc_sys *sys)
+static int create_poller(const lc_sys *sys)
 {
   (void)sys;
   return EPOLL_FD;
@@ -137,30 +137,31 @@ static int wake(const lc_sys *sys, int fd)
   return 0;
 }
 
-static int control(const lc_sys *sys, int epoll, int operation, int fd, struct epoll_event *event)
+static int control(const lc_sys *sys, int poller, lc_poller_deed deed, int fd, uint32_t wanted,
+                   uint64_t tag)
 {
   wire_socket *s = socket_of(sys, fd);
-  (void)epoll;
+  (void)poller, (void)wanted;
   if (!s) return 0;
-  s->is_watched = operation != EPOLL_CTL_DEL;
+  s->is_watched = deed != LC_POLLER_REMOVE;
   if (!s->is_watched) return 0;
-  s->tag = event->data.u64;
-  s->happened |= EPOLLOUT;
-  if (s->to > s->from) s->happened |= EPOLLIN;
+  s->tag = tag;
+  s->happened |= LC_POLL_OUT;
+  if (s->to > s->from) s->happened |= LC_POLL_IN;
   return 0;
 }
 
-static int wait_events(const lc_sys *sys, int epoll, struct epoll_event *events, int capacity,
+static int wait_events(const lc_sys *sys, int poller, lc_poll_event *events, int capacity,
                        lc_time timeout)
 {
   wire *w = sys->state;
   int count = 0;
-  (void)epoll, (void)timeout;
+  (void)poller, (void)timeout;
   MUST(capacity >= WIRE_SOCKETS);
   for (int i = 0; i < WIRE_SOCKETS; i++) {
     wire_socket *s = &w->sockets[i];
     if (!s->is_watched || !s->happened) continue;
-    events[count++] = (struct epoll_event){.events = s->happened, .data.u64 = s->tag};
+    events[count++] = (lc_poll_event){.seen = s->happened, .tag = s->tag};
     s->happened = 0;
   }
   return count;
@@ -196,14 +197,14 @@ void wire_init(wire *w)
                     .close = close_it,
                     .unread = unread,
                     .unacked = unacked,
-                    .epoll_create = create_epoll,
-                    .epoll_control = control,
-                    .epoll_wait = wait_events,
+                    .poller_create = create_poller,
+                    .poller_control = control,
+                    .poller_wait = wait_events,
                     .wake_create = create_wake,
                     .wake = wake,
                     .wake_clear = wake,
                     .descriptor_limit = many,
-                    .descriptors_open = create_epoll};
+                    .descriptors_open = create_poller};
 }
 
 void wire_arrive(wire *w, int socket, const uint8_t *data, size_t size)
@@ -212,17 +213,17 @@ void wire_arrive(wire *w, int socket, const uint8_t *data, size_t size)
   MUST(size <= WIRE_QUEUE - s->to);
   memcpy(s->queue + s->to, data, size);
   s->to += size;
-  if (size) s->happened |= EPOLLIN;
+  if (size) s->happened |= LC_POLL_IN;
 }
 
 void wire_finish(wire *w, int socket)
 {
   w->sockets[socket].is_finished = 1;
-  w->sockets[socket].happened |= EPOLLIN | EPOLLRDHUP;
+  w->sockets[socket].happened |= LC_POLL_IN | LC_POLL_FINISHED;
 }
 
 void wire_reset(wire *w, int socket)
 {
   w->sockets[socket].is_finished = w->sockets[socket].is_reset = 1;
-  w->sockets[socket].happened |= EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+  w->sockets[socket].happened |= LC_POLL_IN | LC_POLL_FINISHED | LC_POLL_HANG_UP | LC_POLL_ERROR;
 }

@@ -18,8 +18,8 @@ typedef struct wire_socket {
   int is_reset;    /* or a RST, which is told once, after what is queued */
   int trouble;     /* a code for the next receive, once */
   int is_open;
-  uint32_t happened; /* events that epoll has not told */
-  uint64_t tag;      /* epoll's data */
+  uint32_t happened; /* events that the poller has not told */
+  uint64_t tag;      /* the poller's */
   int is_watched;
 } wire_socket;
 

@@ -73,12 +73,12 @@ FORWARD(int, FAULT_SHUTDOWN, shutdown, (const lc_sys *sys, int fd, int how), (re
 FORWARD(int, FAULT_SET_NONBLOCKING, set_nonblocking, (const lc_sys *sys, int fd), (real(), fd))
 FORWARD(int, FAULT_UNREAD, unread, (const lc_sys *sys, int fd), (real(), fd))
 FORWARD(int, FAULT_UNACKED, unacked, (const lc_sys *sys, int fd), (real(), fd))
-FORWARD(int, FAULT_EPOLL_CONTROL, epoll_control,
-        (const lc_sys *sys, int epoll, int operation, int fd, struct epoll_event *event),
-        (real(), epoll, operation, fd, event))
-FORWARD(int, FAULT_EPOLL_WAIT, epoll_wait,
-        (const lc_sys *sys, int epoll, struct epoll_event *events, int capacity, lc_time timeout),
-        (real(), epoll, events, capacity, timeout > 0 ? slowed(sys, timeout) : timeout))
+FORWARD(int, FAULT_POLLER_CONTROL, poller_control,
+        (const lc_sys *sys, int poller, lc_poller_deed deed, int fd, uint32_t wanted, uint64_t tag),
+        (real(), poller, deed, fd, wanted, tag))
+FORWARD(int, FAULT_POLLER_WAIT, poller_wait,
+        (const lc_sys *sys, int poller, lc_poll_event *events, int capacity, lc_time timeout),
+        (real(), poller, events, capacity, timeout > 0 ? slowed(sys, timeout) : timeout))
 FORWARD(int, FAULT_WAKE, wake, (const lc_sys *sys, int fd), (real(), fd))
 FORWARD(int, FAULT_WAKE_CLEAR, wake_clear, (const lc_sys *sys, int fd), (real(), fd))
 FORWARD(int, FAULT_SIGNAL_WATCH, signal_watch, (const lc_sys *sys, int signal, int wake_fd),
@@ -117,7 +117,7 @@ HAND_OUT(FAULT_SOCKET, socket, (const lc_sys *sys, int family, int type, int pro
 HAND_OUT(FAULT_ACCEPT, accept,
          (const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length),
          (real(), fd, address, length))
-HAND_OUT(FAULT_EPOLL_CREATE, epoll_create, (const lc_sys *sys), (real()))
+HAND_OUT(FAULT_POLLER_CREATE, poller_create, (const lc_sys *sys), (real()))
 HAND_OUT(FAULT_LOCK_DIRECTORY, lock_directory, (const lc_sys *sys, const char *path),
          (real(), path))
 HAND_OUT(FAULT_WAKE_CREATE, wake_create, (const lc_sys *sys), (real()))
@@ -162,9 +162,9 @@ void faults_init(faults *f)
   f->sys.set_nonblocking = faulty_set_nonblocking;
   f->sys.unread = faulty_unread;
   f->sys.unacked = faulty_unacked;
-  f->sys.epoll_create = faulty_epoll_create;
-  f->sys.epoll_control = faulty_epoll_control;
-  f->sys.epoll_wait = faulty_epoll_wait;
+  f->sys.poller_create = faulty_poller_create;
+  f->sys.poller_control = faulty_poller_control;
+  f->sys.poller_wait = faulty_poller_wait;
   f->sys.wake_create = faulty_wake_create;
   f->sys.wake = faulty_wake;
   f->sys.wake_clear = faulty_wake_clear;
@@ -192,12 +192,12 @@ void faults_none(faults *f)
 }
 
 static const char *const NAMES[FAULT_CALLS] = {
-  "random",      "socket",      "bind",         "listen",         "accept",
-  "connect",     "getsockname", "getpeername",  "setsockopt",     "getsockopt",
-  "recv",        "sendmsg",     "shutdown",     "close",          "set_nonblocking",
-  "unread",      "unacked",     "epoll_create", "epoll_control",  "epoll_wait",
-  "wake_create", "wake",        "wake_clear",   "signal_watch",   "file_identity",
-  "unlink",      "chmod",       "rename",       "lock_directory", "resolve"};
+  "random",      "socket",      "bind",          "listen",         "accept",
+  "connect",     "getsockname", "getpeername",   "setsockopt",     "getsockopt",
+  "recv",        "sendmsg",     "shutdown",      "close",          "set_nonblocking",
+  "unread",      "unacked",     "poller_create", "poller_control", "poller_wait",
+  "wake_create", "wake",        "wake_clear",    "signal_watch",   "file_identity",
+  "unlink",      "chmod",       "rename",        "lock_directory", "resolve"};
 
 const char *fault_name(fault_call call) { return call < FAULT_CALLS ? NAMES[call] : "none"; }
 

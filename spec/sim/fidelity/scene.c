@@ -108,7 +108,7 @@ void scene_play(scene *s, const stage *on, const scene_entry *entry)
 {
   *s = (scene){.on = on, .sys = on->sys};
   int before = s->sys->descriptors_open(s->sys);
-  s->epoll = s->sys->epoll_create(s->sys);
+  s->epoll = s->sys->poller_create(s->sys);
   scene_remember(s, s->epoll, "epoll");
   begins(s);
   entry->play(s);

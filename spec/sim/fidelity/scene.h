@@ -9,6 +9,7 @@
 #ifndef SCENE_H
 #define SCENE_H
 
+#include <sys/epoll.h>
 #include "sys/sys.h"
 
 enum { SCENE_TEXT = 16 * 1024, SCENE_NAMES = 256 };

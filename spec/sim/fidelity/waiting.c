@@ -3,57 +3,62 @@
 
 #include "step.h"
 
-static int control(scene *s, const char *what, int operation, int fd, uint32_t events)
+static int control(scene *s, const char *what, lc_poller_deed deed, int fd, uint32_t events)
 {
-  struct epoll_event event = {.events = events, .data.ptr = (void *)(uintptr_t)scene_name(s, fd)};
+  uint64_t tag = (uint64_t)(uintptr_t)scene_name(s, fd);
   scene_put(s, "%s %s", what, scene_name(s, fd));
-  if (operation != EPOLL_CTL_DEL) {
+  if (deed != LC_POLLER_REMOVE) {
     scene_put(s, " ");
     scene_put_events(s, events);
   }
-  return scene_end(s, s->sys->epoll_control(s->sys, s->epoll, operation, fd, &event));
+  return scene_end(s, s->sys->poller_control(s->sys, s->epoll, deed, fd, events, tag));
 }
 
 int watches(scene *s, int fd, uint32_t events)
 {
-  return control(s, "EPOLL_CTL_ADD", EPOLL_CTL_ADD, fd, events);
+  return control(s, "EPOLL_CTL_ADD", LC_POLLER_ADD, fd, events);
 }
 
 int rewatches(scene *s, int fd, uint32_t events)
 {
-  return control(s, "EPOLL_CTL_MOD", EPOLL_CTL_MOD, fd, events);
+  return control(s, "EPOLL_CTL_MOD", LC_POLLER_CHANGE, fd, events);
 }
 
-int unwatches(scene *s, int fd) { return control(s, "EPOLL_CTL_DEL", EPOLL_CTL_DEL, fd, 0); }
+int unwatches(scene *s, int fd) { return control(s, "EPOLL_CTL_DEL", LC_POLLER_REMOVE, fd, 0); }
+
+static const char *name_in(const lc_poll_event *event)
+{
+  return (const char *)(uintptr_t)event->tag;
+}
 
 /* The order in which a kernel tells of several descriptors at once is its own affair. */
-static void sort(struct epoll_event *events, int count)
+static void sort(lc_poll_event *events, int count)
 {
   for (int i = 1; i < count; i++) {
-    for (int j = i; j > 0 && strcmp(events[j].data.ptr, events[j - 1].data.ptr) < 0; j--) {
-      struct epoll_event later = events[j - 1];
+    for (int j = i; j > 0 && strcmp(name_in(&events[j]), name_in(&events[j - 1])) < 0; j--) {
+      lc_poll_event later = events[j - 1];
       events[j - 1] = events[j];
       events[j] = later;
     }
   }
 }
 
-static void put_seen(scene *s, struct epoll_event *events, int count)
+static void put_seen(scene *s, lc_poll_event *events, int count)
 {
   sort(events, count);
   scene_put(s, ":%s", count == 0 ? " nothing" : "");
   for (int i = 0; i < count; i++) {
-    scene_put(s, "%s %s ", i ? "," : "", (const char *)events[i].data.ptr);
-    scene_put_events(s, events[i].events);
+    scene_put(s, "%s %s ", i ? "," : "", name_in(&events[i]));
+    scene_put_events(s, events[i].seen);
   }
   scene_put(s, "\n");
 }
 
 int looks(scene *s)
 {
-  struct epoll_event events[32];
+  lc_poll_event events[32];
   scene_rest(s);
-  int count = s->sys->epoll_wait(s->sys, s->epoll, events, 32, 0);
+  int count = s->sys->poller_wait(s->sys, s->epoll, events, 32, 0);
   scene_put(s, "look");
   if (count < 0) return scene_end(s, count);
   put_seen(s, events, count);
@@ -62,16 +67,16 @@ int looks(scene *s)
 
 int looks_for_one(scene *s)
 {
-  struct epoll_event event;
+  lc_poll_event event;
   scene_put(s, "look for one event");
-  return scene_end(s, s->sys->epoll_wait(s->sys, s->epoll, &event, 1, 0));
+  return scene_end(s, s->sys->poller_wait(s->sys, s->epoll, &event, 1, 0));
 }
 
 int waits(scene *s, lc_time time)
 {
-  struct epoll_event events[32];
+  lc_poll_event events[32];
   lc_time began = s->sys->now(s->sys);
-  int count = s->sys->epoll_wait(s->sys, s->epoll, events, 32, time);
+  int count = s->sys->poller_wait(s->sys, s->epoll, events, 32, time);
   lc_time took = s->sys->now(s->sys) - began;
   scene_put(s, "wait%s", count == 0 && took < time ? ", which ends too early" : "");
   if (count < 0) return scene_end(s, count);

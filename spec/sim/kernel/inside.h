@@ -12,6 +12,7 @@
 #define SIM_INSIDE_H
 
 #include <netinet/tcp.h>
+#include <sys/epoll.h>
 
 #include "../kernel.h"
 #include "../truth.h"

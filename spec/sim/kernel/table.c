@@ -72,7 +72,6 @@ CALL(FAULT_GETSOCKOPT, getsockopt,
 CALL(FAULT_SHUTDOWN, shutdown, (const lc_sys *sys, int fd, int how), (process, fd, how))
 CALL(FAULT_UNREAD, unread, (const lc_sys *sys, int fd), (process, fd))
 CALL(FAULT_UNACKED, unacked, (const lc_sys *sys, int fd), (process, fd))
-CALL(FAULT_EPOLL_CREATE, epoll_create, (const lc_sys *sys), (process))
 CALL(FAULT_WAKE_CREATE, wake_create, (const lc_sys *sys), (process))
 CALL(FAULT_WAKE, wake, (const lc_sys *sys, int fd), (process, fd))
 CALL(FAULT_WAKE_CLEAR, wake_clear, (const lc_sys *sys, int fd), (process, fd))
@@ -111,12 +110,22 @@ static int table_socket(const lc_sys *sys, int family, int type, int protocol)
 }
 
 /* What needs no memory does not lack it. */
-static int table_epoll_control(const lc_sys *sys, int epoll, int operation, int fd,
-                               struct epoll_event *event)
+static int table_poller_control(const lc_sys *sys, int poller, lc_poller_deed deed, int fd,
+                                uint32_t wanted, uint64_t tag)
+{
+  static const int operations[] = {EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD};
+  struct epoll_event event = {.events = wanted, .data.u64 = tag};
+  sim_process *process = begin(sys);
+  int code = deed == LC_POLLER_ADD ? luck(process, FAULT_POLLER_CONTROL) : 0;
+  if (!code) code = sim_epoll_control(process, poller, operations[deed], fd, &event);
+  return end(process, code);
+}
+
+static int table_poller_create(const lc_sys *sys)
 {
   sim_process *process = begin(sys);
-  int code = operation == EPOLL_CTL_ADD ? luck(process, FAULT_EPOLL_CONTROL) : 0;
-  return end(process, code ? code : sim_epoll_control(process, epoll, operation, fd, event));
+  int code = luck(process, FAULT_POLLER_CREATE);
+  return end(process, code ? code : sim_epoll_create(process));
 }
 
 static int table_getsockname(const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length)
@@ -174,13 +183,18 @@ static int table_duplicate(const lc_sys *sys, int fd)
   return end(process, file ? sim_file_install(process, file) : -EBADF);
 }
 
-static int table_epoll_wait(const lc_sys *sys, int epoll, struct epoll_event *events, int capacity,
-                            lc_time timeout)
+static int table_poller_wait(const lc_sys *sys, int poller, lc_poll_event *events, int capacity,
+                             lc_time timeout)
 {
+  struct epoll_event found[64];
   sim_process *process = begin(sys);
-  int code = luck(process, FAULT_EPOLL_WAIT);
+  int count = luck(process, FAULT_POLLER_WAIT);
   /* What arrives at the moment it ends at has arrived before the next call, not in the midst of it. */
-  return end(process, code ? code : sim_epoll_wait(process, epoll, events, capacity, timeout));
+  if (!count)
+    count = sim_epoll_wait(process, poller, found, capacity < 64 ? capacity : 64, timeout);
+  for (int i = 0; i < count; i++)
+    events[i] = (lc_poll_event){.seen = found[i].events, .tag = found[i].data.u64};
+  return end(process, count);
 }
 
 static int table_poll(const lc_sys *sys, struct pollfd *fds, unsigned count, lc_time timeout)
@@ -316,9 +330,9 @@ void sim_table_fill(sim_process *process)
     .duplicate = table_duplicate,
     .unread = table_unread,
     .unacked = table_unacked,
-    .epoll_create = table_epoll_create,
-    .epoll_control = table_epoll_control,
-    .epoll_wait = table_epoll_wait,
+    .poller_create = table_poller_create,
+    .poller_control = table_poller_control,
+    .poller_wait = table_poller_wait,
     .poll = table_poll,
     .wake_create = table_wake_create,
     .wake = table_wake,
