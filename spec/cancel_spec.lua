@@ -268,10 +268,14 @@ describe("a task that waits on something that is closed by another task", functi
             lastcall.sleep(60)
           end)
           local conn = assert(lastcall.connect(address, { linger = 0 }))
+          local written, before = 0
           if names == WRITES then
-            lastcall.go(function() while conn:write(("x"):rep(65536)) do end end)
+            lastcall.go(function() while conn:write(("x"):rep(65536)) do written = written + 1 end end)
           end
-          lastcall.sleep(0.05)
+          repeat -- until there is no room
+            before = written
+            lastcall.sleep(0.05)
+          until written == before and there
           local task = lastcall.go(call_on, conn, name)
           lastcall.sleep(0.02)
           assert.equal("waiting", task:status(), name)

@@ -36,9 +36,9 @@ end
 local function says(output, line) assert.is_truthy(output:find(line, 1, true), output) end
 
 describe("where handshakes cannot be counted", function()
-  local function is_not_known(output)
+  local function is_not_known(output, event)
     helper.stopping.needs_hiding(pending)
-    says(output, "log\twarning\tstop unseen\tpermission denied")
+    says(output, "log\twarning\t" .. (event or "stop unseen") .. "\tpermission denied")
     says(output, "sock_diag\tfalse\tpermission denied")
     says(output, "clean\tfalse")
     says(output, "lossless\tfalse\tfalse\ttrue")
@@ -53,6 +53,11 @@ describe("where handshakes cannot be counted", function()
 
   it("nor that of a listener that is let go while the server serves on", function()
     is_not_known(denied("diag", "127.0.0.1:0", "server:unlisten() lastcall.sleep(1.2) lastcall.shutdown()"))
+  end)
+
+  it("nor one for which there was no time", function()
+    is_not_known(denied("diag", "127.0.0.1:0", "lastcall.shutdown(0.5)"), "stop cut short")
+    is_not_known(denied("diag", "127.0.0.1:0", "server:shutdown(0) server:wait()"), "stop cut short")
   end)
 
   it("one over unix-domain sockets is, for it has no handshakes", function()

@@ -173,6 +173,16 @@ void lc_listener_stop_due(lc_listener *listener, lc_time now)
   }
 }
 
+/* What was not seen is not known to be lost. */
+static void tell_cut(lc_listener *listener)
+{
+  int is_blind = listener->state == LC_LISTENER_SETTLING && listener->diag < 0;
+  int is_queued = listener->ahead || lc_listener_queue_length(listener) > 0;
+  if (is_blind && !is_queued) lc_listener_not_known(listener, "stop cut short", listener->diag);
+  else if (is_queued || listener->state != LC_LISTENER_EMPTYING)
+    lc_listener_not_lossless(listener, "stop cut short", 0);
+}
+
 void lc_listener_stop_now(lc_listener *listener)
 {
   if (listener->state == LC_LISTENER_CLOSED) return;
@@ -180,9 +190,7 @@ void lc_listener_stop_now(lc_listener *listener)
   if (listener->state == LC_LISTENER_EMPTYING && lc_listener_queue_length(listener) < 0)
     lc_listener_accept_ahead(listener);
   if (listener->state == LC_LISTENER_CLOSED) return;
-  if (listener->state != LC_LISTENER_EMPTYING || listener->ahead ||
-      lc_listener_queue_length(listener) > 0)
-    lc_listener_not_lossless(listener, "stop cut short", 0);
+  tell_cut(listener);
   lc_listener_finish(listener);
 }
 

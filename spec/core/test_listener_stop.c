@@ -171,6 +171,22 @@ static void without_netlink_it_is_not_known_whether_somebody_was_lost(void **sta
   check_not_known(&w);
 }
 
+static void nor_where_there_was_no_time_for_it(void **state)
+{
+  world w;
+  (void)state;
+  faults_init(&bad);
+  with_netlink = bad.sys.socket;
+  bad.sys.socket = without_netlink;
+  serve_hideable(&w);
+  lc_server_advance(w.server, LC_STEP_CANCEL);
+  TURN_UNTIL(&w, lc_server_step(w.server) == LC_STEP_DONE);
+  assert_false(report_of(&w).lossless);
+  assert_true(report_of(&w).is_unknown);
+  assert_string_equal(w.notices, " stop cut short");
+  world_end(&w);
+}
+
 static void nor_where_the_part_that_knows_tcp_is_missing(void **state)
 {
   world w;
@@ -473,6 +489,7 @@ int main(void)
     WORLD_TEST(a_tcp_listener_of_ours_is_hidden_and_settles),
     cmocka_unit_test(where_it_cannot_be_hidden_it_is_emptied_and_the_report_says_so),
     cmocka_unit_test(without_netlink_it_is_not_known_whether_somebody_was_lost),
+    cmocka_unit_test(nor_where_there_was_no_time_for_it),
     cmocka_unit_test(nor_where_the_part_that_knows_tcp_is_missing),
     cmocka_unit_test(nor_where_the_kernel_ceases_to_tell),
     WORLD_TEST(a_unix_listener_is_shut_down_and_its_path_removed),
