@@ -199,6 +199,33 @@ void lc_loop_stats_reset(lc_loop *loop); /* begins a new longest_turn */
 /* Work of the embedder's between two turns took so long: it counts as one of them. */
 void lc_loop_held(lc_loop *loop, lc_time took);
 
+/* A turn has 5 ms besides its numbers, in shares of one: the library's timers, ladders and jobs have one each, and `run`
+ * may take two. lc_loop_share begins one: `kind` says what is done in it. lc_loop_share_is_over is called after each
+ * piece of work: once it says 1, the rest is for the next turn, and comes first in it. It mostly costs a few
+ * instructions. */
+void lc_loop_share(lc_loop *loop, const char *kind);
+int lc_loop_share_is_over(lc_loop *loop);
+
+/* What took long in a turn: one piece of work, or several short ones of a kind together. */
+typedef struct lc_part {
+  const char *kind; /* "events", "timers", "ladders", "jobs", or the embedder's */
+  uint64_t id;      /* the embedder's: those of the same kind and id are added up; 0: of several */
+  lc_time took;
+  char text[160]; /* the embedder's */
+} lc_part;
+
+typedef struct lc_turn_events {
+  /* The piece of work just done in a share of the embedder's, or under way, took long: sets kind, id and text.
+   * May be NULL. */
+  void (*describe)(lc_part *part, void *user);
+  /* A turn took so long; its longest parts, the longest first. Called at its end. */
+  void (*held)(lc_time took, const lc_part *parts, unsigned count, void *user);
+} lc_turn_events;
+/* Tells of turns that take `bound` or longer; LC_NEVER: of none, as it is in the beginning. */
+void lc_loop_watch_turns(lc_loop *loop, lc_time bound, const lc_turn_events *events, void *user);
+/* The embedder's piece of work under way, of this kind and id, has been told of by itself: it counts no more. */
+void lc_loop_told(lc_loop *loop, const char *kind, uint64_t id);
+
 /* What the start-up self-test found; made by the first call or the first TCP listener. */
 typedef struct lc_features {
   int hide;         /* a listener can be hidden from new clients without losing those under way */
@@ -423,8 +450,13 @@ typedef struct lc_events {
   void (*departed)(lc_server *server, void *user);
   /* Connections wait for lc_server_accept (servers without `opened`); or accepting has ended. */
   void (*acceptable)(lc_server *server, void *user);
-  /* The ladder has come to this step. Without it, connections are closed at LC_STEP_CANCEL. */
+  /* The ladder has come to this step. */
   void (*step)(lc_server *server, lc_step step, void *user);
+  /* From LC_STEP_DRAIN to LC_STEP_KILL, each connection is reached by each step, some of them each turn: to be told,
+   * canceled, noted. After LC_STEP_KILL's it is reset. With neither this nor `step`, it is closed at LC_STEP_CANCEL. */
+  void (*reached)(lc_conn *conn, lc_step step, void *user);
+  /* All have been: what else is to be told, canceled or ended. Non-zero: there is more, and it is called again. */
+  int (*reached_all)(lc_server *server, lc_step step, void *user);
   void (*notice)(lc_server *server, const lc_notice *notice, void *user);
 } lc_events;
 

@@ -191,4 +191,91 @@ describe("what takes long though each part of it is short does not hold others u
       server:close()
     end)
   end)
+
+  it("a client whose lines take 15 ms each, beside tasks that take nothing", function()
+    helper.task(function(lastcall)
+      local server, address = helper.serve(lastcall, function(conn)
+        for _ in conn:lines() do compute(lastcall, 0.015) end
+      end)
+      local bad = assert(lastcall.connect(address))
+      local ends = lastcall.now() + 0.8
+      for _ = 1, 20 do
+        lastcall.spawn(function() while lastcall.now() < ends do lastcall.sleep(0.001) end end)
+      end
+      lastcall.go(function() while bad:write(("x\n"):rep(1000)) do end end)
+      lastcall.sleep(0.05)
+      assert.is_true(latest_sleeper(lastcall, 0.6) < helper.seconds(0.15)) -- sixteen lines take 0.24 s
+      bad:abort()
+      server:close()
+    end)
+  end)
+end)
+
+--- A server with so many connections; their other ends.
+local function serve_many(lastcall, count, handler, options)
+  local server, address = helper.serve(lastcall, handler, options)
+  local conns = {}
+  for i = 1, count do conns[i] = assert(lastcall.connect(address)) end
+  assert.is_true(server:wait_for("==", count, helper.seconds(5)))
+  return server, conns
+end
+
+-- 32 connections of 5 ms, or all of them, took 0.16 s or 0.3 s.
+local LADDER_BOUND = helper.seconds(0.1)
+
+describe("a ladder that takes long though each of its connections is short does not hold others up", function()
+  it("the drain of silent connections whose farewell computes", function()
+    helper.task(function(lastcall)
+      local said = 0
+      local server, conns = serve_many(lastcall, 60, function() end, {
+        start = "data",
+        drain = { quiet = 0 },
+        farewell = function()
+          said = said + 1
+          compute(lastcall, 0.005)
+          return "bye\n"
+        end,
+      })
+      server:shutdown(helper.seconds(5))
+      assert.is_true(latest_sleeper(lastcall, 0.5) < LADDER_BOUND)
+      for _, conn in ipairs(conns) do conn:read("a") end
+      server:wait()
+      assert.equal(60, said)
+      for _, conn in ipairs(conns) do conn:abort() end
+    end)
+  end)
+
+  it("the kill of tasks that compute when they are closed", function()
+    helper.task(function(lastcall)
+      local closed = 0
+      local closing = setmetatable({}, { __close = function()
+        closed = closed + 1
+        compute(lastcall, 0.005)
+      end })
+      local server, conns = serve_many(lastcall, 60, function()
+        local _ <close> = closing
+        while true do lastcall.sleep(0.01) end
+      end)
+      server:shutdown(0.1)
+      assert.is_true(latest_sleeper(lastcall, 0.5) < LADDER_BOUND)
+      assert.equal(60, server:wait().killed)
+      assert.equal(60, closed)
+      for _, conn in ipairs(conns) do conn:abort() end
+    end)
+  end)
+
+  it("and ends in time, whatever timers are due", function()
+    helper.task(function(lastcall)
+      local server, conns = serve_many(lastcall, 20, function() lastcall.sleep(1000) end)
+      local ends = lastcall.now() + 1
+      for _ = 1, 2000 do
+        lastcall.spawn(function() while lastcall.now() < ends do lastcall.sleep(0) end end)
+      end
+      server:shutdown(0.3)
+      local report = server:wait()
+      assert.is_true(report.elapsed < helper.seconds(0.6), report.elapsed)
+      assert.equal(20, report.canceled)
+      for _, conn in ipairs(conns) do conn:abort() end
+    end, { on_error = function() end })
+  end)
 end)

@@ -116,6 +116,94 @@ describe("the watchdog", function()
     assert.same({}, blocked(function() busy(0.4) end, { max_block = false }))
   end)
 
+  describe("tells of a turn that is too long though none of its pieces is", function()
+    local BOUND, PIECE = helper.seconds(0.5), helper.seconds(0.3)
+
+    local function begins(fn) return ("at %%S*watchdog_spec%%.lua:%d"):format(debug.getinfo(fn, "S").linedefined) end
+
+    it("a callback and a task, each with its place", function()
+      local function callback() busy(PIECE) end
+      local last
+      local entries = blocked(function()
+        local ctx, cancel = lastcall.context.with_cancel()
+        ctx:on_done(callback)
+        lastcall.go(function()
+          cancel()
+          busy(PIECE) -- the turn has no time left for the callback
+          lastcall.sleep(0)
+          busy(PIECE)
+          last = debug.getinfo(1, "l").currentline + 1
+          lastcall.sleep(0)
+        end):wait()
+      end, { max_block = BOUND })
+      assert.equal(1, #entries)
+      assert.equal("warning", entries[1].level)
+      assert.is_true(entries[1].seconds >= BOUND)
+      assert.is_nil(entries[1].traceback)
+      assert.truthy(entries[1].parts:find(("task %%d%%.%%d+ s at %%S*watchdog_spec%%.lua:%d, task %%d+"):format(last)),
+        entries[1].parts)
+      assert.truthy(entries[1].parts:find("callback %d%.%d+ s " .. begins(callback)), entries[1].parts)
+    end)
+
+    it("on_state and a handler that has ended, which goes by its connection and its first line", function()
+      local function handler(conn)
+        conn:read()
+        busy(PIECE)
+        lastcall.sleep(0)
+        busy(PIECE)
+      end
+      local function told(_, _, to) if to == "active" then busy(PIECE) end end
+      local entries = blocked(function()
+        local server, address = helper.serve(lastcall, handler)
+        server:on_state(told)
+        local conn = assert(lastcall.connect(address))
+        conn:write("go\n")
+        conn:read()
+        conn:close()
+      end, { max_block = BOUND })
+      assert.equal(1, #entries)
+      local named = ", task %d+ of connection %d+ from 127%.0%.0%.1:%d+"
+      assert.truthy(entries[1].parts:find("task %d%.%d+ s " .. begins(handler) .. named), entries[1].parts)
+      assert.truthy(entries[1].parts:find("callback %d%.%d+ s " .. begins(told)), entries[1].parts)
+    end)
+
+    it("many small ones that add up", function()
+      local entries = blocked(function()
+        local tasks = {}
+        for i = 1, 200 do tasks[i] = lastcall.go(function() busy(0.0002) end) end
+        for _, one in ipairs(tasks) do one:wait() end
+      end, { max_block = 0.003 }) -- a turn has 5 ms
+      assert.is_true(#entries > 0)
+      assert.truthy(entries[1].parts:find "tasks? %d%.%d+ s", entries[1].parts)
+    end)
+
+    it("not of what has been told by itself, nor with max_block = false", function()
+      local function both()
+        lastcall.go(function() busy(PIECE) end):wait()
+        lastcall.go(function() busy(helper.seconds(0.1)) end):wait()
+      end
+      local entries = blocked(both, { max_block = helper.seconds(0.2) })
+      assert.equal(1, #entries)
+      assert.is_string(entries[1].traceback)
+      assert.same({}, blocked(both, { max_block = false }))
+    end)
+
+    it("ten times a second at most", function()
+      local lines, more = 0, 0
+      for _, entry in ipairs(blocked(function()
+        for _ = 1, 40 do
+          busy(0.003)
+          lastcall.sleep(0)
+          busy(0.003)
+        end
+      end, { max_block = 0.001 })) do
+        if entry.more then more = more + entry.more else lines = lines + 1 end
+      end
+      assert.is_true(lines <= 10 * helper.seconds(3), lines)
+      assert.is_true(more > 0)
+    end)
+  end)
+
   it("does not wake while the loop waits", function()
     helper.task(function()
       lastcall.sleep(0.3) -- what was busy before has been seen

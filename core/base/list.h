@@ -45,4 +45,15 @@ static inline void lc_list_take(lc_link *to, lc_link *from)
   lc_list_init(from);
 }
 
+/* Moves everything from one list before what the other has. */
+static inline void lc_list_put_before(lc_link *to, lc_link *from)
+{
+  if (lc_list_is_empty(from)) return;
+  from->previous->next = to->next;
+  to->next->previous = from->previous;
+  to->next = from->next;
+  from->next->previous = to;
+  lc_list_init(from);
+}
+
 #endif

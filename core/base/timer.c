@@ -186,7 +186,7 @@ lc_time lc_timers_next(const lc_timers *timers)
   return timers->count > 0 ? timers->heap[0].at : LC_NEVER;
 }
 
-unsigned lc_timers_run(lc_timers *timers, lc_time now)
+unsigned lc_timers_run(lc_timers *timers, lc_time now, int (*is_over)(void *user), void *user)
 {
   unsigned fired = 0;
 
@@ -198,6 +198,7 @@ unsigned lc_timers_run(lc_timers *timers, lc_time now)
     lc_timers_clear(timers, timer);
     fired++;
     timer->fire(timer, now); /* may free it */
+    if (is_over && is_over(user)) break;
   }
   timers->running = NOT_RUNNING;
   while (timers->late > 0) {

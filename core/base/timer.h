@@ -46,7 +46,8 @@ lc_time lc_timers_next(const lc_timers *timers);
 
 /* Fires what is due at `now`, each cleared first so that it may arm itself
  * again; one that arms itself for a time not after `now` waits for the next
- * call. Returns how many fired. */
-unsigned lc_timers_run(lc_timers *timers, lc_time now);
+ * call. `is_over`, which may be NULL, is asked after each: once it says so, the
+ * rest waits too. Returns how many fired. */
+unsigned lc_timers_run(lc_timers *timers, lc_time now, int (*is_over)(void *user), void *user);
 
 #endif

@@ -10,9 +10,11 @@ lc_time lc_conn_limit(const lc_conn *conn, lc_time allowed)
   return allowed == LC_NEVER ? LC_NEVER : lc_time_add(lc_loop_clock(conn->loop), allowed);
 }
 
+/* A time that has passed is now: those that are due already come before it. */
 void lc_conn_arm(lc_conn *conn, lc_time at)
 {
   if (!conn->timer.is_open || at == LC_NEVER) return;
+  if (at < conn->loop->now) at = conn->loop->now;
   if (at < lc_timers_at(&conn->loop->timers, &conn->timer))
     lc_timer_set(conn->loop, &conn->timer, at);
 }

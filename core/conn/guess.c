@@ -22,7 +22,7 @@ int lc_conn_is_between(const lc_conn *conn)
 
 int lc_conn_is_draining(const lc_conn *conn)
 {
-  return conn->owner && conn->owner->step >= LC_STEP_DRAIN && !conn->dismissed;
+  return conn->owner && conn->owner->reached >= LC_STEP_DRAIN && !conn->dismissed;
 }
 
 void lc_conn_consider(lc_conn *conn)

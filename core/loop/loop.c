@@ -1,4 +1,4 @@
-/* loop.c - one turn: wait, then events, timers, jobs and the embedder's share, each bounded.
+/* loop.c - one turn: wait, then events, timers, ladders, jobs and the embedder's share, each bounded.
  *
  * Order matters. The clock is read right after the wait, so that a deadline is
  * compared with the present and not with the moment before a long sleep. Timers
@@ -125,9 +125,21 @@ void lc_job_queue(lc_loop *loop, lc_job *job)
   if (!lc_job_is_queued(job)) lc_list_append(&loop->jobs, &job->link);
 }
 
+void lc_job_queue_ladder(lc_loop *loop, lc_job *job)
+{
+  if (!lc_job_is_queued(job)) lc_list_append(&loop->ladders, &job->link);
+}
+
 void lc_job_cancel(lc_job *job)
 {
   if (job->link.next) lc_list_remove(&job->link);
+}
+
+static void run_first(lc_link *jobs)
+{
+  lc_job *job = LC_OWNER(jobs->next, lc_job, link);
+  lc_list_remove(&job->link);
+  job->run(job);
 }
 
 static void run_jobs(lc_loop *loop)
@@ -136,10 +148,25 @@ static void run_jobs(lc_loop *loop)
   lc_list_init(&present);
   lc_list_take(&present, &loop->jobs);
   while (!lc_list_is_empty(&present)) {
-    lc_job *job = LC_OWNER(present.next, lc_job, link);
-    lc_list_remove(&job->link);
-    job->run(job);
+    run_first(&present);
+    if (lc_turn_is_over(&loop->turn)) break;
   }
+  lc_list_put_before(&loop->jobs, &present);
+}
+
+/* Each, though their walks may have used up the time: the one that walks first in this turn walks last in the next. */
+static void run_ladders(lc_loop *loop)
+{
+  lc_link present;
+  lc_list_init(&present);
+  lc_list_take(&present, &loop->ladders);
+  while (!lc_list_is_empty(&present)) {
+    run_first(&present);
+    lc_turn_is_over(&loop->turn);
+  }
+  lc_link *first = loop->ladders.next;
+  lc_list_remove(first);
+  lc_list_append(&loop->ladders, first);
 }
 
 void lc_job_hurry(lc_loop *loop, lc_job *job)
@@ -263,13 +290,15 @@ int lc_loop_pollfd(const lc_loop *loop) { return loop->poller; }
 
 static int has_work(const lc_loop *loop)
 {
-  return loop->turn_again || !lc_list_is_empty(&loop->jobs);
+  return loop->turn_again || !lc_list_is_empty(&loop->jobs) || !lc_list_is_empty(&loop->ladders);
 }
 
-lc_time lc_loop_next(const lc_loop *loop)
+static lc_time next_timer(const lc_loop *loop)
 {
-  return has_work(loop) ? 0 : lc_timers_next(&loop->timers);
+  return lc_time_earlier(lc_timers_next(&loop->timers), lc_timers_next(&loop->deadlines));
 }
+
+lc_time lc_loop_next(const lc_loop *loop) { return has_work(loop) ? 0 : next_timer(loop); }
 
 void lc_loop_on_turn(lc_loop *loop, int (*run)(void *user), void *user)
 {
@@ -281,10 +310,32 @@ void lc_loop_on_turn(lc_loop *loop, int (*run)(void *user), void *user)
 static lc_time wait_for(const lc_loop *loop, lc_time timeout)
 {
   if (has_work(loop)) return 0;
-  lc_time next = lc_timers_next(&loop->timers);
+  lc_time next = next_timer(loop);
   if (next == LC_NEVER) return timeout;
   lc_time now = loop->sys->now(loop->sys), until = next > now ? next - now : 0;
   return lc_time_earlier(until, timeout);
+}
+
+static int share_is_over(void *loop) { return lc_loop_share_is_over(loop); }
+
+static void begin_share(lc_loop *loop, const char *kind)
+{
+  lc_turn_share(&loop->turn, kind);
+  if (loop->is_overdue) lc_turn_lift(&loop->turn);
+}
+
+static void run_shares(lc_loop *loop)
+{
+  begin_share(loop, "timers");
+  lc_timers_run(&loop->deadlines, loop->now, NULL, NULL);
+  lc_timers_run(&loop->timers, loop->now, share_is_over, loop);
+  begin_share(loop, "ladders");
+  run_ladders(loop);
+  begin_share(loop, "jobs");
+  run_jobs(loop);
+  loop->turn_again = 0;
+  loop->turn.is_embedders = 1;
+  if (loop->on_turn && loop->on_turn(loop->on_turn_user)) loop->turn_again = 1;
 }
 
 int lc_loop_turn(lc_loop *loop, lc_time timeout)
@@ -298,18 +349,15 @@ int lc_loop_turn(lc_loop *loop, lc_time timeout)
 
   lc_work before = lc_loop_enter(loop, LC_WORK_LOOP);
   loop->is_turning = 1;
-  lc_time began = loop->now;
+  lc_turn_begin(&loop->turn, loop->now);
   dispatch_all(loop, events, count);
-  lc_timers_run(&loop->timers, loop->now);
-  run_jobs(loop);
-  loop->turn_again = 0;
-  if (loop->on_turn && loop->on_turn(loop->on_turn_user)) loop->turn_again = 1;
+  run_shares(loop);
   lc_loop_flush(loop);
   loop->is_turning = 0;
 
   loop->stats.turns++;
   if (count > 0) loop->stats.events += (uint64_t)count;
-  lc_loop_held(loop, loop->sys->now(loop->sys) - began);
+  lc_loop_held(loop, lc_turn_end(&loop->turn));
   lc_loop_enter(loop, before);
   return 0;
 }
@@ -317,12 +365,26 @@ int lc_loop_turn(lc_loop *loop, lc_time timeout)
 void lc_loop_stats_get(const lc_loop *loop, lc_loop_stats *stats)
 {
   *stats = loop->stats;
-  stats->timers = loop->timers.count;
+  stats->timers = loop->timers.count + loop->deadlines.count;
 }
 
 void lc_loop_held(lc_loop *loop, lc_time took)
 {
   if (took > loop->stats.longest_turn) loop->stats.longest_turn = took;
+}
+
+void lc_loop_share(lc_loop *loop, const char *kind) { lc_turn_share(&loop->turn, kind); }
+
+int lc_loop_share_is_over(lc_loop *loop) { return lc_turn_is_over(&loop->turn); }
+
+void lc_loop_watch_turns(lc_loop *loop, lc_time bound, const lc_turn_events *events, void *user)
+{
+  lc_turn_watch(&loop->turn, bound, events, user);
+}
+
+void lc_loop_told(lc_loop *loop, const char *kind, uint64_t id)
+{
+  lc_turn_told(&loop->turn, kind, id);
 }
 
 void lc_loop_stats_reset(lc_loop *loop) { loop->stats.longest_turn = 0; }
@@ -395,9 +457,12 @@ lc_loop *lc_loop_new(const lc_sys *sys, int *error)
   loop->now = loop->sys->now(loop->sys);
   lc_list_init(&loop->jobs);
   lc_list_init(&loop->urgent_jobs);
+  lc_list_init(&loop->ladders);
   lc_list_init(&loop->children);
   lc_job_init(&loop->output_job, NULL);
   lc_timers_init(&loop->timers);
+  lc_timers_init(&loop->deadlines);
+  lc_turn_init(&loop->turn, loop->sys);
   loop->input = lc_buffer_new(LC_SHARED_BUFFER);
   loop->output = malloc(LC_SHARED_BUFFER);
   if (loop->input && loop->output) result = open_descriptors(loop);
@@ -421,6 +486,7 @@ void lc_loop_free(lc_loop *loop)
   if (loop->wake.fd >= 0) loop->sys->close(loop->sys, loop->wake.fd);
   if (loop->poller >= 0) loop->sys->close(loop->sys, loop->poller);
   lc_timers_free(&loop->timers);
+  lc_timers_free(&loop->deadlines);
   free(loop->slots);
   lc_buffer_free(&loop->input);
   free(loop->output);

@@ -7,7 +7,10 @@
  *
  * A job is something to do a moment later in the same turn or in the next one,
  * never under the caller's feet. Each turn runs the jobs that were there when
- * it came to them.
+ * it came to them, until its time is over; the others come first in the next.
+ *
+ * Ladders have a heap of timers and a queue of jobs of their own, which each turn
+ * goes through whatever the others take: a step is never late.
  */
 #ifndef LC_LOOP_H
 #define LC_LOOP_H
@@ -15,6 +18,7 @@
 #include "base/list.h"
 #include "base/timer.h"
 #include "loop/resolver.h"
+#include "loop/turn.h"
 #include "sys/sys.h"
 
 /* Of more events, or more connections, the first ones have left the cache when their tasks run. */
@@ -65,6 +69,8 @@ struct lc_loop {
   lc_watch wake;
   lc_time now;
   lc_timers timers;
+  lc_timers deadlines; /* of ladders */
+  lc_turn turn;
 
   lc_slot *slots;
   uint32_t slot_capacity;
@@ -72,6 +78,8 @@ struct lc_loop {
   uint32_t slot_free; /* head of the free ones among them, LC_NO_SLOT when there is none */
 
   lc_link jobs;
+  lc_link ladders;
+  int is_overdue;      /* the process's deadline has passed: jobs and walks are put off no longer */
   lc_link urgent_jobs; /* those that are run after each event */
   lc_link children;
   struct lc_pulse *pulse; /* the observer's, when there is one */
@@ -103,6 +111,8 @@ void lc_loop_unwatch(lc_loop *loop, lc_watch *watch);
 
 void lc_job_init(lc_job *job, void (*run)(lc_job *job));
 void lc_job_queue(lc_loop *loop, lc_job *job); /* once, however often it is called */
+/* The same among those of ladders. */
+void lc_job_queue_ladder(lc_loop *loop, lc_job *job);
 void lc_job_cancel(lc_job *job);
 int lc_job_is_queued(const lc_job *job);
 /* Not later in the turn, but right after the event, timer or callback in hand: see lc_loop_flush. */

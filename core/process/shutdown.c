@@ -102,7 +102,7 @@ static int is_work_left(lc_shutdown *shutdown, lc_time now)
   if (shutdown->guards) return 1;
   lc_time until = lc_time_add(shutdown->unguarded_at, shutdown->table.options.quiet);
   if (!shutdown->loop->turn_again || now >= until) return 0;
-  lc_job_queue(shutdown->loop, &shutdown->job);
+  lc_job_queue_ladder(shutdown->loop, &shutdown->job);
   return 1;
 }
 
@@ -152,6 +152,7 @@ static void climb(lc_job *job)
   lc_time now = shutdown->loop->now;
   const lc_timetable *table = &shutdown->table;
   lc_step before;
+  if (now >= lc_timetable_end_at(table)) shutdown->loop->is_overdue = 1;
   do {
     before = table->step;
     if (table->step == LC_STEP_SERVING) enter(shutdown, LC_STEP_UNREADY);
@@ -162,26 +163,26 @@ static void climb(lc_job *job)
     else if (table->step == LC_STEP_HOOKS && (!shutdown->holds || now >= table->deadline))
       enter(shutdown, LC_STEP_DONE);
     if (table->step == LC_STEP_KILL && now >= table->deadline && is_any_left(shutdown)) {
-      if (shutdown->last_turns++ < LAST_TURNS) lc_job_queue(shutdown->loop, job);
+      if (shutdown->last_turns++ < LAST_TURNS) lc_job_queue_ladder(shutdown->loop, job);
       else enter(shutdown, LC_STEP_HOOKS); /* whatever could not be ended is not waited for */
     }
   } while (table->step != before);
   lc_time next = next_look(shutdown);
   if (next <= now && next != LC_NEVER) next = now + LC_MILLISECOND;
-  lc_timer_set(shutdown->loop, &shutdown->timer, next);
+  lc_timers_set(&shutdown->loop->deadlines, &shutdown->timer, next);
 }
 
 static void shutdown_due(lc_timer *timer, lc_time now)
 {
   lc_shutdown *shutdown = LC_OWNER(timer, lc_shutdown, timer);
   (void)now;
-  lc_job_queue(shutdown->loop, &shutdown->job);
+  lc_job_queue_ladder(shutdown->loop, &shutdown->job);
 }
 
 /* A server has ended, perhaps the last one. */
 static void check(lc_shutdown *shutdown)
 {
-  if (shutdown->table.step != LC_STEP_SERVING) lc_job_queue(shutdown->loop, &shutdown->job);
+  if (shutdown->table.step != LC_STEP_SERVING) lc_job_queue_ladder(shutdown->loop, &shutdown->job);
 }
 
 static void fleet_changed(lc_fleet_watch *watch) { check(LC_OWNER(watch, lc_shutdown, watch)); }
@@ -196,7 +197,7 @@ lc_shutdown *lc_shutdown_new(lc_loop *loop, const lc_drain_options *options,
   int is_second = lc_loop_child(loop, shutdown_end) != NULL;
   lc_fleet *fleet = is_second ? NULL : lc_fleet_of(loop);
   lc_shutdown *shutdown = fleet ? calloc(1, sizeof *shutdown) : NULL;
-  if (!shutdown || lc_timer_open(loop, &shutdown->timer, shutdown_due) < 0) {
+  if (!shutdown || lc_timers_open(&loop->deadlines, &shutdown->timer, shutdown_due) < 0) {
     if (error) *error = is_second ? -EBUSY : -ENOMEM;
     free(shutdown);
     return NULL;
@@ -219,10 +220,11 @@ lc_shutdown *lc_shutdown_new(lc_loop *loop, const lc_drain_options *options,
 void lc_shutdown_free(lc_shutdown *shutdown)
 {
   if (!shutdown) return;
-  lc_timer_close(shutdown->loop, &shutdown->timer);
+  lc_timers_close(&shutdown->loop->deadlines, &shutdown->timer);
   lc_job_cancel(&shutdown->job);
   lc_watchdog_plan(shutdown->loop, NULL);
   shutdown->fleet->has_stopped = 0;
+  shutdown->loop->is_overdue = 0;
   lc_fleet_watch_end(&shutdown->watch);
   lc_loop_remove_child(&shutdown->child);
   free(shutdown);
@@ -235,7 +237,7 @@ void lc_shutdown_begin(lc_shutdown *shutdown, lc_time began, lc_time timeout)
   int shorter = lc_timetable_begin(&shutdown->table, began, timeout);
   publish(shutdown);
   if (shorter && shutdown->table.step >= LC_STEP_STOP) for_each_server(shutdown, LC_STEP_STOP);
-  lc_job_queue(shutdown->loop, &shutdown->job);
+  lc_job_queue_ladder(shutdown->loop, &shutdown->job);
 }
 
 void lc_shutdown_signal(lc_shutdown *shutdown, lc_time at)
@@ -252,7 +254,7 @@ void lc_shutdown_hold(lc_shutdown *shutdown) { shutdown->holds++; }
 void lc_shutdown_release(lc_shutdown *shutdown)
 {
   shutdown->holds--;
-  lc_job_queue(shutdown->loop, &shutdown->job);
+  lc_job_queue_ladder(shutdown->loop, &shutdown->job);
 }
 
 void lc_shutdown_guard(lc_shutdown *shutdown) { shutdown->guards++; }

@@ -8,12 +8,12 @@
  *   drain   idle connections are closed, the others finish
  *   cancel  the embedder cancels what still runs (without an embedder's `step`,
  *           connections are closed)
- *   kill    the embedder ends what still runs; every connection left is reset
+ *   kill    every connection left is reset; the embedder ends what still runs
  *   done    no listener, connection, or task of the server is left
  *
  * Steps only go forward. Whoever asks for a step sets how far the ladder is to
  * go; the job climbs, so that callbacks come from a turn, one step after the
- * other, whatever called for them.
+ * other, whatever called for them. What a step does to every connection is a walk.
  */
 #include <netinet/tcp.h>
 
@@ -30,8 +30,8 @@
 /* How much longer than `quiet` a first request may take where packets are lost. */
 #define LATE_AFTER_LOSS (12 * LC_SECOND)
 #define LATE_AFTER_HEAVY_LOSS (21 * LC_SECOND)
-#define HEAVY 20 /* one handshake in so many lost a packet, and more than one did */
 #define PACE (5 * LC_MILLISECOND) /* at least, between two shares of a walk that is spread out */
+#define HEAVY 20 /* one handshake in so many lost a packet, and more than one did */
 
 const char *lc_step_name(lc_step step)
 {
@@ -79,7 +79,7 @@ void lc_drain_settled(lc_server *server)
 {
   if (server->owner.step < LC_STEP_DRAIN || lc_server_is_listening(server)) return;
   lc_registry_rewind(&server->registry, LC_WALK_VISIT);
-  lc_job_queue(server->loop, &server->job);
+  lc_job_queue_ladder(server->loop, &server->job);
 }
 
 static lc_time end_of_silence(lc_conn *conn)
@@ -120,6 +120,64 @@ void lc_drain_look(lc_conn *conn)
   else lc_conn_finish(conn, "drain");
 }
 
+/* ------------------------------------------------------------------- walks -- *
+ *
+ *   reach   follows the ladder: all are told of the drain, then canceled, then reset. Each step's walk goes to its
+ *           end before the next one's begins, though the ladder may be further by then
+ *   visit   from the drain's walk on: closes those that are idle
+ *   mark    `quiet` after the drain began: takes the marks
+ *
+ * A share ends with the turn's time for ladders; visits and marks also after some number, for each is a system call
+ * or two. One connection is reached at least, and who walks first changes from turn to turn: so no walk starves.
+ */
+
+static void go_on(lc_server *server) { lc_job_queue_ladder(server->loop, &server->job); }
+
+static void reach(lc_conn *conn, lc_step step)
+{
+  lc_server *server = lc_conn_server(conn);
+  const lc_events *events = server->events;
+  if (step == LC_STEP_KILL && lc_verdict_is_delivered(conn)) {
+    /* It has all of ours, the FIN too, and only keeps its own side open: it lost nothing and is not killed. */
+    lc_closing_give_up(conn);
+    return;
+  }
+  if (events->reached) events->reached(conn, step, server->user);
+  else if (step == LC_STEP_CANCEL && !events->step) lc_conn_finish(conn, "canceled");
+  if (step != LC_STEP_KILL) return;
+  lc_conn_abort(conn, "killed");
+  lc_conn_release_detached(conn);
+}
+
+/* Whether it has come to its end. */
+static int reach_share(lc_server *server, lc_step step)
+{
+  const lc_events *events = server->events;
+  lc_conn *conn;
+  if (!server->is_reaching) lc_registry_rewind(&server->registry, LC_WALK_REACH);
+  server->is_reaching = 1;
+  while ((conn = lc_registry_step(&server->registry, LC_WALK_REACH))) {
+    reach(conn, step);
+    if (lc_loop_share_is_over(server->loop)) return 0;
+  }
+  if (events->reached_all && events->reached_all(server, step, server->user)) return 0;
+  server->is_reaching = 0;
+  return 1;
+}
+
+static void follow_ladder(lc_server *server)
+{
+  while (server->owner.reached < server->owner.step && server->owner.reached < LC_STEP_KILL) {
+    lc_step step = server->owner.reached + 1;
+    if (!reach_share(server, step)) {
+      go_on(server);
+      return;
+    }
+    server->owner.reached = step;
+    if (step == LC_STEP_DRAIN) lc_registry_rewind(&server->registry, LC_WALK_VISIT);
+  }
+}
+
 /* How many are visited at a time, and how long after the last ones. */
 static uint32_t share_of_spread(const lc_server *server, lc_time *pace)
 {
@@ -130,57 +188,56 @@ static uint32_t share_of_spread(const lc_server *server, lc_time *pace)
   return (uint32_t)(total * PACE / spread) + 1;
 }
 
-/* A bounded share of the walk over all connections; what becomes idle later considers itself. */
+/* What becomes idle later considers itself. */
 static void visit_share(lc_server *server)
 {
   int is_spread = server->owner.step == LC_STEP_DRAIN && server->options.drain.spread > 0;
+  int is_over = 0;
   lc_time pace = 0;
   uint32_t share = is_spread ? share_of_spread(server, &pace) : LC_VISITS_PER_TURN;
   lc_conn *conn = NULL;
-  while (share-- && (conn = lc_registry_step(&server->registry, LC_WALK_VISIT))) {
+  while (share-- && !is_over && (conn = lc_registry_step(&server->registry, LC_WALK_VISIT))) {
     lc_drain_look(conn);
     lc_mark_visit(conn, server->mark_at == LC_NEVER);
     lc_conn_consider(conn);
+    is_over = lc_loop_share_is_over(server->loop);
   }
   server->visit_at = LC_NEVER;
   if (!lc_registry_is_walking(&server->registry, LC_WALK_VISIT)) return;
   if (is_spread) server->visit_at = lc_time_add(server->loop->now, pace);
-  else lc_job_queue(server->loop, &server->job);
+  else go_on(server);
 }
 
-/* Marks a bounded share of those that have been visited: the first visit marks the others. */
+/* Marks those that have been visited: the first visit marks the others. */
 static void mark_share(lc_server *server)
 {
   uint32_t share = LC_VISITS_PER_TURN;
+  int is_over = 0;
   lc_conn *conn;
-  while (share-- && (conn = lc_registry_step(&server->registry, LC_WALK_MARK)))
+  while (share-- && !is_over && (conn = lc_registry_step(&server->registry, LC_WALK_MARK))) {
     if (conn->visited) lc_mark_take(conn);
-  if (lc_registry_is_walking(&server->registry, LC_WALK_MARK))
-    lc_job_queue(server->loop, &server->job);
+    is_over = lc_loop_share_is_over(server->loop);
+  }
+  if (lc_registry_is_walking(&server->registry, LC_WALK_MARK)) go_on(server);
+}
+
+static void walk_on(lc_server *server)
+{
+  lc_registry *registry = &server->registry;
+  lc_time now = server->loop->now;
+  if (server->owner.step == LC_STEP_DONE) return;
+  follow_ladder(server);
+  if (server->owner.reached < LC_STEP_DRAIN) return;
+  if (now >= server->mark_at) {
+    server->mark_at = LC_NEVER;
+    lc_registry_rewind(registry, LC_WALK_MARK);
+  }
+  if (lc_registry_is_walking(registry, LC_WALK_MARK)) mark_share(server);
+  int is_time = server->visit_at == LC_NEVER || now >= server->visit_at;
+  if (lc_registry_is_walking(registry, LC_WALK_VISIT) && is_time) visit_share(server);
 }
 
 /* ------------------------------------------------------------------- steps -- */
-
-static void close_everything(lc_server *server)
-{
-  for (lc_conn *conn = NULL; (conn = lc_registry_next(&server->registry, conn));)
-    lc_conn_finish(conn, "canceled");
-}
-
-static void reset_everything(lc_server *server)
-{
-  for (lc_conn *conn = NULL; (conn = lc_registry_next(&server->registry, conn));) {
-    lc_conn_abort(conn, "killed");
-    lc_conn_release_detached(conn);
-  }
-}
-
-/* Whoever has all of ours, the FIN too, and only keeps its own side open, lost nothing and is not killed. */
-static void end_lingering(lc_server *server)
-{
-  for (lc_conn *conn = NULL; (conn = lc_registry_next(&server->registry, conn));)
-    if (lc_verdict_is_delivered(conn)) lc_closing_give_up(conn);
-}
 
 static void enter(lc_server *server, lc_step step)
 {
@@ -188,20 +245,13 @@ static void enter(lc_server *server, lc_step step)
   server->owner.step = step;
   server->report.step_at[step] = server->loop->sys->now(server->loop->sys);
   if (step == LC_STEP_STOP) lc_listening_stop(server);
-  if (step == LC_STEP_KILL) end_lingering(server);
   if (events->step) events->step(server, step, server->user);
   switch (step) {
     case LC_STEP_DRAIN:
-      lc_registry_rewind(&server->registry, LC_WALK_VISIT);
       server->mark_at = lc_time_add(server->report.step_at[step], server->options.drain.quiet);
       server->to_visit = server->registry.counts[LC_STATES];
-      visit_share(server);
       break;
-    case LC_STEP_CANCEL:
-      lc_listening_stop_now(server);
-      if (!events->step) close_everything(server);
-      break;
-    case LC_STEP_KILL: reset_everything(server); break;
+    case LC_STEP_CANCEL: lc_listening_stop_now(server); break;
     default: break;
   }
 }
@@ -219,34 +269,20 @@ static void rearm(lc_server *server)
   if (server->wanted < LC_STEP_CANCEL && server->cancel_at < at) at = server->cancel_at;
   lc_pulse_want(server->loop->pulse, &server->want, at);
   at = lc_time_earlier(at, lc_time_earlier(server->visit_at, server->mark_at));
-  lc_timer_set(server->loop, &server->timer, at);
-}
-
-static void walk_on(lc_server *server)
-{
-  lc_registry *registry = &server->registry;
-  lc_time now = server->loop->now;
-  if (server->owner.step < LC_STEP_DRAIN) return;
-  if (now >= server->mark_at) {
-    server->mark_at = LC_NEVER;
-    lc_registry_rewind(registry, LC_WALK_MARK);
-  }
-  if (lc_registry_is_walking(registry, LC_WALK_MARK)) mark_share(server);
-  int is_time = server->visit_at == LC_NEVER || now >= server->visit_at;
-  if (lc_registry_is_walking(registry, LC_WALK_VISIT) && is_time) visit_share(server);
+  lc_timers_set(&server->loop->deadlines, &server->timer, at);
 }
 
 static void climb(lc_job *job)
 {
   lc_server *server = LC_OWNER(job, lc_server, job);
-  walk_on(server);
   while (server->owner.step < server->wanted) {
     lc_step next = server->owner.step + 1;
     if (next == LC_STEP_UNREADY) next = LC_STEP_STOP; /* unready is the process's */
     enter(server, next);
   }
+  walk_on(server);
   if (is_done(server)) {
-    lc_timer_clear(server->loop, &server->timer);
+    lc_timers_clear(&server->loop->deadlines, &server->timer);
     lc_pulse_want(server->loop->pulse, &server->want, LC_NEVER);
     server->wanted = LC_STEP_DONE;
     lc_fleet *fleet = server->fleet;
@@ -262,7 +298,7 @@ static void ladder_due(lc_timer *timer, lc_time now)
   lc_server *server = LC_OWNER(timer, lc_server, timer);
   if (now >= server->cancel_at && server->wanted < LC_STEP_CANCEL) server->wanted = LC_STEP_CANCEL;
   if (now >= server->kill_at && server->wanted < LC_STEP_KILL) server->wanted = LC_STEP_KILL;
-  lc_job_queue(server->loop, &server->job);
+  lc_job_queue_ladder(server->loop, &server->job);
 }
 
 /* ------------------------------------------------------------------- asking -- */
@@ -270,7 +306,7 @@ static void ladder_due(lc_timer *timer, lc_time now)
 int lc_drain_open(lc_server *server)
 {
   lc_job_init(&server->job, climb);
-  return lc_timer_open(server->loop, &server->timer, ladder_due);
+  return lc_timers_open(&server->loop->deadlines, &server->timer, ladder_due);
 }
 
 void lc_drain_check(lc_server *server)
@@ -278,7 +314,7 @@ void lc_drain_check(lc_server *server)
   if (server->retiring && server->owner.step < LC_STEP_STOP && !server->holds &&
       !server->registry.counts[LC_STATES])
     lc_server_shutdown(server, server->loop->now);
-  if (is_done(server)) lc_job_queue(server->loop, &server->job);
+  if (is_done(server)) lc_job_queue_ladder(server->loop, &server->job);
 }
 
 int lc_server_shutdown(lc_server *server, lc_time kill_at)
@@ -312,5 +348,5 @@ void lc_server_advance(lc_server *server, lc_step step)
 {
   if (server->wanted >= step) return;
   server->wanted = step;
-  lc_job_queue(server->loop, &server->job);
+  lc_job_queue_ladder(server->loop, &server->job);
 }

@@ -37,6 +37,7 @@ struct lc_server {
   lc_time visit_at;  /* when the walk over idle connections goes on */
   lc_time mark_at;   /* when the walk that marks begins; LC_NEVER: no longer, or not yet */
   uint32_t to_visit; /* how many there were when it began */
+  int is_reaching;   /* the walk of the step after owner.reached is under way */
   lc_timer timer;
   lc_want want; /* the next step, for the watchdog */
   lc_job job;

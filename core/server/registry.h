@@ -13,7 +13,7 @@
 #include "lastcall.h"
 
 /* The walks that take several turns; each has a cursor of its own. */
-typedef enum lc_walk { LC_WALK_VISIT, LC_WALK_MARK, LC_WALKS } lc_walk;
+typedef enum lc_walk { LC_WALK_REACH, LC_WALK_VISIT, LC_WALK_MARK, LC_WALKS } lc_walk;
 
 typedef struct lc_registry {
   lc_link all;

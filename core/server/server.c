@@ -43,6 +43,7 @@ lc_server *lc_server_new(lc_loop *loop, const lc_server_options *options, const 
   server->is_outbound = server->options.is_outbound;
   server->cancel_at = server->kill_at = LC_NEVER;
   server->visit_at = server->mark_at = LC_NEVER;
+  server->owner.reached = LC_STEP_STOP;
   server->report.lossless = 1;
   lc_listening_init(server);
   lc_registry_init(&server->registry);
@@ -75,7 +76,7 @@ void lc_server_free(lc_server *server)
   }
   if (server->spare) lc_conn_unref(server->spare);
   lc_registry_free(&server->registry);
-  lc_timer_close(server->loop, &server->timer);
+  lc_timers_close(&server->loop->deadlines, &server->timer);
   lc_pulse_want(server->loop->pulse, &server->want, LC_NEVER);
   lc_job_cancel(&server->job);
   lc_fleet_remove(server->fleet, server);

@@ -42,6 +42,16 @@ static lc_time linux_now(const lc_sys *sys)
   return read_clock(CLOCK_MONOTONIC);
 }
 
+static uint64_t linux_ticks(const lc_sys *sys)
+{
+  (void)sys;
+#if defined __x86_64__ || defined __i386__
+  return __builtin_ia32_rdtsc();
+#else
+  return 0;
+#endif
+}
+
 static lc_time linux_time_of_day(const lc_sys *sys)
 {
   (void)sys;
@@ -321,6 +331,7 @@ const lc_sys *lc_sys_linux(void)
   static const lc_sys table = {
     .now = linux_now,
     .time_of_day = linux_time_of_day,
+    .ticks = linux_ticks,
     .random = linux_random,
     .socket = linux_socket,
     .bind = linux_bind,

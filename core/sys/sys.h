@@ -87,6 +87,9 @@ struct lc_sys {
   lc_time (*now)(const lc_sys *); /* monotonic: all of lastcall's own times */
   /* Since 1970, jumping when the clock is set: to be shown, never to be waited by. */
   lc_time (*time_of_day)(const lc_sys *);
+  /* A counter of the processor's, which grows by 10^9 a second or some more, for a few instructions: it says when the
+   * clock is worth reading, and measures nothing. 0 where there is none. */
+  uint64_t (*ticks)(const lc_sys *);
   int (*random)(const lc_sys *, void *buffer, size_t size);
 
   int (*socket)(const lc_sys *, int family, int type, int protocol);

@@ -116,7 +116,7 @@
 ---@field drain? number|lastcall.DrainOptions
 ---@field log? fun(level: "info"|"warning"|"error", event: string, fields: table) may not wait (to stderr)
 ---@field on_error? fun(err: any, traceback: string, conn: lastcall.Connection?) may not wait (to stderr)
----@field max_block? number|false seconds that a task or callback may hold the loop before that is logged, with its traceback (0.25)
+---@field max_block? number|false seconds that a task or callback may hold the loop before that is logged, with its traceback; a turn of the loop that takes as long, with its longest parts (0.25)
 ---@field raise_descriptors? boolean the soft limit of descriptors becomes the hard one, 1,048,576 at most; children get the old one (false)
 ---@field exit_when_stuck? boolean past the deadline, what cannot be interrupted (one endless call into C) ends the process with status 70 and a report on stderr (true)
 ---@field debug? boolean say in the log where a connection that was collected while open had been opened (false)

@@ -157,7 +157,7 @@ static void run(void)
   unsigned reported;
 
   world.is_running = 1;
-  reported = lc_timers_run(&world.timers, world.now);
+  reported = lc_timers_run(&world.timers, world.now, NULL, NULL);
   world.is_running = 0;
   assert_int_equal(reported, world.fired - before);
   for (int i = 0; i < NODES_MAX; i++) {
@@ -236,7 +236,7 @@ static void an_empty_heap_is_quiet(void **state)
 {
   (void)state;
   assert_true(lc_timers_next(&timers) == LC_NEVER);
-  assert_int_equal(lc_timers_run(&timers, LC_NEVER - 1), 0);
+  assert_int_equal(lc_timers_run(&timers, LC_NEVER - 1, NULL, NULL), 0);
 }
 
 static void a_zeroed_timer_can_be_closed(void **state)
@@ -258,9 +258,9 @@ static void fires_on_time_and_not_before(void **state)
   memset(&timer, 0, sizeof timer);
   assert_int_equal(lc_timers_open(&timers, &timer, count_fire), 0);
   lc_timers_set(&timers, &timer, 500);
-  assert_int_equal(lc_timers_run(&timers, 499), 0);
-  assert_int_equal(lc_timers_run(&timers, 500), 1);
-  assert_int_equal(lc_timers_run(&timers, 501), 0);
+  assert_int_equal(lc_timers_run(&timers, 499, NULL, NULL), 0);
+  assert_int_equal(lc_timers_run(&timers, 500, NULL, NULL), 1);
+  assert_int_equal(lc_timers_run(&timers, 501, NULL, NULL), 0);
   assert_int_equal(fires, 1);
   lc_timers_close(&timers, &timer);
 }
@@ -275,7 +275,7 @@ static void set_to_never_clears(void **state)
   lc_timers_set(&timers, &timer, 500);
   lc_timers_set(&timers, &timer, LC_NEVER);
   assert_true(lc_timers_next(&timers) == LC_NEVER);
-  assert_int_equal(lc_timers_run(&timers, 1000), 0);
+  assert_int_equal(lc_timers_run(&timers, 1000, NULL, NULL), 0);
   lc_timers_close(&timers, &timer);
 }
 
@@ -294,7 +294,7 @@ static void one_that_arms_itself_for_the_past_waits_for_the_next_run(void **stat
   assert_int_equal(lc_timers_open(&timers, &timer, arm_again_at_once), 0);
   lc_timers_set(&timers, &timer, 500);
   for (int i = 1; i <= 3; i++) {
-    assert_int_equal(lc_timers_run(&timers, 500), 1); /* at the very same time */
+    assert_int_equal(lc_timers_run(&timers, 500, NULL, NULL), 1); /* at the very same time */
     assert_int_equal(fires, i);
     assert_true(lc_timers_next(&timers) == 499);
   }
@@ -322,10 +322,10 @@ static void the_heap_may_grow_during_a_run(void **state)
   memset(crowd, 0, sizeof crowd);
   assert_int_equal(lc_timers_open(&timers, &timer, arm_and_open_many), 0);
   lc_timers_set(&timers, &timer, 500);
-  assert_int_equal(lc_timers_run(&timers, 500), 1);
+  assert_int_equal(lc_timers_run(&timers, 500, NULL, NULL), 1);
   assert_int_equal(timers.count, 51);
   timer.fire = count_fire;
-  assert_int_equal(lc_timers_run(&timers, 500), 51);
+  assert_int_equal(lc_timers_run(&timers, 500, NULL, NULL), 51);
   assert_int_equal(fires, 51);
   lc_timers_close(&timers, &timer);
   for (size_t i = 0; i < sizeof crowd / sizeof *crowd; i++) lc_timers_close(&timers, &crowd[i]);
@@ -346,7 +346,7 @@ static void room_is_reserved_when_opened(void **state)
   heap = timers.heap;
   for (int i = 0; i < MANY; i++) lc_timers_set(&timers, &many[i], MANY - i);
   assert_ptr_equal(heap, timers.heap); /* arming allocates nothing, so it cannot fail */
-  assert_int_equal(lc_timers_run(&timers, MANY / 2), MANY / 2);
+  assert_int_equal(lc_timers_run(&timers, MANY / 2, NULL, NULL), MANY / 2);
   for (int i = 0; i < MANY; i++) lc_timers_close(&timers, &many[i]);
   assert_int_equal(timers.reserved, 0);
   assert_int_equal(timers.count, 0);
@@ -365,9 +365,9 @@ static void extreme_times_are_ordered(void **state)
     lc_timers_set(&timers, &some[i], times[i]);
   }
   assert_true(lc_timers_next(&timers) == INT64_MIN);
-  assert_int_equal(lc_timers_run(&timers, -1), 3);
-  assert_int_equal(lc_timers_run(&timers, LC_NEVER - 2), 2);
-  assert_int_equal(lc_timers_run(&timers, LC_NEVER - 1), 1);
+  assert_int_equal(lc_timers_run(&timers, -1, NULL, NULL), 3);
+  assert_int_equal(lc_timers_run(&timers, LC_NEVER - 2, NULL, NULL), 2);
+  assert_int_equal(lc_timers_run(&timers, LC_NEVER - 1, NULL, NULL), 1);
   for (size_t i = 0; i < sizeof times / sizeof *times; i++) lc_timers_close(&timers, &some[i]);
 }
 

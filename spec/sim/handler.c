@@ -205,8 +205,15 @@ static void stepped(lc_server *server, lc_step step, void *user)
   if (step == LC_STEP_CANCEL || step == LC_STEP_KILL) {
     if (!in->cancel_at) in->cancel_at = sim_now(in->kernel);
     if (step == LC_STEP_CANCEL) handlers_cancel(in);
-    else handlers_kill(in);
   }
+}
+
+/* Once all are reset: so that no peer takes the end of a handler for the end of a reply. */
+static int reached_all(lc_server *server, lc_step step, void *user)
+{
+  (void)server;
+  if (step == LC_STEP_KILL) handlers_kill(user);
+  return 0;
 }
 
 static void notice(lc_server *server, const lc_notice *said, void *user)
@@ -224,6 +231,7 @@ const lc_events HANDLER_EVENTS = {.opened = opened,
                                   .heartbeat = heartbeat,
                                   .closed = closed,
                                   .step = stepped,
+                                  .reached_all = reached_all,
                                   .notice = notice};
 
 const lc_events HANDLER_EVENTS_TELLING = {.opened = opened,
@@ -233,4 +241,5 @@ const lc_events HANDLER_EVENTS_TELLING = {.opened = opened,
                                           .heartbeat = heartbeat,
                                           .closed = closed,
                                           .step = stepped,
+                                          .reached_all = reached_all,
                                           .notice = notice};

@@ -21,16 +21,17 @@ struct conn_box {
     };
   };
   task *reader;
-  task *writer;              /* whose write is half-way through */
-  lc_link waiting;           /* tasks that wait for their turn to write, or for the end */
-  unsigned tasks;            /* that it owns */
-  int16_t cut;               /* LC_DRAINING or LC_CANCELED: the ladder ends every wait for input */
-  int16_t last_failure;      /* for conn:error() */
-  unsigned is_served : 1;    /* by a handler */
-  unsigned is_unstarted : 1; /* which begins with the first byte */
-  unsigned connecting : 1;   /* until the task that connects has taken it */
-  unsigned connected : 1;    /* the handshake of one of our own making is done */
-  unsigned is_detached : 1;  /* its ticket is not done yet */
+  task *writer;               /* whose write is half-way through */
+  lc_link waiting;            /* tasks that wait for their turn to write, or for the end */
+  unsigned tasks;             /* that it owns */
+  int16_t cut;                /* LC_DRAINING or LC_CANCELED: the ladder ends every wait for input */
+  int16_t last_failure;       /* for conn:error() */
+  unsigned is_served : 1;     /* by a handler */
+  unsigned is_unstarted : 1;  /* which begins with the first byte */
+  unsigned connecting : 1;    /* until the task that connects has taken it */
+  unsigned connected : 1;     /* the handshake of one of our own making is done */
+  unsigned is_detached : 1;   /* its ticket is not done yet */
+  unsigned is_drain_told : 1; /* to the one that has it since */
   unsigned logged : 1;
   unsigned half_way : 1;     /* the writer waits with part of its write accepted */
   unsigned is_findable : 1;  /* in the table of those that nobody anchors */

@@ -60,6 +60,8 @@ void conn_drain_detached(lua_State *L, conn_box *box)
 {
   int top = lua_gettop(L);
   server_base *server = box->of_server;
+  if (box->is_drain_told) return;
+  box->is_drain_told = 1;
   if (push_hook(L, box, "on_drain"))
     task_start(L, box->rt, server ? &server->as_owner : NULL,
                server ? server->ctx : box->rt->contexts->process, 1);

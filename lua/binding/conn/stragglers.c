@@ -44,29 +44,30 @@ typedef struct note {
   straggler_list *list;
   straggler_fate fate;
   int is_kill;
-  int holders;    /* index of a table: the box of a connection -> the task that holds it */
-  int tracebacks; /* and of another one: where a task is -> its traceback */
+  int tracebacks; /* index of a table: where a task is -> its traceback */
 } note;
 
 void stragglers_open(lua_State *L, runtime *rt, straggler_list *list)
 {
-  *list = (straggler_list){.table = LUA_NOREF, .others = LUA_NOREF};
-  lua_newtable(L);
-  list->table = runtime_anchor(L, rt);
-  lua_newtable(L);
-  list->others = runtime_anchor(L, rt);
+  *list = NO_STRAGGLERS;
+  int *const tables[] = {&list->table, &list->others, &list->tracebacks};
+  for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+    lua_newtable(L);
+    *tables[i] = runtime_anchor(L, rt);
+  }
 }
 
 void stragglers_open_process(lua_State *L, runtime *rt)
 {
   rt->stragglers = runtime_part(L, sizeof *rt->stragglers);
-  *rt->stragglers = (straggler_list){.table = LUA_NOREF, .others = LUA_NOREF};
+  *rt->stragglers = NO_STRAGGLERS;
 }
 
 void stragglers_release(runtime *rt, straggler_list *list)
 {
   runtime_release(rt, list->table);
   runtime_release(rt, list->others);
+  runtime_release(rt, list->tracebacks);
 }
 
 void stragglers_set_facts(lua_State *L, runtime *rt, const straggler_list *list)
@@ -122,18 +123,17 @@ void stragglers_add_work(lua_State *L, runtime *rt, uint64_t number)
   lua_pop(L, 1);
 }
 
-/* Its two tables are pushed. [0, +2] */
+/* Its table is pushed. [0, +1] */
 static note begin(lua_State *L, runtime *rt, server_base *box, straggler_fate fate)
 {
+  straggler_list *list = box ? box->stragglers : rt->stragglers;
   luaL_checkstack(L, 16, NULL);
-  lua_newtable(L);
-  lua_newtable(L);
+  runtime_push_anchored(L, rt, list->tracebacks);
   return (note){.rt = rt,
                 .box = box,
-                .list = box ? box->stragglers : rt->stragglers,
+                .list = list,
                 .fate = fate,
                 .is_kill = fate == STRAGGLER_KILLED,
-                .holders = lua_gettop(L) - 1,
                 .tracebacks = lua_gettop(L)};
 }
 
@@ -277,53 +277,107 @@ static void add_task_if_cut(lua_State *L, const note *n, task *t, const context 
   if (n->is_kill || !t->ctx || context_is_below(t->ctx, ends)) add_task(L, n, t);
 }
 
-static task *holder_of(lua_State *L, int holders, const owner *of)
+/* ------------------------------------------------------- a connection's tasks -- */
+
+typedef struct found_tasks {
+  const conn_box *box;
+  task **tasks;
+  unsigned count;
+} found_tasks;
+
+static void find_task(task *t, void *user)
 {
-  lua_rawgetp(L, holders, of);
-  task *holder = lua_touserdata(L, -1);
-  lua_pop(L, 1);
+  found_tasks *found = user;
+  if (t->by == &found->box->as_owner) found->tasks[found->count++] = t;
+}
+
+/* What is noted may have garbage collected, contexts too: so they are walked over before. Those that go by a context
+ * of somebody else's are missing. [0, +1] */
+static found_tasks find_tasks(lua_State *L, conn_box *box)
+{
+  found_tasks found = {box, lua_newuserdatauv(L, box->tasks * sizeof *found.tasks, 0), 0};
+  conn_each_task(box, find_task, &found);
+  return found;
+}
+
+/* The handler, else the oldest task. */
+static task *holder_among(const found_tasks *found)
+{
+  task *holder = NULL;
+  for (unsigned i = 0; i < found->count; i++) {
+    task *t = found->tasks[i];
+    if (!holder || t->is_handler > holder->is_handler ||
+        (t->is_handler == holder->is_handler && t->id < holder->id))
+      holder = t;
+  }
   return holder;
 }
 
-/* One walk over the tasks finds who holds which connection: the handler, else the oldest task. */
-static void find_holders(lua_State *L, const note *n)
+/* What a task is marked with, so that it is noted once in each step: 0 is for none. */
+static unsigned noted_by(straggler_fate fate) { return fate == STRAGGLER_KILLED ? 2u : 1u; }
+
+static task *note_tasks(lua_State *L, const note *n, conn_box *of)
 {
-  server_base *box = n->box;
-  runtime *rt = box->rt;
-  for (lc_link *link = rt->tasks->all.next; link != &rt->tasks->all; link = link->next) {
-    task *t = LC_OWNER(link, task, in_tasks);
-    if (owner_server(t->by) != box) continue;
-    if (!owner_conn(t->by)) {
-      add_task_if_cut(L, n, t, box->ctx);
-      continue;
-    }
-    task *other = holder_of(L, n->holders, t->by);
-    if (!other || (t->is_handler && !other->is_handler)) {
-      lua_pushlightuserdata(L, t);
-      lua_rawsetp(L, n->holders, t->by);
-    } else {
-      other = t;
-    }
-    if (other) add_task_if_cut(L, n, other, box->ctx);
+  found_tasks found = find_tasks(L, of);
+  task *holder = holder_among(&found);
+  for (unsigned i = 0; i < found.count; i++) {
+    found.tasks[i]->noted = noted_by(n->fate) & 3u;
+    if (found.tasks[i] != holder) add_task_if_cut(L, n, found.tasks[i], n->box->ctx);
   }
+  return holder;
 }
 
-void stragglers_note(lua_State *L, server_base *box, straggler_fate fate)
+void stragglers_note(lua_State *L, server_base *box, lc_conn *conn, straggler_fate fate)
 {
   int top = lua_gettop(L);
   note n = begin(L, box->rt, box, fate);
-  find_holders(L, &n);
-  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
-    const conn_box *of = lc_conn_user(conn);
-    task *holder = of ? holder_of(L, n.holders, &of->as_owner) : NULL;
-    lc_state state = lc_conn_state(conn);
-    if (!holder && state == LC_STATE_CLOSED) continue;
-    if (!holder && state == LC_STATE_CLOSING && !n.is_kill)
-      continue; /* nobody holds it but its peer, and it has time left */
+  conn_box *of = lc_conn_user(conn);
+  task *holder = of && of->tasks ? note_tasks(L, &n, of) : NULL;
+  lc_state state = lc_conn_state(conn);
+  /* Nobody holds one that is closing but its peer, and it has time left. */
+  int is_over = state == LC_STATE_CLOSED || (state == LC_STATE_CLOSING && !n.is_kill);
+  if (holder || !is_over) {
     add_conn(L, &n, conn, holder);
     if (n.is_kill) lc_server_count_killed(box->server, conn);
     else lc_server_count_canceled(box->server, conn);
   }
+  lua_settop(L, top);
+}
+
+void stragglers_note_conn(lua_State *L, conn_box *box)
+{
+  int top = lua_gettop(L);
+  note n = begin(L, box->rt, box->of_server, STRAGGLER_CANCELED);
+  found_tasks found = find_tasks(L, box);
+  for (unsigned i = 0; i < found.count; i++)
+    if (is_cut(&n, found.tasks[i])) add_task(L, &n, found.tasks[i]);
+  lua_settop(L, top);
+}
+
+/* ------------------------------------------------------------- all other tasks -- */
+
+/* It is shown with its connection if nobody else holds that: whether it is. */
+static int add_holder(lua_State *L, const note *n, task *t)
+{
+  const lc_conn *conn = owner_conn(t->by);
+  if (!conn) return 0;
+  const conn_box *of = lc_conn_user(conn);
+  if (!t->is_handler && of->tasks > 1) return 0;
+  runtime_push_anchored(L, n->rt, n->list->table);
+  if (lua_rawgeti(L, -1, key_of(lc_conn_id(conn), STRAGGLER_CONNECTION)) != LUA_TTABLE)
+    return 1; /* there is no room for it */
+  int is_held = lua_getfield(L, -1, "traceback") != LUA_TNIL;
+  lua_pop(L, 1);
+  if (!is_held) add_traceback(L, n, t);
+  return !is_held;
+}
+
+void stragglers_note_rest(lua_State *L, server_base *box, task *t, straggler_fate fate)
+{
+  int top = lua_gettop(L);
+  if (t->noted == noted_by(fate)) return;
+  note n = begin(L, box->rt, box, fate);
+  if (!add_holder(L, &n, t)) add_task_if_cut(L, &n, t, box->ctx);
   lua_settop(L, top);
 }
 
@@ -338,29 +392,7 @@ void stragglers_note_process(lua_State *L, runtime *rt, straggler_fate fate)
   lua_settop(L, top);
 }
 
-typedef struct found_tasks {
-  const conn_box *box;
-  task **tasks;
-  unsigned count;
-} found_tasks;
-
-static void find_task(task *t, void *user)
-{
-  found_tasks *found = user;
-  if (t->by == &found->box->as_owner) found->tasks[found->count++] = t;
-}
-
-void stragglers_note_conn(lua_State *L, conn_box *box)
-{
-  int top = lua_gettop(L);
-  note n = begin(L, box->rt, box->of_server, STRAGGLER_CANCELED);
-  /* What is noted may have garbage collected, contexts too: so they are walked over before. */
-  found_tasks found = {box, lua_newuserdatauv(L, box->tasks * sizeof *found.tasks, 0), 0};
-  conn_each_task(box, find_task, &found);
-  for (unsigned i = 0; i < found.count; i++)
-    if (is_cut(&n, found.tasks[i])) add_task(L, &n, found.tasks[i]);
-  lua_settop(L, top);
-}
+/* ------------------------------------------------------------ undelivered bytes -- */
 
 /* One that was canceled or killed has been noted already. */
 static int is_noted(lua_State *L, runtime *rt, const straggler_list *list, lua_Integer key)
@@ -390,15 +422,4 @@ void stragglers_note_undelivered(lua_State *L, server_base *box, const lc_conn *
   lua_setfield(L, -2, "cause");
   lua_rawseti(L, -2, key);
   lua_pop(L, 1);
-}
-
-static int is_of_server(const task *t, const void *box) { return owner_server(t->by) == box; }
-
-/* Resets every connection, so that no peer takes the end of a handler for the end of a reply, and
- * ends every task that belongs to the server or to one of them, those that a dying one starts too. */
-void stragglers_kill(lua_State *L, server_base *box)
-{
-  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));)
-    lc_conn_abort(conn, "killed");
-  tasks_kill(L, box->rt, is_of_server, box);
 }

@@ -10,6 +10,7 @@ typedef struct runtime runtime;
 typedef struct conn_box conn_box;
 typedef struct server_base server_base;
 typedef struct straggler_list straggler_list;
+typedef struct task task;
 
 typedef enum straggler_fate {
   STRAGGLER_CANCELED,
@@ -28,8 +29,9 @@ typedef enum straggler_kind {
 
 /* A server's, or the process's. Connections are counted by the core. */
 struct straggler_list {
-  int table;  /* anchor: key -> record, of those that are listed */
-  int others; /* anchor: key -> true, of those that are not */
+  int table;      /* anchor: key -> record, of those that are listed */
+  int others;     /* anchor: key -> true, of those that are not */
+  int tracebacks; /* anchor: where a task was -> its traceback */
   unsigned listed[STRAGGLER_FATES][STRAGGLER_KINDS]; /* by their last fate */
   unsigned told[STRAGGLER_FATES];                    /* coroutines, by their tracebacks */
   lua_Integer unlisted;                              /* how many others */
@@ -37,6 +39,8 @@ struct straggler_list {
   lua_Integer killed;   /* tasks that had to be ended by force */
   lua_Integer held;     /* guards */
 };
+#define NO_STRAGGLERS \
+  ((straggler_list){.table = LUA_NOREF, .others = LUA_NOREF, .tracebacks = LUA_NOREF})
 
 /* A guard that is held when the drain's time is over: counted; whether it is listed too. */
 int stragglers_claim_work(lua_State *L, runtime *rt, uint64_t number);
@@ -46,13 +50,14 @@ void stragglers_open_process(lua_State *L, runtime *rt); /* which has none yet *
 void stragglers_release(runtime *rt, straggler_list *list);
 /* Into the table at the top: tasks_canceled, tasks_left, stragglers, stragglers_unlisted. [0, 0] */
 void stragglers_set_facts(lua_State *L, runtime *rt, const straggler_list *list);
-/* Canceled or killed: its connections, and the tasks that the step cuts. */
-void stragglers_note(lua_State *L, server_base *box, straggler_fate fate);
-/* The same for the tasks of no server. */
+/* Canceled or killed: one of its connections, with those of its tasks that the step cuts. */
+void stragglers_note(lua_State *L, server_base *box, lc_conn *conn, straggler_fate fate);
+/* The same for a task of the server's own, or of a connection's that was not found with it. */
+void stragglers_note_rest(lua_State *L, server_base *box, task *t, straggler_fate fate);
+/* The same for all tasks of no server. */
 void stragglers_note_process(lua_State *L, runtime *rt, straggler_fate fate);
 /* The tasks that are about to end with their connection, which the drain closes. */
 void stragglers_note_conn(lua_State *L, conn_box *box);
 void stragglers_note_undelivered(lua_State *L, server_base *box, const lc_conn *conn); /* closed */
-void stragglers_kill(lua_State *L, server_base *box);
 
 #endif

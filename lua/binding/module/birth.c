@@ -14,7 +14,7 @@
 #include "runtime/descriptors.h"
 #include "runtime/runtime.h"
 #include "runtime/signals.h"
-#include "runtime/turn_budget.h"
+#include "runtime/turn.h"
 #include "runtime/watched.h"
 #include "script/register.h"
 #include "server/moves.h"
@@ -33,9 +33,9 @@ static const char SYS_KEY[] = "lastcall.sys";
 static int turn(void *user)
 {
   runtime *rt = user;
-  turn_share_begin(rt);
+  turn_share_begin(rt, "callbacks");
   callbacks_run(rt);
-  turn_share_begin(rt);
+  turn_share_begin(rt, "tasks");
   int more = task_run_ready(rt);
   if (!rt->turn.is_over) callbacks_run(rt);
   return more || callbacks_wait(rt);

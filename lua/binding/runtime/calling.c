@@ -5,7 +5,7 @@
 #include <lua.h>
 
 #include "runtime/runtime.h"
-#include "runtime/turn_budget.h"
+#include "runtime/turn.h"
 #include "runtime/watched.h"
 
 int callbacks_traceback(lua_State *L)
@@ -49,6 +49,8 @@ static int call_next(lua_State *L)
   luaL_checkstack(L, count + 2, NULL);
   for (int i = 1; i <= count + 1; i++) lua_rawgeti(L, 3, i);
   if (lua_pcall(L, count, 0, 1) != LUA_OK) callbacks_failed(L, rt);
+  lua_rawgeti(L, 3, 1);
+  turn_callback_done(L, rt);
   return 0;
 }
 
@@ -62,7 +64,7 @@ void callbacks_run(runtime *rt)
     last = rt->calls.next;
     runtime_protect_script(
       rt, rt->calls.next == rt->calls.apart_next ? rt->calls.call_apart : call_next, rt);
-    if (turn_is_over(rt)) break;
+    if (rt->turn.is_over) break;
   }
 }
 

@@ -13,7 +13,7 @@
 #include "runtime/collector.h"
 #include "runtime/interrupt.h"
 #include "runtime/signals.h"
-#include "runtime/turn_budget.h"
+#include "runtime/turn.h"
 #include "runtime/watched.h"
 
 typedef struct runtime runtime;

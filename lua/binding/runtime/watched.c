@@ -73,6 +73,7 @@ static int tell(lua_State *L)
 void blocked_tell(runtime *rt, const blocker *by)
 {
   blocking now = {rt, by, lc_watchdog_held(rt->loop)};
+  turn_told(rt, by->task);
   if (now.held >= (by->max_block ? by->max_block : rt->limits.max_block))
     runtime_protect(rt, tell, &now);
   atomic_store(&rt->interrupt.has_trace, 0);

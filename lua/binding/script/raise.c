@@ -33,20 +33,25 @@ int raise_level(lua_State *L, int level)
   return level;
 }
 
+int find_script_frame(lua_State *L, lua_State *co, int level, lua_Debug *frame)
+{
+  size_t length = 0;
+  int is_found = 0;
+  const char *home = push_home(L, &length);
+  for (; !is_found && lua_getstack(co, level, frame); level++) {
+    lua_getinfo(co, "Sl", frame);
+    is_found = frame->currentline > 0 && !is_ours(frame, home, length);
+  }
+  lua_pop(L, 1);
+  return is_found;
+}
+
 int push_script_place(lua_State *L, lua_State *co, int level)
 {
   lua_Debug frame;
-  size_t length = 0;
-  const char *home = push_home(L, &length);
-  for (; lua_getstack(co, level, &frame); level++) {
-    lua_getinfo(co, "Sl", &frame);
-    if (frame.currentline <= 0 || is_ours(&frame, home, length)) continue;
-    lua_pushfstring(L, "%s:%d", frame.short_src, frame.currentline);
-    lua_remove(L, -2);
-    return 1;
-  }
-  lua_pop(L, 1);
-  return 0;
+  if (!find_script_frame(L, co, level, &frame)) return 0;
+  lua_pushfstring(L, "%s:%d", frame.short_src, frame.currentline);
+  return 1;
 }
 
 /* "file:line: ", or nothing where no script is to be found [0, +1]. */

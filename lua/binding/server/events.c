@@ -20,8 +20,10 @@
 #include "server/late.h"
 #include "server/methods.h"
 #include "server/moves.h"
+#include "server/steps.h"
 #include "task/context.h"
 #include "task/wait.h"
+#include "task/walk.h"
 #include "wait/selecting.h"
 
 /* ---------------------------------------------------------------------- events -- */
@@ -199,41 +201,6 @@ static void on_acceptable(lc_server *server, void *user)
   if (!lc_server_is_listening(server)) select_listening_ended(box->rt);
 }
 
-/* While it is being said goodbye to, a connection is not idle. */
-static int start_goodbyes(lua_State *L)
-{
-  server_box *box = lua_touserdata(L, 1);
-  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
-    if (lc_conn_state(conn) >= LC_STATE_CLOSING) continue;
-    lua_settop(L, 0);
-    runtime_push_anchored(L, box->rt, box->on_drain);
-    if (!server_push_conn(L, box, conn)) continue;
-    conn_box *of = lc_conn_user(conn);
-    task *t = task_start(L, box->rt, &of->as_owner, conn_own_context(of), 1);
-    t->is_goodbye = 1;
-    lc_conn_guard(conn);
-  }
-  return 0;
-}
-
-static void tell_detached(lua_State *L, server_box *box, void (*tell)(lua_State *L, conn_box *conn))
-{
-  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
-    conn_box *of = lc_conn_user(conn);
-    if (of && of->is_detached) tell(L, of);
-  }
-}
-
-static void cancel_everything(lua_State *L, server_box *box)
-{
-  for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
-    conn_cancel(conn);
-    conn_box *of = lc_conn_user(conn);
-    if (!of || of->is_unstarted) lc_conn_finish(conn, "canceled");
-  }
-  context_end(L, box->ctx, LC_CANCELED, "drain timeout");
-}
-
 void server_forget_functions(server_box *box)
 {
   int *const anchors[] = {&box->handler, &box->told.on_error, &box->on_drain, &box->farewell,
@@ -261,6 +228,7 @@ static void forget_functions_later(lua_State *L, const server_box *box)
 static void on_done(lua_State *L, server_box *box)
 {
   box->is_done = 1;
+  task_walk_end(&box->walk);
   if (!box->is_uncounted) box->rt->servers->live--;
   context_end(L, box->ctx, LC_CANCELED, "server done");
   tasks_wake(&box->waiters, 0);
@@ -278,19 +246,6 @@ static int take_step(lua_State *L)
   server_box *box = note->box;
   if (note->step == LC_STEP_DRAIN) {
     context_drain(L, box->ctx);
-    tell_detached(L, box, conn_drain_detached);
-    if (box->on_drain != LUA_NOREF) {
-      lua_pushcfunction(L, start_goodbyes);
-      lua_pushlightuserdata(L, box);
-      lua_call(L, 1, 0);
-    }
-  } else if (note->step == LC_STEP_CANCEL) {
-    stragglers_note(L, &box->as_base, STRAGGLER_CANCELED);
-    cancel_everything(L, box);
-  } else if (note->step == LC_STEP_KILL) {
-    stragglers_note(L, &box->as_base, STRAGGLER_KILLED);
-    stragglers_kill(L, &box->as_base);
-    tell_detached(L, box, conn_kill_detached);
   } else if (note->step == LC_STEP_DONE) {
     on_done(L, box);
   }
@@ -369,6 +324,8 @@ const lc_events SERVER_EVENTS = {.opened = on_opened,
                                  .departed = on_departed,
                                  .acceptable = on_acceptable,
                                  .step = on_step,
+                                 .reached = server_on_reached,
+                                 .reached_all = server_on_reached_all,
                                  .notice = on_notice};
 
 /* --------------------------------------------------------------- who is told -- */

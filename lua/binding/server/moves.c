@@ -16,7 +16,7 @@
 #include "runtime/interrupt.h"
 #include "runtime/report.h"
 #include "runtime/runtime.h"
-#include "runtime/turn_budget.h"
+#include "runtime/turn.h"
 #include "runtime/watched.h"
 #include "server/box.h"
 #include "server/conns.h"
@@ -178,10 +178,12 @@ static int begin_move(lua_State *L, telling *now)
   return 1;
 }
 
-static void end_move(telling *now)
+static void end_move(lua_State *L, telling *now)
 {
   script_work_done(now->rt);
-  (void)turn_is_over(now->rt);
+  runtime_push_anchored(L, now->rt, now->told.server->on_state);
+  turn_callback_done(L, now->rt);
+  lua_pop(L, 1);
   forget(&now->told);
   now->is_begun = 0;
 }
@@ -193,7 +195,7 @@ static int tell_moves(lua_State *L)
   prepare(L, now->rt);
   while (begin_move(L, now)) {
     tell_move(L, now->rt, &now->told);
-    end_move(now);
+    end_move(L, now);
   }
   return 0;
 }
@@ -206,7 +208,7 @@ static int call_moves(lua_State *L)
   lua_pushcfunction(L, tell_moves);
   lua_pushlightuserdata(L, &now);
   int status = lua_pcall(L, 1, 0, 1);
-  if (now.is_begun) end_move(&now); /* first: to tell may fail */
+  if (now.is_begun) end_move(L, &now); /* first: to tell may fail */
   if (status != LUA_OK) callbacks_failed(L, now.rt);
   return 0;
 }

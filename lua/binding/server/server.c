@@ -76,7 +76,7 @@ static server_box *push_box(lua_State *L, runtime *rt)
                       .farewell = LUA_NOREF,
                       .beat = LUA_NOREF,
                       .stragglers = &box->list,
-                      .list = {.table = LUA_NOREF, .others = LUA_NOREF},
+                      .list = NO_STRAGGLERS,
                       .is_done = 1};
   lc_list_init(&box->own_tasks);
   lc_list_init(&box->acceptors);

@@ -41,7 +41,8 @@ void task_wrap_error(lua_State *L)
   lua_rawseti(L, -2, 1);
 }
 
-/* Stack: the message handler, which is also the slot at the base, and results. */
+/* Stack: the message handler, which is also the slot at the base, the function, results. The function is the first
+ * result: it says where a task was that has ended. */
 static int body_done(lua_State *L, int status, lua_KContext kept)
 {
   task *t = (task *)kept;
@@ -56,5 +57,7 @@ int task_body(lua_State *L)
   runtime *rt = runtime_get(L);
   lua_KContext kept = (lua_KContext)rt->current;
   suspension_push_base(L);
-  return body_done(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, kept, body_done), kept);
+  lua_pushvalue(L, 2);
+  lua_insert(L, 2);
+  return body_done(L, lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 1, kept, body_done), kept);
 }

@@ -12,13 +12,13 @@
 #include "task/traceback.h"
 #include "task/wait.h"
 
-/* The innermost coroutine comes first [0, +1 or 0]. */
+/* [0, +1 or 0] */
 static int push_place(lua_State *L, const task *t)
 {
-  if (!t->has_begun) return 0;
-  for (unsigned i = task_depth(t); i > 0; i--)
-    if (push_script_place(L, t->extra->levels[i - 1].co, 0)) return 1;
-  return push_script_place(L, t->co, 0);
+  lua_Debug frame;
+  if (!task_script_frame(L, t, &frame)) return 0;
+  lua_pushfstring(L, "%s:%d", frame.short_src, frame.currentline);
+  return 1;
 }
 
 /* Where a task's owner is found: a connection by its id, a server as itself, else nothing. */

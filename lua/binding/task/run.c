@@ -9,7 +9,7 @@
 #include "runtime/interrupt.h"
 #include "runtime/report.h"
 #include "runtime/runtime.h"
-#include "runtime/turn_budget.h"
+#include "runtime/turn.h"
 #include "runtime/watched.h"
 #include "task/body.h"
 #include "task/context.h"
@@ -18,6 +18,7 @@
 #include "task/scope.h"
 #include "task/task.h"
 #include "task/wait.h"
+#include "task/walk.h"
 
 /* ------------------------------------------------------------------- finishing -- */
 
@@ -27,7 +28,7 @@ static void task_finish(task *t, int reusable)
   runtime *rt = t->rt;
   if (t->failed || t->handle != LUA_NOREF) runtime_protect(rt, task_deliver, t);
   lc_list_remove(&t->in_queue);
-  if (rt->tasks->next_to_kill == &t->in_tasks) rt->tasks->next_to_kill = t->in_tasks.next;
+  task_leave_walks(t);
   lc_list_remove(&t->in_tasks);
   lc_list_remove(&t->in_context);
   if (t->is_system) rt->tasks->of_ours--;
@@ -80,18 +81,16 @@ void task_kill(lua_State *L, task *t)
   task_finish(t, 0);
 }
 
-/* One of the tasks to be killed may end others as it dies, or begin a walk like this one: so task_finish moves the
- * walk on, and the outer one looks again. */
+/* One of the tasks to be killed may have this called anew as it dies: so the outer one looks again. */
 void tasks_kill(lua_State *L, runtime *rt, int (*is_meant)(const task *t, const void *whose),
                 const void *whose)
 {
+  task_walk *walk = &rt->tasks->to_kill;
   int found;
   do {
     found = 0;
-    for (rt->tasks->next_to_kill = rt->tasks->all.next;
-         rt->tasks->next_to_kill != &rt->tasks->all;) {
-      task *t = LC_OWNER(rt->tasks->next_to_kill, task, in_tasks);
-      rt->tasks->next_to_kill = rt->tasks->next_to_kill->next;
+    task_walk_begin(rt, walk);
+    for (task *t; task_is_walking(walk) && (t = task_walk_step(rt, walk));) {
       if (!is_meant(t, whose) || is_at_work(t)) continue;
       task_kill(L, t);
       found = 1;
@@ -146,6 +145,7 @@ static void task_resume(runtime *rt, task *t)
   rt->innermost = NULL;
   if (interrupt_work_done(rt)) tell_blocked(t);
   lc_loop_enter(rt->loop, before);
+  turn_piece_done(rt);
   rt->current = NULL;
   lc_loop_flush(rt->loop);
   if (status == LUA_YIELD) {
@@ -156,7 +156,7 @@ static void task_resume(runtime *rt, task *t)
                      &t->in_queue); /* the script called coroutine.yield: be polite */
     return;
   }
-  rt->tasks->result_count = count;
+  rt->tasks->result_count = count - 1;
   if (status != LUA_OK) { /* only for lack of memory: the body catches the rest */
     t->failed = 1;
     rt->tasks->result_count = 1;
@@ -187,7 +187,7 @@ int task_run_ready(runtime *rt)
     task *t = LC_OWNER(rt->tasks->ready.next, task, in_queue);
     lc_list_remove(&t->in_queue);
     task_resume(rt, t);
-    if (turn_is_over(rt)) break; /* the others come first in the next turn */
+    if (rt->turn.is_over) break; /* the others come first in the next turn */
   }
   rt->tasks->in_turn = 0;
   return !lc_list_is_empty(&rt->tasks->ready) || !lc_list_is_empty(&rt->tasks->preempted);

@@ -26,10 +26,9 @@ owner *owner_current(const runtime *rt) { return rt->current ? rt->current->by :
 void tasks_open(lua_State *L, runtime *rt)
 {
   tasks *all = rt->tasks = runtime_part(L, sizeof *all);
-  lc_link *const lists[] = {&all->ready, &all->all, &all->pool, &all->preempted,
-                            &all->process_waiters};
+  lc_link *const lists[] = {&all->ready,     &all->all,   &all->pool,
+                            &all->preempted, &all->walks, &all->process_waiters};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) lc_list_init(lists[i]);
-  all->next_to_kill = &all->all;
   lua_newtable(L);
   all->busy = luaL_ref(L, LUA_REGISTRYINDEX);
 }
@@ -87,6 +86,7 @@ task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
   t->at_rest = t->is_wordless = t->is_kept = t->is_main = t->doomed = t->killing = t->is_forced =
     t->is_frozen = t->has_begun = 0;
   t->failures = 0;
+  t->noted = 0;
   lua_pushcfunction(co, task_body);
   lua_xmove(L, co, count + 1);
   lc_list_append(ctx ? &ctx->tasks : &by->own_tasks, &t->in_context);

@@ -82,19 +82,27 @@ struct task {
   unsigned is_handler : 1;
   unsigned is_goodbye : 1; /* on_drain: guards its connection */
   unsigned is_system : 1;  /* ours: neither counted nor canceled with the process's */
+  unsigned noted : 2;      /* among the stragglers, by the last step that came to it */
   unsigned failed : 1;
   unsigned doomed : 1;   /* to be killed when it next lets go */
   unsigned killing : 1;  /* its <close> variables are running */
   unsigned canceled : 1; /* task:cancel: whatever its context says */
 };
 
+/* A walk over all unfinished tasks that may take several turns, while tasks begin and end; zero at first. */
+typedef struct task_walk {
+  lc_link link;
+  lc_link *next; /* NULL when it is not under way */
+} task_walk;
+
 /* All tasks of a runtime. Only the loop resumes them, from its ready queue, one bounded share a turn; whatever makes a
  * task runnable (an event, a timer, a cancel, another task) puts it there. So no task ever runs inside another's call. */
 struct tasks {
-  lc_link ready;         /* to be resumed */
-  lc_link all;           /* unfinished ones, the oldest first */
-  lc_link *next_to_kill; /* in a walk over them */
-  lc_link pool;          /* finished ones, with their coroutines */
+  lc_link ready;     /* to be resumed */
+  lc_link all;       /* unfinished ones, the oldest first */
+  lc_link walks;     /* over them, under way */
+  task_walk to_kill; /* one of those */
+  lc_link pool;      /* finished ones, with their coroutines */
   unsigned pooled;
   uint64_t last_id;
 

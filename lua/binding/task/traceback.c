@@ -5,6 +5,7 @@
 #include <lua.h>
 
 #include "runtime/runtime.h"
+#include "script/raise.h"
 #include "task/task.h"
 
 /* The function of ours that asks for it is left out. */
@@ -36,4 +37,13 @@ void task_push_traceback(lua_State *L, task *t, unsigned most)
   luaL_traceback(L, t->co, depth ? "resumed by" : NULL, t->co == L);
   luaL_addvalue(&text);
   luaL_pushresult(&text);
+}
+
+/* The innermost coroutine comes first. */
+int task_script_frame(lua_State *L, const task *t, lua_Debug *frame)
+{
+  if (!t->has_begun) return 0;
+  for (unsigned i = task_depth(t); i > 0; i--)
+    if (find_script_frame(L, t->extra->levels[i - 1].co, 0, frame)) return 1;
+  return find_script_frame(L, t->co, 0, frame);
 }

@@ -11,7 +11,7 @@
 #include "base/list.h"
 #include "base/prefetch.h"
 #include "runtime/runtime.h"
-#include "runtime/turn_budget.h"
+#include "runtime/turn.h"
 #include "script/raise.h"
 #include "task/context.h"
 #include "task/suspension.h"
@@ -110,7 +110,7 @@ int task_may_be_ended(const task *t)
 int task_is_spent(task *t)
 {
   runtime *rt = t->rt;
-  int is_over = turn_is_over(rt);
+  int is_over = turn_piece_done(rt);
   if (--rt->tasks->operations > 0 && rt->tasks->bytes > 0 && !is_over) return 0;
   return !t->killing && lua_isyieldable(t->co); /* else it cannot; its next wait will tell */
 }

@@ -10,6 +10,8 @@ typedef struct runtime runtime;
 
 void force_open(lua_State *L, runtime *rt);
 void watchdog_open(lua_State *L, runtime *rt);
+/* The log tells of turns that take so long; LC_NEVER: of none. */
+void long_turns_watch(runtime *rt, lc_time bound);
 void watchdog_bound(runtime *rt, lc_time max_block); /* a server's own */
 
 #endif

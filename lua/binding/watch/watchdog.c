@@ -125,6 +125,7 @@ static int core_watch(lua_State *L)
   rt->limits.max_block = option_time(L, 1, "max_block", options.max_block);
   options.max_block = lc_time_earlier(rt->limits.least_block, rt->limits.max_block);
   options.exit_stuck = option_boolean(L, 1, "exit_when_stuck", options.exit_stuck);
+  long_turns_watch(rt, rt->limits.max_block);
   int result = lc_watchdog_start(rt->loop, &options, &EVENTS, rt);
   if (result < 0) return luaL_error(L, "lastcall: no watchdog: %s", lc_code_text(result));
   return 0;
@@ -134,6 +135,7 @@ static int core_unwatch(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   rt->limits.least_block = LC_NEVER;
+  long_turns_watch(rt, LC_NEVER);
   lc_watchdog_stop(rt->loop);
   return 0;
 }

@@ -224,6 +224,8 @@ static sim_process *of(const lc_sys *sys) { return sys->state; }
 
 static lc_time table_now(const lc_sys *sys) { return of(sys)->kernel->now; }
 
+static uint64_t table_ticks(const lc_sys *sys) { return (uint64_t)of(sys)->kernel->now; }
+
 static lc_time table_time_of_day(const lc_sys *sys)
 {
   const lc_time in_2026 = 1767225600 * LC_SECOND;
@@ -311,6 +313,7 @@ void sim_table_fill(sim_process *process)
     .state = process,
     .now = table_now,
     .time_of_day = table_time_of_day,
+    .ticks = table_ticks,
     .random = table_random,
     .socket = table_socket,
     .bind = table_bind,
