@@ -221,3 +221,64 @@ describe("no line of ours is a peer's:", function()
     end)
   end)
 end)
+
+describe("the default log", function()
+  -- What each message is, which has to begin with the time it was said at.
+  local function said(output, began)
+    local list = {}
+    output = output:gsub("raised itself:\nlastcall: error", "raised itself: error") -- one message
+    for line in output:gmatch "[^\n]+" do
+      local at, what = line:match "^(%d%d%d%d%-%d%d%-%d%d %d%d:%d%d:%d%d) lastcall: (%l+)"
+      if at then
+        local time = {}
+        time.year, time.month, time.day, time.hour, time.min, time.sec = at:match "(%d+)-(%d+)-(%d+) (%d+):(%d+):(%d+)"
+        time = os.time(time)
+        assert.is_true(time >= began and time <= os.time(), line)
+        list[#list + 1] = what
+      else
+        assert.is_nil(line:find "^lastcall: [iwe]", line)
+      end
+    end
+    return list
+  end
+
+  it("begins each message with the time: of connections, of errors, of a shutdown", function()
+    local began = os.time()
+    local output = helper.run_script [[
+      local lastcall = require "lastcall"
+      lastcall.run(function()
+        local server = assert(lastcall.listen "127.0.0.1:0")
+        lastcall.spawn(server.serve, server, function(conn)
+          if conn:read() == "bug" then error "a bug" end
+          conn:read()
+        end)
+        local client = assert(lastcall.connect(server:addresses()[1]))
+        client:write "half\n"
+        client:flush()
+        while server:count "active" == 0 do lastcall.sleep(0.01) end
+        client:abort()
+        server:wait_for("==", 0)
+        client = assert(lastcall.connect(server:addresses()[1]))
+        client:write "bug\n"
+        client:read()
+        lastcall.shutdown()
+      end, { drain = 2 })
+    ]]
+    local list = said(output, began)
+    assert.same({ "warning", "error", "info" }, table.move(list, 1, 3, 1, {}), output)
+  end)
+
+  it("does so in an embedded loop, and where on_error raises itself", function()
+    local began = os.time()
+    local output = helper.run_script [[
+      local lastcall = require "lastcall"
+      lastcall.spawn(error, "a bug")
+      lastcall.step()
+      lastcall.step()
+      lastcall.run(function() lastcall.go(error, "a bug") end,
+        { on_error = function() error "another" end, log = function() end })
+    ]]
+    assert.same({ "error", "error" }, said(output, began), output)
+    assert.truthy(output:find("raised itself:\nlastcall: error", 1, true), output)
+  end)
+end)

@@ -407,4 +407,22 @@ describe("the shortest program", function()
       assert.is_true(math.abs(kept - (hooks or 0.4)) < helper.seconds(0.09), tostring(kept))
     end
   end)
+
+  it("keeps back a fifth also of what a further call leaves", function()
+    local length
+    local report = lastcall.run(function()
+      local server, address = helper.serve(lastcall, function(conn) conn:read() end)
+      lastcall.on_shutdown("one", function() end)
+      local conn = helper.ask(address, "x")
+      assert(server and conn)
+      local began = lastcall.now()
+      lastcall.shutdown()
+      lastcall.sleep(0.3)
+      length = lastcall.now() - began + 1.5
+      lastcall.shutdown(1.5)
+      lastcall.sleep(5)
+    end, { drain = { timeout = 20 }, signals = false, log = function() end })
+    local kept = length - report.steps.cancel - length / 10
+    assert.is_true(math.abs(kept - length / 5) < helper.seconds(0.09), tostring(kept))
+  end)
 end)

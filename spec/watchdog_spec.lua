@@ -272,4 +272,33 @@ describe("the watchdog", function()
     end
     assert.equal(1, told)
   end)
+
+  it("tells once where the script has no log, of a call into C and of a handler with a log of its server's", function()
+    local output = helper.run_script [[
+      local lastcall = require "lastcall"
+      lastcall.run(function() os.execute "sleep 1.6" end, { signals = false })
+      lastcall.run(function()
+        local server = assert(lastcall.listen("unix:@lastcall-watchdog-spec",
+          { log = function(_, event) print("own " .. event) end }))
+        lastcall.spawn(server.serve, server, function(conn)
+          conn:read()
+          string.find(("a"):rep(24), ("a?"):rep(24) .. ("a"):rep(24))
+          local began = lastcall.now()
+          while lastcall.now() < began + 1.6 do end
+        end)
+        local client = assert(lastcall.connect "unix:@lastcall-watchdog-spec")
+        client:write "x\n"
+        client:read()
+        lastcall.shutdown()
+      end, { signals = false, log = function(_, event) print("run's " .. event) end })
+    ]]
+    local plain, own = 0, 0
+    for line in output:gmatch "[^\n]+" do
+      if line:find("lastcall: warning: loop blocked", 1, true) then plain = plain + 1 end
+      if line == "own loop blocked" then own = own + 1 end
+      assert.is_nil(line:find("run's loop blocked", 1, true), output)
+      assert.is_nil(line:find("held", 1, true), output)
+    end
+    assert.same({ 1, 1 }, { plain, own }, output)
+  end)
 end)

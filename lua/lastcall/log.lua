@@ -30,7 +30,7 @@ end
 function log.to_stderr(level, event, fields)
   fields = fields or {}
   local more = fields.more and (", and %d more"):format(fields.more)
-  local parts = { os.date "%Y-%m-%d %H:%M:%S ", "lastcall: ", level, ": ", event, more }
+  local parts = { stderr.time(), "lastcall: ", level, ": ", event, more }
   for _, name in ipairs(in_order(fields)) do
     if name ~= "more" then parts[#parts + 1] = (" %s=%s"):format(name, value_of(name, fields[name])) end
   end
@@ -44,11 +44,13 @@ function log.text_of(err)
   return told and text or ("an error object (%s) whose __tostring raises"):format(type(err))
 end
 
---- The default for the `on_error` option.
-function log.error_to_stderr(err, traceback, conn)
+local function error_text(err, traceback, conn)
   local where = conn and (" (%s)"):format(tostring(conn)) or ""
-  stderr.say(("lastcall: error%s: %s\n%s\n"):format(where, log.escaped(log.text_of(err)), traceback or ""))
+  return ("lastcall: error%s: %s\n%s\n"):format(where, log.escaped(log.text_of(err)), traceback or "")
 end
+
+--- The default for the `on_error` option.
+function log.error_to_stderr(err, traceback, conn) stderr.say(stderr.time() .. error_text(err, traceback, conn)) end
 
 local function describe(err) return { err, debug.traceback(nil, 2) } end
 
@@ -58,10 +60,9 @@ function log.guarded(on_error)
   return function(err, traceback, conn)
     local fine, own = xpcall(on_error, describe, err, traceback, conn)
     if fine then return end
-    log.error_to_stderr(err, traceback, conn)
-    stderr.say "lastcall: and on_error, which was told of it, raised itself:\n"
     if type(own) ~= "table" then own = { own } end -- there was no memory to describe it
-    log.error_to_stderr(own[1], own[2], conn)
+    stderr.say(("%s%slastcall: and on_error, which was told of it, raised itself:\n%s"):format(stderr.time(),
+      error_text(err, traceback, conn), error_text(own[1], own[2], conn)))
   end
 end
 

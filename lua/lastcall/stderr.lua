@@ -12,6 +12,9 @@ local dropped, since = 0, nil
 local is_torn = false -- the last message was cut short, in the midst of a line
 local patient_from = 0
 
+--- How a message begins that has no other place for its time.
+function stderr.time() return os.date "%Y-%m-%d %H:%M:%S " end
+
 --- As much of it as there is room for; whether that was all, and how many bytes.
 local function put(text, patience)
   if is_torn then text = "\n" .. text end
@@ -22,8 +25,8 @@ end
 
 local function count_of_dropped()
   if dropped == 0 then return "" end
-  return ("lastcall: warning: messages dropped on stderr count=%d seconds=%.1f\n"):format(
-    dropped, core.now() - (since or core.now()))
+  return ("%slastcall: warning: messages dropped on stderr count=%d seconds=%.1f\n"):format(
+    stderr.time(), dropped, core.now() - (since or core.now()))
 end
 
 --- Says `text`, whole lines. Whether it was said.
