@@ -1,6 +1,6 @@
 /* conn/stragglers.h - the connections and tasks that a shutdown canceled or killed, as its report lists them. */
-#ifndef LC_BINDING_STRAGGLERS_H
-#define LC_BINDING_STRAGGLERS_H
+#ifndef LC_BINDING_CONN_STRAGGLERS_H
+#define LC_BINDING_CONN_STRAGGLERS_H
 
 #include <lua.h>
 

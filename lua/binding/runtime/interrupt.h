@@ -1,6 +1,6 @@
 /* runtime/interrupt.h - interrupting a script that holds the loop; see runtime/interrupt.c. */
-#ifndef LC_BINDING_INTERRUPT_H
-#define LC_BINDING_INTERRUPT_H
+#ifndef LC_BINDING_RUNTIME_INTERRUPT_H
+#define LC_BINDING_RUNTIME_INTERRUPT_H
 
 #include <lua.h>
 #include <stdatomic.h>

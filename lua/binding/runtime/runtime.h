@@ -3,8 +3,8 @@
  * Lua's registry holds one anchor table with everything that must stay alive by our own doing: coroutines of unfinished
  * tasks, connections being served, servers that are not done. An anchor is an integer key (luaL_ref).
  */
-#ifndef LC_BINDING_RUNTIME_H
-#define LC_BINDING_RUNTIME_H
+#ifndef LC_BINDING_RUNTIME_RUNTIME_H
+#define LC_BINDING_RUNTIME_RUNTIME_H
 
 #include <lua.h>
 
@@ -52,7 +52,7 @@ struct runtime {
   allocator *allocator; /* the state's, during a run */
   signals signals;
 
-  /* What the folders above keep; each makes its part with runtime_part, and alone looks into it. */
+  /* What the folders above keep: each makes its part with runtime_part. No folder below looks into it. */
   tasks *tasks;
   contexts *contexts;
   conns *conns;

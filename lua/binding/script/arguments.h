@@ -1,7 +1,7 @@
 /* script/arguments.h - a function's arguments, as lauxlib checks them; but the errors name the function as the documentation
  * does, however it was called, and are at the line of the script. */
-#ifndef LC_BINDING_ARGUMENTS_H
-#define LC_BINDING_ARGUMENTS_H
+#ifndef LC_BINDING_SCRIPT_ARGUMENTS_H
+#define LC_BINDING_SCRIPT_ARGUMENTS_H
 
 #include <lua.h>
 

@@ -1,6 +1,6 @@
 /* script/lua_version.h - which Lua the binding is for; any other is refused here, not by a crash. */
-#ifndef LC_BINDING_LUA_VERSION_H
-#define LC_BINDING_LUA_VERSION_H
+#ifndef LC_BINDING_SCRIPT_LUA_VERSION_H
+#define LC_BINDING_SCRIPT_LUA_VERSION_H
 
 #include <lua.h>
 

@@ -1,6 +1,6 @@
 /* script/options.h - options, from Lua to the core's. */
-#ifndef LC_BINDING_OPTIONS_H
-#define LC_BINDING_OPTIONS_H
+#ifndef LC_BINDING_SCRIPT_OPTIONS_H
+#define LC_BINDING_SCRIPT_OPTIONS_H
 
 #include <lua.h>
 

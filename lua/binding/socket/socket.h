@@ -9,8 +9,8 @@
  * blocks in poll(): outside, the loop goes on turning meanwhile, so that
  * connections close in the background; a signal lets Lua's hooks run.
  */
-#ifndef LC_SOCKET_H
-#define LC_SOCKET_H
+#ifndef LC_BINDING_SOCKET_SOCKET_H
+#define LC_BINDING_SOCKET_SOCKET_H
 
 #include <lua.h>
 #include <poll.h>

@@ -41,8 +41,8 @@ struct context {
   lua_Integer last_function; /* numbers them */
   unsigned holds;            /* tasks that go by it, and its functions */
   int anchor;                /* while it is held: LUA_NOREF otherwise */
-  owner *
-    own_of; /* the connection whose own context this is, kept by its second user value; NULL: none, or gone */
+  /* The connection whose own context this is, kept by its second user value; NULL: none, or gone. */
+  owner *own_of;
 };
 
 void context_hold(lua_State *L, context *ctx); /* one more hold: it has one, or a connection's */

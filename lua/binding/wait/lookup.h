@@ -1,6 +1,6 @@
 /* wait/lookup.h - a task's question to the system's resolver: the task waits, the loop goes on. */
-#ifndef LC_BINDING_LOOKUP_H
-#define LC_BINDING_LOOKUP_H
+#ifndef LC_BINDING_WAIT_LOOKUP_H
+#define LC_BINDING_WAIT_LOOKUP_H
 
 #include <lua.h>
 
