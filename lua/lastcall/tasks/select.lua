@@ -1,9 +1,9 @@
 --- select: waits for the first of several channels and contexts.
 
-local channel = require "lastcall.channel"
+local channel = require "lastcall.tasks.channel"
 local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
-local queue = require "lastcall.queue"
+local queue = require "lastcall.tasks.queue"
 
 local check_seconds = require "lastcall.options".check_seconds
 local is_context = core.context.is

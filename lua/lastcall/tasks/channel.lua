@@ -6,7 +6,7 @@
 local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
-local queue = require "lastcall.queue"
+local queue = require "lastcall.tasks.queue"
 
 local check_seconds = options.check_seconds
 

@@ -3,7 +3,7 @@
 local core = require "lastcall.core"
 local options = require "lastcall.options"
 local misuse = require "lastcall.misuse"
-local queue = require "lastcall.queue"
+local queue = require "lastcall.tasks.queue"
 
 local semaphore = { __name = "lastcall.semaphore", __metatable = "lastcall.semaphore" }
 semaphore.__index = semaphore

@@ -2,7 +2,7 @@
 
 local options = require "lastcall.options"
 local misuse = require "lastcall.misuse"
-local queue = require "lastcall.queue"
+local queue = require "lastcall.tasks.queue"
 
 local waitgroup = { __name = "lastcall.waitgroup", __metatable = "lastcall.waitgroup" }
 waitgroup.__index = waitgroup
