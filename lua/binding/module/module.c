@@ -15,7 +15,7 @@
 #include "script/raise.h"
 #include "script/register.h"
 #include "server/methods.h"
-#include "socket/socket.h"
+#include "socket/functions.h"
 #include "task/functions.h"
 #include "wait/poll.h"
 #include "wait/resolve.h"

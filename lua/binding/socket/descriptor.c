@@ -12,7 +12,9 @@
 #include "runtime/runtime.h"
 #include "script/arguments.h"
 #include "script/register.h"
-#include "socket/socket.h"
+#include "socket/blocking.h"
+#include "socket/functions.h"
+#include "socket/words.h"
 #include "sys/sys.h"
 #include "task/wait.h"
 #include "wait/selecting.h"
@@ -155,38 +157,6 @@ static int descriptor_shutdown(lua_State *L)
 }
 
 /* ----------------------------------------------------------------------- names -- */
-
-static const char *family_name(int family)
-{
-  switch (family) {
-    case AF_INET: return "inet";
-    case AF_INET6: return "inet6";
-    case AF_UNSPEC: return "unspec";
-    default: return "unknown";
-  }
-}
-
-int socket_push_name(lua_State *L, const lc_address *address)
-{
-  char host[NI_MAXHOST], port[NI_MAXSERV];
-  if (address->of.any.sa_family == AF_UNIX) {
-    size_t length = address->length - offsetof(struct sockaddr_un, sun_path);
-    if (address->length <= offsetof(struct sockaddr_un, sun_path)) length = 0;
-    lua_pushlstring(L, address->of.un.sun_path, strnlen(address->of.un.sun_path, length));
-    return 1;
-  }
-  int failure = getnameinfo(&address->of.any, address->length, host, sizeof host, port, sizeof port,
-                            NI_NUMERICHOST | NI_NUMERICSERV);
-  if (failure) {
-    lua_pushnil(L);
-    lua_pushstring(L, gai_strerror(failure));
-    return 2;
-  }
-  lua_pushstring(L, host);
-  lua_pushinteger(L, strtol(port, NULL, 10));
-  lua_pushstring(L, family_name(address->of.any.sa_family));
-  return 3;
-}
 
 typedef int (*name_call)(const lc_sys *, int, struct sockaddr *, socklen_t *);
 

@@ -18,7 +18,8 @@
 #include "script/raise.h"
 #include "script/register.h"
 #include "server/box.h"
-#include "socket/socket.h"
+#include "socket/blocking.h"
+#include "socket/functions.h"
 #include "sys/sys.h"
 
 static const char CLASSES_KEY = 0; /* our metatables and their names, in the registry */

@@ -10,7 +10,9 @@
 #include "runtime/runtime.h"
 #include "script/arguments.h"
 #include "script/register.h"
-#include "socket/socket.h"
+#include "socket/blocking.h"
+#include "socket/functions.h"
+#include "socket/words.h"
 #include "sys/sys.h"
 
 static const struct {

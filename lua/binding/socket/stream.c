@@ -11,7 +11,8 @@
 #include "script/register.h"
 #include "server/box.h"
 #include "server/events.h"
-#include "socket/socket.h"
+#include "socket/functions.h"
+#include "socket/words.h"
 #include "task/wait.h"
 
 /* LuaSocket has no limits but its timeouts, which the modules keep, and sends each piece at once. */

@@ -1,9 +1,7 @@
-/* socket/waiting.c - waiting for descriptors: suspended in a task, blocked elsewhere. */
-#include <errno.h>
+/* socket/waiting.c - waiting for descriptors, connections and servers: suspended in a task, blocked elsewhere. */
 #include <lauxlib.h>
 #include <lua.h>
-#include <stdlib.h>
-#include <string.h>
+#include <poll.h>
 
 #include "base/list.h"
 #include "conn/reading.h"
@@ -12,101 +10,11 @@
 #include "script/arguments.h"
 #include "script/register.h"
 #include "server/box.h"
-#include "socket/socket.h"
-#include "sys/sys.h"
+#include "socket/blocking.h"
+#include "socket/functions.h"
+#include "socket/words.h"
 #include "task/wait.h"
 #include "wait/selecting.h"
-
-const lc_sys *socket_sys(const runtime *rt) { return lc_loop_sys(rt->loop); }
-
-const char *socket_word(int code)
-{
-  switch (code) {
-    case LC_AGAIN: return "again";
-    case LC_EOF:
-    case LC_RESET:
-    case LC_BROKEN_PIPE:
-    case LC_CLOSED:
-    case LC_DRAINING:
-    case LC_CANCELED:
-    case -ECONNABORTED: return "closed";
-    case LC_TIMEOUT:
-    case LC_PEER_LOST: return "timeout";
-    case -EADDRINUSE: return "address already in use";
-    case -EISCONN: return "already connected";
-    case -EACCES: return "permission denied";
-    case -ECONNREFUSED: return "connection refused";
-    default: return strerror(-code);
-  }
-}
-
-int socket_failure(lua_State *L, runtime *rt, int code)
-{
-  task *t = task_running(L, rt);
-  if (t && code != LC_AGAIN && code != LC_TIMEOUT) task_failed(t);
-  lua_pushnil(L);
-  lua_pushstring(L, socket_word(code));
-  return 2;
-}
-
-lc_time socket_deadline(lua_State *L, int index)
-{
-  if (lua_isnoneornil(L, index)) return LC_NEVER;
-  return lc_seconds(check_number(L, index));
-}
-
-/* ------------------------------------------------------------------- blocking -- */
-
-/* Whether the loop is nobody's at the moment: no run, no task, no callback. */
-static int may_turn(const runtime *rt)
-{
-  return !rt->running && !rt->current && !rt->tasks->in_turn;
-}
-
-void socket_turn(lua_State *L, runtime *rt)
-{
-  if (!may_turn(rt)) return;
-  lua_State *before = rt->L;
-  luaL_checkstack(L, 32, NULL);
-  rt->L = L;
-  rt->running = 1; /* what runs in this turn does not turn the loop itself */
-  lc_loop_turn(rt->loop, 0);
-  rt->running = 0;
-  rt->L = before;
-}
-
-/* Lua runs hooks, and with them the handlers of signals, between its own instructions only. */
-static void let_hooks_run(lua_State *L)
-{
-  if (luaL_loadstring(L, "return") == LUA_OK) lua_call(L, 0, 0);
-  else lua_pop(L, 1);
-}
-
-int socket_block(lua_State *L, runtime *rt, struct pollfd *fds, unsigned count, lc_time deadline)
-{
-  const lc_sys *sys = socket_sys(rt);
-  for (;;) {
-    unsigned all = count;
-    lc_time now = sys->now(sys), until = deadline;
-    if (may_turn(rt)) {
-      fds[all++] = (struct pollfd){.fd = lc_loop_pollfd(rt->loop), .events = POLLIN};
-      until = lc_time_earlier(until, lc_loop_next(rt->loop));
-    }
-    lc_time left = until == LC_NEVER ? LC_NEVER : until > now ? until - now : 0;
-    int ready = sys->poll(sys, fds, all, left);
-    if (ready == -EINTR) {
-      let_hooks_run(L);
-      continue;
-    }
-    if (ready < 0) return ready;
-    if (all > count && fds[count].revents) ready--;
-    if (ready > 0) return 0;
-    socket_turn(L, rt);
-    if (deadline != LC_NEVER && sys->now(sys) >= deadline) return LC_TIMEOUT;
-  }
-}
-
-/* ------------------------------------------------------------------- functions -- */
 
 static int is_writing(lua_State *L, int index)
 {

@@ -1,0 +1,21 @@
+/* socket/blocking.h - waiting where there is no task to suspend. */
+#ifndef LC_BINDING_SOCKET_BLOCKING_H
+#define LC_BINDING_SOCKET_BLOCKING_H
+
+#include <lua.h>
+
+#include "lastcall.h"
+
+struct pollfd;
+typedef struct runtime runtime;
+
+/* Blocks the thread until one of the descriptors is ready: 0, or LC_TIMEOUT, or a code. `fds` has room
+ * for one more than `count`. */
+int socket_block(lua_State *L, runtime *rt, struct pollfd *fds, unsigned count, lc_time deadline);
+/* Where nobody else turns the loop: one turn without waiting. */
+void socket_turn(lua_State *L, runtime *rt);
+/* An absolute time on lastcall.now's clock, or nil for ever. */
+lc_time socket_deadline(lua_State *L, int index);
+const lc_sys *socket_sys(const runtime *rt);
+
+#endif
