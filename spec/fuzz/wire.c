@@ -31,6 +31,8 @@ static lc_time wire_now(const lc_sys *sys)
   return w->now;
 }
 
+static uint64_t wire_ticks(const lc_sys *sys) { return (uint64_t)wire_now(sys); }
+
 static int name_of(const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length)
 {
   open_socket(sys, fd);
@@ -187,6 +189,7 @@ void wire_init(wire *w)
   }
   w->sys = (lc_sys){.state = w,
                     .now = wire_now,
+                    .ticks = wire_ticks,
                     .getsockname = name_of,
                     .getpeername = name_of,
                     .setsockopt = set_option,

@@ -6,6 +6,7 @@
  */
 #include "task/task.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdlib.h>
@@ -89,6 +90,7 @@ task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
   t->noted = 0;
   lua_pushcfunction(co, task_body);
   lua_xmove(L, co, count + 1);
+  assert(ctx || by); /* only a connection's tasks may go without */
   lc_list_append(ctx ? &ctx->tasks : &by->own_tasks, &t->in_context);
   lc_list_append(&rt->tasks->all, &t->in_tasks);
   lc_list_append(&rt->tasks->ready, &t->in_queue);
