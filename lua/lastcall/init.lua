@@ -30,7 +30,7 @@ local lastcall = {
     return core.work(name)
   end,
   now = core.now,
-  every = require "lastcall.tasks.every",
+  every = require("lastcall.tasks.every").every,
   poll = require "lastcall.poll",
   pipe = relay.pipe,
   copy = relay.copy,
@@ -40,11 +40,11 @@ local lastcall = {
   events = embed.events,
   timeout = embed.timeout,
   step = embed.step,
-  group = require "lastcall.tasks.group",
-  waitgroup = require "lastcall.tasks.waitgroup",
-  semaphore = require "lastcall.tasks.semaphore",
-  channel = require "lastcall.tasks.channel".new,
-  select = require "lastcall.tasks.select",
+  group = require("lastcall.tasks.group").new,
+  waitgroup = require("lastcall.tasks.waitgroup").new,
+  semaphore = require("lastcall.tasks.semaphore").new,
+  channel = require("lastcall.tasks.channel").new,
+  select = require("lastcall.tasks.select").select,
   on_shutdown = hooks.on_shutdown,
   before_shutdown = hooks.before_shutdown,
   ready = server.process_is_ready,
@@ -75,7 +75,8 @@ function lastcall.report() return run.last_report end
 -- users know: so the other modules show no fields to who walks over them.
 local SHOWN = { ["lastcall.context"] = true, ["lastcall.socket"] = true }
 for name, module in pairs(package.loaded) do
-  if name:find "^lastcall%.[%w_]+$" and type(module) == "table" and not SHOWN[name] then
+  local is_ours = name:find "^lastcall%.[%w_]+$" or name:find "^lastcall%.tasks%."
+  if is_ours and type(module) == "table" and not SHOWN[name] then
     package.loaded[name] = setmetatable({}, { __index = module, __newindex = module })
   end
 end

@@ -40,4 +40,4 @@ local function every(seconds, fn)
   end)
 end
 
-return every
+return { every = every }

@@ -3,8 +3,8 @@
 local context = require "lastcall.context"
 local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
-local semaphore = require "lastcall.tasks.semaphore"
-local waitgroup = require "lastcall.tasks.waitgroup"
+local semaphore = require("lastcall.tasks.semaphore").new
+local waitgroup = require("lastcall.tasks.waitgroup").new
 
 local group = { __name = "lastcall.group", __metatable = "lastcall.group" }
 group.__index = group
@@ -88,4 +88,4 @@ function group:wait()
   return true
 end
 
-return new
+return { new = new }

@@ -107,4 +107,4 @@ local function select(cases)
   return result(cases, kinds, index, second)
 end
 
-return select
+return { select = select }

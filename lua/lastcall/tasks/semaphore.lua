@@ -42,4 +42,4 @@ function semaphore:release()
   return true
 end
 
-return new
+return { new = new }

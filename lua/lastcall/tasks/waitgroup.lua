@@ -39,4 +39,4 @@ function waitgroup:wait(seconds)
   return self.line:wait("waitgroup:wait", seconds)
 end
 
-return new
+return { new = new }
