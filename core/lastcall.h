@@ -337,11 +337,15 @@ typedef struct lc_drain_options {
   lc_time spread; /* 0: idle connections are closed over so long a time */
 } lc_drain_options;
 
+/* How bytes cross a descriptor: core/conn/transport.h. */
+typedef struct lc_transport lc_transport;
+
 typedef struct lc_server_options {
   uint32_t max_connections; /* 0: what the descriptor limit leaves */
   int is_outbound;          /* only for lc_conn_connect: the process's shutdown passes it by */
   int
     late; /* 1: the report counts those whose last bytes no handler was given; 0 where clients say goodbye after our FIN */
+  const lc_transport *transport; /* NULL: bytes as they are */
   lc_settings settings;
   lc_drain_options drain;
 } lc_server_options;
@@ -464,8 +468,8 @@ typedef struct lc_events {
 
 /* A server: any number of listeners, one registry of connections, one ladder.
  * `options` NULL: the defaults. `events` must outlive it, all but `ready` may be
- * NULL; `user` is handed to every callback. NULL with `*error` set for lack of
- * memory. A server that never listens is a registry for connections made with
+ * NULL; `user` is handed to every callback. NULL with `*error` set: -ENOMEM, or
+ * -EPROTONOSUPPORT for a transport of another version. A server that never listens is a registry for connections made with
  * lc_conn_connect. */
 lc_server *lc_server_new(lc_loop *loop, const lc_server_options *options, const lc_events *events,
                          void *user, int *error);

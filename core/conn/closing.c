@@ -1,6 +1,7 @@
 /* closing.c - the end of a connection, in this order and no other. */
 #include "conn/closing.h"
 
+#include "conn/crossing.h"
 #include "conn/deadline.h"
 #include "conn/input.h"
 #include "conn/loan.h"
@@ -9,6 +10,7 @@
 #include "conn/release.h"
 #include "conn/settings.h"
 #include "conn/state.h"
+#include "conn/transport.h"
 #include "conn/verdict.h"
 #include "kernel/keepalive.h"
 
@@ -68,10 +70,9 @@ void lc_closing_give_up(lc_conn *conn)
 
 static int send_fin(lc_conn *conn)
 {
-  const lc_sys *sys = conn->loop->sys;
-  int result;
   if (conn->out_shut) return 0;
-  LC_RETRY(result, sys->shutdown(sys, conn->watch.fd, SHUT_WR));
+  int result = lc_crossing_finish(conn);
+  if (result == LC_AGAIN) return result;
   if (result < 0) {
     lc_conn_fail(conn, result == -ENOTCONN ? LC_RESET : result);
     return result;
@@ -109,7 +110,7 @@ static lc_time give_up_at(const lc_conn *conn)
 static void look_at_progress(lc_conn *conn)
 {
   if (!conn->patient) return;
-  int left = conn->loop->sys->unacked(conn->loop->sys, conn->watch.fd);
+  int left = lc_crossing_unacked(conn);
   int64_t taken = (int64_t)conn->sent - (left > 0 ? left : 0);
   if (conn->out_shut && !left) {
     conn->patient = 0;
@@ -125,7 +126,8 @@ void lc_closing_step(lc_conn *conn)
   if (conn->state != LC_STATE_CLOSING) return;
   int result = lc_output_send(conn);
   if (conn->state != LC_STATE_CLOSING) return; /* failed */
-  if (!result && send_fin(conn) < 0) return;
+  if (!result) result = send_fin(conn);
+  if (result < 0 && result != LC_AGAIN) return;
   result = discard(conn);
   if (result == FAILED) return;
   if (lc_verdict_has_dropped(conn)) {
@@ -181,7 +183,7 @@ static int must_count_late(const lc_conn *conn)
 {
   const lc_owner *owner = conn->owner;
   if (!owner || owner->step < LC_STEP_STOP || !owner->tells_late) return 0;
-  if (conn->in_shut || conn->foreign) return 0;
+  if (conn->in_shut || conn->transport->is_opaque) return 0;
   return conn->dismissed || !conn->in_eof;
 }
 
@@ -207,7 +209,7 @@ static void begin_closing(lc_conn *conn, lc_time linger, const char *cause)
 void lc_conn_close(lc_conn *conn, lc_time linger, const char *cause)
 {
   if (conn->state == LC_STATE_CLOSED) return;
-  if (linger == 0 || conn->connecting || conn->torn) {
+  if (linger == 0 || conn->connecting || conn->opening || conn->torn) {
     lc_conn_abort(conn, cause);
     return;
   }
@@ -224,7 +226,7 @@ void lc_conn_close(lc_conn *conn, lc_time linger, const char *cause)
 void lc_conn_finish(lc_conn *conn, const char *cause)
 {
   if (conn->state >= LC_STATE_CLOSING) return;
-  if (conn->failure || lc_conn_settings(conn)->linger == 0 || conn->connecting) {
+  if (conn->failure || lc_conn_settings(conn)->linger == 0 || conn->connecting || conn->opening) {
     /* What did not leave yet will not now. */
     lc_conn_close(conn, lc_conn_settings(conn)->linger, cause);
     return;
@@ -262,12 +264,14 @@ int lc_conn_shutdown(lc_conn *conn, int how)
   if (!result) result = lc_output_send_all(conn);
   if (result < 0) return result;
   result = send_fin(conn);
+  if (result == LC_AGAIN) return result;
   return result < 0 ? conn->error : 0;
 }
 
 int lc_conn_detach(lc_conn *conn, int *fd)
 {
   if (conn->error) return conn->error;
+  if (conn->transport->begin) return -EOPNOTSUPP; /* its state would be lost */
   int result = lc_output_send_all(conn);
   if (result < 0) return result;
   *fd = conn->watch.fd;

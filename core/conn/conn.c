@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "conn/closing.h"
+#include "conn/crossing.h"
 #include "conn/guess.h"
 #include "conn/heartbeat.h"
 #include "conn/input.h"
@@ -29,8 +30,31 @@ static unsigned finish_connect(lc_conn *conn)
   conn->connecting = 0;
   conn->out_blocked = 0;
   lc_heartbeat_begin(conn);
+  if (conn->opening) return 0;
   lc_output_send(conn);
   return conn->error ? 0 : LC_CONNECTED;
+}
+
+/* One step of the transport's handshake; the owner of an unheard one hears of it when it is open. */
+static unsigned go_on_opening(lc_conn *conn)
+{
+  int result = lc_crossing_open(conn);
+  if (result == LC_AGAIN) return 0;
+  if (result < 0) {
+    lc_conn_fail(conn, result);
+    return 0;
+  }
+  conn->opening = 0;
+  conn->in_drained = 0;
+  if (conn->outbound) return LC_CONNECTED;
+  if (lc_conn_announce(conn)) conn->owner->opened(conn);
+  return 0;
+}
+
+int lc_conn_announce(lc_conn *conn)
+{
+  conn->unheard = conn->opening;
+  return !conn->opening;
 }
 
 static unsigned on_writable(lc_conn *conn)
@@ -47,6 +71,7 @@ static unsigned on_writable(lc_conn *conn)
 static void conn_ready(lc_watch *watch, uint32_t events)
 {
   lc_conn *conn = lc_conn_ref(LC_OWNER(watch, lc_conn, watch));
+  events = lc_crossing_meaning(conn, events);
   unsigned what = 0,
            is_finish = events & (LC_POLL_FINISHED | LC_POLL_HANG_UP) && !conn->in_finished;
   if (events & (LC_POLL_IN | LC_POLL_FINISHED | LC_POLL_HANG_UP)) conn->in_drained = 0;
@@ -60,11 +85,13 @@ static void conn_ready(lc_watch *watch, uint32_t events)
   } else if (events & LC_POLL_ERROR) {
     int error = lc_conn_take_error(conn);
     if (error < 0) {
-      lc_input_rescue(conn);
+      if (!conn->opening) lc_input_rescue(conn);
       lc_conn_fail(conn, error);
     }
   }
-  if (conn->state < LC_STATE_CLOSING && !conn->connecting) {
+  if (conn->opening && !conn->connecting && conn->state < LC_STATE_CLOSING)
+    what = go_on_opening(conn);
+  if (conn->state < LC_STATE_CLOSING && !conn->connecting && !conn->opening) {
     if (events & LC_POLL_OUT) what |= on_writable(conn);
     if (events & (LC_POLL_IN | LC_POLL_FINISHED | LC_POLL_HANG_UP)) what |= LC_READABLE;
     if (is_finish && !conn->in_shut) what |= LC_FINISHED;
@@ -115,6 +142,7 @@ lc_conn *lc_conn_new(lc_loop *loop, const lc_owner *owner, size_t size)
   conn->watch.ready = conn_ready;
   conn->loop = loop;
   conn->owner = owner;
+  conn->transport = owner->transport;
   conn->references = 1;
   conn->deadline = conn->read_deadline = conn->write_deadline = LC_NEVER;
   lc_job_init(&conn->job, conn_job);
@@ -126,9 +154,12 @@ int lc_conn_begin(lc_conn *conn, int fd)
   lc_loop *loop = conn->loop;
   int result = lc_heartbeat_begin(conn);
   if (result < 0) return result;
+  if ((result = lc_crossing_begin(conn)) < 0) return result;
   conn->watch.fd = fd;
   result = lc_loop_watch(loop, &conn->watch, LC_WATCH_ALL);
   if (result < 0) {
+    lc_crossing_end(conn);
+    conn->opening = 0;
     conn->watch.fd = -1;
     lc_timer_clear(loop, &conn->timer); /* its heartbeat has not begun after all */
     return result;

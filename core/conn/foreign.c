@@ -1,17 +1,23 @@
-/* foreign.c - a connection whose bytes the embedder moves itself, encrypted perhaps, on a duplicate of the descriptor. */
+/* foreign.c - the transport of a connection whose bytes the embedder moves itself, encrypted perhaps, on a duplicate of
+ * the descriptor: the embedder tells what it has moved. While it closes, what still comes is discarded as it is. */
 #include "conn/mark.h"
+#include "conn/plain.h"
 #include "conn/state.h"
 
-void lc_conn_look(lc_conn *conn)
-{
-  conn->in_drained = 0;
-  conn->out_blocked = 0;
-}
+static const lc_transport FOREIGN = {.version = LC_TRANSPORT_VERSION,
+                                     .name = "foreign",
+                                     .is_opaque = 1,
+                                     .is_in_place = 1,
+                                     .receive = lc_plain_receive,
+                                     .send = lc_plain_send,
+                                     .unread = lc_plain_unread,
+                                     .unacked = lc_plain_unacked,
+                                     .finish = lc_plain_finish};
 
 void lc_conn_note(lc_conn *conn, size_t received, size_t sent)
 {
   if (conn->state >= LC_STATE_CLOSING || !(received + sent)) return;
-  conn->foreign = 1;
+  conn->transport = &FOREIGN;
   conn->last_byte_at = conn->loop->now;
   if (received && !conn->received) lc_mark_first_byte(conn);
   conn->received += received;

@@ -1,6 +1,7 @@
 /* heartbeat.c - signs of life asked of peers, for what the kernel cannot see. */
 #include "conn/heartbeat.h"
 
+#include "conn/crossing.h"
 #include "conn/deadline.h"
 #include "conn/release.h"
 #include "conn/settings.h"
@@ -41,7 +42,7 @@ lc_time lc_heartbeat_at(const lc_conn *conn)
 /* When the peer was last heard of, at the latest; 0 when it was not since the last look. */
 static lc_time heard_since(const lc_conn *conn, lc_time now)
 {
-  if (conn->loop->sys->unread(conn->loop->sys, conn->watch.fd) > 0) return now;
+  if (lc_crossing_unread(conn)) return now;
   return conn->received != conn->extra->heard ? conn->last_byte_at : 0;
 }
 

@@ -3,12 +3,14 @@
 
 #include <string.h>
 
+#include "conn/crossing.h"
 #include "conn/guess.h"
 #include "conn/loan.h"
 #include "conn/mark.h"
 #include "conn/release.h"
 #include "conn/settings.h"
 #include "conn/state.h"
+#include "conn/transport.h"
 
 /* Whether a recv that got less than it had room for has taken all there was. Not when a FIN or an urgent byte was
  * announced: recv stops before either, and no further event tells of what lies behind. On a unix socket recv
@@ -16,15 +18,14 @@
  * another sender. */
 static int has_taken_all(const lc_conn *conn)
 {
-  return !conn->in_finished && !conn->in_marked && lc_conn_is_tcp(conn);
+  return conn->transport->is_in_place && !conn->in_finished && !conn->in_marked &&
+         lc_conn_is_tcp(conn);
 }
 
 ssize_t lc_input_receive(lc_conn *conn, void *into, size_t room)
 {
-  const lc_sys *sys = conn->loop->sys;
-  ssize_t got;
-  LC_RETRY(got, sys->recv(sys, conn->watch.fd, into, room, 0));
-  if (got == -EAGAIN) {
+  ssize_t got = lc_crossing_receive(conn, into, room);
+  if (got == LC_AGAIN) {
     conn->in_drained = 1;
     conn->in_marked = 0;
     return LC_AGAIN;
@@ -38,7 +39,7 @@ ssize_t lc_input_receive(lc_conn *conn, void *into, size_t room)
 static int nothing_to_receive(const lc_conn *conn)
 {
   if (conn->in_eof || conn->in_shut) return LC_EOF;
-  return conn->in_drained || conn->connecting ? LC_AGAIN : 0;
+  return conn->in_drained || conn->connecting || conn->opening ? LC_AGAIN : 0;
 }
 
 /* What lc_input_receive has said, in the codes of a read; the bytes are where they belong. */

@@ -22,6 +22,7 @@ typedef struct lc_conn_extra {
   char *farewell;
   size_t farewell_length;
   int has_settings;
+  void *transport_state;
   uint64_t heard;   /* bytes received by the last look for signs of life */
   lc_time heard_at; /* when the peer was last heard of */
   lc_time asked_at; /* 0: it was not asked since */
@@ -33,6 +34,7 @@ typedef struct lc_conn_extra {
 struct lc_conn {
   lc_watch watch;
   lc_loop *loop;
+  const lc_transport *transport;
   const lc_owner *owner; /* NULL once it has departed */
   lc_conn_extra *extra;
   void *user;
@@ -103,10 +105,12 @@ struct lc_conn {
   unsigned dismissed : 1; /* by the ladder: ends with the farewell */
   unsigned told_closed : 1;
   unsigned detached : 1;
-  unsigned outbound : 1; /* of our own making */
-  unsigned
-    foreign : 1; /* somebody else moves its bytes, encrypted: what is in the kernel cannot be judged */
-  unsigned aged : 1; /* max_age has passed: closed at the next idle moment */
+  unsigned outbound : 1;     /* of our own making */
+  unsigned opening : 1;      /* the transport is not open yet */
+  unsigned unheard : 1;      /* the owner is told of it when it is open */
+  unsigned in_wants_out : 1; /* the transport has to write before it can receive */
+  unsigned out_wants_in : 1; /* the reverse */
+  unsigned aged : 1;         /* max_age has passed: closed at the next idle moment */
   unsigned reset_at_rest : 1;
   unsigned patient : 1;     /* closing: goes on while the peer's host acknowledges more */
   unsigned counts_late : 1; /* closing: bytes that no handler is given are counted */

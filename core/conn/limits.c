@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conn/closing.h"
+#include "conn/crossing.h"
 #include "conn/deadline.h"
 #include "conn/guess.h"
 #include "conn/heartbeat.h"
@@ -59,7 +60,7 @@ static int over_a_limit(lc_conn *conn, lc_time now)
   else if (idle_limit(conn) <= now) cause = "idle timeout";
   else if (conn->aged && (conn->state == LC_STATE_IDLE || !conn->received)) cause = "max age";
   if (!cause) return 0;
-  if (conn->loop->sys->unread(conn->loop->sys, conn->watch.fd) > 0) {
+  if (lc_crossing_unread(conn)) {
     conn->spoke = 1; /* though nobody has read it yet */
     return 0;
   }

@@ -1,14 +1,11 @@
 /* mark.c - which work a drain still hands over: what begins before the connection's mark. */
 #include "conn/mark.h"
 
+#include "conn/crossing.h"
 #include "conn/deadline.h"
 #include "conn/guess.h"
 
-static uint64_t in_kernel(const lc_conn *conn)
-{
-  int unread = conn->loop->sys->unread(conn->loop->sys, conn->watch.fd);
-  return unread > 0 ? (uint64_t)unread : 0;
-}
+static uint64_t in_kernel(const lc_conn *conn) { return (uint64_t)lc_crossing_unread(conn); }
 
 static lc_time quiet_from_now(const lc_conn *conn)
 {

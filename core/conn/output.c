@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conn/crossing.h"
 #include "conn/deadline.h"
 #include "conn/guess.h"
 #include "conn/queue.h"
@@ -21,14 +22,11 @@ static void made_progress(lc_conn *conn, int is_all)
     is_all ? LC_NEVER : lc_time_add(conn->loop->now, lc_conn_settings(conn)->write_timeout);
 }
 
-/* One sendmsg. Bytes taken (0 when the kernel is full), or a code. */
+/* One call. Bytes taken (0 when the kernel is full), or a code. */
 static ssize_t send_pieces(lc_conn *conn, struct iovec *pieces, int count, size_t total)
 {
-  const lc_sys *sys = conn->loop->sys;
-  struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
-  ssize_t sent;
-  LC_RETRY(sent, sys->sendmsg(sys, conn->watch.fd, &message, MSG_NOSIGNAL));
-  if (sent == -EAGAIN) sent = 0;
+  ssize_t sent = lc_crossing_send(conn, pieces, count);
+  if (sent == LC_AGAIN) sent = 0;
   if (sent == -ENOMEM || sent == -ENOBUFS) {
     conn->out_refused = 1;
     lc_conn_arm(conn, conn->loop->now + LC_MEMORY_RETRY);
@@ -69,7 +67,7 @@ static void watch_queue(lc_conn *conn)
 int lc_output_send(lc_conn *conn)
 {
   if (conn->watch.fd < 0) return conn->error;
-  if (conn->connecting) return lc_queue_size(conn) ? LC_AGAIN : 0;
+  if (conn->connecting || conn->opening) return lc_queue_size(conn) ? LC_AGAIN : 0;
   while (lc_buffer_size(conn->out) + lc_queue_gathered(conn)) {
     if (conn->out_blocked) {
       if (lc_queue_gathered(conn)) {
@@ -196,7 +194,7 @@ ssize_t lc_conn_write(lc_conn *conn, const struct iovec *pieces, int count)
     if (result < 0 && result != LC_AGAIN) return result;
   }
   size_t done = 0;
-  if (!lc_buffer_size(conn->out) && !conn->out_blocked && !conn->connecting) {
+  if (!lc_buffer_size(conn->out) && !conn->out_blocked && !conn->connecting && !conn->opening) {
     if (lc_queue_gathered(conn) + total < limit) {
       result = gather(conn, pieces, count, total);
       return result < 0 ? result : (ssize_t)total;

@@ -10,12 +10,14 @@
 
 typedef struct lc_owner lc_owner;
 struct lc_owner {
+  const lc_transport *transport; /* of every connection */
   const lc_settings *settings;   /* of every connection that has none of its own */
   const lc_drain_options *drain; /* `quiet` is what counts here */
   lc_step step;                  /* how far the owner's ladder has come */
   lc_step reached; /* all of its connections have been reached by the walk of this step */
   int tells_late;  /* bytes that no handler is given are to be counted from STOP on */
 
+  void (*opened)(lc_conn *conn); /* the transport of an unheard one is open */
   void (*moved)(lc_conn *conn, lc_state from, lc_state to, const char *cause);
   void (*ready)(lc_conn *conn, unsigned what); /* from a turn of the loop only */
   void (*heartbeat)(lc_conn *conn);            /* the peer is to be asked for a sign of life */

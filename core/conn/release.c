@@ -1,6 +1,7 @@
 /* release.c - the end of the descriptor, in order or by a reset. */
 #include "conn/release.h"
 
+#include "conn/crossing.h"
 #include "conn/queue.h"
 #include "conn/state.h"
 #include "conn/verdict.h"
@@ -10,8 +11,7 @@ static void count_unread(lc_conn *conn)
 {
   if (conn->state != LC_STATE_CLOSING) conn->late = 0; /* the place was another field's */
   else if (conn->counts_late) {
-    int unread = conn->loop->sys->unread(conn->loop->sys, conn->watch.fd);
-    if (unread > 0) conn->late += (uint64_t)unread;
+    conn->late += (uint64_t)lc_crossing_unread(conn);
   }
 }
 
@@ -24,6 +24,7 @@ static void release(lc_conn *conn, lc_verdict verdict, const char *cause, int by
   conn->verdict = verdict;
   conn->reset_at_rest = lc_verdict_is_at_rest(conn) ? 1 : 0;
   if (conn->owner) conn->owner->ended(conn, by_reset);
+  lc_crossing_end(conn);
   lc_loop_unwatch(loop, &conn->watch);
   if (!conn->detached) sys->close(sys, conn->watch.fd);
   conn->watch.fd = -1;

@@ -1,6 +1,7 @@
 /* verdict.c - what is known of the delivery: by the kernel's count of bytes that are not acknowledged. */
 #include "conn/verdict.h"
 
+#include "conn/crossing.h"
 #include "conn/queue.h"
 
 int lc_conn_take_error(lc_conn *conn)
@@ -16,7 +17,7 @@ int lc_conn_take_error(lc_conn *conn)
  * socket the kernel tells how much memory they take. */
 size_t lc_verdict_unacked(const lc_conn *conn, int *fin_too)
 {
-  int count = conn->loop->sys->unacked(conn->loop->sys, conn->watch.fd);
+  int count = lc_crossing_unacked(conn);
   *fin_too = count != 0;
   if (!count) return 0;
   if (count < 0 || !lc_conn_is_tcp(conn)) return LC_UNKNOWN;

@@ -28,3 +28,9 @@ void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline)
   lc_conn_arm(conn, lc_time_earlier(conn->read_deadline, conn->deadline));
   lc_conn_update(conn);
 }
+
+void lc_conn_look(lc_conn *conn)
+{
+  conn->in_drained = 0;
+  conn->out_blocked = 0;
+}

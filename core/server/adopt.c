@@ -1,4 +1,5 @@
 /* adopt.c - a descriptor becomes a connection of the server, which reports to the server from then on. */
+#include "conn/plain.h"
 #include "server/server.h"
 
 lc_server *lc_conn_server(const lc_conn *conn)
@@ -8,29 +9,36 @@ lc_server *lc_conn_server(const lc_conn *conn)
 
 /* ------------------------------------------------- what a connection reports -- */
 
+static void member_opened(lc_conn *conn)
+{
+  lc_server *server = lc_conn_server(conn);
+  server->events->opened(conn, server->user);
+}
+
 static void member_moved(lc_conn *conn, lc_state from, lc_state to, const char *cause)
 {
   lc_server *server = lc_conn_server(conn);
   lc_registry_move(&server->registry, from, to);
-  if (server->events->state) server->events->state(conn, from, to, cause, server->user);
+  if (server->events->state && !conn->unheard)
+    server->events->state(conn, from, to, cause, server->user);
 }
 
 static void member_ready(lc_conn *conn, unsigned what)
 {
   lc_server *server = lc_conn_server(conn);
-  server->events->ready(conn, what, server->user);
+  if (!conn->unheard) server->events->ready(conn, what, server->user);
 }
 
 static void member_heartbeat(lc_conn *conn)
 {
   lc_server *server = lc_conn_server(conn);
-  if (server->events->heartbeat) server->events->heartbeat(conn, server->user);
+  if (server->events->heartbeat && !conn->unheard) server->events->heartbeat(conn, server->user);
 }
 
 static void member_closed(lc_conn *conn)
 {
   lc_server *server = lc_conn_server(conn);
-  if (server->events->closed) server->events->closed(conn, server->user);
+  if (server->events->closed && !conn->unheard) server->events->closed(conn, server->user);
 }
 
 void lc_server_lose(lc_server *server, lc_conn *conn)
@@ -51,17 +59,20 @@ static void member_departed(lc_conn *conn)
 
 void lc_adopt_open(lc_server *server)
 {
-  server->owner = (lc_owner){.settings = &server->options.settings,
-                             .drain = &server->options.drain,
-                             .tells_late = server->options.late,
-                             .moved = member_moved,
-                             .ready = member_ready,
-                             .heartbeat = member_heartbeat,
-                             .look_at = lc_drain_look_at,
-                             .look = lc_drain_look,
-                             .ended = lc_account_ended,
-                             .closed = member_closed,
-                             .departed = member_departed};
+  server->owner =
+    (lc_owner){.transport = server->options.transport ? server->options.transport : &lc_plain,
+               .settings = &server->options.settings,
+               .drain = &server->options.drain,
+               .tells_late = server->options.late,
+               .opened = member_opened,
+               .moved = member_moved,
+               .ready = member_ready,
+               .heartbeat = member_heartbeat,
+               .look_at = lc_drain_look_at,
+               .look = lc_drain_look,
+               .ended = lc_account_ended,
+               .closed = member_closed,
+               .departed = member_departed};
 }
 
 /* ------------------------------------------------------------- newcomers -- */

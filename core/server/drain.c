@@ -19,6 +19,7 @@
 
 #include "conn/closing.h"
 #include "conn/conn.h"
+#include "conn/crossing.h"
 #include "conn/guess.h"
 #include "conn/mark.h"
 #include "conn/queue.h"
@@ -103,20 +104,19 @@ lc_time lc_drain_look_at(lc_conn *conn)
 lc_time lc_conn_quiet_from(lc_conn *conn)
 {
   if (!conn->owner || conn->state >= LC_STATE_CLOSING || lc_queue_size(conn)) return LC_NEVER;
-  if (conn->loop->sys->unread(conn->loop->sys, conn->watch.fd) > 0) return LC_NEVER;
+  if (lc_crossing_unread(conn)) return LC_NEVER;
   return end_of_silence(conn);
 }
 
 void lc_drain_look(lc_conn *conn)
 {
   lc_server *server = lc_conn_server(conn);
-  const lc_sys *sys = conn->loop->sys;
   if (!lc_conn_is_draining(conn) || lc_drain_look_at(conn) > conn->loop->now) return;
-  if (sys->unread(sys, conn->watch.fd) > 0) return; /* a request has arrived: its event is coming */
+  if (lc_crossing_unread(conn)) return; /* a request has arrived: its event is coming */
   lc_mark_here(conn);
   conn->dismissed = 1;
   lc_member_of(conn)->was_idle = 1;
-  if (server->events->draining) server->events->draining(conn, server->user);
+  if (server->events->draining && !conn->unheard) server->events->draining(conn, server->user);
   else lc_conn_finish(conn, "drain");
 }
 

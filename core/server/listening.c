@@ -41,7 +41,7 @@ static int take(lc_listen_owner *owner, int fd, const lc_address *peer, lc_conn 
 static void serve(lc_listen_owner *owner, lc_conn *conn)
 {
   const lc_server *server = server_of(owner);
-  server->events->opened(conn, server->user);
+  if (lc_conn_announce(conn)) server->events->opened(conn, server->user);
 }
 
 static void keep(lc_listen_owner *owner, lc_conn *conn)

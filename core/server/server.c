@@ -7,6 +7,7 @@
 #include "conn/closing.h"
 #include "conn/conn.h"
 #include "conn/settings.h"
+#include "conn/transport.h"
 #include "kernel/keepalive.h"
 #include "listen/listener.h"
 #include "server/fleet.h"
@@ -23,11 +24,21 @@ static uint32_t default_limit(const lc_sys *sys)
   return (uint32_t)left;
 }
 
+/* A transport of another module may have been compiled with another layout of its table. */
+static int is_known(const lc_transport *transport)
+{
+  return !transport || transport->version == LC_TRANSPORT_VERSION;
+}
+
 static void server_end(lc_child *child) { lc_server_free(LC_OWNER(child, lc_server, child)); }
 
 lc_server *lc_server_new(lc_loop *loop, const lc_server_options *options, const lc_events *events,
                          void *user, int *error)
 {
+  if (options && !is_known(options->transport)) {
+    if (error) *error = -EPROTONOSUPPORT;
+    return NULL;
+  }
   lc_server *server = calloc(1, sizeof *server);
   if (!server) goto no_memory;
   server->loop = loop;

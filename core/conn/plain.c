@@ -1,0 +1,39 @@
+/* plain.c - the transport of bytes as they are. */
+#include "conn/plain.h"
+
+#include <sys/socket.h>
+
+ssize_t lc_plain_receive(lc_line *line, void *into, size_t room)
+{
+  ssize_t got;
+  LC_RETRY(got, line->sys->recv(line->sys, line->fd, into, room, 0));
+  return got == -EAGAIN ? LC_AGAIN : got;
+}
+
+ssize_t lc_plain_send(lc_line *line, const struct iovec *pieces, int count)
+{
+  struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces,
+                           .msg_iovlen = (size_t)count};
+  ssize_t sent;
+  LC_RETRY(sent, line->sys->sendmsg(line->sys, line->fd, &message, MSG_NOSIGNAL));
+  return sent == -EAGAIN ? LC_AGAIN : sent;
+}
+
+int lc_plain_unread(lc_line *line) { return line->sys->unread(line->sys, line->fd); }
+int lc_plain_unacked(lc_line *line) { return line->sys->unacked(line->sys, line->fd); }
+
+int lc_plain_finish(lc_line *line)
+{
+  int result;
+  LC_RETRY(result, line->sys->shutdown(line->sys, line->fd, SHUT_WR));
+  return result;
+}
+
+const lc_transport lc_plain = {.version = LC_TRANSPORT_VERSION,
+                               .name = "plain",
+                               .is_in_place = 1,
+                               .receive = lc_plain_receive,
+                               .send = lc_plain_send,
+                               .unread = lc_plain_unread,
+                               .unacked = lc_plain_unacked,
+                               .finish = lc_plain_finish};
