@@ -87,11 +87,11 @@ static void wake_those_who_wait(conn_box *box, unsigned what)
   }
 }
 
-/* To wake a task allocates nothing, so most events need no pin. */
+/* To wake a task allocates nothing, so most events need no pin: a box is the connection's user until its finalizer. */
 int conn_on_ready(lc_conn *conn, unsigned what)
 {
   conn_box *box = lc_conn_user(conn);
-  if (box && box->anchor != LUA_NOREF && !(what & (LC_ENDED | LC_FINISHED))) {
+  if (box && !(what & (LC_ENDED | LC_FINISHED))) {
     wake_those_who_wait(box, what);
     return 1;
   }

@@ -34,10 +34,10 @@ static int turn(void *user)
 {
   runtime *rt = user;
   turn_share_begin(rt, "callbacks");
-  callbacks_run(rt);
+  if (callbacks_wait(rt)) callbacks_run(rt);
   turn_share_begin(rt, "tasks");
   int more = task_run_ready(rt);
-  if (!rt->turn.is_over) callbacks_run(rt);
+  if (!rt->turn.is_over && callbacks_wait(rt)) callbacks_run(rt);
   return more || callbacks_wait(rt);
 }
 

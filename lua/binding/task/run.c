@@ -149,7 +149,7 @@ static void task_resume(runtime *rt, task *t)
   rt->current = NULL;
   lc_loop_flush(rt->loop);
   if (status == LUA_YIELD) {
-    lua_pop(t->co, count);
+    if (count) lua_pop(t->co, count);
     if (t->doomed) task_kill(rt->L, t);
     else if (!t->is_frozen && !t->waits_for && lc_list_is_empty(&t->in_queue))
       lc_list_append(&rt->tasks->ready,
