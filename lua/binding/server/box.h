@@ -27,8 +27,7 @@ struct server_box {
       SERVER_FIELDS; /* anchored until it is done */
     };
   };
-  int handler; /* anchors: LUA_NOREF when there is none */
-  int on_state;
+  int on_state; /* anchors: LUA_NOREF when there is none */
   int on_step;
   int on_drain;
   straggler_list list; /* where `stragglers` points */

@@ -42,7 +42,8 @@ void task_wrap_error(lua_State *L)
 }
 
 /* Stack: the message handler, which is also the slot at the base, the function, results. The function is the first
- * result: it says where a task was that has ended. */
+ * result: it says where a task was that has ended. A handler's is found with its server: one value more, and the stacks
+ * of many handlers would be twice as large. */
 static int body_done(lua_State *L, int status, lua_KContext kept)
 {
   task *t = (task *)kept;
@@ -55,9 +56,13 @@ static int body_done(lua_State *L, int status, lua_KContext kept)
 int task_body(lua_State *L)
 {
   runtime *rt = runtime_get(L);
-  lua_KContext kept = (lua_KContext)rt->current;
+  task *t = rt->current;
+  int count = lua_gettop(L) - 1;
+  lua_KContext kept = (lua_KContext)t;
   suspension_push_base(L);
-  lua_pushvalue(L, 2);
-  lua_insert(L, 2);
-  return body_done(L, lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 1, kept, body_done), kept);
+  if (!t->is_handler) {
+    lua_pushvalue(L, 2);
+    lua_insert(L, 2);
+  }
+  return body_done(L, lua_pcallk(L, count, LUA_MULTRET, 1, kept, body_done), kept);
 }

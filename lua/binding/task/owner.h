@@ -51,14 +51,15 @@ struct owner {
 };
 
 /* What its tasks and connections know of a server. */
-#define SERVER_FIELDS                                                          \
-  OWNER_FIELDS;                                                                \
-  lc_server *server; /* NULL once freed */                                     \
-  reporters told;                                                              \
-  lc_time max_block; /* for its tasks; 0: the run's */                         \
-  straggler_list *stragglers;                                                  \
-  int farewell;      /* anchors: a string or a function, LUA_NOREF for none */ \
-  int beat;          /* what a heartbeat says: likewise */                     \
+#define SERVER_FIELDS                                              \
+  OWNER_FIELDS;                                                    \
+  lc_server *server; /* NULL once freed */                         \
+  reporters told;                                                  \
+  lc_time max_block; /* for its tasks; 0: the run's */             \
+  straggler_list *stragglers;                                      \
+  int handler;       /* anchors: a function, LUA_NOREF for none */ \
+  int farewell;      /* likewise, or a string */                   \
+  int beat;          /* what a heartbeat says: likewise */         \
   int cancels_at_eof /* the peer's FIN ends a connection's context */
 
 struct server_base {

@@ -156,7 +156,7 @@ static void task_resume(runtime *rt, task *t)
                      &t->in_queue); /* the script called coroutine.yield: be polite */
     return;
   }
-  rt->tasks->result_count = count - 1;
+  rt->tasks->result_count = count - !t->is_handler;
   if (status != LUA_OK) { /* only for lack of memory: the body catches the rest */
     t->failed = 1;
     rt->tasks->result_count = 1;

@@ -40,14 +40,22 @@ static void say_beginning(lua_State *L, lc_part *part)
   say_line(part, &frame, frame.linedefined);
 }
 
-/* Where it is; or, when it has ended, where its function begins, which lies below its results (task_body). */
+/* Of one that has ended: a handler's is its server's, any other lies below the results (task_body). [0, 0 or +1] */
+static int push_function(const task *t)
+{
+  if (t->is_handler) runtime_push_anchored(t->co, t->rt, t->by->of_server->handler);
+  else if (lua_gettop(t->co)) lua_pushvalue(t->co, 1);
+  else return 0;
+  return 1;
+}
+
+/* Where it is; or, when it has ended, where its function begins. */
 static void say_place(runtime *rt, const task *t, lc_part *part)
 {
   lua_Debug frame;
   if (task_script_frame(rt->L, t, &frame)) {
     say_line(part, &frame, frame.currentline);
-  } else if (lua_gettop(t->co) && lua_checkstack(t->co, 1)) {
-    lua_pushvalue(t->co, 1);
+  } else if (lua_checkstack(t->co, 2) && push_function(t)) {
     say_beginning(t->co, part);
   }
 }
