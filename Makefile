@@ -33,7 +33,7 @@ MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 MAKEFLAGS += --no-print-directory
 # Messages of compilers are kept together; what runs for long is seen as it happens.
-ifeq ($(filter demo test lab fuzz faults hardships soak deny coverage asan valgrind tsan lint install,$(MAKECMDGOALS)),)
+ifeq ($(filter demo test check lab fuzz faults hardships soak deny coverage asan valgrind tsan lint install,$(MAKECMDGOALS)),)
 MAKEFLAGS += --output-sync=target
 endif
 
@@ -107,7 +107,7 @@ RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/be
 # --- build -----------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all rivals tests fuzzers demo test sim sim-fidelity mutants bench bench-full bench-scale bench-tasks soak hardships fuzz faults deny coverage lint format asan tsan valgrind lab rockspec rock rock-doc install uninstall clean help
+.PHONY: all rivals tests fuzzers demo test check sim sim-fidelity mutants bench bench-full bench-scale bench-tasks soak hardships fuzz faults deny coverage lint format asan tsan valgrind lab rockspec rock rock-doc install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -242,6 +242,9 @@ test: ## Build, run the C tests and every spec; the last line is the count
 	@scripts/install-deps test
 	@$(MAKE) -s tests
 	@scripts/test $(if $(CI),--second-try)
+
+check: ## Everything at its full length, with one closing count: tests, lab, fuzz, sim, mutants, checkers; STEPS= (1 h)
+	@scripts/check $(STEPS)
 
 mutants: ## Known bugs, put into the core one by one: the simulation finds each; MUTANTS=names SCHEDULES= (5 min)
 	@scripts/install-deps build

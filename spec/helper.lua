@@ -14,6 +14,9 @@ function helper.seconds(n) return n * slow end
 --- Whether it is one of these that runs the specs: what costs memory or time is not lastcall's alone then.
 helper.is_slow = slow > 1
 
+--- Whether things are done at their full length (`make check`): `make test` has short forms of what takes longest.
+helper.long = os.getenv "LASTCALL_LONG" ~= nil
+
 --- Where a program that the Makefile built is.
 function helper.program(name) return build .. "/" .. name end
 
