@@ -8,12 +8,21 @@ local function silent(lastcall)
   return assert(lastcall.connect(address, { linger = 0 })), server, address
 end
 
+-- Writes to a peer that reads nothing until there is no room.
+local function fill(lastcall, conn)
+  local block, written = ("x"):rep(65536), 0
+  local before
+  lastcall.go(function() while conn:write(block) do written = written + 1 end end)
+  repeat
+    before = written
+    lastcall.sleep(0.05)
+  until written == before
+end
+
 -- One whose peer reads nothing and whose buffers are full.
 local function full(lastcall)
   local conn = silent(lastcall)
-  local block = ("x"):rep(65536)
-  lastcall.go(function() while conn:write(block) do end end)
-  lastcall.sleep(0.05)
+  fill(lastcall, conn)
   return conn
 end
 
@@ -268,14 +277,8 @@ describe("a task that waits on something that is closed by another task", functi
             lastcall.sleep(60)
           end)
           local conn = assert(lastcall.connect(address, { linger = 0 }))
-          local written, before = 0
-          if names == WRITES then
-            lastcall.go(function() while conn:write(("x"):rep(65536)) do written = written + 1 end end)
-          end
-          repeat -- until there is no room
-            before = written
-            lastcall.sleep(0.05)
-          until written == before and there
+          if names == WRITES then fill(lastcall, conn) end
+          while not there do lastcall.sleep(0.01) end
           local task = lastcall.go(call_on, conn, name)
           lastcall.sleep(0.02)
           assert.equal("waiting", task:status(), name)

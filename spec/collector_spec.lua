@@ -1,3 +1,4 @@
+-- scripts/test: busy
 --- Lua's collector and allocator while a run is under way.
 
 local faults = require "spec_faults"

@@ -1,3 +1,4 @@
+-- scripts/test: busy
 local helper = require "spec.helper"
 
 describe("contexts", function()

@@ -1,4 +1,4 @@
--- scripts/test: early
+-- scripts/test: busy
 local helper = require "spec.helper"
 local process = require "spec.support.process"
 local lastcall = require "lastcall"

@@ -1,4 +1,4 @@
--- scripts/test: alone
+-- scripts/test: busy
 local helper = require "spec.helper"
 
 -- Whether a stop there loses nobody: where no listener can be hidden, one of TCP may.

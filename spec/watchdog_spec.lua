@@ -1,4 +1,4 @@
--- scripts/test: early
+-- scripts/test: busy
 local helper = require "spec.helper"
 local lastcall = require "lastcall"
 local core = require "lastcall.core"

@@ -26,7 +26,7 @@ judge() { # NAME KIND CONFIGURED DEFAULT
   local seconds cause
   read -r seconds cause < <(awk -v kind="$2" '$1 == "gone" && $2 == kind { $1 = $2 = ""; print; exit }' <<<"$out") || true
   printf '%-46s %7s s %7s s %10s s  %s\n' "$1" "$3" "${seconds:--}" "$4" "${cause:-never noticed}"
-  awk -v s="${seconds:-99}" -v c="$3" -v slow="$slow" 'BEGIN { exit !(s >= c - 0.5 * slow && s <= c + 1.5 * slow) }' || failed=1
+  awk -v s="${seconds:-99}" -v c="$3" -v slow="$slow" 'BEGIN { exit !(s >= c - 0.5 * slow && s <= c + 3 * slow) }' || failed=1
 }
 judge "idle (keepalive)" idle "$bound" 60
 judge "with data on its way (user timeout)" flight "$bound" 60
