@@ -1,4 +1,4 @@
-/* runtime/runtime.c - one loop for each Lua state, its anchors, and calls into the script between turns. */
+/* runtime/runtime.c - what every file asks of the runtime: its anchors, its parts, and protected calls. */
 #include "runtime/runtime.h"
 
 #include <lauxlib.h>

@@ -1,4 +1,4 @@
-/* task/foreign.c - a suspended coroutine that is closed by means that we are not told of. */
+/* task/foreign.c - a suspended coroutine of a task that somebody else closes, such as Lua's own coroutine.close. */
 #include <lua.h>
 
 #include "base/list.h"

@@ -22,8 +22,8 @@ typedef struct owner_type {
   int (*push)(lua_State *L, owner *by);  /* its object [0, +1]; or 0 and nothing, when it is gone */
   void (*hold)(lua_State *L, owner *by); /* it owns one more task */
   void (*release)(owner *by);
-  owner *(*heir)(
-    owner *by); /* itself; once it is over, what tasks made in its name then belong to */
+  /* Itself; once it is over, the owner of tasks that are made in its name. */
+  owner *(*heir)(owner *by);
   /* Of a connection only. Its own context, made now if it has not been; nil when it has none. [0, +1] */
   void (*push_context)(lua_State *L, owner *by);
   void (*finished)(owner *by, task *t); /* its handler, or the task of its on_drain */

@@ -1,4 +1,4 @@
-/* watch/watch.h - a script that holds the loop is told to let go, or made to. */
+/* watch/watch.h - a script that holds the loop is told to let go, or is made to. */
 #ifndef LC_BINDING_WATCH_WATCH_H
 #define LC_BINDING_WATCH_WATCH_H
 
