@@ -324,15 +324,21 @@ static void begin_share(lc_loop *loop, const char *kind)
   if (loop->is_overdue) lc_turn_lift(&loop->turn);
 }
 
+static int is_due(const lc_loop *loop, const lc_timers *timers)
+{
+  return lc_timers_next(timers) <= loop->now;
+}
+
+/* Most turns have little in them, and are to cost little. */
 static void run_shares(lc_loop *loop)
 {
   begin_share(loop, "timers");
-  lc_timers_run(&loop->deadlines, loop->now, NULL, NULL);
-  lc_timers_run(&loop->timers, loop->now, share_is_over, loop);
+  if (is_due(loop, &loop->deadlines)) lc_timers_run(&loop->deadlines, loop->now, NULL, NULL);
+  if (is_due(loop, &loop->timers)) lc_timers_run(&loop->timers, loop->now, share_is_over, loop);
   begin_share(loop, "ladders");
-  run_ladders(loop);
+  if (!lc_list_is_empty(&loop->ladders)) run_ladders(loop);
   begin_share(loop, "jobs");
-  run_jobs(loop);
+  if (!lc_list_is_empty(&loop->jobs)) run_jobs(loop);
   loop->turn_again = 0;
   loop->turn.is_embedders = 1;
   if (loop->on_turn && loop->on_turn(loop->on_turn_user)) loop->turn_again = 1;
