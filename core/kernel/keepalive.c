@@ -3,6 +3,8 @@
 
 #include <netinet/tcp.h>
 
+#include "kernel/sockopt.h"
+
 enum { ORPHAN_SECONDS = 30 };
 
 lc_time lc_keepalive_user_timeout(const lc_keepalive *keepalive)
@@ -12,13 +14,6 @@ lc_time lc_keepalive_user_timeout(const lc_keepalive *keepalive)
                      ? LC_NEVER
                      : keepalive->interval * keepalive->count;
   return lc_time_add(keepalive->idle, probes);
-}
-
-static int set(const lc_sys *sys, int fd, int level, int name, int value)
-{
-  int result;
-  LC_RETRY(result, sys->setsockopt(sys, fd, level, name, &value, sizeof value));
-  return result;
 }
 
 /* The kernel counts in whole units: rounded up, at least one. */
@@ -31,12 +26,14 @@ static int units(lc_time time, lc_time unit)
 
 static int apply_keepalive(const lc_sys *sys, int fd, const lc_keepalive *keepalive)
 {
-  if (keepalive->count <= 0) return set(sys, fd, SOL_SOCKET, SO_KEEPALIVE, 0);
-  int result = set(sys, fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  if (!result) result = set(sys, fd, IPPROTO_TCP, TCP_KEEPIDLE, units(keepalive->idle, LC_SECOND));
+  if (keepalive->count <= 0) return lc_sockopt_put(sys, fd, SOL_SOCKET, SO_KEEPALIVE, 0);
+  int result = lc_sockopt_put(sys, fd, SOL_SOCKET, SO_KEEPALIVE, 1);
   if (!result)
-    result = set(sys, fd, IPPROTO_TCP, TCP_KEEPINTVL, units(keepalive->interval, LC_SECOND));
-  if (!result) result = set(sys, fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive->count);
+    result = lc_sockopt_put(sys, fd, IPPROTO_TCP, TCP_KEEPIDLE, units(keepalive->idle, LC_SECOND));
+  if (!result)
+    result =
+      lc_sockopt_put(sys, fd, IPPROTO_TCP, TCP_KEEPINTVL, units(keepalive->interval, LC_SECOND));
+  if (!result) result = lc_sockopt_put(sys, fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive->count);
   return result;
 }
 
@@ -47,7 +44,8 @@ static int is_same(const lc_keepalive *a, const lc_keepalive *b)
 
 static int apply_user_timeout(const lc_sys *sys, int fd, lc_time timeout)
 {
-  return set(sys, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, timeout ? units(timeout, LC_MILLISECOND) : 0);
+  return lc_sockopt_put(sys, fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+                        timeout ? units(timeout, LC_MILLISECOND) : 0);
 }
 
 int lc_keepalive_apply(const lc_sys *sys, int fd, int family, const lc_settings *settings,
@@ -61,7 +59,7 @@ int lc_keepalive_apply(const lc_sys *sys, int fd, int family, const lc_settings 
       (before ? settings->user_timeout != before->user_timeout : settings->user_timeout > 0))
     result = apply_user_timeout(sys, fd, settings->user_timeout);
   if (!result && (before ? settings->nodelay != before->nodelay : settings->nodelay))
-    result = set(sys, fd, IPPROTO_TCP, TCP_NODELAY, settings->nodelay);
+    result = lc_sockopt_put(sys, fd, IPPROTO_TCP, TCP_NODELAY, settings->nodelay);
   return result;
 }
 

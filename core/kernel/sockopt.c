@@ -2,7 +2,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
-#include "sys/sys.h"
+#include "kernel/sockopt.h"
 
 static const struct {
   const char *name;
@@ -51,13 +51,18 @@ const char *lc_sockopt_name(unsigned index)
   return index < OPTION_COUNT ? OPTIONS[index].name : NULL;
 }
 
+int lc_sockopt_put(const lc_sys *sys, int fd, int level, int option, int value)
+{
+  int result;
+  LC_RETRY(result, sys->setsockopt(sys, fd, level, option, &value, sizeof value));
+  return result;
+}
+
 int lc_sockopt_set(const lc_sys *sys, int fd, const char *name, int value)
 {
-  int index = find(name), result;
+  int index = find(name);
   if (index < 0) return -ENOENT;
-  LC_RETRY(result, sys->setsockopt(sys, fd, OPTIONS[index].level, OPTIONS[index].option, &value,
-                                   sizeof value));
-  return result;
+  return lc_sockopt_put(sys, fd, OPTIONS[index].level, OPTIONS[index].option, value);
 }
 
 int lc_sockopt_get(const lc_sys *sys, int fd, const char *name, int *value)

@@ -4,6 +4,7 @@
 
 #include "base/address.h"
 #include "kernel/keepalive.h"
+#include "kernel/sockopt.h"
 #include "listen/inside.h"
 #include "listen/unix_path.h"
 
@@ -38,24 +39,17 @@ static void listener_due(lc_timer *timer, lc_time now)
 
 /* ---------------------------------------------------------------- opening -- */
 
-static int set(const lc_sys *sys, int fd, int level, int name, int value)
-{
-  int result;
-  LC_RETRY(result, sys->setsockopt(sys, fd, level, name, &value, sizeof value));
-  return result;
-}
-
 static int prepare(const lc_sys *sys, int fd, const lc_address *address,
                    const lc_listen_options *options)
 {
   int family = address->of.any.sa_family, result = 0;
   if (family == AF_UNIX) return 0;
-  if (options->reuseaddr) result = set(sys, fd, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (!result && options->reuseport) result = set(sys, fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (options->reuseaddr) result = lc_sockopt_put(sys, fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (!result && options->reuseport) result = lc_sockopt_put(sys, fd, SOL_SOCKET, SO_REUSEPORT, 1);
   if (!result && family == AF_INET6)
-    result = set(sys, fd, IPPROTO_IPV6, IPV6_V6ONLY, options->ipv6_only);
+    result = lc_sockopt_put(sys, fd, IPPROTO_IPV6, IPV6_V6ONLY, options->ipv6_only);
   if (!result && options->defer_accept)
-    result = set(sys, fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, options->defer_accept);
+    result = lc_sockopt_put(sys, fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, options->defer_accept);
   return result;
 }
 

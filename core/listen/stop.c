@@ -22,6 +22,7 @@
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 
+#include "kernel/sockopt.h"
 #include "listen/inside.h"
 
 #define SMALL_BACKLOG 1024 /* below it, a burst means syncookies, which leave nothing to settle */
@@ -128,9 +129,7 @@ static int widen(lc_listener *listener)
 {
   const lc_sys *sys = listener->owner->loop->sys;
   if (listener->defers) {
-    int off = 0, result;
-    LC_RETRY(result, sys->setsockopt(sys, listener->watch.fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &off,
-                                     sizeof off));
+    int result = lc_sockopt_put(sys, listener->watch.fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 0);
     if (result < 0) lc_listener_not_known(listener, "stop degraded", result);
   }
   if (listener->backlog >= SMALL_BACKLOG || sys->listen(sys, listener->watch.fd, 4096) < 0)

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sys/clock.h"
 #include "sys/files.h"
 #include "sys/poller.h"
 #include "sys/signal.h"
@@ -28,18 +29,10 @@
 
 /* ------------------------------------------------------- clock and chance -- */
 
-static lc_time read_clock(clockid_t clock)
-{
-  struct timespec now;
-
-  clock_gettime(clock, &now);
-  return (lc_time)now.tv_sec * LC_SECOND + now.tv_nsec;
-}
-
 static lc_time linux_now(const lc_sys *sys)
 {
   (void)sys;
-  return read_clock(CLOCK_MONOTONIC);
+  return lc_sys_clock(CLOCK_MONOTONIC);
 }
 
 static uint64_t linux_ticks(const lc_sys *sys)
@@ -55,7 +48,7 @@ static uint64_t linux_ticks(const lc_sys *sys)
 static lc_time linux_time_of_day(const lc_sys *sys)
 {
   (void)sys;
-  return read_clock(CLOCK_REALTIME);
+  return lc_sys_clock(CLOCK_REALTIME);
 }
 
 static int linux_random(const lc_sys *sys, void *buffer, size_t size)

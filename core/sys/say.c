@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sys/clock.h"
 #include "sys/files.h"
 
 typedef struct way {
@@ -73,14 +74,6 @@ static int choose_way(way *chosen)
   return 0;
 }
 
-static lc_time clock_now(void)
-{
-  struct timespec now;
-
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (lc_time)now.tv_sec * LC_SECOND + now.tv_nsec;
-}
-
 static ssize_t put_all(const way *to, const char *text, size_t length, lc_time until)
 {
   size_t done = 0;
@@ -93,7 +86,7 @@ static ssize_t put_all(const way *to, const char *text, size_t length, lc_time u
       done += (size_t)put;
     } else if (error == EAGAIN) {
       struct pollfd out = {.fd = to->fd, .events = POLLOUT};
-      lc_time left = until - clock_now();
+      lc_time left = until - lc_sys_clock(CLOCK_MONOTONIC);
       struct timespec time = {left / LC_SECOND, left % LC_SECOND};
 
       if (left <= 0 || ppoll(&out, 1, &time, NULL) == 0) return done ? (ssize_t)done : -EAGAIN;
@@ -121,7 +114,7 @@ ssize_t lc_sys_say(const lc_sys *sys, const char *text, size_t length, lc_time p
   sigemptyset(&pending);
   sigpending(&pending);
   pthread_sigmask(SIG_BLOCK, &broken, &before);
-  result = put_all(&to, text, length, clock_now() + patience);
+  result = put_all(&to, text, length, lc_sys_clock(CLOCK_MONOTONIC) + patience);
   if (!sigismember(&pending, SIGPIPE)) {
     while (sigtimedwait(&broken, NULL, &none) < 0 && errno == EINTR) continue;
   }

@@ -23,6 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sys/clock.h"
+
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
 #if ATOMIC_INT_LOCK_FREE != 2 || ATOMIC_LLONG_LOCK_FREE != 2
@@ -49,14 +51,6 @@ static pthread_mutex_t installing = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int listeners; /* open ones, of the whole process */
 
 static const struct timespec PAUSE = {0, 20000}; /* for a handler on another thread to leave */
-
-static lc_time clock_now(void)
-{
-  struct timespec now;
-
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (lc_time)now.tv_sec * LC_SECOND + now.tv_nsec;
-}
 
 /* The stamps come before the count, so that whoever sees the count has them. */
 static void note(slot *s, lc_time at)
@@ -94,7 +88,7 @@ static void act_by_default(slot *s, int signal)
     sigaction(signal, &action, NULL);
     raise(signal);
   } else if (atomic_load(&listeners) > 0) {
-    note(s, clock_now());
+    note(s, lc_sys_clock(CLOCK_MONOTONIC));
   } else {
     _exit(128 + signal);
   }
@@ -109,7 +103,7 @@ static void handler(int signal)
   atomic_fetch_add(&s->inside, 1);
   wake_fd = atomic_load(&s->wake_fd) - 1;
   if (wake_fd >= 0) {
-    note(s, clock_now());
+    note(s, lc_sys_clock(CLOCK_MONOTONIC));
     wake(wake_fd);
     wake(atomic_load(&s->also_fd) - 1);
   } else if (atomic_load(&s->acting) > 0) {
@@ -188,7 +182,7 @@ static void uninstall(int signal)
 /* What came before there was an owner comes now, as one. */
 static void hand_over(slot *s)
 {
-  lc_time now = clock_now();
+  lc_time now = lc_sys_clock(CLOCK_MONOTONIC);
 
   if (!atomic_load(&s->count)) return;
   atomic_store(&s->presses, 1);
