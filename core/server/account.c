@@ -1,6 +1,9 @@
 /* account.c - what the report says of each connection when its descriptor ends. */
+#include "server/account.h"
+
 #include "conn/queue.h"
-#include "server/server.h"
+#include "server/inside.h"
+#include "server/member.h"
 
 static int is_lost_by_peer(const lc_conn *conn)
 {

@@ -2,7 +2,7 @@
 #include "conn/settings.h"
 #include "conn/state.h"
 #include "kernel/keepalive.h"
-#include "server/server.h"
+#include "server/adopt.h"
 
 int lc_conn_connect(lc_server *server, const lc_address *to, const lc_address *from, int nodelay,
                     lc_conn **conn)

@@ -1,9 +1,12 @@
 /* listening.c - the listeners of a server: it is their owner, and hands their connections out. */
+#include "server/listening.h"
+
 #include "base/address.h"
 #include "conn/conn.h"
 #include "listen/listener.h"
+#include "server/adopt.h"
 #include "server/fleet.h"
-#include "server/server.h"
+#include "server/state.h"
 
 /* Listeners stopped while the server serves on, each told of in its report. */
 enum { STOPPED_KEPT = 16 };
@@ -81,6 +84,14 @@ static void acceptable(lc_listen_owner *owner)
   if (server->events->acceptable) server->events->acceptable(server, server->user);
 }
 
+static void tell(lc_server *server, lc_notice notice, const lc_address *address)
+{
+  char text[LC_ADDRESS_TEXT_MAX];
+  if (!server->events->notice) return;
+  if (address) notice.address = lc_address_format(address, text, sizeof text);
+  server->events->notice(server, &notice, server->user);
+}
+
 static void notice(lc_listen_owner *owner, lc_notice what, const lc_address *address)
 {
   lc_server *server = server_of(owner);
@@ -88,7 +99,7 @@ static void notice(lc_listen_owner *owner, lc_notice what, const lc_address *add
     what.connections = server->registry.counts[LC_STATES];
     server->report.held_back++;
   }
-  lc_server_tell(server, what, address);
+  tell(server, what, address);
 }
 
 static void lossy(lc_listen_owner *owner) { server_of(owner)->report.lossless = 0; }
@@ -109,8 +120,8 @@ static void changed(lc_listen_owner *owner)
 static void settled(lc_listen_owner *owner)
 {
   lc_server *server = server_of(owner);
-  lc_drain_settled(server);
-  lc_drain_check(server);
+  lc_server_settled(server);
+  lc_server_check(server);
 }
 
 static const lc_listen_calls CALLS = {.limit_reached = limit_reached,
@@ -228,7 +239,7 @@ void lc_server_retire(lc_server *server)
 {
   server->retiring = 1;
   for_each_listener(server, lc_listener_retire);
-  lc_drain_check(server);
+  lc_server_check(server);
 }
 
 /* ----------------------------------------------------------------- accepting -- */
@@ -291,9 +302,26 @@ int lc_server_listener_fd(const lc_server *server, unsigned index)
   return listener ? lc_listener_fd(listener) : -1;
 }
 
-int lc_server_is_listening(const lc_server *server)
+/* --------------------------------------------------------------------- names -- */
+
+/* The kernel's name of a listener's socket becomes the address that it was opened with. */
+static void find_name(const lc_server *server, lc_address *address)
 {
-  for (const lc_listener *listener = NULL; (listener = next_of(server, listener));)
-    if (!lc_listener_is_closed(listener)) return 1;
-  return 0;
+  const lc_listener *listener = NULL;
+  if (!lc_address_is_path(address)) return;
+  while ((listener = lc_listener_next(&server->listening, listener))) {
+    if (!lc_listener_is_bound_to(listener, address)) continue;
+    *address = *lc_listener_address(listener);
+    return;
+  }
+}
+
+int lc_conn_local(const lc_conn *conn, lc_address *address)
+{
+  *address = (lc_address){.length = sizeof address->of};
+  if (conn->watch.fd < 0) return LC_CLOSED;
+  const lc_sys *sys = conn->loop->sys;
+  int result = sys->getsockname(sys, conn->watch.fd, &address->of.any, &address->length);
+  if (result >= 0 && conn->owner) find_name(lc_conn_server(conn), address);
+  return result;
 }

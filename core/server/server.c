@@ -3,15 +3,17 @@
 
 #include <stdlib.h>
 
-#include "base/address.h"
 #include "conn/closing.h"
 #include "conn/conn.h"
 #include "conn/settings.h"
 #include "conn/transport.h"
-#include "kernel/keepalive.h"
-#include "listen/listener.h"
+#include "server/adopt.h"
 #include "server/fleet.h"
+#include "server/ladder.h"
+#include "server/listening.h"
 #include "server/options.h"
+#include "server/reports.h"
+#include "server/state.h"
 
 /* Descriptors that are not for connections: files, logs, upstreams, the loop's own. */
 enum { RESERVED_DESCRIPTORS = 32 };
@@ -46,7 +48,7 @@ lc_server *lc_server_new(lc_loop *loop, const lc_server_options *options, const 
   else lc_server_options_init(&server->options);
   lc_drain_options_fit(&server->options.drain);
   lc_settings_fit(&server->options.settings);
-  lc_adopt_open(server);
+  server->owner = lc_reports_owner(server);
   server->events = events;
   server->user = user;
   server->max_connections =
@@ -59,7 +61,7 @@ lc_server *lc_server_new(lc_loop *loop, const lc_server_options *options, const 
   lc_listening_init(server);
   lc_registry_init(&server->registry);
   lc_fleet *fleet = lc_fleet_of(loop);
-  if (!fleet || lc_drain_open(server) < 0) goto no_memory;
+  if (!fleet || lc_ladder_open(server) < 0) goto no_memory;
   lc_loop_add_child(loop, &server->child, server_end);
   lc_fleet_add(fleet, server);
   return server;
@@ -104,41 +106,11 @@ void lc_server_reset_at_exit(lc_server *server)
       sys->setsockopt(sys, conn->watch.fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 }
 
-/* ------------------------------------------------------------ connections -- */
-
-void lc_server_told_address(const lc_server *server, lc_address *address)
-{
-  const lc_listener *listener = NULL;
-  if (!lc_address_is_path(address)) return;
-  while ((listener = lc_listener_next(&server->listening, listener))) {
-    if (!lc_listener_is_bound_to(listener, address)) continue;
-    *address = *lc_listener_address(listener);
-    return;
-  }
-}
-
-/* ---------------------------------------------------------------- notices -- */
-
-void lc_server_tell(lc_server *server, lc_notice notice, const lc_address *address)
-{
-  char text[LC_ADDRESS_TEXT_MAX];
-  if (!server->events->notice) return;
-  if (address) notice.address = lc_address_format(address, text, sizeof text);
-  server->events->notice(server, &notice, server->user);
-}
-
-void lc_server_notice(lc_server *server, const char *event, int code, const lc_address *address,
-                      lc_time retry)
-{
-  lc_server_tell(server, (lc_notice){.event = event, .code = code, .retry = retry}, address);
-}
-
 /* ------------------------------------------------------------- properties -- */
 
 lc_loop *lc_server_loop(const lc_server *server) { return server->loop; }
 void *lc_server_user(const lc_server *server) { return server->user; }
 lc_step lc_server_step(const lc_server *server) { return server->owner.step; }
-int lc_server_is_leaving(const lc_server *server) { return server->wanted > LC_STEP_SERVING; }
 const lc_report *lc_server_report(const lc_server *server) { return &server->report; }
 
 const lc_server_options *lc_server_options_get(const lc_server *server) { return &server->options; }
@@ -163,5 +135,5 @@ void lc_server_hold(lc_server *server) { server->holds++; }
 void lc_server_release(lc_server *server)
 {
   server->holds--;
-  lc_drain_check(server);
+  lc_server_check(server);
 }

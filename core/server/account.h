@@ -1,0 +1,9 @@
+/* account.h - what the report says of each connection when its descriptor ends. */
+#ifndef LC_ACCOUNT_H
+#define LC_ACCOUNT_H
+
+#include "conn/inside.h"
+
+void lc_account_ended(lc_conn *conn, int by_reset);
+
+#endif

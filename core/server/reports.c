@@ -1,0 +1,68 @@
+/* reports.c - what the connections of a server report to it, and what becomes of that. */
+#include "server/reports.h"
+
+#include "conn/conn.h"
+#include "conn/plain.h"
+#include "server/account.h"
+#include "server/adopt.h"
+#include "server/idle.h"
+#include "server/listening.h"
+#include "server/state.h"
+
+static void member_opened(lc_conn *conn)
+{
+  lc_server *server = lc_conn_server(conn);
+  server->events->opened(conn, server->user);
+}
+
+static void member_moved(lc_conn *conn, lc_state from, lc_state to, const char *cause)
+{
+  lc_server *server = lc_conn_server(conn);
+  lc_registry_move(&server->registry, from, to);
+  if (server->events->state && !conn->unheard)
+    server->events->state(conn, from, to, cause, server->user);
+}
+
+static void member_ready(lc_conn *conn, unsigned what)
+{
+  lc_server *server = lc_conn_server(conn);
+  if (!conn->unheard) server->events->ready(conn, what, server->user);
+}
+
+static void member_heartbeat(lc_conn *conn)
+{
+  lc_server *server = lc_conn_server(conn);
+  if (server->events->heartbeat && !conn->unheard) server->events->heartbeat(conn, server->user);
+}
+
+static void member_closed(lc_conn *conn)
+{
+  lc_server *server = lc_conn_server(conn);
+  if (server->events->closed && !conn->unheard) server->events->closed(conn, server->user);
+}
+
+static void member_departed(lc_conn *conn)
+{
+  lc_server *server = lc_conn_server(conn);
+  lc_server_lose(server, conn);
+  lc_listening_unhold(server);
+  if (server->events->departed) server->events->departed(server, server->user);
+  lc_server_check(server);
+}
+
+lc_owner lc_reports_owner(const lc_server *server)
+{
+  return (lc_owner){.transport = server->options.transport ? server->options.transport : &lc_plain,
+                    .settings = &server->options.settings,
+                    .drain = &server->options.drain,
+                    .tells_late = server->options.late,
+                    .opened = member_opened,
+                    .moved = member_moved,
+                    .ready = member_ready,
+                    .heartbeat = member_heartbeat,
+                    .look_at = lc_idle_look_at,
+                    .look = lc_idle_look,
+                    .ended = lc_account_ended,
+                    .closed = member_closed,
+                    .departed = member_departed};
+}

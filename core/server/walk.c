@@ -1,0 +1,117 @@
+/* walk.c - what a step of the ladder does to every connection. */
+#include "server/walk.h"
+
+#include "conn/closing.h"
+#include "conn/guess.h"
+#include "conn/mark.h"
+#include "conn/verdict.h"
+#include "server/idle.h"
+#include "server/member.h"
+
+#define PACE (5 * LC_MILLISECOND) /* at least, between two shares of a walk that is spread out */
+
+static void go_on(lc_server *server) { lc_job_queue_ladder(server->loop, &server->job); }
+
+static void reach(lc_conn *conn, lc_step step)
+{
+  lc_server *server = lc_conn_server(conn);
+  const lc_events *events = server->events;
+  if (step == LC_STEP_KILL && lc_verdict_is_delivered(conn)) {
+    /* It has all of ours, the FIN too, and only keeps its own side open: it lost nothing and is not killed. */
+    lc_closing_give_up(conn);
+    return;
+  }
+  if (events->reached) events->reached(conn, step, server->user);
+  else if (step == LC_STEP_CANCEL && !events->step) lc_conn_finish(conn, "canceled");
+  if (step != LC_STEP_KILL) return;
+  lc_conn_abort(conn, "killed");
+  lc_conn_release_detached(conn);
+}
+
+/* Whether it has come to its end. */
+static int reach_share(lc_server *server, lc_step step)
+{
+  const lc_events *events = server->events;
+  lc_conn *conn;
+  if (!server->is_reaching) lc_registry_rewind(&server->registry, LC_WALK_REACH);
+  server->is_reaching = 1;
+  while ((conn = lc_registry_step(&server->registry, LC_WALK_REACH))) {
+    reach(conn, step);
+    if (lc_loop_share_is_over(server->loop)) return 0;
+  }
+  if (events->reached_all && events->reached_all(server, step, server->user)) return 0;
+  server->is_reaching = 0;
+  return 1;
+}
+
+static void follow_ladder(lc_server *server)
+{
+  while (server->owner.reached < server->owner.step && server->owner.reached < LC_STEP_KILL) {
+    lc_step step = server->owner.reached + 1;
+    if (!reach_share(server, step)) {
+      go_on(server);
+      return;
+    }
+    server->owner.reached = step;
+    if (step == LC_STEP_DRAIN) lc_registry_rewind(&server->registry, LC_WALK_VISIT);
+  }
+}
+
+/* How many are visited at a time, and how long after the last ones. */
+static uint32_t share_of_spread(const lc_server *server, lc_time *pace)
+{
+  lc_time spread = server->options.drain.spread, total = server->to_visit ? server->to_visit : 1;
+  *pace = spread / total;
+  if (*pace >= PACE) return 1;
+  *pace = PACE;
+  return (uint32_t)(total * PACE / spread) + 1;
+}
+
+/* What becomes idle later considers itself. */
+static void visit_share(lc_server *server)
+{
+  int is_spread = server->owner.step == LC_STEP_DRAIN && server->options.drain.spread > 0;
+  int is_over = 0;
+  lc_time pace = 0;
+  uint32_t share = is_spread ? share_of_spread(server, &pace) : LC_VISITS_PER_TURN;
+  lc_conn *conn = NULL;
+  while (share-- && !is_over && (conn = lc_registry_step(&server->registry, LC_WALK_VISIT))) {
+    lc_idle_look(conn);
+    lc_mark_visit(conn, server->mark_at == LC_NEVER);
+    lc_conn_consider(conn);
+    is_over = lc_loop_share_is_over(server->loop);
+  }
+  server->visit_at = LC_NEVER;
+  if (!lc_registry_is_walking(&server->registry, LC_WALK_VISIT)) return;
+  if (is_spread) server->visit_at = lc_time_add(server->loop->now, pace);
+  else go_on(server);
+}
+
+/* Marks those that have been visited: the first visit marks the others. */
+static void mark_share(lc_server *server)
+{
+  uint32_t share = LC_VISITS_PER_TURN;
+  int is_over = 0;
+  lc_conn *conn;
+  while (share-- && !is_over && (conn = lc_registry_step(&server->registry, LC_WALK_MARK))) {
+    if (conn->visited) lc_mark_take(conn);
+    is_over = lc_loop_share_is_over(server->loop);
+  }
+  if (lc_registry_is_walking(&server->registry, LC_WALK_MARK)) go_on(server);
+}
+
+void lc_walk_on(lc_server *server)
+{
+  lc_registry *registry = &server->registry;
+  lc_time now = server->loop->now;
+  if (server->owner.step == LC_STEP_DONE) return;
+  follow_ladder(server);
+  if (server->owner.reached < LC_STEP_DRAIN) return;
+  if (now >= server->mark_at) {
+    server->mark_at = LC_NEVER;
+    lc_registry_rewind(registry, LC_WALK_MARK);
+  }
+  if (lc_registry_is_walking(registry, LC_WALK_MARK)) mark_share(server);
+  int is_time = server->visit_at == LC_NEVER || now >= server->visit_at;
+  if (lc_registry_is_walking(registry, LC_WALK_VISIT) && is_time) visit_share(server);
+}
