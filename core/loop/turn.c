@@ -27,7 +27,7 @@ void lc_turn_begin(lc_turn *turn, lc_time now)
   begin_stretch(turn, turn->sys->ticks(turn->sys));
   turn->until = LC_NEVER;
   turn->told = 0;
-  turn->done = turn->is_over = turn->is_embedders = turn->is_told = 0;
+  turn->done = turn->is_over = turn->is_embedders = 0;
   turn->shares = turn->count = 0;
 }
 
@@ -75,41 +75,38 @@ static void add_part(lc_turn *turn, const lc_part *more)
 static void note(lc_turn *turn, lc_time took)
 {
   lc_part part = {.kind = turn->kind, .took = took};
-  if (turn->is_told) {
-    turn->told += took;
-    turn->is_told = 0;
-    return;
-  }
   if (took > LONG && turn->is_embedders && turn->events->describe)
     turn->events->describe(&part, turn->user);
   add_part(turn, &part);
 }
 
-void lc_turn_told(lc_turn *turn, const char *kind, uint64_t id)
-{
-  lc_part *before = find_part(turn, kind, id);
-  turn->is_told = 1;
-  if (!before) return;
-  turn->told += before->took;
-  *before = turn->parts[--turn->count];
-}
-
-static void look(lc_turn *turn)
+/* How long it is since the last look. */
+static lc_time look(lc_turn *turn)
 {
   lc_time now = turn->sys->now(turn->sys), took = now - turn->looked_at;
   turn->looked_at = now;
   turn->is_over = now >= turn->until;
-  if (took >= turn->worth) note(turn, took);
   turn->done = 0;
   if (took > LONG) turn->pace = 1;
   else if (turn->pace < PACE_MOST) turn->pace *= 2;
+  return took;
+}
+
+void lc_turn_told(lc_turn *turn, const char *kind, uint64_t id)
+{
+  lc_part *before = find_part(turn, kind, id);
+  turn->told += look(turn);
+  if (!before) return;
+  turn->told += before->took;
+  *before = turn->parts[--turn->count];
 }
 
 /* It was long; or there are no ticks, and it may have been. */
 static __attribute__((noinline)) int look_if_due(lc_turn *turn, uint64_t ticks)
 {
   if (!ticks && ++turn->done < turn->pace) return turn->is_over;
-  look(turn);
+  lc_time took = look(turn);
+  if (took >= turn->worth) note(turn, took);
   begin_stretch(turn, ticks);
   return turn->is_over;
 }

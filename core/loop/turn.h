@@ -35,7 +35,6 @@ typedef struct lc_turn {
   const lc_turn_events *events;
   void *user;
   lc_time told;
-  int is_told; /* what is done now */
   unsigned count;
   lc_part parts[LC_PARTS]; /* those that took longest */
 } lc_turn;

@@ -398,6 +398,14 @@ static int is_loopback(const lc_address *address)
          address->of.in6.sin6_port == htons(8080) && address->length == sizeof address->of.in6;
 }
 
+static void ticks_grow_by_more_than_nanoseconds_or_are_not_there(void **state)
+{
+  uint64_t before = sys->ticks(sys);
+  (void)state;
+  usleep(2000);
+  assert_true(!before || sys->ticks(sys) - before > 1000000);
+}
+
 static void the_time_of_day_counts_from_1970(void **state)
 {
   time_t early = time(NULL);
@@ -471,6 +479,7 @@ int main(void)
     cmocka_unit_test(socket_files_are_recognized),
     cmocka_unit_test(random_bytes_fill_the_buffer),
     cmocka_unit_test(the_clock_goes_forward),
+    cmocka_unit_test(ticks_grow_by_more_than_nanoseconds_or_are_not_there),
     cmocka_unit_test(the_time_of_day_counts_from_1970),
     cmocka_unit_test(localhost_resolves_without_a_network),
     cmocka_unit_test(a_name_is_not_unknown_for_lack_of_descriptors),

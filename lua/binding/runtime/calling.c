@@ -50,7 +50,7 @@ static int call_next(lua_State *L)
   for (int i = 1; i <= count + 1; i++) lua_rawgeti(L, 3, i);
   if (lua_pcall(L, count, 0, 1) != LUA_OK) callbacks_failed(L, rt);
   lua_rawgeti(L, 3, 1);
-  turn_callback_done(L, rt);
+  turn_callback_done(L, rt, LUA_NOREF);
   return 0;
 }
 

@@ -15,9 +15,10 @@ int turn_piece_done(runtime *rt)
   return rt->turn.is_over;
 }
 
-int turn_callback_done(lua_State *L, runtime *rt)
+int turn_callback_done(lua_State *L, runtime *rt, int anchor)
 {
   rt->turn.called = L;
+  rt->turn.anchor = anchor;
   turn_piece_done(rt);
   rt->turn.called = NULL;
   return rt->turn.is_over;

@@ -10,16 +10,18 @@
 typedef struct runtime runtime;
 
 typedef struct turn_share {
-  int is_over;       /* its time: what is left is for the next turn */
-  lua_State *called; /* a callback's function, just called, lies at its top; else NULL */
+  int is_over; /* its time: what is left is for the next turn */
+  /* A callback has just been called: its function lies at the top of `called`, or is anchored; NULL: none has. */
+  lua_State *called;
+  int anchor;
 } turn_share;
 
 /* A share of the turn's time begins. */
 void turn_share_begin(runtime *rt, const char *kind);
-/* An operation of a task, a resume, or a callback, whose function lies at the top of L, is done: whether the share's
- * time is over. */
+/* An operation of a task, a resume, or a callback is done: whether the share's time is over. The callback's function
+ * lies at the top of L, unless `anchor` is another than LUA_NOREF. */
 int turn_piece_done(runtime *rt);
-int turn_callback_done(lua_State *L, runtime *rt);
+int turn_callback_done(lua_State *L, runtime *rt, int anchor);
 /* This task's work, or a callback's (0), has been told of by itself. */
 void turn_told(runtime *rt, uint64_t id);
 

@@ -181,9 +181,7 @@ static int begin_move(lua_State *L, telling *now)
 static void end_move(lua_State *L, telling *now)
 {
   script_work_done(now->rt);
-  runtime_push_anchored(L, now->rt, now->told.server->on_state);
-  turn_callback_done(L, now->rt);
-  lua_pop(L, 1);
+  turn_callback_done(L, now->rt, now->told.server->on_state);
   forget(&now->told);
   now->is_begun = 0;
 }

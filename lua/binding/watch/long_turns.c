@@ -86,7 +86,8 @@ static void describe(lc_part *part, void *user)
     say_task(rt->current, part);
   } else if (rt->turn.called) {
     part->kind = "callback";
-    lua_pushvalue(rt->turn.called, -1);
+    if (rt->turn.anchor == LUA_NOREF) lua_pushvalue(rt->turn.called, -1);
+    else runtime_push_anchored(rt->turn.called, rt, rt->turn.anchor);
     part->id = (uint64_t)(uintptr_t)lua_topointer(rt->turn.called, -1);
     say_beginning(rt->turn.called, part);
   }
