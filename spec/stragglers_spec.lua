@@ -164,3 +164,42 @@ describe("a report of many stragglers", function()
     assert.is_true(cut > 30 and cut < 60, cut)
   end)
 end)
+
+describe("a handler that goes by a context that is not its connection's", function()
+  -- The report of a server whose handler is killed in `outside`, a context that no shutdown ends, after `begin`.
+  local function report_of(begin)
+    local report
+    helper.task(function()
+      local outside = lastcall.context.with_cancel(lastcall.context.background())
+      local server, address = helper.serve(lastcall, function(conn)
+        conn:read()
+        begin(conn)
+        outside:call(stay)
+      end)
+      local conn = assert(lastcall.connect(address))
+      conn:write("go\n")
+      lastcall.sleep(0.1)
+      server:shutdown(0.2)
+      report = server:wait()
+      conn:abort()
+    end, { on_error = function() end })
+    return report
+  end
+
+  for name, begin in pairs {
+    ["open"] = function() end,
+    ["closed before"] = function(conn) conn:abort() end,
+  } do
+    it("is shown with its connection, once: one that is " .. name, function()
+      local report = report_of(begin)
+      assert.equal(1, #report.stragglers)
+      local one = report.stragglers[1]
+      assert.is_number(one.id)
+      assert.equal("killed", one.fate)
+      local line = debug.getinfo(stay, "S").linedefined
+      assert.truthy(one.traceback:find(("stragglers_spec.lua:%d"):format(line), 1, true), one.traceback)
+      assert.equal(0, report.tasks_left)
+      assert.equal(1, report.killed)
+    end)
+  end
+end)

@@ -327,6 +327,12 @@ static task *note_tasks(lua_State *L, const note *n, conn_box *of)
   return holder;
 }
 
+static void count(const note *n, lc_conn *conn)
+{
+  if (n->is_kill) lc_server_count_killed(n->box->server, conn);
+  else lc_server_count_canceled(n->box->server, conn);
+}
+
 void stragglers_note(lua_State *L, server_base *box, lc_conn *conn, straggler_fate fate)
 {
   int top = lua_gettop(L);
@@ -338,8 +344,7 @@ void stragglers_note(lua_State *L, server_base *box, lc_conn *conn, straggler_fa
   int is_over = state == LC_STATE_CLOSED || (state == LC_STATE_CLOSING && !n.is_kill);
   if (holder || !is_over) {
     add_conn(L, &n, conn, holder);
-    if (n.is_kill) lc_server_count_killed(box->server, conn);
-    else lc_server_count_canceled(box->server, conn);
+    count(&n, conn);
   }
   lua_settop(L, top);
 }
@@ -356,20 +361,27 @@ void stragglers_note_conn(lua_State *L, conn_box *box)
 
 /* ------------------------------------------------------------- all other tasks -- */
 
-/* It is shown with its connection if nobody else holds that: whether it is. */
+/* Of a connection that is listed with this fate [0, +1]; 0 for any other. */
+static int push_record(lua_State *L, const note *n, const lc_conn *conn)
+{
+  runtime_push_anchored(L, n->rt, n->list->table);
+  if (lua_rawgeti(L, -1, key_of(lc_conn_id(conn), STRAGGLER_CONNECTION)) != LUA_TTABLE) return 0;
+  lua_getfield(L, -1, "fate");
+  int is_same = !strcmp(lua_tostring(L, -1), FATE_NAMES[n->fate]);
+  lua_pop(L, 1);
+  return is_same;
+}
+
+/* It is shown with its connection, if it is what holds that: whether it is. */
 static int add_holder(lua_State *L, const note *n, task *t)
 {
-  const lc_conn *conn = owner_conn(t->by);
-  if (!conn) return 0;
-  const conn_box *of = lc_conn_user(conn);
-  if (!t->is_handler && of->tasks > 1) return 0;
-  runtime_push_anchored(L, n->rt, n->list->table);
-  if (lua_rawgeti(L, -1, key_of(lc_conn_id(conn), STRAGGLER_CONNECTION)) != LUA_TTABLE)
-    return 1; /* there is no room for it */
-  int is_held = lua_getfield(L, -1, "traceback") != LUA_TNIL;
-  lua_pop(L, 1);
-  if (!is_held) add_traceback(L, n, t);
-  return !is_held;
+  lc_conn *conn = owner_conn(t->by);
+  const conn_box *of = conn ? lc_conn_user(conn) : NULL;
+  if (!of || (!t->is_handler && of->tasks > 1)) return 0;
+  if (push_record(L, n, conn)) add_traceback(L, n, t);
+  else add_conn(L, n, conn, t);
+  count(n, conn);
+  return 1;
 }
 
 void stragglers_note_rest(lua_State *L, server_base *box, task *t, straggler_fate fate)
