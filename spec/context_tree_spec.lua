@@ -335,6 +335,27 @@ describe("a task in a context", function()
     end)
   end)
 
+  it("a deep one has no dearer until_drain, whatever kinds of context lie above it", function()
+    helper.task(function(lastcall, ctx)
+      local make = {
+        with_cancel = function(from) return (lastcall.context.with_cancel(from)) end,
+        with_timeout = function(from) return (lastcall.context.with_timeout(from, 60)) end,
+        with_value = function(from) return lastcall.context.with_value(from, "key", "value") end,
+      }
+      local function time(from)
+        local began = os.clock()
+        for _ = 1, 2000 do assert.is_false(from:until_drain():draining()) end
+        return os.clock() - began
+      end
+      for name, child in pairs(make) do
+        local deep = ctx
+        for _ = 1, 20000 do deep = child(deep) end
+        local shallow, long = time(child(ctx)), time(deep)
+        assert.is_true(long < 20 * (shallow + 0.001), ("%s: %.3f and %.3f s"):format(name, shallow, long))
+      end
+    end)
+  end)
+
   it("what makes a child says that the parent comes first", function()
     helper.task(function(lastcall)
       for name, arguments in pairs { with_timeout = { 5 }, with_deadline = { 5 }, with_value = { "key", "value" } } do
