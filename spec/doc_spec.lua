@@ -87,11 +87,11 @@ describe("the transcript in README.md", function()
   end)
 end)
 
-describe("what README.md and CONTRIBUTING.md name", function()
+describe("what a page names", function()
   local OURS = { core = true, doc = true, examples = true, lua = true, scripts = true, spec = true }
   local makefile = read_file("Makefile")
 
-  for _, page in ipairs { "README.md", "CONTRIBUTING.md" } do
+  for _, page in ipairs { "README.md", "CONTRIBUTING.md", "doc/proof.md" } do
     it("exists, said in " .. page, function()
       local text = read_file(page)
       for target in text:gmatch("`make ([%l]+)") do
@@ -102,6 +102,10 @@ describe("what README.md and CONTRIBUTING.md name", function()
       end
       for folder, rest in text:gmatch("[`( ](%l+)/([%w_/.]+%.%l+)") do
         if OURS[folder] then assert.is_true(exists(folder .. "/" .. rest), folder .. "/" .. rest) end
+      end
+      for link in text:gmatch("%]%(([%l/-]+%.%l+)%)") do
+        local path = link:find("/", 1, true) and link or (page:match "^.*/" or "") .. link
+        assert.is_true(exists(path), path)
       end
     end)
   end
