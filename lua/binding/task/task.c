@@ -85,8 +85,7 @@ task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
   t->began = lc_loop_now(rt->loop);
   t->is_handler = t->is_goodbye = t->is_system = t->canceled = t->failed = t->is_exposed = 0;
   t->at_rest = t->is_wordless = t->is_kept = t->is_main = t->doomed = t->killing = t->is_forced =
-    t->is_frozen = t->has_begun = 0;
-  t->failures = 0;
+    t->is_frozen = t->has_begun = t->has_failed = t->is_deaf = 0;
   t->noted = 0;
   lua_pushcfunction(co, task_body);
   lua_xmove(L, co, count + 1);

@@ -40,6 +40,8 @@ typedef struct task_extra {
   int held;      /* anchor of a traceback: where it was when it had to be ended by force */
 } task_extra;
 
+#define TASK_MARK_BITS 24 /* Lua's stacks have a million values at most */
+
 /* One for each connection that is served, most of them waiting: so it is kept small. */
 struct task {
   lc_link in_queue; /* while it is ready, or waits in a list: one or the other */
@@ -62,11 +64,11 @@ struct task {
   void *wait_object;
   lc_time waits_since;
 
-  int anchor;              /* of the coroutine */
-  int handle;              /* anchor of the task object, when the script has one */
-  int mark;                /* where its innermost stack ended when it was suspended */
-  int16_t woken;           /* why it was resumed: 0, or a code */
-  uint16_t failures;       /* terminal ones, for handlers that do not take no for an answer */
+  int anchor;                     /* of the coroutine */
+  int handle;                     /* anchor of the task object, when the script has one */
+  unsigned mark : TASK_MARK_BITS; /* where its innermost stack ended when it was suspended */
+  unsigned has_failed : 1;        /* an operation was refused for good */
+  unsigned is_deaf : 1;    /* more than once: a handler that does not take no for an answer */
   unsigned has_begun : 1;  /* until then a function and its arguments lie on its stack */
   unsigned wants_turn : 1; /* waits to write */
   unsigned at_rest : 1;    /* waits for work: to be canceled here cuts nothing */
@@ -74,6 +76,7 @@ struct task {
     is_wordless : 1; /* waits in what has no word for the end of a context: it may be ended here */
   unsigned is_kept : 1;    /* what it waits with, by more than its stack */
   unsigned has_slot : 1;   /* of its own for this wait, at `mark` */
+  int16_t woken;           /* why it was resumed: 0, or a code */
   unsigned is_forced : 1;  /* an error was raised in it to end it */
   unsigned is_frozen : 1;  /* it is not resumed any more, only killed */
   unsigned lets_go : 1;    /* its yield is for the loop, not for whoever resumed its coroutine */

@@ -19,6 +19,8 @@
 
 enum { COROUTINE = 200 }; /* bytes of a lua_State, more or less */
 
+#define MARK_MOST ((1u << TASK_MARK_BITS) - 1)
+
 /* ------------------------------------------------------------------- waking -- */
 
 void task_due(lc_timer *timer, lc_time now)
@@ -81,7 +83,8 @@ static int let_go(lua_State *L, task *t, int needs_slot, lua_KContext kept, lua_
   t->kept = kept;
   t->lets_go = 1;
   t->has_slot = L != t->co || needs_slot;
-  t->mark = t->has_slot ? suspension_begin(L) : lua_gettop(L);
+  int end = t->has_slot ? suspension_begin(L) : lua_gettop(L);
+  t->mark = (unsigned)end & MARK_MOST;
   return lua_yieldk(L, 0, (lua_KContext)t, go_on);
 }
 
@@ -131,11 +134,12 @@ int task_return(lua_State *L, int status, lua_KContext kept)
 
 lc_time task_breath(const runtime *rt) { return lc_loop_clock(rt->loop) + TASK_BREATH; }
 
-int task_is_deaf(const task *t) { return t->failures >= 2; }
+int task_is_deaf(const task *t) { return t->is_deaf; }
 
 void task_failed(task *t)
 {
-  if (t->failures < UINT16_MAX) t->failures++;
+  t->is_deaf = t->has_failed;
+  t->has_failed = 1;
   if (task_is_deaf(t))
     t->rt->tasks->operations = 0; /* its next operation lets the others run first */
 }
