@@ -79,14 +79,17 @@ describe("the collector", function()
     local dropped, fate = setmetatable({}, { __mode = "v" })
     local function drop()
       dropped[1] = {}
-      for i = 1, 1e6 do local _ = { i } end
+      for i = 1, 1e5 do local _ = { i } end
       fate = dropped[1] and "kept" or "collected"
     end
     %s
     lastcall.run(function()
       %s
       lastcall.shutdown()
-    end, { signals = false, drain = %s, max_block = false, exit_when_stuck = false, log = function() end })
+    end, {
+      signals = false, drain = { timeout = %s, grace = 0.9 }, max_block = false, exit_when_stuck = false,
+      log = function() end,
+    })
     print(fate, collectgarbage "isrunning")
   ]]
 

@@ -49,7 +49,7 @@ describe("of servers that came and went, the report", function()
       local conn = helper.ask(server:addresses()[1], "x")
       server:wait_for(">=", 1)
       lastcall.sleep(0.05)
-      server:shutdown(0.1)
+      server:shutdown(1)
       server:wait()
       conn:abort()
       for i = 1, COUNT do
