@@ -9,7 +9,7 @@ local function session(i)
   local server = helper.serve(lastcall, helper.echo)
   local conn = helper.spoken(server:addresses()[1], "session " .. i)
   conn:close("background")
-  server:shutdown(3)
+  server:shutdown(10)
   server:wait()
   return server
 end
