@@ -345,6 +345,13 @@ typedef struct lc_server_options {
   int is_outbound;          /* only for lc_conn_connect: the process's shutdown passes it by */
   int
     late; /* 1: the report counts those whose last bytes no handler was given; 0 where clients say goodbye after our FIN */
+  /* Who decides. What the embedder takes on, the server does no more. */
+  int accepts_by_hand; /* 0; 1: connections wait for lc_server_accept, and `opened` is not called */
+  int
+    closes_idle; /* 1: a drain closes connections that are idle, as by lc_conn_dismiss; 0: `draining` tells of
+                           them, and the embedder closes them */
+  int
+    closes_at_cancel; /* 1: connections are closed at LC_STEP_CANCEL; 0: the embedder ends its own work then */
   const lc_transport *transport; /* NULL: bytes as they are */
   lc_settings settings;
   lc_drain_options drain;
@@ -437,14 +444,15 @@ typedef struct lc_notice {
   uint32_t queue;
 } lc_notice;
 
+/* What a server tells. A callback decides nothing by being there: lc_server_options says who does what. */
 typedef struct lc_events {
-  /* Accepted, in state new. A server without it hands connections out through lc_server_accept. */
+  /* Accepted, in state new. */
   void (*opened)(lc_conn *conn, void *user);
   /* Something that was waited for has come, or it is all over: LC_READABLE and the other flags. */
   void (*ready)(lc_conn *conn, unsigned what, void *user);
   /* A legal move was made; `cause` is a static string. For taking a note: must not call back. */
   void (*state)(lc_conn *conn, lc_state from, lc_state to, const char *cause, void *user);
-  /* The server drains and this connection is idle. NULL: it is closed, as by lc_conn_dismiss. */
+  /* The server drains and this connection is idle. */
   void (*draining)(lc_conn *conn, void *user);
   /* Nothing was heard for heartbeat.interval: the moment to lc_conn_post a question. */
   void (*heartbeat)(lc_conn *conn, void *user);
@@ -452,12 +460,12 @@ typedef struct lc_events {
   void (*closed)(lc_conn *conn, void *user);
   /* A connection has left the registry: there is one less. */
   void (*departed)(lc_server *server, void *user);
-  /* Connections wait for lc_server_accept (servers without `opened`); or accepting has ended. */
+  /* Connections wait for lc_server_accept; or accepting has ended. */
   void (*acceptable)(lc_server *server, void *user);
   /* The ladder has come to this step. */
   void (*step)(lc_server *server, lc_step step, void *user);
   /* From LC_STEP_DRAIN to LC_STEP_KILL, each connection is reached by each step, some of them each turn: to be told,
-   * canceled, noted. After LC_STEP_KILL's it is reset. With neither this nor `step`, it is closed at LC_STEP_CANCEL. */
+   * canceled, noted. After LC_STEP_KILL's it is reset. */
   void (*reached)(lc_conn *conn, lc_step step, void *user);
   /* All have been: what else is to be told, canceled or ended. Non-zero: there is more, and it is called again. */
   int (*reached_all)(lc_server *server, lc_step step, void *user);
@@ -467,7 +475,7 @@ typedef struct lc_events {
 /* ---------------------------------------------------------------- server -- */
 
 /* A server: any number of listeners, one registry of connections, one ladder.
- * `options` NULL: the defaults. `events` must outlive it, all but `ready` may be
+ * `options` NULL: the defaults. `events` must outlive it, each of them may be
  * NULL; `user` is handed to every callback. NULL with `*error` set: -ENOMEM, or
  * -EPROTONOSUPPORT for a transport of another version. A server that never listens is a registry for connections made with
  * lc_conn_connect. */

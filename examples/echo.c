@@ -91,6 +91,14 @@ static void on_closed(lc_conn *conn, void *user)
   free(lc_conn_user(conn));
 }
 
+/* To look on changes nothing: lc_server_options says who closes what. */
+static void on_step(lc_server *server, lc_step step, void *user)
+{
+  (void)user;
+  fprintf(stderr, "echo: %s, %u connections\n", lc_step_name(step),
+          (unsigned)lc_server_count(server, LC_STATES));
+}
+
 static int fail(const char *what, int code)
 {
   fprintf(stderr, "echo: %s: %s\n", what, lc_code_text(code));
@@ -110,7 +118,8 @@ static int listen_on(lc_server *server, const char *text)
 
 int main(int argc, char **argv)
 {
-  static const lc_events events = {.opened = on_opened, .ready = on_ready, .closed = on_closed};
+  static const lc_events events = {
+    .opened = on_opened, .ready = on_ready, .closed = on_closed, .step = on_step};
   const char *where = argc > 1 ? argv[1] : "127.0.0.1:7000";
   int error = 0;
   if (argc > 2 || where[0] == '-') {

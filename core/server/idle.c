@@ -81,5 +81,5 @@ void lc_idle_look(lc_conn *conn)
   conn->dismissed = 1;
   lc_member_of(conn)->was_idle = 1;
   if (server->events->draining && !conn->unheard) server->events->draining(conn, server->user);
-  else lc_conn_finish(conn, "drain");
+  if (server->options.closes_idle || conn->unheard) lc_conn_finish(conn, "drain");
 }

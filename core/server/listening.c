@@ -44,7 +44,7 @@ static int take(lc_listen_owner *owner, int fd, const lc_address *peer, lc_conn 
 static void serve(lc_listen_owner *owner, lc_conn *conn)
 {
   const lc_server *server = server_of(owner);
-  if (lc_conn_announce(conn)) server->events->opened(conn, server->user);
+  if (lc_conn_announce(conn) && server->events->opened) server->events->opened(conn, server->user);
 }
 
 static void keep(lc_listen_owner *owner, lc_conn *conn)
@@ -147,7 +147,7 @@ void lc_listening_init(lc_server *server)
                                         .loop = server->loop,
                                         .settings = &server->options.settings,
                                         .settle = &server->options.drain.settle,
-                                        .serving = server->events->opened != NULL};
+                                        .serving = !server->options.accepts_by_hand};
   lc_list_init(&server->listening.listeners);
 }
 

@@ -19,6 +19,8 @@ void lc_server_options_init(lc_server_options *options)
                                               .gather = 16 * 1024,
                                               .nodelay = 1},
                                  .late = 1,
+                                 .closes_idle = 1,
+                                 .closes_at_cancel = 1,
                                  .drain = {.timeout = 25 * LC_SECOND,
                                            .settle = 5 * LC_SECOND,
                                            .quiet = LC_SECOND,

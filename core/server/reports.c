@@ -12,7 +12,7 @@
 static void member_opened(lc_conn *conn)
 {
   lc_server *server = lc_conn_server(conn);
-  server->events->opened(conn, server->user);
+  if (server->events->opened) server->events->opened(conn, server->user);
 }
 
 static void member_moved(lc_conn *conn, lc_state from, lc_state to, const char *cause)
@@ -26,7 +26,7 @@ static void member_moved(lc_conn *conn, lc_state from, lc_state to, const char *
 static void member_ready(lc_conn *conn, unsigned what)
 {
   lc_server *server = lc_conn_server(conn);
-  if (!conn->unheard) server->events->ready(conn, what, server->user);
+  if (server->events->ready && !conn->unheard) server->events->ready(conn, what, server->user);
 }
 
 static void member_heartbeat(lc_conn *conn)

@@ -21,8 +21,8 @@ static void reach(lc_conn *conn, lc_step step)
     lc_closing_give_up(conn);
     return;
   }
-  if (events->reached) events->reached(conn, step, server->user);
-  else if (step == LC_STEP_CANCEL && !events->step) lc_conn_finish(conn, "canceled");
+  if (events->reached && !conn->unheard) events->reached(conn, step, server->user);
+  if (step == LC_STEP_CANCEL && server->options.closes_at_cancel) lc_conn_finish(conn, "canceled");
   if (step != LC_STEP_KILL) return;
   lc_conn_abort(conn, "killed");
   lc_conn_release_detached(conn);

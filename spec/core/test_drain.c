@@ -171,6 +171,44 @@ static void the_embedder_cancels_and_it_is_counted(void **state)
   assert_int_equal(lc_server_report(w->server)->finished, 0);
 }
 
+/* The world listens to steps, and that decides nothing. */
+static void a_server_closes_what_is_left_at_cancel_whoever_listens(void **state)
+{
+  world *w = *state;
+  int peer;
+  w->options.closes_at_cancel = 1;
+  w->options.drain.grace = world_seconds(1);
+  world_serve(w);
+  world_accept_busy(w, &peer);
+  drain_within(w, world_seconds(1) + 100 * LC_MILLISECOND);
+  world_expect_sight(w, peer, PEER_EOF);
+  peer_close(peer);
+  UNTIL_DONE(w);
+  assert_string_equal(w->steps, " stop drain cancel done");
+}
+
+/* `draining` is told in both cases. */
+static void an_idle_one_is_closed_unless_the_embedder_has_taken_that_on(void **state)
+{
+  world *w = *state;
+  int peer;
+  w->options.closes_idle = 0;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  world_write(one, "hello");
+  lc_conn_wait(one->conn, LC_WAIT_AWAIT, LC_NEVER);
+  drain_within(w, world_seconds(10));
+  TURN_UNTIL(w, one->draining);
+  world_turn_for(w, 50 * LC_MILLISECOND);
+  assert_int_equal(lc_conn_state(one->conn), LC_STATE_IDLE);
+  lc_conn_finish(one->conn, "by hand");
+  world_expect_sight(w, peer, PEER_DATA);
+  peer_skip(peer);
+  peer_close(peer);
+  UNTIL_DONE(w);
+  assert_int_equal(one->draining, 1);
+}
+
 static void who_is_left_at_the_end_is_reset_on_time(void **state)
 {
   world *w = *state;
@@ -326,6 +364,8 @@ int main(void)
     WORLD_TEST(after_quiet_a_read_for_new_work_is_told_that_it_drains),
     WORLD_TEST(idle_ones_are_closed_over_the_time_of_spread),
     WORLD_TEST(the_embedder_cancels_and_it_is_counted),
+    WORLD_TEST(a_server_closes_what_is_left_at_cancel_whoever_listens),
+    WORLD_TEST(an_idle_one_is_closed_unless_the_embedder_has_taken_that_on),
     WORLD_TEST(who_is_left_at_the_end_is_reset_on_time),
     WORLD_TEST(tasks_are_waited_for_like_connections),
     WORLD_TEST(a_detached_one_is_counted_until_it_is_released_or_killed),

@@ -236,7 +236,10 @@ static void open_server(place *p, int which)
 {
   int error = 0;
   p->has_ticks = 1;
-  p->server[which] = lc_server_new(p->loop, NULL, &EVENTS, p, &error);
+  lc_server_options options;
+  lc_server_options_init(&options);
+  options.closes_at_cancel = 0;
+  p->server[which] = lc_server_new(p->loop, &options, &EVENTS, p, &error);
   assert_non_null(p->server[which]);
   for (int i = 0; i < MANY; i++) {
     int ends[2];

@@ -74,6 +74,8 @@ static void on_closed(lc_conn *conn, void *user)
   if (w->closed) w->closed(one);
 }
 
+static void on_draining(lc_conn *conn, void *user) { seen_of(user, conn)->draining++; }
+
 static void on_acceptable(lc_server *server, void *user)
 {
   (void)server;
@@ -100,16 +102,11 @@ static void on_notice(lc_server *server, const lc_notice *notice, void *user)
 static const lc_events EVENTS = {.opened = on_opened,
                                  .ready = on_ready,
                                  .state = on_state,
+                                 .draining = on_draining,
                                  .closed = on_closed,
+                                 .acceptable = on_acceptable,
                                  .step = on_step,
                                  .notice = on_notice};
-
-static const lc_events EVENTS_HANDING_OUT = {.ready = on_ready,
-                                             .state = on_state,
-                                             .closed = on_closed,
-                                             .acceptable = on_acceptable,
-                                             .step = on_step,
-                                             .notice = on_notice};
 
 /* ---------------------------------------------------------- birth and death -- */
 
@@ -118,6 +115,7 @@ void world_begin(world *w, const lc_sys *sys)
   alarm((unsigned)lc_to_seconds(world_seconds(TIME_LIMIT)));
   *w = (world){.sys = sys};
   lc_server_options_init(&w->options);
+  w->options.closes_at_cancel = 0;
   w->descriptors = lc_sys_linux()->descriptors_open(lc_sys_linux());
 }
 
@@ -169,8 +167,8 @@ lc_address world_unix_name(void)
 int world_new_server(world *w, int hands_out)
 {
   int error = 0;
-  w->server =
-    lc_server_new(w->loop, &w->options, hands_out ? &EVENTS_HANDING_OUT : &EVENTS, w, &error);
+  w->options.accepts_by_hand = hands_out;
+  w->server = lc_server_new(w->loop, &w->options, &EVENTS, w, &error);
   return w->server ? 0 : error;
 }
 

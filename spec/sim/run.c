@@ -188,8 +188,11 @@ static int set_up(run *in)
   if (lc_timer_open(in->loop, &in->hook, hook_due) < 0) return -ENOMEM;
   in->shutdown = lc_shutdown_new(in->loop, &p->drain, &SHUTDOWN_EVENTS, in, &error);
   if (!in->shutdown) return error;
+  lc_server_options options = p->server;
+  options.closes_idle = !p->tells_draining;
+  options.closes_at_cancel = 0; /* the handlers are told to end, by `stepped` */
   const lc_events *events = p->tells_draining ? &HANDLER_EVENTS_TELLING : &HANDLER_EVENTS;
-  in->server = lc_server_new(in->loop, &p->server, events, in, &error);
+  in->server = lc_server_new(in->loop, &options, events, in, &error);
   if (!in->server) return error;
   error = lc_loop_signal(in->loop, SIGTERM, signal_seen, in);
   if (error < 0) return error;

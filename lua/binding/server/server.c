@@ -122,6 +122,7 @@ static int core_new_server(lua_State *L)
   lua_settop(L, 1);
   lc_server_options options;
   lc_server_options_init(&options);
+  options.closes_idle = options.closes_at_cancel = 0; /* tasks are told, and canceled */
   option_settings(L, 1, &options.settings);
   option_drain(L, 1, &options.drain);
   options.late = option_boolean(L, 1, "late", options.late);
