@@ -26,7 +26,7 @@ describe("of servers that came and went, the report", function()
         end)
       end
       assert(group:wait())
-    end, { drain = { timeout = 5, quiet = 0 } })
+    end, { drain = { timeout = helper.seconds(10), quiet = 0 } })
     assert.equal(16, #report.stop)
     assert.equal(COUNT - 16, report.stopped_earlier)
     assert.equal(COUNT, report.finished + report.closed_idle)
