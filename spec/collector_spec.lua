@@ -72,40 +72,32 @@ describe("the collector", function()
     assert.equal("generational", after)
   end)
 
-  --- What there is of a table that `act` has dropped, after much garbage; and whether the collector runs when that
-  -- shutdown of `seconds` is over.
-  local DROPPING = [[
+  --- Whether the collector runs when `act` looks, in a shutdown of so many seconds, and when that is over.
+  local LOOKING = [[
     local lastcall = require "lastcall"
-    local dropped, fate = setmetatable({}, { __mode = "v" })
-    local function drop()
-      dropped[1] = {}
-      for i = 1, 1e5 do local _ = { i } end
-      fate = dropped[1] and "kept" or "collected"
-    end
+    local seen
+    local function look() seen = collectgarbage "isrunning" end
     %s
     lastcall.run(function()
       %s
       lastcall.shutdown()
-    end, {
-      signals = false, drain = { timeout = %s, grace = 0.9 }, max_block = false, exit_when_stuck = false,
-      log = function() end,
-    })
-    print(fate, collectgarbage "isrunning")
+    end, { signals = false, drain = %s, max_block = false, log = function() end })
+    print(seen, collectgarbage "isrunning")
   ]]
 
-  local function dropping(before_run, act, seconds)
-    local output = helper.run_script(DROPPING:format(before_run, act, seconds))
-    local dropped, runs = output:match "^(%l+)\t(%l+)\n$"
-    assert.is_truthy(dropped, output)
-    return dropped, runs == "true"
+  local function looking(before_run, act, seconds)
+    local output = helper.run_script(LOOKING:format(before_run, act, seconds))
+    local seen, after = output:match "^(%l+)\t(%l+)\n$"
+    assert.is_truthy(seen, output)
+    return seen == "true", after == "true"
   end
 
-  it("rests when a shutdown has canceled everything and its deadline is near, and goes on after the run", function()
+  it("rests when the deadline of a shutdown is near, and goes on after the run", function()
     local of_process = [[
       lastcall.spawn(function()
         local _ <close> = lastcall.work()
         lastcall.sleep(60)
-        drop()
+        look()
       end)
     ]]
     local of_connection = [[
@@ -113,33 +105,31 @@ describe("the collector", function()
       lastcall.spawn(server.serve, server, function(conn)
         conn:read()
         lastcall.sleep(60)
-        drop()
+        look()
       end)
       local client = assert(lastcall.connect "unix:@lastcall-collector-spec")
       client:write "x\n"
       client:flush()
       while server:count "active" == 0 do lastcall.sleep(0.01) end
     ]]
-    local in_a_hook = [[
-      lastcall.on_shutdown("last", function()
-        lastcall.sleep(2.5)
-        drop()
-      end)
-    ]]
-    for _, act in ipairs { of_process, of_connection, in_a_hook } do
-      local dropped, runs = dropping("", act, 3)
-      assert.equal("kept", dropped, act)
-      assert.is_true(runs)
+    for _, act in ipairs { of_process, of_connection } do -- canceled a tenth of a second before the end
+      local seen, after = looking("", act, 1)
+      assert.is_false(seen, act)
+      assert.is_true(after)
     end
   end)
 
+  it("rests the longer, the more is in use", function()
+    local in_a_hook = 'lastcall.on_shutdown("last", function() lastcall.sleep(1.7) look() end)'
+    assert.is_true(looking("", in_a_hook, 2))
+    assert.is_false(looking("local heap = {} for i = 1, 1e6 do heap[i] = { { i } } end", in_a_hook, 2))
+  end)
+
   it("goes on in a hook that has time, and stays as the script has stopped it", function()
-    local dropped, runs = dropping("", 'lastcall.on_shutdown("last", drop)', 20)
-    assert.equal("collected", dropped)
-    assert.is_true(runs)
-    dropped, runs = dropping('collectgarbage "stop"', 'lastcall.on_shutdown("last", drop)', 20)
-    assert.equal("kept", dropped)
-    assert.is_false(runs)
+    local hook = 'lastcall.on_shutdown("last", look)'
+    assert.same({ true, true }, { looking("", hook, 20) })
+    assert.same({ false, false }, { looking('collectgarbage "stop"', hook, 20) })
+    assert.same({ false, false }, { looking('collectgarbage "stop"', hook, 0.1) })
   end)
 
   it("ends no run late that has made much garbage in a large heap", function()

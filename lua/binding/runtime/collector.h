@@ -21,8 +21,7 @@ void collector_end(lua_State *L, runtime *rt);
 int collector_has_work(lua_State *L, runtime *rt);
 void collector_step(runtime *rt);
 void collector_find_no_time(runtime *rt); /* else */
-/* At each step of a shutdown, and before tasks run: when everything has been canceled, and the deadline is near, it has
- * no more to do. */
+/* At each step of a shutdown, and before tasks run: when the deadline is near, it has no more to do. */
 void collector_rest(runtime *rt);
 void collector_rest_end(lua_State *L, runtime *rt); /* the run is over */
 
