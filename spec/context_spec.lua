@@ -19,6 +19,28 @@ describe("the context of a handler", function()
     assert.same({ false, nil, nil, false, n = 4 }, live)
   end)
 
+  for _, at in ipairs { "127.0.0.1:0", "unix:@asked late" } do
+    for _, start in ipairs { "accept", "data" } do
+      it(("can be asked for when the connection is over: %s, start = %s"):format(at, start), function()
+        helper.task(function()
+          local kept
+          local server, address = helper.serve(lastcall, function(conn)
+            kept = conn
+            conn:read()
+          end, { at = at, start = start })
+          helper.ask(address, "x"):close("background")
+          repeat lastcall.sleep(0.01) until kept
+          assert(server:wait_for("==", 0, helper.seconds(5)))
+          lastcall.sleep(0)
+          local ctx = kept:context()
+          assert.is_true(ctx:done())
+          assert.equal("canceled", ctx:err())
+          assert.equal(ctx, kept:context())
+        end)
+      end)
+    end
+  end
+
   it("ends after the handler and its tasks have ended, not before", function()
     local during, in_task, after
     helper.task(function()

@@ -81,6 +81,22 @@ void conn_make_context(lua_State *L, int index, context *parent)
   context_adopt(L, ctx, &box->as_owner);
 }
 
+void conn_context_of(lua_State *L, int index)
+{
+  const conn_box *box = lua_touserdata(L, index);
+  index = lua_absindex(L, index);
+  if (box->has_context) {
+    conn_kept_value(L, index, CONN_CONTEXT);
+  } else if (!box->of_server) {
+    lua_pushnil(L);
+  } else {
+    conn_kept_value(L, index, CONN_SERVER);
+    lua_getiuservalue(L, -1, 1);
+    lua_remove(L, -2);
+    conn_make_context(L, index, lua_touserdata(L, -1));
+  }
+}
+
 void conn_push_context(lua_State *L, conn_box *box)
 {
   if (!box->has_context && !box->of_server) {
@@ -88,14 +104,7 @@ void conn_push_context(lua_State *L, conn_box *box)
     return;
   }
   if (!conn_push(L, box)) raise_error(L, "lastcall: the context of a connection that is gone");
-  if (box->has_context) {
-    conn_kept_value(L, -1, CONN_CONTEXT);
-  } else {
-    conn_kept_value(L, -1, CONN_SERVER);
-    lua_getiuservalue(L, -1, 1);
-    lua_remove(L, -2);
-    conn_make_context(L, -2, lua_touserdata(L, -1));
-  }
+  conn_context_of(L, -1);
   lua_remove(L, -2);
 }
 

@@ -70,6 +70,7 @@ conn_box *conn_of_object(
  * of its own below the server's, as soon as one is asked for; others have what they are given. */
 conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_base *server); /* [0, +1] */
 /* Its own context, made now if it has not been; nil when it has none. */
+void conn_context_of(lua_State *L, int index);       /* of the object there [0, +1] */
 void conn_push_context(lua_State *L, conn_box *box); /* [0, +1] */
 /* Makes one below `parent`, which lies at the top, for the connection at `index`. */
 void conn_make_context(lua_State *L, int index, context *parent); /* [-1, +1] */

@@ -66,7 +66,8 @@ static int conn_server(lua_State *L)
 
 static int conn_context(lua_State *L)
 {
-  conn_push_context(L, conn_check(L, 1));
+  (void)conn_check(L, 1);
+  conn_context_of(L, 1);
   return 1;
 }
 
