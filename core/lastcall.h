@@ -339,6 +339,8 @@ typedef struct lc_drain_options {
 
 /* How bytes cross a descriptor: core/conn/transport.h. */
 typedef struct lc_transport lc_transport;
+/* What they mean: core/conn/protocol.h. */
+typedef struct lc_protocol lc_protocol;
 
 typedef struct lc_server_options {
   uint32_t max_connections; /* 0: what the descriptor limit leaves */
@@ -353,6 +355,7 @@ typedef struct lc_server_options {
   int
     closes_at_cancel; /* 1: connections are closed at LC_STEP_CANCEL; 0: the embedder ends its own work then */
   const lc_transport *transport; /* NULL: bytes as they are */
+  const lc_protocol *protocol;   /* NULL: guessed by what tasks wait for */
   lc_settings settings;
   lc_drain_options drain;
 } lc_server_options;
@@ -425,8 +428,10 @@ enum {
   LC_WRITE_TIMEOUT = 8,
   LC_ENDED = 16,     /* closed by us or failed: every wait is over, lc_conn_error says why */
   LC_CONNECTED = 32, /* the connect that was under way has succeeded */
-  LC_FINISHED =
-    64 /* the peer's FIN has come; bytes may lie before it. Said once, in any state of waiting */
+  /* The peer's FIN has come; bytes may lie before it. Said once, in any state of waiting. */
+  LC_FINISHED = 64,
+  /* A unit of a protocol that knows its units is there: lc_conn_unit_ended says when the work for it is done. */
+  LC_UNIT = 128
 };
 
 /* Something an operator wants in the log. The strings are static or valid during the call. */
@@ -597,6 +602,12 @@ int lc_conn_connect(lc_server *server, const lc_address *to, const lc_address *f
  * `settings` (NULL: the server's) are copied. 0, and it is the connection's from then on; or a code,
  * and it stays the caller's. */
 int lc_conn_adopt(lc_server *server, int fd, const lc_settings *settings, lc_conn **conn);
+/* Another protocol takes over from here on, with the bytes that are buffered: an upgrade. 0 or a code; then the protocol
+ * is the one before. */
+int lc_conn_set_protocol(lc_conn *conn, const lc_protocol *protocol);
+/* The work for the unit that LC_UNIT has told of is done: the connection is parked, or the next unit is told. */
+void lc_conn_unit_ended(lc_conn *conn);
+
 /* For a caller who learns from elsewhere (poll) that the descriptor is ready: the next attempt asks
  * the kernel, whatever the loop knows. */
 void lc_conn_look(lc_conn *conn);

@@ -3,17 +3,19 @@
 
 #include <stdlib.h>
 
+#include "conn/activity.h"
 #include "conn/closing.h"
 #include "conn/crossing.h"
-#include "conn/guess.h"
 #include "conn/heartbeat.h"
 #include "conn/input.h"
 #include "conn/limits.h"
 #include "conn/loan.h"
 #include "conn/output.h"
+#include "conn/protocol.h"
 #include "conn/queue.h"
 #include "conn/release.h"
 #include "conn/state.h"
+#include "conn/units.h"
 #include "conn/verdict.h"
 
 _Static_assert(sizeof(lc_conn) <= LC_WATCHED_SIZE, "the loop fetches less than a connection ahead");
@@ -96,6 +98,7 @@ static void conn_ready(lc_watch *watch, uint32_t events)
     if (events & (LC_POLL_IN | LC_POLL_FINISHED | LC_POLL_HANG_UP)) what |= LC_READABLE;
     if (is_finish && !conn->in_shut) what |= LC_FINISHED;
   }
+  if (what) what = lc_units_filter(conn, what);
   if (what && conn->owner && conn->state < LC_STATE_CLOSING) conn->owner->ready(conn, what);
   lc_conn_unref(conn);
 }
@@ -122,6 +125,7 @@ static void conn_job(lc_job *job)
   }
   unsigned what = conn->pending;
   conn->pending = 0;
+  if (what) what = lc_units_filter(conn, what);
   if (what && conn->owner) conn->owner->ready(conn, what);
   if (conn->state == LC_STATE_CLOSING) lc_closing_step(conn);
   if (conn->state == LC_STATE_CLOSED && !lc_job_is_queued(&conn->job)) conn_depart(conn);
@@ -155,9 +159,14 @@ int lc_conn_begin(lc_conn *conn, int fd)
   int result = lc_heartbeat_begin(conn);
   if (result < 0) return result;
   if ((result = lc_crossing_begin(conn)) < 0) return result;
+  if ((result = lc_protocol_begin(conn)) < 0) {
+    lc_crossing_end(conn);
+    return result;
+  }
   conn->watch.fd = fd;
   result = lc_loop_watch(loop, &conn->watch, LC_WATCH_ALL);
   if (result < 0) {
+    lc_protocol_end(conn);
     lc_crossing_end(conn);
     conn->opening = 0;
     conn->watch.fd = -1;

@@ -1,16 +1,14 @@
-/* guess.c - whether a connection is idle: guessed by what its tasks wait for, and what is buffered. */
+/* guess.c - the protocol of a connection whose units only its tasks know: guessed by what they wait for.
+ *
+ * Whether a connection is between two units decides whose request a drain cuts, so every doubt counts as work. A wait
+ * that says so itself (`await`, an iterator over lines) is sure; any other counts as idle after a time of silence.
+ */
 #include "conn/guess.h"
 
-#include "conn/deadline.h"
-#include "conn/queue.h"
-#include "conn/settings.h"
-#include "conn/state.h"
-
-/* Whether somebody waits for the next unit of work and nothing is under way. Decides whose
- * request is cut by a drain, so every doubt counts as work. */
-int lc_conn_is_between(const lc_conn *conn)
+static int is_between(const lc_conn *conn, const void *state)
 {
-  if (conn->guards || lc_buffer_size(conn->in) || lc_queue_size(conn)) return 0;
+  (void)state;
+  if (lc_buffer_size(conn->in)) return 0;
   switch ((lc_wait)conn->wait) {
     case LC_WAIT_NONE: return 0;
     case LC_WAIT_AWAIT: return 1;
@@ -20,64 +18,10 @@ int lc_conn_is_between(const lc_conn *conn)
   return 0;
 }
 
-int lc_conn_is_draining(const lc_conn *conn)
+static int is_sure(const lc_conn *conn, const void *state)
 {
-  return conn->owner && conn->owner->reached >= LC_STEP_DRAIN && !conn->dismissed;
+  (void)state;
+  return conn->declared && conn->received;
 }
 
-void lc_conn_consider(lc_conn *conn)
-{
-  if (!lc_conn_is_draining(conn)) return;
-  lc_time at = conn->owner->look_at(conn);
-  if (at == LC_NEVER) return;
-  lc_conn_arm(conn, at > conn->loop->now ? at : conn->loop->now);
-}
-
-void lc_conn_update(lc_conn *conn)
-{
-  if (conn->state > LC_STATE_IDLE || conn->connecting) return;
-  if (conn->dismissed && conn->state == LC_STATE_IDLE) return; /* the next move is closing */
-  int idle = lc_conn_is_between(conn);
-  /* A connection is new until a byte was received; one that was greeted and waits is idle. */
-  if (conn->state == LC_STATE_NEW && !conn->received && !(idle && conn->wrote)) {
-    lc_conn_consider(conn);
-    return;
-  }
-  lc_conn_move(conn, idle ? LC_STATE_IDLE : LC_STATE_ACTIVE, idle ? "waiting" : "work");
-  if (!idle) return;
-  if (conn->aged) lc_conn_arm(conn, conn->loop->now);
-  if (lc_conn_settings(conn)->idle_timeout != LC_NEVER)
-    lc_conn_arm(conn, lc_time_add(conn->loop->now, lc_conn_settings(conn)->idle_timeout));
-  lc_conn_consider(conn);
-}
-
-void lc_conn_answered(lc_conn *conn)
-{
-  conn->consumed = 0;
-  lc_conn_update(conn);
-}
-
-void lc_conn_hold(lc_conn *conn)
-{
-  conn->tasks++;
-  if (conn->wait) lc_conn_update(conn);
-}
-
-void lc_conn_release(lc_conn *conn)
-{
-  conn->tasks--;
-  if (conn->state != LC_STATE_CLOSED) lc_conn_update(conn);
-  else if (conn->owner) lc_job_queue(conn->loop, &conn->job);
-}
-
-void lc_conn_guard(lc_conn *conn)
-{
-  conn->guards++;
-  lc_conn_update(conn);
-}
-
-void lc_conn_unguard(lc_conn *conn)
-{
-  conn->guards--;
-  lc_conn_update(conn);
-}
+const lc_protocol lc_guess = {.name = "guess", .is_between = is_between, .is_sure = is_sure};

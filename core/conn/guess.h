@@ -1,15 +1,9 @@
-/* guess.h - whether a connection is idle: guessed by what its tasks wait for, and what is buffered. */
+/* guess.h - the protocol of a connection whose units only its tasks know: guessed by what they wait for. */
 #ifndef LC_GUESS_H
 #define LC_GUESS_H
 
-#include "conn/inside.h"
+#include "conn/protocol.h"
 
-void lc_conn_update(lc_conn *conn); /* brings new, active and idle up to date */
-/* Whether a task waits for the next unit of work and nothing is under way. */
-int lc_conn_is_between(const lc_conn *conn);
-/* Whether the owner drains and has not dismissed it yet. */
-int lc_conn_is_draining(const lc_conn *conn);
-/* It has become idle, or the drain has begun: its timer comes when the owner is to look at it. */
-void lc_conn_consider(lc_conn *conn);
+extern const lc_protocol lc_guess;
 
 #endif

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "conn/activity.h"
 #include "conn/crossing.h"
-#include "conn/guess.h"
 #include "conn/loan.h"
 #include "conn/mark.h"
 #include "conn/release.h"
@@ -60,8 +60,7 @@ static int received(lc_conn *conn, ssize_t got)
   return got > INT32_MAX ? INT32_MAX : (int)got;
 }
 
-/* Receives once into the buffer. The number of bytes, LC_AGAIN, LC_EOF or the code the connection failed with. */
-static int fill(lc_conn *conn, size_t want)
+int lc_input_fill(lc_conn *conn, size_t want)
 {
   int result = nothing_to_receive(conn);
   if (!result) result = lc_loan_make_room(conn, want);
@@ -155,7 +154,7 @@ int lc_conn_read_some(lc_conn *conn, size_t max, lc_slice *slice)
   int result = begin(conn);
   if (result < 0) return over(conn, result);
   if (!lc_buffer_size(conn->in)) {
-    result = fill(conn, LC_SHARED_BUFFER);
+    result = lc_input_fill(conn, LC_SHARED_BUFFER);
     if (result < 0) return over(conn, result);
   }
   size_t held = lc_buffer_size(conn->in);
@@ -184,7 +183,7 @@ int lc_conn_read_exact(lc_conn *conn, size_t size, lc_slice *slice)
   if (result < 0) return over(conn, result);
   if (size > lc_conn_settings(conn)->max_read) return over(conn, LC_TOO_LONG);
   while (lc_buffer_size(conn->in) < size) {
-    result = fill(conn, size);
+    result = lc_input_fill(conn, size);
     if (result == LC_AGAIN) lc_loan_settle(conn, size);
     if (result < 0) return over(conn, result);
   }
@@ -212,7 +211,7 @@ int lc_conn_read_until(lc_conn *conn, const char *delimiter, size_t length, size
     }
     if (held >= max) return over(conn, LC_TOO_LONG);
     size_t want = held < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : held * 2;
-    result = fill(conn, want);
+    result = lc_input_fill(conn, want);
     if (result < 0) return over(conn, result);
   }
 }
@@ -224,7 +223,7 @@ int lc_conn_read_all(lc_conn *conn, size_t max, lc_slice *slice)
   for (;;) {
     size_t held = lc_buffer_size(conn->in);
     if (held > max) return over(conn, LC_TOO_LONG);
-    result = fill(conn, held < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : held * 2);
+    result = lc_input_fill(conn, held < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : held * 2);
     if (result == LC_EOF) return take(conn, lc_buffer_size(conn->in), slice);
     if (result < 0) return over(conn, result);
   }
@@ -235,6 +234,6 @@ int lc_conn_await(lc_conn *conn)
   int result = begin(conn);
   if (result < 0) return over(conn, result);
   if (lc_buffer_size(conn->in)) return over(conn, 0);
-  result = fill(conn, LC_SHARED_BUFFER);
+  result = lc_input_fill(conn, LC_SHARED_BUFFER);
   return over(conn, result < 0 ? result : 0);
 }

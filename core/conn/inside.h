@@ -23,6 +23,8 @@ typedef struct lc_conn_extra {
   size_t farewell_length;
   int has_settings;
   void *transport_state;
+  const lc_protocol *protocol; /* NULL: the owner's */
+  void *protocol_state;
   uint64_t heard;   /* bytes received by the last look for signs of life */
   lc_time heard_at; /* when the peer was last heard of */
   lc_time asked_at; /* 0: it was not asked since */
@@ -106,6 +108,7 @@ struct lc_conn {
   unsigned told_closed : 1;
   unsigned detached : 1;
   unsigned outbound : 1;     /* of our own making */
+  unsigned has_unit : 1;     /* of a protocol that knows its units: the embedder works for one */
   unsigned opening : 1;      /* the transport is not open yet */
   unsigned unheard : 1;      /* the owner is told of it when it is open */
   unsigned in_wants_out : 1; /* the transport has to write before it can receive */

@@ -3,16 +3,17 @@
 
 #include <string.h>
 
+#include "conn/activity.h"
 #include "conn/closing.h"
 #include "conn/crossing.h"
 #include "conn/deadline.h"
-#include "conn/guess.h"
 #include "conn/heartbeat.h"
 #include "conn/mark.h"
 #include "conn/output.h"
 #include "conn/queue.h"
 #include "conn/settings.h"
 #include "conn/state.h"
+#include "conn/units.h"
 #include "kernel/keepalive.h"
 
 static lc_time first_byte_limit(const lc_conn *conn)
@@ -109,6 +110,7 @@ void lc_conn_due(lc_timer *timer, lc_time now)
     if (conn->state < LC_STATE_CLOSING && !over_a_limit(conn, now) && lc_conn_is_draining(conn))
       conn->owner->look(conn);
     lc_heartbeat_due(conn, now);
+    if (what) what = lc_units_filter(conn, what);
     if (what && conn->owner) conn->owner->ready(conn, what);
   }
   lc_conn_rearm(conn);

@@ -1,9 +1,9 @@
 /* mark.c - which work a drain still hands over: what begins before the connection's mark. */
 #include "conn/mark.h"
 
+#include "conn/activity.h"
 #include "conn/crossing.h"
 #include "conn/deadline.h"
-#include "conn/guess.h"
 
 static uint64_t in_kernel(const lc_conn *conn) { return (uint64_t)lc_crossing_unread(conn); }
 

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conn/activity.h"
 #include "conn/crossing.h"
 #include "conn/deadline.h"
-#include "conn/guess.h"
 #include "conn/queue.h"
 #include "conn/release.h"
 #include "conn/settings.h"

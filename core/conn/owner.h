@@ -11,6 +11,7 @@
 typedef struct lc_owner lc_owner;
 struct lc_owner {
   const lc_transport *transport; /* of every connection */
+  const lc_protocol *protocol;   /* likewise */
   const lc_settings *settings;   /* of every connection that has none of its own */
   const lc_drain_options *drain; /* `quiet` is what counts here */
   lc_step step;                  /* how far the owner's ladder has come */

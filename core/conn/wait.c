@@ -1,6 +1,6 @@
 /* wait.c - a task begins to wait for bytes of the peer's, or ends its wait. */
+#include "conn/activity.h"
 #include "conn/deadline.h"
-#include "conn/guess.h"
 #include "conn/loan.h"
 #include "conn/output.h"
 #include "conn/settings.h"

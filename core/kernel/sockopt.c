@@ -1,8 +1,8 @@
 /* sockopt.c - socket options by the names scripts and configuration files use. All are integers. */
+#include "kernel/sockopt.h"
+
 #include <netinet/tcp.h>
 #include <string.h>
-
-#include "kernel/sockopt.h"
 
 static const struct {
   const char *name;

@@ -3,10 +3,12 @@
 
 #include <netinet/tcp.h>
 
+#include "conn/activity.h"
 #include "conn/crossing.h"
-#include "conn/guess.h"
 #include "conn/mark.h"
+#include "conn/protocol.h"
 #include "conn/queue.h"
+#include "conn/units.h"
 #include "server/member.h"
 
 /* How much longer than `quiet` a first request may take where packets are lost. */
@@ -61,7 +63,8 @@ lc_time lc_idle_look_at(lc_conn *conn)
   int unattended =
     !conn->tasks && !conn->guards && conn->wait == LC_WAIT_NONE && conn->state == LC_STATE_NEW;
   if (!lc_conn_is_between(conn) && !unattended) return LC_NEVER;
-  if (conn->declared && conn->received) return 0;
+  const lc_protocol *protocol = lc_protocol_of(conn);
+  if (protocol->is_sure(conn, lc_protocol_state(conn))) return 0;
   return end_of_silence(conn);
 }
 
@@ -81,5 +84,5 @@ void lc_idle_look(lc_conn *conn)
   conn->dismissed = 1;
   lc_member_of(conn)->was_idle = 1;
   if (server->events->draining && !conn->unheard) server->events->draining(conn, server->user);
-  if (server->options.closes_idle || conn->unheard) lc_conn_finish(conn, "drain");
+  if (server->options.closes_idle || conn->unheard) lc_units_leave(conn, "drain");
 }

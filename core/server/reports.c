@@ -2,6 +2,7 @@
 #include "server/reports.h"
 
 #include "conn/conn.h"
+#include "conn/guess.h"
 #include "conn/plain.h"
 #include "server/account.h"
 #include "server/adopt.h"
@@ -53,6 +54,7 @@ static void member_departed(lc_conn *conn)
 lc_owner lc_reports_owner(const lc_server *server)
 {
   return (lc_owner){.transport = server->options.transport ? server->options.transport : &lc_plain,
+                    .protocol = server->options.protocol ? server->options.protocol : &lc_guess,
                     .settings = &server->options.settings,
                     .drain = &server->options.drain,
                     .tells_late = server->options.late,

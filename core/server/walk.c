@@ -1,8 +1,8 @@
 /* walk.c - what a step of the ladder does to every connection. */
 #include "server/walk.h"
 
+#include "conn/activity.h"
 #include "conn/closing.h"
-#include "conn/guess.h"
 #include "conn/mark.h"
 #include "conn/verdict.h"
 #include "server/idle.h"

@@ -1,0 +1,76 @@
+/* activity.c - whether a connection is at work, idle, or dismissed: kept up to date. */
+#include "conn/activity.h"
+
+#include "conn/deadline.h"
+#include "conn/protocol.h"
+#include "conn/queue.h"
+#include "conn/settings.h"
+#include "conn/state.h"
+
+int lc_conn_is_between(const lc_conn *conn)
+{
+  if (conn->guards || conn->has_unit || lc_queue_size(conn) || !conn->owner) return 0;
+  return lc_protocol_of(conn)->is_between(conn, lc_protocol_state(conn));
+}
+
+int lc_conn_is_draining(const lc_conn *conn)
+{
+  return conn->owner && conn->owner->reached >= LC_STEP_DRAIN && !conn->dismissed;
+}
+
+void lc_conn_consider(lc_conn *conn)
+{
+  if (!lc_conn_is_draining(conn)) return;
+  lc_time at = conn->owner->look_at(conn);
+  if (at == LC_NEVER) return;
+  lc_conn_arm(conn, at > conn->loop->now ? at : conn->loop->now);
+}
+
+void lc_conn_update(lc_conn *conn)
+{
+  if (conn->state > LC_STATE_IDLE || conn->connecting) return;
+  if (conn->dismissed && conn->state == LC_STATE_IDLE) return; /* the next move is closing */
+  int idle = lc_conn_is_between(conn);
+  /* A connection is new until a byte was received; one that was greeted and waits is idle. */
+  if (conn->state == LC_STATE_NEW && !conn->received && !(idle && conn->wrote)) {
+    lc_conn_consider(conn);
+    return;
+  }
+  lc_conn_move(conn, idle ? LC_STATE_IDLE : LC_STATE_ACTIVE, idle ? "waiting" : "work");
+  if (!idle) return;
+  if (conn->aged) lc_conn_arm(conn, conn->loop->now);
+  if (lc_conn_settings(conn)->idle_timeout != LC_NEVER)
+    lc_conn_arm(conn, lc_time_add(conn->loop->now, lc_conn_settings(conn)->idle_timeout));
+  lc_conn_consider(conn);
+}
+
+void lc_conn_answered(lc_conn *conn)
+{
+  conn->consumed = 0;
+  lc_conn_update(conn);
+}
+
+void lc_conn_hold(lc_conn *conn)
+{
+  conn->tasks++;
+  if (conn->wait) lc_conn_update(conn);
+}
+
+void lc_conn_release(lc_conn *conn)
+{
+  conn->tasks--;
+  if (conn->state != LC_STATE_CLOSED) lc_conn_update(conn);
+  else if (conn->owner) lc_job_queue(conn->loop, &conn->job);
+}
+
+void lc_conn_guard(lc_conn *conn)
+{
+  conn->guards++;
+  lc_conn_update(conn);
+}
+
+void lc_conn_unguard(lc_conn *conn)
+{
+  conn->guards--;
+  lc_conn_update(conn);
+}
