@@ -120,9 +120,26 @@ describe("the collector", function()
   end)
 
   it("rests the longer, the more is in use", function()
-    local in_a_hook = 'lastcall.on_shutdown("last", function() lastcall.sleep(1.7) look() end)'
-    assert.is_true(looking("", in_a_hook, 2))
-    assert.is_false(looking("local heap = {} for i = 1, 1e6 do heap[i] = { { i } } end", in_a_hook, 2))
+    -- How long before its deadline a shutdown of two seconds finds it at rest.
+    local function left(heap)
+      local output = helper.run_script(([[
+        local lastcall = require "lastcall"
+        %s
+        local left
+        lastcall.run(function()
+          local ends = lastcall.now() + 2
+          lastcall.on_shutdown("look", function()
+            while collectgarbage "isrunning" and lastcall.sleep(0.005) do end
+            left = ends - lastcall.now()
+          end)
+          lastcall.shutdown()
+        end, { signals = false, drain = 2, log = function() end })
+        io.write(left)
+      ]]):format(heap))
+      return assert(tonumber(output), output)
+    end
+    local small, large = left "", left "heap = {} for i = 1, 1e6 do heap[i] = { { i } } end"
+    assert.is_true(small <= 0.15 and large > 0.15, ("%.3f, %.3f"):format(small, large))
   end)
 
   it("goes on in a hook that has time, and stays as the script has stopped it", function()
