@@ -293,12 +293,12 @@ hardships: ## A server under everything at once, with the address sanitizer: SEC
 	@scripts/install-deps test
 	@$(MAKE) -s tests BUILD=$(BUILD)/asan SANITIZE=address,undefined,float-cast-overflow CFLAGS='-O1 -g'
 	@LASTCALL_BUILD=$(BUILD)/asan LASTCALL_SLOW=3 LASTCALL_HARDSHIPS=$(or $(SECONDS),600) TEST_TIMEOUT=3600 \
-	  scripts/test --asan spec/soak_spec.lua
+	  scripts/test --asan soak_spec
 
 faults: ## Every call of the kernel failing, at every point of several lives, in every likely way (10 min)
 	@scripts/install-deps test
 	@$(MAKE) -s all
-	@LASTCALL_FAULTS=all TEST_TIMEOUT=3600 scripts/test spec/faults_everywhere_spec.lua
+	@LASTCALL_FAULTS=all TEST_TIMEOUT=3600 scripts/test faults_everywhere_spec
 
 fuzz: ## The fuzz targets for SECONDS (60) in all, with clang; KEEP=1 adds to the corpora what they found
 	@scripts/install-deps build fuzz

@@ -1,5 +1,5 @@
 ---@meta lastcall
--- The whole API, for editors and people; nothing of it is ever run. spec/meta_spec.lua keeps it true.
+-- The whole API, for editors and people; nothing of it is ever run. spec/house/meta_spec.lua keeps it true.
 --
 -- Times are seconds, floats by the monotonic clock; sizes are bytes. Success is a true value; failure at
 -- run time is `nil, code, message` and sometimes a fourth value. Misuse (a wrong type, an unknown option,

@@ -4,7 +4,7 @@
 --
 -- What is done with both alike is in the files *_cases.lua beside this one, call by call. A case gets a table `t`
 -- with the modules `socket` and `unix`, `show(...)`, which takes down its arguments, and helpers that make
--- sockets; spec/socket_diff_spec.lua compares what was taken down.
+-- sockets; spec/socket/socket_diff_spec.lua compares what was taken down.
 
 local which = arg[1]
 local cases = {}

@@ -231,7 +231,7 @@ describe("a read that is ended", function()
         set_write_timeout = function() here:set_write_timeout(-1) end,
       } do
         local _, message = pcall(set)
-        assert.matches("^spec/reading_spec.lua:%d+: bad argument #1 to 'conn:" .. name ..
+        assert.matches("^spec/conn/reading_spec.lua:%d+: bad argument #1 to 'conn:" .. name ..
           "' .*nil stands for no timeout", message)
       end
     end)

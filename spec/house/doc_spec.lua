@@ -97,8 +97,11 @@ describe("what a page names", function()
       for target in text:gmatch("`make ([%l]+)") do
         assert.is_truthy(makefile:find("\n" .. target .. ":", 1, true), "make " .. target)
       end
-      for name in text:gmatch("scripts/test (test_[%l_]+)") do
-        assert.is_true(exists("spec/core/" .. name .. ".c"), name)
+      for names in text:gmatch("scripts/test ([^`|\n]+)") do
+        for name in names:gmatch "[%l_/]+" do
+          local found = helper.run(("find spec/core/%s.c spec/%s.lua %s 2>/dev/null"):format(name, "*/" .. name, name))
+          assert.not_equal("", found, name)
+        end
       end
       for folder, rest in text:gmatch("[`( ](%l+)/([%w_/.]+%.%l+)") do
         if OURS[folder] then assert.is_true(exists(folder .. "/" .. rest), folder .. "/" .. rest) end

@@ -115,7 +115,7 @@ describe("a handler that does not stop", function()
       assert.is_false(report.ok)
       assert.equal("killed", report.stragglers[1].fate)
       assert.truthy(tostring(report):find("held in Lua at %S+:%d+"), tostring(report))
-      assert.truthy(report.stragglers[1].traceback:find("spec/kill_spec.lua:%d+"))
+      assert.truthy(report.stragglers[1].traceback:find("spec/shutdown/kill_spec.lua:%d+"))
     end)
   end
 

@@ -199,7 +199,7 @@ describe("pipe", function()
         local reader = lastcall.go(function() return read_already:read_some() end)
         lastcall.sleep(0.01)
         local _, message = pcall(function() return (lastcall.pipe(here, other)) end)
-        assert.matches("^spec/pipe_spec%.lua:%d+: conn:read_some: another task is already reading", message)
+        assert.matches("^spec/conn/pipe_spec%.lua:%d+: conn:read_some: another task is already reading", message)
         reader:cancel()
         reader:wait()
       end

@@ -2,7 +2,7 @@
 local helper = require "spec.helper"
 local process = require "spec.support.process"
 
-local HERE = "spec/trace_spec.lua:%d+"
+local HERE = "spec/shutdown/trace_spec.lua:%d+"
 
 --- A log that keeps what it is told, and the list.
 local function keeping()

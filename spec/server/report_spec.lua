@@ -112,7 +112,7 @@ describe("the report", function()
     local text = tostring(report)
     assert.is_truthy(text:find("shutdown ok in", 1, true))
     assert.is_nil(text:find("clean", 1, true))
-    assert.is_truthy(text:find("held in sleep at spec/report_spec.lua:%d+"), text)
+    assert.is_truthy(text:find("held in sleep at spec/server/report_spec.lua:%d+"), text)
   end)
 
   it("tells of each straggler the line that waits, the outermost line, and how long it has waited", function()
@@ -139,9 +139,9 @@ describe("the report", function()
     end)
     local text, count = tostring(report), 0
     for what, outermost in pairs(from) do
-      local line = text:match(("[^\n]*held in %s at spec/report_spec.lua:[^\n]*"):format(what))
+      local line = text:match(("[^\n]*held in %s at spec/server/report_spec.lua:[^\n]*"):format(what))
       assert.is_truthy(line, text)
-      assert.equal(outermost, tonumber(line:match ", called from spec/report_spec.lua:(%d+), "), line)
+      assert.equal(outermost, tonumber(line:match ", called from spec/server/report_spec.lua:(%d+), "), line)
       assert.is_true(tonumber(line:match ", waiting for (%d+%.%d) s$") >= 0.3, line)
       count = count + 1
     end
