@@ -351,10 +351,11 @@ install: ## Install for Lua 5.4 with luarocks (LUAROCKS_FLAGS=--local, --tree DI
 	@scripts/install-deps build luarocks
 	$(LUAROCKS) make $(LUAROCKS_FLAGS) rockspec/lastcall-scm-1.rockspec
 
-# luarocks' part of an installation: what it would copy by itself has the notes too.
+# luarocks' part of an installation: what it would copy by itself has the pages for those who work on lastcall too.
+PAGES_FOR_US := doc/NOTES.md doc/architecture.md
 rock-doc:
 	@mkdir -p $(PREFIX)/doc
-	@cp $(filter-out doc/NOTES.md,$(wildcard doc/*)) $(PREFIX)/doc
+	@cp $(filter-out $(PAGES_FOR_US),$(wildcard doc/*)) $(PREFIX)/doc
 
 rock: ## Pack what is committed as a source rock, into build/
 	@scripts/install-deps luarocks

@@ -91,7 +91,7 @@ describe("what a page names", function()
   local OURS = { core = true, doc = true, examples = true, lua = true, scripts = true, spec = true }
   local makefile = read_file("Makefile")
 
-  for _, page in ipairs { "README.md", "CONTRIBUTING.md", "doc/proof.md" } do
+  for _, page in ipairs { "README.md", "CONTRIBUTING.md", "doc/proof.md", "doc/architecture.md" } do
     it("exists, said in " .. page, function()
       local text = read_file(page)
       for target in text:gmatch("`make ([%l]+)") do
@@ -112,4 +112,73 @@ describe("what a page names", function()
       end
     end)
   end
+end)
+
+describe("doc/architecture.md", function()
+  local text = read_file("doc/architecture.md")
+
+  -- Whether a function of this name has its body in the file; not only a declaration, or a call.
+  local function is_defined(path, name)
+    local source = "\n" .. read_file(path)
+    if path:find "%.lua$" then return source:find("function " .. name .. "(", 1, true) ~= nil end
+    return source:find("\n%a[%w_ *]*%f[%w_]" .. name .. "%b()%s*{") ~= nil
+  end
+
+  local function undefined_stations(page)
+    local missing, count = {}, 0
+    for path, name in page:gmatch "`([%w_/]+%.%l+): ([%w_.]+)`" do
+      count = count + 1
+      if not exists(path) or not is_defined(path, name) then missing[#missing + 1] = path .. ": " .. name end
+    end
+    return missing, count
+  end
+
+  local function folders_of(house)
+    local folders = {}
+    for path in helper.run("ls -d " .. house .. "/*/"):gmatch "([^\n]+)/\n" do folders[#folders + 1] = path end
+    return folders
+  end
+
+  it("has stations that are where it says", function()
+    local missing, count = undefined_stations(text)
+    assert.same({}, missing)
+    assert.is_true(count > 100, count)
+  end)
+
+  it("would be told from one whose stations have moved, gone, or are only declared", function()
+    local moved = "`core/conn/output.c: lc_conn_read_until` `core/gone.c: lc_gone` `core/conn/input.c: lc_gone` " ..
+      "`core/conn/closing.h: lc_closing_step` `core/conn/conn.c: lc_closing_step` `lua/lastcall/run.lua: on_gone` " ..
+      "`core/conn/input.c: lc_conn_read_until` `lua/lastcall/run.lua: on_hooks`"
+    local missing = undefined_stations(moved)
+    assert.equal(6, #missing, table.concat(missing, ", "))
+  end)
+
+  it("names nothing in the core that is not there", function()
+    local core = helper.run "cat core/lastcall.h core/*/*.h core/*/*.c"
+    for name in text:gmatch "`(lc_[%w_]+)`" do assert.is_truthy(core:find("%f[%w_]" .. name .. "%f[^%w_]"), name) end
+    for path in text:gmatch "`([%w_]+/[%w_/]+%.%l+)`" do
+      local at_home = exists(path) or exists("core/" .. path)
+      assert.is_true(at_home, path)
+    end
+  end)
+
+  it("has the table of scripts/storeys", function()
+    local said, fine = helper.run "scripts/storeys --table"
+    assert.is_true(fine, said)
+    local wanted, found = {}, {}
+    for folder, may in said:gmatch "([%l/]+): ([%l ]*)\n" do wanted[folder] = may == "" and "nothing" or may end
+    for folder, may in text:gmatch "\n| `([%l/]+)` | [^|]* | ([%l ]+) |" do found[folder] = may end
+    assert.same(wanted, found)
+    assert.is_truthy(found["core/base"])
+  end)
+
+  it("has every folder of the core and of the binding, in the table and in the drawing", function()
+    local drawing = text:match "\n```\n(.-)\n```\n"
+    for _, house in ipairs { "core", "lua/binding" } do
+      for _, folder in ipairs(folders_of(house)) do
+        assert.is_truthy(text:find("\n| `" .. folder .. "` |", 1, true), folder)
+        assert.is_truthy(drawing:find(folder:match "[^/]+$" .. "/", 1, true), folder)
+      end
+    end
+  end)
 end)

@@ -71,7 +71,7 @@ describe("the rock", function()
     assert.is_truthy(helper.without_trace(output):find("^shutdown ok in "), output)
   end)
 
-  it("carries the pages for users, and not the notes for those who work on it", function()
+  it("carries the pages for users, and not those for us who work on it", function()
     local work = os.tmpname()
     os.remove(work)
     local output, fine = helper.run(("make -s rock-doc PREFIX=%s"):format(work))
@@ -80,6 +80,7 @@ describe("the rock", function()
     local pages = helper.run("ls " .. work .. "/doc")
     assert.is_truthy(pages:find("contract.md", 1, true), pages)
     assert.is_nil(pages:find("NOTES.md", 1, true), pages)
+    assert.is_nil(pages:find("architecture.md", 1, true), pages)
     assert.same({}, rockspec.build.copy_directories) -- or luarocks copies doc/ as it is
   end)
 

@@ -80,10 +80,93 @@ describe("scripts/storeys", function()
     }
   end)
 
+  it("finds a call of the system and a variable of the whole process in the core, but for core/sys/", function()
+    local calls = '#include <stdio.h>\n#include <unistd.h>\n' ..
+      'int lc_%s(void) { return puts("") + (int)write(1, "", 0); }\n'
+    add("core/conn/count", "static int count;\nint lc_count(void) { return ++count; }\n")
+    add("core/base/first", "int lc_first = 1;\nconst int lc_second = 2;\n")
+    add("core/sys/third", "int lc_third;\n")
+    add("core/loop/fourth", calls:format "fourth")
+    add("core/sys/fifth", calls:format "fifth")
+    expect {
+      "core/conn/count keeps the variable count",
+      "core/base/first keeps the variable lc_first",
+      "core/loop/fourth calls puts of the system",
+      "core/loop/fourth calls write of the system",
+    }
+    local output = check()
+    assert.is_nil(output:find("lc_second", 1, true) or output:find("core/sys", 1, true), output)
+  end)
+
   it("passes over the object of a source that is gone", function()
     add("lua/binding/script/extra", "void task_kill(void *, void *);\nvoid extra(void) { task_kill(0, 0); }\n")
     os.remove(work .. "/lua/binding/script/extra.c")
     local output, fine = check()
     assert.is_true(fine, output)
+  end)
+end)
+
+describe("scripts/seams", function()
+  local work
+
+  before_each(function()
+    work = os.tmpname()
+    os.remove(work)
+    assert(os.execute(("mkdir -p %s && cp -r core scripts doc %s"):format(work, work)))
+  end)
+
+  after_each(function() os.execute("rm -rf " .. work) end)
+
+  -- What it prints once these texts have been put behind what the files hold, and whether it is content.
+  local function check(texts)
+    for path, text in pairs(texts) do
+      local file = assert(io.open(("%s/%s"):format(work, path), "a"))
+      assert(file:write(text))
+      file:close()
+    end
+    return helper.run(("sh -c 'cd %s && scripts/seams'"):format(work))
+  end
+
+  it("finds nothing in this tree, nor in what only looks like a pointer to a function", function()
+    local output, fine = check {
+      ["core/base/list.h"] = "/* struct lc_said { void (*f)(void); }; */\nvoid lc_take(void (*f)(void));\n",
+      ["core/conn/input.c"] = 'struct plain { int *a; char b[3]; };\n' ..
+        'const char *lc_text = "struct x { void (*f)(void); };";\n',
+      ["core/loop/poll.c"] = "void lc_call(void *f) { void (*g)(void) = f; g(); }\n",
+    }
+    assert.is_true(fine, output)
+    assert.equal("", output)
+  end)
+
+  it("finds each struct with such a pointer that the page does not have, wherever it is", function()
+    local output, fine = check {
+      ["core/conn/conn.h"] = "struct lc_first { int a; void (*f)(void); };\n",
+      ["core/server/idle.c"] = "typedef struct {\n  struct { int (*const f[2])(int a); } in;\n} second;\n",
+      ["core/lastcall.h"] = "typedef union lc_third { void *a; void (*f)(void (*g)(void)); } lc_third;\n",
+      ["core/base/time.c"] = "static struct __attribute__((packed)) { void (*f)(void); } fourth;\n",
+    }
+    assert.is_false(fine, output)
+    for _, finding in ipairs {
+      "core/conn/conn.h: struct lc_first", "core/server/idle.c: struct second", "core/lastcall.h: struct lc_third",
+      "core/base/time.c: struct fourth",
+    } do
+      assert.is_truthy(output:find(finding, 1, true), finding .. "\n" .. output)
+    end
+  end)
+
+  it("finds a pointer outside of a struct, and a row of the page whose struct is gone or elsewhere", function()
+    local output, fine = check {
+      ["core/conn/conn.c"] = "static void (*hook)(int a);\n",
+      ["core/conn/input.h"] = "typedef int (*lc_function)(void);\n",
+      ["core/loop/turn.c"] = "static int (*const table[])(void) = {0};\n",
+      ["doc/architecture.md"] = "\n| `lc_gone` | `core/conn/owner.h` | |\n| `lc_owner` | `core/conn/conn.h` | |\n",
+    }
+    assert.is_false(fine, output)
+    for _, finding in ipairs {
+      "core/conn/conn.c: a pointer", "core/conn/input.h: a pointer", "core/loop/turn.c: a pointer",
+      "struct lc_gone in core/conn/owner.h", "struct lc_owner in core/conn/conn.h",
+    } do
+      assert.is_truthy(output:find(finding, 1, true), finding .. "\n" .. output)
+    end
   end)
 end)
