@@ -15,7 +15,7 @@ void lc_conn_arm(lc_conn *conn, lc_time at)
 {
   if (!conn->timer.is_open || at == LC_NEVER) return;
   if (at < conn->loop->now) at = conn->loop->now;
-  if (at < lc_timers_at(&conn->loop->timers, &conn->timer))
+  if (at < lc_heap_at(&conn->loop->timers, &conn->timer))
     lc_timer_set(conn->loop, &conn->timer, at);
 }
 

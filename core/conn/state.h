@@ -1,19 +1,15 @@
 /* state.h - the states of a connection, and who holds it.
  *
- *            bytes arrive,           a wait that counts as idle
- *             work begins           ------------------------->
- *      new -----------------> active                           idle
- *       |                        |  <-------------------------  |
- *       |   greeted, and waits   |         bytes, work          |
- *       |------------------------+----------------------------->|
- *       |  lc_conn_close,        |  lc_conn_close,              |  lc_conn_close,
- *       |  a limit, the ladder   |  a limit                     |  a limit, the ladder
- *       v                        v                              v
- *       `---------------------> closing <-----------------------'
- *                                |  FIN acknowledged and seen, a bound reached, a failure
- *                                v
- *      any -----------------> closed: descriptor gone, `closed` called once, from a job;
- *         abort, reset, detach        it departs when its tasks have ended too
+ * lastcall.h draws them, at lc_state. What moves a connection:
+ *
+ *   new -> active       bytes arrive, a connect begins
+ *   new -> idle         the server has greeted the peer, and waits
+ *   active <-> idle     activity.c: a unit of work is over, the next one has come
+ *   any -> closing      lc_conn_close, _finish, _dismiss; a limit; the ladder
+ *   closing -> closed   closing.c: FIN acknowledged and seen, a bound reached, a failure
+ *   any -> closed       release.c: an abort, a reset, a detach
+ *
+ * Closed is told once, from a job; the connection departs when its tasks have ended too.
  */
 #ifndef LC_STATE_H
 #define LC_STATE_H

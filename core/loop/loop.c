@@ -295,7 +295,7 @@ static int has_work(const lc_loop *loop)
 
 static lc_time next_timer(const lc_loop *loop)
 {
-  return lc_time_earlier(lc_timers_next(&loop->timers), lc_timers_next(&loop->deadlines));
+  return lc_time_earlier(lc_heap_next(&loop->timers), lc_heap_next(&loop->deadlines));
 }
 
 lc_time lc_loop_next(const lc_loop *loop) { return has_work(loop) ? 0 : next_timer(loop); }
@@ -324,17 +324,17 @@ static void begin_share(lc_loop *loop, const char *kind)
   if (loop->is_overdue) lc_turn_lift(&loop->turn);
 }
 
-static int is_due(const lc_loop *loop, const lc_timers *timers)
+static int is_due(const lc_loop *loop, const lc_heap *timers)
 {
-  return lc_timers_next(timers) <= loop->now;
+  return lc_heap_next(timers) <= loop->now;
 }
 
 /* Most turns have little in them, and are to cost little. */
 static void run_shares(lc_loop *loop)
 {
   begin_share(loop, "timers");
-  if (is_due(loop, &loop->deadlines)) lc_timers_run(&loop->deadlines, loop->now, NULL, NULL);
-  if (is_due(loop, &loop->timers)) lc_timers_run(&loop->timers, loop->now, share_is_over, loop);
+  if (is_due(loop, &loop->deadlines)) lc_heap_run(&loop->deadlines, loop->now, NULL, NULL);
+  if (is_due(loop, &loop->timers)) lc_heap_run(&loop->timers, loop->now, share_is_over, loop);
   begin_share(loop, "ladders");
   if (!lc_list_is_empty(&loop->ladders)) run_ladders(loop);
   begin_share(loop, "jobs");
@@ -406,17 +406,17 @@ const lc_features *lc_loop_features(lc_loop *loop)
 
 int lc_timer_open(lc_loop *loop, lc_timer *timer, void (*fire)(lc_timer *timer, lc_time now))
 {
-  return lc_timers_open(&loop->timers, timer, fire);
+  return lc_heap_open(&loop->timers, timer, fire);
 }
 
-void lc_timer_close(lc_loop *loop, lc_timer *timer) { lc_timers_close(&loop->timers, timer); }
+void lc_timer_close(lc_loop *loop, lc_timer *timer) { lc_heap_close(&loop->timers, timer); }
 
 void lc_timer_set(lc_loop *loop, lc_timer *timer, lc_time at)
 {
-  lc_timers_set(&loop->timers, timer, at);
+  lc_heap_set(&loop->timers, timer, at);
 }
 
-void lc_timer_clear(lc_loop *loop, lc_timer *timer) { lc_timers_clear(&loop->timers, timer); }
+void lc_timer_clear(lc_loop *loop, lc_timer *timer) { lc_heap_clear(&loop->timers, timer); }
 
 /* --------------------------------------------------------------- resolver -- */
 
@@ -466,8 +466,8 @@ lc_loop *lc_loop_new(const lc_sys *sys, int *error)
   lc_list_init(&loop->ladders);
   lc_list_init(&loop->children);
   lc_job_init(&loop->output_job, NULL);
-  lc_timers_init(&loop->timers);
-  lc_timers_init(&loop->deadlines);
+  lc_heap_init(&loop->timers);
+  lc_heap_init(&loop->deadlines);
   lc_turn_init(&loop->turn, loop->sys);
   loop->input = lc_buffer_new(LC_SHARED_BUFFER);
   loop->output = malloc(LC_SHARED_BUFFER);
@@ -491,8 +491,8 @@ void lc_loop_free(lc_loop *loop)
   lc_loop_unwatch(loop, &loop->wake);
   if (loop->wake.fd >= 0) loop->sys->close(loop->sys, loop->wake.fd);
   if (loop->poller >= 0) loop->sys->close(loop->sys, loop->poller);
-  lc_timers_free(&loop->timers);
-  lc_timers_free(&loop->deadlines);
+  lc_heap_free(&loop->timers);
+  lc_heap_free(&loop->deadlines);
   free(loop->slots);
   lc_buffer_free(&loop->input);
   free(loop->output);

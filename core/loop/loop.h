@@ -15,8 +15,8 @@
 #ifndef LC_LOOP_H
 #define LC_LOOP_H
 
+#include "base/heap.h"
 #include "base/list.h"
-#include "base/timer.h"
 #include "loop/resolver.h"
 #include "loop/turn.h"
 #include "sys/sys.h"
@@ -68,8 +68,8 @@ struct lc_loop {
   int poller;
   lc_watch wake;
   lc_time now;
-  lc_timers timers;
-  lc_timers deadlines; /* of ladders */
+  lc_heap timers;
+  lc_heap deadlines; /* of ladders */
   lc_turn turn;
 
   lc_slot *slots;

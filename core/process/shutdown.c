@@ -169,7 +169,7 @@ static void climb(lc_job *job)
   } while (table->step != before);
   lc_time next = next_look(shutdown);
   if (next <= now && next != LC_NEVER) next = now + LC_MILLISECOND;
-  lc_timers_set(&shutdown->loop->deadlines, &shutdown->timer, next);
+  lc_heap_set(&shutdown->loop->deadlines, &shutdown->timer, next);
 }
 
 static void shutdown_due(lc_timer *timer, lc_time now)
@@ -197,7 +197,7 @@ lc_shutdown *lc_shutdown_new(lc_loop *loop, const lc_drain_options *options,
   int is_second = lc_loop_child(loop, shutdown_end) != NULL;
   lc_fleet *fleet = is_second ? NULL : lc_fleet_of(loop);
   lc_shutdown *shutdown = fleet ? calloc(1, sizeof *shutdown) : NULL;
-  if (!shutdown || lc_timers_open(&loop->deadlines, &shutdown->timer, shutdown_due) < 0) {
+  if (!shutdown || lc_heap_open(&loop->deadlines, &shutdown->timer, shutdown_due) < 0) {
     if (error) *error = is_second ? -EBUSY : -ENOMEM;
     free(shutdown);
     return NULL;
@@ -220,7 +220,7 @@ lc_shutdown *lc_shutdown_new(lc_loop *loop, const lc_drain_options *options,
 void lc_shutdown_free(lc_shutdown *shutdown)
 {
   if (!shutdown) return;
-  lc_timers_close(&shutdown->loop->deadlines, &shutdown->timer);
+  lc_heap_close(&shutdown->loop->deadlines, &shutdown->timer);
   lc_job_cancel(&shutdown->job);
   lc_watchdog_plan(shutdown->loop, NULL);
   shutdown->fleet->has_stopped = 0;

@@ -33,7 +33,7 @@ static void rearm(lc_server *server)
   if (server->wanted < LC_STEP_CANCEL && server->cancel_at < at) at = server->cancel_at;
   lc_pulse_want(server->loop->pulse, &server->want, at);
   at = lc_time_earlier(at, lc_time_earlier(server->visit_at, server->mark_at));
-  lc_timers_set(&server->loop->deadlines, &server->timer, at);
+  lc_heap_set(&server->loop->deadlines, &server->timer, at);
 }
 
 static void climb(lc_job *job)
@@ -47,7 +47,7 @@ static void climb(lc_job *job)
   }
   lc_walk_on(server);
   if (lc_server_is_done(server)) {
-    lc_timers_clear(&server->loop->deadlines, &server->timer);
+    lc_heap_clear(&server->loop->deadlines, &server->timer);
     lc_pulse_want(server->loop->pulse, &server->want, LC_NEVER);
     server->wanted = LC_STEP_DONE;
     lc_fleet *fleet = server->fleet;
@@ -71,7 +71,7 @@ static void ladder_due(lc_timer *timer, lc_time now)
 int lc_ladder_open(lc_server *server)
 {
   lc_job_init(&server->job, climb);
-  return lc_timers_open(&server->loop->deadlines, &server->timer, ladder_due);
+  return lc_heap_open(&server->loop->deadlines, &server->timer, ladder_due);
 }
 
 int lc_server_shutdown(lc_server *server, lc_time kill_at)

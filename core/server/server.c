@@ -89,7 +89,7 @@ void lc_server_free(lc_server *server)
   }
   if (server->spare) lc_conn_unref(server->spare);
   lc_registry_free(&server->registry);
-  lc_timers_close(&server->loop->deadlines, &server->timer);
+  lc_heap_close(&server->loop->deadlines, &server->timer);
   lc_pulse_want(server->loop->pulse, &server->want, LC_NEVER);
   lc_job_cancel(&server->job);
   lc_fleet_remove(server->fleet, server);

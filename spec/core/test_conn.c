@@ -226,7 +226,7 @@ static void those_opened_together_do_not_grow_old_together(void **state)
   world_serve(w);
   for (int i = 0; i < MANY; i++) {
     const lc_conn *conn = world_accept(w, &peers[i])->conn;
-    lc_time limit = lc_timers_at(&w->loop->timers, &conn->timer) - conn->opened_at;
+    lc_time limit = lc_heap_at(&w->loop->timers, &conn->timer) - conn->opened_at;
     if (limit < first) first = limit;
     if (limit > last) last = limit;
   }

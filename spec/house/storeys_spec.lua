@@ -45,7 +45,7 @@ describe("scripts/storeys", function()
   end)
 
   it("finds an include upwards, in a source or a header, and of another house", function()
-    append("core/base/timer.c", '#include "server/inside.h"\n')
+    append("core/base/heap.c", '#include "server/inside.h"\n')
     append("core/conn/conn.h", '#include "process/timetable.h"\n')
     append("lua/binding/script/raise.c", '#include "task/task.h"\n')
     append("lua/binding/task/owner.h", '#include "server/box.h"\n')

@@ -1,14 +1,14 @@
-/* timer.c - the 4-ary heap behind every deadline of a loop.
+/* heap.c - the 4-ary heap behind every deadline of a loop.
  *
  *   heap: [ armed, count of them, the earliest first | free | late ]
  *
  * Places are 0 to capacity - 1; a timer knows its own (index is place + 1), so
  * that it can be moved or cleared without a search. `late` is used only while
- * lc_timers_run is at work: what is armed then for a time already past is put
+ * lc_heap_run is at work: what is armed then for a time already past is put
  * there, out of the reach of this run, and joins the heap when the run ends.
  * Every opened timer has a place reserved, so the two ends never meet.
  */
-#include "base/timer.h"
+#include "base/heap.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -19,13 +19,13 @@
 #define MOST (1u << 26) /* places: a gibibyte of them */
 #define NOT_RUNNING INT64_MIN
 
-static void put(lc_timers *timers, uint32_t place, lc_timer_entry entry)
+static void put(lc_heap *timers, uint32_t place, lc_timer_entry entry)
 {
   timers->heap[place] = entry;
   entry.timer->index = place + 1;
 }
 
-static void sift_up(lc_timers *timers, uint32_t place, lc_timer_entry entry)
+static void sift_up(lc_heap *timers, uint32_t place, lc_timer_entry entry)
 {
   while (place > 0) {
     uint32_t parent = (place - 1) / ARITY;
@@ -38,7 +38,7 @@ static void sift_up(lc_timers *timers, uint32_t place, lc_timer_entry entry)
 }
 
 /* The earliest of the children of `place`, or `count` when it has none. */
-static uint32_t earliest_child(const lc_timers *timers, uint32_t place)
+static uint32_t earliest_child(const lc_heap *timers, uint32_t place)
 {
   uint64_t first = (uint64_t)place * ARITY + 1; /* may exceed 32 bits */
   uint32_t best, last;
@@ -52,7 +52,7 @@ static uint32_t earliest_child(const lc_timers *timers, uint32_t place)
   return best;
 }
 
-static void sift_down(lc_timers *timers, uint32_t place, lc_timer_entry entry)
+static void sift_down(lc_heap *timers, uint32_t place, lc_timer_entry entry)
 {
   for (;;) {
     uint32_t child = earliest_child(timers, place);
@@ -65,7 +65,7 @@ static void sift_down(lc_timers *timers, uint32_t place, lc_timer_entry entry)
 }
 
 /* Puts `entry` where it belongs, beginning at `place`, whose content is void. */
-static void sift(lc_timers *timers, uint32_t place, lc_timer_entry entry)
+static void sift(lc_heap *timers, uint32_t place, lc_timer_entry entry)
 {
   if (place > 0 && timers->heap[(place - 1) / ARITY].at > entry.at) {
     sift_up(timers, place, entry);
@@ -74,12 +74,12 @@ static void sift(lc_timers *timers, uint32_t place, lc_timer_entry entry)
   }
 }
 
-static int is_late(const lc_timers *timers, const lc_timer *timer)
+static int is_late(const lc_heap *timers, const lc_timer *timer)
 {
   return timer->index > timers->capacity - timers->late;
 }
 
-static void remove_late(lc_timers *timers, uint32_t place)
+static void remove_late(lc_heap *timers, uint32_t place)
 {
   uint32_t first = timers->capacity - timers->late;
 
@@ -87,7 +87,7 @@ static void remove_late(lc_timers *timers, uint32_t place)
   timers->late--;
 }
 
-static void remove_armed(lc_timers *timers, uint32_t place)
+static void remove_armed(lc_heap *timers, uint32_t place)
 {
   lc_timer_entry last = timers->heap[--timers->count];
 
@@ -95,7 +95,7 @@ static void remove_armed(lc_timers *timers, uint32_t place)
 }
 
 /* Enlarges the heap; the late ones stay at its far end. */
-static int grow(lc_timers *timers)
+static int grow(lc_heap *timers)
 {
   uint32_t capacity = timers->capacity == 0 ? SMALLEST : timers->capacity * 2;
   uint32_t first = timers->capacity - timers->late;
@@ -112,19 +112,19 @@ static int grow(lc_timers *timers)
   return 0;
 }
 
-void lc_timers_init(lc_timers *timers)
+void lc_heap_init(lc_heap *timers)
 {
   memset(timers, 0, sizeof *timers);
   timers->running = NOT_RUNNING;
 }
 
-void lc_timers_free(lc_timers *timers)
+void lc_heap_free(lc_heap *timers)
 {
   free(timers->heap);
-  lc_timers_init(timers);
+  lc_heap_init(timers);
 }
 
-int lc_timers_open(lc_timers *timers, lc_timer *timer, void (*fire)(lc_timer *timer, lc_time now))
+int lc_heap_open(lc_heap *timers, lc_timer *timer, void (*fire)(lc_timer *timer, lc_time now))
 {
   assert(!timer->is_open && timer->index == 0);
   if (timers->reserved == timers->capacity) {
@@ -138,21 +138,21 @@ int lc_timers_open(lc_timers *timers, lc_timer *timer, void (*fire)(lc_timer *ti
   return 0;
 }
 
-void lc_timers_close(lc_timers *timers, lc_timer *timer)
+void lc_heap_close(lc_heap *timers, lc_timer *timer)
 {
   if (!timer->is_open) return;
-  lc_timers_clear(timers, timer);
+  lc_heap_clear(timers, timer);
   timer->is_open = 0;
   timers->reserved--;
 }
 
-void lc_timers_set(lc_timers *timers, lc_timer *timer, lc_time at)
+void lc_heap_set(lc_heap *timers, lc_timer *timer, lc_time at)
 {
   lc_timer_entry entry = {at, timer};
   int comes_late = timers->running != NOT_RUNNING && at <= timers->running;
 
   assert(timer->is_open);
-  if (at == LC_NEVER || comes_late || is_late(timers, timer)) lc_timers_clear(timers, timer);
+  if (at == LC_NEVER || comes_late || is_late(timers, timer)) lc_heap_clear(timers, timer);
   if (at == LC_NEVER) return;
   if (comes_late) {
     timers->late++;
@@ -164,7 +164,7 @@ void lc_timers_set(lc_timers *timers, lc_timer *timer, lc_time at)
   }
 }
 
-void lc_timers_clear(lc_timers *timers, lc_timer *timer)
+void lc_heap_clear(lc_heap *timers, lc_timer *timer)
 {
   if (timer->index == 0) return;
   if (is_late(timers, timer)) {
@@ -175,18 +175,18 @@ void lc_timers_clear(lc_timers *timers, lc_timer *timer)
   timer->index = 0;
 }
 
-lc_time lc_timers_at(const lc_timers *timers, const lc_timer *timer)
+lc_time lc_heap_at(const lc_heap *timers, const lc_timer *timer)
 {
   return timer->index ? timers->heap[timer->index - 1].at : LC_NEVER;
 }
 
-lc_time lc_timers_next(const lc_timers *timers)
+lc_time lc_heap_next(const lc_heap *timers)
 {
   if (timers->late > 0) return timers->heap[timers->capacity - 1].at; /* any is past already */
   return timers->count > 0 ? timers->heap[0].at : LC_NEVER;
 }
 
-unsigned lc_timers_run(lc_timers *timers, lc_time now, int (*is_over)(void *user), void *user)
+unsigned lc_heap_run(lc_heap *timers, lc_time now, int (*is_over)(void *user), void *user)
 {
   unsigned fired = 0;
 
@@ -195,7 +195,7 @@ unsigned lc_timers_run(lc_timers *timers, lc_time now, int (*is_over)(void *user
   while (timers->count > 0 && timers->heap[0].at <= now) {
     lc_timer *timer = timers->heap[0].timer;
 
-    lc_timers_clear(timers, timer);
+    lc_heap_clear(timers, timer);
     fired++;
     timer->fire(timer, now); /* may free it */
     if (is_over && is_over(user)) break;

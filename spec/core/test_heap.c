@@ -1,4 +1,4 @@
-/* test_timer.c - the timer heap against a naive model that looks at every timer each time.
+/* test_heap.c - the timer heap against a naive model that looks at every timer each time.
  *
  * The random walks begin with fixed seeds, so a failure can be repeated. */
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "base/timer.h"
+#include "base/heap.h"
 
 static uint64_t random_state;
 
@@ -37,7 +37,7 @@ typedef struct node {
 #define NODES_MAX 300
 
 static struct {
-  lc_timers timers;
+  lc_heap timers;
   node *nodes[NODES_MAX];
   lc_time now;
   int is_running;
@@ -73,16 +73,16 @@ static void check_agreement(void)
     armed += (uint32_t)one->is_armed;
     assert_int_equal(one->timer.index != 0, one->is_armed);
     if (!one->is_armed) continue;
-    assert_true(lc_timers_at(&world.timers, &one->timer) == one->at);
+    assert_true(lc_heap_at(&world.timers, &one->timer) == one->at);
     assert_ptr_equal(world.timers.heap[one->timer.index - 1].timer, &one->timer);
   }
   assert_int_equal(world.timers.count + world.timers.late, armed);
   assert_int_equal(world.timers.reserved, open);
   assert_true(open <= world.timers.capacity);
   if (world.timers.late == 0) {
-    assert_true(lc_timers_next(&world.timers) == (first != NULL ? first->at : LC_NEVER));
+    assert_true(lc_heap_next(&world.timers) == (first != NULL ? first->at : LC_NEVER));
   } else {
-    assert_true(lc_timers_next(&world.timers) <= world.now);
+    assert_true(lc_heap_next(&world.timers) <= world.now);
   }
 }
 
@@ -92,13 +92,13 @@ static void open_node(int i)
 
   assert_non_null(one);
   one->number = i;
-  assert_int_equal(lc_timers_open(&world.timers, &one->timer, fire), 0);
+  assert_int_equal(lc_heap_open(&world.timers, &one->timer, fire), 0);
   world.nodes[i] = one;
 }
 
 static void close_node(int i)
 {
-  lc_timers_close(&world.timers, &world.nodes[i]->timer);
+  lc_heap_close(&world.timers, &world.nodes[i]->timer);
   assert_int_equal(world.nodes[i]->timer.index, 0);
   free(world.nodes[i]);
   world.nodes[i] = NULL;
@@ -106,7 +106,7 @@ static void close_node(int i)
 
 static void set_node(node *one, lc_time at)
 {
-  lc_timers_set(&world.timers, &one->timer, at);
+  lc_heap_set(&world.timers, &one->timer, at);
   one->is_armed = at != LC_NEVER;
   one->is_late = one->is_armed && world.is_running && at <= world.now;
   one->at = at;
@@ -125,7 +125,7 @@ static void meddle(void)
   switch (draw(10)) {
     case 0: close_node(i); break;
     case 1:
-      lc_timers_clear(&world.timers, &one->timer);
+      lc_heap_clear(&world.timers, &one->timer);
       one->is_armed = 0;
       break;
     case 2: set_node(one, LC_NEVER); break;
@@ -157,7 +157,7 @@ static void run(void)
   unsigned reported;
 
   world.is_running = 1;
-  reported = lc_timers_run(&world.timers, world.now, NULL, NULL);
+  reported = lc_heap_run(&world.timers, world.now, NULL, NULL);
   world.is_running = 0;
   assert_int_equal(reported, world.fired - before);
   for (int i = 0; i < NODES_MAX; i++) {
@@ -173,7 +173,7 @@ static void run(void)
 static void walk(uint64_t seed, int mischief)
 {
   memset(&world, 0, sizeof world);
-  lc_timers_init(&world.timers);
+  lc_heap_init(&world.timers);
   random_state = seed;
   world.mischief = mischief;
   world.now = 1000;
@@ -191,7 +191,7 @@ static void walk(uint64_t seed, int mischief)
   }
   assert_int_equal(world.timers.count, 0);
   assert_int_equal(world.timers.reserved, 0);
-  lc_timers_free(&world.timers);
+  lc_heap_free(&world.timers);
 }
 
 static void agrees_with_the_model(void **state)
@@ -208,7 +208,7 @@ static void agrees_when_callbacks_meddle(void **state)
 
 /* ----------------------------------------------------------- one by one -- */
 
-static lc_timers timers;
+static lc_heap timers;
 static int fires;
 
 static void count_fire(lc_timer *timer, lc_time now)
@@ -220,7 +220,7 @@ static void count_fire(lc_timer *timer, lc_time now)
 static int set_up(void **state)
 {
   (void)state;
-  lc_timers_init(&timers);
+  lc_heap_init(&timers);
   fires = 0;
   return 0;
 }
@@ -228,15 +228,15 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
   (void)state;
-  lc_timers_free(&timers);
+  lc_heap_free(&timers);
   return 0;
 }
 
 static void an_empty_heap_is_quiet(void **state)
 {
   (void)state;
-  assert_true(lc_timers_next(&timers) == LC_NEVER);
-  assert_int_equal(lc_timers_run(&timers, LC_NEVER - 1, NULL, NULL), 0);
+  assert_true(lc_heap_next(&timers) == LC_NEVER);
+  assert_int_equal(lc_heap_run(&timers, LC_NEVER - 1, NULL, NULL), 0);
 }
 
 static void a_zeroed_timer_can_be_closed(void **state)
@@ -245,8 +245,8 @@ static void a_zeroed_timer_can_be_closed(void **state)
 
   (void)state;
   memset(&timer, 0, sizeof timer);
-  lc_timers_clear(&timers, &timer);
-  lc_timers_close(&timers, &timer);
+  lc_heap_clear(&timers, &timer);
+  lc_heap_close(&timers, &timer);
   assert_int_equal(timers.reserved, 0);
 }
 
@@ -256,13 +256,13 @@ static void fires_on_time_and_not_before(void **state)
 
   (void)state;
   memset(&timer, 0, sizeof timer);
-  assert_int_equal(lc_timers_open(&timers, &timer, count_fire), 0);
-  lc_timers_set(&timers, &timer, 500);
-  assert_int_equal(lc_timers_run(&timers, 499, NULL, NULL), 0);
-  assert_int_equal(lc_timers_run(&timers, 500, NULL, NULL), 1);
-  assert_int_equal(lc_timers_run(&timers, 501, NULL, NULL), 0);
+  assert_int_equal(lc_heap_open(&timers, &timer, count_fire), 0);
+  lc_heap_set(&timers, &timer, 500);
+  assert_int_equal(lc_heap_run(&timers, 499, NULL, NULL), 0);
+  assert_int_equal(lc_heap_run(&timers, 500, NULL, NULL), 1);
+  assert_int_equal(lc_heap_run(&timers, 501, NULL, NULL), 0);
   assert_int_equal(fires, 1);
-  lc_timers_close(&timers, &timer);
+  lc_heap_close(&timers, &timer);
 }
 
 static void set_to_never_clears(void **state)
@@ -271,18 +271,18 @@ static void set_to_never_clears(void **state)
 
   (void)state;
   memset(&timer, 0, sizeof timer);
-  assert_int_equal(lc_timers_open(&timers, &timer, count_fire), 0);
-  lc_timers_set(&timers, &timer, 500);
-  lc_timers_set(&timers, &timer, LC_NEVER);
-  assert_true(lc_timers_next(&timers) == LC_NEVER);
-  assert_int_equal(lc_timers_run(&timers, 1000, NULL, NULL), 0);
-  lc_timers_close(&timers, &timer);
+  assert_int_equal(lc_heap_open(&timers, &timer, count_fire), 0);
+  lc_heap_set(&timers, &timer, 500);
+  lc_heap_set(&timers, &timer, LC_NEVER);
+  assert_true(lc_heap_next(&timers) == LC_NEVER);
+  assert_int_equal(lc_heap_run(&timers, 1000, NULL, NULL), 0);
+  lc_heap_close(&timers, &timer);
 }
 
 static void arm_again_at_once(lc_timer *timer, lc_time now)
 {
   fires++;
-  lc_timers_set(&timers, timer, now - 1);
+  lc_heap_set(&timers, timer, now - 1);
 }
 
 static void one_that_arms_itself_for_the_past_waits_for_the_next_run(void **state)
@@ -291,14 +291,14 @@ static void one_that_arms_itself_for_the_past_waits_for_the_next_run(void **stat
 
   (void)state;
   memset(&timer, 0, sizeof timer);
-  assert_int_equal(lc_timers_open(&timers, &timer, arm_again_at_once), 0);
-  lc_timers_set(&timers, &timer, 500);
+  assert_int_equal(lc_heap_open(&timers, &timer, arm_again_at_once), 0);
+  lc_heap_set(&timers, &timer, 500);
   for (int i = 1; i <= 3; i++) {
-    assert_int_equal(lc_timers_run(&timers, 500, NULL, NULL), 1); /* at the very same time */
+    assert_int_equal(lc_heap_run(&timers, 500, NULL, NULL), 1); /* at the very same time */
     assert_int_equal(fires, i);
-    assert_true(lc_timers_next(&timers) == 499);
+    assert_true(lc_heap_next(&timers) == 499);
   }
-  lc_timers_close(&timers, &timer);
+  lc_heap_close(&timers, &timer);
 }
 
 /* Arms itself for the past and then opens so many that the heap has to grow, with it in there. */
@@ -306,10 +306,10 @@ static lc_timer crowd[100];
 
 static void arm_and_open_many(lc_timer *timer, lc_time now)
 {
-  lc_timers_set(&timers, timer, now - 7);
+  lc_heap_set(&timers, timer, now - 7);
   for (size_t i = 0; i < sizeof crowd / sizeof *crowd; i++) {
-    assert_int_equal(lc_timers_open(&timers, &crowd[i], count_fire), 0);
-    if (i % 2 == 0) lc_timers_set(&timers, &crowd[i], now - (lc_time)i);
+    assert_int_equal(lc_heap_open(&timers, &crowd[i], count_fire), 0);
+    if (i % 2 == 0) lc_heap_set(&timers, &crowd[i], now - (lc_time)i);
   }
 }
 
@@ -320,15 +320,15 @@ static void the_heap_may_grow_during_a_run(void **state)
   (void)state;
   memset(&timer, 0, sizeof timer);
   memset(crowd, 0, sizeof crowd);
-  assert_int_equal(lc_timers_open(&timers, &timer, arm_and_open_many), 0);
-  lc_timers_set(&timers, &timer, 500);
-  assert_int_equal(lc_timers_run(&timers, 500, NULL, NULL), 1);
+  assert_int_equal(lc_heap_open(&timers, &timer, arm_and_open_many), 0);
+  lc_heap_set(&timers, &timer, 500);
+  assert_int_equal(lc_heap_run(&timers, 500, NULL, NULL), 1);
   assert_int_equal(timers.count, 51);
   timer.fire = count_fire;
-  assert_int_equal(lc_timers_run(&timers, 500, NULL, NULL), 51);
+  assert_int_equal(lc_heap_run(&timers, 500, NULL, NULL), 51);
   assert_int_equal(fires, 51);
-  lc_timers_close(&timers, &timer);
-  for (size_t i = 0; i < sizeof crowd / sizeof *crowd; i++) lc_timers_close(&timers, &crowd[i]);
+  lc_heap_close(&timers, &timer);
+  for (size_t i = 0; i < sizeof crowd / sizeof *crowd; i++) lc_heap_close(&timers, &crowd[i]);
   assert_int_equal(timers.reserved, 0);
 }
 
@@ -341,13 +341,13 @@ static void room_is_reserved_when_opened(void **state)
   (void)state;
   assert_non_null(many);
   for (int i = 0; i < MANY; i++) {
-    assert_int_equal(lc_timers_open(&timers, &many[i], count_fire), 0);
+    assert_int_equal(lc_heap_open(&timers, &many[i], count_fire), 0);
   }
   heap = timers.heap;
-  for (int i = 0; i < MANY; i++) lc_timers_set(&timers, &many[i], MANY - i);
+  for (int i = 0; i < MANY; i++) lc_heap_set(&timers, &many[i], MANY - i);
   assert_ptr_equal(heap, timers.heap); /* arming allocates nothing, so it cannot fail */
-  assert_int_equal(lc_timers_run(&timers, MANY / 2, NULL, NULL), MANY / 2);
-  for (int i = 0; i < MANY; i++) lc_timers_close(&timers, &many[i]);
+  assert_int_equal(lc_heap_run(&timers, MANY / 2, NULL, NULL), MANY / 2);
+  for (int i = 0; i < MANY; i++) lc_heap_close(&timers, &many[i]);
   assert_int_equal(timers.reserved, 0);
   assert_int_equal(timers.count, 0);
   free(many);
@@ -361,14 +361,14 @@ static void extreme_times_are_ordered(void **state)
   (void)state;
   memset(some, 0, sizeof some);
   for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
-    assert_int_equal(lc_timers_open(&timers, &some[i], count_fire), 0);
-    lc_timers_set(&timers, &some[i], times[i]);
+    assert_int_equal(lc_heap_open(&timers, &some[i], count_fire), 0);
+    lc_heap_set(&timers, &some[i], times[i]);
   }
-  assert_true(lc_timers_next(&timers) == INT64_MIN);
-  assert_int_equal(lc_timers_run(&timers, -1, NULL, NULL), 3);
-  assert_int_equal(lc_timers_run(&timers, LC_NEVER - 2, NULL, NULL), 2);
-  assert_int_equal(lc_timers_run(&timers, LC_NEVER - 1, NULL, NULL), 1);
-  for (size_t i = 0; i < sizeof times / sizeof *times; i++) lc_timers_close(&timers, &some[i]);
+  assert_true(lc_heap_next(&timers) == INT64_MIN);
+  assert_int_equal(lc_heap_run(&timers, -1, NULL, NULL), 3);
+  assert_int_equal(lc_heap_run(&timers, LC_NEVER - 2, NULL, NULL), 2);
+  assert_int_equal(lc_heap_run(&timers, LC_NEVER - 1, NULL, NULL), 1);
+  for (size_t i = 0; i < sizeof times / sizeof *times; i++) lc_heap_close(&timers, &some[i]);
 }
 
 int main(void)
