@@ -173,8 +173,9 @@ describe("the watchdog", function()
         for i = 1, 200 do tasks[i] = lastcall.go(function() busy(0.0002) end) end
         for _, one in ipairs(tasks) do one:wait() end
       end, { max_block = 0.003 }) -- a turn has 5 ms
-      assert.is_true(#entries > 0)
-      assert.truthy(entries[1].parts:find "tasks? %d%.%d+ s", entries[1].parts)
+      local parts -- of the first turn that was long by its parts, not by one of them that another process held up
+      for _, entry in ipairs(entries) do parts = parts or entry.parts end
+      assert.truthy(parts and parts:find "tasks? %d%.%d+ s", parts)
     end)
 
     it("not of what has been told by itself, nor with max_block = false", function()
