@@ -552,7 +552,8 @@ typedef struct lc_listener_report {
   lc_address address;
   const char *method; /* "hide", "steer", "close", "shutdown", "accept-close" */
   int lossless;
-  int is_unknown; /* not lossless, for handshakes could not be counted: nobody may have been lost */
+  int
+    is_unknown; /* not lossless only because the kernel denied what would show it: nobody may have been lost */
   int is_closed;
   lc_time settled; /* how long it took */
 } lc_listener_report;

@@ -732,7 +732,7 @@ function Ticket:done() end
 ---@field address string
 ---@field method "hide"|"steer"|"close"|"shutdown"|"accept-close"
 ---@field lossless boolean
----@field unknown boolean not lossless only because the kernel did not let us count the handshakes under way: nobody may have been lost
+---@field unknown boolean not lossless only because the kernel denied what would show it (counting handshakes, hiding a member of a group): nobody may have been lost
 ---@field closed boolean
 ---@field settled number seconds it took
 
