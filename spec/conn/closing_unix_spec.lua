@@ -25,12 +25,12 @@ describe("closing a unix connection is not called delivered when", function()
   for what, deed in pairs(deeds) do
     it(what, function()
       between(function(here, there, lastcall)
+        helper.send(here, ("x"):rep(100000)) -- more than the client's library reads ahead
         local leaving = lastcall.go(function()
           deed(there, lastcall)
           let_pass(lastcall)
           return there:abort()
         end)
-        helper.send(here, ("x"):rep(100000)) -- more than the client's library reads ahead
         assert.is_nil(failure("reset", here:close(helper.seconds(5))))
         assert.is_true(leaving:wait(5))
       end, { at = unix(), linger_bytes = 100000 })
