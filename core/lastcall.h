@@ -552,8 +552,7 @@ typedef struct lc_listener_report {
   lc_address address;
   const char *method; /* "hide", "steer", "close", "shutdown", "accept-close" */
   int lossless;
-  int
-    is_unknown; /* not lossless only because the kernel denied what would show it: nobody may have been lost */
+  int is_unknown; /* not lossless only because the kernel did not show it: nobody may be lost */
   int is_closed;
   lc_time settled; /* how long it took */
 } lc_listener_report;
