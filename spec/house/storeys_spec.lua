@@ -51,7 +51,7 @@ describe("scripts/storeys", function()
     append("lua/binding/task/owner.h", '#include "server/box.h"\n')
     append("lua/binding/conn/box.c", '#include "conn/conn.h"\n')
     expect {
-      "core/base/timer uses server/inside.h of server/",
+      "core/base/heap uses server/inside.h of server/",
       "core/conn/conn uses process/timetable.h of process/",
       "lua/binding/script/raise uses task/task.h of task/",
       "lua/binding/task/owner uses server/box.h of server/",
