@@ -16,13 +16,13 @@ local INTRODUCTION = [[
 # Benchmarks
 
 Written by `make bench-full`; `make bench` is a shorter run. The load generator (`bench/load/`) has one processor, the
-server the other. It never sleeps, for the server's sends would have to wake it: 1 to 2 µs each here, paid by whoever
-is slower than the generator, and by nobody whose clients are on other machines. In each round every server is started
-afresh, warmed up, measured and ended, in an order drawn anew. Ratios are taken within a round; shown are their
-medians, and their quartiles in parentheses. "raw C" (`bench/rivals/raw.c`) is the same server written by hand on
-epoll, edge-triggered, with one buffer for all, without deadlines; "raw C again" is a copy of it, and tells what is
-noise. lastcall (`bench/rivals/lastcall.lua`) has its deadlines, keepalive, registry and an `on_state` function at
-work, unless it says otherwise.
+server the other. The generator never sleeps: otherwise the server's sends would have to wake it, 1 to 2 µs each here.
+Only servers slower than the generator would pay that, and no server whose clients are on other machines. In each
+round every server is started afresh, warmed up, measured and ended, in a new random order. Ratios are taken within a
+round; the tables show their medians, and their quartiles in parentheses. "raw C" (`bench/rivals/raw.c`) is the same
+server written by hand on epoll, edge-triggered, with one buffer for all, without deadlines; "raw C again" is a copy
+of it and shows the noise. lastcall (`bench/rivals/lastcall.lua`) has its deadlines, keepalive, registry and an
+`on_state` function on, unless a table says otherwise.
 ]]
 
 -- --- the plot ------------------------------------------------------------------------------------
@@ -86,9 +86,10 @@ local SCALE = [[
 
 ## From a thousand connections to a million
 
-By `make bench-scale`: so many idle connections that have said two words, 64 more that are served for 2 s, then SIGTERM,
-with both sides on the same processors. Handlers begin with the first byte. More than one process has descriptors for
-are held by several (`examples/prefork.lua`). "a timer" is a task that sleeps, from its start to its end.
+By `make bench-scale`: the idle connections have each sent two words. 64 more are served for 2 s, then comes SIGTERM.
+Both sides share the same processors. Handlers begin with the first byte. Several processes (`examples/prefork.lua`)
+hold the connections that are too many for one process's descriptors. "a timer" is a task that sleeps, from its start
+to its end.
 
 ]]
 

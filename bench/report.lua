@@ -93,7 +93,7 @@ local function write_bars(out, results, works)
   out:write(("\n%d of %d met.\n"):format(met_count, count))
 end
 
---- What the hypervisor gave to others while it was measured.
+--- The processor time that the hypervisor gave to others during the measurements.
 local function write_stolen(out, results)
   local shares = {}
   for _, servers in pairs(results.all) do
@@ -103,9 +103,9 @@ local function write_stolen(out, results)
   end
   local summary = statistics.summary(shares)
   if not summary then return end
-  out:write(("\nOf the processors' time the hypervisor gave to others, in the measurements that count: " ..
-    "half of them %.1f %% or less, three quarters %.1f %% or less, at most %.1f %%. One that lacked more than 3 %% " ..
-    "was repeated, up to three times.\n"):format(summary.median * 100, summary.high * 100, summary.most * 100))
+  out:write(("\nThe hypervisor gave a share of the processors' time to others: in half of the measurements that " ..
+    "count %.1f %% or less, in three quarters %.1f %% or less, at most %.1f %%. A measurement that lacked more than " ..
+    "3 %% was repeated, up to three times.\n"):format(summary.median * 100, summary.high * 100, summary.most * 100))
 end
 
 local function write_noise(out, results, works)
@@ -115,7 +115,7 @@ local function write_noise(out, results, works)
     if noise then lines[#lines + 1] = ("- %s: %s"):format(work.name, with_spread(noise, "%.3f")) end
   end
   if #lines > 0 then
-    out:write("\nWhat noise makes of one and the same program, throughput or time until exit of ", REFERENCE,
+    out:write("\nThe noise between two copies of one program: throughput or time until exit of ", REFERENCE,
       " again, ", REFERENCE, " = 1:\n\n", table.concat(lines, "\n"), "\n")
   end
 end
