@@ -88,14 +88,24 @@ describe("scripts/storeys", function()
     add("core/sys/third", "int lc_third;\n")
     add("core/loop/fourth", calls:format "fourth")
     add("core/sys/fifth", calls:format "fifth")
+    add("core/server/sixth", "#include <errno.h>\nint lc_sixth(void) { return errno; }\n")
     expect {
       "core/conn/count keeps the variable count",
       "core/base/first keeps the variable lc_first",
       "core/loop/fourth calls puts of the system",
       "core/loop/fourth calls write of the system",
+      "core/server/sixth calls __errno_location of the system",
     }
     local output = check()
     assert.is_nil(output:find("lc_second", 1, true) or output:find("core/sys", 1, true), output)
+  end)
+
+  it("finds a name of the core that might be another library's", function()
+    add("core/sys/named", "const int named = 1;\nint close_all(void) { return 0; }\n" ..
+      "static int own(void) { return 0; }\nint lc_named(void) { return own(); }\n")
+    expect { "core/sys/named has the name close_all", "core/sys/named has the name named" }
+    local output = check()
+    assert.is_nil(output:find("has the name own", 1, true) or output:find("has the name lc_named", 1, true), output)
   end)
 
   it("passes over the object of a source that is gone", function()
