@@ -40,7 +40,7 @@
 
 enum { SIGNALS_FOLLOWED = 8, TEXT_SIZE = 4096 };
 
-struct lc_watchdog {
+typedef struct lc_watchdog {
   lc_child child; /* of the loop */
   lc_pulse pulse; /* the loop's, for us */
   lc_loop *loop;
@@ -80,7 +80,7 @@ struct lc_watchdog {
   lc_time interrupted_at;
   unsigned noticed;
   char text[TEXT_SIZE];
-};
+} lc_watchdog;
 
 /* ------------------------------------------------------------ the loop's side -- */
 

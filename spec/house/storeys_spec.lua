@@ -47,12 +47,14 @@ describe("scripts/storeys", function()
   it("finds an include upwards, in a source or a header, and of another house", function()
     append("core/base/heap.c", '#include "server/inside.h"\n')
     append("core/conn/conn.h", '#include "process/timetable.h"\n')
+    append("core/lastcall/conn.h", '#include "base/list.h"\n')
     append("lua/binding/script/raise.c", '#include "task/task.h"\n')
     append("lua/binding/task/owner.h", '#include "server/box.h"\n')
     append("lua/binding/conn/box.c", '#include "conn/conn.h"\n')
     expect {
       "core/base/heap uses server/inside.h of server/",
       "core/conn/conn uses process/timetable.h of process/",
+      "core/lastcall/conn uses base/list.h of base/",
       "lua/binding/script/raise uses task/task.h of task/",
       "lua/binding/task/owner uses server/box.h of server/",
       "lua/binding/conn/box uses conn/conn.h of another house",

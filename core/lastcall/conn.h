@@ -1,0 +1,109 @@
+/* lastcall/conn.h - a connection: how it is made, who holds it, and what is known of it. */
+#ifndef LASTCALL_CONN_H
+#define LASTCALL_CONN_H
+
+#include "lastcall/address.h"
+#include "lastcall/options.h"
+#include "lastcall/state.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------- made -- */
+
+/* Begins a connection to `to`. `from`, an address to bind to, may be NULL. Returns 0 with a
+ * connection in state active, registered in `server`, which holds it; or the kernel's code
+ * (-ECONNREFUSED, -ENETUNREACH, -EMFILE, ...), and nothing is left. `ready` later gives
+ * LC_CONNECTED or LC_ENDED. Bytes written earlier are sent once the connection is established. */
+int lc_conn_connect(lc_server *server, const lc_address *to, const lc_address *from, int nodelay,
+                    lc_conn **conn);
+
+/* Registers a connected stream socket of the caller's as it is, without changing its options.
+ * `settings` (NULL: the server's) are copied. Returns 0, and the connection owns the descriptor
+ * from then on; or a code, and the descriptor stays the caller's. */
+int lc_conn_adopt(lc_server *server, int fd, const lc_settings *settings, lc_conn **conn);
+
+/* For a caller who moves bytes on a duplicate of the descriptor (with a TLS library): counts them,
+ * for the state, the statistics, and the idle rule. */
+void lc_conn_note(lc_conn *conn, size_t received, size_t sent);
+/* For a caller who learns from elsewhere (poll) that the descriptor is ready: the next read or
+ * write asks the kernel, whatever the loop knows. */
+void lc_conn_look(lc_conn *conn);
+
+/* Another protocol takes over from here on, with the buffered bytes: an upgrade. Returns 0, or a
+ * code, and the protocol before stays. */
+int lc_conn_set_protocol(lc_conn *conn, const lc_protocol *protocol);
+/* The work for the unit that LC_UNIT announced is done: the connection is parked, or LC_UNIT
+ * announces the next. */
+void lc_conn_unit_ended(lc_conn *conn);
+
+/* ------------------------------------------------------------------- held -- */
+
+/* Adds a reference and returns `conn`; drops one. The last lc_conn_unref frees the connection. */
+lc_conn *lc_conn_ref(lc_conn *conn);
+void lc_conn_unref(lc_conn *conn);
+
+/* Counts the tasks that belong to the connection. It stays registered while there are any. */
+void lc_conn_hold(lc_conn *conn);
+void lc_conn_release(lc_conn *conn);
+/* A guarded connection is not idle. */
+void lc_conn_guard(lc_conn *conn);
+void lc_conn_unguard(lc_conn *conn);
+/* For a caller who moves the bytes itself and knows which side spoke last: when both sides will
+ * have been silent long enough for the ladder to take the connection to be idle. LC_NEVER while
+ * bytes wait to be read or sent. */
+lc_time lc_conn_quiet_from(lc_conn *conn);
+
+/* ------------------------------------------------------------------ known -- */
+
+uint64_t lc_conn_id(const lc_conn *conn); /* unique in its loop, never reused */
+int lc_conn_fd(const lc_conn *conn);      /* -1 once it is closed */
+lc_state lc_conn_state(const lc_conn *conn);
+lc_server *lc_conn_server(const lc_conn *conn); /* NULL once it has left the registry */
+void *lc_conn_user(const lc_conn *conn);
+void lc_conn_set_user(lc_conn *conn, void *user);
+void lc_conn_peer(const lc_conn *conn, lc_address *address);
+/* The address of our end. Returns 0, LC_CLOSED for a closed connection, or the kernel's code. */
+int lc_conn_local(const lc_conn *conn, lc_address *address);
+/* 0 while the connection is usable; else the code that every further operation returns. */
+int lc_conn_error(const lc_conn *conn);
+/* Whether the peer's FIN is known to have come, read or not. 0 once we have shut our reading
+ * half. */
+int lc_conn_is_finished(const lc_conn *conn);
+/* Whether the ladder closes the connection: it was idle, or would have begun new work. */
+int lc_conn_is_dismissed(const lc_conn *conn);
+
+#define LC_UNKNOWN SIZE_MAX /* a number of bytes that the kernel does not tell */
+
+typedef struct lc_conn_stats {
+  lc_time opened_at;
+  lc_time last_byte_at; /* received or sent; opened_at before the first */
+  uint64_t received;
+  uint64_t sent; /* handed to the kernel */
+  size_t unsent; /* accepted for writing, not handed to the kernel */
+  /* In the kernel, not acknowledged. LC_UNKNOWN for a unix-domain socket that has any. */
+  size_t unacked;
+  /* Of a connection closing in a shutdown: the peer's bytes that no handler received. */
+  uint64_t late;
+} lc_conn_stats;
+void lc_conn_stats_get(const lc_conn *conn, lc_conn_stats *stats);
+
+/* --------------------------------------------------------------- settings -- */
+
+/* To change the settings of one connection, copy lc_conn_settings, change the copy, and set it.
+ * Returns 0, -ENOMEM, or the code with which the kernel refused keepalive or nodelay. */
+const lc_settings *lc_conn_settings(const lc_conn *conn);
+int lc_conn_set_settings(lc_conn *conn, const lc_settings *settings);
+/* Sets the deadline of reads and writes alike, also of those that wait already. Absolute; LC_NEVER
+ * clears. */
+void lc_conn_set_deadline(lc_conn *conn, lc_time at);
+/* Sets the last bytes that are sent when the ladder closes the connection. Copied. Returns 0 or
+ * -ENOMEM. */
+int lc_conn_set_farewell(lc_conn *conn, const char *data, size_t length);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
