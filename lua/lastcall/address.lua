@@ -5,7 +5,7 @@ local misuse = require "lastcall.misuse"
 
 local address = {}
 
---- Raises, with what would be right, unless `text` is an address.
+--- Raises an error that says what would be right, unless `text` is an address.
 function address.check(what, text)
   if type(text) ~= "string" then
     misuse.raise("%s: an address is a string such as \"127.0.0.1:7000\", not a %s", what, type(text))
@@ -17,8 +17,8 @@ function address.check(what, text)
   return endpoint
 end
 
---- A list of addresses that need no look-up, or nil, code, message. In a task it waits, at most
--- `seconds`, without holding up the loop.
+--- Returns a list of numeric addresses, or nil, code, message. In a task it waits `seconds` at most, and the loop
+-- goes on meanwhile.
 function address.resolve(text, endpoint, seconds)
   if endpoint.numeric then return { text } end
   return core.resolve(endpoint.host, endpoint.port, seconds)

@@ -1,4 +1,4 @@
---- Connections: the methods that take a table, which is checked here.
+--- Connections: the methods that take a table. This file checks the table.
 
 local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
@@ -7,15 +7,15 @@ local options = require "lastcall.options"
 local methods = core.connection_methods
 local detach, set_keepalive, heartbeat = methods.detach, methods.set_keepalive, methods.heartbeat
 
---- Hands over the descriptor, the bytes already read, and a ticket to be done when it is closed.
+--- Hands over the descriptor, the bytes already read, and a ticket; the new owner calls its `done` after closing.
 function methods:detach(given)
   methods.state(self) -- raises when it is no connection
   options.check("conn:detach", given, options.detach)
   return detach(self, given)
 end
 
---- Signs of life asked of the peer: after `interval` (15) seconds without a byte from it, `send` is sent, a
--- string or what a function of the connection returns; `timeout` (10) later without one it is lost.
+--- Asks the peer for a sign of life. After `interval` (15) seconds without a byte from it, the connection sends `send`,
+-- a string or the result of `send(conn)`. Without a byte in the next `timeout` (10) seconds the peer is lost.
 function methods:heartbeat(given)
   methods.state(self)
   if given ~= false then
@@ -28,7 +28,7 @@ function methods:heartbeat(given)
   return heartbeat(self, given)
 end
 
---- Keepalive and the user timeout that belongs to it; what is not given stays as it is.
+--- Sets keepalive and the user timeout that belongs to it. Fields that are not given stay as they are.
 function methods:set_keepalive(given)
   methods.state(self)
   if given ~= false then

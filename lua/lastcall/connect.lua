@@ -1,15 +1,15 @@
---- Connections of our own making.
+--- Outbound connections.
 
 local core = require "lastcall.core"
 local address = require "lastcall.address"
 local options = require "lastcall.options"
 
---- How long an attempt has for itself before the next address is tried beside it (RFC 8305).
+--- How long one attempt runs alone before the next address is tried beside it (RFC 8305).
 local STAGGER = 0.25
 
 local function is_ipv6(numeric) return numeric:byte() == 0x5B end
 
---- The same addresses: the first one's family and the other take turns, as far as there are both.
+--- The same addresses, ordered so that the first one's family and the other alternate while both last.
 local function interleave(list)
   local families, ordered = { {}, {} }, {}
   for _, numeric in ipairs(list) do
@@ -22,11 +22,11 @@ local function interleave(list)
   return ordered
 end
 
---- What becomes of one call: attempts under way, and what the others failed with.
+--- The state of one call: the attempts under way, and the errors of those that failed.
 local Race = {}
 Race.__index = Race
 
---- Begins with the next address, if there is one and its time has come.
+--- Begins an attempt with the next address, if there is one and its time has come.
 function Race:begin(given)
   local numeric = self.list[self.begun + 1]
   if not numeric or self.pending[1] and core.now() < self.next_at then return false end
@@ -47,7 +47,7 @@ function Race:failed(code, message)
   table.insert(self.messages, message)
 end
 
---- The connection that is there, if one is; those that failed are pending no more.
+--- Returns the first connection that is established, if any, and drops the attempts that failed.
 function Race:winner()
   for i = #self.pending, 1, -1 do
     local conn = self.pending[i]
@@ -58,7 +58,7 @@ function Race:winner()
   end
 end
 
---- nil, code, message: the message names the addresses that were tried, and what came of each.
+--- Returns nil, code, message. The message names the addresses that were tried, and the error of each.
 function Race:lost(where, code, message)
   for _, conn in ipairs(self.pending) do
     table.insert(self.messages, self.addresses[conn] .. ": connect: no answer")
@@ -81,7 +81,7 @@ function Race:run(where, given, deadline)
   end
 end
 
---- Connects to `where`, a name's addresses one beside the other when they are slow, within one `timeout`.
+--- Connects to `where` within one `timeout`. When the addresses of a name are slow, it tries several at once.
 -- Returns the connection, or nil, code, message.
 return function(where, given)
   given = options.check("connect", given, options.connect)

@@ -1,4 +1,4 @@
---- Contexts: who is to stop when what ends.
+--- Contexts, which say when tasks must stop.
 
 local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
@@ -6,13 +6,13 @@ local check_seconds = require "lastcall.options".check_seconds
 
 local methods = core.context.methods
 
---- Waits until it has ended: true; nil, "timeout" after `seconds`; nil, "canceled" when the calling task's
+--- Waits until the context has ended: true; nil, "timeout" after `seconds`; nil, "canceled" when the calling task's
 -- own context ended first.
 function methods:wait(seconds)
   if not core.context.is(self) then misuse.raise("context:wait: expected a context as self: call it with ':'") end
   check_seconds("context:wait", seconds)
   if self:done() then return true end
-  core.expect_task("context:wait") -- or else the context would be left with our function
+  core.expect_task("context:wait") -- otherwise the error would leave our function in the context
   local spot = core.spot()
   local stop = self:on_done(function() spot:wake(true) end)
   local woken, code, message = spot:wait("context:wait", seconds, true)

@@ -1,13 +1,13 @@
---- More descriptors for a run (option `raise_descriptors`), and not for the programs that it starts.
+--- The option `raise_descriptors`: more descriptors for a run, but not for the programs that it starts.
 
 local core = require "lastcall.core"
 
 local descriptors = {}
 
-local theirs -- os.execute and io.popen, while ours are in their place
+local theirs -- the script's os.execute and io.popen, while `ours` replace them
 local ours
 
---- A shell puts the limit back before it does anything else: fork's own way is not taken by these two.
+--- Makes the shell restore the limit first: these two functions need not call the handlers of fork that restore it.
 local function with_limit(start, limit)
   return function(command, ...)
     if type(command) == "string" then command = ("ulimit -S -n %d\n%s"):format(limit, command) end
@@ -24,7 +24,7 @@ function descriptors.raise()
   os.execute, io.popen = ours.execute, ours.popen -- luacheck: ignore 122
 end
 
---- As it was, unless the script has put something else there meanwhile.
+--- Restores the limit, and both functions unless the script has replaced them meanwhile.
 function descriptors.put_back()
   core.put_back_descriptors()
   if not theirs then return end

@@ -1,27 +1,27 @@
---- Who is holding it? First in numbers; then what has not ended, where it is blocked, and for how long: those at work
--- first, the oldest of them before the others, and not more than people read.
+--- Shows what keeps the process alive. First come the counts, then the connections and tasks that have not ended, where
+-- each is blocked, and for how long. Those at work come first, the oldest before the others, as many as people read.
 --
--- Ten thousand connections take a while to look at. In a task that is done piece by piece, each in its own turn.
+-- Ten thousand connections take a while. In a task the dump is made piece by piece, each piece in its own turn.
 
 local core = require "lastcall.core"
 local progress = require "lastcall.progress"
 local report = require "lastcall.report"
 local server = require "lastcall.server"
 
-local PIECE = 200 -- tasks that are looked at in one turn
-local FULL_PIECE = 40 -- and with their tracebacks
-local MOST = 100 -- servers, connections, and tasks besides those of connections, that are told one by one
-local EACH = 3 -- tasks of a connection
-local PLACES = 10 -- at which most tasks are
+local PIECE = 200 -- tasks in one turn
+local FULL_PIECE = 40 -- tasks in one turn, with their tracebacks
+local MOST = 100 -- listed servers, connections, and tasks that belong to no connection
+local EACH = 3 -- listed tasks of a connection
+local PLACES = 10 -- listed places, those with the most tasks
 
--- Connections in these states come first.
+-- The order in which connections are chosen.
 local STATES = { "active", "closing", "new", "idle", "closed" }
 
 local function plural(n, what)
   return ("%d %s%s"):format(n, what, n == 1 and "" or "s")
 end
 
---- In a task, what follows happens in a later turn. Where it cannot wait, or has been canceled, it goes on at once.
+--- Continues in a later turn, if called in a task. If the caller cannot wait or is canceled, it continues at once.
 local function pause()
   local _, in_task = core.running()
   if in_task then pcall(core.sleep, 0) end
@@ -47,7 +47,7 @@ local function conn_line(conn)
   return table.concat(parts, ", ")
 end
 
---- The oldest connections in a state, of the servers that are told: not more than there is room for.
+--- The oldest connections in a state, of the listed servers; at most `room` of each server.
 local function oldest(state, room)
   local found, since_pause = {}, 0
   for i = 1, math.min(MOST, #server.all) do
@@ -66,7 +66,7 @@ local function oldest(state, room)
   return found
 end
 
---- Counts the connections by state, and chooses those that are told: `of` has a list for each server.
+--- Counts the connections by state, and chooses which to list: `of` has a list for each server.
 local function look_at_connections()
   local found = { count = 0, by_state = progress.counts(server.all), of = {}, chosen = 0 }
   for _, state in ipairs(STATES) do
@@ -83,7 +83,7 @@ local function look_at_connections()
   return found
 end
 
--- Of each connection that is told, how many of its tasks are told too.
+-- For each listed connection, how many of its tasks may be listed.
 local function room_by_connection(connections)
   local room = {}
   for _, list in pairs(connections.of) do
@@ -92,7 +92,7 @@ local function room_by_connection(connections)
   return room
 end
 
---- Counts the tasks by the places where they are, and chooses those that are told: a set of numbers.
+--- Counts the tasks by the places where they are, and chooses which to list, by their ids.
 local function look_at_tasks(room)
   local found = { count = 0, places = {}, chosen = {} }
   local others = { [true] = {}, [false] = {} } -- by whether they are at rest
@@ -122,7 +122,7 @@ local function look_at_tasks(room)
   return found
 end
 
---- The tasks that were chosen, by whose they are: a connection's by its id, a server's by the server, the rest under
+--- The chosen tasks, by their owner: a connection's under its id, a server's under the server, the rest under
 -- "process".
 local function describe(ids)
   local by, count = {}, 0
@@ -185,7 +185,7 @@ local function say_left_out(say, servers, connections, tasks)
   if #parts > 0 then say(0, "and " .. table.concat(parts, ", ") .. " more") end
 end
 
---- A text for people, several lines.
+--- Returns a text of several lines, for people.
 return function()
   local lines = {}
   local function say(depth, text) lines[#lines + 1] = ("  "):rep(depth) .. text end

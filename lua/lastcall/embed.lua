@@ -1,7 +1,7 @@
---- Living inside another loop: what it has to wait for, and the turn to give us when that has come.
+--- lastcall inside another loop: what that loop must wait for, and the turn that it gives to lastcall then.
 --
--- All of them may be called as functions or as methods of the module (lastcall:step()), the way loops that
--- take objects with pollfd, events and timeout do.
+-- Each function may also be called as a method of the module (lastcall:step()), because some loops take objects with
+-- pollfd, events and timeout.
 
 local core = require "lastcall.core"
 local options = require "lastcall.options"
@@ -9,7 +9,7 @@ local run = require "lastcall.run"
 
 local embed = {}
 
---- The descriptor that becomes readable when there is something to do.
+--- The descriptor that becomes readable when lastcall has something to do.
 function embed.pollfd()
   run.attach()
   return core.pollfd()
@@ -18,7 +18,7 @@ end
 --- What to wait for on it.
 function embed.events() return "r" end
 
---- Seconds until step is to be called even if nothing becomes readable; nil: no need to.
+--- Seconds until the host must call step even if the descriptor is not readable; nil: it need not.
 function embed.timeout() return (core.timeout()) end
 
 --- One turn: waits at most `seconds` (0) for something to do, and does a bounded share of it.

@@ -1,4 +1,4 @@
---- Functions of the script's that run at the two ends of a shutdown, each on its own time.
+--- The script's functions that run at the two ends of a shutdown, each within its own time.
 
 local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
@@ -7,7 +7,7 @@ local report = require "lastcall.report"
 
 local hooks = { before = {}, after = {}, results = {} }
 
-local MOMENT = 0.05 -- seconds for a function that is told to end
+local MOMENT = 0.05 -- seconds for a canceled function to return
 local TOO_LATE = "not done when the shutdown went on"
 
 local function remove(list, entry)
@@ -41,7 +41,7 @@ function hooks.before_shutdown(name, fn, given)
   return register(hooks.before, "before_shutdown", name, fn, given)
 end
 
---- The one under way has ended.
+--- The hook under way has ended.
 local function settle(ok, err)
   local mine = hooks.current
   hooks.results[mine.place] = hooks.results[mine.place]
@@ -50,7 +50,7 @@ local function settle(ok, err)
   core.limit()
 end
 
---- Ends the one under way by force; the report says why.
+--- Ends the hook under way by force; the report says why.
 local function cut(why)
   local mine = hooks.current
   if not mine then return end
@@ -60,9 +60,9 @@ local function cut(why)
   if task then core.kill_task(task) end
 end
 
---- Runs the one at `index` of `list` in a fresh context, at most until `deadline`; what it did goes into the report.
--- One that is late is canceled from the beginning. The time may be over, and this function ended by force, between any
--- two statements: the hook is either still in the list, or the one under way.
+--- Runs the hook at `index` of `list` in a fresh context, at most until `deadline`; its outcome goes into the report.
+-- A hook that is late begins canceled. The time may run out between any two statements, which ends this function by
+-- force. So at each of them the hook is either still in the list, or under way.
 local function run_one(list, index, deadline, is_late)
   local entry, began = list[index], core.now()
   local allowed = math.max(0, math.min(entry.timeout, deadline - began))
@@ -81,15 +81,15 @@ local function run_one(list, index, deadline, is_late)
   end)
   if is_late then cancel "shutdown" end
   core.limit(allowed, core.task_id(mine.task))
-  -- Its context has ended by then: a hook that obeys is given the moment it needs to return.
+  -- The hook's context has ended by then. A hook that obeys gets a moment more to return.
   local moment = math.min(MOMENT, math.max(0, deadline - began - allowed))
   local ended = mine.task:wait(is_late and MOMENT or allowed + moment)
   if ended or hooks.current ~= mine then return end
   cut(is_late and TOO_LATE or ("not done within %.3g s"):format(allowed))
 end
 
---- Begins with those of step unready, in the order of their registration; then calls `done`. One that has begun
--- is no longer registered.
+--- Begins to run the hooks of step unready, in the order of their registration; then calls `done`. A hook that has
+-- begun is no longer registered.
 function hooks.run_before(deadline, done)
   hooks.preparing = core.system_task(core.context.root(), function()
     while hooks.before[1] and not hooks.skipped do
@@ -99,32 +99,32 @@ function hooks.run_before(deadline, done)
   end)
 end
 
---- The ladder has left step unready: the one under way is told, and those that follow.
+--- The ladder has left step unready: cancels the hook under way, and marks those that follow as late.
 function hooks.leave_unready()
   hooks.is_late = true
   if hooks.current then hooks.current.cancel "shutdown" end
 end
 
---- No other step waits for those of step unready; called from a task of ours.
+--- Ends the hooks of step unready, because no other step waits for them. Called from a task of lastcall.
 function hooks.end_before()
   if hooks.current and not hooks.current.task:wait(MOMENT) then cut(TOO_LATE) end
   if hooks.preparing then hooks.preparing:wait() end
 end
 
---- All the others, last registered first, also those that a hook registers; called from a task of ours.
+--- Runs all other hooks, last registered first, also those that a hook registers. Called from a task of lastcall.
 function hooks.run_after(deadline)
   while hooks.after[1] and not hooks.skipped and core.now() < deadline do
     run_one(hooks.after, #hooks.after, deadline)
   end
 end
 
---- The third signal: whatever hook runs is ended, and no other begins.
+--- The third signal: ends the hook under way, and begins no other.
 function hooks.skip()
   hooks.skipped = true
   cut "ended by the third signal"
 end
 
---- It is over: what is under way is ended, and what has never begun is in the report too.
+--- The shutdown is over: ends the hook under way, and returns the results, also for hooks that never began.
 function hooks.conclude()
   if hooks.current then
     remove(hooks.before, hooks.current.entry)
@@ -140,7 +140,7 @@ function hooks.conclude()
   return hooks.results
 end
 
---- Forgets them all: they belong to one run.
+--- Forgets all hooks: they belong to one run.
 function hooks.forget()
   hooks.before, hooks.after, hooks.results = {}, {}, {}
   hooks.skipped, hooks.is_late, hooks.current, hooks.preparing = nil, nil, nil, nil

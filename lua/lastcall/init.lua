@@ -50,8 +50,8 @@ local lastcall = {
   ready = server.process_is_ready,
 }
 
---- Its arguments, when the first is true; else raises the message that comes third, as functions of lastcall
--- return it, or the second, with the caller's place.
+--- Returns its arguments when the first is true. Otherwise it raises the third argument, where functions of lastcall
+-- return their message, or else the second, with the caller's place.
 function lastcall.assert(value, ...)
   if value then return value, ... end
   local code, message = ...
@@ -60,7 +60,7 @@ function lastcall.assert(value, ...)
   misuse.raise("%s", message or "assertion failed!")
 end
 
---- Starts the process's ladder, as SIGTERM does; true at once.
+--- Starts the process's ladder, as SIGTERM does; returns true at once.
 function lastcall.shutdown(seconds)
   options.check_seconds("shutdown", seconds)
   if seconds and seconds < 0 then misuse.raise("shutdown: expected seconds from now, not %s", tostring(seconds)) end
@@ -68,11 +68,11 @@ function lastcall.shutdown(seconds)
   return core.shutdown(seconds)
 end
 
---- The report of the run that ended last.
+--- Returns the report of the last run that ended.
 function lastcall.report() return run.last_report end
 
--- Lua's tracebacks call a function by the first name that they find for it in package.loaded. That is to be a name that
--- users know: so the other modules show no fields to who walks over them.
+-- Lua's tracebacks call a function by the first name that they find for it in package.loaded. This must be a name that
+-- users know, so the other modules hide their fields from code that walks over package.loaded.
 local SHOWN = { ["lastcall.context"] = true, ["lastcall.socket"] = true }
 for name, module in pairs(package.loaded) do
   local is_ours = name:find "^lastcall%.[%w_]+$" or name:find "^lastcall%.tasks%."
@@ -81,7 +81,7 @@ for name, module in pairs(package.loaded) do
   end
 end
 
--- Found out by the first look: it opens two sockets on loopback for a moment.
+-- The first use of `features` finds them out: this opens two sockets on loopback for a moment.
 return setmetatable(lastcall, {
   __index = function(self, name)
     if name ~= "features" then return nil end

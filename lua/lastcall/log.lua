@@ -1,18 +1,18 @@
---- Where messages go when the script has not said: one line each, to stderr.
+--- The default log: one line for each message, to stderr.
 
 local stderr = require "lastcall.stderr"
 
 local log = {}
 
---- Text that may have come from a peer, without the control bytes by which it could pass for a line of ours, or move
--- a terminal's cursor.
+--- Escapes the control bytes in text that may come from a peer. With them it could look like a line of lastcall, or
+-- move a terminal's cursor.
 function log.escaped(text)
   return (text:gsub("%c", function(byte)
     return byte == "\n" and "\\n" or byte == "\r" and "\\r" or byte == "\t" and "\\t" or ("\\x%02x"):format(byte:byte())
   end))
 end
 
--- Fields of several lines, which are ours: what peers have said is escaped in them.
+-- Fields of several lines, which lastcall writes: a peer's words in them are escaped already.
 local LINES = { text = true, traceback = true }
 
 local function value_of(name, value)
@@ -38,7 +38,7 @@ function log.to_stderr(level, event, fields)
   stderr.say(table.concat(parts))
 end
 
---- What a script raises may be anything, also an object that cannot be told.
+--- The text of an error. A script may raise any value, even an object without a text.
 function log.text_of(err)
   local told, text = pcall(tostring, err)
   return told and text or ("an error object (%s) whose __tostring raises"):format(type(err))
@@ -54,7 +54,7 @@ function log.error_to_stderr(err, traceback, conn) stderr.say(stderr.time() .. e
 
 local function describe(err) return { err, debug.traceback(nil, 2) } end
 
---- A script's `on_error`: when it raises itself, both errors go to stderr, and none is lost.
+--- Wraps a script's `on_error`. When `on_error` itself raises, both errors go to stderr, so that none is lost.
 function log.guarded(on_error)
   if not on_error then return nil end
   return function(err, traceback, conn)

@@ -1,4 +1,4 @@
---- Equal messages, at most so many a second; then one that says how many more there were.
+--- Limits equal messages to MOST a second; then one message says how many more there were.
 
 local core = require "lastcall.core"
 
@@ -6,9 +6,9 @@ local limit = {}
 
 local MOST, PERIOD = 10, 1
 
-local kinds = {} -- what makes messages equal, in one string -> those of the second under way
+local kinds = {} -- a string that equal messages have in common -> their counts in the second under way
 
---- Says how many were left out of a second.
+--- Ends a second: says how many messages were left out of it.
 local function close(kind)
   if kind.task then core.kill_task(kind.task) end
   local more = kind.more
@@ -16,7 +16,7 @@ local function close(kind)
   if more > 0 then kind.tell_more(more) end
 end
 
---- Also when no further message comes.
+--- Ends the second on time, even if no further message comes.
 local function close_in_time(kind)
   kind.task = core.system_task(core.context.root(), function()
     core.sleep(kind.ends - core.now())
@@ -25,7 +25,7 @@ local function close_in_time(kind)
   end)
 end
 
---- Whether one more of these may be said; `tell_more(n)` is for those that may not.
+--- Whether one more of these messages may be written. If some may not, `tell_more(n)` says so later.
 local function allows(name, tell_more)
   local now = core.now()
   for other, kind in pairs(kinds) do
@@ -45,7 +45,7 @@ local function allows(name, tell_more)
   if not kind.task then close_in_time(kind) end
 end
 
---- The same function for messages, with the limit: those of one level, event and cause are equal.
+--- Adds the limit to a log function. Messages with the same level, event and cause are equal.
 function limit.limited(tell)
   if not tell then return nil end
   return function(level, event, fields)
@@ -57,7 +57,7 @@ function limit.limited(tell)
   end
 end
 
---- The same function for errors, with the limit: those raised at one place are equal.
+--- Adds the limit to an error function. Errors raised at the same place are equal.
 function limit.limited_errors(tell)
   return function(err, traceback, conn)
     local function tell_more(more) tell(("%d more like the last"):format(more), traceback) end
@@ -65,7 +65,7 @@ function limit.limited_errors(tell)
   end
 end
 
---- The run ends: what is left to be said is said now.
+--- The run ends: writes the counts that are still due.
 function limit.conclude()
   for name, kind in pairs(kinds) do
     kinds[name] = nil

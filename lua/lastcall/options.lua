@@ -1,5 +1,5 @@
---- Option tables: what may be in them, checked before anything is done with them.
--- An unknown name raises and names the nearest known one; a wrong type or range names the option.
+--- Option tables: what they may hold. A table is checked before it has any effect.
+-- An unknown name raises an error that names the nearest known one; so does a wrong type or range, naming the option.
 
 local misuse = require "lastcall.misuse"
 
@@ -88,7 +88,7 @@ local function linger(value)
   return is_number(value) or value == "background", 'seconds, 0 to reset, or "background"'
 end
 
---- What one connection goes by.
+--- The options of a connection.
 options.connection = {
   linger = linger,
   linger_bytes = whole(0, 2 ^ 53), keepalive = nested("keepalive", is_false),
@@ -99,7 +99,7 @@ options.connection = {
   nodelay = is("boolean"),
 }
 
---- What one listening socket goes by.
+--- The options of a listening socket.
 options.listener = {
   backlog = whole(1, 65535), reuseaddr = is("boolean"), reuseport = reuseport,
   ipv6_only = is("boolean"), defer_accept = either("true, false or seconds", "boolean", seconds(1)),
@@ -148,7 +148,7 @@ options.hook = { timeout = seconds(1e-9) }
 
 options.detach = { on_drain = is_function, on_kill = is_function }
 
---- Edit distance, for guessing what was meant.
+--- Edit distance, to guess which option was meant.
 local function distance(a, b)
   local row = {}
   for j = 0, #b do row[j] = j end
@@ -174,7 +174,7 @@ local function nearest(name, known)
   return best
 end
 
---- Raises unless every field of `given` is known and of its kind.
+--- Raises unless every field of `given` is a known option with a value of its kind.
 function options.check(what, given, known)
   if given == nil then return {} end
   if type(given) ~= "table" then

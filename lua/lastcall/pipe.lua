@@ -1,4 +1,4 @@
---- pipe and copy: what one connection says, said to another.
+--- pipe and copy: pass the bytes of one connection to another.
 
 local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
@@ -13,7 +13,7 @@ end
 
 local CHUNK = 65536
 
---- Copies up to `n` bytes, or until `src` has ended; `heard(src)` is called for what it says.
+--- Copies up to `n` bytes, or until `src` has ended; calls `heard(src)` for each piece that it reads.
 local function carry(dst, src, n, heard)
   local count = 0
   while not n or count < n do
@@ -33,11 +33,11 @@ local function carry(dst, src, n, heard)
   return count
 end
 
--- Ends of a source that leave nothing half said: its own, and the ladder's, which takes it to be between two requests.
+-- Ends of a source after which its output is whole: its own, and the ladder's, which judges it between two requests.
 local ORDERLY = { eof = true, draining = true }
 
---- Copies up to `n` bytes, or until `src` has ended: the number of bytes; or nil, code, message, and the
--- number of bytes that were copied. `dst` is left open; where the copy ended without `src`, closing it resets.
+--- Copies up to `n` bytes, or until `src` has ended. Returns the number of bytes; or nil, code, message, and the
+-- number of bytes copied. `dst` stays open; if the copy failed before the end of `src`, closing `dst` resets it.
 function relay.copy(dst, src, n)
   check("copy", 1, dst)
   check("copy", 2, src)
@@ -50,7 +50,7 @@ function relay.copy(dst, src, n)
   return nil, code, message, copied
 end
 
---- Ends both connections. One that was not told everything, and its end, is reset.
+--- Ends both connections. A connection that did not get everything, including the end, is reset.
 local function cut(state)
   for name, direction in pairs(state.directions) do
     if not state.finished[name] then core.break_write(direction.dst, direction.src) end
@@ -58,8 +58,7 @@ local function cut(state)
   for _, direction in pairs(state.directions) do direction.dst:close("background") end
 end
 
---- One direction of a pipe. What ends it without a clean end ends the other direction too, and is
--- what the pipe failed of.
+--- One direction of a pipe. When it fails, the other direction ends too, and the pipe returns this failure.
 local function direction(state, name)
   local dst, src = state.directions[name].dst, state.directions[name].src
   local count, code, message, copied
@@ -80,8 +79,8 @@ end
 -- Seconds between two looks at an exchange that a drain waits for.
 local LOOK = 0.25
 
---- In a drain, ends what `asker` says once it was answered, or has asked nothing, and is silent for as long as the
--- ladder asks for. Its end is passed on like one of its own, and the answering side finishes and closes.
+--- During a drain, ends the input of `asker`, the client, once it has been answered, or has asked nothing, and has
+-- been silent for the ladder's `quiet`. The pipe passes this end on like the client's own; then the other side closes.
 local function leave(state, asker)
   asker:context():until_drain():wait()
   while not state.ctx:done() do
@@ -91,8 +90,8 @@ local function leave(state, asker)
   end
 end
 
---- The same; when it raises, somebody else reads or closes what is the pipe's: the other direction ends too, and
--- the connections are left as they are.
+--- The same, with its errors caught. It raises when other code reads or closes a connection of the pipe. Then the other
+-- direction ends too, and the connections stay as they are.
 local function guarded(state, name)
   local fine, err = pcall(direction, state, name)
   if fine then return end
@@ -100,10 +99,10 @@ local function guarded(state, name)
   state.stop("misuse")
 end
 
---- Copies both ways until both are done; each half-close is passed on. The bytes that went from `a` to `b`, and from
--- `b` to `a`, and both connections are left to the caller to close. Or nil, code, message and both numbers when
--- something failed; then both are closed, and one that was not told everything is reset. Option `timeout`: seconds
--- of silence both ways that end it.
+--- Copies both ways until both directions are done, and passes on each half-close. Returns the number of bytes from `a`
+-- to `b`, and from `b` to `a`; the caller closes the connections. On failure it returns nil, code, message and both
+-- numbers; then both are closed, and one that did not get everything is reset. Option `timeout`: seconds of silence
+-- both ways that end it.
 function relay.pipe(a, b, given)
   check("pipe", 1, a)
   check("pipe", 2, b)
@@ -126,9 +125,9 @@ function relay.pipe(a, b, given)
   if asker then ctx:go(leave, state, asker) end
   local back = ctx:go(guarded, state, "down")
   ctx:call(guarded, state, "up")
-  -- The end of a connection ends this task's context, and the other direction soon: it is waited for all the same.
+  -- The end of a connection ends this task's context, and soon the other direction. Wait for that direction anyway.
   core.context.background():call(back.wait, back)
-  -- An error of this task names the script's line already; in the other task there is none to name.
+  -- An error of this task names the script's line already; the other task has no line of the script.
   if state.misused_by == "down" then misuse.raise("%s", tostring(state.misuse)) end
   if state.misuse then error(state.misuse, 0) end
   local failure = state.failure

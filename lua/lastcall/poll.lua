@@ -1,4 +1,4 @@
---- poll: waits for a descriptor that belongs to somebody else: a driver's, a library's, another loop's.
+--- poll: waits for a descriptor that lastcall does not own, such as one of a driver, a library or another loop.
 
 local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
@@ -19,7 +19,7 @@ local function field(object, name)
   return value
 end
 
---- What an object that can be polled asks for: a descriptor and a mode, a time, or both.
+--- What a pollable object wants to wait for: a descriptor and a mode, a time, or both.
 local function ask(object)
   local fine, fd, events, timeout = pcall(function()
     return field(object, "pollfd"), field(object, "events"), field(object, "timeout")
@@ -40,9 +40,9 @@ local function wait(fd, mode, seconds)
   return ready, code, message
 end
 
---- Waits until it is ready: "r", "w" or "rw", as it is; nil, "timeout" after `seconds`; nil, "canceled".
--- An object is asked for its pollfd, events and timeout; when a timeout of its own passes, it has something
--- to do, which is true. A descriptor that its owner closes while it is waited for wakes nobody.
+--- Waits until the descriptor is ready. Returns "r", "w" or "rw"; nil, "timeout" after `seconds`; nil, "canceled".
+-- An object says what to wait for by its pollfd, events and timeout; when its own timeout passes, it has work to do,
+-- and poll returns true. If the owner closes the descriptor during the wait, the task is not woken.
 local function poll(what, mode, seconds)
   check_mode(mode, "the second argument")
   check_seconds("poll", seconds)

@@ -1,4 +1,4 @@
---- The live line of a drain: step, who is left, seconds left.
+--- The live line of a drain: its step, the connections left, the seconds left.
 
 local core = require "lastcall.core"
 local stderr = require "lastcall.stderr"
@@ -24,8 +24,8 @@ local function line(servers)
     step, n.idle + n.new, n.active + n.closed, n.closing, left)
 end
 
---- Shows the drain of `servers` on stderr until the returned function is called: one line that is
--- rewritten on a terminal, else a line whenever the numbers have changed.
+--- Shows the drain of `servers` on stderr until the returned function is called. On a terminal it rewrites one line;
+-- otherwise it writes a line whenever the numbers have changed.
 function progress.show(servers)
   local live = core.is_terminal(2)
   local last

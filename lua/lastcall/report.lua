@@ -1,4 +1,4 @@
---- What a shutdown did, in numbers and, by tostring, in sentences.
+--- The report of a shutdown, in numbers and, by tostring, in sentences.
 
 local log = require "lastcall.log"
 
@@ -10,9 +10,9 @@ local COUNTS = {
 }
 local CUT_COUNTS = { "tasks_canceled", "tasks_left", "work_left", "stragglers_unlisted" }
 
--- As many late peers are listed one by one.
+-- How many late peers are listed.
 local LATE_PEERS = 100
--- As many connections, and as many tasks, of each fate.
+-- How many connections, and how many tasks, of each fate are listed.
 local STRAGGLERS = 100
 
 local meta = { __name = "lastcall.report", __metatable = "lastcall.report" }
@@ -26,8 +26,8 @@ local function is_ours(where)
   return name ~= nil and package.loaded["lastcall." .. name:gsub("[/\\]", ".")] ~= nil
 end
 
---- The line of the script where a traceback's task was: its first level that is neither C nor ours; else
--- the first that is not C.
+--- The line of the script where a traceback's task was: the first level that is neither C nor lastcall; if there is
+-- none, the first that is not C.
 function report.place(traceback)
   local first, first_rest
   for line in (traceback or ""):gmatch("[^\n]+") do
@@ -48,7 +48,7 @@ local function outermost(traceback)
   return last
 end
 
---- What of a connection's output has not arrived, as far as is known; nil when nothing is left.
+--- A text about the output that has not arrived at the peer, as far as is known; nil when everything has.
 function report.owed(one)
   if not one.unsent then return nil end
   if not one.unacked then return ("%d bytes unsent, others not read by the peer"):format(one.unsent) end
@@ -61,7 +61,7 @@ local function fate_of(one)
   return ("%s after %.1f s%s"):format(one.fate, one.age, one.cause and (" (%s)"):format(one.cause) or "")
 end
 
---- One of the stragglers, or of those that hold a shutdown under way and have no fate yet.
+--- The line of a straggler, or of a holder of the shutdown under way, which has no fate yet.
 function report.straggler_line(one)
   local parts = {}
   if one.work then
@@ -168,7 +168,7 @@ local function add_straggler(self, one)
   self.stragglers[#self.stragglers + 1] = one
 end
 
---- Adds the tasks that were cut, the guards that were held, and the stragglers: a server's, or those of no server.
+--- Adds the tasks that were cut, the guards that were held, and the stragglers of a server, or of no server.
 local function add_cut(self, facts)
   for _, name in ipairs(CUT_COUNTS) do self[name] = self[name] + facts[name] end
   local oldest_first = {}
@@ -177,7 +177,7 @@ local function add_cut(self, facts)
   for _, one in ipairs(oldest_first) do add_straggler(self, one) end
 end
 
---- Adds what one server has to tell.
+--- Adds the facts of one server.
 local function add(self, facts)
   add_cut(self, facts)
   for _, name in ipairs(COUNTS) do self[name] = self[name] + facts[name] end
@@ -191,7 +191,7 @@ end
 local function judge(self, timeout)
   local hooks_fine = true
   for _, hook in ipairs(self.hooks) do hooks_fine = hooks_fine and hook.ok end
-  -- A tick of the scheduler over the deadline is not a broken promise.
+  -- The scheduler may wake the process a tick after the deadline: that keeps the promise.
   local in_time = not timeout or self.elapsed <= timeout + 0.1
   self.ok = in_time and self.killed == 0 and self.tasks_left == 0 and hooks_fine
   self.clean = self.ok and self.canceled == 0 and self.tasks_canceled == 0 and self.work_left == 0
@@ -206,8 +206,8 @@ local function offsets(self, steps, began)
   for name, at in pairs(steps) do self.steps[name] = math.max(0, at - began) end
 end
 
---- Adds to `total`, nil at first, what one more server has to tell that is not kept singly any longer. It has the
--- form of facts, and the size of those of one server.
+--- Adds the facts of one more server to `total` (nil at first), when they are no longer kept one by one. The total has
+-- the form of facts, and the size of those of one server.
 function report.add_up(total, facts)
   total = total or new(0, 0)
   add(total, facts)

@@ -13,7 +13,7 @@ local function check(name)
   if problem then misuse.raise("resolve: %q is not a host name: %s", name, problem) end
 end
 
---- The addresses of a host, as the system's resolver has them; or nil, code, message.
+--- Returns the addresses of a host from the system's resolver, or nil, code, message.
 return function(name, given)
   check(name)
   given = options.check("resolve", given, options.resolve)

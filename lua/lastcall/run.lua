@@ -27,8 +27,8 @@ local function drain_options(given)
   return type(drain) == "table" and drain or { timeout = drain }
 end
 
---- When no task is left, nobody can use what sockets of lastcall.socket are still open: they close, as they
--- would with the script.
+--- When no task is left, no code can use the sockets of lastcall.socket that are still open. So they are closed, as
+-- the end of the script would close them.
 local function close_abandoned()
   local tasks, servers = core.left()
   if tasks > 0 or servers > 0 then return end
@@ -39,7 +39,7 @@ local function close_abandoned()
   core.close_outbound()
 end
 
---- Step unready: the script's own preparations, then the ladder goes on.
+--- Step unready: runs the script's own preparations, then lets the ladder go on.
 local function on_unready()
   local _, deadline = core.ladder()
   close_abandoned()
@@ -48,7 +48,7 @@ local function on_unready()
   hooks.run_before(deadline, core.release_step)
 end
 
---- Connections that tasks of the process have made end after the hooks.
+--- Closes, after the hooks, the connections that tasks of the process have opened.
 local function close_outbound(deadline)
   local left = core.close_outbound()
   while left > 0 and core.now() < deadline do
@@ -58,8 +58,8 @@ local function close_outbound(deadline)
   core.close_outbound(true)
 end
 
---- Ends the tasks of the process within `grace` seconds; what this cuts is in the report. A script of LuaSocket's that
--- sleeps, selects or goes on accepting has no way to hear of the end: it ends there, as it would have by the signal.
+--- Ends the tasks of the process within `grace` seconds; the report has those that this cuts. A script for LuaSocket
+-- that sleeps, selects or keeps accepting cannot learn of the end: it ends there, as the signal would have ended it.
 local function end_tasks(grace)
   core.cancel_process()
   core.limit(grace)
@@ -68,7 +68,7 @@ local function end_tasks(grace)
   if not all_ended then core.kill_process_tasks() end
 end
 
---- Step hooks: the tasks of the process, the hooks, the connections that both may have used.
+--- Step hooks: ends the tasks of the process, runs the hooks, closes the connections that both may have used.
 local function on_hooks()
   local _, deadline = core.ladder()
   core.system_task(core.context.root(), function()
@@ -80,7 +80,7 @@ local function on_hooks()
   end)
 end
 
---- A signal wants it to be over: nothing is waited for any longer, here or in `on_hooks`.
+--- The third signal ends the shutdown: neither this function nor `on_hooks` waits any longer.
 local function on_kill()
   local step, _, _, _, skips = core.ladder()
   if not skips then return end
@@ -99,14 +99,14 @@ local function on_step(step)
   if ON_STEP[step] then ON_STEP[step]() end
 end
 
---- The global `coroutine` of the script's, while lastcall's is in its place.
+--- Replaces the global `coroutine` by lastcall's, and returns the script's.
 local function patch_coroutine()
   local theirs = { global = _G.coroutine, loaded = package.loaded.coroutine }
   _G.coroutine, package.loaded.coroutine = core.coroutine, core.coroutine
   return theirs
 end
 
---- Back again, unless the script has put something else there meanwhile.
+--- Restores the script's `coroutine`, unless the script has replaced lastcall's meanwhile.
 local function restore_coroutine(theirs)
   if not theirs then return end
   if _G.coroutine == core.coroutine then _G.coroutine = theirs.global end
@@ -129,7 +129,7 @@ local function start(given)
   core.set_hook("callback_failed", on_error)
   core.set_hook("on_step", on_step)
   if not state.show then trace.begin(tell, on_error) end
-  if not given.attached then -- else the thread is the host program's, and its work is not ours to watch
+  if not given.attached then -- otherwise the thread and its work belong to the host program
     core.watch { max_block = given.max_block, exit_when_stuck = given.exit_when_stuck }
   end
   core.begin { drain = drain, debug = given.debug }
@@ -138,8 +138,8 @@ local function start(given)
   core.reserve_for_hooks(#hooks.after > 0)
 end
 
---- When the deadline came before our own task could, what is left is ended here; and so are servers that were
--- opened when the others had stopped, by a hook for instance.
+--- Ends what is left if the deadline came before `on_hooks` was done, and servers that were opened, by a hook for
+-- instance, when the others had stopped.
 local function end_everything()
   for _, one in ipairs(server.all) do
     if one:step() ~= "done" then one:close() end
@@ -179,14 +179,14 @@ local function forget()
   state = nil
 end
 
---- For a loop that somebody else turns: makes sure that there is a ladder to climb.
+--- For a loop that the host program turns: makes sure that there is a ladder.
 function run.attach()
   if state then return end
   start { attached = true, signals = false, progress = false, patch_coroutine = false }
   state.attached = true
 end
 
---- After each turn by somebody else: makes the report when the ladder has been climbed.
+--- After each turn by the host program: makes the report when the ladder is done.
 function run.look()
   if not state or not state.attached or core.ladder() ~= "done" then return end
   finish()
@@ -200,11 +200,11 @@ local function check_outside(what, instead)
   end
 end
 
---- Runs `main` as the first task and returns the report when everything has ended. `open` is called before, when
--- signals are handled already, and what it raises is raised: whoever can connect has to be served, also when a
--- signal is the next thing that happens.
+--- Runs `main` as the first task and returns the report when everything has ended. It calls `open` before, when
+-- signals are handled already, and raises its errors. In this order every client that can connect is served, even when
+-- a signal comes at once.
 local function run_with(open, main, given)
-  -- It may have been attached to another loop until now: what it has goes on here, also a shutdown.
+  -- The loop may have been attached to a host until now. Everything in it goes on here, also a shutdown.
   local pending = state and select(2, core.ladder())
   local names = given.signals == nil and { "INT", "TERM" } or given.signals or {}
   start(given)

@@ -1,4 +1,4 @@
---- Servers: what the binding's methods leave to Lua.
+--- Servers: the methods that are written in Lua.
 
 local core = require "lastcall.core"
 local address = require "lastcall.address"
@@ -8,24 +8,24 @@ local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 local report = require "lastcall.report"
 
-local KEPT = 16 -- servers that are done before a shutdown: the last of them are in the report one by one
+local KEPT = 16 -- the last servers done before a shutdown: the report has each of them
 
-local server = { all = {} } -- all: those of this run, but for older ones that are done
+local server = { all = {} } -- all: the servers of this run, except older ones that are done
 
-local look_at = 2 * KEPT -- so many servers make it worth while to look for older ones
+local look_at = 2 * KEPT -- the number of servers at which to look for older ones
 local methods = core.server_methods
 
 local details = setmetatable({}, { __mode = "k" }) -- server -> its listener options and its report
 
---- What `where` stands for: a list of numeric addresses, or of one descriptor and the listener options
--- that come with it. Raises for what cannot be an address; nil, code, message for a name without one.
+--- What `where` stands for: a list of numeric addresses, or a list of one descriptor and its listener options.
+-- Raises if `where` cannot be an address; returns nil, code, message for a name without one.
 local function places(what, where)
   if type(where) == "table" then
     local fd = math.type(where.fd) and math.tointeger(where.fd)
     if not fd or fd < 0 or fd > 0x7fffffff then
       misuse.raise("%s: a table as address needs fd, the number of a listening descriptor", what)
     end
-    -- One that was inherited is shared with whoever made it, unless the script knows better.
+    -- An inherited descriptor is shared with the process that made it, unless the script says otherwise.
     return { fd }, { shared = where.shared ~= false }
   end
   local list, code, message = address.resolve(where, address.check(what, where))
@@ -33,7 +33,7 @@ local function places(what, where)
   return list
 end
 
---- Listens on the first of `list` that can be listened on.
+--- Listens on the first of `list` on which that succeeds.
 local function listen_on(self, list, given)
   local fine, code, message
   for _, place in ipairs(list) do
@@ -50,20 +50,20 @@ local function layered(first, ...)
   return setmetatable(first, { __index = ... })
 end
 
---- What the core is given: the script's options, and the run's where there are none.
+--- The options for the core: the script's, and the run's where the script has set none.
 local function core_options(given)
   return layered({
     drain = given.drain or server.drain, on_error = log.guarded(given.on_error), log = log_limit.limited(given.log),
   }, given)
 end
 
---- Whether the process is not shutting down, as lastcall.ready tells it.
+--- Whether the process is not shutting down, as lastcall.ready returns it.
 function server.process_is_ready()
-  local step, deadline = core.ladder() -- the deadline is there before the first step is
+  local step, deadline = core.ladder() -- the deadline is set before the first step
   return step == "serving" and not deadline
 end
 
---- Whether all servers of the process have been told to stop: a new one would come too late.
+--- Whether all servers of the process have begun to stop, so that a new one would come too late.
 function server.is_too_late()
   local step = core.ladder()
   return step ~= "serving" and step ~= "unready"
@@ -74,7 +74,7 @@ local function by_end(a, b)
   return a.index < b.index
 end
 
---- Adds up those that were done before the last KEPT; never one that the shutdown of the process has ended.
+--- Adds up the servers that were done before the last KEPT; never one that the shutdown of the process has ended.
 local function forget_old()
   local done, is_old, live = {}, {}, 0
   local _, _, began = core.ladder()
@@ -99,7 +99,7 @@ local function forget_old()
   look_at = 2 * (live + KEPT)
 end
 
---- One more server of this run. To look for older ones costs little for each: they have doubled since.
+--- Adds a server to this run. Looking for older ones costs little for each, because their number has doubled since.
 local function keep(one)
   if #server.all >= look_at then forget_old() end
   server.all[#server.all + 1] = one
@@ -127,7 +127,7 @@ function server.new(where, given)
   return self
 end
 
---- The servers without drain options of their own go by those of the run.
+--- Gives the drain options of the run to the servers that have none of their own.
 function server.inherit_drain(drain)
   server.drain = drain
   for _, one in ipairs(server.all) do
@@ -135,7 +135,7 @@ function server.inherit_drain(drain)
   end
 end
 
---- A server around a listening descriptor of our own, which it takes over. Returns it, or nil, code, message.
+--- Makes a server that takes over a listening descriptor of ours. Returns it, or nil, code, message.
 function server.adopt(fd, given, backlog)
   local self = core.new_server(core_options(given))
   details[self] = { has_drain = given.drain ~= nil, listener = {} }
@@ -152,7 +152,7 @@ local function check_self(self, what)
   if not details[self] then misuse.raise("%s: expected a server as self: call it with ':'", what) end
 end
 
---- Adds an address, with the server's own listener options where none are given.
+--- Adds an address. Listener options that are not given are the server's own.
 function methods:listen(where, given)
   check_self(self, "server:listen")
   given = options.check("server:listen", given, options.listener)
@@ -196,7 +196,7 @@ end
 
 function methods:wait() return wait_done(self) end
 
---- Gives it its handler: connections are accepted from the next turn on.
+--- Gives the server its handler. It accepts connections from the next turn on.
 function server.hand_to(self, handler)
   details[self].is_served = true
   core.server_hand_to(self, handler)
@@ -296,7 +296,7 @@ function methods:broadcast(data, wanted)
   return queued, dropped
 end
 
---- The facts of every server of this run, those that were done before the last 16 as of one.
+--- The facts of every server of this run. Those done before the last KEPT are added up, like those of one server.
 function server.facts()
   forget_old()
   local facts = { server.earlier }

@@ -1,4 +1,4 @@
---- Signals: those that begin the shutdown, and those that a script has a use for.
+--- Signals: those that begin the shutdown, and those for which a script has a function.
 
 local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
@@ -9,8 +9,7 @@ local functions = {} -- name -> list of {fn}
 local defaults = {} -- name -> fn: what happens while the script has no function for it
 local climbing = {} -- name -> true: it begins the shutdown
 
---- Makes each of these signals begin the shutdown, or hurry the one under way. A broken pipe is no signal from
--- then on.
+--- Makes each of these signals begin the shutdown, or hurry the one under way. From then on SIGPIPE does nothing.
 function signals.climb(names)
   core.deaf_to_pipes(true)
   for _, name in ipairs(names) do
@@ -29,7 +28,7 @@ local function give_back(name)
   core.signal(name)
 end
 
---- Gives back every signal: they belong to one run.
+--- Restores what every signal did before, because the functions belong to one run.
 function signals.forget()
   for name in pairs(climbing) do give_back(name) end
   for name in pairs(functions) do give_back(name) end
@@ -37,8 +36,8 @@ function signals.forget()
   core.deaf_to_pipes(false)
 end
 
---- Runs `fn(name)` as a task when the signal arrives and the script has no use for it. Does nothing
--- when the signal belongs to another loop of the process, or begins the shutdown.
+--- Runs `fn(name)` as a task when the signal arrives and the script has no function for it. Does nothing
+-- if the signal belongs to another loop of the process, or begins the shutdown.
 function signals.by_default(name, fn)
   if not climbing[name] and pcall(core.signal, name, "tell") then defaults[name] = fn end
 end
@@ -57,7 +56,7 @@ local function remove(name, entry)
 end
 
 --- Runs `fn(name)` as a process-owned task each time the signal arrives (several that arrive together
--- count once). Returns a function that ends it: true when it was still on.
+-- count once). Returns a function that ends this; it returns true if `fn` was still registered.
 function signals.on_signal(name, fn)
   misuse.check_function(fn, "on_signal", "the second argument")
   local known, canonical = pcall(core.signal_name, name)

@@ -1,21 +1,21 @@
---- What lastcall says on stderr: it waits a moment at most for room there, never longer. What finds none is dropped
--- and counted, and the next message that finds room is preceded by the count.
+--- Messages to stderr. A message waits MOMENT at most for room there. A message that finds no room is dropped and
+-- counted, and the next one that finds room begins with the count.
 
 local core = require "lastcall.core"
 
 local stderr = {}
 
 local MOMENT = 0.05 -- seconds; enough for a reader that still reads to make room
-local SHARE = 10 -- a message that has waited is followed by ten times as long in which none waits
+local SHARE = 10 -- after a message has waited, no message waits for ten times as long
 
 local dropped, since = 0, nil
 local is_torn = false -- the last message was cut short, in the midst of a line
 local patient_from = 0
 
---- How a message begins that has no other place for its time.
+--- The beginning of a message that has no other place for its time.
 function stderr.time() return os.date "%Y-%m-%d %H:%M:%S " end
 
---- As much of it as there is room for; whether that was all, and how many bytes.
+--- Writes as much of `text` as finds room. Returns whether that was all, and how many bytes.
 local function put(text, patience)
   if is_torn then text = "\n" .. text end
   local written = core.say(text, patience)
@@ -29,7 +29,7 @@ local function count_of_dropped()
     stderr.time(), dropped, core.now() - (since or core.now()))
 end
 
---- Says `text`, whole lines. Whether it was said.
+--- Writes `text`, which is whole lines. Returns whether all of it was written.
 function stderr.say(text)
   local began, count = core.now(), count_of_dropped()
   local whole, written = put(count .. text, began >= patient_from and MOMENT or 0)
@@ -41,10 +41,10 @@ function stderr.say(text)
   return false
 end
 
---- Says what is out of date soon: there is room for it, or nobody misses it.
+--- Writes `text` that is out of date soon, if there is room; otherwise it is dropped without being counted.
 function stderr.show(text) put(text, 0) end
 
---- At the end of a run: says how much was dropped, if there is room now.
+--- At the end of a run: writes the count of dropped messages, if there is room now.
 function stderr.conclude()
   if count_of_dropped() ~= "" then stderr.say "" end
 end

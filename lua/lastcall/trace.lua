@@ -1,5 +1,5 @@
---- What a shutdown leaves in the log while it runs: its signals, its steps with the connections by state, and every
--- few seconds who holds it.
+--- The progress of a shutdown in the log: its signals, its steps with the connections by state, and every few seconds
+-- what holds it.
 
 local core = require "lastcall.core"
 local hooks = require "lastcall.hooks"
@@ -9,12 +9,12 @@ local server = require "lastcall.server"
 
 local trace = {}
 
-local INTERVAL, MOST = 5, 5 -- seconds; so many holders are named
+local INTERVAL, MOST = 5, 5 -- seconds; the number of holders that are named
 
-local tell -- of the run under way; nil where the live line is shown
-local task -- names the holders
+local tell -- logs for the run under way; nil where the live line is shown
+local task -- the task that names the holders
 
---- How things stand at `step`.
+--- The fields of a message at `step`: the connections by state and the seconds left.
 local function standing(step)
   local _, deadline = core.ladder()
   local n = progress.counts(server.all)
@@ -23,7 +23,7 @@ local function standing(step)
     seconds_left = math.floor(left * 10 + 0.5) / 10 }
 end
 
---- Connections that their peers alone hold, the oldest first, and how many there are.
+--- The connections that only their peers keep open, the oldest first, and how many there are.
 local function closing_peers()
   local found, count = {}, 0
   for _, one in ipairs(server.all) do
@@ -58,19 +58,19 @@ local function name_holders()
   end
 end
 
---- Tells `log` of the shutdown to come; what that raises is `on_error`'s.
+--- Logs the shutdown to come with `log`. Errors that `log` raises go to `on_error`.
 function trace.begin(log, on_error)
   function tell(event, fields)
     xpcall(log, function(err) on_error(err, debug.traceback(nil, 2)) end, "info", event, fields)
   end
 end
 
---- A signal that begins the shutdown, or hurries the one under way.
+--- Logs a signal that begins the shutdown, or hurries the one under way.
 function trace.signal(name)
   if tell then tell("shutdown signal", { signal = name }) end
 end
 
---- The ladder has taken a step. A run that ends because nothing is left to do has nothing to tell.
+--- Logs a step of the ladder. A run that ends because nothing is left to do logs none.
 function trace.step(step)
   if not tell then return end
   local tasks, servers = core.left()
