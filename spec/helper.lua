@@ -181,6 +181,14 @@ function helper.failure(code, ...)
   return partial
 end
 
+--- The files that describe the API.
+function helper.meta_files()
+  local files = {}
+  for path in helper.run("ls lua/lastcall/meta*.lua"):gmatch "[^\n]+" do files[#files + 1] = path end
+  assert(#files > 1)
+  return files
+end
+
 function helper.read_file(path)
   local file = assert(io.open(path))
   local text = file:read("a")

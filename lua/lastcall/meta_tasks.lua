@@ -1,5 +1,5 @@
 ---@meta lastcall
--- Tasks, contexts, and what tasks use among themselves: the second half of the API. See meta.lua.
+-- Tasks, contexts, and what tasks use among themselves. See meta.lua.
 
 -- ---------------------------------------------------------------------------------------------------
 -- Tasks and contexts.

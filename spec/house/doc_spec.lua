@@ -55,7 +55,7 @@ describe("doc/contract.md", function()
   local text = read_file("doc/contract.md")
 
   it("explains every field of a report", function()
-    local class = read_file("lua/lastcall/meta.lua"):match("%-%-%-@class lastcall%.Report\n(.-)\n\n")
+    local class = read_file("lua/lastcall/meta_report.lua"):match("%-%-%-@class lastcall%.Report\n(.-)\n\n")
     for field in class:gmatch("@field ([%l_]+)") do
       assert.is_truthy(text:find("`" .. field .. "`", 1, true), field)
     end

@@ -1,7 +1,7 @@
 local helper = require "spec.helper"
 local options = require "lastcall.options"
 
--- Classes of the meta file: their parents and fields; and the functions of each of its tables.
+-- Classes of a meta file: their parents and fields; and the functions of each of its tables.
 local function parse(path, classes, functions)
   local class
   for line in io.lines(path) do
@@ -21,7 +21,7 @@ local function parse(path, classes, functions)
   end
 end
 
-local FILES = { "lua/lastcall/meta.lua", "lua/lastcall/meta_tasks.lua", "lua/lastcall/meta_socket.lua" }
+local FILES = helper.meta_files()
 local classes, functions = {}, {}
 for _, path in ipairs(FILES) do parse(path, classes, functions) end
 
@@ -148,7 +148,12 @@ describe("lastcall/meta.lua", function()
     assert.same(sorted(seen), sorted(classes.Straggler.fields))
   end)
 
-  it("is Lua", function()
-    for _, path in ipairs(FILES) do assert(loadfile(path)) end
+  it("is Lua, in parts that lastcall/meta.lua names", function()
+    local first = helper.read_file "lua/lastcall/meta.lua"
+    for _, path in ipairs(FILES) do
+      assert(loadfile(path))
+      local name = path:match "(meta_%l+)%.lua$"
+      if name then assert.is_truthy(first:find("%f[%l]" .. name .. "%f[%A]"), name) end
+    end
   end)
 end)

@@ -144,13 +144,14 @@ local ELSEWHERE = {
   ["lastcall.listen"] = "waits for a name to be looked up: address_spec has it",
   ["lastcall.resolve"] = "waits for a name to be looked up: resolve_spec has it",
   ["Server:listen"] = "waits for a name to be looked up: address_spec has it",
+  ["socket.serve"] = "lasts until the shutdown is done: mark_spec and socket_script_spec have it",
   ["Channel:iter"] = "ends without a code: it is receive that waits",
 }
 
 -- What the meta files mark as waiting.
 local function waiting_functions()
   local found, marked = {}, false
-  for _, path in ipairs { "lua/lastcall/meta.lua", "lua/lastcall/meta_tasks.lua" } do
+  for _, path in ipairs(helper.meta_files()) do
     for line in io.lines(path) do
       local name = line:match("^function ([%w.:_]+)")
       if name and marked then found[#found + 1] = name end

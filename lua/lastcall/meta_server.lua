@@ -1,0 +1,183 @@
+---@meta lastcall
+-- Servers, and the numbers that they and their connections tell. See meta.lua.
+
+--- One or more listeners, the connections they accepted, and the ladder that ends both. It is kept
+--- alive until it is done.
+---@class lastcall.Server
+local Server = {}
+
+--- (waits) Runs `handler` as a task for each connection, until the server has shut down. Raises after
+--- a shutdown has begun, and in a task of this server, which it would wait for.
+---@param handler lastcall.Handler
+---@return lastcall.Report? report
+---@return lastcall.Code? code
+---@return string? message
+function Server:serve(handler) end
+
+--- (waits) The next connection, for loops written by hand; nothing closes it but its holder, the ladder
+--- or its peer.
+---@param seconds? number at most so long
+---@return lastcall.Connection? conn
+---@return lastcall.Code? code "closed" once the server has stopped listening, "timeout", "canceled"
+---@return string? message
+function Server:accept(seconds) end
+
+--- Adds an address. In a task, looking a name up (waits).
+---@param address lastcall.Address|{fd: integer, shared: boolean?}
+---@param options? lastcall.ListenerOptions what is not given is as in `lastcall.listen`
+---@return true? listening
+---@return lastcall.Code? code
+---@return string? message
+function Server:listen(address, options) end
+
+--- Stops listening without losing a client who is connecting, and leaves the connections alone. It goes on
+--- beside: until the listener has settled, 0.1 s at least, listening there again is `address in use`.
+---@param address? lastcall.Address all of them when absent
+---@return integer? count how many listeners are being stopped
+---@return lastcall.Code? code
+---@return string? message
+function Server:unlisten(address) end
+
+---@return string[] addresses "host:port" with the port in use
+function Server:addresses() end
+
+--- Stops accepting for a while: clients wait in the kernel's queue, nobody is refused.
+---@return true
+function Server:suspend() end
+
+--- Accepts again.
+---@return true
+function Server:resume() end
+
+--- Whether clients should be sent here: neither the server nor the process is shutting down.
+---@return boolean
+function Server:ready() end
+
+--- Starts the ladder for this server alone, from stop to kill, without hooks. A further call joins, and
+--- may only shorten.
+---@param seconds? number for the whole of it (drain.timeout)
+---@return true
+function Server:shutdown(seconds) end
+
+--- Ends it at once: the ladder begins at kill, connections are reset.
+---@return true
+function Server:close() end
+
+--- (waits) Until the server is done. Raises in a task of this server.
+---@return lastcall.Report? report
+---@return lastcall.Code? code
+---@return string? message
+function Server:wait() end
+
+--- The report of a server that is done; nil before.
+---@return lastcall.Report?
+function Server:report() end
+
+---@return lastcall.Step
+function Server:step() end
+
+--- Starts a task that this server owns, in its context. Raises when the server is done.
+---@param fn fun(...: any): ...
+---@param ... any arguments for fn
+---@return lastcall.Task
+function Server:go(fn, ...) end
+
+--- Iterates over the connections there are when it is called.
+---@param state? lastcall.State only those
+---@return fun(): lastcall.Connection?
+function Server:each(state) end
+
+---@return lastcall.Snapshot[]
+function Server:connections() end
+
+---@param id integer as in `conn.id`
+---@return lastcall.Connection?
+function Server:get(id) end
+
+--- How many connections are registered; closed ones are while tasks of theirs run.
+---@param state? lastcall.State only those
+---@return integer
+function Server:count(state) end
+
+---@return lastcall.ServerStats
+function Server:stats() end
+
+--- (waits) Until the number of connections compares so.
+---@param operator ">"|">="|"=="|"<="|"<"
+---@param n integer
+---@param seconds? number at most so long
+---@return true? reached
+---@return lastcall.Code? code "timeout", "canceled", or "closed" when the server is done first
+---@return string? message
+function Server:wait_for(operator, n, seconds) end
+
+--- Closes, in the background, the connections for which the function says so.
+---@param wanted fun(snapshot: lastcall.Snapshot): boolean? may not wait
+---@return integer count
+function Server:close_where(wanted) end
+
+--- Posts the same to every connection, without waiting for any.
+---@param data string
+---@param wanted? fun(conn: lastcall.Connection): boolean? only to those; may not wait
+---@return integer queued
+---@return integer dropped those whose queue was full
+function Server:broadcast(data, wanted) end
+
+--- Calls `fn` for each move of a connection, in order, between two turns of the loop; the birth has no
+--- `from`. nil to stop. With `start = "data"` a function without parameters is the cheapest: a connection that
+--- never speaks then needs no object.
+---@param fn? fun(conn: lastcall.Connection, from: lastcall.State?, to: lastcall.State, cause: string) may not wait
+function Server:on_state(fn) end
+
+--- Calls `fn` for each step of this server's ladder. nil to stop.
+---@param fn? fun(step: lastcall.Step, server: lastcall.Server) may not wait
+function Server:on_step(fn) end
+
+---@class lastcall.ServerStats
+---@field step lastcall.Step
+---@field connections integer registered ones
+---@field new integer
+---@field active integer
+---@field idle integer
+---@field closing integer
+---@field closed integer closed ones of which tasks still run
+---@field accepted integer since the server began
+---@field received integer bytes, of connections that are closed already
+---@field sent integer
+---@field resets_at_rest integer connections that their peer has reset while nothing was owed, either way
+
+--- A connection at one moment.
+---@class lastcall.Snapshot
+---@field id integer
+---@field peer string
+---@field state lastcall.State
+---@field age number seconds since it was opened
+---@field quiet number seconds since the last byte, either way
+---@field received integer bytes
+---@field sent integer bytes handed to the kernel
+---@field unsent integer bytes accepted for writing that the kernel has not taken
+---@field unacked? integer bytes in the kernel that the peer's host has not acknowledged; nil on a unix-domain socket
+---that has any, for there the kernel does not tell how many
+
+--- A socket before it listens, as `control` sees it; of no use afterwards.
+---@class lastcall.Socket
+local Socket = {}
+
+---@return integer? fd it stays the listener's
+---@return lastcall.Code? code
+---@return string? message
+function Socket:fd() end
+
+--- As `conn:setsockopt`.
+---@param name string
+---@param value integer|boolean
+---@return true? set
+---@return lastcall.Code? code
+---@return string? message
+function Socket:setsockopt(name, value) end
+
+---@param name string
+---@return integer? value
+---@return lastcall.Code? code
+---@return string? message
+function Socket:getsockopt(name) end
