@@ -16,7 +16,6 @@ static int is_digit(char c) { return c >= '0' && c <= '9'; }
 static int64_t parse_number(const char *text, size_t length, int64_t most)
 {
   int64_t number = 0;
-
   if (length == 0) return -1;
   for (size_t i = 0; i < length; i++) {
     if (!is_digit(text[i])) return -1;
@@ -30,17 +29,15 @@ static int64_t parse_number(const char *text, size_t length, int64_t most)
 static const char *parse_port(const char *text, size_t length, uint16_t *port)
 {
   int64_t number = parse_number(text, length, UINT16_MAX);
-
   if (number >= 0) {
     *port = (uint16_t)number;
     return NULL;
   }
   if (length == 0) return "nothing follows the last colon: put a port there, as in \"host:80\"";
   for (size_t i = 0; i < length; i++) {
-    if (!is_digit(text[i])) {
+    if (!is_digit(text[i]))
       return "the port is not a number: write it in digits, as in \"host:80\", with nothing after "
              "it";
-    }
   }
   return "the port is out of range: ports go from 0 to 65535 (0 lets the system choose)";
 }
@@ -50,13 +47,10 @@ static const char *parse_path(const char *text, size_t length, lc_endpoint *endp
   int is_abstract = length > 0 && text[0] == '@';
   /* The name of a file ends with a zero byte, an abstract one with its length. */
   size_t most = sizeof endpoint->path - (is_abstract ? 0 : 1);
-
-  if (length <= (size_t)is_abstract) {
+  if (length <= (size_t)is_abstract)
     return "the path is empty: write \"unix:/path\", or \"unix:@name\" for an abstract name";
-  }
-  if (length > most) {
+  if (length > most)
     return "the path is too long: the system allows 107 bytes, so use a shorter directory";
-  }
   endpoint->is_unix = 1;
   memcpy(endpoint->path, text, length);
   if (is_abstract) endpoint->path[0] = 0;
@@ -68,7 +62,6 @@ static const char *parse_path(const char *text, size_t length, lc_endpoint *endp
 static int parse_numeric(int family, const char *text, void *address, size_t size)
 {
   struct in6_addr read;
-
   if (inet_pton(family, text, &read) != 1) return 0;
   memcpy(address, &read, size);
   return 1;
@@ -80,9 +73,8 @@ static size_t split_zone(const char *text, size_t length, struct in6_addr *addre
 {
   char plain[INET6_ADDRSTRLEN];
   const char *percent = memchr(text, '%', length);
-  size_t end = percent != NULL ? (size_t)(percent - text) : length;
-
-  if (end >= sizeof plain || (percent != NULL && end + 1 == length)) return 0;
+  size_t end = percent ? (size_t)(percent - text) : length;
+  if (end >= sizeof plain || (percent && end + 1 == length)) return 0;
   memcpy(plain, text, end);
   plain[end] = 0;
   return parse_numeric(AF_INET6, plain, address, sizeof *address) ? end : 0;
@@ -92,17 +84,13 @@ static const char *parse_bracketed(const char *text, size_t length, lc_endpoint 
 {
   const char *end = memchr(text, ']', length);
   struct in6_addr unused;
-  size_t size;
-
-  if (end == NULL) return "the bracket is not closed: write \"[::1]:80\"";
-  size = (size_t)(end - text) - 1;
-  if (size > LC_HOST_MAX || split_zone(text + 1, size, &unused) == 0) {
+  if (!end) return "the bracket is not closed: write \"[::1]:80\"";
+  size_t size = (size_t)(end - text) - 1;
+  if (size > LC_HOST_MAX || split_zone(text + 1, size, &unused) == 0)
     return "what is in brackets is not an IPv6 address: brackets are for those alone, as in "
            "\"[::1]:80\"";
-  }
-  if (size + 2 == length || end[1] != ':') {
+  if (size + 2 == length || end[1] != ':')
     return "no port follows the bracket: add one, as in \"[::1]:80\"";
-  }
   memcpy(endpoint->host, text + 1, size);
   return parse_port(end + 2, length - size - 3, &endpoint->port);
 }
@@ -112,7 +100,6 @@ static const char *check_host(const char *text, size_t length)
   if (length > LC_HOST_MAX) return "the host name is too long: the longest has 255 bytes";
   for (size_t i = 0; i < length; i++) {
     unsigned char c = (unsigned char)text[i];
-
     if (c <= ' ' || c == 127) return "there is a space or a control character in it: leave it out";
     if (c == '/') return "it looks like a path: write \"unix:\" in front of it";
     if (c == '[' || c == ']') return "brackets go around the whole host, as in \"[::1]:80\"";
@@ -125,22 +112,17 @@ static const char *parse_host(const char *text, size_t length, lc_endpoint *endp
 {
   const char *colon = memchr(text, ':', length);
   const char *problem;
-  size_t size;
-
-  if (memmem(text, length, "://", 3) != NULL) {
+  if (memmem(text, length, "://", 3))
     return "it looks like a URL: write the host and the port alone, as in \"host:80\"";
-  }
-  if (colon == NULL) {
+  if (!colon) {
     problem = check_host(text, length);
-    return problem != NULL ? problem
-                           : "it has no port: write \"host:80\", or \":80\" for every interface";
+    return problem ? problem : "it has no port: write \"host:80\", or \":80\" for every interface";
   }
-  size = (size_t)(colon - text);
-  if (memchr(colon + 1, ':', length - size - 1) != NULL) {
+  size_t size = (size_t)(colon - text);
+  if (memchr(colon + 1, ':', length - size - 1))
     return "it has several colons: put an IPv6 address in brackets, as in \"[::1]:80\"";
-  }
   problem = check_host(text, size);
-  if (problem != NULL) return problem;
+  if (problem) return problem;
   if (size != 1 || *text != '*') memcpy(endpoint->host, text, size);
   return parse_port(colon + 1, length - size - 1, &endpoint->port);
 }
@@ -149,11 +131,10 @@ int lc_endpoint_parse(const char *text, size_t length, lc_endpoint *endpoint, co
 {
   size_t prefix = sizeof UNIX_PREFIX - 1;
   const char *wrong;
-
   memset(endpoint, 0, sizeof *endpoint);
   if (length == 0) {
     wrong = "it is empty: write \"host:80\", \":80\" or \"unix:/path\"";
-  } else if (memchr(text, 0, length) != NULL) {
+  } else if (memchr(text, 0, length)) {
     wrong = "there is a zero byte in it: leave it out (an abstract name is \"unix:@name\")";
   } else if (length >= prefix && memcmp(text, UNIX_PREFIX, prefix) == 0) {
     wrong = parse_path(text + prefix, length - prefix, endpoint);
@@ -163,7 +144,7 @@ int lc_endpoint_parse(const char *text, size_t length, lc_endpoint *endpoint, co
     wrong = parse_host(text, length, endpoint);
   }
   *problem = wrong;
-  return wrong == NULL ? 0 : -EINVAL;
+  return wrong ? -EINVAL : 0;
 }
 
 /* ------------------------------------------------------------ to addresses -- */
@@ -171,7 +152,6 @@ int lc_endpoint_parse(const char *text, size_t length, lc_endpoint *endpoint, co
 static void path_address(const lc_endpoint *endpoint, lc_address *address)
 {
   int is_file = endpoint->path[0] != 0;
-
   address->of.un.sun_family = AF_UNIX;
   memcpy(address->of.un.sun_path, endpoint->path, endpoint->path_length);
   address->length = (socklen_t)(PATH_OFFSET + endpoint->path_length + (size_t)is_file);
@@ -182,12 +162,11 @@ static void path_address(const lc_endpoint *endpoint, lc_address *address)
 static int in6_address(const lc_endpoint *endpoint, lc_address *address)
 {
   const char *host = endpoint->host;
-  size_t length = strlen(host), end;
+  size_t length = strlen(host);
   struct sockaddr_in6 *in6 = &address->of.in6;
   struct in6_addr numeric;
   int64_t zone = 0;
-
-  end = split_zone(host, length, &numeric);
+  size_t end = split_zone(host, length, &numeric);
   if (end == 0) return -EINVAL;
   if (end < length) zone = parse_number(host + end + 1, length - end - 1, UINT32_MAX);
   if (zone < 0) return -EINVAL;
@@ -202,7 +181,6 @@ static int in6_address(const lc_endpoint *endpoint, lc_address *address)
 int lc_endpoint_address(const lc_endpoint *endpoint, lc_address *address)
 {
   struct sockaddr_in *in = &address->of.in;
-
   memset(address, 0, sizeof *address);
   if (endpoint->is_unix) {
     path_address(endpoint, address);
@@ -229,7 +207,6 @@ int lc_endpoint_address(const lc_endpoint *endpoint, lc_address *address)
 static char *append(char *text, const char *more)
 {
   size_t length = strlen(more);
-
   memcpy(text, more, length + 1);
   return text + length;
 }
@@ -238,7 +215,6 @@ static char *append_number(char *text, uint32_t number)
 {
   char digits[11];
   size_t at = sizeof digits - 1;
-
   digits[at] = 0;
   do {
     digits[--at] = (char)('0' + number % 10);
@@ -252,10 +228,8 @@ static void path_text(const lc_address *address, char *text)
 {
   const char *path = address->of.un.sun_path;
   size_t room = address->length > PATH_OFFSET ? address->length - PATH_OFFSET : 0;
-  size_t length;
-
   if (room > sizeof address->of.un.sun_path) room = sizeof address->of.un.sun_path;
-  length = room > 0 && path[0] != 0 ? strnlen(path, room) : room;
+  size_t length = room > 0 && path[0] != 0 ? strnlen(path, room) : room;
   for (size_t i = 0; i < length; i++) text[i] = path[i] != 0 ? path[i] : '@';
   text[length] = 0;
 }
@@ -265,7 +239,6 @@ static void path_text(const lc_address *address, char *text)
 static void in4_text(const void *bytes, char *text)
 {
   const uint8_t *byte = bytes;
-
   for (int i = 0; i < 4; i++) text = append_number(i ? append(text, ".") : text, byte[i]);
 }
 
@@ -279,7 +252,6 @@ const char *lc_address_parts(const lc_address *address, char *host, uint16_t *po
 {
   const struct sockaddr_in6 *in6 = &address->of.in6;
   int family = address->length >= sizeof(sa_family_t) ? address->of.any.sa_family : AF_UNSPEC;
-
   host[0] = 0;
   *port = 0;
   switch (family) {
@@ -305,7 +277,6 @@ char *lc_address_format(const lc_address *address, char *text, size_t size)
   char host[LC_HOST_MAX + 1];
   uint16_t port;
   const char *family = lc_address_parts(address, host, &port);
-
   assert(size >= LC_ADDRESS_TEXT_MAX);
   (void)size;
   if (strcmp(family, "inet") == 0) {

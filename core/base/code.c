@@ -54,10 +54,9 @@ const char *lc_code_name(int code)
   int error = error_of(code);
   const word *known = find(error);
   const lc_error *other = lc_error_find(error);
-
   if (error == 0) return "ok";
-  if (known != NULL) return known->name;
-  return other != NULL ? other->word : "unknown error";
+  if (known) return known->name;
+  return other ? other->word : "unknown error";
 }
 
 const char *lc_code_text(int code)
@@ -65,10 +64,9 @@ const char *lc_code_text(int code)
   int error = error_of(code);
   const word *known = find(error);
   const lc_error *other = lc_error_find(error);
-
   if (error == 0) return "no error";
-  if (known != NULL) return known->text;
-  return other != NULL ? other->text : "unknown error";
+  if (known) return known->text;
+  return other ? other->text : "unknown error";
 }
 
 static int is_our_own(int error)
@@ -85,6 +83,5 @@ const char *lc_code_errno(int code)
 {
   int error = error_of(code);
   const lc_error *known = lc_error_find(error);
-
-  return known != NULL && !is_our_own(error) ? known->name : NULL;
+  return known && !is_our_own(error) ? known->name : NULL;
 }

@@ -29,7 +29,6 @@ static void sift_up(lc_heap *timers, uint32_t place, lc_timer_entry entry)
 {
   while (place > 0) {
     uint32_t parent = (place - 1) / ARITY;
-
     if (timers->heap[parent].at <= entry.at) break;
     put(timers, place, timers->heap[parent]);
     place = parent;
@@ -41,11 +40,9 @@ static void sift_up(lc_heap *timers, uint32_t place, lc_timer_entry entry)
 static uint32_t earliest_child(const lc_heap *timers, uint32_t place)
 {
   uint64_t first = (uint64_t)place * ARITY + 1; /* may exceed 32 bits */
-  uint32_t best, last;
-
   if (first >= timers->count) return timers->count;
-  best = (uint32_t)first;
-  last = timers->count - best > ARITY ? best + ARITY : timers->count;
+  uint32_t best = (uint32_t)first;
+  uint32_t last = timers->count - best > ARITY ? best + ARITY : timers->count;
   for (uint32_t child = best + 1; child < last; child++) {
     if (timers->heap[child].at < timers->heap[best].at) best = child;
   }
@@ -56,7 +53,6 @@ static void sift_down(lc_heap *timers, uint32_t place, lc_timer_entry entry)
 {
   for (;;) {
     uint32_t child = earliest_child(timers, place);
-
     if (child == timers->count || timers->heap[child].at >= entry.at) break;
     put(timers, place, timers->heap[child]);
     place = child;
@@ -82,7 +78,6 @@ static int is_late(const lc_heap *timers, const lc_timer *timer)
 static void remove_late(lc_heap *timers, uint32_t place)
 {
   uint32_t first = timers->capacity - timers->late;
-
   if (place != first) put(timers, place, timers->heap[first]); /* their order does not matter */
   timers->late--;
 }
@@ -90,7 +85,6 @@ static void remove_late(lc_heap *timers, uint32_t place)
 static void remove_armed(lc_heap *timers, uint32_t place)
 {
   lc_timer_entry last = timers->heap[--timers->count];
-
   if (place != timers->count) sift(timers, place, last);
 }
 
@@ -99,16 +93,13 @@ static int grow(lc_heap *timers)
 {
   uint32_t capacity = timers->capacity == 0 ? SMALLEST : timers->capacity * 2;
   uint32_t first = timers->capacity - timers->late;
-  lc_timer_entry *heap;
-
   if (capacity > MOST) return -ENOMEM;
-  heap = realloc(timers->heap, capacity * sizeof *heap);
-  if (heap == NULL) return -ENOMEM;
+  lc_timer_entry *heap = realloc(timers->heap, capacity * sizeof *heap);
+  if (!heap) return -ENOMEM;
   timers->heap = heap;
   timers->capacity = capacity;
-  for (uint32_t i = 0; i < timers->late; i++) {
+  for (uint32_t i = 0; i < timers->late; i++)
     put(timers, capacity - timers->late + i, heap[first + i]);
-  }
   return 0;
 }
 
@@ -129,7 +120,6 @@ int lc_heap_open(lc_heap *timers, lc_timer *timer, void (*fire)(lc_timer *timer,
   assert(!timer->is_open && timer->index == 0);
   if (timers->reserved == timers->capacity) {
     int error = grow(timers);
-
     if (error < 0) return error;
   }
   timers->reserved++;
@@ -150,7 +140,6 @@ void lc_heap_set(lc_heap *timers, lc_timer *timer, lc_time at)
 {
   lc_timer_entry entry = {at, timer};
   int comes_late = timers->running != NOT_RUNNING && at <= timers->running;
-
   assert(timer->is_open);
   if (at == LC_NEVER || comes_late || is_late(timers, timer)) lc_heap_clear(timers, timer);
   if (at == LC_NEVER) return;
@@ -189,12 +178,10 @@ lc_time lc_heap_next(const lc_heap *timers)
 unsigned lc_heap_run(lc_heap *timers, lc_time now, int (*is_over)(void *user), void *user)
 {
   unsigned fired = 0;
-
   assert(timers->running == NOT_RUNNING && timers->late == 0);
   timers->running = now;
   while (timers->count > 0 && timers->heap[0].at <= now) {
     lc_timer *timer = timers->heap[0].timer;
-
     lc_heap_clear(timers, timer);
     fired++;
     timer->fire(timer, now); /* may free it */
@@ -203,7 +190,6 @@ unsigned lc_heap_run(lc_heap *timers, lc_time now, int (*is_over)(void *user), v
   timers->running = NOT_RUNNING;
   while (timers->late > 0) {
     lc_timer_entry entry = timers->heap[timers->capacity - timers->late];
-
     timers->late--;
     sift_up(timers, timers->count++, entry);
   }

@@ -9,7 +9,6 @@
 lc_time lc_seconds(double seconds)
 {
   double exact = seconds * (double)LC_SECOND;
-
   if (isnan(exact)) return 0;
   exact += exact < 0 ? -0.5 : 0.5; /* to the nearest: 0.3 s is 300000000, not one less */
   if (exact >= TOO_MANY) return LC_NEVER;

@@ -32,7 +32,6 @@ static int ask(const lc_sys *sys, int fd, int family, uint16_t port, uint32_t se
   struct iovec piece = {&asked, sizeof asked};
   struct msghdr message;
   ssize_t sent;
-
   memset(&asked, 0, sizeof asked);
   asked.header.nlmsg_len = sizeof asked;
   asked.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
@@ -55,10 +54,8 @@ static int ask(const lc_sys *sys, int fd, int family, uint16_t port, uint32_t se
 static int carried_error(const struct nlmsghdr *header)
 {
   int error = 0;
-
-  if (header->nlmsg_len >= NLMSG_LENGTH(sizeof error)) {
+  if (header->nlmsg_len >= NLMSG_LENGTH(sizeof error))
     memcpy(&error, NLMSG_DATA(header), sizeof error);
-  }
   return error < 0 ? error : 0;
 }
 
@@ -89,7 +86,6 @@ static int count_message(tally *counted, const struct nlmsghdr *header)
 {
   const struct inet_diag_msg *found = NLMSG_DATA(header);
   int error;
-
   if (header->nlmsg_seq != counted->sequence) return 0;
   switch (header->nlmsg_type) {
     case NLMSG_DONE: counted->is_done = 1; return carried_error(header);
@@ -108,14 +104,11 @@ static int count_message(tally *counted, const struct nlmsghdr *header)
 static int count_answer(tally *counted, const char *answer, size_t size)
 {
   size_t at = 0;
-
   while (at < size && !counted->is_done) {
     const struct nlmsghdr *header = (const void *)(answer + at);
-    int error;
-
     if (size - at < sizeof *header || header->nlmsg_len < sizeof *header) return -EPROTO;
     if (header->nlmsg_len > size - at) return -EPROTO; /* cut short */
-    error = count_message(counted, header);
+    int error = count_message(counted, header);
     if (error < 0) return error;
     at += NLMSG_ALIGN(header->nlmsg_len);
   }
@@ -126,7 +119,6 @@ static int count_answer(tally *counted, const char *answer, size_t size)
 static ssize_t receive(const lc_sys *sys, int fd, void *buffer, size_t size)
 {
   ssize_t got;
-
   LC_RETRY(got, sys->recv(sys, fd, buffer, size, MSG_TRUNC)); /* gives the whole size */
   if (got == 0 || got > (ssize_t)size) return -EPROTO;
   return got;
@@ -137,7 +129,6 @@ static void discard(const lc_sys *sys, int fd, void *buffer, size_t size)
 {
   for (int i = 0; i < ANSWERS_MAX; i++) {
     ssize_t got = receive(sys, fd, buffer, size);
-
     if (got == -EAGAIN) return;
   }
 }
@@ -149,13 +140,10 @@ int lc_sock_diag_half_open_for(const lc_sys *sys, int fd, int family, uint16_t p
     char bytes[ANSWER_SIZE];
   } answer;
   tally counted = {.sequence = (uint32_t)sys->now(sys), .port = htons(port), .age = age};
-  int error;
-
   discard(sys, fd, &answer, sizeof answer);
-  error = ask(sys, fd, family, port, counted.sequence);
+  int error = ask(sys, fd, family, port, counted.sequence);
   for (int i = 0; error == 0 && !counted.is_done && i < ANSWERS_MAX; i++) {
     ssize_t got = receive(sys, fd, &answer, sizeof answer);
-
     error = got < 0 ? (int)got : count_answer(&counted, answer.bytes, (size_t)got);
   }
   return error < 0 ? error : counted.count; /* at the bound: at least so many */

@@ -66,10 +66,9 @@ static void queue_push(queue *q, lc_query *query, int stage)
 static void queue_remove(queue *q, lc_query *query)
 {
   lc_query **link = &q->first;
-
   while (*link != query) link = &(*link)->next;
   *link = query->next;
-  if (*link == NULL) q->end = link;
+  if (!*link) q->end = link;
   query->next = NULL;
   query->stage = IDLE;
 }
@@ -77,22 +76,20 @@ static void queue_remove(queue *q, lc_query *query)
 static lc_query *queue_pop(queue *q)
 {
   lc_query *query = q->first;
-
-  if (query != NULL) queue_remove(q, query);
+  if (query) queue_remove(q, query);
   return query;
 }
 
 static lc_query *queue_find(const queue *q, uint64_t ticket)
 {
   lc_query *query = q->first;
-
-  while (query != NULL && query->ticket != ticket) query = query->next;
+  while (query && query->ticket != ticket) query = query->next;
   return query;
 }
 
 static void drop_question(lc_query *query)
 {
-  if (query->ask != NULL && query->question != NULL) query->drop(query->question);
+  if (query->ask && query->question) query->drop(query->question);
   query->question = NULL;
 }
 
@@ -115,19 +112,16 @@ static void ask_next(lc_resolver *resolver)
   void (*ask)(void *) = query->ask, (*drop)(void *) = query->drop;
   void *question = query->question;
   int result = 0;
-
   memcpy(host, query->host, sizeof host);
   queue_push(&resolver->asked, query, ASKED);
-
   pthread_mutex_unlock(&resolver->lock);
-  if (ask != NULL) ask(question);
+  if (ask) ask(question);
   else result = resolver->sys->resolve(resolver->sys, host, port, found, LC_ADDRESSES_MAX);
   pthread_mutex_lock(&resolver->lock);
-
   query = queue_find(&resolver->asked, ticket);
-  if (query == NULL) { /* canceled meanwhile, and perhaps freed */
+  if (!query) { /* canceled meanwhile, and perhaps freed */
     resolver->abandoned--;
-    if (ask != NULL) drop(question);
+    if (ask) drop(question);
     return;
   }
   queue_remove(&resolver->asked, query);
@@ -145,12 +139,10 @@ static unsigned useful(const lc_resolver *resolver)
 static void *work(void *argument)
 {
   lc_resolver *resolver = argument;
-  int is_last;
-
   pthread_mutex_lock(&resolver->lock);
-  while (resolver->waiting.first != NULL && useful(resolver) <= AT_ONCE) ask_next(resolver);
+  while (resolver->waiting.first && useful(resolver) <= AT_ONCE) ask_next(resolver);
   resolver->threads--;
-  is_last = resolver->is_ownerless && resolver->threads == 0;
+  int is_last = resolver->is_ownerless && resolver->threads == 0;
   pthread_mutex_unlock(&resolver->lock);
   if (is_last) release(resolver);
   return NULL;
@@ -163,7 +155,6 @@ static int start_thread(lc_resolver *resolver)
   pthread_attr_t attributes;
   sigset_t all, before;
   int error = pthread_attr_init(&attributes);
-
   if (error != 0) return -error;
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&attributes, STACK_SIZE);
@@ -180,11 +171,9 @@ static int start_thread(lc_resolver *resolver)
  * gives no more threads those that there are go on with what waits; -errno when there are none. */
 static int start_if_needed(lc_resolver *resolver)
 {
-  int error;
-
-  if (resolver->waiting.first == NULL || useful(resolver) >= AT_ONCE) return 0;
+  if (!resolver->waiting.first || useful(resolver) >= AT_ONCE) return 0;
   if (resolver->threads >= THREADS_MOST) return 0;
-  error = start_thread(resolver);
+  int error = start_thread(resolver);
   return resolver->threads > 0 ? 0 : error;
 }
 
@@ -193,8 +182,7 @@ static int start_if_needed(lc_resolver *resolver)
 lc_resolver *lc_resolver_new(const lc_sys *sys, void (*woken)(void *user), void *user)
 {
   lc_resolver *resolver = calloc(1, sizeof *resolver);
-
-  if (resolver == NULL) return NULL;
+  if (!resolver) return NULL;
   resolver->sys = sys;
   resolver->woken = woken;
   resolver->user = user;
@@ -207,35 +195,31 @@ lc_resolver *lc_resolver_new(const lc_sys *sys, void (*woken)(void *user), void 
 
 static void drop_questions(queue *q)
 {
-  for (lc_query *query; (query = queue_pop(q)) != NULL;) drop_question(query);
+  for (lc_query *query; (query = queue_pop(q));) drop_question(query);
 }
 
 void lc_resolver_free(lc_resolver *resolver)
 {
-  int is_last;
-
-  if (resolver == NULL) return;
+  if (!resolver) return;
   pthread_mutex_lock(&resolver->lock);
   drop_questions(&resolver->waiting);
   drop_questions(&resolver->answered);
-  for (lc_query *query; (query = queue_pop(&resolver->asked)) != NULL;) {
+  for (lc_query *query; (query = queue_pop(&resolver->asked));) {
     query->question = NULL;
     resolver->abandoned++;
   }
   resolver->is_ownerless = 1;
-  is_last = resolver->threads == 0;
+  int is_last = resolver->threads == 0;
   pthread_mutex_unlock(&resolver->lock);
   if (is_last) release(resolver);
 }
 
 int lc_resolver_ask(lc_resolver *resolver, lc_query *query)
 {
-  int error;
-
   pthread_mutex_lock(&resolver->lock);
   query->result = LC_AGAIN;
   queue_push(&resolver->waiting, query, WAITING);
-  error = start_if_needed(resolver);
+  int error = start_if_needed(resolver);
   if (error < 0) queue_remove(&resolver->waiting, query);
   pthread_mutex_unlock(&resolver->lock);
   return error;
@@ -264,13 +248,11 @@ void lc_resolver_cancel(lc_resolver *resolver, lc_query *query)
 void lc_resolver_deliver(lc_resolver *resolver)
 {
   unsigned due = 0;
-
   pthread_mutex_lock(&resolver->lock);
-  for (const lc_query *query = resolver->answered.first; query != NULL; query = query->next) due++;
+  for (const lc_query *query = resolver->answered.first; query; query = query->next) due++;
   while (due-- > 0) {
     lc_query *query = queue_pop(&resolver->answered);
-
-    if (query == NULL) break;
+    if (!query) break;
     pthread_mutex_unlock(&resolver->lock);
     query->answered(query);
     pthread_mutex_lock(&resolver->lock);

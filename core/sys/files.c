@@ -14,12 +14,10 @@
  * print would go to a client. */
 int lc_sys_above_standard(int fd)
 {
-  int moved, error;
-
   if (fd < 0) return -errno;
   if (fd > STDERR_FILENO) return fd;
-  moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  error = errno;
+  int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  int error = errno;
   close(fd);
   return moved < 0 ? -error : moved;
 }
@@ -27,7 +25,6 @@ int lc_sys_above_standard(int fd)
 int lc_sys_descriptor_limit(const lc_sys *sys)
 {
   struct rlimit limit;
-
   (void)sys;
   if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;
   return limit.rlim_cur > INT_MAX ? INT_MAX : (int)limit.rlim_cur;
@@ -38,7 +35,6 @@ static int count_by_asking(int limit)
 {
   enum { FAR = 1 << 16 };
   int count = 0;
-
   for (int fd = 0; fd < limit && fd < FAR; fd++) {
     if (fcntl(fd, F_GETFD) >= 0) count++;
   }
@@ -50,13 +46,11 @@ int lc_sys_descriptors_open(const lc_sys *sys)
   DIR *directory = opendir("/proc/self/fd");
   const struct dirent *entry;
   int count = 0;
-
-  if (directory == NULL) {
+  if (!directory) {
     int limit = lc_sys_descriptor_limit(sys);
-
     return limit < 0 ? limit : count_by_asking(limit);
   }
-  while ((entry = readdir(directory)) != NULL) {
+  while ((entry = readdir(directory))) {
     if (entry->d_name[0] != '.') count++;
   }
   closedir(directory);
@@ -66,7 +60,6 @@ int lc_sys_descriptors_open(const lc_sys *sys)
 int lc_sys_file_identity(const lc_sys *sys, const char *path, lc_file_identity *identity)
 {
   struct stat status;
-
   (void)sys;
   if (lstat(path, &status) < 0) return -errno;
   identity->device = status.st_dev;
@@ -97,7 +90,6 @@ int lc_sys_rename(const lc_sys *sys, const char *from, const char *to)
 int lc_sys_lock_directory(const lc_sys *sys, const char *path)
 {
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error;
-
   (void)sys;
   if (fd < 0) return -errno;
   if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;

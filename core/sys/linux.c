@@ -54,11 +54,9 @@ static lc_time linux_time_of_day(const lc_sys *sys)
 static int linux_random(const lc_sys *sys, void *buffer, size_t size)
 {
   size_t filled = 0;
-
   (void)sys;
   while (filled < size) {
     ssize_t got = getrandom((char *)buffer + filled, size - filled, 0);
-
     if (got >= 0) {
       filled += (size_t)got;
     } else if (errno != EINTR) {
@@ -143,7 +141,6 @@ static ssize_t linux_sendmsg(const lc_sys *sys, int fd, const struct msghdr *mes
 {
   const struct iovec *first = message->msg_iov;
   ssize_t sent;
-
   (void)sys;
   flags |= MSG_NOSIGNAL | MSG_DONTWAIT;
   /* One piece goes without a header that the kernel would have to copy. */
@@ -156,7 +153,6 @@ static ssize_t linux_sendmsg(const lc_sys *sys, int fd, const struct msghdr *mes
 static ssize_t linux_recvmsg(const lc_sys *sys, int fd, struct msghdr *message, int flags)
 {
   ssize_t got = recvmsg(fd, message, flags);
-
   (void)sys;
   return got < 0 ? -errno : got;
 }
@@ -177,7 +173,6 @@ static int linux_set_nonblocking(const lc_sys *sys, int fd)
 {
   int status = fcntl(fd, F_GETFL);
   int flags = fcntl(fd, F_GETFD);
-
   (void)sys;
   if (status < 0 || flags < 0) return -errno;
   if (fcntl(fd, F_SETFL, status | O_NONBLOCK) < 0) return -errno;
@@ -193,7 +188,6 @@ static int linux_duplicate(const lc_sys *sys, int fd)
 static int linux_unread(const lc_sys *sys, int fd)
 {
   int size = 0;
-
   (void)sys;
   return ioctl(fd, SIOCINQ, &size) < 0 ? -errno : size;
 }
@@ -201,7 +195,6 @@ static int linux_unread(const lc_sys *sys, int fd)
 static int linux_unacked(const lc_sys *sys, int fd)
 {
   int size = 0;
-
   (void)sys;
   return ioctl(fd, SIOCOUTQ, &size) < 0 ? -errno : size;
 }
@@ -210,12 +203,9 @@ static int linux_unacked(const lc_sys *sys, int fd)
 
 static int linux_poll(const lc_sys *sys, struct pollfd *fds, unsigned count, lc_time timeout)
 {
-  struct timespec time;
-
   (void)sys;
   if (timeout < 0 || timeout == LC_NEVER) RESULT(ppoll(fds, count, NULL, NULL));
-  time.tv_sec = timeout / LC_SECOND;
-  time.tv_nsec = timeout % LC_SECOND;
+  struct timespec time = {timeout / LC_SECOND, timeout % LC_SECOND};
   RESULT(ppoll(fds, count, &time, NULL));
 }
 
@@ -229,7 +219,6 @@ static int linux_wake_create(const lc_sys *sys)
 static int linux_wake(const lc_sys *sys, int fd)
 {
   uint64_t one = 1;
-
   (void)sys;
   return write(fd, &one, sizeof one) < 0 && errno != EAGAIN ? -errno : 0;
 }
@@ -237,7 +226,6 @@ static int linux_wake(const lc_sys *sys, int fd)
 static int linux_wake_clear(const lc_sys *sys, int fd)
 {
   uint64_t count;
-
   (void)sys;
   return read(fd, &count, sizeof count) < 0 && errno != EAGAIN ? -errno : 0;
 }
@@ -245,12 +233,9 @@ static int linux_wake_clear(const lc_sys *sys, int fd)
 static int linux_wake_wait(const lc_sys *sys, int fd, lc_time timeout)
 {
   struct pollfd one = {fd, POLLIN, 0};
-  struct timespec time;
-
   (void)sys;
   if (timeout < 0) timeout = 0;
-  time.tv_sec = timeout / LC_SECOND;
-  time.tv_nsec = timeout % LC_SECOND;
+  struct timespec time = {timeout / LC_SECOND, timeout % LC_SECOND};
   RESULT(ppoll(&one, 1, timeout == LC_NEVER ? NULL : &time, NULL));
 }
 
@@ -267,7 +252,6 @@ static void linux_exit(const lc_sys *sys, int status)
 static int descriptors_lacking(void)
 {
   int fd = eventfd(0, EFD_CLOEXEC), error = errno;
-
   if (fd >= 0) close(fd);
   return fd < 0 && (error == EMFILE || error == ENFILE) ? -error : 0;
 }
@@ -275,7 +259,6 @@ static int descriptors_lacking(void)
 static int resolve_error(int failure)
 {
   int error = failure == EAI_SYSTEM && errno > 0 ? -errno : -EIO, lacking = descriptors_lacking();
-
   if (lacking < 0) return lacking;
   switch (failure) {
     case EAI_AGAIN: return -EAGAIN;
@@ -298,16 +281,14 @@ static int linux_resolve(const lc_sys *sys, const char *host, uint16_t port, lc_
                          int capacity)
 {
   struct addrinfo hints, *list = NULL;
-  int failure, count = 0;
-
+  int count = 0;
   (void)sys;
   memset(&hints, 0, sizeof hints);
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM; /* each address once. No AI_ADDRCONFIG: it hides ::1 offline */
-  failure = getaddrinfo(host, NULL, &hints, &list);
+  int failure = getaddrinfo(host, NULL, &hints, &list);
   if (failure != 0) return resolve_error(failure);
-
-  for (const struct addrinfo *one = list; one != NULL && count < capacity; one = one->ai_next) {
+  for (const struct addrinfo *one = list; one && count < capacity; one = one->ai_next) {
     if (one->ai_family != AF_INET && one->ai_family != AF_INET6) continue;
     memset(&found[count], 0, sizeof found[count]);
     memcpy(&found[count].of, one->ai_addr, one->ai_addrlen);
@@ -374,6 +355,5 @@ const lc_sys *lc_sys_linux(void)
     .lock_directory = lc_sys_lock_directory,
     .resolve = linux_resolve,
   };
-
   return &table;
 }

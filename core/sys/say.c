@@ -45,13 +45,11 @@ static ssize_t put_to_shared(int fd, const char *text, size_t length)
   struct pollfd out = {.fd = fd, .events = POLLOUT};
   struct iovec piece = {.iov_base = (void *)(uintptr_t)text,
                         .iov_len = length < PIPE_BUF ? length : PIPE_BUF};
-  ssize_t result;
-
   if (poll(&out, 1, 0) < 1) {
     errno = EAGAIN;
     return -1;
   }
-  result = syscall(SYS_pwritev2, fd, &piece, 1L, -1L, -1L, RWF_NOWAIT);
+  ssize_t result = syscall(SYS_pwritev2, fd, &piece, 1L, -1L, -1L, RWF_NOWAIT);
   if (result >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL)) return result;
   return write(fd, piece.iov_base, piece.iov_len);
 }
@@ -59,8 +57,7 @@ static ssize_t put_to_shared(int fd, const char *text, size_t length)
 static int choose_way(way *chosen)
 {
   struct stat status;
-  int flags = fcntl(STDERR_FILENO, F_GETFL), ours;
-
+  int flags = fcntl(STDERR_FILENO, F_GETFL);
   if (flags < 0 || fstat(STDERR_FILENO, &status) < 0) return -errno;
   if ((flags & O_ACCMODE) == O_RDONLY) return -EBADF;
   if (S_ISREG(status.st_mode)) {
@@ -68,7 +65,7 @@ static int choose_way(way *chosen)
   } else if (S_ISSOCK(status.st_mode)) {
     chosen->put = put_to_socket;
   } else if (S_ISFIFO(status.st_mode) || isatty(STDERR_FILENO)) {
-    ours = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int ours = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (ours >= 0) *chosen = (way){ours, put_at_once};
   }
   return 0;
@@ -77,18 +74,15 @@ static int choose_way(way *chosen)
 static ssize_t put_all(const way *to, const char *text, size_t length, lc_time until)
 {
   size_t done = 0;
-
   while (done < length) {
     ssize_t put = to->put(to->fd, text + done, length - done);
     int error = put < 0 ? errno : 0;
-
     if (put > 0) {
       done += (size_t)put;
     } else if (error == EAGAIN) {
       struct pollfd out = {.fd = to->fd, .events = POLLOUT};
       lc_time left = until - lc_sys_clock(CLOCK_MONOTONIC);
       struct timespec time = {left / LC_SECOND, left % LC_SECOND};
-
       if (left <= 0 || ppoll(&out, 1, &time, NULL) == 0) return done ? (ssize_t)done : -EAGAIN;
     } else if (error != EINTR) {
       return done ? (ssize_t)done : -error;
@@ -104,10 +98,8 @@ ssize_t lc_sys_say(const lc_sys *sys, const char *text, size_t length, lc_time p
   static const struct timespec none;
   sigset_t broken, before, pending;
   way to = {STDERR_FILENO, put_to_shared};
-  ssize_t result;
-
   (void)sys;
-  result = choose_way(&to);
+  ssize_t result = choose_way(&to);
   if (result < 0) return result;
   sigemptyset(&broken);
   sigaddset(&broken, SIGPIPE);

@@ -56,7 +56,6 @@ static const struct timespec PAUSE = {0, 20000}; /* for a handler on another thr
 static void note(slot *s, lc_time at)
 {
   long long none = 0, last = atomic_load(&s->last_at);
-
   atomic_compare_exchange_strong(&s->first_at, &none, at);
   while (last < at && !atomic_compare_exchange_weak(&s->last_at, &last, at)) continue;
   last = atomic_load(&s->pressed_at);
@@ -72,7 +71,6 @@ static void wake(int fd)
 {
   uint64_t one = 1;
   ssize_t written = fd >= 0 ? write(fd, &one, sizeof one) : 0;
-
   (void)written;
 }
 
@@ -81,7 +79,6 @@ static void wake(int fd)
 static void act_by_default(slot *s, int signal)
 {
   struct sigaction action;
-
   if (getpid() != 1) { /* a child, which has inherited the handler: it has a default action */
     memset(&action, 0, sizeof action);
     action.sa_handler = SIG_DFL;
@@ -98,10 +95,8 @@ static void handler(int signal)
 {
   int saved = errno;
   slot *s = &table[signal];
-  int wake_fd;
-
   atomic_fetch_add(&s->inside, 1);
-  wake_fd = atomic_load(&s->wake_fd) - 1;
+  int wake_fd = atomic_load(&s->wake_fd) - 1;
   if (wake_fd >= 0) {
     note(s, lc_sys_clock(CLOCK_MONOTONIC));
     wake(wake_fd);
@@ -150,15 +145,14 @@ static int install(int signal, where wanted)
 {
   struct sigaction action, present;
   slot *s = &table[signal];
-  int result = 1, is_there;
-
+  int result = 1;
   memset(&action, 0, sizeof action);
   action.sa_handler = handler;
   action.sa_flags = SA_RESTART | SA_ONSTACK; /* ONSTACK: some hosts' threads have small stacks */
   sigfillset(&action.sa_mask);
   pthread_mutex_lock(&installing);
   if (sigaction(signal, NULL, &present) < 0) result = -errno;
-  is_there = result > 0 && present.sa_handler == handler;
+  int is_there = result > 0 && present.sa_handler == handler;
   if (result > 0 && !is_there && !is_wanted(wanted, &present)) result = 0;
   if (result > 0 && !is_there && sigaction(signal, &action, NULL) < 0) result = -errno;
   if (result > 0 && !is_there) s->before = present;
@@ -172,7 +166,6 @@ static void uninstall(int signal)
 {
   struct sigaction present;
   slot *s = &table[signal];
-
   pthread_mutex_lock(&installing);
   if (--s->users == 0 && sigaction(signal, NULL, &present) == 0 && present.sa_handler == handler)
     sigaction(signal, &s->before, NULL);
@@ -183,7 +176,6 @@ static void uninstall(int signal)
 static void hand_over(slot *s)
 {
   lc_time now = lc_sys_clock(CLOCK_MONOTONIC);
-
   if (!atomic_load(&s->count)) return;
   atomic_store(&s->presses, 1);
   atomic_store(&s->pressed_at, now);
@@ -194,15 +186,13 @@ static void hand_over(slot *s)
 
 int lc_sys_signal_watch(const lc_sys *sys, int signal, int wake_fd)
 {
-  int result, unowned = 0;
-  slot *s;
-
+  int unowned = 0;
   (void)sys;
   if (!is_catchable(signal) || wake_fd < 0) return -EINVAL;
-  s = &table[signal];
+  slot *s = &table[signal];
   if (!atomic_compare_exchange_strong(&s->owned, &unowned, 1)) return -EBUSY;
   atomic_store(&s->wake_fd, wake_fd + 1);
-  result = install(signal, ANYWHERE);
+  int result = install(signal, ANYWHERE);
   if (result > 0) {
     hand_over(s);
     return 0;
@@ -214,13 +204,10 @@ int lc_sys_signal_watch(const lc_sys *sys, int signal, int wake_fd)
 
 int lc_sys_signal_release(const lc_sys *sys, int signal)
 {
-  slot *s;
-
   (void)sys;
   if (!is_catchable(signal)) return -EINVAL;
-  s = &table[signal];
+  slot *s = &table[signal];
   if (!atomic_load(&s->owned)) return -EINVAL;
-
   uninstall(signal);
   atomic_store(&s->wake_fd, 0);
   atomic_store(&s->also_fd, 0);
@@ -241,12 +228,10 @@ int lc_sys_signal_deaf(const lc_sys *sys, int signal, int on)
 
 int lc_sys_signal_act(const lc_sys *sys, int signal, int on)
 {
-  int result;
-
   (void)sys;
   if (!is_catchable(signal)) return -EINVAL;
   if (on) {
-    result =
+    int result =
       getpid() == 1 ? install(signal, WHERE_NOT_IGNORED) : 0; /* the interpreter has one for INT */
     if (result > 0) atomic_fetch_add(&table[signal].acting, 1);
     return result;
@@ -280,9 +265,8 @@ static void complete(lc_signal_seen *seen, const slot *s)
 int lc_sys_signal_take(const lc_sys *sys, int signal, lc_signal_seen *seen)
 {
   slot *s = look(signal, seen);
-
   (void)sys;
-  if (s == NULL) return -EINVAL;
+  if (!s) return -EINVAL;
   seen->count = atomic_exchange(&s->count, 0);
   if (seen->count == 0) return 0;
   seen->presses = atomic_exchange(&s->presses, 0);
@@ -294,9 +278,8 @@ int lc_sys_signal_take(const lc_sys *sys, int signal, lc_signal_seen *seen)
 int lc_sys_signal_peek(const lc_sys *sys, int signal, lc_signal_seen *seen)
 {
   slot *s = look(signal, seen);
-
   (void)sys;
-  if (s == NULL) return -EINVAL;
+  if (!s) return -EINVAL;
   seen->count = atomic_load(&s->count);
   if (seen->count == 0) return 0;
   seen->presses = atomic_load(&s->presses);
@@ -336,7 +319,6 @@ static void interrupt_handler(int signal, siginfo_t *info, void *context)
 {
   int saved = errno, number = info->si_value.sival_int;
   sigset_t all;
-
   (void)signal;
   (void)context;
   if (info->si_code != SI_QUEUE || number < 0 || (size_t)number >= LENGTH(interrupts.threads))
@@ -353,7 +335,6 @@ static void interrupt_handler(int signal, siginfo_t *info, void *context)
 static int claim_signal(void)
 {
   struct sigaction action, present;
-
   memset(&action, 0, sizeof action);
   action.sa_sigaction = interrupt_handler;
   action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
@@ -372,7 +353,6 @@ static int claim_signal(void)
 static void unclaim_signal(void)
 {
   struct sigaction before;
-
   memset(&before, 0, sizeof before);
   before.sa_handler = SIG_DFL;
   sigaction(interrupts.signal, &before, NULL);
@@ -389,7 +369,6 @@ static int find_free(void)
 static int set_blocked(int blocked)
 {
   sigset_t ours, before;
-
   sigemptyset(&ours);
   sigaddset(&ours, interrupts.signal);
   pthread_sigmask(blocked ? SIG_BLOCK : SIG_UNBLOCK, &ours, &before);
@@ -398,19 +377,16 @@ static int set_blocked(int blocked)
 
 int lc_sys_interruptible(const lc_sys *sys, int (*function)(void *user), void *user)
 {
-  int number, signal;
-
   (void)sys;
   pthread_mutex_lock(&interrupts.lock);
-  number = find_free();
+  int number = find_free();
   if (number >= 0 && interrupts.users == 0) {
-    signal = claim_signal();
+    int signal = claim_signal();
     if (signal < 0) number = signal;
     else interrupts.signal = signal;
   }
   if (number >= 0) {
     interruptible *thread = &interrupts.threads[number];
-
     interrupts.users++;
     thread->function = function;
     thread->user = user;
@@ -425,7 +401,6 @@ int lc_sys_interrupt(const lc_sys *sys, int number)
 {
   siginfo_t info;
   int tid = atomic_load(&interrupts.threads[number].tid);
-
   (void)sys;
   if (tid == 0) return -EINVAL;
   memset(&info, 0, sizeof info);
