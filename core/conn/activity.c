@@ -18,10 +18,15 @@ int lc_conn_is_draining(const lc_conn *conn)
   return conn->owner && conn->owner->reached >= LC_STEP_DRAIN && !conn->dismissed;
 }
 
+lc_time lc_conn_look_at(lc_conn *conn)
+{
+  const lc_owner *owner = conn->owner;
+  return owner && lc_conn_is_draining(conn) ? owner->look_at(conn) : LC_NEVER;
+}
+
 void lc_conn_consider(lc_conn *conn)
 {
-  if (!lc_conn_is_draining(conn)) return;
-  lc_time at = conn->owner->look_at(conn);
+  lc_time at = lc_conn_look_at(conn);
   if (at == LC_NEVER) return;
   lc_conn_arm(conn, at > conn->loop->now ? at : conn->loop->now);
 }

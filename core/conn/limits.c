@@ -47,7 +47,7 @@ void lc_conn_rearm(lc_conn *conn)
   next = lc_time_earlier(next, first_byte_limit(conn));
   next = lc_time_earlier(next, idle_limit(conn));
   next = lc_time_earlier(next, lc_heartbeat_at(conn));
-  if (lc_conn_is_draining(conn)) next = lc_time_earlier(next, conn->owner->look_at(conn));
+  next = lc_time_earlier(next, lc_conn_look_at(conn));
   next = lc_time_earlier(next, lc_mark_at(conn));
   lc_conn_arm(conn, lc_time_earlier(next, age_limit(conn)));
 }

@@ -186,7 +186,7 @@ static int table_duplicate(const lc_sys *sys, int fd)
 static int table_poller_wait(const lc_sys *sys, int poller, lc_poll_event *events, int capacity,
                              lc_time timeout)
 {
-  struct epoll_event found[64];
+  struct epoll_event found[64] = {0};
   sim_process *process = begin(sys);
   int count = luck(process, FAULT_POLLER_WAIT);
   /* What arrives at the moment it ends at has arrived before the next call, not in the midst of it. */
