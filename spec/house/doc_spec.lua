@@ -172,6 +172,12 @@ describe("doc/architecture.md", function()
     assert.is_truthy(found["core/base"])
   end)
 
+  it("has every folder of specs", function()
+    for _, folder in ipairs(folders_of "spec") do
+      assert.is_truthy(text:find("`" .. folder .. "/`", 1, true), folder)
+    end
+  end)
+
   it("has every folder of the core and of the binding, in the table and in the drawing", function()
     local drawing = text:match "\n```\n(.-)\n```\n"
     for _, house in ipairs { "core", "lua/binding" } do
