@@ -78,7 +78,7 @@ describe("the rock", function()
     finally(function() os.execute("rm -rf " .. work) end)
     assert.is_true(fine, output)
     local pages = helper.run("ls " .. work .. "/doc")
-    assert.is_truthy(pages:find("contract.md", 1, true), pages)
+    assert.is_truthy(pages:find("contract.md", 1, true) and pages:find("proof.md", 1, true), pages)
     assert.is_nil(pages:find("NOTES.md", 1, true), pages)
     assert.is_nil(pages:find("architecture.md", 1, true), pages)
     assert.same({}, rockspec.build.copy_directories) -- or luarocks copies doc/ as it is
