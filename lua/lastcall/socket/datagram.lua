@@ -1,4 +1,4 @@
---- Datagrams: what UDP and unix-domain datagram sockets have in common. They are descriptors of their own;
+--- Datagrams: what UDP and unix-domain datagram sockets have in common. They are no connections of lastcall;
 -- a task that waits for one waits for its descriptor.
 
 local core = require "lastcall.core"
@@ -9,7 +9,7 @@ local expect, deadline = object.expect, object.deadline
 
 local datagram = { SIZE = 8192 }
 
---- "closed" is for streams: here it means that nobody takes what is sent.
+--- "closed" is for streams. Here it means that no socket receives what is sent.
 local function told(word) return word == "closed" and "refused" or word end
 
 local function insist(state, direction, attempt, ...)
@@ -42,7 +42,7 @@ function datagram.receive(group)
   return function(self, size)
     local state = expect(self, group)
     size = object.integer(2, size, datagram.SIZE)
-    if not state.fd then return "" end -- as LuaSocket, to which this end is an empty datagram
+    if not state.fd then return "" end -- as in LuaSocket, where this end is an empty datagram
     local data, problem = insist(state, "r", raw.receive_datagram, size)
     if not data then return nil, told(problem) end
     return data
@@ -92,7 +92,7 @@ function datagram.setfd(group)
   end
 end
 
---- A descriptor of `family`, the one there is if it is of that family.
+--- Returns a descriptor of `family`: the existing one if it is of that family.
 function datagram.open(state, family)
   if state.fd and state.family ~= family then datagram.drop(state) end
   if state.fd then return true end

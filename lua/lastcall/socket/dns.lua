@@ -1,4 +1,4 @@
---- socket.dns: the system's resolver, asked off the loop where a task asks.
+--- socket.dns: the system's resolver. For a task it runs off the loop.
 
 local core = require "lastcall.core"
 local object = require "lastcall.socket.object"
@@ -7,21 +7,21 @@ local raw = core.socket
 
 local dns = {}
 
---- The first address of a name, and all that is known of it.
+--- Returns the first address of a name, and all that is known of it.
 function dns.toip(name)
   local known, problem = raw.host(object.string(1, name))
   if not known then return nil, problem end
   return known.ip[1], known
 end
 
---- The canonical name of a name or an address, and all that is known of it.
+--- Returns the canonical name of a name or an address, and all that is known of it.
 function dns.tohostname(name)
   local known, problem = raw.host(object.string(1, name))
   if not known then return nil, problem end
   return known.name, known
 end
 
---- A list of {family=, addr=}.
+--- Returns a list of {family=, addr=}.
 function dns.getaddrinfo(name)
   local list, problem = raw.addresses(object.string(1, name))
   if not list then return nil, problem end
@@ -29,7 +29,7 @@ function dns.getaddrinfo(name)
   return list
 end
 
---- The names of a host's addresses, and with a service the name of that.
+--- Returns the names of a host's addresses; with a service, its name too.
 function dns.getnameinfo(name, service)
   if name ~= nil then name = object.string(1, name) end
   if service ~= nil then service = object.string(2, service) end

@@ -1,13 +1,13 @@
---- protect, newtry and try: errors that are results again at the border of a module.
+--- protect, newtry and try: errors inside a module that become results at its border.
 
 local except = {}
 
--- Marks what try has thrown; anything else passes through protect untouched.
+-- Marks errors of try. Other errors pass through protect untouched.
 local Thrown = { __metatable = false }
 
 local function nothing() end
 
---- A function that returns its arguments, or, when the first is false or nil, calls `finalizer` and throws
+--- Returns a function that returns its arguments, or, when the first is false or nil, calls `finalizer` and throws
 -- the second.
 function except.newtry(finalizer)
   finalizer = finalizer or nothing
@@ -25,7 +25,7 @@ local function finish(fine, ...)
   error(err, 0)
 end
 
---- `fn`, with what try throws in it returned as nil and the message.
+--- Wraps `fn`: an error of try in it is returned as nil and the message.
 function except.protect(fn)
   return function(...) return finish(pcall(fn, ...)) end
 end

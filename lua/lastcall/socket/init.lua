@@ -1,7 +1,7 @@
 --- lastcall.socket: what LuaSocket's `socket` exports, on lastcall.
 --
--- In a task a call suspends the task; elsewhere it blocks, as LuaSocket does. Names, arguments, results and
--- error strings are LuaSocket 3.1's. doc/from-luasocket.md tells the few differences.
+-- In a task a call suspends the task; elsewhere it blocks, as in LuaSocket. Names, arguments, results and
+-- error strings are those of LuaSocket 3.1. doc/from-luasocket.md lists the few differences.
 
 local core = require "lastcall.core"
 local dns = require "lastcall.socket.dns"
@@ -12,8 +12,8 @@ local udp = require "lastcall.socket.udp"
 
 local raw = core.socket
 
--- The fields of LuaSocket's module may be assigned by anybody, so this is one table of its own, which the
--- functions here look into at each call.
+-- Any code may assign fields of LuaSocket's module. So the module is a table of its own, and the functions here
+-- read its fields at each call.
 local socket = {
   _VERSION = "LuaSocket 3.0.0", _SETSIZE = 1024, _SOCKETINVALID = -1, _DATAGRAMSIZE = 8192, BLOCKSIZE = 2048,
   dns = dns, newtry = except.newtry, protect = except.protect, try = except.newtry(),
@@ -31,14 +31,14 @@ export("sleep", function(seconds)
   raw.sleep_until(core.now() + math.max(0, seconds))
 end)
 
---- Its arguments but the first `count`.
+--- Returns its arguments except the first `count`.
 export("skip", function(count, ...)
   local first = object.integer(1, count)
   if first >= 0 then return select(first + 1, ...) end
   return count, ...
 end)
 
---- For those who unload LuaSocket: there is nothing to unload here.
+--- For code that unloads LuaSocket: there is nothing to unload here.
 function socket.__unload() end
 
 function socket.connect4(host, port, local_host, local_port)
@@ -61,7 +61,7 @@ local function listen_on(one, port, backlog)
   return nil, problem
 end
 
---- A listening socket on the first address of `host` that can be listened on; "*" for every interface.
+--- Returns a socket that listens on the first possible address of `host`; "*" means every interface.
 function socket.bind(host, port, backlog)
   local list, problem = socket.dns.getaddrinfo(host == "*" and "0.0.0.0" or host)
   if not list then return nil, problem end
@@ -76,7 +76,7 @@ end
 
 require "lastcall.socket.ltn12" (socket)
 
--- Not among LuaSocket's names, and not in the way of who enumerates them.
+-- These are not LuaSocket's names, so code that enumerates the module does not see them.
 local additions = { serve = require "lastcall.socket.serve" }
 
 function additions.install(options) return require "lastcall.socket.install" (socket, options) end

@@ -1,4 +1,4 @@
---- lastcall.socket.install: from now on `require "socket"` is this.
+--- lastcall.socket.install: makes `require "socket"` return lastcall.socket.
 
 local core = require "lastcall.core"
 local known = require "lastcall.options"
@@ -6,9 +6,9 @@ local stream = require "lastcall.socket.stream"
 local tls = require "lastcall.socket.tls"
 
 --- Puts `socket` and socket.unix into package.loaded, ignores SIGPIPE as LuaSocket does, and makes LuaSec's
--- objects wait in tasks. `options`: what servers that listen from now on go by, as lastcall.listen takes them
--- (LuaSocket's own habits where nothing is said: no keepalive, no limits). Returns what was there before, by
--- name, so that it can be put back.
+-- objects wait in tasks. `options`: those of lastcall.listen, for servers that listen from now on (by default they
+-- behave as in LuaSocket: no keepalive, no limits). Returns the replaced modules, by name, so that the script can
+-- restore them.
 return function(socket, options)
   for name, value in pairs(known.check("install", options, known.server)) do
     stream.server_options[name] = value

@@ -1,6 +1,6 @@
 --- Sources and sinks of streams, in the shape that LTN12 gives them.
 
---- A function that chooses from `kinds` by name, "default" when there is none.
+--- Returns a function that chooses from `kinds` by name, or takes "default" without a name.
 local function choose(kinds)
   return function(name, first, second)
     if type(name) ~= "string" then name, first, second = "default", name, first end
@@ -10,7 +10,7 @@ local function choose(kinds)
   end
 end
 
---- Callable, and fit for select.
+--- Makes a source or sink that can be called, and used in select.
 local function wrap(sock, call)
   return setmetatable({
     getfd = function() return sock:getfd() end,
@@ -37,7 +37,7 @@ end
 
 sinks.default = sinks["keep-open"]
 
---- Puts sources and sinks into the module, whose BLOCKSIZE they read at each call.
+--- Puts sources and sinks into the module. They read its BLOCKSIZE at each call.
 return function(socket)
   local sources = {}
 

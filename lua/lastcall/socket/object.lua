@@ -41,7 +41,7 @@ function object.descriptor(state)
   return state.fd or -1
 end
 
---- What is known of `self`, which must be of `group`; raises as LuaSocket does when it is not.
+--- The state of `self`, which must be of `group`; otherwise raises as LuaSocket does.
 function object.expect(self, group)
   local state, class = state_of(self)
   if not state or not members[group][class] then raw.argument_error(1, group .. " expected") end
@@ -50,7 +50,7 @@ end
 
 -- ------------------------------------------------------------------ arguments
 
---- The number at position `i`; numerals will do.
+--- The number at argument `i`, or a string that is a numeral.
 function object.number(i, value, otherwise)
   if value == nil and otherwise then return otherwise end
   local kind = type(value)
@@ -58,14 +58,14 @@ function object.number(i, value, otherwise)
   return number or raw.type_error(i, "number")
 end
 
---- The same, cut to a whole number towards zero, as C casts it.
+--- The same, rounded towards zero to a whole number, as a cast in C does.
 function object.integer(i, value, otherwise)
   local number = object.number(i, value, otherwise)
   local whole = math.modf(number)
   return math.tointeger(whole) or number > 0 and math.maxinteger or math.mininteger
 end
 
---- The string at position `i`; numbers will do.
+--- The string at argument `i`, or a number.
 function object.string(i, value, otherwise)
   if type(value) == "string" then return value end
   if type(value) == "number" then return tostring(value) end
@@ -75,7 +75,7 @@ end
 
 -- ------------------------------------------------------------------- timeouts
 
---- Until when an operation that begins now may wait, or nil for ever.
+--- The deadline of an operation that begins now, or nil if it may wait for ever.
 function object.deadline(state)
   local block, total = state.block, state.total
   local seconds = block >= 0 and block or huge

@@ -1,4 +1,4 @@
---- setoption and getoption: which class has which option, and of what type it is.
+--- setoption and getoption: the options of each class, and their types.
 
 local core = require "lastcall.core"
 local object = require "lastcall.socket.object"
@@ -8,14 +8,14 @@ local descriptor = object.descriptor
 
 local options = {}
 
---- What is set for a connection that its peer has ended is of no use any more, and no failure either.
+--- To set an option of a connection that its peer has ended has no effect, and is no failure.
 local function set_option(state, name, value)
   local fd = descriptor(state)
   if fd < 0 and state.stream then return 1.0 end
   return raw.set_option(fd, name, value)
 end
 
--- A type is a pair of functions: get(state, name) and set(state, name, value), as methods would be called.
+-- A type is a pair of functions: get(state, name) and set(state, name, value).
 
 local function get_number(state, name)
   local value, problem = raw.get_option(descriptor(state), name)
@@ -70,7 +70,7 @@ local failure = {
   end,
 }
 
--- The time that close() takes in the background; never the kernel's SO_LINGER, which would hold up the
+-- The time that close() may take in the background. It never sets the kernel's SO_LINGER, which would block the
 -- whole process.
 local linger = {
   set = function(state, _, value)

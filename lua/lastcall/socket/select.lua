@@ -1,4 +1,4 @@
---- socket.select: for any number of objects that have getfd, and dirty where they keep what they have read.
+--- socket.select: for any number of objects that have getfd, and `dirty` if they have a buffer of input.
 
 local core = require "lastcall.core"
 local object = require "lastcall.socket.object"
@@ -7,14 +7,14 @@ local raw = core.socket
 
 local ENOUGH = 3
 
---- Word of a listener's end: who does not want to know is waited for no less than before.
+--- Whether a listener has ended. A caller learns of it ENOUGH times; if it still selects the listener, it waits.
 local function has_ended(state)
   if raw.listener_fd(state.server) >= 0 then return false end
   state.told = (state.told or 0) + 1
   return state.told <= ENOUGH
 end
 
---- To read, something is there already: bytes in the object's own buffer, or word of its end.
+--- Whether a read has something already: bytes in the object's own buffer, or its end.
 local function has_input(one, fd)
   local dirty = fd >= 0 and one.dirty
   if dirty and dirty(one) then return true end
@@ -24,14 +24,14 @@ local function has_input(one, fd)
   return state.stream and raw.is_cut(state.stream)
 end
 
---- A send would be told of the connection's end at once.
+--- Whether a send would fail at once, because the connection has ended.
 local function has_failed(one)
   local state = raw.state(one)
   return state and state.stream and raw.trouble(state.stream)
 end
 
---- The descriptors of `list`, and for each descriptor its object. Those that `is_due` tells of go to `due`
--- instead; connections of lastcall's go to `streams` too.
+--- The descriptors of `list`, and for each descriptor its object. Objects for which `is_due` is true go to `due`
+-- instead; connections of lastcall go to `streams` too.
 local function collect(list, is_due, due, streams)
   local fds, owner, count = {}, {}, 0
   if not list then return fds, owner end
@@ -61,7 +61,7 @@ local function collect(list, is_due, due, streams)
   return fds, owner
 end
 
---- Appends to `result` those that are ready, by their descriptors, and the way back from each object to its place.
+--- Appends to `result` the objects whose descriptors are ready, and maps each object to its place there.
 local function give(result, indices, fds, owner)
   local ready = {}
   for i, index in ipairs(indices) do ready[i] = fds[index] end
@@ -74,8 +74,8 @@ local function check_table(i, list)
   if list ~= nil and type(list) ~= "table" then raw.type_error(i, "table") end
 end
 
---- One look, which waits until `limit` at most: the two results, whether anything is ready, and whether it
--- is worth another look.
+--- One look, which waits until `limit` at most. Returns the two results, whether anything is ready, and whether
+-- another look is worth while.
 local function look(reading, writing, limit)
   local to_read, to_write, streams = {}, {}, {}
   local read_fds, readers = collect(reading, has_input, to_read, streams)
@@ -88,7 +88,7 @@ local function look(reading, writing, limit)
   return to_read, to_write, #to_read + #to_write > 0, again
 end
 
---- Those of `reading` that may be read, those of `writing` that may be written, and "timeout" when
+--- Returns the objects of `reading` that are readable and those of `writing` that are writable, and "timeout" if
 -- there was none within `seconds`.
 return function(reading, writing, seconds)
   seconds = object.number(3, seconds, -1) -- first, as LuaSocket does

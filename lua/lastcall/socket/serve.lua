@@ -1,4 +1,4 @@
---- lastcall.socket.serve: the whole ladder for a listening socket that LuaSocket's functions have made.
+--- lastcall.socket.serve: the whole ladder for a listening socket made by LuaSocket's functions.
 
 local core = require "lastcall.core"
 local object = require "lastcall.socket.object"
@@ -8,9 +8,9 @@ local raw = core.socket
 
 local CLIENTS = { ["tcp{server}"] = "tcp{client}", ["unixstream{server}"] = "unixstream{client}" }
 
---- Serves `listener`, a socket that listens, until the shutdown is done: `handler(client, ctx)` runs as a
--- task of its own for each client, which is closed in order when it returns. Returns the report. Outside a
--- task it does what lastcall.run does, with the same `options`; in a task it takes none.
+--- Serves `listener`, a listening socket, until the shutdown is done. `handler(client, ctx)` runs as a task of its
+-- own for each client; when it returns, the client is closed in order. Returns the report. Outside a task it calls
+-- lastcall.run with the same `options`; in a task it takes none.
 return function(listener, handler, options)
   local state, class = raw.state(listener)
   if not state or not CLIENTS[class] then
@@ -27,7 +27,7 @@ return function(listener, handler, options)
       raw.prepare(conn)
       local client = { family = state.family, stream = conn }
       handler(object.new(CLIENTS[class], client), ctx)
-      if client.tls then client.tls:close() end -- the peer hears close_notify before the FIN
+      if client.tls then client.tls:close() end -- the peer gets close_notify before the FIN
     end)
   end
 

@@ -1,7 +1,7 @@
 --- Streams: what TCP and unix-domain stream sockets have in common.
 --
--- A socket's state goes through `fd` (a descriptor of its own: not connected yet, or connecting), then
--- `stream` (a connection of lastcall's, in its registry) or `server` (a server of lastcall's, which listens).
+-- A socket's state first has `fd` (a descriptor of its own: not connected yet, or connecting), then `stream`
+-- (a connection in lastcall's registry) or `server` (a listening server of lastcall).
 
 local core = require "lastcall.core"
 local object = require "lastcall.socket.object"
@@ -23,7 +23,7 @@ local function adopt(state)
   return conn
 end
 
---- Waits until a connect under way has come to an end: the connection, or nil and a word.
+--- Waits until the connect under way has ended: returns the connection, or nil and a word.
 local function finish_connect(state, limit)
   local waited = false
   while state.fd do
@@ -39,7 +39,7 @@ local function finish_connect(state, limit)
   return nil, "closed"
 end
 
---- The descriptor of one that is not connected, of `family` in any case.
+--- Makes sure that a socket that is not connected has a descriptor of `family`.
 local function open(state, family)
   if state.fd and state.family ~= family then stream.drop(state) end
   if state.fd then return true end
@@ -49,8 +49,8 @@ local function open(state, family)
   return true
 end
 
---- Connecting one that is connected is the kernel's to refuse, which it does from the second time on: the first
--- may be who asks what became of a connect under way. One that the peer has reset can be connected next time.
+--- Connects a connected socket again. The kernel refuses this from the second time on; the first time it may mean to
+-- ask for the result of a connect under way. A socket that its peer has reset can connect the next time.
 local function connect_again(state, address)
   if state.server or not raw.trouble(state.stream) then return raw.connect(object.descriptor(state), address) end
   stream.drop(state)
@@ -58,7 +58,7 @@ local function connect_again(state, address)
   return nil, "closed"
 end
 
---- Connects to one address, with the descriptor there is when it is of that family.
+--- Connects to one address, with the existing descriptor if it is of that family.
 function stream.connect(state, family, address)
   local taken = state.stream or state.server
   if taken and state.family == family then return connect_again(state, address) end
@@ -127,7 +127,7 @@ end
 
 -- -------------------------------------------------------------------- sending
 
---- From where and how much, as string.sub takes its arguments.
+--- Where to begin and how many bytes, from arguments like those of string.sub.
 local function range(size, first, last)
   if first == nil and last == nil then return 1, size end
   first, last = object.integer(3, first, 1), object.integer(4, last, -1)
@@ -136,7 +136,7 @@ local function range(size, first, last)
   return math.max(first, 1), math.min(last, size)
 end
 
--- What receive says of a socket that no connect is under way for; to send, it is like any that was closed.
+-- The error of receive on a socket without a connect under way. For send such a socket is like a closed one.
 stream.NOT_CONNECTED = "Transport endpoint is not connected"
 
 local function send_data(state, data, first, last)
@@ -175,15 +175,15 @@ end
 
 -- ------------------------------------------------------------------ listening
 
---- What lastcall.listen is told of a server made here: LuaSocket knows no limits but its own timeouts.
--- lastcall.socket.install may change it.
+--- The options of servers made here: LuaSocket has no limits but its own timeouts. lastcall.socket.install may
+-- change them.
 stream.server_options = {
   keepalive = false, user_timeout = false, write_timeout = false, nodelay = false,
 }
 
 local PAUSE = 0.05
 
---- A loop that ignores what accept says must not keep the processor busy. One that never waits has its own ways.
+--- Refuses to accept. A loop that ignores this must not keep the processor busy, unless it asked never to wait.
 local function refuse(state, word)
   if word == "closed" and state.block ~= 0 then
     state.refusals = (state.refusals or 0) + 1
@@ -203,7 +203,7 @@ local function accept(state, limit)
     if not fine then return nil, why end
     conn, word = raw.accept(listener)
     in_vain = in_vain + 1
-    -- Ready, and still nothing: descriptors are lacking, or another process was faster.
+    -- Ready, but no client: the process is out of descriptors, or another process was faster.
     if word == "again" and in_vain > 1 then raw.sleep_until(now() + 0.005) end
   end
   return conn, word
@@ -225,7 +225,7 @@ function stream.listen(family)
   return function(self, backlog)
     local state = expect(self, group)
     backlog = object.integer(2, backlog, 32)
-    if server.is_too_late() then return nil, "closed" end -- as accept says then
+    if server.is_too_late() then return nil, "closed" end -- as accept returns then
     local fine, problem = raw.listen(state.fd or -1, backlog)
     if not fine then return nil, problem end
     local made, _, message = server.adopt(state.fd, stream.server_options, backlog)
@@ -246,7 +246,7 @@ end
 
 -- --------------------------------------------------------------------- ending
 
---- How many bytes its script has received and sent: those it has not asked for yet do not count.
+--- How many bytes the script has received and sent. Bytes that the script has not read yet do not count.
 local function counts(state)
   local received, sent = state.received or 0, state.sent or 0
   local conn = state.stream
@@ -255,7 +255,7 @@ local function counts(state)
   return received + stats.received - raw.unread(conn), sent + stats.sent
 end
 
---- Lets go of what there is: a connection closes in the background, a server listens no more, at once.
+--- Lets go of what the socket has: a connection closes in the background, a server stops listening at once.
 function stream.drop(state)
   local conn, listener, fd = state.stream, state.server, state.fd
   state.received, state.sent = counts(state)
@@ -291,7 +291,7 @@ function stream.shutdown(group)
   end
 end
 
---- What was received needs no answer: a drain may close the connection between this and the next request.
+--- Says that the bytes received need no answer: a drain may close the connection before the next request.
 function stream.answered(group)
   return function(self)
     local state = expect(self, group)
@@ -313,8 +313,8 @@ function stream.getfd(group)
   return function(self) return object.descriptor(expect(self, group)) + 0.0 end
 end
 
---- Another descriptor from now on. What there was is not closed: its owner is whoever asked for it with
--- getfd. A connection stays in the registry, as detached, for as long as the object lives.
+--- Gives the socket another descriptor. The old one stays open: it belongs to the code that asked for it with getfd.
+-- A connection stays in the registry, as detached, as long as the object lives.
 function stream.setfd(group)
   return function(self, fd)
     local state = expect(self, group)

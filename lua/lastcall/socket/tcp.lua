@@ -12,12 +12,12 @@ local tcp = {}
 
 local ANY, MASTER, CLIENT = "tcp{any}", "tcp{master}", "tcp{client}"
 
---- Tries each of `list` until one succeeds, or is still under way when the time is over.
+--- Tries each address of `list` until one succeeds, or is still under way when the time is over.
 local function try_each(state, list, try)
   local fine, problem
   for i, one in ipairs(list) do
     fine, problem = try(state, one.family, one.address)
-    if problem == "closed" and i > 1 then -- the end of the attempt before, told only now
+    if problem == "closed" and i > 1 then -- this is still the end of the attempt before
       fine, problem = try(state, one.family, one.address)
     end
     if fine or problem == "timeout" then break end
@@ -36,8 +36,8 @@ local function connect(self, host, port)
   local list, problem = find(state, host, port)
   local fine
   if list then fine, problem = try_each(state, list, stream.connect) end
-  if not fine and problem ~= "timeout" then state.family = family end -- another attempt, another descriptor
-  object.become(self, CLIENT) -- also when it failed: it may only not have succeeded yet
+  if not fine and problem ~= "timeout" then state.family = family end -- the next attempt takes a new descriptor
+  object.become(self, CLIENT) -- even after a failure: the connect may still succeed
   if not fine then return nil, problem end
   return 1.0
 end
@@ -79,7 +79,7 @@ object.family("tcp", { "master", "client", "server" }, {
   settimeout = object.settimeout(ANY), gettimeout = object.gettimeout(ANY), shutdown = stream.shutdown(CLIENT),
 })
 
---- The object comes first, with room for the descriptor: none is lost for lack of memory.
+--- Makes the object first, with room for the descriptor, so that lack of memory loses no descriptor.
 local function create(family)
   local state = { family = family, fd = false }
   local self = object.new(MASTER, state)
@@ -97,7 +97,7 @@ function tcp.tcp6() return create("inet6") end
 
 local FAMILIES = { inet = "inet", inet6 = "inet6", unspec = false }
 
---- A connected client: to host and port, from a local address when one is given.
+--- Returns a client connected to host and port, from a local address if one is given.
 function tcp.connect(host, port, local_host, local_port, family)
   host, port = object.string(1, host), object.string(2, port)
   if local_host ~= nil then local_host = object.string(3, local_host) end

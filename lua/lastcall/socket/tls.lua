@@ -1,9 +1,9 @@
---- LuaSec on lastcall.socket: its objects wait as tasks do.
+--- LuaSec on lastcall.socket: a wait of its objects suspends the task.
 --
--- LuaSec is given a duplicate of the descriptor, and never waits itself: its timeout is 0 for good, and a
--- "wantread" or "wantwrite" is a wait on the connection, which keeps its place in the registry, its states and
--- its drain. What LuaSec has moved is noted there, for only it sees the bytes. At the end its close_notify
--- goes out first, then the connection closes in order.
+-- LuaSec gets a duplicate of the descriptor, and never waits itself: its timeout is always 0, and on "wantread" or
+-- "wantwrite" the task waits on the connection. The connection keeps its place in the registry, its states and its
+-- drain. Only LuaSec sees the bytes, so this file tells the connection how many it has moved. At the end LuaSec sends
+-- its close_notify first; then the connection closes in order.
 
 local core = require "lastcall.core"
 local object = require "lastcall.socket.object"
@@ -18,7 +18,7 @@ local original = {} -- LuaSec's own methods
 
 local WAITS = { wantread = "r", timeout = "r", wantwrite = "w" }
 
---- Waits for what `problem` asks for: true, or the word with which the operation fails.
+--- Waits for the readiness that `problem` asks for: returns true, or the word with which the operation fails.
 local function wait(link, problem, limit)
   local fine, word = raw.wait_stream(link.conn, WAITS[problem], limit)
   if fine then return true end
@@ -40,7 +40,7 @@ function methods.dohandshake(self)
   end
 end
 
---- What is left to ask for when `got` bytes have come.
+--- What is still to receive after `got` bytes.
 local function rest(pattern, got)
   local size = (type(pattern) == "number" or type(pattern) == "string") and tonumber(pattern)
   return size and size - got or pattern
@@ -73,12 +73,12 @@ function methods.receive(self, pattern, prefix)
   if pattern == nil then pattern = "*l" end
   local size = rest(pattern, #prefix)
   if prefix ~= "" and type(size) == "number" and size <= 0 then return prefix, nil, nil end
-  -- What LuaSec holds had arrived.
+  -- The bytes that LuaSec holds have arrived, too.
   if not self:dirty() and not raw.admitted(link.conn) then return nil, "closed", prefix end
   return collect(self, link, pattern, prefix)
 end
 
---- What was received needs no answer.
+--- Says that the bytes received need no answer.
 function methods.answered(self)
   local link = links[self]
   if link then raw.answered(link.conn) end
@@ -115,7 +115,7 @@ local function has_room(fd, limit)
   return writable and #writable > 0
 end
 
---- LuaSec makes the descriptor blocking to send its close_notify: only when there is room for that.
+--- Closes LuaSec's side. LuaSec blocks while it sends close_notify, so this is done only when there is room for it.
 function methods.close(self)
   local link = links[self]
   if not link then return original.close(self) end
@@ -140,7 +140,7 @@ local function patch(ssl)
   original.getfd, original.wrap = known.getfd, ssl.wrap
   class.__close = methods.close
 
-  --- LuaSec's wrap; `sock` is of no use afterwards, as ever.
+  --- Replaces LuaSec's wrap; `sock` cannot be used afterwards, as in LuaSec.
   function ssl.wrap(sock, config)
     local state = raw.state(sock)
     local conn = state and state.stream
@@ -162,7 +162,7 @@ local function patch(ssl)
   return ssl
 end
 
---- From now on, whether LuaSec has been loaded or will be.
+--- Changes LuaSec, whether it is loaded already or later.
 function tls.install()
   if package.loaded.ssl then
     patch(package.loaded.ssl)

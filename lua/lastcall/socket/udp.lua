@@ -71,7 +71,7 @@ object.family("udp", { "connected", "unconnected" }, {
   settimeout = object.settimeout(ANY), gettimeout = object.gettimeout(ANY),
 })
 
---- The object comes first, with room for the descriptor: none is lost for lack of memory.
+--- Makes the object first, with room for the descriptor, so that lack of memory loses no descriptor.
 local function create(family)
   local state = { family = family, fd = false }
   local self = object.new(UNCONNECTED, state)

@@ -1,4 +1,4 @@
---- socket.unix: stream and datagram sockets with paths for addresses.
+--- socket.unix: stream and datagram sockets whose addresses are paths.
 
 local core = require "lastcall.core"
 local datagram = require "lastcall.socket.datagram"
@@ -12,7 +12,7 @@ local expect = object.expect
 local ANY, MASTER, CLIENT = "unixstream{any}", "unixstream{master}", "unixstream{client}"
 local DGRAM, CONNECTED, UNCONNECTED = "unixdgram{any}", "unixdgram{connected}", "unixdgram{unconnected}"
 
---- `self` of `group`, and a path: its state and address, or nil and what is wrong.
+--- Checks `self`, which is of `group`, and a path. Returns the state and the address, or nil and the error.
 local function with_path(self, group, path)
   local state = expect(self, group)
   local address = raw.unix_address(object.string(2, path))
@@ -106,7 +106,7 @@ object.family("unixdgram", { "connected", "unconnected" }, {
 local function create(class, kind)
   return function()
     local state = { family = "unix", fd = false }
-    local self, fd, problem = object.new(class, state), raw.open("unix", kind) -- none is lost for lack of memory
+    local self, fd, problem = object.new(class, state), raw.open("unix", kind) -- so lack of memory loses none
     if not fd then return nil, problem end
     state.fd = fd
     return self
@@ -118,7 +118,7 @@ local unix = {}
 unix.stream, unix.dgram = create(MASTER, "stream"), create(UNCONNECTED, "dgram")
 unix.tcp, unix.udp = unix.stream, unix.dgram
 
---- `unix()` makes a stream, as in earlier times.
+--- `unix()` makes a stream, as in earlier versions of LuaSocket.
 function unix.__call() return unix.stream() end
 
 return setmetatable(unix, unix)

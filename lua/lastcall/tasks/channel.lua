@@ -1,7 +1,7 @@
---- Channels: values handed from task to task, in order, each to one receiver.
+--- Channels: they hand values from task to task, in order, each to one receiver.
 --
--- What can happen to a sender or a receiver is decided here at once or when its partner comes; the
--- waiting itself is done by whoever calls (channel.lua for one channel, select.lua for several).
+-- try_send and try_receive decide at once, or when the partner comes. The caller does the waiting: `send` and `receive`
+-- for one channel, select.lua for several.
 
 local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
@@ -19,7 +19,7 @@ local CLOSED = "closed"
 
 function channel.is(value) return debug.getmetatable(value) == channel.metatable end
 
---- A channel that holds up to `capacity` values that nobody has received yet (0: each send meets a receive).
+--- Makes a channel that holds up to `capacity` values not received yet (0: each send waits for a receive).
 function channel.new(capacity)
   capacity = capacity or 0
   if math.type(capacity) ~= "integer" or capacity < 0 then
@@ -44,14 +44,14 @@ local function push(self, value)
   self.values[self.last] = value
 end
 
---- Raises for what no channel can carry: receive could not tell it from the end.
+--- Raises for nil, which no channel can carry: receive could not distinguish it from the end.
 function channel.check_value(value, what)
   if value == nil then
     misuse.raise("%s: a channel carries any value but nil; send false, or close the channel", what)
   end
 end
 
---- True when it was sent, false and "closed" when it never can be, nil when a receiver must come first.
+--- Returns true when the value was sent, false and "closed" when it never can be, nil when a receiver must come first.
 function channel.try_send(self, value)
   if self.closed then return false, CLOSED end
   local receiver = self.receivers:take()
@@ -66,8 +66,8 @@ function channel.try_send(self, value)
   return nil
 end
 
---- True and the value; false and "closed" when none will come; nil when a sender must come first, or when the
--- calling task's context has ended: what is there is for others.
+--- Returns true and the value; false and "closed" when none will come; nil when a sender must come first, or when the
+-- calling task's context has ended: then the values are left to other tasks.
 function channel.try_receive(self)
   if core.has_ended() then return nil end
   local waiting = self.senders:take()
@@ -98,7 +98,7 @@ local function wait(line, what, seconds, at_rest, value)
   return first, second, message
 end
 
---- Hands over `value`: true; nil, "closed" (the channel was closed), "timeout" (after `seconds`) or "canceled".
+--- Hands over `value`. Returns true; nil, "closed", "timeout" (after `seconds`) or "canceled".
 function methods:send(value, seconds)
   misuse.check_self(self, channel.metatable, "channel:send")
   channel.check_value(value, "channel:send")
@@ -111,7 +111,7 @@ function methods:send(value, seconds)
   return nil, failure, message
 end
 
---- The next value; nil, "closed" once it is closed and empty; nil, "timeout" or "canceled".
+--- Returns the next value; nil, "closed" once the channel is closed and empty; nil, "timeout" or "canceled".
 function methods:receive(seconds)
   misuse.check_self(self, channel.metatable, "channel:receive")
   check_seconds("channel:receive", seconds)
@@ -133,13 +133,13 @@ function methods:close()
   return true
 end
 
---- For `for`: every value until it is closed and empty, or until this task is canceled.
+--- For `for` loops: every value until the channel is closed and empty, or the task is canceled.
 function methods:iter()
   misuse.check_self(self, channel.metatable, "channel:iter")
   return function() return (self:receive()) end
 end
 
---- How many values wait in it to be received.
+--- How many values wait in the channel.
 function methods:count()
   misuse.check_self(self, channel.metatable, "channel:count")
   return self.last - self.first + 1

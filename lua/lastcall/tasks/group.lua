@@ -9,7 +9,7 @@ local waitgroup = require("lastcall.tasks.waitgroup").new
 local group = { __name = "lastcall.group", __metatable = "lastcall.group" }
 group.__index = group
 
---- A group whose tasks go by a child of `parent` (the calling task's context).
+--- Makes a group. The context of its tasks is a child of `parent` (by default the calling task's context).
 local function new(parent)
   if parent ~= nil and not core.context.is(parent) then
     misuse.raise("group: the argument is a context, not a %s", type(parent))
@@ -18,13 +18,13 @@ local function new(parent)
   return setmetatable({ ctx = ctx, cancel = cancel, pending = waitgroup() }, group)
 end
 
---- The context of its tasks: it ends with the first error, and when wait has returned.
+--- The context of its tasks. It ends with the first error, or when wait returns.
 function group:context()
   misuse.check_self(self, group, "group:context")
   return self.ctx
 end
 
---- At most `n` of its tasks at a time; go waits for a place. Before the first go only.
+--- Allows at most `n` of its tasks at a time; go waits for a place. Call it before the first go.
 function group:set_limit(n)
   misuse.check_self(self, group, "group:set_limit")
   if self.pending.pending > 0 then
@@ -47,7 +47,7 @@ local function with_traceback(err)
   return { err = err, traceback = debug.traceback(nil, 2) }
 end
 
---- What a task of the group is: `fn`, and whatever becomes of it told to the group.
+--- The body of a task of the group: calls `fn`, and passes its outcome to the group.
 local function member(self, places, fn, ...)
   local _ <close> = setmetatable({}, { __close = function()
     if places then places:release() end
@@ -61,7 +61,7 @@ local function member(self, places, fn, ...)
   end
 end
 
---- Runs `fn(...)` as a task of the group: the task; nil, code, message when it waited for a place in vain.
+--- Runs `fn(...)` as a task of the group. Returns the task; nil, code, message if its wait for a place failed.
 -- The task fails when fn raises, or returns nil and an error.
 function group:go(fn, ...)
   misuse.check_self(self, group, "group:go")
@@ -76,8 +76,8 @@ function group:go(fn, ...)
   return self.ctx:go(member, self, places, fn, ...)
 end
 
---- Waits until all of its tasks have ended: true; nil, the first error and where it was raised; nil, "canceled"
--- when the calling task was. The group's context has ended then.
+--- Waits until all of its tasks have ended. Returns true; nil, the first error and where it was raised; nil,
+-- "canceled" when the calling task was canceled. After a full wait the group's context has ended.
 function group:wait()
   misuse.check_self(self, group, "group:wait")
   local fine, code, message = self.pending:wait()

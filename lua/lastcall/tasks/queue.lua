@@ -1,7 +1,7 @@
---- Who waits, in the order in which they came: a list from which any entry can be taken in one step.
+--- Queues of waiting tasks, in the order in which they came. Any entry can be removed in one step.
 --
--- An entry is a table of its owner's with a field `spot`. One whose task has gone (canceled, timed
--- out, killed, or served by another queue of a select) is passed over.
+-- An entry is a table of its owner with a field `spot`. The queue skips an entry whose task no longer waits (it was
+-- canceled, timed out, killed, or served by another queue of a select).
 
 local core = require "lastcall.core"
 
@@ -18,7 +18,7 @@ function queue:append(entry)
   return entry
 end
 
---- Takes it out, if it is in.
+--- Removes the entry from its queue, if it is in one.
 function queue.remove(entry)
   local self = entry.queue
   if not self then return end
@@ -28,7 +28,7 @@ function queue.remove(entry)
   entry.before, entry.after, entry.queue = nil, nil, nil
 end
 
---- The first one that still waits, or nil; it stays in.
+--- Returns the first entry that still waits, or nil; the entry stays in the queue.
 function queue:peek()
   local entry = self.first
   while entry and not entry.spot:is_free() do
@@ -38,15 +38,15 @@ function queue:peek()
   return entry
 end
 
---- The first one that still waits, or nil; it is taken out.
+--- Removes and returns the first entry that still waits, or returns nil.
 function queue:take()
   local entry = self:peek()
   if entry then queue.remove(entry) end
   return entry
 end
 
---- The calling task waits in it: what it was woken with, or nil, code, message. `at_rest`: it waits for work, and to
--- be canceled here cuts nothing.
+--- The calling task waits in the queue. Returns what it was woken with, or nil, code, message. `at_rest`: the task
+-- waits for work, and a cancel here cuts nothing.
 function queue:wait(what, seconds, at_rest, value)
   local entry = self:append { spot = core.spot(), value = value }
   local first, second, message = entry.spot:wait(what, seconds, at_rest)
@@ -55,7 +55,7 @@ function queue:wait(what, seconds, at_rest, value)
   return nil, second, message
 end
 
---- Wakes every one of them.
+--- Wakes every waiting task.
 function queue:wake_all(...)
   local entry = self:take()
   while entry do

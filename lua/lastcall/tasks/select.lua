@@ -8,7 +8,7 @@ local queue = require "lastcall.tasks.queue"
 local check_seconds = require "lastcall.options".check_seconds
 local is_context = core.context.is
 
---- What kind of entry it is: "receive", "send", "context", or false for one that is left out.
+--- The kind of an entry: "receive", "send", "context", or false for an entry that select ignores.
 local function kind_of(entry, index)
   if entry == false then return false end
   if channel.is(entry) then return "receive" end
@@ -41,7 +41,7 @@ local function check(cases)
   return kinds, sends
 end
 
---- Index and result of the first entry that is ready as things stand.
+--- Returns the index and the result of the first entry that is ready now.
 local function try(cases, kinds)
   for i, kind in ipairs(kinds) do
     local entry = cases[i]
@@ -59,7 +59,7 @@ local function try(cases, kinds)
   end
 end
 
---- Puts the one spot in every queue; returns the functions and entries to take it out again.
+--- Puts the same spot into every queue. Returns the entries and functions that take it out again.
 local function enter(cases, kinds, spot)
   local places, stops = {}, {}
   for i, kind in ipairs(kinds) do
@@ -80,20 +80,20 @@ local function leave(places, stops)
   for _, stop in ipairs(stops) do stop() end
 end
 
---- What the entry that was woken has to tell.
+--- The result of the entry that woke the task.
 local function result(cases, kinds, index, value)
   if kinds[index] == "context" then return index, nil, cases[index]:err() end
   return index, value
 end
 
---- The index of the first entry that is ready, and what was received. A closed channel is ready: index, nil,
--- "closed"; an ended context: index, nil, its err(). nil, "timeout" after `timeout` seconds; nil, "canceled".
--- Several ready at once: the first in the list. In a context that has ended nothing is received.
+--- Returns the index of the first entry that is ready, and the value received. A closed channel is ready: index, nil,
+-- "closed"; so is an ended context: index, nil, its err(). nil, "timeout" after `timeout` seconds; nil, "canceled".
+-- If several are ready, it takes the first in the list. In a context that has ended it receives nothing.
 local function select(cases)
   local kinds, sends = check(cases)
   local ready, value, code = try(cases, kinds)
   if ready then return ready, value, code end
-  core.expect_task("select") -- or else the contexts would be left with our functions
+  core.expect_task("select") -- otherwise the error would leave our functions in the contexts
   local spot = core.spot()
   local places, stops = enter(cases, kinds, spot)
   local index, second, message = spot:wait("select", cases.timeout, not sends)

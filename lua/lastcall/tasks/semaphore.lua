@@ -1,4 +1,4 @@
---- Semaphores: at most n tasks at a time, the others wait their turn.
+--- Semaphores: at most n tasks hold a permit; the others wait in order.
 
 local core = require "lastcall.core"
 local options = require "lastcall.options"
@@ -8,7 +8,7 @@ local queue = require "lastcall.tasks.queue"
 local semaphore = { __name = "lastcall.semaphore", __metatable = "lastcall.semaphore" }
 semaphore.__index = semaphore
 
---- One with `n` permits.
+--- Makes a semaphore with `n` permits.
 local function new(n)
   if math.type(n) ~= "integer" or n < 1 then
     misuse.raise("semaphore: takes the number of permits, a whole number, 1 or more")
@@ -16,8 +16,8 @@ local function new(n)
   return setmetatable({ permits = n, free = n, line = queue.new() }, semaphore)
 end
 
---- Takes a permit, waiting for it up to `seconds`: true; nil, "timeout" or "canceled". None is taken in
--- a context that has ended.
+--- Takes a permit, waiting for it up to `seconds`. Returns true; nil, "timeout" or "canceled". In a context that has
+-- ended it takes none.
 function semaphore:acquire(seconds)
   misuse.check_self(self, semaphore, "semaphore:acquire")
   options.check_seconds("semaphore:acquire", seconds)
@@ -28,7 +28,7 @@ function semaphore:acquire(seconds)
   return self.line:wait("semaphore:acquire", seconds, true)
 end
 
---- Gives one back: the task that has waited longest has it at once.
+--- Gives a permit back. The task that has waited longest gets it at once.
 function semaphore:release()
   misuse.check_self(self, semaphore, "semaphore:release")
   local entry = self.line:take()

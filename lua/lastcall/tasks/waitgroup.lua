@@ -1,4 +1,4 @@
---- Wait groups: a count of things under way, and tasks that wait until it is zero.
+--- Wait groups: a count of things under way, and the tasks that wait until it is zero.
 
 local options = require "lastcall.options"
 local misuse = require "lastcall.misuse"
@@ -9,7 +9,7 @@ waitgroup.__index = waitgroup
 
 local function new() return setmetatable({ pending = 0, line = queue.new() }, waitgroup) end
 
---- `n` (1) more things are under way; negative, as many fewer. Below zero raises.
+--- Adds `n` (1) to the count; `n` may be negative. Raises if the count would be below zero.
 function waitgroup:add(n)
   misuse.check_self(self, waitgroup, "waitgroup:add")
   n = n == nil and 1 or n
@@ -22,7 +22,7 @@ function waitgroup:add(n)
   return true
 end
 
---- One thing less.
+--- Subtracts 1 from the count.
 function waitgroup:done()
   misuse.check_self(self, waitgroup, "waitgroup:done")
   if self.pending == 0 then
@@ -31,7 +31,8 @@ function waitgroup:done()
   return self:add(-1)
 end
 
---- Waits until the count is zero: true; nil, "timeout" (after `seconds`) or "canceled". Can be used again.
+--- Waits until the count is zero. Returns true; nil, "timeout" (after `seconds`) or "canceled". The group can be used
+-- again afterwards.
 function waitgroup:wait(seconds)
   misuse.check_self(self, waitgroup, "waitgroup:wait")
   options.check_seconds("waitgroup:wait", seconds)
