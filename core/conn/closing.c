@@ -27,7 +27,7 @@ static int is_over_limit(const lc_conn *conn)
 static int discard(lc_conn *conn)
 {
   char sink[DISCARD_SIZE];
-  for (size_t turn = 0; turn < LC_DISCARD_PER_TURN;) {
+  for (size_t turn = 0; turn < LC_BYTES_PER_TURN;) {
     if (conn->in_eof) return SEEN_FIN;
     if (is_over_limit(conn)) return NOTHING_NOW; /* the window closes, and holds the peer up */
     if (conn->in_drained) return NOTHING_NOW;
@@ -81,12 +81,6 @@ static int send_fin(lc_conn *conn)
   return 0;
 }
 
-static lc_time usual_linger(const lc_conn *conn)
-{
-  lc_time linger = lc_conn_settings(conn)->linger;
-  return linger > 0 ? linger : 3 * LC_SECOND;
-}
-
 static void begin_patience(lc_conn *conn)
 {
   conn->patient = 1;
@@ -100,7 +94,7 @@ static lc_time give_up_at(const lc_conn *conn)
   if (!conn->patient) return conn->write_deadline;
   lc_time end = lc_time_add(conn->progress_at, lc_conn_settings(conn)->write_timeout);
   if (conn->owner && conn->owner->step >= LC_STEP_DRAIN) return end;
-  lc_time least = lc_time_add(conn->progress_at, usual_linger(conn));
+  lc_time least = lc_time_add(conn->progress_at, lc_conn_linger(conn));
   lc_time age_end = lc_conn_age_end(conn);
   return lc_time_earlier(end, age_end > least ? age_end : least);
 }
@@ -114,7 +108,7 @@ static void look_at_progress(lc_conn *conn)
   int64_t taken = (int64_t)conn->sent - (left > 0 ? left : 0);
   if (conn->out_shut && !left) {
     conn->patient = 0;
-    conn->write_deadline = lc_time_add(conn->loop->now, usual_linger(conn));
+    conn->write_deadline = lc_time_add(conn->loop->now, lc_conn_linger(conn));
     return;
   }
   if (taken > conn->taken) conn->progress_at = conn->loop->now;

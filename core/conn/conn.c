@@ -48,6 +48,7 @@ static unsigned go_on_opening(lc_conn *conn)
   }
   conn->opening = 0;
   conn->in_drained = 0;
+  lc_units_look(conn); /* its first bytes may have come with the last of the handshake */
   if (conn->outbound) return LC_CONNECTED;
   if (lc_conn_announce(conn)) conn->owner->opened(conn);
   return 0;
@@ -184,6 +185,7 @@ int lc_conn_begin(lc_conn *conn, int fd)
 void lc_conn_orphan(lc_conn *conn)
 {
   lc_job_cancel(&conn->job);
+  lc_protocol_end(conn);
   lc_loan_keep(conn);
   lc_timer_close(conn->loop, &conn->timer);
   conn->owner = NULL;

@@ -109,6 +109,7 @@ struct lc_conn {
   unsigned detached : 1;
   unsigned outbound : 1;     /* of our own making */
   unsigned has_unit : 1;     /* of a protocol that knows its units: the embedder works for one */
+  unsigned leaving : 1;      /* its protocol has been asked to leave */
   unsigned opening : 1;      /* the transport is not open yet */
   unsigned unheard : 1;      /* the owner is told of it when it is open */
   unsigned in_wants_out : 1; /* the transport has to write before it can receive */

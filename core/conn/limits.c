@@ -18,7 +18,8 @@
 
 static lc_time first_byte_limit(const lc_conn *conn)
 {
-  if (conn->received || conn->spoke || conn->state >= LC_STATE_CLOSING) return LC_NEVER;
+  if (conn->received || conn->spoke || conn->leaving) return LC_NEVER;
+  if (conn->state >= LC_STATE_CLOSING) return LC_NEVER;
   return lc_time_add(conn->opened_at, lc_conn_settings(conn)->first_byte_timeout);
 }
 
@@ -29,7 +30,7 @@ static lc_time age_limit(const lc_conn *conn)
 
 static lc_time idle_limit(const lc_conn *conn)
 {
-  if (conn->state != LC_STATE_IDLE) return LC_NEVER;
+  if (conn->state != LC_STATE_IDLE || conn->leaving) return LC_NEVER;
   return lc_time_add(conn->idle_since, lc_conn_settings(conn)->idle_timeout);
 }
 
@@ -60,12 +61,12 @@ static int over_a_limit(lc_conn *conn, lc_time now)
   if (first_byte_limit(conn) <= now) cause = "first byte timeout";
   else if (idle_limit(conn) <= now) cause = "idle timeout";
   else if (conn->aged && (conn->state == LC_STATE_IDLE || !conn->received)) cause = "max age";
-  if (!cause) return 0;
+  if (!cause || conn->leaving) return 0;
   if (lc_crossing_unread(conn)) {
     conn->spoke = 1; /* though nobody has read it yet */
     return 0;
   }
-  lc_conn_finish(conn, cause);
+  lc_units_leave(conn, cause);
   return 1;
 }
 

@@ -2,7 +2,6 @@
 #include "conn/release.h"
 
 #include "conn/crossing.h"
-#include "conn/protocol.h"
 #include "conn/queue.h"
 #include "conn/state.h"
 #include "conn/verdict.h"
@@ -26,7 +25,6 @@ static void release(lc_conn *conn, lc_verdict verdict, const char *cause, int by
   conn->reset_at_rest = lc_verdict_is_at_rest(conn) ? 1 : 0;
   if (conn->owner) conn->owner->ended(conn, by_reset);
   lc_crossing_end(conn);
-  lc_protocol_end(conn);
   lc_loop_unwatch(loop, &conn->watch);
   if (!conn->detached) sys->close(sys, conn->watch.fd);
   conn->watch.fd = -1;

@@ -12,6 +12,12 @@ const lc_settings *lc_conn_settings(const lc_conn *conn)
   return conn->owner ? conn->owner->settings : &NONE;
 }
 
+lc_time lc_conn_linger(const lc_conn *conn)
+{
+  lc_time linger = lc_conn_settings(conn)->linger;
+  return linger > 0 ? linger : 3 * LC_SECOND;
+}
+
 lc_conn_extra *lc_conn_need_extra(lc_conn *conn)
 {
   if (!conn->extra) conn->extra = calloc(1, sizeof *conn->extra);

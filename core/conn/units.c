@@ -1,4 +1,4 @@
-/* units.c - a connection reads for its protocol, and hands whole units over. */
+/* units.c - a connection reads for its protocol, hands whole units over, and leaves as its protocol says. */
 #include "conn/units.h"
 
 #include "conn/activity.h"
@@ -11,17 +11,19 @@
 #include "conn/settings.h"
 #include "conn/state.h"
 
-/* Between two units the wait is for the next one; with a part of it there, for the rest. */
-static void wait_for_more(lc_conn *conn)
+/* Nothing is under way any more, and nothing is waited for yet. */
+static void forget_unit(lc_conn *conn)
 {
-  int is_partial = lc_buffer_size(conn->in) > 0;
-  if (!is_partial) lc_loan_release(conn);
-  conn->wait = (uint8_t)(is_partial ? LC_WAIT_READ : LC_WAIT_AWAIT);
-  if (!is_partial) conn->read_deadline = LC_NEVER;
-  else if (conn->read_deadline == LC_NEVER)
-    conn->read_deadline = lc_conn_limit(conn, lc_conn_settings(conn)->read_timeout);
-  lc_conn_arm(conn, conn->read_deadline);
-  lc_conn_update(conn);
+  conn->has_unit = 0;
+  conn->consumed = 0;
+  conn->wait = LC_WAIT_NONE;
+  if (!conn->leaving) conn->read_deadline = LC_NEVER;
+}
+
+void lc_units_look(lc_conn *conn)
+{
+  if (!conn->has_unit && lc_protocol_of(conn)->arrived) lc_conn_tell(conn, LC_READABLE);
+  else lc_conn_update(conn);
 }
 
 int lc_conn_set_protocol(lc_conn *conn, const lc_protocol *protocol)
@@ -34,28 +36,75 @@ int lc_conn_set_protocol(lc_conn *conn, const lc_protocol *protocol)
   lc_protocol_end(conn);
   extra->protocol = protocol;
   extra->protocol_state = state;
-  if (!conn->has_unit && protocol->arrived) lc_conn_tell(conn, LC_READABLE);
+  if (!conn->has_unit) forget_unit(conn);
+  lc_units_look(conn);
   return 0;
 }
 
 void lc_conn_unit_ended(lc_conn *conn)
 {
-  const lc_protocol *protocol = conn->owner ? lc_protocol_of(conn) : NULL;
-  if (!conn->has_unit || conn->state >= LC_STATE_CLOSING || !protocol) return;
+  if (!conn->has_unit || !conn->owner || conn->state >= LC_STATE_CLOSING) return;
+  const lc_protocol *protocol = lc_protocol_of(conn);
+  conn->deadline = LC_NEVER;
+  forget_unit(conn);
   if (protocol->unit_ended) protocol->unit_ended(conn, lc_protocol_state(conn));
-  conn->has_unit = 0;
-  if (!protocol->arrived) lc_conn_update(conn);
-  else if (lc_buffer_size(conn->in) || !conn->in_drained) lc_conn_tell(conn, LC_READABLE);
-  else wait_for_more(conn);
+  if (conn->state < LC_STATE_CLOSING) lc_units_look(conn);
+}
+
+/* ---------------------------------------------------------------- leaving -- */
+
+/* Whether the peer's answer is awaited. It has as long as for its FIN. */
+static int say_goodbye(lc_conn *conn)
+{
+  const lc_protocol *protocol = lc_protocol_of(conn);
+  if (conn->leaving) return 1;
+  conn->leaving = 1;
+  if (!protocol->leave || conn->opening || conn->connecting) return 0;
+  if (protocol->leave(conn, lc_protocol_state(conn)) != LC_AGAIN) return 0;
+  if (conn->state >= LC_STATE_CLOSING) return 0;
+  conn->wait = LC_WAIT_AWAIT;
+  conn->read_deadline = lc_conn_limit(conn, lc_conn_linger(conn));
+  lc_conn_arm(conn, conn->read_deadline);
+  return 1;
+}
+
+void lc_units_leave(lc_conn *conn, const char *cause)
+{
+  if (!say_goodbye(conn)) lc_conn_finish(conn, cause);
+}
+
+/* What the peer has begun is not handed over any more. It hears the goodbye, and is not waited for. */
+static void refuse_unit(lc_conn *conn)
+{
+  say_goodbye(conn);
+  lc_conn_finish(conn, "drain");
 }
 
 /* ------------------------------------------------------- reading for the protocol -- */
 
-/* A unit that begins behind the mark is new work: a drain hands it over no more. */
+/* Between two units the wait is for the next one; with a part of it there, for the rest. What begins behind the mark
+ * is new work, and its rest is not waited for. */
+static void wait_for_more(lc_conn *conn)
+{
+  int is_partial = lc_buffer_size(conn->in) > 0;
+  if (is_partial && !conn->leaving && lc_conn_admit(conn, LC_WAIT_AWAIT) < 0) {
+    refuse_unit(conn);
+    return;
+  }
+  if (!is_partial) forget_unit(conn);
+  else if (conn->read_deadline == LC_NEVER)
+    conn->read_deadline = lc_conn_limit(conn, lc_conn_settings(conn)->read_timeout);
+  lc_loan_release(conn);
+  conn->wait = (uint8_t)(is_partial ? LC_WAIT_READ : LC_WAIT_AWAIT);
+  lc_conn_arm(conn, lc_time_earlier(conn->read_deadline, conn->deadline));
+  lc_conn_update(conn);
+}
+
+/* After its goodbye, or behind the mark, the connection takes on no unit. */
 static unsigned hand_over(lc_conn *conn)
 {
-  if (lc_conn_admit(conn, LC_WAIT_AWAIT) < 0) {
-    lc_conn_finish(conn, "drain");
+  if (conn->leaving || lc_conn_admit(conn, LC_WAIT_AWAIT) < 0) {
+    refuse_unit(conn);
     return 0;
   }
   conn->has_unit = 1;
@@ -68,38 +117,50 @@ static unsigned hand_over(lc_conn *conn)
 /* What lies in the buffer, as the protocol sees it. Whether more is needed; else `*what` is what to tell. */
 static int needs_more(lc_conn *conn, unsigned *what)
 {
-  switch (lc_protocol_of(conn)->arrived(conn, lc_protocol_state(conn))) {
-    case LC_ARRIVAL_MORE: return 1;
+  size_t held = lc_buffer_size(conn->in);
+  lc_arrival arrival = lc_protocol_of(conn)->arrived(conn, lc_protocol_state(conn));
+  if (conn->state >= LC_STATE_CLOSING) return 0; /* what the protocol wrote has failed */
+  /* The protocol has taken something whole: what follows has a time of its own. */
+  if (lc_buffer_size(conn->in) != held && !conn->leaving) conn->read_deadline = LC_NEVER;
+  switch (arrival) {
     case LC_ARRIVAL_UNIT: *what = hand_over(conn); return 0;
     case LC_ARRIVAL_REFUSED: lc_conn_finish(conn, "refused"); return 0;
     case LC_ARRIVAL_LEFT: lc_conn_finish(conn, "left"); return 0;
+    case LC_ARRIVAL_MORE: break;
   }
+  if (lc_protocol_of(conn)->arrived) return 1;
+  *what =
+    LC_READABLE; /* it has handed the connection to a protocol that leaves reading to the embedder */
   return 0;
+}
+
+/* How much the buffer is to hold: no unit makes it grow beyond max_read. */
+static size_t room_for(const lc_conn *conn, size_t held)
+{
+  size_t room = held < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : held * 2;
+  size_t most = lc_conn_settings(conn)->max_read;
+  return room <= LC_SHARED_BUFFER || room <= most ? room : most + 1;
 }
 
 static unsigned read_for_protocol(lc_conn *conn)
 {
   unsigned what = 0;
-  size_t before = lc_buffer_size(conn->in);
-  for (size_t turn = 0; turn < LC_DISCARD_PER_TURN; turn += lc_buffer_size(conn->in)) {
-    if ((lc_buffer_size(conn->in) || before) && !needs_more(conn, &what)) return what;
-    if (conn->state >= LC_STATE_CLOSING) return 0;
-    before = lc_buffer_size(conn->in);
-    if (before > lc_conn_settings(conn)->max_read) {
+  size_t received = 0;
+  int result;
+  do {
+    if (lc_buffer_size(conn->in) && !needs_more(conn, &what)) return what;
+    size_t held = lc_buffer_size(conn->in);
+    if (held > lc_conn_settings(conn)->max_read) {
       lc_conn_finish(conn, "unit too long");
       return 0;
     }
-    int result = lc_input_fill(conn, before < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : before * 2);
-    if (result == LC_AGAIN) {
-      wait_for_more(conn);
-      return 0;
-    }
-    if (result == LC_EOF) lc_conn_finish(conn, "peer finished");
-    else if (result < 0 && conn->state < LC_STATE_CLOSING)
-      lc_conn_abort(conn, lc_code_name(result));
-    if (result < 0) return 0;
-  }
-  lc_conn_tell(conn, LC_READABLE); /* the rest in the next turn */
+    result = lc_input_fill(conn, room_for(conn, held));
+    if (result > 0) received += (size_t)result;
+  } while (result > 0 && received < LC_BYTES_PER_TURN);
+  if (result > 0) lc_conn_tell(conn, LC_READABLE); /* the rest in the next turn */
+  else if (result == LC_AGAIN) wait_for_more(conn);
+  else if (result == LC_EOF) lc_conn_finish(conn, "peer finished");
+  else if (conn->state < LC_STATE_CLOSING) lc_conn_abort(conn, lc_code_name(result));
   return 0;
 }
 
@@ -108,16 +169,9 @@ unsigned lc_units_filter(lc_conn *conn, unsigned what)
   if (!conn->owner || conn->has_unit || conn->state >= LC_STATE_CLOSING) return what;
   if (!lc_protocol_of(conn)->arrived) return what;
   if (what & LC_READ_TIMEOUT) {
-    lc_conn_finish(conn, "read timeout");
+    lc_conn_finish(conn, conn->leaving ? "goodbye timeout" : "read timeout");
     return what & ~(unsigned)LC_READ_TIMEOUT;
   }
   if (!(what & LC_READABLE)) return what;
   return (what & ~(unsigned)LC_READABLE) | read_for_protocol(conn);
-}
-
-void lc_units_leave(lc_conn *conn, const char *cause)
-{
-  const lc_protocol *protocol = lc_protocol_of(conn);
-  if (protocol->leave && protocol->leave(conn, lc_protocol_state(conn)) == LC_AGAIN) return;
-  lc_conn_finish(conn, cause);
 }

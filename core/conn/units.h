@@ -1,4 +1,4 @@
-/* units.h - a connection reads for its protocol, and hands whole units over. */
+/* units.h - a connection reads for its protocol, hands whole units over, and leaves as its protocol says. */
 #ifndef LC_UNITS_H
 #define LC_UNITS_H
 
@@ -6,7 +6,9 @@
 
 /* What the embedder is to be told of these events. Reads for a protocol that knows its units. */
 unsigned lc_units_filter(lc_conn *conn, unsigned what);
-/* The ladder dismisses an idle connection. */
+/* Such a protocol looks at what has come, a moment later; brings the state up to date for any other. */
+void lc_units_look(lc_conn *conn);
+/* The ladder dismisses an idle connection, or it has reached a limit. */
 void lc_units_leave(lc_conn *conn, const char *cause);
 
 #endif

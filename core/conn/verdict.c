@@ -64,7 +64,7 @@ int lc_conn_verdict(const lc_conn *conn, lc_verdict *verdict)
 int lc_verdict_is_at_rest(const lc_conn *conn)
 {
   return conn->verdict.code == LC_RESET && !conn->verdict.unacked && !conn->consumed &&
-         !conn->guards && !lc_buffer_size(conn->in) && !conn->connecting;
+         !conn->guards && !conn->has_unit && !lc_buffer_size(conn->in) && !conn->connecting;
 }
 
 int lc_conn_was_at_rest(const lc_conn *conn) { return (int)conn->reset_at_rest; }

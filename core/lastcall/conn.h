@@ -31,11 +31,12 @@ void lc_conn_note(lc_conn *conn, size_t received, size_t sent);
  * write asks the kernel, whatever the loop knows. */
 void lc_conn_look(lc_conn *conn);
 
-/* Another protocol takes over from here on, with the buffered bytes: an upgrade. Returns 0, or a
- * code, and the protocol before stays. */
+/* Another protocol takes over from here on, with the buffered bytes: an upgrade. A unit that is
+ * under way goes on. Outside of a unit, a protocol that knows its units begins to read, and nobody
+ * else may. Returns 0, or a code, and the protocol before stays. */
 int lc_conn_set_protocol(lc_conn *conn, const lc_protocol *protocol);
 /* The work for the unit that LC_UNIT announced is done: the connection is parked, or LC_UNIT
- * announces the next. */
+ * announces the next in a later turn. The unit's deadline (lc_conn_set_deadline) ends with it. */
 void lc_conn_unit_ended(lc_conn *conn);
 
 /* ------------------------------------------------------------------- held -- */

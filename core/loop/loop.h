@@ -24,8 +24,9 @@
 /* Of more events, or more connections, the first ones have left the cache when their tasks run. */
 #define LC_EVENTS_PER_TURN 32
 #define LC_ACCEPTS_PER_TURN 8
-#define LC_VISITS_PER_TURN 32            /* by one step of a drain */
-#define LC_DISCARD_PER_TURN (256 * 1024) /* bytes one lingering connection may cost a turn */
+#define LC_VISITS_PER_TURN 32 /* by one step of a drain */
+/* Received in one turn for one connection, without an embedder that asks for it: it lingers, or its protocol reads. */
+#define LC_BYTES_PER_TURN (256 * 1024)
 #define LC_SHARED_BUFFER (64 * 1024) /* the loop's one buffer for input, and its one for output */
 
 #define LC_WATCH_ALL (LC_POLL_IN | LC_POLL_URGENT | LC_POLL_OUT | LC_POLL_FINISHED | LC_POLL_EDGE)

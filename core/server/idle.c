@@ -64,7 +64,7 @@ lc_time lc_idle_look_at(lc_conn *conn)
     !conn->tasks && !conn->guards && conn->wait == LC_WAIT_NONE && conn->state == LC_STATE_NEW;
   if (!lc_conn_is_between(conn) && !unattended) return LC_NEVER;
   const lc_protocol *protocol = lc_protocol_of(conn);
-  if (protocol->is_sure(conn, lc_protocol_state(conn))) return 0;
+  if (conn->received && protocol->is_sure(conn, lc_protocol_state(conn))) return 0;
   return end_of_silence(conn);
 }
 

@@ -22,7 +22,8 @@ static void reach(lc_conn *conn, lc_step step)
     return;
   }
   if (events->reached && !conn->unheard) events->reached(conn, step, server->user);
-  if (step == LC_STEP_CANCEL && server->options.closes_at_cancel) lc_conn_finish(conn, "canceled");
+  int is_ours = server->options.closes_at_cancel || conn->leaving;
+  if (step == LC_STEP_CANCEL && is_ours) lc_conn_finish(conn, "canceled");
   if (step != LC_STEP_KILL) return;
   lc_conn_abort(conn, "killed");
   lc_conn_release_detached(conn);
