@@ -1,18 +1,18 @@
 ---@meta lastcall
--- The API, for editors and people; nothing of it is ever run. spec/house/meta_spec.lua keeps it true.
+-- The API, for editors and people. This code never runs. spec/house/meta_spec.lua keeps it true.
 --
--- Here are the module and what all parts share. The other parts: meta_options, meta_server, meta_connection, meta_tasks
--- (tasks, contexts, and what tasks use among themselves), meta_report, and meta_socket (lastcall.socket).
+-- This file has the module and what all parts share. The other parts: meta_options, meta_server, meta_connection,
+-- meta_tasks (tasks, contexts, and what tasks share), meta_report, and meta_socket (lastcall.socket).
 --
--- Times are seconds, floats by the monotonic clock; sizes are bytes. Success is a true value; failure at
+-- Times are seconds, floats by the monotonic clock; sizes are bytes. Success is a true value. Failure at
 -- run time is `nil, code, message` and sometimes a fourth value. Misuse (a wrong type, an unknown option,
--- a waiting call outside a task) raises, and names the argument and the remedy.
+-- a waiting call outside a task) raises an error that names the argument and the remedy.
 --
--- (waits) marks what may suspend the calling task, and so can be called in tasks only: in the function
--- given to `run`, a handler, a hook, or a function given to `go`. All else can be called from anywhere,
+-- (waits) marks a function that may suspend the calling task. It can be called only in a task: in the function
+-- given to `run`, a handler, a hook, or a function given to `go`. All others can be called from anywhere,
 -- callbacks included. A wait ends with "canceled" or "timeout" when the context of its task ends.
 
---- Why something failed. For other errors of the system: the name of the errno in lower case ("emfile").
+--- Why a call failed. For other errors of the system: the name of the errno in lower case ("emfile").
 ---@alias lastcall.Code
 ---| "eof"          # the peer finished cleanly
 ---| "reset"        # the peer reset the connection
@@ -32,15 +32,15 @@
 ---| "permission denied"
 ---| string
 
---- `new`: accepted, not a byte received yet. `active`: somebody owes it work. `idle`: between two
---- requests. `closing`: our side is finished, the peer's is not. `closed`: the descriptor is gone.
+--- `new`: accepted, no byte received yet. `active`: the server has work to do for it. `idle`: between two
+--- requests. `closing`: our side has finished, the peer's has not. `closed`: the descriptor is closed.
 ---@alias lastcall.State "new"|"active"|"idle"|"closing"|"closed"
 
 --- The ladder of a shutdown, in order. A server goes from `stop` to `kill`; the rest is the process's.
 ---@alias lastcall.Step "serving"|"unready"|"stop"|"drain"|"cancel"|"kill"|"hooks"|"done"
 
 ---@alias lastcall.Address string as "host:port", "[::1]:80", ":80" (every interface, dual stack), "unix:/path", "unix:@abstract"; port 0 for any
----@alias lastcall.Format "l"|"L"|"a"|integer a line without its newline, with it, all until the end, so many bytes
+---@alias lastcall.Format "l"|"L"|"a"|integer a line without its newline, a line with it, all until the end, a number of bytes
 ---@alias lastcall.Handler fun(conn: lastcall.Connection, ctx: lastcall.Context)
 
 -- ---------------------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@
 
 ---@class lastcall
 ---@field version string
----@field features lastcall.Features found out by the first look, with two sockets on loopback
+---@field features lastcall.Features found out by the first use, with two sockets on loopback
 ---@field context lastcall.context
 ---@field coroutine lastcall.coroutine
 local lastcall = {}
@@ -56,40 +56,40 @@ local lastcall = {}
 ---@class lastcall.Features
 ---@field stop "hide"|"accept-close" how a TCP listener of our own is stopped
 ---@field hide boolean a listener can be hidden from new clients without losing those under way
----@field hide_error string|false why not: what the kernel said; "eopnotsupp" where it takes the option and nothing follows
----@field sock_diag boolean half-open handshakes can be counted; else no stop of a TCP listener is known to be lossless
+---@field hide_error string|false why not: the kernel's error; "eopnotsupp" if the kernel takes the option without effect
+---@field sock_diag boolean half-open handshakes can be counted; if not, no stop of a TCP listener is known to be lossless
 ---@field sock_diag_error string|false why not
 
 --- Listens, serves and runs until the shutdown is done: `run`, `listen` and `server:serve` in one.
 --- Raises, with address and reason, when it cannot listen. For the main program, outside tasks.
----@param address lastcall.Address|{fd: integer, shared: boolean?} or a descriptor that listens already, which is the server's from then on
----@param handler lastcall.Handler runs as a task for each connection; when it returns, what it wrote is delivered and the connection is closed in order
+---@param address lastcall.Address|{fd: integer, shared: boolean?} or a descriptor that listens already; the server owns it from then on
+---@param handler lastcall.Handler runs as a task for each connection; when it returns, its output is delivered and the connection is closed in order
 ---@param options? lastcall.ServeOptions
 ---@return lastcall.Report
 function lastcall.serve(address, handler, options) end
 
 --- Runs `main(ctx)` as the first task, owned by the process, with SIGINT and SIGTERM handled: the first
---- drains, a second cancels, a third kills. Returns when `main` and everything left running have ended,
---- or the shutdown is done. Raises what `main` raised. For the main program, outside tasks.
+--- drains, a second cancels, a third kills. Returns when `main` and everything that it started have ended,
+--- or the shutdown is done. Raises the error that `main` raised. For the main program, outside tasks.
 ---@param main fun(ctx: lastcall.Context)
 ---@param options? lastcall.RunOptions
 ---@return lastcall.Report
 function lastcall.run(main, options) end
 
---- Opens a server; nothing is accepted before `server:serve` or `server:accept`. It is owned by the
---- process and takes part in its shutdown. In a task, looking a name up (waits); outside one it blocks.
----@param address lastcall.Address|{fd: integer, shared: boolean?} a descriptor is the server's from success on
+--- Opens a server. It accepts no client before `server:serve` or `server:accept`. The process owns it, and
+--- shuts it down with itself. In a task, looking a name up (waits); outside a task it blocks.
+---@param address lastcall.Address|{fd: integer, shared: boolean?} on success the server owns the descriptor
 ---@param options? lastcall.ServerOptions
 ---@return lastcall.Server? server
 ---@return lastcall.Code? code "address in use", "permission denied", "host not found", "draining" (the process is shutting down), ...
 ---@return string? message
 function lastcall.listen(address, options) end
 
---- (waits) A connection of our own making, with the same methods and the same contract. The addresses of
---- a name are tried within one `timeout`, IPv6 and IPv4 in turn: the next as soon as one fails, or beside it
---- when it has not answered after 0.25 s (RFC 8305). The first to answer is taken. When none does, the code is that of
---- the first to fail, and the message names those that were tried. The connection's context is a child of the
---- task's. Its holder closes it; collected while open, it is closed in the background and logged.
+--- (waits) Opens a connection, with the same methods and the same contract as an accepted one. It tries the addresses
+--- of a name within one `timeout`, IPv6 and IPv4 in turn: the next as soon as one fails, or beside it when it has not
+--- answered after 0.25 s (RFC 8305). The first to answer is taken. If none does, the code is that of the first to
+--- fail, and the message names the addresses tried. The connection's context is a child of the task's. The script must
+--- close the connection; if it is collected while open, it is closed in the background and logged.
 ---@param address lastcall.Address
 ---@param options? lastcall.ConnectOptions
 ---@return lastcall.Connection? conn
@@ -97,8 +97,8 @@ function lastcall.listen(address, options) end
 ---@return string? message
 function lastcall.connect(address, options) end
 
---- The addresses of a host name, in the order of the system's resolver. In a task it (waits), and other
---- look-ups go on beside it; outside one it blocks, without a timeout.
+--- Returns the addresses of a host name, in the order of the system's resolver. In a task it (waits), and other
+--- look-ups run meanwhile; outside a task it blocks, without a timeout.
 ---@param name string without a port
 ---@param options? lastcall.ResolveOptions
 ---@return string[]? addresses "192.0.2.1", "2001:db8::1"
@@ -113,14 +113,14 @@ function lastcall.resolve(name, options) end
 ---@return lastcall.Task
 function lastcall.go(fn, ...) end
 
---- Starts a task owned by the process, in its context: for what outlives a connection.
+--- Starts a task owned by the process, in its context: for work that outlives a connection.
 ---@param fn fun(...: any): ...
 ---@param ... any arguments for fn
 ---@return lastcall.Task
 function lastcall.spawn(fn, ...) end
 
---- While the guard is held, the process's drain goes on, until its time is over: for work that no connection stands
---- for. Any task may end it. A guard that is collected while held is let go and logged.
+--- While the guard is held, the process's drain goes on, until its time is over: for work that belongs to no
+--- connection. Any task may end it. A guard that is collected while held is released and logged.
 ---@param name? string for the report
 ---@return lastcall.Guard
 function lastcall.work(name) end
@@ -132,17 +132,17 @@ function lastcall.work(name) end
 ---@return string? message
 function lastcall.sleep(seconds) end
 
---- The monotonic clock, that of deadlines.
+--- The monotonic clock, which deadlines use.
 ---@return number seconds since some moment in the past
 function lastcall.now() end
 
 --- Registers a function to run when the connections are gone, last registered first, one after the
 --- other, each in a fresh context that ends with its time. An error in one is reported and stops no
---- other; one that a hook registers runs next. Forgotten when `run` ends.
+--- other. A function that a hook registers runs next. All are forgotten when `run` ends.
 ---@param name string for the report
 ---@param fn fun(ctx: lastcall.Context)
 ---@param options? lastcall.HookOptions
----@return fun(): boolean cancel unregisters it; whether it still was
+---@return fun(): boolean cancel unregisters it; true if it was still registered
 function lastcall.on_shutdown(name, fn, options) end
 
 --- The same, at step unready, before anything stops; in the order of their registration.
@@ -152,14 +152,14 @@ function lastcall.on_shutdown(name, fn, options) end
 ---@return fun(): boolean cancel
 function lastcall.before_shutdown(name, fn, options) end
 
---- Starts the process's ladder, as SIGTERM does; the report is what `serve` or `run` returns. A further
---- call joins, and may only shorten.
+--- Starts the process's ladder, as SIGTERM does; `serve` or `run` returns the report. A further call joins the
+--- shutdown under way, and may only shorten it.
 ---@param seconds? number for the whole of it (drain.timeout)
 ---@return true
 function lastcall.shutdown(seconds) end
 
---- Its arguments, when the first is true. Else raises the message that comes third, which names the address, with the
---- caller's place: `lastcall.assert(lastcall.listen(address))`.
+--- Returns its arguments when the first is true. Otherwise it raises the third, a message that names the address, with
+--- the caller's place: `lastcall.assert(lastcall.listen(address))`.
 ---@param value any
 ---@param ... any
 ---@return any ...
@@ -169,15 +169,15 @@ function lastcall.assert(value, ...) end
 ---@return boolean
 function lastcall.ready() end
 
---- Who is holding it? First in numbers: connections by state, tasks by where they are. Then a hundred connections,
---- active ones first, the oldest of them before the others, and a hundred other tasks, those at work first: where each is
---- blocked, and for how long. Last, how many were left out. In a task it takes several turns of the loop when there are many.
---- SIGUSR1 has the same put into the log, as `text` of the event "dump", unless the script has a use of
---- its own for it.
+--- Says what keeps the process alive. First the counts: connections by state, tasks by where they are. Then a hundred
+--- connections, active ones first, the oldest before the others, and a hundred other tasks, those at work first: where
+--- each is blocked, and for how long. Last, how many were left out. In a task it takes several turns of the loop
+--- when there are many. SIGUSR1 writes the same to the log, as `text` of the event "dump", unless the script has a
+--- function of its own for that signal.
 ---@return string
 function lastcall.dump() end
 
---- The report of the run that ended last.
+--- The report of the last run that ended.
 ---@return lastcall.Report?
 function lastcall.report() end
 

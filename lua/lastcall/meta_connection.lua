@@ -1,32 +1,33 @@
 ---@meta lastcall
--- Connections. One task reads at a time (a second raises); any number write, never interleaved. See meta.lua.
+-- Connections. Only one task may read at a time (a second raises). Any number may write; their writes never mix.
+-- See meta.lua.
 
 ---@class lastcall.Connection
 ---@field id integer unique in this Lua state, and never used twice
 ---@field data table the script's own
 local Connection = {}
 
---- (waits) Until the next unit of work has begun to arrive; consumes nothing. The declared idle point:
---- while it waits here, the connection may be closed by a drain.
----@param seconds? number at most so long
+--- (waits) Until the next unit of work has begun to arrive; consumes nothing. It declares the connection idle:
+--- while the task waits here, a drain may close the connection.
+---@param seconds? number the longest wait
 ---@return true? arrived
 ---@return lastcall.Code? code "eof", "draining", "timeout", "canceled", "reset", ...
 ---@return string? message
 function Connection:await(seconds) end
 
---- An iterator over lines, each call of which (waits); an idle point when everything read was answered. It ends
---- at the peer's end, at a drain or at any failure, and never raises for it: `conn:error()` tells which it was.
+--- An iterator over lines; each step (waits). When everything read was answered, it declares the connection idle. It
+--- ends at the peer's end, at a drain or at any failure, and never raises for them: `conn:error()` says which it was.
 ---@param format? "l"|"L" without the newline, or with it ("l")
 ---@return fun(): string?
 function Connection:lines(format) end
 
---- What was read so far needs no answer: the connection is between two units of work, as after a write, and a
---- drain may close it. A server that never answers calls it for each unit. Never waits.
+--- Says that everything read so far needs no answer: the connection is between two units of work, as after a write, and
+--- a drain may close it. A server that never answers calls it for each unit. Never waits.
 ---@return true
 function Connection:answered() end
 
---- (waits) As io files: a value for each format, or the failure of the first that failed. What it had got
---- by then is the fourth result, and stays readable when the code is "canceled" or "draining".
+--- (waits) As in io files: a value for each format, or the failure of the first that failed. The fourth result has the
+--- bytes received by then; they stay readable when the code is "canceled" or "draining".
 ---@param format? lastcall.Format ("l")
 ---@param ... lastcall.Format
 ---@return string? value
@@ -35,25 +36,25 @@ function Connection:answered() end
 ---@return string? partial
 function Connection:read(format, ...) end
 
---- (waits) What has arrived, at least one byte.
+--- (waits) Returns the bytes that have arrived, at least one.
 ---@param max? integer bytes
 ---@return string? bytes
 ---@return lastcall.Code? code
 ---@return string? message
 function Connection:read_some(max) end
 
---- (waits) Up to and including a delimiter, which is plain text.
+--- (waits) Reads up to and including a delimiter, which is plain text.
 ---@param delimiter string
----@param max? integer bytes, delimiter included; beyond them "too long" (max_line)
+---@param max? integer bytes, delimiter included; more is "too long" (max_line)
 ---@return string? bytes
 ---@return lastcall.Code? code
 ---@return string? message
 ---@return string? partial
 function Connection:read_until(delimiter, max) end
 
---- (waits) only when the buffer is full and the peer slow. Strings and numbers, in one piece. They are
---- gathered, and sent when 16 KiB are there, before the task is suspended or ends, or by `flush`; a
---- failure is told by this or the next operation.
+--- (waits) only when the buffer is full and the peer slow. Writes strings and numbers, in one piece. They are
+--- gathered, and sent when there are 16 KiB, before the task is suspended or ends, or by `flush`. This or the
+--- next operation returns a failure.
 ---@param ... string|number
 ---@return true? accepted
 ---@return lastcall.Code? code "timeout", "broken pipe", "reset", "closed", "canceled", ...
@@ -61,13 +62,13 @@ function Connection:read_until(delimiter, max) end
 ---@return integer? written bytes accepted before the failure
 function Connection:write(...) end
 
---- (waits) Until the kernel has taken all that was written.
+--- (waits) Until the kernel has taken everything written.
 ---@return true? flushed
 ---@return lastcall.Code? code
 ---@return string? message
 function Connection:flush() end
 
---- As io files: "full" gathers up to `size` bytes, "no" sends each write at once.
+--- As in io files: "full" gathers up to `size` bytes, "no" sends each write at once.
 ---@param mode "full"|"no"
 ---@param size? integer bytes, at most 65536 (16384)
 ---@return true? set
@@ -78,7 +79,7 @@ function Connection:setvbuf(mode, size) end
 --- Queues data to be sent between two writes; from any task or callback, never waits.
 ---@param ... string|number
 ---@return true? queued
----@return lastcall.Code? code "full" over max_queue, when the kernel takes nothing more: nothing of it is queued
+---@return lastcall.Code? code "full" over max_queue, when the kernel takes nothing more; none of the data is queued then
 ---@return string? message
 function Connection:post(...) end
 
@@ -86,17 +87,18 @@ function Connection:post(...) end
 ---@return lastcall.Guard
 function Connection:work() end
 
---- (waits) Closes in order: what was written, the FIN, then discarding what comes until the peer's FIN,
---- all within `linger`. True when the peer's host has acknowledged every byte and the FIN (on a unix-domain socket:
---- when the peer has read every byte). Idempotent; from any task; further reads and writes fail with "closed". `local conn <close>` calls it.
+--- (waits) Closes in order: sends everything written and the FIN, then discards input until the peer's FIN, all within
+--- `linger`. Returns true when the peer's host has acknowledged every byte and the FIN (on a unix-domain socket: when
+--- the peer has read every byte). Idempotent; from any task; further reads and writes fail with "closed".
+--- `local conn <close>` calls it.
 ---@param linger? number|"background" seconds; 0 resets; "background" or negative: "pending" at once (as the option)
 ---@return true|"pending"|nil delivered "pending": the same steps go on, and nobody waits
 ---@return lastcall.Code? code
 ---@return string? message
----@return integer? unacked bytes not known to have arrived; nil where the kernel does not tell
+---@return integer? unacked bytes not known to have arrived; nil where the kernel does not say
 function Connection:close(linger) end
 
---- Resets: what is unsent is discarded. Idempotent.
+--- Resets the connection, and discards unsent bytes. Idempotent.
 ---@return true
 function Connection:abort() end
 
@@ -107,29 +109,29 @@ function Connection:abort() end
 ---@return string? message
 function Connection:shutdown(how) end
 
---- (waits) for a flush, then hands over the descriptor and the bytes already read. The connection is
---- closed for us, and counts in the server until the ticket is done.
+--- (waits) for a flush, then hands over the descriptor and the bytes already read. The connection object is
+--- closed; the server still counts the connection until the ticket is done.
 ---@param hooks? { on_drain?: fun(conn: lastcall.Connection), on_kill?: fun(conn: lastcall.Connection) } run as a task when the drain begins (at once when it has begun); called when its time is over, without waiting
----@return integer? fd the caller's from now on, non-blocking
+---@return integer? fd non-blocking; the caller owns it from now on
 ---@return string bytes read from the peer and not yet consumed; on failure the code
 ---@return lastcall.Ticket|string ticket on failure the message
 function Connection:detach(hooks) end
 
---- Holds for a read that waits already.
----@param seconds? number nil for none; 0: what is there already, or "timeout"
+--- Also applies to a read that waits already.
+---@param seconds? number nil for none; 0: bytes that have arrived, or "timeout"
 ---@return true? set
 ---@return lastcall.Code? code
 ---@return string? message
 function Connection:set_read_timeout(seconds) end
 
---- Holds for a write that waits already.
+--- Also applies to a write that waits already.
 ---@param seconds? number nil for none
 ---@return true? set
 ---@return lastcall.Code? code
 ---@return string? message
 function Connection:set_write_timeout(seconds) end
 
---- When every read and write ends with "timeout"; holds for one that waits already.
+--- Sets the time at which every read and write ends with "timeout", also one that waits already.
 ---@param at? number by the clock of `lastcall.now`; nil clears it
 ---@return true
 function Connection:set_deadline(at) end
@@ -140,14 +142,14 @@ function Connection:set_deadline(at) end
 ---@return string? message
 function Connection:set_linger(seconds) end
 
---- Keepalive, and the user timeout that belongs to it. What is not given stays as it is.
+--- Sets keepalive, and the user timeout that belongs to it. Fields that are not given stay as they are.
 ---@param keepalive lastcall.KeepaliveOptions|false
 ---@return true? set
 ---@return lastcall.Code? code
 ---@return string? message
 function Connection:set_keepalive(keepalive) end
 
---- Asks the peer for signs of life, or no longer.
+--- Asks the peer for signs of life, or stops asking.
 ---@param heartbeat lastcall.HeartbeatOptions|false
 ---@return true? set
 ---@return lastcall.Code? code
@@ -160,13 +162,13 @@ function Connection:heartbeat(heartbeat) end
 ---@return string? message
 function Connection:set_nodelay(on) end
 
---- The last words, sent when the ladder closes it; before the server's `farewell`.
+--- Sets the last words, sent when the ladder closes the connection. They replace the server's `farewell`.
 ---@param farewell? string|fun(conn: lastcall.Connection): string? "" for none, nil for the server's; a function may not wait
 ---@return true
 function Connection:set_farewell(farewell) end
 
---- An integer option of the socket, by its name in lower case without prefix: "rcvbuf", "tos", ... An
---- unknown name raises, and lists the known ones.
+--- Sets an integer option of the socket, by its name in lower case without prefix: "rcvbuf", "tos", ... An
+--- unknown name raises an error that lists the known ones.
 ---@param name string
 ---@param value integer|boolean
 ---@return true? set
@@ -190,7 +192,7 @@ function Connection:peer() end
 ---@return string family
 function Connection:localname() end
 
---- nil for one of our own making, and once the server is done.
+--- nil for a connection made by `connect`, and once the server is done.
 ---@return lastcall.Server?
 function Connection:server() end
 
@@ -200,33 +202,33 @@ function Connection:state() end
 ---@return lastcall.Snapshot
 function Connection:stats() end
 
---- Calls `fn(conn)` once the peer's FIN has come, also while nobody reads: between two turns of the loop, and soon, when
---- it has come already. Nothing is consumed: what came before it can still be read. It may be a half-close of a peer
---- that waits for its answer. A reset is no FIN; closing forgets the function.
+--- Calls `fn(conn)` once the peer's FIN has come, also while no task reads: between two turns of the loop, and soon if
+--- the FIN has come already. It consumes nothing: earlier bytes can still be read. The FIN may be a half-close of a
+--- peer that waits for its answer. A reset is no FIN. Closing the connection forgets the function.
 ---@param fn fun(conn: lastcall.Connection) may not wait
----@return fun(): boolean stop forgets it; whether it was still to be called
+---@return fun(): boolean stop forgets it; true if it had not been called yet
 function Connection:on_eof(fn) end
 
---- Its own context, which ends when its handler and tasks are done, when it is closed or fails, when
---- the server cancels, when its parent ends, or, with `on_eof = "cancel"`, with the peer's FIN.
+--- The connection's own context. It ends when the handler and tasks are done, when the connection is closed or fails,
+--- when the server cancels, when its parent ends, or, with `on_eof = "cancel"`, with the peer's FIN.
 ---@return lastcall.Context
 function Connection:context() end
 
---- The failure of the last operation that failed, or what ended the connection; nothing when all is well.
+--- The last failure of an operation, or what ended the connection; nothing if neither happened.
 ---@return lastcall.Code? code
 ---@return string? message
 function Connection:error() end
 
---- What `conn:work` gives. A variable with `<close>` lets it go too.
+--- The result of `conn:work` and `lastcall.work`. A variable with `<close>` releases it too.
 ---@class lastcall.Guard
 local Guard = {}
 
---- Lets go; once is enough.
+--- Releases the guard. Further calls have no effect.
 function Guard:done() end
 
---- What `conn:detach` gives. A variable with `<close>` ends it too.
+--- The result of `conn:detach`. A variable with `<close>` ends it too.
 ---@class lastcall.Ticket
 local Ticket = {}
 
---- The descriptor has been closed: the server need not wait for it.
+--- Says that the descriptor is closed: the server need not wait for it.
 function Ticket:done() end

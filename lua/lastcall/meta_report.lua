@@ -7,9 +7,9 @@
 ---@field peer string its address
 ---@field bytes integer how many
 
---- What a shutdown did; `tostring` makes sentences of it. A server's own has no hooks.
+--- What a shutdown did; `tostring` makes sentences of it. A server's own report has no hooks.
 ---@class lastcall.Report
----@field ok boolean within its time, nothing killed, every hook fine
+---@field ok boolean within its time, nothing killed, no hook failed
 ---@field clean boolean moreover nothing canceled, reset by us or undelivered, every listener stopped without loss
 ---@field elapsed number seconds
 ---@field steps table<lastcall.Step, number> when each step began, in seconds from the beginning
@@ -22,25 +22,25 @@
 ---@field killed integer
 ---@field reset_by_us integer
 ---@field reset_by_peer integer
----@field undelivered_bytes integer written and not known to have arrived
+---@field undelivered_bytes integer bytes written that are not known to have arrived
 ---@field failed_flushes integer connections whose last bytes are not known to have arrived
----@field late integer connections whose peer sent bytes that no handler was given: unread when we finished, or come after our FIN
+---@field late integer connections whose peer sent bytes that no handler got: unread when we finished, or sent after our FIN
 ---@field late_peers lastcall.LatePeer[] the first 100 of them
 ---@field detached integer
 ---@field held_back integer how often clients began to wait because max_connections or the limit of descriptors was reached
----@field stopped_earlier integer listeners, and those of servers, stopped before the shutdown and before the last 16: they are not in stop
----@field tasks_canceled integer tasks, whoever owns them, that were canceled elsewhere than at rest
----@field tasks_left integer tasks, whoever owns them, that had to be ended by force
----@field work_left integer guards of `lastcall.work` that were held when the drain's time was over
+---@field stopped_earlier integer listeners stopped before the shutdown, except the last 16, and those of servers done before it, except the last 16 servers: they are not in stop
+---@field tasks_canceled integer tasks of any owner that were canceled elsewhere than at rest
+---@field tasks_left integer tasks of any owner that had to be ended by force
+---@field work_left integer guards of `lastcall.work` still held when the drain's time was over
 ---@field hooks lastcall.HookReport[]
 ---@field stragglers lastcall.Straggler[] the first 100 connections and the first 100 tasks of each fate, the oldest first
----@field stragglers_unlisted integer how many others there were
+---@field stragglers_unlisted integer how many stragglers are not listed
 
 ---@class lastcall.StopReport
 ---@field address string
 ---@field method "hide"|"steer"|"close"|"shutdown"|"accept-close"
 ---@field lossless boolean
----@field unknown boolean not lossless only because the kernel denied what would show it (counting handshakes, hiding a member of a group): nobody may have been lost
+---@field unknown boolean not lossless only because the kernel refused what would show it (counting handshakes, hiding a member of a group); perhaps no client was lost
 ---@field closed boolean
 ---@field settled number seconds it took
 
@@ -53,7 +53,7 @@
 --- A connection or a task that was canceled or killed, or a connection whose last bytes are not known to have arrived.
 ---@class lastcall.Straggler
 ---@field fate "canceled"|"killed"|"undelivered"|"held"
----@field cause? lastcall.Code why it is undelivered
+---@field cause? lastcall.Code why its bytes are undelivered
 ---@field id? integer of the connection
 ---@field peer? string
 ---@field state? lastcall.State
@@ -65,8 +65,8 @@
 ---@field unacked? integer
 ---@field task? integer of a task that is not a connection's only one
 ---@field work? integer of a guard that was held when the drain's time was over
----@field name? string what `lastcall.work` was given
+---@field name? string the argument of `lastcall.work`
 ---@field taken? string file and line where the guard was taken
 ---@field waits_for? string the operation that its task waited in
----@field waited? number seconds in which it had waited
+---@field waited? number seconds that it had waited
 ---@field traceback? string of the coroutine that held it

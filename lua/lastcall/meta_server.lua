@@ -1,22 +1,22 @@
 ---@meta lastcall
--- Servers, and the numbers that they and their connections tell. See meta.lua.
+-- Servers, and the numbers that they and their connections give. See meta.lua.
 
---- One or more listeners, the connections they accepted, and the ladder that ends both. It is kept
+--- One or more listeners, the connections they accepted, and the ladder that ends both. A server stays
 --- alive until it is done.
 ---@class lastcall.Server
 local Server = {}
 
 --- (waits) Runs `handler` as a task for each connection, until the server has shut down. Raises after
---- a shutdown has begun, and in a task of this server, which it would wait for.
+--- a shutdown has begun, and in a task of this server, because it would wait for itself.
 ---@param handler lastcall.Handler
 ---@return lastcall.Report? report
 ---@return lastcall.Code? code
 ---@return string? message
 function Server:serve(handler) end
 
---- (waits) The next connection, for loops written by hand; nothing closes it but its holder, the ladder
---- or its peer.
----@param seconds? number at most so long
+--- (waits) Returns the next connection, for loops written by hand. Only the script, the ladder or the peer closes
+--- it.
+---@param seconds? number the longest wait
 ---@return lastcall.Connection? conn
 ---@return lastcall.Code? code "closed" once the server has stopped listening, "timeout", "canceled"
 ---@return string? message
@@ -24,15 +24,15 @@ function Server:accept(seconds) end
 
 --- Adds an address. In a task, looking a name up (waits).
 ---@param address lastcall.Address|{fd: integer, shared: boolean?}
----@param options? lastcall.ListenerOptions what is not given is as in `lastcall.listen`
+---@param options? lastcall.ListenerOptions the others are as given to `lastcall.listen`
 ---@return true? listening
 ---@return lastcall.Code? code
 ---@return string? message
 function Server:listen(address, options) end
 
---- Stops listening without losing a client who is connecting, and leaves the connections alone. It goes on
---- beside: until the listener has settled, 0.1 s at least, listening there again is `address in use`.
----@param address? lastcall.Address all of them when absent
+--- Stops listening without losing a client that is connecting, and leaves the connections alone. It does not wait:
+--- until the listener has settled, 0.1 s at least, listening there again is `address in use`.
+---@param address? lastcall.Address all addresses when absent
 ---@return integer? count how many listeners are being stopped
 ---@return lastcall.Code? code
 ---@return string? message
@@ -41,7 +41,7 @@ function Server:unlisten(address) end
 ---@return string[] addresses "host:port" with the port in use
 function Server:addresses() end
 
---- Stops accepting for a while: clients wait in the kernel's queue, nobody is refused.
+--- Stops accepting for a while: clients wait in the kernel's queue, and none is refused.
 ---@return true
 function Server:suspend() end
 
@@ -53,13 +53,13 @@ function Server:resume() end
 ---@return boolean
 function Server:ready() end
 
---- Starts the ladder for this server alone, from stop to kill, without hooks. A further call joins, and
---- may only shorten.
----@param seconds? number for the whole of it (drain.timeout)
+--- Starts the ladder for this server alone, from stop to kill, without hooks. A further call joins the shutdown under
+--- way, and may only shorten it.
+---@param seconds? number for the whole shutdown (drain.timeout)
 ---@return true
 function Server:shutdown(seconds) end
 
---- Ends it at once: the ladder begins at kill, connections are reset.
+--- Ends the server at once: the ladder begins at kill, connections are reset.
 ---@return true
 function Server:close() end
 
@@ -82,8 +82,8 @@ function Server:step() end
 ---@return lastcall.Task
 function Server:go(fn, ...) end
 
---- Iterates over the connections there are when it is called.
----@param state? lastcall.State only those
+--- Iterates over the connections that exist when it is called.
+---@param state? lastcall.State only those in this state
 ---@return fun(): lastcall.Connection?
 function Server:each(state) end
 
@@ -94,38 +94,38 @@ function Server:connections() end
 ---@return lastcall.Connection?
 function Server:get(id) end
 
---- How many connections are registered; closed ones are while tasks of theirs run.
----@param state? lastcall.State only those
+--- How many connections are registered; a closed one is while tasks of it run.
+---@param state? lastcall.State only those in this state
 ---@return integer
 function Server:count(state) end
 
 ---@return lastcall.ServerStats
 function Server:stats() end
 
---- (waits) Until the number of connections compares so.
+--- (waits) Until the number of connections compares with `n` as `operator` says.
 ---@param operator ">"|">="|"=="|"<="|"<"
 ---@param n integer
----@param seconds? number at most so long
+---@param seconds? number the longest wait
 ---@return true? reached
 ---@return lastcall.Code? code "timeout", "canceled", or "closed" when the server is done first
 ---@return string? message
 function Server:wait_for(operator, n, seconds) end
 
---- Closes, in the background, the connections for which the function says so.
+--- Closes, in the background, the connections for which the function returns true.
 ---@param wanted fun(snapshot: lastcall.Snapshot): boolean? may not wait
 ---@return integer count
 function Server:close_where(wanted) end
 
---- Posts the same to every connection, without waiting for any.
+--- Posts the same data to every connection, without waiting for any.
 ---@param data string
----@param wanted? fun(conn: lastcall.Connection): boolean? only to those; may not wait
+---@param wanted? fun(conn: lastcall.Connection): boolean? chooses the connections; may not wait
 ---@return integer queued
----@return integer dropped those whose queue was full
+---@return integer dropped connections whose queue was full
 function Server:broadcast(data, wanted) end
 
---- Calls `fn` for each move of a connection, in order, between two turns of the loop; the birth has no
+--- Calls `fn` for each move of a connection, in order, between two turns of the loop; the first move has no
 --- `from`. nil to stop. With `start = "data"` a function without parameters is the cheapest: a connection that
---- never speaks then needs no object.
+--- never sends a byte then needs no object.
 ---@param fn? fun(conn: lastcall.Connection, from: lastcall.State?, to: lastcall.State, cause: string) may not wait
 function Server:on_state(fn) end
 
@@ -140,11 +140,11 @@ function Server:on_step(fn) end
 ---@field active integer
 ---@field idle integer
 ---@field closing integer
----@field closed integer closed ones of which tasks still run
+---@field closed integer closed connections whose tasks still run
 ---@field accepted integer since the server began
 ---@field received integer bytes, of connections that are closed already
 ---@field sent integer
----@field resets_at_rest integer connections that their peer has reset while nothing was owed, either way
+---@field resets_at_rest integer connections that their peer reset while neither side owed anything
 
 --- A connection at one moment.
 ---@class lastcall.Snapshot
@@ -157,13 +157,13 @@ function Server:on_step(fn) end
 ---@field sent integer bytes handed to the kernel
 ---@field unsent integer bytes accepted for writing that the kernel has not taken
 ---@field unacked? integer bytes in the kernel that the peer's host has not acknowledged; nil on a unix-domain socket
----that has any, for there the kernel does not tell how many
+---that has any, because the kernel does not say how many there
 
---- A socket before it listens, as `control` sees it; of no use afterwards.
+--- A socket before it listens, as `control` gets it; it cannot be used afterwards.
 ---@class lastcall.Socket
 local Socket = {}
 
----@return integer? fd it stays the listener's
+---@return integer? fd the listener still owns it
 ---@return lastcall.Code? code
 ---@return string? message
 function Socket:fd() end
