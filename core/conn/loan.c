@@ -5,7 +5,11 @@
 
 enum { WORTH_SETTLING = 4096 };
 
-static int is_on_loan(const lc_conn *conn) { return conn->loop->input_tenant == conn; }
+/* Without an owner it has nothing of the loop's, which may be gone. */
+static int is_on_loan(const lc_conn *conn)
+{
+  return conn->owner && conn->loop->input_tenant == conn;
+}
 
 void lc_loan_drop(lc_conn *conn)
 {

@@ -1,7 +1,11 @@
 /* queue.c - what has been accepted for writing and not yet taken by the kernel. */
 #include "conn/queue.h"
 
-static int is_on_loan(const lc_conn *conn) { return conn->loop->output_tenant == conn; }
+/* Without an owner it has nothing of the loop's, which may be gone. */
+static int is_on_loan(const lc_conn *conn)
+{
+  return conn->owner && conn->loop->output_tenant == conn;
+}
 
 size_t lc_queue_gathered(const lc_conn *conn)
 {

@@ -1,0 +1,255 @@
+/* test_lifetimes.c - what ends in which order: a loop and its children, a server in its last callback, connections that
+ * somebody still holds, and what is only half made when memory or a transport fails. */
+#include <stdlib.h>
+
+#include "memory.h"
+#include "world.h"
+
+/* ------------------------------------------------------- a loop and its children -- */
+
+static void do_nothing(void *user) { (void)user; }
+
+static size_t say_nothing(lc_work work, char *text, size_t size, void *user)
+{
+  (void)work, (void)text, (void)size, (void)user;
+  return 0;
+}
+
+static const lc_watchdog_events WATCHDOG_EVENTS = {do_nothing, do_nothing, say_nothing};
+static const lc_events NO_EVENTS;
+
+enum { SERVER, SHUTDOWN, WATCHDOG, OTHER_SERVER, CHILDREN };
+
+typedef struct family {
+  lc_loop *loop;
+  lc_server *servers[CHILDREN];
+  lc_shutdown *shutdown;
+} family;
+
+static int try_to_bear(family *f, int child)
+{
+  int error = 0;
+  switch (child) {
+    case SHUTDOWN: f->shutdown = lc_shutdown_new(f->loop, NULL, NULL, NULL, &error); break;
+    case WATCHDOG: error = lc_watchdog_start(f->loop, NULL, &WATCHDOG_EVENTS, NULL); break;
+    default: f->servers[child] = lc_server_new(f->loop, NULL, &NO_EVENTS, NULL, &error); break;
+  }
+  return error;
+}
+
+static void bear(family *f, int child) { assert_int_equal(try_to_bear(f, child), 0); }
+
+static void end(family *f, int child)
+{
+  switch (child) {
+    case SHUTDOWN: lc_shutdown_free(f->shutdown); break;
+    case WATCHDOG: lc_watchdog_stop(f->loop); break;
+    default: lc_server_free(f->servers[child]); break;
+  }
+}
+
+/* The children are born in one order and end in another; the loop ends those from `by_hand` on. */
+static void live(const int *births, const int *deaths, int by_hand, int is_draining)
+{
+  int error = 0;
+  family f = {.loop = lc_loop_new(NULL, &error)};
+  assert_non_null(f.loop);
+  for (int i = 0; i < CHILDREN; i++) bear(&f, births[i]);
+  if (is_draining) {
+    lc_shutdown_begin(f.shutdown, lc_loop_clock(f.loop), LC_SECOND);
+    assert_int_equal(lc_server_shutdown(f.servers[SERVER], LC_NEVER), 0);
+    assert_int_equal(lc_loop_turn(f.loop, 0), 0);
+  }
+  for (int i = 0; i < by_hand; i++) end(&f, deaths[i]);
+  assert_int_equal(lc_loop_turn(f.loop, 0), 0);
+  lc_loop_free(f.loop);
+}
+
+static void swap(int *a, int *b)
+{
+  int before = *a;
+  *a = *b;
+  *b = before;
+}
+
+/* Calls `then` with each order of what lies from `from` on. */
+static void for_each_order(int *order, int from, void (*then)(const int *order))
+{
+  if (from == CHILDREN) then(order);
+  for (int i = from; i < CHILDREN; i++) {
+    swap(&order[from], &order[i]);
+    for_each_order(order, from + 1, then);
+    swap(&order[from], &order[i]);
+  }
+}
+
+static void live_and_end(const int *order)
+{
+  static const int FORWARDS[] = {SERVER, SHUTDOWN, WATCHDOG, OTHER_SERVER};
+  for (int by_hand = 0; by_hand <= CHILDREN; by_hand++) {
+    live(order, order, by_hand, 0);
+    live(FORWARDS, order, by_hand, 1);
+  }
+}
+
+static void the_children_of_a_loop_end_in_any_order(void **state)
+{
+  int order[] = {SERVER, SHUTDOWN, WATCHDOG, OTHER_SERVER};
+  long before = memory_live();
+  (void)state;
+  for_each_order(order, 0, live_and_end);
+  assert_int_equal(memory_live(), before);
+}
+
+/* ------------------------------------------------------------- in a last callback -- */
+
+static void free_all(world *w, lc_step step)
+{
+  if (step != LC_STEP_DONE) return;
+  lc_server_free(w->server);
+  w->server = NULL;
+}
+
+static void a_server_may_be_freed_in_its_last_callback(void **state)
+{
+  world *w = *state;
+  int peer, error = 0;
+  lc_shutdown *shutdown = lc_shutdown_new(w->loop, NULL, NULL, NULL, &error);
+  assert_int_equal(lc_watchdog_start(w->loop, NULL, &WATCHDOG_EVENTS, NULL), 0);
+  w->step = free_all;
+  world_serve(w);
+  world_accept(w, &peer);
+  peer_close(peer);
+  lc_shutdown_begin(shutdown, lc_loop_clock(w->loop), -1);
+  TURN_UNTIL(w, lc_shutdown_step(shutdown) == LC_STEP_DONE);
+  assert_null(w->server);
+  lc_shutdown_free(shutdown);
+}
+
+/* --------------------------------------------------------- connections still held -- */
+
+/* All that may be called of a connection whose server and loop are gone. */
+static void use(lc_conn *conn)
+{
+  lc_slice slice;
+  lc_address address;
+  lc_conn_stats stats;
+  lc_verdict verdict;
+  lc_settings settings = *lc_conn_settings(conn);
+  char byte;
+  int fd;
+  struct iovec piece = {.iov_base = &byte, .iov_len = 0};
+  assert_int_equal(lc_conn_state(conn), LC_STATE_CLOSED);
+  assert_null(lc_conn_server(conn));
+  assert_int_equal(lc_conn_fd(conn), -1);
+  assert_int_equal(lc_conn_verdict(conn, &verdict), 0);
+  assert_true(lc_conn_error(conn) < 0);
+  lc_conn_peer(conn, &address);
+  assert_int_equal(lc_conn_local(conn, &address), LC_CLOSED);
+  lc_conn_stats_get(conn, &stats);
+  assert_int_equal(lc_conn_give_back(conn, "given back, ", 12), 0);
+  lc_conn_buffered(conn, &slice);
+  assert_true(slice.length >= 12);
+  assert_memory_equal(slice.data, "given back, ", 12);
+  lc_conn_take(conn, 6);
+  assert_int_equal(lc_conn_read_some(conn, 1, &slice), lc_conn_error(conn));
+  assert_int_equal(lc_conn_read_into(conn, &byte, 1), lc_conn_error(conn));
+  assert_int_equal(lc_conn_write(conn, &piece, 1), lc_conn_error(conn));
+  assert_int_equal(lc_conn_post(conn, &piece, 1), lc_conn_error(conn));
+  assert_int_equal(lc_conn_flush(conn), lc_conn_error(conn));
+  assert_int_equal(lc_conn_shutdown(conn, SHUT_RDWR), lc_conn_error(conn));
+  assert_int_equal(lc_conn_detach(conn, &fd), lc_conn_error(conn));
+  lc_conn_wait(conn, LC_WAIT_READ, LC_NEVER);
+  lc_conn_wait(conn, LC_WAIT_NONE, LC_NEVER);
+  lc_conn_wait_write(conn, LC_NEVER);
+  lc_conn_end_write(conn);
+  lc_conn_end_read(conn);
+  lc_conn_break_write(conn, LC_CANCELED);
+  lc_conn_set_deadline(conn, 0);
+  lc_conn_look(conn);
+  lc_conn_note(conn, 1, 1);
+  lc_conn_answered(conn);
+  lc_conn_unit_ended(conn);
+  assert_int_equal(lc_conn_admit(conn, LC_WAIT_READ), 0);
+  assert_true(lc_conn_quiet_from(conn) == LC_NEVER);
+  lc_conn_guard(conn);
+  lc_conn_unguard(conn);
+  lc_conn_hold(conn);
+  lc_conn_release(conn);
+  settings.read_timeout = settings.write_timeout = 1;
+  assert_int_equal(lc_conn_set_settings(conn, &settings), 0);
+  assert_int_equal(lc_conn_set_farewell(conn, "bye", 3), 0);
+  lc_conn_finish(conn, "test");
+  lc_conn_close(conn, LC_SECOND, "test");
+  lc_conn_dismiss(conn, "test");
+  lc_conn_abort(conn, "test");
+  assert_int_equal(lc_conn_let_go(conn), 0);
+  lc_conn_release_detached(conn);
+  (void)lc_conn_was_at_rest(conn);
+  (void)lc_conn_is_undelivered(conn);
+  (void)lc_conn_is_finished(conn);
+}
+
+/* Ends the world around a connection; it may still be used. */
+static void outlive(world *w, lc_conn *conn)
+{
+  lc_conn_ref(conn);
+  lc_server_free(w->server);
+  w->server = NULL;
+  for (int i = 0; i < w->count; i++) lc_conn_unref(w->conns[i].conn);
+  w->count = 0;
+  lc_loop_free(w->loop);
+  w->loop = NULL;
+  use(conn);
+  lc_conn_unref(conn);
+}
+
+static void a_held_connection_outlives_its_loop(void **state)
+{
+  world *w = *state;
+  int peer;
+  world_serve(w);
+  outlive(w, world_accept(w, &peer)->conn);
+  peer_close(peer);
+}
+
+static void one_that_has_the_buffers_on_loan_likewise(void **state)
+{
+  world *w = *state;
+  int peer;
+  lc_slice slice;
+  world_serve_unix(w);
+  seen *one = world_accept(w, &peer);
+  peer_say(peer, "a line\nand a half");
+  TURN_UNTIL(w, one->ready & LC_READABLE);
+  assert_int_equal(lc_conn_read_until(one->conn, "\n", 1, 100, &slice), 0);
+  world_write(one, "gathered");
+  outlive(w, one->conn);
+  peer_close(peer);
+}
+
+static void one_in_the_midst_of_closing_likewise(void **state)
+{
+  world *w = *state;
+  int peer;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  world_fill(one);
+  lc_conn_wait_write(one->conn, LC_NEVER);
+  lc_conn_finish(one->conn, "test");
+  assert_int_equal(lc_conn_state(one->conn), LC_STATE_CLOSING);
+  outlive(w, one->conn);
+  peer_close(peer);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(the_children_of_a_loop_end_in_any_order),
+    WORLD_TEST(a_server_may_be_freed_in_its_last_callback),
+    WORLD_TEST(a_held_connection_outlives_its_loop),
+    WORLD_TEST(one_that_has_the_buffers_on_loan_likewise),
+    WORLD_TEST(one_in_the_midst_of_closing_likewise),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
