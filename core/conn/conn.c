@@ -154,24 +154,27 @@ lc_conn *lc_conn_new(lc_loop *loop, const lc_owner *owner, size_t size)
   return conn;
 }
 
+/* What the transport and the protocol keep of it, and what watches it. */
+static int begin(lc_conn *conn, int fd)
+{
+  int result = lc_heartbeat_begin(conn);
+  if (!result) result = lc_crossing_begin(conn);
+  if (!result) result = lc_protocol_begin(conn);
+  if (result < 0) return result;
+  conn->watch.fd = fd;
+  return lc_loop_watch(conn->loop, &conn->watch, LC_WATCH_ALL);
+}
+
 int lc_conn_begin(lc_conn *conn, int fd)
 {
   lc_loop *loop = conn->loop;
-  int result = lc_heartbeat_begin(conn);
-  if (result < 0) return result;
-  if ((result = lc_crossing_begin(conn)) < 0) return result;
-  if ((result = lc_protocol_begin(conn)) < 0) {
-    lc_crossing_end(conn);
-    return result;
-  }
-  conn->watch.fd = fd;
-  result = lc_loop_watch(loop, &conn->watch, LC_WATCH_ALL);
-  if (result < 0) {
+  int result = begin(conn, fd);
+  if (result < 0) { /* it is a spare again */
     lc_protocol_end(conn);
     lc_crossing_end(conn);
     conn->opening = 0;
     conn->watch.fd = -1;
-    lc_timer_clear(loop, &conn->timer); /* its heartbeat has not begun after all */
+    lc_timer_clear(loop, &conn->timer);
     return result;
   }
   conn->id = ++loop->last_id;

@@ -2,6 +2,8 @@
  * somebody still holds, and what is only half made when memory or a transport fails. */
 #include <stdlib.h>
 
+#include "conn/guess.h"
+#include "conn/transport.h"
 #include "memory.h"
 #include "world.h"
 
@@ -242,6 +244,106 @@ static void one_in_the_midst_of_closing_likewise(void **state)
   peer_close(peer);
 }
 
+/* ------------------------------------------------------------- what is half made -- */
+
+static int refuse(const lc_transport *transport, int is_outbound, void **state)
+{
+  (void)transport, (void)is_outbound, (void)state;
+  return -EPROTO;
+}
+
+static const lc_transport REFUSES = {
+  .version = LC_TRANSPORT_VERSION, .name = "refuses", .begin = refuse};
+
+static int begin_nothing(lc_conn *conn, void **state)
+{
+  (void)conn, (void)state;
+  return -ENOMEM;
+}
+
+static int heartbeats;
+
+static void on_heartbeat(lc_conn *conn, void *user)
+{
+  (void)conn, (void)user;
+  heartbeats++;
+}
+
+static const lc_events HEARD = {.heartbeat = on_heartbeat};
+
+/* What was to become a connection is none: it has no deadline, and no heart that beats. */
+static void begin_in_vain(world *w, lc_server_options *options)
+{
+  int error = 0;
+  lc_conn *conn;
+  w->options.settings.linger = 0;
+  world_serve(w);
+  options->settings.heartbeat = (lc_heartbeat){LC_MILLISECOND, LC_SECOND};
+  options->settings.first_byte_timeout = LC_MILLISECOND;
+  lc_server *server = lc_server_new(w->loop, options, &HEARD, NULL, &error);
+  lc_loop_stats before, after;
+  assert_non_null(server);
+  lc_loop_stats_get(w->loop, &before);
+  assert_true(lc_conn_connect(server, &w->address, NULL, 1, &conn) < 0);
+  lc_loop_stats_get(w->loop, &after);
+  assert_int_equal(after.timers, before.timers);
+  world_turn_for(w, 20 * LC_MILLISECOND);
+  assert_int_equal(heartbeats, 0);
+  assert_int_equal(lc_server_count(server, LC_STATES), 0);
+  assert_int_equal(lc_server_count(server, LC_STATE_NEW), 0);
+  lc_server_free(server);
+}
+
+static void what_a_transport_refuses_has_no_timer(void **state)
+{
+  lc_server_options options;
+  lc_server_options_init(&options);
+  options.transport = &REFUSES;
+  begin_in_vain(*state, &options);
+}
+
+static void what_a_protocol_refuses_has_no_timer(void **state)
+{
+  static lc_protocol refuses;
+  lc_server_options options;
+  refuses = lc_guess;
+  refuses.begin = begin_nothing;
+  lc_server_options_init(&options);
+  options.protocol = &refuses;
+  begin_in_vain(*state, &options);
+}
+
+/* Each allocation in turn fails: the birth says so and leaves nothing, and the next one succeeds. */
+static void be_born_in_vain(int child)
+{
+  for (unsigned nth = 1;; nth++) {
+    int error = 0;
+    family f = {.loop = lc_loop_new(NULL, &error)};
+    memory_fail(nth, 1);
+    int result = try_to_bear(&f, child);
+    memory_well();
+    if (!memory_failed()) {
+      assert_int_equal(result, 0);
+      assert_true(nth > 1);
+      lc_loop_free(f.loop);
+      return;
+    }
+    assert_int_equal(result, -ENOMEM);
+    bear(&f, child);
+    lc_loop_free(f.loop);
+  }
+}
+
+static void a_child_that_lacks_memory_leaves_nothing(void **state)
+{
+  long before = memory_live();
+  (void)state;
+  be_born_in_vain(SERVER);
+  be_born_in_vain(SHUTDOWN);
+  be_born_in_vain(WATCHDOG);
+  assert_int_equal(memory_live(), before);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -250,6 +352,9 @@ int main(void)
     WORLD_TEST(a_held_connection_outlives_its_loop),
     WORLD_TEST(one_that_has_the_buffers_on_loan_likewise),
     WORLD_TEST(one_in_the_midst_of_closing_likewise),
+    WORLD_TEST(what_a_transport_refuses_has_no_timer),
+    WORLD_TEST(what_a_protocol_refuses_has_no_timer),
+    cmocka_unit_test(a_child_that_lacks_memory_leaves_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
