@@ -8,14 +8,14 @@
 
 void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline)
 {
+  if (wait != LC_WAIT_NONE && conn->error) { /* ended between the attempt and the wait */
+    lc_conn_tell(conn, LC_ENDED);
+    return;
+  }
   conn->wait = (uint8_t)wait;
   if (wait == LC_WAIT_NONE) {
     lc_conn_end_read(conn);
     lc_conn_update(conn);
-    return;
-  }
-  if (conn->error) { /* ended between the attempt and the wait */
-    lc_conn_tell(conn, LC_ENDED);
     return;
   }
   conn->declared = wait == LC_WAIT_AWAIT || (wait == LC_WAIT_LINES && !conn->consumed);

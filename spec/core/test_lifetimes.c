@@ -244,6 +244,33 @@ static void one_in_the_midst_of_closing_likewise(void **state)
   peer_close(peer);
 }
 
+/* --------------------------------------------------- what a connection keeps by state -- */
+
+/* A read that waits on a connection which has begun to close must not write where the closing counts. */
+static void wait_while_closing(world *w, lc_wait wait)
+{
+  int peer;
+  lc_conn_stats stats;
+  seen *one = world_accept(w, &peer);
+  lc_settings settings = *lc_conn_settings(one->conn);
+  settings.read_timeout = 7 * LC_SECOND;
+  lc_conn_close(one->conn, 5 * LC_SECOND, "test");
+  lc_conn_wait(one->conn, wait, LC_NEVER);
+  assert_int_equal(lc_conn_set_settings(one->conn, &settings), 0);
+  lc_conn_stats_get(one->conn, &stats);
+  assert_true(stats.late == 0);
+  peer_close(peer);
+  TURN_UNTIL(w, one->closed);
+}
+
+static void a_wait_on_a_closing_connection_disturbs_nothing(void **state)
+{
+  world *w = *state;
+  world_serve(w);
+  wait_while_closing(w, LC_WAIT_READ);
+  wait_while_closing(w, LC_WAIT_AWAIT);
+}
+
 /* ------------------------------------------------------------- what is half made -- */
 
 static int refuse(const lc_transport *transport, int is_outbound, void **state)
@@ -352,6 +379,7 @@ int main(void)
     WORLD_TEST(a_held_connection_outlives_its_loop),
     WORLD_TEST(one_that_has_the_buffers_on_loan_likewise),
     WORLD_TEST(one_in_the_midst_of_closing_likewise),
+    WORLD_TEST(a_wait_on_a_closing_connection_disturbs_nothing),
     WORLD_TEST(what_a_transport_refuses_has_no_timer),
     WORLD_TEST(what_a_protocol_refuses_has_no_timer),
     cmocka_unit_test(a_child_that_lacks_memory_leaves_nothing),
