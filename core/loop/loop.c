@@ -290,7 +290,8 @@ int lc_loop_pollfd(const lc_loop *loop) { return loop->poller; }
 
 static int has_work(const lc_loop *loop)
 {
-  return loop->turn_again || !lc_list_is_empty(&loop->jobs) || !lc_list_is_empty(&loop->ladders);
+  return loop->turn_again || !lc_list_is_empty(&loop->jobs) || !lc_list_is_empty(&loop->ladders) ||
+         !lc_list_is_empty(&loop->urgent_jobs);
 }
 
 static lc_time next_timer(const lc_loop *loop)
