@@ -185,7 +185,12 @@ static void check(lc_shutdown *shutdown)
   if (shutdown->table.step != LC_STEP_SERVING) lc_job_queue_ladder(shutdown->loop, &shutdown->job);
 }
 
-static void fleet_changed(lc_fleet_watch *watch) { check(LC_OWNER(watch, lc_shutdown, watch)); }
+static void fleet_changed(lc_fleet_watch *watch)
+{
+  lc_shutdown *shutdown = LC_OWNER(watch, lc_shutdown, watch);
+  publish(shutdown);
+  check(shutdown);
+}
 
 /* ---------------------------------------------------------- birth and death -- */
 

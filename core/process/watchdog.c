@@ -432,7 +432,7 @@ int lc_watchdog_start(lc_loop *loop, const lc_watchdog_options *options,
   loop->pulse = &w->pulse;
   lc_loop_add_child(loop, &w->child, watchdog_end);
   lc_fleet_watch_begin(fleet, &w->watch, fleet_changed);
-  fleet_changed(&w->watch);
+  lc_fleet_changed(fleet); /* the ladder tells its plan */
   return 0;
 }
 

@@ -22,6 +22,7 @@ typedef struct lc_fleet {
 lc_fleet *lc_fleet_of(lc_loop *loop);
 void lc_fleet_add(lc_fleet *fleet, lc_server *server);
 void lc_fleet_remove(lc_fleet *fleet, lc_server *server);
+/* A server has changed; or a watch has begun, and is to know what the others have to tell. */
 void lc_fleet_changed(lc_fleet *fleet);
 
 void lc_fleet_watch_begin(lc_fleet *fleet, lc_fleet_watch *watch,

@@ -103,6 +103,24 @@ static void the_children_of_a_loop_end_in_any_order(void **state)
   assert_int_equal(memory_live(), before);
 }
 
+/* The watchdog knows the ladder's plan, whichever of them came first. */
+static void a_watchdog_that_comes_late_knows_the_plan(void **state)
+{
+  int error = 0;
+  family f = {.loop = lc_loop_new(NULL, &error)};
+  (void)state;
+  bear(&f, SHUTDOWN);
+  lc_shutdown_begin(f.shutdown, lc_loop_clock(f.loop), 0);
+  bear(&f, WATCHDOG);
+  lc_time until = lc_loop_clock(f.loop) + world_seconds(5);
+  unsigned asked = 0;
+  lc_loop_enter(f.loop, LC_WORK_SCRIPT);
+  while (!(asked & LC_ASK_END) && lc_loop_clock(f.loop) < until) asked |= lc_watchdog_asked(f.loop);
+  lc_loop_enter(f.loop, LC_WORK_NONE);
+  assert_true(asked & LC_ASK_END);
+  lc_loop_free(f.loop);
+}
+
 /* ------------------------------------------------------------- in a last callback -- */
 
 static void free_all(world *w, lc_step step)
@@ -404,6 +422,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_children_of_a_loop_end_in_any_order),
+    cmocka_unit_test(a_watchdog_that_comes_late_knows_the_plan),
     WORLD_TEST(a_server_may_be_freed_in_its_last_callback),
     WORLD_TEST(a_held_connection_outlives_its_loop),
     WORLD_TEST(one_that_has_the_buffers_on_loan_likewise),
