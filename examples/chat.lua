@@ -1,4 +1,4 @@
--- A chat room: what one says, everybody else hears; one slow reader holds nobody up. Usage: lua chat.lua [ADDRESS]
+-- A chat room: all others get what one client writes; a slow reader delays no other. Usage: lua chat.lua [ADDRESS]
 
 local lastcall = require "lastcall"
 
@@ -11,7 +11,7 @@ end
 local report = lastcall.run(function()
   local room = lastcall.assert(lastcall.listen(address, {
     farewell = "* the room closes, good night\n",
-    max_queue = 64 * 1024, -- a reader further behind than this misses lines
+    max_queue = 64 * 1024, -- a client further behind than this misses lines
   }))
   print("listening " .. room:addresses()[1])
   io.stdout:flush()
@@ -26,7 +26,7 @@ local report = lastcall.run(function()
     if not name or name == "" then return end
     conn.data.name = name
     tell_others(conn, ("* %s is here\n"):format(name))
-    conn:answered() -- nobody owes the speaker a reply: a shutdown may close the connection from here on
+    conn:answered() -- the speaker waits for no reply: from here on a shutdown may close the connection
     for line in conn:lines() do
       tell_others(conn, ("%s: %s\n"):format(name, line))
       conn:answered()

@@ -1,4 +1,4 @@
--- The shortest server: answers each line. Usage: lua echo.lua [ADDRESS]
+-- The shortest server: it answers each line. Usage: lua echo.lua [ADDRESS]
 
 local lastcall = require "lastcall"
 

@@ -1,8 +1,8 @@
--- An HTTP server that says whether it wants to be sent clients. Usage: lua health.lua [ADDRESS [DELAY]]
+-- An HTTP server that says whether a load balancer should send it clients. Usage: lua health.lua [ADDRESS [DELAY]]
 --
---   GET /ready    200 while it serves; 503 from SIGTERM on, for DELAY seconds (default 3) in which
---                 everybody is still accepted and served: a load balancer needs time to notice
---   GET /         the thing it serves
+--   GET /ready    200 while it serves; 503 from SIGTERM on. For DELAY seconds (default 3) the server
+--                 still accepts and serves all clients, because a load balancer needs time to notice
+--   GET /         the page that it serves
 
 local lastcall = require "lastcall"
 
@@ -25,8 +25,8 @@ pages["/ready"] = function()
   return "503 Service Unavailable", "leaving\n"
 end
 
--- Reads the rest of a request's head. Whether it is whole, and whether the connection may be kept: not
--- when a body follows, for nobody here reads it.
+-- Reads the rest of a request's head. Returns whether it is whole, and whether the connection may be kept: not
+-- when a body follows, because this server does not read it.
 local function read_head(conn, version)
   local asks, may_stay = version == "1.1", true
   for _ = 1, MAX_HEADERS do
@@ -48,12 +48,12 @@ local function respond(conn, method, status, body, stays)
     stays and "\r\n\r\n" or "\r\nConnection: close\r\n\r\n", method == "HEAD" and "" or body)
 end
 
--- Answers one request; whether another may follow.
+-- Answers one request. Returns whether another may follow.
 local function serve_one(conn, line)
   local method, path, version = line:match("^(%u+) (%S+) HTTP/(1%.[01])\r?$")
   local whole, stays
   if method then whole, stays = read_head(conn, version) end
-  -- Who is told to close comes back elsewhere, instead of being closed when idle.
+  -- A client that gets "Connection: close" reconnects to another server.
   stays = stays and lastcall.ready()
   if not whole then
     respond(conn, method, "400 Bad Request", "bad request\n", false)

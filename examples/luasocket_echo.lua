@@ -1,5 +1,5 @@
 -- A server written for LuaSocket, unchanged: one client at a time, and it never ends by itself.
---   lua5.4 examples/luasocket_echo.lua 7000            LuaSocket, as ever
+--   lua5.4 examples/luasocket_echo.lua 7000            on LuaSocket, as usual
 --   lastcall examples/luasocket_echo.lua 7000          on lastcall: SIGTERM lets the client finish
 local socket = require "socket"
 

@@ -1,5 +1,5 @@
--- The same server after the three lines of doc/from-luasocket.md: every client has a task of its own, and
--- SIGTERM drains.
+-- The same server with the three lines of doc/from-luasocket.md: every client has a task of its own, and
+-- SIGTERM drains the server.
 require("lastcall.socket").install()
 local socket = require "socket"
 

@@ -1,5 +1,5 @@
--- An echo server with LuaSec, on lastcall: each client is a task, and none holds up another, not even in its
--- handshake. SIGTERM drains; whoever is closed hears close_notify first.
+-- An echo server with LuaSec, on lastcall: each client has a task, and no client delays another, not even during its
+-- handshake. SIGTERM drains the server; each client gets close_notify before its connection closes.
 --   lua5.4 examples/luasocket_tls_echo.lua key.pem certificate.pem 7443
 require("lastcall.socket").install()
 local socket = require "socket"

@@ -1,10 +1,10 @@
--- What is published on a Redis channel, told to everybody connected. Usage: lua news.lua ADDRESS HEALTH REDIS CHANNEL
+-- Sends messages of a Redis channel to all connected clients. Usage: lua news.lua ADDRESS HEALTH REDIS CHANNEL
 --
--- Four things that a program like this is made of, and one signal that they all obey: readers who stay
--- connected (ADDRESS), a readiness endpoint for a load balancer (HEALTH), a subscription (REDIS, CHANNEL)
--- and a job that is done every second (readers are counted under the key CHANNEL:readers). When it is
--- told to stop, readers are said goodbye to, then the job and the subscription end, and only then the
--- connection to the database is closed, by the hook that has the last thing to write.
+-- The program has four parts that obey one signal: readers that stay connected (ADDRESS), a readiness endpoint
+-- for a load balancer (HEALTH), a subscription (REDIS, CHANNEL), and a job that runs every second (it writes
+-- the number of readers to the key CHANNEL:readers). At SIGTERM the server says goodbye to the readers. Then
+-- the job and the subscription end. Only then a hook writes the last number, and closes the connection to the
+-- database.
 
 local lastcall = require "lastcall"
 
@@ -14,7 +14,7 @@ if not topic or arg[5] then
   os.exit(2)
 end
 
--- One reply of Redis: a string, a number, a list of replies; false for none; nil, code or nil, error.
+-- Reads one reply of Redis: a string, a number, a list of replies; false for none; nil, code or nil, error.
 local function read_reply(redis)
   local line, code, message = redis:read()
   if not line then return nil, code, message end
@@ -51,7 +51,7 @@ local function call(redis, ...)
   return read_reply(redis)
 end
 
--- Passes on what is published, until the drain begins.
+-- Passes on published messages, until the drain begins.
 local function subscribe(readers)
   local redis <close> = lastcall.assert(lastcall.connect(redis_address))
   assert(send(redis, "SUBSCRIBE", topic))
@@ -61,7 +61,7 @@ local function subscribe(readers)
   end
 end
 
--- GET anything: 200 while new readers are welcome, 503 from SIGTERM on.
+-- Any GET: 200 while new readers are welcome, 503 from SIGTERM on.
 local function health(conn)
   for line in conn:lines() do
     if line:find("^\r?$") then

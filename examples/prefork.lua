@@ -2,19 +2,19 @@
 -- Usage: lua prefork.lua [ADDRESS [PROCESSES [START [DRAIN]]]]
 --
 -- Each process listens on ADDRESS itself (SO_REUSEPORT), and the kernel deals the clients out: one process
--- for each processor uses them all. The one that is started serves nobody. It starts the others, starts
--- another in the place of one that died, passes SIGTERM and SIGINT on, and ends when all have drained.
--- A second signal hurries them, a third ends them. They drain, too, when they find themselves alone.
--- START is when a handler begins: "accept", or "data" where many are connected and never say a word. DRAIN
--- is how many seconds a shutdown may take (25).
+-- for each processor uses them all. The first process serves no clients. It starts the others, replaces a
+-- process that died, passes SIGTERM and SIGINT on, and ends when all have drained. A second signal hurries
+-- them, a third ends them. They also drain when the first process is gone. START says when a handler begins:
+-- "accept", or "data" for many connected clients that never send a byte. DRAIN is how many seconds a
+-- shutdown may take (25).
 
 local lastcall = require "lastcall"
 
 local USAGE = "usage: lua prefork.lua [ADDRESS [PROCESSES [START [DRAIN]]]]\n"
 local START_WITHIN = 10 -- seconds for a process to listen
-local SHORT_LIFE = 1    -- seconds: who dies sooner is not followed at once
--- A million silent peers that are probed within one half minute are more packets than the kernel's queue
--- holds (net.core.netdev_max_backlog): probes are dropped, and peers who are well given up.
+local SHORT_LIFE = 1    -- seconds: a process that dies sooner is not replaced at once
+-- Probes of a million silent peers within half a minute are more packets than the kernel's queue holds
+-- (net.core.netdev_max_backlog). The kernel would drop probes, and healthy peers would be given up.
 local KEEPALIVE = { idle = 300, interval = 60, count = 3 }
 
 -- --- a process that serves -----------------------------------------------------------------------
@@ -28,7 +28,7 @@ local function own_pid()
   return file:read "n"
 end
 
--- Says who it is and where it listens on `control`, whose other end is the first process.
+-- Writes its pid and where it listens to `control`, whose other end is the first process.
 local function work(control_address, address, start, drain)
   local report = lastcall.run(function(ctx)
     local control = lastcall.assert(lastcall.connect(control_address))
@@ -46,11 +46,11 @@ local function work(control_address, address, start, drain)
   os.exit(report.ok)
 end
 
--- --- the process that is started -----------------------------------------------------------------
+-- --- the first process ---------------------------------------------------------------------------
 
-local pids = {} -- of those that listen, by their place
+local pids = {} -- of the listening processes, by their place
 local stopping = false
-local badly = 0 -- how many did not end well
+local badly = 0 -- how many processes failed
 
 local function send(signal, to)
   if #to > 0 then os.execute(("kill -s %s %s"):format(signal, table.concat(to, " "))) end
@@ -71,24 +71,24 @@ local function launch(control_address, address, options)
   return assert(io.popen(command, "w"))
 end
 
--- Stays with one process until its end. Calls started(where), where it listens; nil when it did not get so far.
+-- Stays with one process until its end. Calls started(where) with its address, or nil when it did not listen.
 local function attend(place, process, line, started)
   local pid, where
   if line then pid, where = line:read("l", "l") end
   started(pid and where)
   if pid then
     pids[place] = pid
-    if stopping then send("TERM", { pid }) end -- the signal came before it was known
+    if stopping then send("TERM", { pid }) end -- the signal came before its pid was known
     line:read "a" -- ends with the process
     pids[place] = nil
   end
   if line then line:close() end
-  local fine, how, status = process:close() -- it has said its last, and is gone at once
+  local fine, how, status = process:close() -- it has closed its end, so it exits at once
   if not fine then badly = badly + 1 end
   return ("%s %d"):format(how, status)
 end
 
--- Sees to it that there is a process in this place, until they are told to stop.
+-- Keeps a process in this place until the stop.
 local function keep(place, address, options, started)
   local path = os.tmpname()
   os.remove(path)
@@ -106,12 +106,12 @@ local function keep(place, address, options, started)
   control:close()
 end
 
--- Starts them all, the first one first: it finds the port, where any will do.
+-- Starts all processes, one before the others: it finds the port if ADDRESS has port 0.
 local function start_all(places, address, count, options)
   local answers = lastcall.channel(1)
   for place = 1, count do
     places:go(keep, place, address, options, function(where)
-      stopping = stopping or not where -- whoever could not listen has said why
+      stopping = stopping or not where -- the process that could not listen has said why
       answers:send(where or false)
     end)
     address = answers:receive()

@@ -1,10 +1,10 @@
--- A TCP proxy: what one side says the other hears, and so it does the end. Usage: lua proxy.lua ADDRESS UPSTREAM
+-- A TCP proxy: passes the bytes of each side to the other, and the end too. Usage: lua proxy.lua ADDRESS UPSTREAM
 --
--- A half-close is passed on, so that a client which has finished asking still gets its answer. What ends in any
--- other way is reset, and so is a client without an upstream: half an answer, or none, must not look like a whole one.
+-- It passes a half-close on, so that a client which has finished asking still gets its answer. Any other end becomes
+-- a reset, also for a client without an upstream: half an answer, or none, must not look like a whole one.
 --
--- A proxy of bytes cannot know where a request ends. While draining, lastcall.pipe takes a client to be done that is
--- silent, and to whom the upstream spoke last; one that waits for its answer is waited for.
+-- A proxy of bytes cannot know where a request ends. During a drain, lastcall.pipe takes a client as done if it is
+-- silent and the upstream spoke last; it waits for a client that waits for its answer.
 
 local lastcall = require "lastcall"
 

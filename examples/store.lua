@@ -1,12 +1,12 @@
--- A store that answers line by line. What was answered with "ok" is kept: a hook saves it when the last
+-- A store that answers line by line. No value answered with "ok" is lost: a hook saves all values when the last
 -- connection is gone. Usage: lua store.lua [ADDRESS [FILE]]
 --
 --   set KEY VALUE            ok
 --   get KEY                  value VALUE | none
 --   delete KEY               ok | none
---   slow SECONDS COMMAND     what COMMAND answers, after so long (a request that takes its time)
+--   slow SECONDS COMMAND     the answer to COMMAND, after SECONDS (a slow request)
 --   quit                     bye, and the connection is closed
---   anything else            error, and what would be right
+--   any other line           error, and what would be right
 
 local lastcall = require "lastcall"
 
@@ -25,7 +25,7 @@ local function load_values()
   file:close()
 end
 
--- Written beside the old file and put in its place at once: there is never half a file.
+-- Writes a new file and renames it over the old one, so that there is never half a file.
 local function save_values()
   local file = assert(io.open(path .. ".new", "w"))
   for key, value in pairs(values) do assert(file:write(key, " ", value, "\n")) end
@@ -73,7 +73,7 @@ end
 
 function commands.quit() return "bye", true end
 
--- Between two lines a connection is idle and may be closed; inside the loop it is waited for.
+-- Between two lines a connection is idle, and a drain may close it; inside the loop the drain waits for it.
 local function handle(conn)
   for line in conn:lines() do
     local reply, is_last = answer((line:gsub("\r$", "")))
