@@ -1,8 +1,8 @@
 -- The output handler with which scripts/test runs busted.
 --
--- Writes one line as soon as something is known, to the file that the environment
--- variable LASTCALL_RESULTS names, so that what a spec prints itself cannot be
--- mistaken for a result, and so that a crash leaves the name of what was running:
+-- Writes one line for each event at once, to the file that the environment variable
+-- LASTCALL_RESULTS names. So output of a spec cannot be mistaken for a result, and
+-- after a crash the file has the name of the test that was running:
 --   run <where>: <name>          passed <name>        failed <name>
 --   skipped <name>: <reason>     | <a line about the failure above>      end
 
@@ -60,7 +60,7 @@ return function(options)
     return nil, true
   end
 
-  -- Whatever goes wrong outside a test: in a file, a describe, a setup or a teardown.
+  -- Errors outside a test: in a file, a describe, a setup or a teardown.
   function handler.elsewhere(element)
     if element.descriptor ~= "it" then
       put_failure(handler.getFullName(element), handler.errors[#handler.errors])
