@@ -12,7 +12,8 @@
 
 static int is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/* Decimal digits up to `most`; -1 when there are none, or others, or too many. */
+/* Reads decimal digits, up to the value `most`. Returns -1 when there are none, other characters,
+ * or a larger value. */
 static int64_t parse_number(const char *text, size_t length, int64_t most)
 {
   int64_t number = 0;
@@ -25,7 +26,7 @@ static int64_t parse_number(const char *text, size_t length, int64_t most)
   return number;
 }
 
-/* What is wrong with it, or NULL. */
+/* Returns what is wrong with the port, or NULL. */
 static const char *parse_port(const char *text, size_t length, uint16_t *port)
 {
   int64_t number = parse_number(text, length, UINT16_MAX);
@@ -58,7 +59,8 @@ static const char *parse_path(const char *text, size_t length, lc_endpoint *endp
   return NULL;
 }
 
-/* inet_pton, but what fails leaves `address` as it was: musl's writes what it could read. */
+/* inet_pton, but a failed call leaves `address` unchanged: musl writes the part that it could
+ * read. */
 static int parse_numeric(int family, const char *text, void *address, size_t size)
 {
   struct in6_addr read;
@@ -67,8 +69,8 @@ static int parse_numeric(int family, const char *text, void *address, size_t siz
   return 1;
 }
 
-/* An IPv6 address with or without a zone ("fe80::1%eth0"). Where the zone
- * begins, `length` when there is none, or 0 when it is not an IPv6 address. */
+/* Reads an IPv6 address with or without a zone ("fe80::1%eth0"). Returns where the zone begins,
+ * `length` when there is none, or 0 when the text is no IPv6 address. */
 static size_t split_zone(const char *text, size_t length, struct in6_addr *address)
 {
   char plain[INET6_ADDRSTRLEN];
@@ -157,8 +159,8 @@ static void path_address(const lc_endpoint *endpoint, lc_address *address)
   address->length = (socklen_t)(PATH_OFFSET + endpoint->path_length + (size_t)is_file);
 }
 
-/* A zone that is a number is taken as it is. One that is the name of an interface has to be looked
- * up, and that is the resolver's, which knows it too. */
+/* A numeric zone is taken as it is. A zone that names an interface has to be looked up: the
+ * resolver does that, too. */
 static int in6_address(const lc_endpoint *endpoint, lc_address *address)
 {
   const char *host = endpoint->host;
@@ -203,7 +205,7 @@ int lc_endpoint_address(const lc_endpoint *endpoint, lc_address *address)
 
 /* ----------------------------------------------------------------- to text -- */
 
-/* The end of `text`, where `more` was appended. */
+/* Appends `more` to `text`. Returns the new end. */
 static char *append(char *text, const char *more)
 {
   size_t length = strlen(more);
@@ -223,7 +225,7 @@ static char *append_number(char *text, uint32_t number)
   return append(text, digits + at);
 }
 
-/* "@name" for an abstract name, "" for none. A zero byte within an abstract name is shown as "@". */
+/* Writes "@name" for an abstract name, "" for none. A zero byte within a name is shown as "@". */
 static void path_text(const lc_address *address, char *text)
 {
   const char *path = address->of.un.sun_path;
@@ -234,8 +236,8 @@ static void path_text(const lc_address *address, char *text)
   text[length] = 0;
 }
 
-/* Four bytes in network order. By hand: each end of a connection is told with its peer's address, and
- * inet_ntop goes by sprintf. */
+/* Writes four bytes in network order. Not with inet_ntop, which uses sprintf and is slow: the log
+ * has the address of the peer at each end of a connection. */
 static void in4_text(const void *bytes, char *text)
 {
   const uint8_t *byte = bytes;

@@ -1,5 +1,8 @@
-/* address.h - addresses as people write them, and back. The functions are declared in lastcall.h;
- * here is what only the core uses: an address packed small enough to be kept by every connection. */
+/* address.h - addresses, as text and packed.
+ *
+ * lastcall/address.h declares the functions for text. Here is what only the core uses: an address
+ * that is packed so small that every connection can keep one.
+ */
 #ifndef LC_ADDRESS_H
 #define LC_ADDRESS_H
 
@@ -13,7 +16,8 @@ typedef struct lc_peer {
   uint8_t host[16];
 } lc_peer;
 
-/* A unix-domain one in the file system; else it has no name, or one that is in no folder. */
+/* Whether the address is a path in the file system, and not an unnamed or abstract unix-domain
+ * address. */
 int lc_address_is_path(const lc_address *address);
 
 void lc_peer_pack(lc_peer *peer, const lc_address *address);

@@ -1,7 +1,7 @@
 /* buffer.h - bytes between a start and an end, in memory that grows and is freed when empty.
  *
- * Whoever holds one holds a pointer, NULL while there is nothing to hold: most connections are
- * idle, and then it is all that a buffer costs.
+ * The holder of a buffer keeps a pointer, which is NULL while there are no bytes. Most connections
+ * are idle, so this pointer is all that a buffer costs them.
  */
 #ifndef LC_BUFFER_H
 #define LC_BUFFER_H
@@ -12,7 +12,7 @@ typedef struct lc_buffer {
   size_t start;
   size_t end;
   size_t capacity;
-  size_t scanned; /* of what it holds, from the start: searched for a delimiter already */
+  size_t scanned; /* bytes from the start that were searched for a delimiter already */
   char data[];
 } lc_buffer;
 
@@ -22,10 +22,10 @@ static inline size_t lc_buffer_size(const lc_buffer *buffer)
 }
 static inline char *lc_buffer_bytes(lc_buffer *buffer) { return buffer->data + buffer->start; }
 
-/* One that holds nothing yet; NULL for lack of memory. */
+/* Makes an empty buffer. NULL for lack of memory. */
 lc_buffer *lc_buffer_new(size_t capacity);
-/* Makes room for `size` more bytes behind the end, moving the contents to the front when that is
- * enough; `*place` may be NULL before and another one afterwards. 0 or -ENOMEM. */
+/* Makes room for `size` more bytes behind the end. Moves the contents to the front when that is
+ * enough; else allocates anew, and changes `*place` (NULL at first). Returns 0 or -ENOMEM. */
 int lc_buffer_reserve(lc_buffer **place, size_t size);
 int lc_buffer_append(lc_buffer **place, const char *data, size_t size);
 void lc_buffer_drop(lc_buffer *buffer, size_t size); /* from the front */

@@ -1,4 +1,4 @@
-/* code.c - the words for a code: one for scripts to compare, one for people to read. */
+/* code.c - two texts for a code: a word that scripts compare, and a phrase that people read. */
 #include <limits.h>
 #include <string.h>
 

@@ -1,5 +1,8 @@
-/* errors.h - the names of the kernel's errors. A table of our own: not every libc has one that may be asked from any
- * thread, and some have none. */
+/* errors.h - the names of the kernel's errors.
+ *
+ * The table is our own. Some libcs have no such function, and that of others must not be called
+ * from several threads.
+ */
 #ifndef LC_ERRORS_H
 #define LC_ERRORS_H
 
@@ -10,7 +13,7 @@ typedef struct lc_error {
   const char *text; /* "Too many open files" */
 } lc_error;
 
-/* NULL for a number that is none. */
+/* Returns NULL for a number that is no errno. */
 const lc_error *lc_error_find(int number);
 
 #endif

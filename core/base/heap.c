@@ -3,10 +3,10 @@
  *   heap: [ armed, count of them, the earliest first | free | late ]
  *
  * Places are 0 to capacity - 1; a timer knows its own (index is place + 1), so
- * that it can be moved or cleared without a search. `late` is used only while
- * lc_heap_run is at work: what is armed then for a time already past is put
- * there, out of the reach of this run, and joins the heap when the run ends.
- * Every opened timer has a place reserved, so the two ends never meet.
+ * that it can be moved or cleared without a search. `late` is used only during
+ * lc_heap_run: a timer that is armed then for a time already past goes there,
+ * out of the reach of this run, and joins the heap when the run ends. Every
+ * opened timer has a place reserved, so the two ends never meet.
  */
 #include "base/heap.h"
 
@@ -60,7 +60,7 @@ static void sift_down(lc_heap *timers, uint32_t place, lc_timer_entry entry)
   put(timers, place, entry);
 }
 
-/* Puts `entry` where it belongs, beginning at `place`, whose content is void. */
+/* Puts `entry` where it belongs. `place` is empty, and the search begins there. */
 static void sift(lc_heap *timers, uint32_t place, lc_timer_entry entry)
 {
   if (place > 0 && timers->heap[(place - 1) / ARITY].at > entry.at) {
@@ -88,7 +88,7 @@ static void remove_armed(lc_heap *timers, uint32_t place)
   if (place != timers->count) sift(timers, place, last);
 }
 
-/* Enlarges the heap; the late ones stay at its far end. */
+/* Enlarges the heap. The late timers stay at its far end. */
 static int grow(lc_heap *timers)
 {
   uint32_t capacity = timers->capacity == 0 ? SMALLEST : timers->capacity * 2;

@@ -1,4 +1,5 @@
-/* list.h - an intrusive, circular, doubly linked list: O(1) in and out, no memory of its own. */
+/* list.h - an intrusive, circular, doubly linked list: adding and removing are O(1), without
+ * allocation. */
 #ifndef LC_LIST_H
 #define LC_LIST_H
 
@@ -27,7 +28,7 @@ static inline void lc_list_append(lc_link *list, lc_link *link)
   list->previous = link;
 }
 
-/* Leaves the link as a list of its own, so that removing twice is harmless. */
+/* Afterwards the link is a list of its own, so removing it twice does no harm. */
 static inline void lc_list_remove(lc_link *link)
 {
   link->previous->next = link->next;
@@ -35,7 +36,7 @@ static inline void lc_list_remove(lc_link *link)
   lc_list_init(link);
 }
 
-/* Moves everything from one list to another, which must be empty. */
+/* Moves all links of `from` to `to`, which must be empty. */
 static inline void lc_list_take(lc_link *to, lc_link *from)
 {
   if (lc_list_is_empty(from)) return;
@@ -45,7 +46,7 @@ static inline void lc_list_take(lc_link *to, lc_link *from)
   lc_list_init(from);
 }
 
-/* Moves everything from one list before what the other has. */
+/* Moves all links of `from` in front of those of `to`. */
 static inline void lc_list_put_before(lc_link *to, lc_link *from)
 {
   if (lc_list_is_empty(from)) return;

@@ -1,4 +1,5 @@
-/* time.c - seconds as scripts count them, nanoseconds as the core does. */
+/* time.c - converts between the seconds of scripts and the nanoseconds of the core, and adds
+ * times. */
 #include <math.h>
 
 #include "lastcall.h"

@@ -1,4 +1,4 @@
-/* features.c - finds out at start what this kernel lets us do, by doing it once on loopback. */
+/* features.c - finds out what this kernel lets a listener do, by trying it once on loopback. */
 #include "kernel/features.h"
 
 #include <netinet/tcp.h>
@@ -16,8 +16,8 @@ static int listen_on_loopback(const lc_sys *sys, int fd, struct sockaddr_in *add
   return result;
 }
 
-/* Whether a client gets through. On loopback the answer to a SYN is there when connect() returns; where
- * loopback is down or filtered there may be none, which is no answer either way. */
+/* Whether a client gets through. On loopback the answer to a SYN has come when connect() returns.
+ * Where loopback is down or filtered no answer comes, and nothing is known. */
 static int is_accepted(const lc_sys *sys, const struct sockaddr_in *address)
 {
   struct tcp_info info = {0};
@@ -31,8 +31,8 @@ static int is_accepted(const lc_sys *sys, const struct sockaddr_in *address)
   return result == 0 && info.tcpi_state == TCP_ESTABLISHED;
 }
 
-/* 0, or the code of why a listener cannot be hidden. The option is disbelieved only when a client that got
- * through before gets through still. */
+/* Returns 0, or the code that says why a listener cannot be hidden. The option is said to have no
+ * effect only when a client got through before, and gets through still. */
 static int try_hiding(const lc_sys *sys, int fd)
 {
   struct sockaddr_in address;

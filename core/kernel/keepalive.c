@@ -1,4 +1,4 @@
-/* keepalive.c - noticing peers that are gone without a word. */
+/* keepalive.c - finding out that a peer is gone without a word. */
 #include "kernel/keepalive.h"
 
 #include <netinet/tcp.h>
@@ -16,7 +16,7 @@ lc_time lc_keepalive_user_timeout(const lc_keepalive *keepalive)
   return lc_time_add(keepalive->idle, probes);
 }
 
-/* The kernel counts in whole units: rounded up, at least one. */
+/* The kernel counts in whole units. Rounds up, to at least one. */
 static int units(lc_time time, lc_time unit)
 {
   lc_time count = time / unit + (time % unit ? 1 : 0);

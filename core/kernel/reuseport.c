@@ -1,4 +1,5 @@
-/* reuseport.c - sends a group's new clients to the others, by a program of classic BPF. */
+/* reuseport.c - sends the new clients of a group to the other members, by a program of classic
+ * BPF. */
 #include "kernel/reuseport.h"
 
 #include <linux/filter.h>
@@ -13,7 +14,7 @@
 
 int lc_reuseport_steer(const lc_sys *sys, int fd, int place, int of)
 {
-  /* random % (of - 1), moved up by one from our own place on */
+  /* random % (of - 1); results from our own place on are moved up by one */
   struct sock_filter code[] = {
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM)),
     BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, (uint32_t)(of - 1)),

@@ -1,9 +1,8 @@
 /* sock_diag.c - counts half-open connections by a netlink dump that the kernel filters by port.
  *
- * The kernel answers while it is asked: sendmsg runs the dump until a first
- * message is full, each recv takes a message and runs the dump on. So there is
- * always something to receive until NLMSG_DONE has come, and a socket that
- * never blocks can be read in a plain loop. */
+ * sendmsg runs the dump until a first message is full; each recv takes a message
+ * and runs the dump on. So there is always something to receive until NLMSG_DONE
+ * has come, and a plain loop can read a socket that never blocks. */
 #include "kernel/sock_diag.h"
 
 #include <linux/inet_diag.h>
@@ -12,13 +11,13 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
-/* Since 4.4 a half-open connection is in this state, and is filtered by either; netinet/tcp.h knows
- * it not. */
+/* The state of a half-open connection since Linux 4.4; the filter knows both states. netinet/tcp.h
+ * lacks this one. */
 #define TCP_NEW_SYN_RECV 12
 
-/* The kernel fits its messages to the longest receive it has seen, and to 8 KiB before the first. */
+/* The kernel makes messages as large as the largest receive so far, and 8 KiB before the first. */
 #define ANSWER_SIZE 16384
-/* Bounds the work for one question: with 170 connections in a message, above any backlog. */
+/* Limits the work for one question. A message has 170 connections, so this is above any backlog. */
 #define ANSWERS_MAX 2048
 
 typedef struct question {
@@ -42,7 +41,7 @@ static int ask(const lc_sys *sys, int fd, int family, uint16_t port, uint32_t se
   asked.request.idiag_states = 1u << TCP_SYN_RECV | 1u << TCP_NEW_SYN_RECV;
   asked.request.id.idiag_sport = htons(port);
 
-  /* Without a name: an unconnected netlink socket talks to the kernel. */
+  /* No address: an unconnected netlink socket talks to the kernel. */
   memset(&message, 0, sizeof message);
   message.msg_iov = &piece;
   message.msg_iovlen = 1;
@@ -50,7 +49,8 @@ static int ask(const lc_sys *sys, int fd, int family, uint16_t port, uint32_t se
   return sent < 0 ? (int)sent : 0;
 }
 
-/* The error that the payload of an NLMSG_ERROR or NLMSG_DONE begins with; none when it is short. */
+/* Reads the error at the beginning of the payload of an NLMSG_ERROR or NLMSG_DONE. A short payload
+ * has none. */
 static int carried_error(const struct nlmsghdr *header)
 {
   int error = 0;
@@ -61,27 +61,27 @@ static int carried_error(const struct nlmsghdr *header)
 
 #define SYN_ACK_TIMER \
   1000                  /* ms to the first repetition (RFC 6298), doubled for each that follows */
-#define SYN_ACK_TIMES 6 /* beyond so many it may not have been doubled */
+#define SYN_ACK_TIMES 6 /* after more repetitions it may not have been doubled */
 #define JIFFIES 20      /* ms: two ticks of the slowest clock */
 
-/* Whether a request is as old as asked, as far as its SYN-ACK timer tells. */
+/* Whether a request is at least that old, by its SYN-ACK timer. 1 when the timer does not tell. */
 static int is_old_enough(const struct inet_diag_msg *found, lc_time age)
 {
   unsigned repeated = found->idiag_retrans, left = found->idiag_expires;
   unsigned total = ((2u << (repeated & 7)) - 1) * SYN_ACK_TIMER;
-  if (age <= 0 || repeated > SYN_ACK_TIMES || left > total) return 1; /* no telling */
+  if (age <= 0 || repeated > SYN_ACK_TIMES || left > total) return 1; /* not known */
   return (lc_time)(total - left + JIFFIES) * LC_MILLISECOND >= age;
 }
 
 typedef struct tally {
-  uint32_t sequence; /* of the question: leftovers of an earlier one are skipped */
+  uint32_t sequence; /* of the question: answers to an earlier one are skipped */
   uint16_t port;     /* network order */
   lc_time age;       /* the least */
   int count;
   int is_done;
 } tally;
 
-/* Counts one message; 0, or the code that the kernel sent. */
+/* Counts one message. Returns 0, or the code that the kernel sent. */
 static int count_message(tally *counted, const struct nlmsghdr *header)
 {
   const struct inet_diag_msg *found = NLMSG_DATA(header);
@@ -91,7 +91,7 @@ static int count_message(tally *counted, const struct nlmsghdr *header)
     case NLMSG_DONE: counted->is_done = 1; return carried_error(header);
     case NLMSG_ERROR:
       error = carried_error(header);
-      return error < 0 ? error : -EPROTO; /* an acknowledgement, which was not asked for */
+      return error < 0 ? error : -EPROTO; /* an acknowledgement, for which nothing asked */
     default:
       if (header->nlmsg_len < NLMSG_LENGTH(sizeof *found)) return -EPROTO;
       if (found->id.idiag_sport == counted->port && is_old_enough(found, counted->age))
@@ -115,16 +115,16 @@ static int count_answer(tally *counted, const char *answer, size_t size)
   return 0;
 }
 
-/* One answer into `buffer`: its size, or a code. */
+/* Receives one answer into `buffer`. Returns its size, or a code. */
 static ssize_t receive(const lc_sys *sys, int fd, void *buffer, size_t size)
 {
   ssize_t got;
-  LC_RETRY(got, sys->recv(sys, fd, buffer, size, MSG_TRUNC)); /* gives the whole size */
+  LC_RETRY(got, sys->recv(sys, fd, buffer, size, MSG_TRUNC)); /* MSG_TRUNC gives the whole size */
   if (got == 0 || got > (ssize_t)size) return -EPROTO;
   return got;
 }
 
-/* Throws away what a question that failed halfway left behind. */
+/* Discards the answers that are left of a question that failed halfway. */
 static void discard(const lc_sys *sys, int fd, void *buffer, size_t size)
 {
   for (int i = 0; i < ANSWERS_MAX; i++) {
@@ -146,7 +146,7 @@ int lc_sock_diag_half_open_for(const lc_sys *sys, int fd, int family, uint16_t p
     ssize_t got = receive(sys, fd, &answer, sizeof answer);
     error = got < 0 ? (int)got : count_answer(&counted, answer.bytes, (size_t)got);
   }
-  return error < 0 ? error : counted.count; /* at the bound: at least so many */
+  return error < 0 ? error : counted.count; /* at the limit: the true number may be larger */
 }
 
 int lc_sock_diag_half_open(const lc_sys *sys, int fd, int family, uint16_t port)

@@ -1,31 +1,30 @@
 /* sock_diag.h - asks the kernel how many handshakes are under way on a port.
  *
- * A client that has received our SYN-ACK believes it is connected; the kernel
- * keeps it as a half-open request (SYN_RECV) until its ACK arrives. A listener
- * that is being stopped must wait for those. NETLINK_SOCK_DIAG can count them,
- * without privileges, at about 90 times the cost of accepting a connection:
- * ask rarely.
+ * A client that has received our SYN-ACK takes itself to be connected. Until its
+ * ACK arrives, the kernel keeps a half-open request for it (SYN_RECV). A listener
+ * that stops must wait for these. NETLINK_SOCK_DIAG counts them without
+ * privileges, but costs about 90 times as much as accepting a connection: ask
+ * rarely.
  */
 #ifndef LC_SOCK_DIAG_H
 #define LC_SOCK_DIAG_H
 
 #include "sys/sys.h"
 
-/* Opens a netlink socket for lc_sock_diag_half_open. A descriptor, or -errno where the kernel
- * does not offer it; the part of it that knows TCP may be missing all the same, which the first
- * question shows. Close it through sys. */
+/* Opens a netlink socket for the questions below. Returns a descriptor, or -errno where the kernel
+ * has none. Even then the kernel's part for TCP may be missing: the first question shows that.
+ * Close the descriptor through sys. */
 int lc_sock_diag_open(const lc_sys *sys);
 
-/* How many connections of `family` (AF_INET or AF_INET6) with local port `port`
- * are in SYN_RECV; AF_INET6 counts those that came to a dual-stack listener
- * over IPv4 too. A count, or -errno. One bounded exchange with the kernel,
- * which answers at once; it walks through its table of all connections for that (10 ms where the table is
- * large). */
+/* How many connections of `family` (AF_INET or AF_INET6) with local port `port` are in SYN_RECV.
+ * AF_INET6 includes those that came to a dual-stack listener over IPv4. Returns a number, or
+ * -errno. The kernel answers at once, but walks through its table of all connections: 10 ms where
+ * the table is large. */
 int lc_sock_diag_half_open(const lc_sys *sys, int fd, int family, uint16_t port);
 
-/* The same, of those alone that began at least `age` ago, by the kernel's timer for their next SYN-ACK
- * (and some milliseconds younger ones): where another listener on the port goes on taking new ones.
- * Whoever's age cannot be told is counted. */
+/* The same, but counts only handshakes that began at least `age` ago, and some that are
+ * milliseconds younger: for a port where another listener still gets new ones. The age is known by
+ * the kernel's timer for the next SYN-ACK. A handshake whose age cannot be told is counted. */
 int lc_sock_diag_half_open_for(const lc_sys *sys, int fd, int family, uint16_t port, lc_time age);
 
 #endif

@@ -1,8 +1,10 @@
-/* loop.c - one turn: wait, then events, timers, ladders, jobs and the embedder's share, each bounded.
+/* loop.c - one turn: wait, then events, timers, ladders, jobs and the embedder's share, each
+ * bounded.
  *
- * Order matters. The clock is read right after the wait, so that a deadline is
- * compared with the present and not with the moment before a long sleep. Timers
- * come after events, so that bytes that arrived in time beat the deadline.
+ * Order matters. The clock is read right after the wait, so that deadlines are
+ * compared with the present and not with the time before a long sleep. Timers come
+ * after events, so that bytes that arrived in time are read before the deadline
+ * ends the read.
  */
 #include "loop/loop.h"
 
@@ -14,7 +16,7 @@
 #include "kernel/features.h"
 #include "loop/pulse.h"
 
-enum { SIGNALS_AT_MOST = 64 }; /* there are no more */
+enum { SIGNALS_AT_MOST = 64 }; /* the number of signals */
 
 struct lc_signal {
   int number;
@@ -78,8 +80,8 @@ void lc_loop_unwatch(lc_loop *loop, lc_watch *watch)
 {
   if (watch->fd < 0 || watch->slot >= loop->slot_used) return;
   if (!is_used(&loop->slots[watch->slot]) || loop->slots[watch->slot].watch != watch) return;
-  /* Before the descriptor is closed or handed on: a duplicate of it elsewhere would keep the
-   * registration alive. A failure leaves nothing to undo; the generation guards against it. */
+  /* Called before the descriptor is closed or handed on: a duplicate of it elsewhere would keep it
+   * registered. A failure needs no undoing, since the generation guards against late events. */
   int result;
   LC_RETRY(result,
            loop->sys->poller_control(loop->sys, loop->poller, LC_POLLER_REMOVE, watch->fd, 0, 0));
@@ -97,7 +99,8 @@ static void dispatch(lc_loop *loop, const lc_poll_event *event)
   lc_loop_flush(loop);
 }
 
-/* What the watch is part of is fetched three events ahead: by then it is there. */
+/* Prefetches the connection of a watch three events ahead: it is in the cache when its event
+ * comes. */
 static void dispatch_all(lc_loop *loop, const lc_poll_event *events, int count)
 {
   enum { AHEAD = 3 };
@@ -154,7 +157,8 @@ static void run_jobs(lc_loop *loop)
   lc_list_put_before(&loop->jobs, &present);
 }
 
-/* Each, though their walks may have used up the time: the one that walks first in this turn walks last in the next. */
+/* Runs every ladder, even when their walks have used up the time. The ladder that walks first in
+ * this turn walks last in the next. */
 static void run_ladders(lc_loop *loop)
 {
   lc_link present;
@@ -212,7 +216,7 @@ static lc_signal *find_signal(const lc_loop *loop, int number)
   return signal;
 }
 
-/* By number, for a callback may stop watching this signal or any other. */
+/* Goes by number, because a callback may stop watching this signal or any other. */
 static void deliver_signals(lc_loop *loop)
 {
   int numbers[SIGNALS_AT_MOST], count = 0;

@@ -1,16 +1,16 @@
 /* loop.h - the event loop as the rest of the core sees it.
  *
- * A watch is one descriptor, registered once, edge-triggered, and told what
- * happened to it. The kernel is given slot and generation, not a pointer, so
- * that an event for a descriptor closed earlier in the same batch finds nobody,
- * whatever has taken its number since.
+ * A watch is a descriptor that is registered once, edge-triggered, with a function
+ * for its events. The kernel knows a watch by slot and generation, not by a pointer.
+ * So an event for a descriptor that was closed earlier in the same batch finds no
+ * watch, even when a new descriptor has the same number.
  *
- * A job is something to do a moment later in the same turn or in the next one,
- * never under the caller's feet. Each turn runs the jobs that were there when
- * it came to them, until its time is over; the others come first in the next.
+ * A job is work that runs later in this turn or in the next, never inside the call
+ * that queued it. Each turn runs the jobs that were there when it came to them,
+ * until its time is over. The jobs left over come first in the next turn.
  *
- * Ladders have a heap of timers and a queue of jobs of their own, which each turn
- * goes through whatever the others take: a step is never late.
+ * Ladders have a heap of timers and a queue of jobs of their own. Each turn goes
+ * through both, however long other work takes: a step is never late.
  */
 #ifndef LC_LOOP_H
 #define LC_LOOP_H
@@ -21,13 +21,15 @@
 #include "loop/turn.h"
 #include "sys/sys.h"
 
-/* Of more events, or more connections, the first ones have left the cache when their tasks run. */
+/* With more events or connections in a turn, the first have left the cache when their tasks run. */
 #define LC_EVENTS_PER_TURN 32
 #define LC_ACCEPTS_PER_TURN 8
-#define LC_VISITS_PER_TURN 32 /* by one step of a drain */
-/* Received in one turn for one connection, without an embedder that asks for it: it lingers, or its protocol reads. */
+#define LC_VISITS_PER_TURN 32 /* connections that one step of a drain visits */
+/* Bytes received in one turn for one connection for which no embedder reads: it lingers, or its
+ * protocol reads. */
 #define LC_BYTES_PER_TURN (256 * 1024)
-#define LC_SHARED_BUFFER (64 * 1024) /* the loop's one buffer for input, and its one for output */
+/* The size of the loop's one buffer for input, and of its one for output. */
+#define LC_SHARED_BUFFER (64 * 1024)
 
 #define LC_WATCH_ALL (LC_POLL_IN | LC_POLL_URGENT | LC_POLL_OUT | LC_POLL_FINISHED | LC_POLL_EDGE)
 
@@ -43,23 +45,23 @@ typedef struct lc_job {
   void (*run)(struct lc_job *job);
 } lc_job;
 
-/* Ends with the loop, if it has not before: what was added last ends first. */
+/* Ends with the loop, if it has not ended before. The last one added ends first. */
 typedef struct lc_child {
   lc_link link;
-  void (*end)(struct lc_child *child); /* takes it out again */
+  void (*end)(struct lc_child *child); /* removes the child from the loop */
 } lc_child;
 
 #define LC_NO_SLOT UINT32_MAX
-/* A watch is part of something of about this size, which is fetched ahead of its event. */
+/* A watch is part of a structure of about this size, which the loop prefetches before the event. */
 #define LC_WATCHED_SIZE 384
 
-/* Twelve bytes of every connection's memory. */
+/* Every connection has one, so it is packed into twelve bytes. */
 typedef struct __attribute__((packed)) lc_slot {
   union {
     lc_watch *watch;
     uint32_t next_free;
   };
-  uint32_t generation; /* odd while it is in use; never the same again */
+  uint32_t generation; /* odd while the slot is in use; never the same again */
 } lc_slot;
 
 typedef struct lc_signal lc_signal;
@@ -75,15 +77,16 @@ struct lc_loop {
 
   lc_slot *slots;
   uint32_t slot_capacity;
-  uint32_t slot_used; /* so many were ever in use: the rest is untouched memory */
-  uint32_t slot_free; /* head of the free ones among them, LC_NO_SLOT when there is none */
+  uint32_t slot_used; /* slots that were ever in use; the others are untouched memory */
+  uint32_t slot_free; /* the first free slot among them, or LC_NO_SLOT */
 
   lc_link jobs;
   lc_link ladders;
-  int is_overdue;      /* the process's deadline has passed: jobs and walks are put off no longer */
-  lc_link urgent_jobs; /* those that are run after each event */
+  /* the process's deadline has passed: shares of a turn have no end any more */
+  int is_overdue;
+  lc_link urgent_jobs; /* jobs that run after each event */
   lc_link children;
-  struct lc_pulse *pulse; /* the observer's, when there is one */
+  struct lc_pulse *pulse; /* the observer's, or NULL */
   int (*on_turn)(void *user);
   void *on_turn_user;
   int turn_again; /* on_turn has more to do */
@@ -95,33 +98,34 @@ struct lc_loop {
   int features_known;
   uint64_t last_id;
 
-  /* The shared buffers, and the tenant that has each of them on loan. */
+  /* The shared buffers. A tenant is the connection that has one on loan. */
   struct lc_buffer *input;
   void *input_tenant;
   char *output;
   size_t output_length;
   void *output_tenant;
-  lc_job output_job; /* the tenant's, urgent: sends what the buffer holds */
+  lc_job output_job; /* urgent: sends the output tenant's bytes */
 
   lc_loop_stats stats;
 };
 
 int lc_loop_watch(lc_loop *loop, lc_watch *watch, uint32_t events);
-/* Takes the descriptor out of the poller and frees the slot; the descriptor stays open. Idempotent. */
+/* Removes the descriptor from the poller and frees the slot. The descriptor stays open.
+ * Idempotent. */
 void lc_loop_unwatch(lc_loop *loop, lc_watch *watch);
 
 void lc_job_init(lc_job *job, void (*run)(lc_job *job));
-void lc_job_queue(lc_loop *loop, lc_job *job); /* once, however often it is called */
-/* The same among those of ladders. */
+void lc_job_queue(lc_loop *loop, lc_job *job); /* a job that is queued already stays where it is */
+/* Queues a job of a ladder. */
 void lc_job_queue_ladder(lc_loop *loop, lc_job *job);
 void lc_job_cancel(lc_job *job);
 int lc_job_is_queued(const lc_job *job);
-/* Not later in the turn, but right after the event, timer or callback in hand: see lc_loop_flush. */
+/* Queues a job that runs right after the present event, timer or callback: see lc_loop_flush. */
 void lc_job_hurry(lc_loop *loop, lc_job *job);
 
 void lc_loop_add_child(lc_loop *loop, lc_child *child, void (*end)(lc_child *child));
 void lc_loop_remove_child(lc_child *child);
-/* The child with this `end`, of which a loop has one at most; or NULL. */
+/* Returns the child with this `end`, or NULL. A loop has at most one. */
 lc_child *lc_loop_child(const lc_loop *loop, void (*end)(lc_child *child));
 
 #endif

@@ -1,10 +1,9 @@
-/* poll.c - waiting for a descriptor that somebody else owns, reads and writes.
+/* poll.c - waiting for a descriptor that the embedder owns, reads and writes.
  *
- * It is registered for one event at a time and taken out again when the event
- * has come: its owner may close it whenever nobody waits, and the kernel never
- * has to be asked what is registered. A poller knows a descriptor once: one that the
- * loop watches already, a connection of ours, goes into a poller of the
- * wait's own, which the loop watches in its place.
+ * The descriptor is registered for one event, and removed when the event has come.
+ * So its owner may close it whenever no wait is under way. A poller can hold a
+ * descriptor only once. A descriptor that the loop watches already (that of a
+ * connection) goes into a poller of its own, which the loop watches instead.
  */
 #include <stdlib.h>
 
@@ -12,7 +11,7 @@
 
 struct lc_poll {
   lc_loop *loop;
-  lc_watch watch; /* of the descriptor, or of the set that it is in */
+  lc_watch watch; /* of the descriptor, or of the poller that it is in */
   int fd;
   unsigned wanted;
   void (*ready)(void *user, unsigned what);
@@ -44,7 +43,7 @@ static uint32_t events_for(unsigned what)
   return events;
 }
 
-/* That the set is ready says only that something is; this says what. */
+/* The poller is ready; this asks it for which events. */
 static uint32_t events_in(const lc_poll *poll)
 {
   const lc_sys *sys = poll->loop->sys;
@@ -59,7 +58,8 @@ static void poll_ready(lc_watch *watch, uint32_t events)
   lc_poll *poll = LC_OWNER(watch, lc_poll, watch);
   unsigned what = meaning(watch->fd == poll->fd ? events : events_in(poll));
   stop(poll);
-  if (!what && lc_poll_want(poll, poll->wanted) >= 0) return; /* its owner was faster */
+  /* its owner has used it already: wait again */
+  if (!what && lc_poll_want(poll, poll->wanted) >= 0) return;
   poll->ready(poll->user, what ? what : poll->wanted);
 }
 

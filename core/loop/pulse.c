@@ -1,4 +1,4 @@
-/* pulse.c - what the loop's thread is at, and when somebody wants it, for an observer on another thread. */
+/* pulse.c - tells an observer on another thread what the loop does, and when a ladder needs it. */
 #include "loop/pulse.h"
 
 void lc_pulse_init(lc_pulse *pulse, const lc_sys *sys)
@@ -23,7 +23,7 @@ lc_work lc_pulse_enter(lc_pulse *pulse, lc_work work)
   unsigned long long next = ((beat >> LC_BEAT_BITS) + 1) << LC_BEAT_BITS | (unsigned)work;
   if (LC_BEAT_WORK(beat) == LC_WORK_NONE && work != LC_WORK_NONE) {
     atomic_store(&pulse->beat,
-                 next); /* before we look whether the observer sleeps: see its sleep_on */
+                 next); /* before the look at `asleep`: see sleep_on of the observer */
     if (atomic_load(&pulse->asleep)) pulse->sys->wake(pulse->sys, pulse->wake_fd);
   } else {
     atomic_store_explicit(&pulse->beat, next, memory_order_release);

@@ -1,9 +1,10 @@
-/* pulse.h - what the loop's thread is at, and when somebody wants it, for an observer on another thread.
+/* pulse.h - tells an observer on another thread what the loop's thread is doing, and when a ladder
+ * needs it.
  *
- * The loop's thread says what it is at by lc_loop_enter: one store, no clock, no
- * system call. The observer looks at that now and then while the loop is busy,
- * and sleeps for good while the loop waits for events; only the turn that finds the
- * observer asleep pays for waking it.
+ * The loop's thread calls lc_loop_enter: one store, no clock, no system call. While
+ * the loop is busy, the observer looks at the pulse now and then. While the loop
+ * waits for events, the observer sleeps. Only the turn that finds the observer
+ * asleep has to wake it.
  */
 #ifndef LC_PULSE_H
 #define LC_PULSE_H
@@ -14,31 +15,31 @@
 #include "base/list.h"
 #include "sys/sys.h"
 
-/* What the loop's thread is at stands in the low bits of a beat. */
+/* What the loop's thread is doing is in the low bits of a beat. */
 #define LC_BEAT_BITS 2
 #define LC_BEAT_WORK(beat) ((lc_work)((beat)&3))
 
-/* A moment at which a ladder wants the loop; zero until the first lc_pulse_want. */
+/* A time at which a ladder needs the loop. Zeroed before the first lc_pulse_want. */
 typedef struct lc_want {
   lc_link link;
   lc_time at;
 } lc_want;
 
-/* Part of the observer. `beat` and `asleep` are all that both threads use without the lock: the work in the low bits
- * of `beat`, and above them a number that moves on with every change. */
+/* Part of the observer. Both threads use `beat` and `asleep` without the lock. The low bits of
+ * `beat` are the work; above them is a number that grows with every change. */
 typedef struct lc_pulse {
   const lc_sys *sys;
   int wake_fd; /* wakes the observer */
   atomic_ullong beat;
   atomic_int asleep;
-  pthread_mutex_t lock; /* over the wants, and over what the observer keeps beside them */
+  pthread_mutex_t lock; /* guards the wants, and other fields of the observer */
   lc_link wants;
 } lc_pulse;
 
 void lc_pulse_init(lc_pulse *pulse, const lc_sys *sys);
-void lc_pulse_close(lc_pulse *pulse); /* the loop beats for it no longer */
-/* These do nothing where `pulse` is NULL: nobody observes the loop. */
-lc_work lc_pulse_enter(lc_pulse *pulse, lc_work work);          /* what it was at before */
+void lc_pulse_close(lc_pulse *pulse); /* the loop has stopped using it */
+/* These do nothing when `pulse` is NULL: then the loop has no observer. */
+lc_work lc_pulse_enter(lc_pulse *pulse, lc_work work);          /* returns the work before */
 void lc_pulse_want(lc_pulse *pulse, lc_want *want, lc_time at); /* LC_NEVER: no longer */
 
 #endif

@@ -5,13 +5,13 @@
  *                         |                  |                  |      (`answered`)
  *                         `------ cancel ----+------------------`---> IDLE
  *
- * A query is in the queue of its stage. The thread that asks works on copies and keeps the query's ticket:
- * when it comes back and finds no query with that ticket in `asked`, nobody wants the answer, and the thread
- * touches neither the query, which may have been freed, nor the loop.
+ * A query is in the queue of its stage. A thread works on copies, and remembers the ticket of the
+ * query. When libc has answered and `asked` has no query with this ticket, the query was canceled.
+ * It may have been freed, so the thread touches neither the query nor the loop.
  *
- * A thread begins when a query waits and there is room, and ends when there is nothing for it to do. No call
- * of libc can be cut short, so nobody waits for a thread: threads are detached, and the resolver is freed by
- * the last one that holds it. Everything below `lock` is guarded by it, and so are the resolver's fields of
+ * A thread begins when a query waits and there is room, and ends when it has nothing to do. A call
+ * of libc cannot be cut short, so threads are detached, and no code waits for one. The last thread,
+ * or the owner, frees the resolver. `lock` guards the fields below it, and the resolver's fields of
  * the queries.
  */
 #include "loop/resolver.h"
@@ -23,11 +23,11 @@
 
 enum { IDLE, WAITING, ASKED, ANSWERED };
 
-/* Two bounds, because a thread whose query was canceled stays busy for as long as the name servers are silent,
- * and must not take the place of one that works for somebody. */
+/* Two limits. A thread whose query was canceled stays busy while the name servers are silent, and
+ * must not take the place of a thread whose answer is wanted. */
 enum { AT_ONCE = 16, THREADS_MOST = 128 };
 
-#define STACK_SIZE (1024 * 1024) /* modules of nsswitch want more than the least */
+#define STACK_SIZE (1024 * 1024) /* modules of nsswitch need more than the minimum */
 
 typedef struct queue {
   lc_query *first;
@@ -44,8 +44,8 @@ struct lc_resolver {
   queue asked;
   queue answered;
   uint64_t tickets;
-  unsigned threads;   /* each holds the resolver, and so does its owner */
-  unsigned abandoned; /* how many of them ask what was canceled */
+  unsigned threads;   /* each holds the resolver, as its owner does */
+  unsigned abandoned; /* threads whose query was canceled */
   int is_ownerless;
 };
 
@@ -101,7 +101,7 @@ static void release(lc_resolver *resolver)
 
 /* --------------------------------------------------------------- the threads -- */
 
-/* Asks for the first query that waits. Called with the lock, which is let go while libc is asked. */
+/* Asks for the first waiting query. Called with the lock, which is released while libc works. */
 static void ask_next(lc_resolver *resolver)
 {
   lc_query *query = queue_pop(&resolver->waiting);
@@ -148,7 +148,7 @@ static void *work(void *argument)
   return NULL;
 }
 
-/* A thread begins with the mask of its creator: so no signal ever arrives in this one. */
+/* The creator blocks all signals, and the thread inherits that: no signal arrives in it. */
 static int start_thread(lc_resolver *resolver)
 {
   pthread_t thread;
@@ -167,8 +167,9 @@ static int start_thread(lc_resolver *resolver)
   return -error;
 }
 
-/* Called with the lock, when a query has begun to wait or a thread has become useless. Where the system
- * gives no more threads those that there are go on with what waits; -errno when there are none. */
+/* Called with the lock, when a query has begun to wait or a thread's query was canceled. Where the
+ * system gives no more threads, those that run take the waiting queries. Returns -errno when there
+ * are none. */
 static int start_if_needed(lc_resolver *resolver)
 {
   if (!resolver->waiting.first || useful(resolver) >= AT_ONCE) return 0;
@@ -243,8 +244,8 @@ void lc_resolver_cancel(lc_resolver *resolver, lc_query *query)
   pthread_mutex_unlock(&resolver->lock);
 }
 
-/* One at a time, for a callback may cancel the next one, or ask again. What
- * comes while we are at it is left for the next turn. */
+/* Delivers one at a time, because a callback may cancel the next one or ask again. Answers that
+ * come meanwhile are for the next turn. */
 void lc_resolver_deliver(lc_resolver *resolver)
 {
   unsigned due = 0;

@@ -1,8 +1,8 @@
-/* select.c - one wait for any of several descriptors that are not ours.
+/* select.c - one wait for any of several descriptors of the embedder's.
  *
- * A poller knows a descriptor once. So a single one is watched directly if the loop
- * does not watch it yet; anything else goes into pollers of this wait's own,
- * one for reading and one for writing, which the loop watches in their place.
+ * A poller can hold a descriptor only once. A single descriptor is watched directly,
+ * if the loop does not watch it yet. All others go into two pollers of the wait,
+ * one for reading and one for writing, which the loop watches instead.
  */
 #include <stdlib.h>
 
@@ -11,7 +11,7 @@
 typedef struct lc_select_set {
   lc_watch watch;
   lc_select *wait;
-  int is_ours; /* to be closed: a poller, not the caller's descriptor */
+  int is_ours; /* a poller of the wait, to be closed; not the caller's descriptor */
 } lc_select_set;
 
 struct lc_select {
@@ -68,7 +68,7 @@ static int put(lc_select *wait, lc_select_set *set, int fd, uint32_t events)
   int result = set->watch.fd < 0 ? open_set(wait, set) : 0;
   if (result < 0) return result;
   LC_RETRY(result, sys->poller_control(sys, set->watch.fd, LC_POLLER_ADD, fd, events, 0));
-  return result == -EEXIST ? 0 : result; /* named twice */
+  return result == -EEXIST ? 0 : result; /* the caller named it twice */
 }
 
 static int watch_in_sets(lc_select *wait, const struct pollfd *fds, unsigned count)

@@ -1,13 +1,13 @@
-/* turn.c - how long one turn of the loop may take, and what took long in it. */
+/* turn.c - limits the time of one turn of the loop, and finds what took long in it. */
 #include "loop/turn.h"
 
 #include <string.h>
 
 #define SHARE LC_MILLISECOND
-#define LONG (LC_MILLISECOND / 2)  /* for what lies between two looks */
+#define LONG (LC_MILLISECOND / 2)  /* for the time between two looks */
 #define LONG_TICKS (1u << 20)      /* likewise: a quarter to a half of a millisecond */
-#define WORTH (LC_MILLISECOND / 8) /* of being noted */
-#define NO_TICKS 1                 /* from here it has always been long */
+#define WORTH (LC_MILLISECOND / 8) /* noting */
+#define NO_TICKS 1                 /* so long ago that the next look is always due */
 
 enum { PACE_MOST = 16 };
 
@@ -19,7 +19,7 @@ void lc_turn_init(lc_turn *turn, const lc_sys *sys)
 
 static void begin_stretch(lc_turn *turn, uint64_t ticks) { turn->ticks = ticks ? ticks : NO_TICKS; }
 
-/* Events come in bounded number, and are no share. */
+/* The number of events is limited, so they have no share. */
 void lc_turn_begin(lc_turn *turn, lc_time now)
 {
   turn->kind = "events";
@@ -31,7 +31,8 @@ void lc_turn_begin(lc_turn *turn, lc_time now)
   turn->shares = turn->count = 0;
 }
 
-/* The last look may lie a few short pieces back: the clock need not be read for this. */
+/* The last look may lie a few short pieces back. That is exact enough, and saves reading the
+ * clock. */
 void lc_turn_share(lc_turn *turn, const char *kind)
 {
   lc_time own = turn->looked_at + SHARE, in_all = turn->began + ++turn->shares * SHARE;
@@ -71,7 +72,7 @@ static void add_part(lc_turn *turn, const lc_part *more)
   }
 }
 
-/* A long piece is known. Several short ones are told together, by their kind. */
+/* A long piece is noted by itself. Several short ones are noted together, by their kind. */
 static void note(lc_turn *turn, lc_time took)
 {
   lc_part part = {.kind = turn->kind, .took = took};
@@ -80,7 +81,7 @@ static void note(lc_turn *turn, lc_time took)
   add_part(turn, &part);
 }
 
-/* How long it is since the last look. */
+/* Reads the clock. Returns the time since the last look. */
 static lc_time look(lc_turn *turn)
 {
   lc_time now = turn->sys->now(turn->sys), took = now - turn->looked_at;
@@ -101,7 +102,7 @@ void lc_turn_told(lc_turn *turn, const char *kind, uint64_t id)
   *before = turn->parts[--turn->count];
 }
 
-/* It was long; or there are no ticks, and it may have been. */
+/* The piece was long; or the processor has no counter, and it may have been. */
 static __attribute__((noinline)) int look_if_due(lc_turn *turn, uint64_t ticks)
 {
   if (!ticks && ++turn->done < turn->pace) return turn->is_over;

@@ -1,4 +1,4 @@
-/* files.c - what the system says about descriptors, and the names of files. */
+/* files.c - counts descriptors and changes files. */
 #include "sys/files.h"
 
 #include <dirent.h>
@@ -10,8 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A new descriptor, or -1 and errno, as one of ours: never 0, 1 or 2. Where those are closed, the script's
- * print would go to a client. */
+/* Where 0, 1 or 2 is closed, a socket would take its number, and what the script prints would go to
+ * a client. */
 int lc_sys_above_standard(int fd)
 {
   if (fd < 0) return -errno;
@@ -30,7 +30,8 @@ int lc_sys_descriptor_limit(const lc_sys *sys)
   return limit.rlim_cur > INT_MAX ? INT_MAX : (int)limit.rlim_cur;
 }
 
-/* Without /proc, or without a descriptor left to read it by: asks one by one. */
+/* For a process without /proc, or without a descriptor to read it: tries one number after the
+ * other. */
 static int count_by_asking(int limit)
 {
   enum { FAR = 1 << 16 };
@@ -80,7 +81,7 @@ int lc_sys_chmod(const lc_sys *sys, const char *path, unsigned mode)
   return chmod(path, (mode_t)mode) < 0 ? -errno : 0;
 }
 
-/* By syscall: libc declares it among the functions of stdio. */
+/* By syscall, because libc declares rename in stdio.h. */
 int lc_sys_rename(const lc_sys *sys, const char *from, const char *to)
 {
   (void)sys;

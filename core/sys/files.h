@@ -1,6 +1,7 @@
-/* files.h - files, descriptors and what is said on stderr.
+/* files.h - files and descriptors, and writing to stderr.
  *
- * These functions are members of lc_sys_linux(); sys.h says what they do. */
+ * These functions are members of lc_sys_linux(); sys.h describes them.
+ */
 #ifndef LC_SYS_FILES_H
 #define LC_SYS_FILES_H
 
@@ -16,7 +17,8 @@ int lc_sys_chmod(const lc_sys *sys, const char *path, unsigned mode);
 int lc_sys_rename(const lc_sys *sys, const char *from, const char *to);
 int lc_sys_lock_directory(const lc_sys *sys, const char *path);
 
-/* A new descriptor, or -1 and errno, as one of ours: never 0, 1 or 2. Or a code. */
+/* Moves a new descriptor above 0, 1 and 2. `fd` is the result of a call: -1 and errno when it
+ * failed. Returns a descriptor or a code. */
 int lc_sys_above_standard(int fd);
 
 #endif

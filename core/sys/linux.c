@@ -20,7 +20,7 @@
 #include "sys/signal.h"
 #include "sys/sys.h"
 
-/* -1 and errno, as libc tells a failure, to -errno. */
+/* Turns the result of libc into ours: -1 and errno become -errno. */
 #define RESULT(call)                       \
   do {                                     \
     int result_ = (call);                  \
@@ -125,25 +125,25 @@ static int linux_getsockopt(const lc_sys *sys, int fd, int level, int name, void
   RESULT(getsockopt(fd, level, name, value, length));
 }
 
-/* By syscall, here and below: recv and send are points where a thread may be canceled, which costs a program
- * with threads two atomic operations for each. */
+/* By syscall, here and below. libc's recv and send are cancellation points, which cost a program
+ * with threads two atomic operations for each call. */
 static ssize_t linux_recv(const lc_sys *sys, int fd, void *buffer, size_t size, int flags)
 {
-  flags |= MSG_DONTWAIT; /* whoever else has it may make it block */
+  flags |= MSG_DONTWAIT; /* another process that has the socket may make it block */
   ssize_t got = syscall(SYS_recvfrom, fd, buffer, size, flags, NULL, NULL);
 
   (void)sys;
   return got < 0 ? -errno : got;
 }
 
-/* A peer that has left is a result, never a signal that ends the process. */
+/* A write to a peer that has closed returns -EPIPE, and raises no signal. */
 static ssize_t linux_sendmsg(const lc_sys *sys, int fd, const struct msghdr *message, int flags)
 {
   const struct iovec *first = message->msg_iov;
   ssize_t sent;
   (void)sys;
   flags |= MSG_NOSIGNAL | MSG_DONTWAIT;
-  /* One piece goes without a header that the kernel would have to copy. */
+  /* One piece is sent without a header, which the kernel would have to copy. */
   if (message->msg_iovlen == 1 && !message->msg_name && !message->msg_controllen)
     sent = syscall(SYS_sendto, fd, first->iov_base, first->iov_len, flags, NULL, 0);
   else sent = sendmsg(fd, message, flags);
@@ -215,7 +215,7 @@ static int linux_wake_create(const lc_sys *sys)
   return lc_sys_above_standard(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
 }
 
-/* EAGAIN means that the counter is full, or empty: awake, or clear, already. */
+/* EAGAIN: the counter is full, or empty. The descriptor is readable, or not readable, already. */
 static int linux_wake(const lc_sys *sys, int fd)
 {
   uint64_t one = 1;
@@ -247,8 +247,7 @@ static void linux_exit(const lc_sys *sys, int status)
 
 /* ------------------------------------------------------------------ names -- */
 
-/* Whether libc could have opened a file or a socket just now: 0, -EMFILE or -ENFILE. Where it could
- * not, it calls the name unknown. */
+/* When no descriptor is free, libc says that the name is unknown. Returns 0, -EMFILE or -ENFILE. */
 static int descriptors_lacking(void)
 {
   int fd = eventfd(0, EFD_CLOEXEC), error = errno;

@@ -10,7 +10,8 @@
 
 #include "sys/files.h"
 
-enum { EVENTS_AT_ONCE = 64 }; /* a caller with room for more gets the rest in its next call */
+/* a caller with room for more has the other events in its next call */
+enum { EVENTS_AT_ONCE = 64 };
 
 /* Our numbers are those of epoll, so nothing has to be translated. */
 #define IS_SAME(ours, theirs) _Static_assert((uint32_t)(ours) == (uint32_t)(theirs), #ours)
@@ -38,10 +39,11 @@ int lc_sys_poller_control(const lc_sys *sys, int poller, lc_poller_deed deed, in
   return epoll_ctl(poller, operations[deed], fd, &event) < 0 ? -errno : 0;
 }
 
-/* Whether this kernel, or a filter on it, is known to have no epoll_pwait2: asked once, not at each wait. */
+/* Whether this kernel, or a filter on it, is known to lack epoll_pwait2. Asked once, not at each
+ * wait. */
 static atomic_int waits_roughly;
 
-/* Waits to the nanosecond, where the kernel can (5.11); -ENOSYS where it cannot. */
+/* Waits with the precision of a nanosecond, which Linux 5.11 can. -ENOSYS on older kernels. */
 static int wait_exactly(int epoll, struct epoll_event *events, int capacity, lc_time timeout)
 {
 #ifdef SYS_epoll_pwait2

@@ -1,6 +1,7 @@
 /* poller.h - waiting for many descriptors at once.
  *
- * These functions are members of lc_sys_linux(); sys.h says what they do. */
+ * These functions are members of lc_sys_linux(); sys.h describes them.
+ */
 #ifndef LC_POLLER_H
 #define LC_POLLER_H
 

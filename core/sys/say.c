@@ -1,10 +1,10 @@
 /* say.c - writes to stderr, and never waits long for its reader.
  *
- * The description behind stderr is shared with the shell and with other processes,
- * so that O_NONBLOCK must not be set on it. A pipe or a terminal is opened once
- * more instead, for the one message: that description is ours. Where it cannot be
- * opened (a process that has changed its user), small pieces are written when
- * there is room for them.
+ * The shell and other processes share the file description behind stderr, so
+ * O_NONBLOCK must not be set on it. Instead, a pipe or a terminal is opened once
+ * more for the message: that description is ours alone. Where it cannot be opened
+ * (a process that has changed its user), small pieces are written when there is
+ * room for them.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -38,8 +38,8 @@ static ssize_t put_at_once(int fd, const char *text, size_t length)
   return write(fd, text, length);
 }
 
-/* Other writers may take the room that poll has seen. So the kernel is asked not to wait,
- * where it can be. A pipe that has room takes PIPE_BUF bytes. */
+/* Other writers may take the room that poll has seen, so the kernel is asked not to wait where it
+ * can be. A pipe with room takes PIPE_BUF bytes. */
 static ssize_t put_to_shared(int fd, const char *text, size_t length)
 {
   struct pollfd out = {.fd = fd, .events = POLLOUT};
@@ -91,8 +91,8 @@ static ssize_t put_all(const way *to, const char *text, size_t length, lc_time u
   return (ssize_t)done;
 }
 
-/* SIGPIPE goes to the thread that writes: it waits until we have written, and is then taken away,
- * unless one was waiting before. */
+/* SIGPIPE goes to the thread that writes. It is blocked during the write, and taken away afterwards
+ * unless one was pending before. */
 ssize_t lc_sys_say(const lc_sys *sys, const char *text, size_t length, lc_time patience)
 {
   static const struct timespec none;

@@ -5,13 +5,12 @@
  *
  *   free --watch--> claimed --handler installed--> owned --release--> free
  *
- * Besides its owner, a signal may have users who want it to do nothing, or who give it an action where
- * it has none; the handler is there while there is anybody. Watch and release belong to the owner's
- * thread; the handler runs on any
- * thread, between any two instructions, and touches nothing but lock-free
- * atomics, the clock and write(2). What makes release followed by close() of
- * `wake_fd` safe is `inside`: a handler that has seen the descriptor is counted
- * there, and release waits until it has left.
+ * Besides its owner, a signal may have users: signal_deaf makes it do nothing, signal_act
+ * gives it an action where process 1 has none. The handler stays installed while the
+ * signal has an owner or a user. The owner's thread watches and releases. The handler
+ * runs on any thread, between any two instructions, and touches nothing but lock-free
+ * atomics, the clock and write(2). After release the owner may close `wake_fd`: a handler
+ * that has seen the descriptor is counted in `inside`, and release waits until it has left.
  */
 #include "sys/signal.h"
 
@@ -34,25 +33,27 @@
 typedef struct slot {
   atomic_int owned;
   atomic_int wake_fd; /* descriptor + 1, so that the zeroed table holds none */
-  atomic_int also_fd; /* likewise, of somebody who watches the owner */
-  atomic_int inside;  /* handlers at work */
+  atomic_int also_fd; /* likewise, the watchdog's */
+  atomic_int inside;  /* handlers that are running */
   atomic_uint count;
   atomic_uint presses;
   atomic_llong pressed_at; /* the last arrival that was no bounce */
   atomic_llong first_at;   /* 0: none since the last look */
   atomic_llong last_at;
-  atomic_int acting;       /* how many users want it to end process 1 */
-  int users;               /* of our handler; under `installing`, and what follows too */
-  struct sigaction before; /* the first of them came */
+  atomic_int acting; /* users of signal_act */
+  /* owner and users of our handler; guarded by `installing`, as is the next */
+  int users;
+  struct sigaction before; /* the disposition before our handler */
 } slot;
 
 static slot table[NSIG];
 static pthread_mutex_t installing = PTHREAD_MUTEX_INITIALIZER;
-static atomic_int listeners; /* open ones, of the whole process */
+static atomic_int listeners; /* open sockets of the whole process */
 
-static const struct timespec PAUSE = {0, 20000}; /* for a handler on another thread to leave */
+/* between two looks whether a handler on another thread has left */
+static const struct timespec PAUSE = {0, 20000};
 
-/* The stamps come before the count, so that whoever sees the count has them. */
+/* The stamps come before the count: a reader that sees the count has them. */
 static void note(slot *s, lc_time at)
 {
   long long none = 0, last = atomic_load(&s->last_at);
@@ -66,7 +67,7 @@ static void note(slot *s, lc_time at)
   atomic_fetch_add(&s->count, 1);
 }
 
-/* Fails only when the counter is full, and then whoever waits is awake anyway. */
+/* Fails only when the counter is full: then the reader is awake already. */
 static void wake(int fd)
 {
   uint64_t one = 1;
@@ -74,8 +75,9 @@ static void wake(int fd)
   (void)written;
 }
 
-/* The signal has no owner yet. Process 1 of a container has no default action: without this, a SIGTERM before
- * the run would be lost. With a listener open, clients may have connected: the signal is kept for the run. */
+/* The signal has no owner yet. Process 1 of a container has no default action: without this, a
+ * SIGTERM before the run would be lost. While a listener is open, clients may have connected, so
+ * the signal is kept for the run. */
 static void act_by_default(slot *s, int signal)
 {
   struct sigaction action;
@@ -108,7 +110,8 @@ static void handler(int signal)
   errno = saved;
 }
 
-/* Those that cannot be caught, and those that a returning handler would only raise again. */
+/* Excludes signals that cannot be caught, and those that occur again as soon as the handler
+ * returns. */
 static int is_catchable(int signal)
 {
   switch (signal) {
@@ -122,7 +125,7 @@ static int is_catchable(int signal)
   }
 }
 
-/* No owner's stamps are left for the next. */
+/* The next owner must not see the stamps of this one. */
 static void forget(slot *s)
 {
   atomic_store(&s->count, 0);
@@ -140,7 +143,8 @@ static int is_wanted(where wanted, const struct sigaction *present)
   return wanted == ANYWHERE || present->sa_handler != SIG_IGN;
 }
 
-/* One more user of our handler: 1, or 0 where it is not wanted, for what the signal does now. */
+/* Adds a user of our handler. Returns 1, or 0 when the present disposition of the signal excludes
+ * it. */
 static int install(int signal, where wanted)
 {
   struct sigaction action, present;
@@ -161,7 +165,7 @@ static int install(int signal, where wanted)
   return result;
 }
 
-/* One less. A handler that somebody installed over ours is theirs to remove. */
+/* Removes a user. When the program has installed another handler over ours, that one stays. */
 static void uninstall(int signal)
 {
   struct sigaction present;
@@ -172,7 +176,7 @@ static void uninstall(int signal)
   pthread_mutex_unlock(&installing);
 }
 
-/* What came before there was an owner comes now, as one. */
+/* The new owner sees all earlier arrivals as one, of now. */
 static void hand_over(slot *s)
 {
   lc_time now = lc_sys_clock(CLOCK_MONOTONIC);
@@ -211,7 +215,7 @@ int lc_sys_signal_release(const lc_sys *sys, int signal)
   uninstall(signal);
   atomic_store(&s->wake_fd, 0);
   atomic_store(&s->also_fd, 0);
-  while (atomic_load(&s->inside) > 0) nanosleep(&PAUSE, NULL); /* on another thread */
+  while (atomic_load(&s->inside) > 0) nanosleep(&PAUSE, NULL); /* a handler on another thread */
   forget(s);
   atomic_store(&s->owned, 0);
   return 0;
@@ -232,7 +236,8 @@ int lc_sys_signal_act(const lc_sys *sys, int signal, int on)
   if (!is_catchable(signal)) return -EINVAL;
   if (on) {
     int result =
-      getpid() == 1 ? install(signal, WHERE_NOT_IGNORED) : 0; /* the interpreter has one for INT */
+      /* Lua's interpreter has a handler for INT */
+      getpid() == 1 ? install(signal, WHERE_NOT_IGNORED) : 0;
     if (result > 0) atomic_fetch_add(&table[signal].acting, 1);
     return result;
   }
@@ -255,7 +260,7 @@ static slot *look(int signal, lc_signal_seen *seen)
   return &table[signal];
 }
 
-/* A handler that was just stamping while we looked had its first time taken by the last look. */
+/* Where a handler was about to stamp, the last look has taken its first time. */
 static void complete(lc_signal_seen *seen, const slot *s)
 {
   seen->last_at = atomic_load(&s->last_at);
@@ -299,22 +304,23 @@ int lc_sys_signal_also_wake(const lc_sys *sys, int signal, int wake_fd)
 
 /* ---------------------------------------------------------------- interrupts -- */
 
-/* Threads that can be interrupted, all by one real-time signal, which is ours while there are any. */
+/* The threads that can be interrupted. They share one real-time signal, which is ours while there
+ * are any. */
 typedef struct interruptible {
   atomic_int tid; /* 0: free */
   int (*function)(void *user);
   void *user;
-  int was_blocked; /* the signal, in that thread */
+  int was_blocked; /* whether the thread had the signal blocked */
 } interruptible;
 
 static struct {
-  pthread_mutex_t lock; /* over all but `tid` */
+  pthread_mutex_t lock; /* guards all but `tid` */
   int signal;
   int users;
   interruptible threads[64];
 } interrupts = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* The number travels with the signal: a stray one from elsewhere finds nobody. */
+/* The number comes with the signal, so a stray signal from elsewhere interrupts no thread. */
 static void interrupt_handler(int signal, siginfo_t *info, void *context)
 {
   int saved = errno, number = info->si_value.sival_int;
@@ -331,7 +337,7 @@ static void interrupt_handler(int signal, siginfo_t *info, void *context)
   errno = saved;
 }
 
-/* The first real-time signal that nobody handles. */
+/* Takes the first real-time signal without a handler. */
 static int claim_signal(void)
 {
   struct sigaction action, present;
@@ -411,7 +417,8 @@ int lc_sys_interrupt(const lc_sys *sys, int number)
   return syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, interrupts.signal, &info) < 0 ? -errno : 0;
 }
 
-/* What was sent has arrived: a signal to this thread is handled when its next system call returns. */
+/* An interrupt that was sent has arrived by then: a signal to this thread is handled when its next
+ * system call returns. */
 int lc_sys_uninterruptible(const lc_sys *sys, int number)
 {
   (void)sys;

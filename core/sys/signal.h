@@ -1,6 +1,7 @@
-/* signal.h - the signal table, the only state that the library shares between loops.
+/* signal.h - the signal table, the only state that loops share.
  *
- * These functions are members of lc_sys_linux(); sys.h says what they do. */
+ * These functions are members of lc_sys_linux(); sys.h describes them.
+ */
 #ifndef LC_SYS_SIGNAL_H
 #define LC_SYS_SIGNAL_H
 

@@ -1,19 +1,18 @@
 /* sys.h - the one seam between lastcall and the operating system.
  *
- * Every system call the core makes, and every look at the clock, goes through a
- * table of this type, so that a test can put a faulty or a simulated kernel in
- * the place of the real one. Nothing else in core/ includes a header that
- * offers system calls and uses them.
+ * Every system call of the core, and every reading of the clock, goes through a
+ * table of this type. So a test can replace the real kernel by a faulty or a
+ * simulated one.
  *
  * Convention: a descriptor, a count or 0 on success, -errno on failure; errno
  * itself is not part of the interface. Calls that the kernel may interrupt
  * return -EINTR like any other failure; LC_RETRY repeats them. close() is never
  * repeated: on Linux it has released the descriptor even then.
  *
- * A new descriptor is never 0, 1 or 2, also when those are closed.
+ * A new descriptor is never 0, 1 or 2, even when those are closed.
  *
- * A table is used by the thread that runs the loop, except for `resolve`, and
- * for what the watchdog's thread needs: `now`, `wake`, `wake_wait`, `wake_clear`,
+ * The thread that runs the loop uses the table. Threads of the resolver call
+ * `resolve`. The watchdog's thread calls `now`, `wake`, `wake_wait`, `wake_clear`,
  * `signal_peek`, `interrupt`, `setsockopt`, `say` and `exit`.
  */
 #ifndef LC_SYS_H
@@ -37,40 +36,42 @@
     (result) = (call);         \
   } while ((result) == -EINTR)
 
-#define LC_SIGNALS_APART (100 * LC_MILLISECOND) /* those closer to the one before are a bounce */
+/* A signal that follows another within this time is a bounce. */
+#define LC_SIGNALS_APART (100 * LC_MILLISECOND)
 
-/* What a signal handler left for its owner since the last look. */
+/* The arrivals of a signal since its owner last looked. */
 typedef struct lc_signal_seen {
-  unsigned count;   /* how often the signal arrived */
-  unsigned presses; /* how many of them were no bounce */
-  lc_time first_at; /* when the first and the last of them arrived, by the handler's own clock */
+  unsigned count;   /* arrivals */
+  unsigned presses; /* arrivals that were no bounce */
+  lc_time first_at; /* stamped by the handler */
   lc_time last_at;
 } lc_signal_seen;
 
-/* When the i-th press arrived; of those between the first and the last no stamp is kept. */
+/* When the i-th press arrived. Only the first and the last have stamps; the times between are
+ * estimates. */
 static inline lc_time lc_signal_press_at(const lc_signal_seen *seen, unsigned index)
 {
   if (index > 0 && index + 1 >= seen->presses) return seen->last_at;
   return seen->first_at + (lc_time)index * LC_SIGNALS_APART;
 }
 
-/* Which file a unix-domain path names, to unlink only what is still ours. */
+/* Identifies the file at a unix-domain path, so that only a file of our own is unlinked. */
 typedef struct lc_file_identity {
   uint64_t device;
   uint64_t inode;
   int is_socket;
 } lc_file_identity;
 
-/* What a poller is to look for, and what it has seen. */
+/* The events that a poller waits for and reports. */
 enum {
   LC_POLL_IN = 0x1,         /* something can be read */
   LC_POLL_URGENT = 0x2,     /* an urgent byte was announced */
   LC_POLL_OUT = 0x4,        /* there is room to write */
-  LC_POLL_ERROR = 0x8,      /* seen whether looked for or not, as is the next */
-  LC_POLL_HANG_UP = 0x10,   /* both directions are over */
+  LC_POLL_ERROR = 0x8,      /* always reported, as is the next */
+  LC_POLL_HANG_UP = 0x10,   /* both directions are closed */
   LC_POLL_FINISHED = 0x2000 /* the peer has announced its FIN */
 };
-/* How it is to look: until one event was seen; for what is new only. */
+/* How a poller waits: for one event only; for changes only. */
 #define LC_POLL_ONCE (UINT32_C(1) << 30)
 #define LC_POLL_EDGE (UINT32_C(1) << 31)
 
@@ -78,17 +79,18 @@ typedef enum lc_poller_deed { LC_POLLER_ADD, LC_POLLER_REMOVE, LC_POLLER_CHANGE 
 
 typedef struct lc_poll_event {
   uint32_t seen;
-  uint64_t tag; /* as it was given */
+  uint64_t tag; /* as it was given to poller_control */
 } lc_poll_event;
 
 struct lc_sys {
   void *state; /* the table's own; the real kernel needs none */
 
   lc_time (*now)(const lc_sys *); /* monotonic: all of lastcall's own times */
-  /* Since 1970, jumping when the clock is set: to be shown, never to be waited by. */
+  /* Since 1970. It jumps when the clock is set, so it is shown but never used for deadlines. */
   lc_time (*time_of_day)(const lc_sys *);
-  /* A counter of the processor's, which grows by 10^9 a second or some more, for a few instructions: it says when the
-   * clock is worth reading, and measures nothing. 0 where there is none. */
+  /* The processor's counter, which grows by at least 10^9 a second. Reading it takes a few
+   * instructions. It says when reading the clock is worth while, and measures nothing. 0 where
+   * there is none. */
   uint64_t (*ticks)(const lc_sys *);
   int (*random)(const lc_sys *, void *buffer, size_t size);
 
@@ -109,78 +111,84 @@ struct lc_sys {
   int (*shutdown)(const lc_sys *, int fd, int how);
   int (*close)(const lc_sys *, int fd);
   int (*set_nonblocking)(const lc_sys *, int fd); /* and FD_CLOEXEC, for inherited ones */
-  int (*duplicate)(const lc_sys *, int fd);       /* another descriptor of the same, FD_CLOEXEC */
+  int (*duplicate)(const lc_sys *, int fd);       /* a copy of the descriptor, FD_CLOEXEC */
 
-  /* Bytes received and not read (FIONREAD); sent and not acknowledged, the FIN included (SIOCOUTQ). */
+  /* `unread`: bytes received and not read (FIONREAD). `unacked`: bytes sent and not acknowledged,
+   * the FIN included (SIOCOUTQ). */
   int (*unread)(const lc_sys *, int fd);
   int (*unacked)(const lc_sys *, int fd);
 
-  int (*poller_create)(const lc_sys *); /* a descriptor, which is readable while it has an event */
-  /* `wanted` and `tag` are meaningless when it is taken out. */
+  int (*poller_create)(const lc_sys *); /* a descriptor that is readable while there is an event */
+  /* LC_POLLER_REMOVE ignores `wanted` and `tag`. */
   int (*poller_control)(const lc_sys *, int poller, lc_poller_deed deed, int fd, uint32_t wanted,
                         uint64_t tag);
-  /* Waits at most `timeout` nanoseconds (negative: for ever), never less than
-   * asked because of rounding. */
+  /* Waits at most `timeout` nanoseconds (negative: without limit). Rounding never makes the wait
+   * shorter. */
   int (*poller_wait)(const lc_sys *, int poller, lc_poll_event *events, int capacity,
                      lc_time timeout);
 
-  /* The same for a caller outside a loop, which may block its thread. */
+  /* The same for a caller outside a loop. It may block the thread. */
   int (*poll)(const lc_sys *, struct pollfd *fds, unsigned count, lc_time timeout);
 
   int (*wake_create)(const lc_sys *);  /* a descriptor that `wake` makes readable */
   int (*wake)(const lc_sys *, int fd); /* from any thread, or a signal handler */
   int (*wake_clear)(const lc_sys *, int fd);
-  /* Any thread: waits until it has been woken, at most `timeout`. 1, or 0 when the time is up. */
+  /* Any thread: waits for a wake, at most `timeout`. Returns 1, or 0 when the time is over. */
   int (*wake_wait)(const lc_sys *, int fd, lc_time timeout);
 
-  /* The signal table is the only process-wide state of the library. One owner a
-   * signal (-EBUSY for a second); arrivals are counted, stamped, and `wake_fd`
-   * is written to. SIGKILL and SIGSTOP give -EINVAL. `signal_release` restores
-   * the disposition that was there before. */
+  /* The signal table is the only state of the library that belongs to the whole process. A
+   * signal has one owner (-EBUSY for a second). Each arrival is counted and stamped, and
+   * `wake_fd` is made readable. SIGKILL and SIGSTOP give -EINVAL. `signal_release` restores the
+   * earlier disposition. */
   int (*signal_watch)(const lc_sys *, int signal, int wake_fd);
   int (*signal_release)(const lc_sys *, int signal);
   int (*signal_take)(const lc_sys *, int signal, lc_signal_seen *seen);
-  /* The same without taking; from any thread. */
+  /* Reads the arrivals without taking them. Any thread may call it. */
   int (*signal_peek)(const lc_sys *, int signal, lc_signal_seen *seen);
-  /* A second descriptor to be written to at each arrival, until release; -1 for none. */
+  /* Each arrival makes a second descriptor readable, until release. -1: none. */
   int (*signal_also_wake)(const lc_sys *, int signal, int wake_fd);
-  /* While it is on, the signal does nothing, where it would do what it does by default; exec gives that
-   * back to a child. 1 when it is on, to be put off again; 0 when somebody has seen to it otherwise. */
+  /* While this is on, a signal whose disposition is the default does nothing. exec restores the
+   * default in a child. Returns 1 when it is on: the caller turns it off again. Returns 0 when the
+   * program has chosen another disposition. */
   int (*signal_deaf)(const lc_sys *, int signal, int on);
-  /* While it is on, process 1, to which a signal without a handler does nothing, ends by it with 128 +
-   * signal, unless there is an owner. If anybody listens, it is kept for the owner to come. As above. */
+  /* Process 1 does not end at a signal without a handler. While this is on, it does, with status
+   * 128 + signal, unless the signal has an owner. When a socket of the process listens, the signal
+   * is kept for the next owner instead. Returns as signal_deaf does. */
   int (*signal_act)(const lc_sys *, int signal, int on);
-  void (*listening)(const lc_sys *, int more); /* so many more sockets listen; negative: fewer */
+  /* the number of listening sockets grows by `more` (negative: shrinks) */
+  void (*listening)(const lc_sys *, int more);
 
-  /* Makes this thread interruptible: a number for `interrupt`, with which any thread has `function`
-   * called on it, in a signal handler. When that returns true, the thread stands still for good.
-   * The owner ends it, on the same thread, when nobody will send any more. -EBUSY: no real-time
-   * signal is free. */
+  /* Makes this thread interruptible. Returns a number for `interrupt`, by which any thread makes
+   * this one call `function` in a signal handler. When `function` returns non-zero, the thread
+   * stands still for good. `uninterruptible` ends it, on the same thread, once no thread will call
+   * `interrupt` any more. -EBUSY: no real-time signal is free. */
   int (*interruptible)(const lc_sys *, int (*function)(void *user), void *user);
   int (*interrupt)(const lc_sys *, int number);
   int (*uninterruptible)(const lc_sys *, int number);
 
-  /* Writes to stderr, and waits for room there at most `patience` in all. Changes no flag of the
-   * descriptor, and raises no SIGPIPE. How many bytes found room; -EAGAIN, or another code, for none. */
+  /* Writes to stderr, and waits for room there at most `patience` in all. Leaves the flags of the
+   * descriptor alone, and raises no SIGPIPE. Returns how many bytes were written; -EAGAIN or
+   * another code when there were none. */
   ssize_t (*say)(const lc_sys *, const char *text, size_t length, lc_time patience);
-  void (*exit)(const lc_sys *, int status); /* at once: _exit */
+  void (*exit)(const lc_sys *, int status); /* _exit */
 
   int (*descriptor_limit)(const lc_sys *); /* RLIMIT_NOFILE, the soft one */
-  int (*descriptors_open)(const lc_sys *); /* how many this process has open now */
+  int (*descriptors_open)(const lc_sys *); /* the number that this process has open */
   int (*file_identity)(const lc_sys *, const char *path, lc_file_identity *identity); /* lstat */
   int (*unlink)(const lc_sys *, const char *path);
   int (*chmod)(const lc_sys *, const char *path, unsigned mode);
   int (*rename)(const lc_sys *, const char *from, const char *to);
-  /* A descriptor that keeps the directory locked (flock) until it is closed; -EAGAIN: another has it. */
+  /* Returns a descriptor that keeps the directory locked (flock) until it is closed. -EAGAIN:
+   * another process has the lock. */
   int (*lock_directory)(const lc_sys *, const char *path);
 
-  /* Blocks; called on a thread of the resolver's, or by a caller that said it may
-   * wait. Fills up to `capacity` stream addresses; the number found, or a
-   * code (LC_HOST_NOT_FOUND, -EAGAIN, -ENOMEM, -EMFILE). */
+  /* Blocks. Called on a thread of the resolver, or by a caller that may block. Fills up to
+   * `capacity` stream addresses, and returns their number or a code (LC_HOST_NOT_FOUND, -EAGAIN,
+   * -ENOMEM, -EMFILE). */
   int (*resolve)(const lc_sys *, const char *host, uint16_t port, lc_address *found, int capacity);
 };
 
-/* The real kernel. Shared by everyone, never freed. */
+/* The table of the real kernel. Static. */
 const lc_sys *lc_sys_linux(void);
 
 #endif
