@@ -1,13 +1,13 @@
 /* conn/box.c - connections as Lua objects: their birth, the context that is their own, and their failures.
  *
  * A box is a full userdata around a counted lc_conn, which stays valid as long
- * as the box does. It is anchored while a handler serves it or tasks belong to
- * it; others (connect, accept) live as long as the script holds them, and one
- * that is collected while open is closed in the background and reported. One whose
- * handler has not begun (`start = "data"`) is made when the script is to see it, and
- * again after it was collected: so it is anchored as soon as something is kept with it.
+ * as the box does. A box is anchored while a handler serves the connection or tasks belong to
+ * it. Other boxes (connect, accept) live as long as the script holds them; if one is
+ * collected while open, its connection is closed in the background and logged. If the handler has not
+ * begun (`start = "data"`), the box is made when the script needs to see it, and
+ * again after it was collected. So a box is anchored as soon as something is kept with it.
  *
- * User value: the server, or, when more is to be kept with it, a table with CONN_SERVER and so on.
+ * User value: the server, or, when more is kept with the box, a table with CONN_SERVER and so on.
  */
 #include "conn/box.h"
 
@@ -35,8 +35,8 @@ conn_box *conn_check(lua_State *L, int index)
   return box;
 }
 
-/* By what lies in it, which is several times faster than to look its metatable up by name: no other object
- * of this size has that address in this place. */
+/* Recognizes a box by its contents: no other object of this size has that address in this place. This is several
+ * times faster than looking its metatable up by name. */
 conn_box *conn_of_object(lua_State *L)
 {
   conn_box *box = lua_touserdata(L, 1);
@@ -117,7 +117,7 @@ void conn_each_task(conn_box *box, void (*visit)(task *t, void *user), void *use
 
 context *conn_own_context(const conn_box *box) { return box->has_context ? box->ctx : NULL; }
 
-/* Without one, those that would go by it are told. */
+/* Without a context of its own, wakes the tasks that would use it. */
 static void end_own_context(conn_box *box, const char *cause)
 {
   if (box->has_context) {
@@ -212,8 +212,8 @@ static void wake_writers(conn_box *box, int code)
   }
 }
 
-/* Its context ends with it. The tasks that wait on the connection itself come first: their next
- * attempt tells them why more exactly than `canceled` would. */
+/* The context ends with the connection. First wakes the tasks that wait on the connection itself: their next
+ * attempt gives a more exact reason than `canceled`. */
 void conn_end_context(conn_box *box, const char *cause)
 {
   if (lc_conn_error(box->conn) && !box->connecting) {

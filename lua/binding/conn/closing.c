@@ -45,14 +45,14 @@ static int close_done(lua_State *L, int status, lua_KContext kept)
   (void)kept;
   conn_box *box = conn_check(L, 1);
   if (lc_conn_state(box->conn) == LC_STATE_CLOSED) return push_verdict(L, box);
-  lc_conn_stats now; /* the steps go on, nobody waits */
+  lc_conn_stats now; /* the steps go on, but no task waits */
   lc_conn_stats_get(box->conn, &now);
   conn_failure(L, box, box->rt->current->woken, "close");
   push_unacked(L, now.unacked == LC_UNKNOWN ? LC_UNKNOWN : now.unsent + now.unacked);
   return 4;
 }
 
-/* Nobody waits who has been told to end, by something else than the end of this very connection. */
+/* A task that must end does not wait, unless it must end because this connection does. */
 static int must_not_wait(const task *t, const conn_box *box)
 {
   if (t->killing || t->canceled || box->cut == LC_CANCELED) return 1;
@@ -94,7 +94,7 @@ static int conn_close(lua_State *L)
   return close_fairly(L, box, linger);
 }
 
-/* As a to-be-closed variable: the second argument is an error or nil, not a linger. */
+/* Closes a to-be-closed variable: the second argument is an error or nil, not a linger. */
 static int conn_close_variable(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);

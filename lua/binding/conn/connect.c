@@ -1,4 +1,4 @@
-/* conn/connect.c - connections of our own making. */
+/* conn/connect.c - outbound connections. */
 #include "conn/connect.h"
 
 #include <lauxlib.h>
@@ -51,7 +51,7 @@ static int core_endpoint(lua_State *L)
 
 /* ----------------------------------------------------------------- connecting -- */
 
-/* Several attempts of one task may be under way: each is begun, then all are waited for, then asked. */
+/* Several attempts of one task may be under way: it begins each, waits for all of them, and asks each for its result. */
 
 /* Stack: address, options, the connection. */
 static int begun(lua_State *L, runtime *rt, conn_box *box)
@@ -70,7 +70,7 @@ static int begun(lua_State *L, runtime *rt, conn_box *box)
   return push_failure(L, result, lua_tostring(L, 1), "connect");
 }
 
-/* connect_begin(numeric address, options) -> connection, which is not connected yet; or nil, code, message. */
+/* connect_begin(numeric address, options) -> a connection that is not connected yet; or nil, code, message. */
 static int core_connect_begin(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -92,7 +92,7 @@ static int core_connect_begin(lua_State *L)
 
 typedef struct attempts {
   size_t count;
-  conn_box *boxes[]; /* kept by the list on the waiting task's stack */
+  conn_box *boxes[]; /* the list on the waiting task's stack keeps them */
 } attempts;
 
 static int is_decided(const conn_box *box) { return box->connected || lc_conn_error(box->conn); }
@@ -141,7 +141,7 @@ static int core_connect_wait(lua_State *L)
   return task_suspend(L, t, "connect", all, connect_unwait, (lua_KContext)rt, connect_waited);
 }
 
-/* connect_end(connection begun, address) -> true, it is connected; false, it is not yet; or nil, code, message. */
+/* connect_end(connection begun, address) -> true: connected; false: not yet; or nil, code, message. */
 static int core_connect_end(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
@@ -154,7 +154,7 @@ static int core_connect_end(lua_State *L)
   box->connecting = 0;
   lua_pushboolean(L, 1);
   if (!code) return 1;
-  box->logged = 1; /* the caller is told */
+  box->logged = 1; /* the caller gets the failure */
   lc_conn_abort(box->conn, "connect failed");
   return push_failure(L, code, where, "connect");
 }
@@ -170,7 +170,7 @@ static int core_connect_drop(lua_State *L)
   return 0;
 }
 
-/* Closes what is left of them; how many there are. */
+/* Closes the outbound connections that are left. Returns how many there are. */
 static int core_close_outbound(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);

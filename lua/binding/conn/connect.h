@@ -1,4 +1,4 @@
-/* conn/connect.h - connections of our own making. */
+/* conn/connect.h - outbound connections. */
 #ifndef LC_BINDING_CONN_CONNECT_H
 #define LC_BINDING_CONN_CONNECT_H
 

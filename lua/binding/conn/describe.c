@@ -1,4 +1,4 @@
-/* conn/describe.c - what is known of a connection, for a script to look at. */
+/* conn/describe.c - the facts about a connection, as a table for scripts. */
 #include "conn/describe.h"
 
 #include <lua.h>

@@ -1,4 +1,4 @@
-/* conn/describe.h - what is known of a connection, for a script to look at. */
+/* conn/describe.h - the facts about a connection, as a table for scripts. */
 #ifndef LC_BINDING_CONN_DESCRIBE_H
 #define LC_BINDING_CONN_DESCRIBE_H
 

@@ -1,10 +1,10 @@
-/* conn/detach.c - a connection handed over: its descriptor, the bytes already read, and a ticket.
+/* conn/detach.c - hands over a connection: its descriptor, the bytes already read, and a ticket.
  *
- * The ladder counts it until the ticket is done, and can do no more about it
- * than say so: `on_drain` runs as a task when the drain begins, `on_kill` as a
- * callback when its time is over, each with the connection as its argument.
- * Until then the box is kept alive; the ticket keeps it too, but not the other
- * way round, so that a ticket nobody holds any more ends by itself.
+ * The ladder counts the connection until the ticket is done. It can only call the script:
+ * `on_drain` runs as a task when the drain begins, `on_kill` as a callback when
+ * the drain's time is over, each with the connection as its argument. Until then the box
+ * is kept alive. The ticket keeps the box too, but the box does not keep the
+ * ticket, so a ticket that the script no longer holds ends by itself.
  */
 #include "conn/detach.h"
 
@@ -55,7 +55,7 @@ static int push_hook(lua_State *L, conn_box *box, const char *name)
   return 1;
 }
 
-/* Its own context has ended with it: the task belongs to whoever it came from. */
+/* The connection's own context has ended with it, so the task belongs to its server. */
 void conn_drain_detached(lua_State *L, conn_box *box)
 {
   int top = lua_gettop(L);
@@ -86,7 +86,7 @@ static int is_draining(const conn_box *box)
 
 enum { CONN = 1, HOOKS, TICKET, BYTES };
 
-/* What may raise, before the descriptor is the script's. Stack: conn, hooks; then the other two as well. */
+/* Does everything that may raise, before the script owns the descriptor. Stack: conn, hooks; then the other two. */
 static void prepare(lua_State *L, conn_box *box)
 {
   lc_slice rest;

@@ -1,4 +1,4 @@
-/* conn/detach.h - a connection handed over. */
+/* conn/detach.h - hands over a connection. */
 #ifndef LC_BINDING_CONN_DETACH_H
 #define LC_BINDING_CONN_DETACH_H
 
@@ -6,7 +6,7 @@
 
 #include "conn/box.h"
 
-/* For the ladder: runs what detach was given; at the kill it is counted no longer. */
+/* For the ladder: runs the functions given to detach. At the kill the connection no longer counts. */
 void conn_drain_detached(lua_State *L, conn_box *box);
 void conn_kill_detached(lua_State *L, conn_box *box);
 void conn_end_detached(conn_box *box);

@@ -1,6 +1,6 @@
-/* conn/eof.c - the peer's FIN, told to the script while nobody reads.
+/* conn/eof.c - tells the script of the peer's FIN while no task reads.
  *
- * Nothing is consumed and no state changes: a half-close is legitimate, and what it means only the script knows.
+ * It consumes nothing and changes no state: a half-close is legitimate, and only the script knows its meaning.
  */
 #include "conn/eof.h"
 
@@ -15,7 +15,7 @@
 #include "script/arguments.h"
 #include "script/register.h"
 
-/* For each function in the list at index 2: a call, once; the connection lies at index 1. */
+/* Queues one call of each function in the list at index 2. The connection lies at index 1. */
 static void queue_functions(lua_State *L, runtime *rt)
 {
   lua_Integer count = (lua_Integer)lua_rawlen(L, 2);

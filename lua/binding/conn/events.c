@@ -1,4 +1,4 @@
-/* conn/events.c - what the core tells of a connection wakes tasks, ends contexts, and comes into the log. */
+/* conn/events.c - events of a connection in the core: they wake tasks, end contexts, and are logged. */
 #include "conn/events.h"
 
 #include <lauxlib.h>
@@ -63,8 +63,8 @@ static void on_ended(conn_box *box)
   conn_end_context(box, lc_code_name(error));
 }
 
-/* Whoever acts on an event keeps the box on the stack meanwhile: what is done about it may collect
- * garbage, and the script may hold it no longer. NULL when it is gone, or about to be. */
+/* Pushes the box while an event is handled: handling it may collect garbage, and the script may no longer hold the
+ * box. NULL when the box is gone, or about to be. */
 static conn_box *pin(lc_conn *conn)
 {
   conn_box *box = lc_conn_user(conn);
@@ -87,7 +87,7 @@ static void wake_those_who_wait(conn_box *box, unsigned what)
   }
 }
 
-/* To wake a task allocates nothing, so most events need no pin: a box is the connection's user until its finalizer. */
+/* Waking a task allocates nothing, so most events need no pin: a box is the connection's user until its finalizer. */
 int conn_on_ready(lc_conn *conn, unsigned what)
 {
   conn_box *box = lc_conn_user(conn);
@@ -123,7 +123,7 @@ static int dismiss_protected(lua_State *L)
   return 0;
 }
 
-/* Only its last words may be a script's. */
+/* Script code runs only for the farewell. */
 void conn_on_draining(lc_conn *conn)
 {
   conn_box *box = lc_conn_user(conn);
@@ -134,7 +134,7 @@ void conn_on_draining(lc_conn *conn)
   else if (!box || !box->tasks) lc_conn_dismiss(conn, "drain");
 }
 
-/* The ladder has reached cancel: whoever waits on it is told, whatever context the task goes by. */
+/* The ladder has reached cancel: wakes every task that waits on the connection, whatever its context. */
 void conn_cancel(lc_conn *conn)
 {
   conn_box *box = pin(conn);

@@ -1,4 +1,4 @@
-/* conn/farewell.c - how the server closes a connection: with its last words, when the handler or the drain ends it. */
+/* conn/farewell.c - closes a connection in order when the handler ends or the drain closes it, with its farewell. */
 #include "conn/farewell.h"
 
 #include <lauxlib.h>
@@ -22,7 +22,7 @@ static void say_farewell(lua_State *L, conn_box *box)
   int otherwise = box->of_server ? box->of_server->farewell : LUA_NOREF;
   const char *text =
     conn_words(L, box, CONN_FAREWELL, otherwise, "in the farewell function", &length);
-  if (text) lc_conn_set_farewell(box->conn, text, length); /* without memory it is left unsaid */
+  if (text) lc_conn_set_farewell(box->conn, text, length); /* without memory there is no farewell */
   lua_settop(L, top);
 }
 

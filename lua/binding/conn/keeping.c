@@ -1,4 +1,4 @@
-/* conn/keeping.c - what keeps the object of a connection alive, how it is found, and what is kept with it. */
+/* conn/keeping.c - keeps the object of a connection alive, finds it, and keeps values with it. */
 #include "conn/keeping.h"
 
 #include <lauxlib.h>
@@ -7,7 +7,7 @@
 #include "conn/box.h"
 #include "runtime/runtime.h"
 
-static const char BOXES_KEY = 0; /* weak: boxes that nobody anchors, by address */
+static const char BOXES_KEY = 0; /* weak table: boxes without an anchor, by address */
 
 static void push_boxes(lua_State *L)
 {

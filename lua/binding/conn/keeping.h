@@ -1,4 +1,4 @@
-/* conn/keeping.h - what keeps the object of a connection alive, how it is found, and what is kept with it. */
+/* conn/keeping.h - keeps the object of a connection alive, finds it, and keeps values with it. */
 #ifndef LC_BINDING_CONN_KEEPING_H
 #define LC_BINDING_CONN_KEEPING_H
 
@@ -6,9 +6,11 @@
 
 #include "conn/box.h"
 
-void conn_keep_value(lua_State *L, int index, int key); /* pops what is kept as `key` [-1, 0] */
-int conn_kept_value(lua_State *L, int index, int key);  /* pushes it; its type [0, +1] */
-int conn_push(lua_State *L, conn_box *box);  /* [0, +1], or 0 and nothing when it is gone */
+void conn_keep_value(lua_State *L, int index,
+                     int key);                         /* pops the value to keep as `key` [-1, 0] */
+int conn_kept_value(lua_State *L, int index, int key); /* pushes it; its type [0, +1] */
+int conn_push(lua_State *L,
+              conn_box *box); /* [0, +1]; or returns 0 and pushes nothing when the box is gone */
 void conn_keep(lua_State *L, conn_box *box); /* anchors the box at the top [0, 0] */
 /* Anchors it, if its handler has not begun. [0, 0] */
 void conn_keep_unstarted(lua_State *L, int index);

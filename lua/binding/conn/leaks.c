@@ -1,7 +1,7 @@
-/* conn/leaks.c - connections that were collected while open: closed in the background, and told to the log.
+/* conn/leaks.c - connections that were collected while open: closes them in the background, and logs them.
  *
- * A finalizer runs no script code, so what is to be said waits for the next
- * turn. With the option `debug`, the place that opened the connection is said.
+ * A finalizer runs no script code, so the log message waits for the next
+ * turn. With the option `debug` it has the place where the connection was opened.
  */
 #include "conn/leaks.h"
 
@@ -110,11 +110,11 @@ int conn_collect(lua_State *L)
   conn_box *box = conn_of_object(L);
   lc_conn *conn = box ? box->conn : NULL;
   if (!conn) return 0;
-  if (box->rt->loop) conn_end_waits(box); /* of tasks whose coroutines somebody has closed */
+  if (box->rt->loop) conn_end_waits(box); /* of tasks whose coroutines were closed by other code */
   int is_open = box->rt->loop && !box->is_unstarted && lc_conn_state(conn) < LC_STATE_CLOSING;
   if (is_open && !box->is_socket) leaked(L, box);
   if (lc_conn_user(conn) == box)
-    lc_conn_set_user(conn, NULL); /* else another has been made since */
+    lc_conn_set_user(conn, NULL); /* otherwise another box has been made since */
   if (box->has_context && box->rt->loop) {
     conn_kept_value(L, 1, CONN_CONTEXT);
     context_leave_conn(L, -1);

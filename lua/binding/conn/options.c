@@ -1,4 +1,4 @@
-/* conn/options.c - what one connection goes by: timeouts, linger, keepalive, its farewell. */
+/* conn/options.c - the options of one connection: timeouts, linger, keepalive, its farewell. */
 #include "conn/options.h"
 
 #include <lauxlib.h>
@@ -20,7 +20,7 @@ int conn_apply(lua_State *L, conn_box *box, const lc_settings *settings, const c
   return 1;
 }
 
-/* Nil is none, and 0 takes what is there already. */
+/* Nil means no timeout; 0 takes only bytes that have arrived. */
 static lc_time check_timeout(lua_State *L, int argument)
 {
   lc_time timeout = optional_seconds(L, argument);

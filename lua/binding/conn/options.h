@@ -1,4 +1,4 @@
-/* conn/options.h - what one connection goes by. */
+/* conn/options.h - the options of one connection. */
 #ifndef LC_BINDING_CONN_OPTIONS_H
 #define LC_BINDING_CONN_OPTIONS_H
 
@@ -6,7 +6,7 @@
 
 #include "conn/box.h"
 
-/* Brings it to new settings: pushes true, or nil, code, message; how many. */
+/* Applies new settings to the connection. Pushes true, or nil, code, message; returns how many values. */
 int conn_apply(lua_State *L, conn_box *box, const lc_settings *settings, const char *operation);
 
 #endif

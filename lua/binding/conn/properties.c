@@ -1,4 +1,4 @@
-/* conn/properties.c - what a connection tells of itself, and the table of its methods. */
+/* conn/properties.c - the properties of a connection, and the table of its methods. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdint.h>
@@ -170,7 +170,7 @@ void conn_open(lua_State *L, runtime *rt)
 
   new_type(L, CONN_TYPE);
   lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, CONN_TYPE); /* by its address it is found faster */
+  lua_rawsetp(L, LUA_REGISTRYINDEX, CONN_TYPE); /* the address finds it faster */
   lua_newtable(L);
   register_functions(L, rt, "conn:", methods);
   conn_open_reading(L, rt);

@@ -1,10 +1,10 @@
 /* conn/reading.c - await, lines, read, read_some, read_until.
  *
- * Each function tries first, and suspends its task when there is nothing; the
+ * Each function tries first, and suspends its task when there is no input. The
  * continuation is the function itself, so every path is the path of a first
- * attempt. What a failed read had got so far is its fourth result. It has been
- * consumed, unless somebody else ended the read (it was canceled, or the server
- * drains) or it was over its limit: then it stays readable.
+ * attempt. The fourth result of a failed read has the bytes received so far. They are
+ * consumed, unless the read was canceled, refused by the drain, or over its limit:
+ * then they stay readable.
  */
 #include "conn/reading.h"
 
@@ -43,7 +43,8 @@ static inline int wait_for_input(lua_State *L, task *t, conn_box *box, lc_wait w
                                  lc_time deadline, const char *operation, lua_KContext kept,
                                  lua_KFunction again)
 {
-  refuse_second_reader(L, box, t, operation); /* it may have come while this one was put off */
+  refuse_second_reader(L, box, t,
+                       operation); /* a second reader may have come while this one was put off */
   box->reader = t;
   lc_conn_wait(box->conn, wait, deadline);
   t->is_kept = 1;
@@ -56,7 +57,7 @@ int conn_wait_input(lua_State *L, task *t, conn_box *box, lc_time deadline, cons
   return wait_for_input(L, t, box, LC_WAIT_READ, deadline, operation, kept, again);
 }
 
-/* The task that reads, after making sure that no other one does. `method` is "conn:read" and the like. */
+/* The reading task. Raises if another task reads already. `method` is "conn:read" and the like. */
 static task *begin_read(lua_State *L, conn_box *box, const char *method)
 {
   task *t = task_current(L, box->rt, method);
@@ -71,7 +72,7 @@ static int refusal(const task *t, const conn_box *box)
   return task_ended(t);
 }
 
-/* Whether a unit of work may begin here. Where part of it is there already, it has begun. */
+/* Whether a unit of work may begin here. If part of it has arrived, it has begun already. */
 static int admission(const conn_box *box, lc_wait wait)
 {
   lc_slice part;
@@ -84,7 +85,7 @@ static int stays_readable(int code)
   return code == LC_CANCELED || code == LC_DRAINING || code == LC_TOO_LONG;
 }
 
-/* The string at the top is what the read got before the part that failed. */
+/* The string at the top has the bytes received before the format that failed. */
 static int fail_with_partial(lua_State *L, conn_box *box, int code, const char *operation)
 {
   lc_slice rest;

@@ -1,4 +1,4 @@
-/* conn/relay.c - what pipe and copy, which carry from one connection to another, need to know and to do. */
+/* conn/relay.c - helpers of pipe and copy, which pass bytes from one connection to another. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <math.h>
@@ -15,7 +15,7 @@ static int is_connection(lua_State *L)
   return 1;
 }
 
-/* break_write(dst, src): what `dst` was told ends in the middle, for `src` has failed, or `dst` itself. */
+/* break_write(dst, src): marks the stream to `dst` as broken in the middle, because `src` or `dst` has failed. */
 static int break_write(lua_State *L)
 {
   const conn_box *dst = conn_check(L, 1), *src = conn_check(L, 2);
@@ -25,7 +25,7 @@ static int break_write(lua_State *L)
   return 0;
 }
 
-/* quiet_in(conn) -> seconds until it has been silent for as long as a ladder asks for, from 0 to infinity */
+/* quiet_in(conn) -> seconds until it has been silent for the ladder's `quiet`, from 0 to infinity */
 static int quiet_in(lua_State *L)
 {
   const conn_box *box = conn_check(L, 1);

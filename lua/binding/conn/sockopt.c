@@ -79,10 +79,10 @@ static int conn_getsockopt(lua_State *L)
 
 static const char SOCKET_TYPE[] = "lastcall.socket";
 
-/* What the `control` function of a listener is given: the descriptor stays the listener's. */
+/* The argument of a listener's `control` function. The listener keeps the descriptor. */
 typedef struct bare_socket {
   runtime *rt;
-  int fd; /* -1 before and after */
+  int fd; /* -1 before and after the call */
 } bare_socket;
 
 static bare_socket *socket_check(lua_State *L)

@@ -1,13 +1,13 @@
-/* conn/stragglers.c - who was canceled or killed, and the line of script that held it; and whose last bytes are not
- * known to have arrived.
+/* conn/stragglers.c - the connections and tasks that were canceled or killed, with the line of script that held them;
+ * and the connections whose last bytes are not known to have arrived.
  *
- * A table of stragglers, a server's or the process's, is keyed by connection or task, so that one
+ * A table of stragglers, a server's or the process's, is keyed by connection or task. So one
  * that was canceled and later killed is listed once, with its last fate.
  *
  * There may be tens of thousands, at a time when nothing may take long. So the first of each fate and kind are listed, and the
  * others are counted. Making a traceback takes Lua 50 microseconds for each coroutine, most of them for the names of
- * functions. Those who are held at the same place share one string; and the coroutines that the tracebacks of a
- * fate tell of are bounded.
+ * functions. So stragglers held at the same place share one string, and the tracebacks of a fate show a bounded number
+ * of coroutines.
  */
 #include "conn/stragglers.h"
 
@@ -26,8 +26,8 @@
 #include "task/wait.h"
 
 enum {
-  LISTED = 100,      /* of each fate and kind, one by one */
-  COROUTINES = 1000, /* that the tracebacks of a fate tell of */
+  LISTED = 100,      /* records of each fate and kind */
+  COROUTINES = 1000, /* shown by the tracebacks of a fate */
 };
 
 static const char *const FATE_NAMES[] = {
@@ -37,7 +37,7 @@ static const char *const FATE_NAMES[] = {
   [STRAGGLER_HELD] = "held",
 };
 
-/* What is noted at a time. */
+/* The state of one pass that notes stragglers. */
 typedef struct note {
   runtime *rt;
   server_base *box; /* NULL: the process's */
@@ -89,7 +89,7 @@ static lua_Integer key_of(uint64_t number, straggler_kind kind)
   return (lua_Integer)(number * STRAGGLER_KINDS + kind);
 }
 
-/* Whether this one is listed: its record is to be made or made anew. Else it is among the others from now on. */
+/* Whether this one is listed, so that its record must be made or made anew. If not, it counts among the others. */
 static int claim(lua_State *L, runtime *rt, straggler_list *list, lua_Integer key,
                  straggler_fate fate)
 {
@@ -137,7 +137,7 @@ static note begin(lua_State *L, runtime *rt, server_base *box, straggler_fate fa
                 .tracebacks = lua_gettop(L)};
 }
 
-/* A string that tells where a coroutine is from any other place; nil when it is too deep [0, +1]. */
+/* Pushes a string that differs for each place where a coroutine may be; nil when its stack is too deep [0, +1]. */
 static void push_place(lua_State *L, lua_State *co)
 {
   enum { DEEP = 32 };
@@ -158,14 +158,14 @@ static void push_place(lua_State *L, lua_State *co)
     frames[level].first_line = frame.linedefined;
     frames[level].line = frame.currentline;
     if (frame.currentline > 0) continue;
-    lua_getinfo(L, "f", &frame); /* one function of C is told from another by its address */
+    lua_getinfo(L, "f", &frame); /* functions of C differ by their address */
     frames[level].code = lua_topointer(L, -1);
     lua_pop(L, 1);
   }
   lua_pushlstring(L, (const char *)frames, (size_t)level * sizeof *frames);
 }
 
-/* As much of it as the list has room for [0, +1]. */
+/* Pushes as much of the traceback as the list has room for [0, +1]. */
 static void push_bounded(lua_State *L, const note *n, task *t)
 {
   enum { LEAST = 2 };
@@ -196,8 +196,8 @@ static void push_traceback(lua_State *L, const note *n, task *t)
   lua_remove(L, -2);
 }
 
-/* One whose task obeyed the cancel, and which then waited for its peer until the kill, is still told
- * with the line that held it before. Between the new record, at the top, and the one at `older`. */
+/* A connection whose task obeyed the cancel may then wait for its peer until the kill. Its record keeps the line that
+ * held it before. Copies that line to the new record, at the top, from the one at `older`. */
 static void keep_traceback(lua_State *L, int older)
 {
   static const char *const names[] = {"traceback", "waits_for", "waited"};
@@ -248,7 +248,7 @@ static void add_conn(lua_State *L, const note *n, lc_conn *conn, task *holder)
   add(L, n, key);
 }
 
-/* Whether the step cuts it: it is told by this very step that it is over, or ended by it, in the midst of something. */
+/* Whether the step cuts the task: this step cancels or ends it in the midst of work. */
 static int is_cut(const note *n, const task *t)
 {
   if (n->is_kill) return !task_may_be_ended(t);
@@ -270,7 +270,7 @@ static void add_task(lua_State *L, const note *n, task *t)
   add(L, n, key);
 }
 
-/* Those in a context that the step does not end are not told by it. */
+/* The step does not cancel tasks in a context that it does not end. */
 static void add_task_if_cut(lua_State *L, const note *n, task *t, const context *ends)
 {
   if (!is_cut(n, t)) return;
@@ -291,8 +291,8 @@ static void find_task(task *t, void *user)
   if (t->by == &found->box->as_owner) found->tasks[found->count++] = t;
 }
 
-/* What is noted may have garbage collected, contexts too: so they are walked over before. Those that go by a context
- * of somebody else's are missing. [0, +1] */
+/* Noting may collect garbage, contexts too, so this walks over the contexts before. It does not find tasks whose
+ * context belongs to another owner. [0, +1] */
 static found_tasks find_tasks(lua_State *L, conn_box *box)
 {
   found_tasks found = {box, lua_newuserdatauv(L, box->tasks * sizeof *found.tasks, 0), 0};
@@ -300,7 +300,7 @@ static found_tasks find_tasks(lua_State *L, conn_box *box)
   return found;
 }
 
-/* The handler, else the oldest task. */
+/* The handler, or else the oldest task. */
 static task *holder_among(const found_tasks *found)
 {
   task *holder = NULL;
@@ -313,7 +313,7 @@ static task *holder_among(const found_tasks *found)
   return holder;
 }
 
-/* What a task is marked with, so that it is noted once in each step: 0 is for none. */
+/* The mark of a task, so that each step notes it once; 0 means none. */
 static unsigned noted_by(straggler_fate fate) { return fate == STRAGGLER_KILLED ? 2u : 1u; }
 
 static task *note_tasks(lua_State *L, const note *n, conn_box *of)
@@ -340,7 +340,7 @@ void stragglers_note(lua_State *L, server_base *box, lc_conn *conn, straggler_fa
   conn_box *of = lc_conn_user(conn);
   task *holder = of && of->tasks ? note_tasks(L, &n, of) : NULL;
   lc_state state = lc_conn_state(conn);
-  /* Nobody holds one that is closing but its peer, and it has time left. */
+  /* Only its peer holds a closing connection, and the peer has time left. */
   int is_over = state == LC_STATE_CLOSED || (state == LC_STATE_CLOSING && !n.is_kill);
   if (holder || !is_over) {
     add_conn(L, &n, conn, holder);
@@ -361,7 +361,7 @@ void stragglers_note_conn(lua_State *L, conn_box *box)
 
 /* ------------------------------------------------------------- all other tasks -- */
 
-/* Of a connection that is listed with this fate [0, +1]; 0 for any other. */
+/* Pushes the record of a connection that is listed with this fate [0, +1]; returns 0 for any other. */
 static int push_record(lua_State *L, const note *n, const lc_conn *conn)
 {
   runtime_push_anchored(L, n->rt, n->list->table);
@@ -372,7 +372,7 @@ static int push_record(lua_State *L, const note *n, const lc_conn *conn)
   return is_same;
 }
 
-/* It is shown with its connection, if it is what holds that: whether it is. */
+/* Shows the task with its connection, if the task holds the connection. Returns whether it does. */
 static int add_holder(lua_State *L, const note *n, task *t)
 {
   lc_conn *conn = owner_conn(t->by);
@@ -406,7 +406,7 @@ void stragglers_note_process(lua_State *L, runtime *rt, straggler_fate fate)
 
 /* ------------------------------------------------------------ undelivered bytes -- */
 
-/* One that was canceled or killed has been noted already. */
+/* A connection that was canceled or killed has been noted already. */
 static int is_noted(lua_State *L, runtime *rt, const straggler_list *list, lua_Integer key)
 {
   runtime_push_anchored(L, rt, list->table);

@@ -27,13 +27,13 @@ typedef enum straggler_kind {
   STRAGGLER_KINDS
 } straggler_kind;
 
-/* A server's, or the process's. Connections are counted by the core. */
+/* The stragglers of a server, or of the process. The core counts connections. */
 struct straggler_list {
-  int table;      /* anchor: key -> record, of those that are listed */
-  int others;     /* anchor: key -> true, of those that are not */
-  int tracebacks; /* anchor: where a task was -> its traceback */
+  int table;                                         /* anchor: key -> record, of the listed ones */
+  int others;                                        /* anchor: key -> true, of the others */
+  int tracebacks;                                    /* anchor: where a task was -> its traceback */
   unsigned listed[STRAGGLER_FATES][STRAGGLER_KINDS]; /* by their last fate */
-  unsigned told[STRAGGLER_FATES];                    /* coroutines, by their tracebacks */
+  unsigned told[STRAGGLER_FATES];                    /* coroutines shown in tracebacks */
   lua_Integer unlisted;                              /* how many others */
   lua_Integer canceled; /* tasks that were canceled elsewhere than at rest */
   lua_Integer killed;   /* tasks that had to be ended by force */
@@ -42,7 +42,7 @@ struct straggler_list {
 #define NO_STRAGGLERS \
   ((straggler_list){.table = LUA_NOREF, .others = LUA_NOREF, .tracebacks = LUA_NOREF})
 
-/* A guard that is held when the drain's time is over: counted; whether it is listed too. */
+/* Counts a guard that is held when the drain's time is over. Returns whether it is listed too. */
 int stragglers_claim_work(lua_State *L, runtime *rt, uint64_t number);
 void stragglers_add_work(lua_State *L, runtime *rt, uint64_t number); /* its record [-1, 0] */
 void stragglers_open(lua_State *L, runtime *rt, straggler_list *list);
@@ -50,13 +50,13 @@ void stragglers_open_process(lua_State *L, runtime *rt); /* which has none yet *
 void stragglers_release(runtime *rt, straggler_list *list);
 /* Into the table at the top: tasks_canceled, tasks_left, stragglers, stragglers_unlisted. [0, 0] */
 void stragglers_set_facts(lua_State *L, runtime *rt, const straggler_list *list);
-/* Canceled or killed: one of its connections, with those of its tasks that the step cuts. */
+/* Notes a connection that was canceled or killed, with those of its tasks that the step cuts. */
 void stragglers_note(lua_State *L, server_base *box, lc_conn *conn, straggler_fate fate);
-/* The same for a task of the server's own, or of a connection's that was not found with it. */
+/* Does the same for a task of the server, or for a connection's task that was not found with the connection. */
 void stragglers_note_rest(lua_State *L, server_base *box, task *t, straggler_fate fate);
-/* The same for all tasks of no server. */
+/* Does the same for all tasks without a server. */
 void stragglers_note_process(lua_State *L, runtime *rt, straggler_fate fate);
-/* The tasks that are about to end with their connection, which the drain closes. */
+/* Notes the tasks that are about to end because the drain closes their connection. */
 void stragglers_note_conn(lua_State *L, conn_box *box);
 void stragglers_note_undelivered(lua_State *L, server_base *box, const lc_conn *conn); /* closed */
 

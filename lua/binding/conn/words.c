@@ -1,4 +1,4 @@
-/* conn/words.c - what a connection is told by itself or its server: farewells and heartbeats. */
+/* conn/words.c - the words that a connection sends for itself or its server: farewells and heartbeats. */
 #include "conn/words.h"
 
 #include <lauxlib.h>
@@ -29,7 +29,7 @@ const char *conn_words(lua_State *L, conn_box *box, int own, int otherwise, cons
                        size_t *length)
 {
   if (!conn_push(L, box))
-    lua_pushnil(L); /* it stays there: a function may be the last to hold it */
+    lua_pushnil(L); /* the string stays on the stack: the function may be the last to hold it */
   int kept = lua_gettop(L);
   if (!push_words(L, box, own, otherwise)) return NULL;
   if (lua_type(L, -1) != LUA_TSTRING) {
@@ -55,7 +55,7 @@ static int beat(lua_State *L)
   const char *text = conn_words(L, box, CONN_BEAT, otherwise, "in the heartbeat function", &length);
   if (text) {
     struct iovec words = {(void *)(uintptr_t)text, length};
-    lc_conn_post(box->conn, &words, 1); /* a queue that is full is asked enough already */
+    lc_conn_post(box->conn, &words, 1); /* a full queue asks the peer enough already */
   }
   lua_settop(L, top);
   return 0;

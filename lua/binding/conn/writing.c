@@ -1,10 +1,10 @@
-/* conn/writing.c - write, flush, post: whole writes, one after the other, never interleaved.
+/* conn/writing.c - write, flush, post: whole writes, one after the other, never mixed.
  *
  * A write that the kernel does not take at once is half-way through: its task is
- * the connection's writer until it has finished or given up, and others queue
+ * the connection's writer until it has finished or given up, and other writers queue
  * behind it. The strings stay on the task's stack meanwhile; nothing is copied.
- * One that gives up half-way leaves a stream that nothing may follow, and any
- * that fails ends the connection's context: nobody is there to work for.
+ * After a write that gives up half-way, nothing may follow in the stream. Any write
+ * that fails ends the connection's context, because no peer is left to work for.
  */
 #include "conn/writing.h"
 
@@ -36,7 +36,7 @@ static void next_writer(conn_box *box)
 static void writer_unwait(task *t)
 {
   conn_box *box = t->wait_object;
-  if (!t->woken) return; /* it goes on; its turn is not over */
+  if (!t->woken) return; /* the write goes on; its turn is not over */
   if (box->half_way) lc_conn_break_write(box->conn, t->woken);
   box->writer = NULL;
   lc_conn_end_write(box->conn);
@@ -50,7 +50,7 @@ void conn_end_write(conn_box *box, const task *t)
     lc_conn_end_write(box->conn);
   }
   if (!box->writer)
-    next_writer(box); /* also after one whose turn had come, and who need not wait */
+    next_writer(box); /* also after a writer whose turn had come, and that need not wait */
 }
 
 static int wait_for_room(lua_State *L, task *t, conn_box *box, const char *operation,
@@ -63,7 +63,7 @@ static int wait_for_room(lua_State *L, task *t, conn_box *box, const char *opera
   return task_suspend(L, t, operation, box, writer_unwait, kept, again);
 }
 
-/* Somebody else's write is half-way through: this one waits for its turn, as long as for room. */
+/* Another task's write is half-way through: this one waits for its turn, as long as it would for room. */
 static int wait_for_turn(lua_State *L, task *t, conn_box *box, const char *operation,
                          lua_KContext kept, lua_KFunction again)
 {
@@ -89,7 +89,7 @@ static int write_failure(lua_State *L, conn_box *box, int code, size_t done)
   return count + 1;
 }
 
-/* It was given up by somebody else than the kernel, after `done` bytes had been accepted. */
+/* Something other than the kernel ended the write, after `done` bytes had been accepted. */
 static void give_up_write(conn_box *box, const task *t, int code, size_t done)
 {
   if (done) {
@@ -103,7 +103,7 @@ static int can_wait(lua_State *L, const task *t) { return t && (t->killing || lu
 
 /* --------------------------------------------------------------------- write -- */
 
-/* The pieces behind the first `done` bytes, as many as one call takes; how many. */
+/* Collects the pieces behind the first `done` bytes, as many as one call takes. Returns how many. */
 static int gather_pieces(lua_State *L, int first, int last, size_t done, struct iovec *pieces,
                          size_t *total)
 {
@@ -285,7 +285,7 @@ static int conn_post(lua_State *L)
   int result = lc_conn_post(box->conn, pieces, count);
   if (result < 0) return conn_fail_fairly(L, box, result, "post");
   box->rt->tasks->bytes -=
-    (ssize_t)total; /* it never yields, but counts: peers are to read meanwhile */
+    (ssize_t)total; /* it never yields, but counts: peers must get time to read */
   lua_pushboolean(L, 1);
   return 1;
 }

@@ -1,4 +1,4 @@
-/* conn/writing.h - waiting until what was written is with the kernel. */
+/* conn/writing.h - waiting until the kernel has taken everything written. */
 #ifndef LC_BINDING_CONN_WRITING_H
 #define LC_BINDING_CONN_WRITING_H
 
@@ -6,7 +6,7 @@
 
 #include "conn/box.h"
 
-/* Suspends until everything written is with the kernel; afterwards conn_end_write. */
+/* Suspends until the kernel has taken everything written; afterwards call conn_end_write. */
 int conn_wait_flushed(lua_State *L, task *t, conn_box *box, const char *operation,
                       lua_KContext kept, lua_KFunction again);
 void conn_end_write(conn_box *box, const task *t);
