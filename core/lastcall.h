@@ -10,9 +10,10 @@
  * process.
  *
  * Callbacks run inside lc_loop_turn only, never inside the call that caused
- * them: they run later in this turn or in the next. The exception is `state`,
- * which runs while the move is made. A callback may call anything but
- * lc_loop_turn and lc_loop_free. It may call lc_server_free at LC_STEP_DONE only.
+ * them: they run later in this turn or in the next. The exceptions are `state`,
+ * which runs while the move is made, and `notice`. A callback may call anything but
+ * lc_loop_turn and lc_loop_free. It may call lc_server_free and
+ * lc_shutdown_free at LC_STEP_DONE only.
  *
  * Results. Functions that can fail return 0 or a positive result, or a negative
  * code: one of lastcall/code.h, or another -errno. Times are nanoseconds on the

@@ -35,6 +35,7 @@ struct lc_shutdown {
   unsigned guards;      /* of work that no connection stands for */
   lc_time unguarded_at; /* when there was first none, and no server; LC_NEVER */
   unsigned last_turns;
+  int cuts_hooks; /* a third signal came during the hooks: they are to end */
   lc_time step_at[LC_STEPS];
   lc_timer timer;
   lc_job job;
@@ -68,6 +69,11 @@ static int is_any_left(const lc_shutdown *shutdown)
   return 0;
 }
 
+static void tell(const lc_shutdown *shutdown, lc_step step)
+{
+  if (shutdown->events && shutdown->events->step) shutdown->events->step(step, shutdown->user);
+}
+
 static void enter(lc_shutdown *shutdown, lc_step step)
 {
   if (shutdown->table.step >= step) return;
@@ -76,7 +82,7 @@ static void enter(lc_shutdown *shutdown, lc_step step)
   if (step == LC_STEP_UNREADY) shutdown->step_at[step] = shutdown->table.began;
   if (step == LC_STEP_STOP) shutdown->fleet->has_stopped = 1;
   publish(shutdown);
-  if (shutdown->events && shutdown->events->step) shutdown->events->step(step, shutdown->user);
+  tell(shutdown, step);
 }
 
 /* By signals, whose time may be a little ahead of the turn's. */
@@ -146,27 +152,47 @@ static lc_time next_look(const lc_shutdown *shutdown)
   }
 }
 
+/* Past the deadline, those that could not be ended are not waited for. */
+static void give_up_on_servers(lc_shutdown *shutdown)
+{
+  if (shutdown->last_turns++ < LAST_TURNS) lc_job_queue_ladder(shutdown->loop, &shutdown->job);
+  else enter(shutdown, LC_STEP_HOOKS);
+}
+
+/* One step, if it is time. 1: it is done, and its last callback may have freed it. */
+static int climb_on(lc_shutdown *shutdown, lc_time now)
+{
+  const lc_timetable *table = &shutdown->table;
+  switch (table->step) {
+    case LC_STEP_SERVING: enter(shutdown, LC_STEP_UNREADY); break;
+    case LC_STEP_UNREADY:
+      if (is_unready_over(shutdown, now)) climb_servers(shutdown, now);
+      break;
+    case LC_STEP_HOOKS:
+      if (shutdown->cuts_hooks) tell(shutdown, LC_STEP_KILL);
+      shutdown->cuts_hooks = 0;
+      if (shutdown->holds && now < table->deadline) break;
+      lc_heap_clear(&shutdown->loop->deadlines, &shutdown->timer);
+      enter(shutdown, LC_STEP_DONE);
+      return 1;
+    case LC_STEP_DONE: return 1;
+    default: climb_servers(shutdown, now); break;
+  }
+  if (table->step == LC_STEP_KILL && now >= table->deadline && is_any_left(shutdown))
+    give_up_on_servers(shutdown);
+  return 0;
+}
+
 static void climb(lc_job *job)
 {
   lc_shutdown *shutdown = LC_OWNER(job, lc_shutdown, job);
   lc_time now = shutdown->loop->now;
-  const lc_timetable *table = &shutdown->table;
   lc_step before;
-  if (now >= lc_timetable_end_at(table)) shutdown->loop->is_overdue = 1;
+  if (now >= lc_timetable_end_at(&shutdown->table)) shutdown->loop->is_overdue = 1;
   do {
-    before = table->step;
-    if (table->step == LC_STEP_SERVING) enter(shutdown, LC_STEP_UNREADY);
-    else if (table->step == LC_STEP_UNREADY && is_unready_over(shutdown, now))
-      climb_servers(shutdown, now);
-    else if (table->step > LC_STEP_UNREADY && table->step < LC_STEP_HOOKS)
-      climb_servers(shutdown, now);
-    else if (table->step == LC_STEP_HOOKS && (!shutdown->holds || now >= table->deadline))
-      enter(shutdown, LC_STEP_DONE);
-    if (table->step == LC_STEP_KILL && now >= table->deadline && is_any_left(shutdown)) {
-      if (shutdown->last_turns++ < LAST_TURNS) lc_job_queue_ladder(shutdown->loop, job);
-      else enter(shutdown, LC_STEP_HOOKS); /* whatever could not be ended is not waited for */
-    }
-  } while (table->step != before);
+    before = shutdown->table.step;
+    if (climb_on(shutdown, now)) return;
+  } while (shutdown->table.step != before);
   lc_time next = next_look(shutdown);
   if (next <= now && next != LC_NEVER) next = now + LC_MILLISECOND;
   lc_heap_set(&shutdown->loop->deadlines, &shutdown->timer, next);
@@ -248,9 +274,8 @@ void lc_shutdown_begin(lc_shutdown *shutdown, lc_time began, lc_time timeout)
 void lc_shutdown_signal(lc_shutdown *shutdown, lc_time at)
 {
   if (!lc_timetable_signal(&shutdown->table, at)) return;
-  if (shutdown->table.skips_hooks && shutdown->table.step == LC_STEP_HOOKS && shutdown->events &&
-      shutdown->events->step)
-    shutdown->events->step(LC_STEP_KILL, shutdown->user); /* the hooks under way are to end */
+  if (shutdown->table.skips_hooks && shutdown->table.step == LC_STEP_HOOKS)
+    shutdown->cuts_hooks = 1;
   lc_shutdown_begin(shutdown, at, -1);
 }
 

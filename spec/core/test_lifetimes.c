@@ -146,6 +146,38 @@ static void a_server_may_be_freed_in_its_last_callback(void **state)
   lc_shutdown_free(shutdown);
 }
 
+static lc_shutdown *the_ladder;
+static int is_over;
+
+static void free_the_ladder(lc_step step, void *user)
+{
+  (void)user;
+  if (step != LC_STEP_DONE) return;
+  lc_shutdown_free(the_ladder);
+  is_over = 1;
+}
+
+static void end_in_the_last_step(world *w, unsigned signals)
+{
+  static const lc_shutdown_events events = {.step = free_the_ladder};
+  int error = 0;
+  is_over = 0;
+  the_ladder = lc_shutdown_new(w->loop, NULL, &events, NULL, &error);
+  assert_non_null(the_ladder);
+  for (lc_time at = lc_loop_clock(w->loop); signals--; at += LC_SECOND)
+    lc_shutdown_signal(the_ladder, at);
+  TURN_UNTIL(w, is_over);
+  world_turn_for(w, 5 * LC_MILLISECOND);
+}
+
+static void the_ladder_of_the_process_likewise(void **state)
+{
+  world *w = *state;
+  end_in_the_last_step(w, 1);
+  world_serve(w);
+  end_in_the_last_step(w, 3); /* killed; and another one may begin */
+}
+
 /* --------------------------------------------------------- connections still held -- */
 
 /* All that may be called of a connection whose server and loop are gone. */
@@ -424,6 +456,7 @@ int main(void)
     cmocka_unit_test(the_children_of_a_loop_end_in_any_order),
     cmocka_unit_test(a_watchdog_that_comes_late_knows_the_plan),
     WORLD_TEST(a_server_may_be_freed_in_its_last_callback),
+    WORLD_TEST(the_ladder_of_the_process_likewise),
     WORLD_TEST(a_held_connection_outlives_its_loop),
     WORLD_TEST(one_that_has_the_buffers_on_loan_likewise),
     WORLD_TEST(one_in_the_midst_of_closing_likewise),

@@ -272,6 +272,25 @@ static void a_signal_joins_a_shutdown_under_way(void **state)
   peer_close(peer);
 }
 
+static void hooks_under_way_hear_of_a_third_signal_in_a_turn(void **state)
+{
+  world *w = *state;
+  begin(w, NULL);
+  lc_shutdown_hold(ladder);
+  lc_time first = lc_loop_clock(w->loop);
+  lc_shutdown_signal(ladder, first);
+  lc_shutdown_signal(ladder, first + LC_SECOND);
+  TURN_UNTIL(w, lc_shutdown_step(ladder) == LC_STEP_HOOKS);
+  steps[0] = 0;
+  lc_shutdown_signal(ladder, first + 2 * LC_SECOND);
+  assert_string_equal(steps, ""); /* not from inside the call */
+  TURN_UNTIL(w, steps[0]);
+  assert_string_equal(steps, " kill");
+  lc_shutdown_release(ladder);
+  TURN_UNTIL(w, is_done());
+  assert_string_equal(steps, " kill done");
+}
+
 static void begun_again_from_a_step_it_does_no_harm(void **state)
 {
   world *w = *state;
@@ -304,6 +323,7 @@ int main(void)
     TEST(a_further_call_may_only_shorten),
     TEST(signals_escalate_and_those_close_together_count_once),
     TEST(a_signal_joins_a_shutdown_under_way),
+    TEST(hooks_under_way_hear_of_a_third_signal_in_a_turn),
     TEST(begun_again_from_a_step_it_does_no_harm),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
