@@ -59,8 +59,8 @@ static int carried_error(const struct nlmsghdr *header)
   return error < 0 ? error : 0;
 }
 
-#define SYN_ACK_TIMER \
-  1000                  /* ms to the first repetition (RFC 6298), doubled for each that follows */
+/* Ms to the first repetition (RFC 6298), doubled for each that follows. */
+#define SYN_ACK_TIMER 1000
 #define SYN_ACK_TIMES 6 /* after more repetitions it may not have been doubled */
 #define JIFFIES 20      /* ms: two ticks of the slowest clock */
 

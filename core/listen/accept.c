@@ -1,5 +1,7 @@
-/* accept.c - accepting from a listener, a bounded share a turn; pausing where the kernel refuses, holding back where
- * the owner has no room. */
+/* accept.c - accepts a bounded share of clients each turn.
+ *
+ * Accepting pauses where the kernel refuses, and is held back while the owner has no room.
+ */
 #include <netinet/tcp.h>
 #include <poll.h>
 
@@ -8,8 +10,8 @@
 #define RETRY_FIRST (5 * LC_MILLISECOND)
 #define RETRY_LONGEST LC_SECOND
 
-/* What became of one client while it queued, or a signal: the next one may be fine. Whatever else
- * accept says (too few descriptors, too little memory) it would say again at once. */
+/* Errors that concern one client in the queue, or a signal: the next accept may succeed. Any other
+ * error (too few descriptors, too little memory) would return at once. */
 static int is_passing(int code)
 {
   switch (code) {
@@ -27,8 +29,8 @@ static int is_passing(int code)
   }
 }
 
-/* While listening goes on, connections that end free descriptors. During a stop nothing may, so the descriptor in
- * reserve is spent to accept the queue, one client at a time. */
+/* While serving, closing connections free descriptors. During a stop nothing may, so the reserve is
+ * spent to accept the queue one client at a time. */
 static int lacks_descriptors(int code) { return code == -EMFILE || code == -ENFILE; }
 
 /* --------------------------------------------------------------- the queue -- */
@@ -58,7 +60,7 @@ static void tell(lc_listener *listener, lc_notice notice)
   listener->owner->calls->notice(listener->owner, notice, &listener->address);
 }
 
-/* Clients wait because of a limit. */
+/* Notes that a limit makes clients wait. */
 static void tell_limit(lc_listener *listener, lc_notice notice, uint32_t limit)
 {
   int queue = lc_listener_queue_length(listener);
@@ -67,7 +69,8 @@ static void tell_limit(lc_listener *listener, lc_notice notice, uint32_t limit)
   tell(listener, notice);
 }
 
-/* Once, until nobody waits any more: at the limit every end lets one in. */
+/* Given once, until the queue is empty again: at the limit, every connection that ends lets another
+ * in. */
 static void tell_full(lc_listener *listener)
 {
   lc_listen_owner *owner = listener->owner;
@@ -93,7 +96,7 @@ static void pause_accepting(lc_listener *listener, int code)
   lc_time wait = is_first ? RETRY_FIRST : listener->retry_after * 2;
   listener->retry_after = wait > RETRY_LONGEST ? RETRY_LONGEST : wait;
   listener->paused = 1;
-  if (listener->state == LC_LISTENER_OPEN) /* else the stop's own timer asks again */
+  if (listener->state == LC_LISTENER_OPEN) /* else the timer of the stop looks again */
     lc_timer_set(loop, &listener->timer, loop->now + listener->retry_after);
   if (!is_first) return;
   lc_notice notice = {.event = "accept paused", .code = code, .retry = listener->retry_after};
@@ -112,13 +115,13 @@ static void accepting_again(lc_listener *listener)
 static int must_hold(const lc_listener *listener)
 {
   const lc_listen_owner *owner = listener->owner;
-  if (listener->state != LC_LISTENER_OPEN) return 0; /* a stop holds nobody back */
+  if (listener->state != LC_LISTENER_OPEN) return 0; /* a stop accepts every client */
   return owner->suspended || owner->calls->limit_reached(owner);
 }
 
 /* --------------------------------------------------------------- accepting -- */
 
-/* An accept that found nobody finds out, too, that a shortage is over. */
+/* An empty queue also shows that a shortage is over. */
 static void queue_is_empty(lc_listener *listener)
 {
   accepting_again(listener);
@@ -134,14 +137,14 @@ static int take(lc_listener *listener, int fd, lc_address *peer, lc_conn **conn)
   int result = owner->calls->take(owner, fd, peer, conn);
   if (result < 0) {
     sys->close(sys, fd);
-    pause_accepting(listener, result); /* no event will tell of those behind it */
+    pause_accepting(listener, result); /* no event tells of the clients behind */
   } else {
     accepting_again(listener);
   }
   return result;
 }
 
-/* Until somebody in the queue is fine, or it is known why nobody is. */
+/* Goes on until a client of the queue is accepted, or it is known why none is. */
 static int accept_next(lc_listener *listener, lc_conn **conn)
 {
   lc_listen_owner *owner = listener->owner;
@@ -168,7 +171,7 @@ static int accept_next(lc_listener *listener, lc_conn **conn)
   return LC_AGAIN;
 }
 
-/* The connection that was accepted ahead, unless it has ended meanwhile. */
+/* Takes the connection that was accepted ahead, unless it has ended meanwhile. */
 static int take_ahead(lc_listener *listener, lc_conn **conn)
 {
   *conn = listener->ahead;

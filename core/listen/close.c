@@ -1,8 +1,8 @@
-/* close.c - the end of a listener's socket: nothing that the listener made outlives it. */
+/* close.c - closes the socket of a listener, and undoes what would outlive it. */
 #include "listen/inside.h"
 #include "listen/unix_path.h"
 
-/* While the socket is open, so that no new file can have the number of ours. */
+/* Called while the socket is open, so that no new file can have the inode of ours. */
 static void forget_path(lc_listener *listener)
 {
   if (!listener->file.inode || listener->is_shared) return;

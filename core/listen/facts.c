@@ -1,4 +1,4 @@
-/* facts.c - what can be asked of a listener. */
+/* facts.c - what the owner can ask of a listener. */
 #include <string.h>
 
 #include "listen/inside.h"

@@ -1,6 +1,9 @@
-/* listener.h - one listening socket, from bind to the last client it may not lose: what its owner calls.
+/* listener.h - one listening socket, from bind until the last client that it must not lose: the
+ * calls of its owner.
  *
- * A listener is its owner's from lc_listener_open on, and stays, once closed, until lc_listener_free. */
+ * A listener belongs to its owner from lc_listener_open on. When it is closed it stays, until
+ * lc_listener_free.
+ */
 #ifndef LC_LISTENER_H
 #define LC_LISTENER_H
 
@@ -8,10 +11,10 @@
 
 typedef struct lc_listener lc_listener;
 
-/* open.c: 0 or a code. */
+/* open.c: return 0 or a code. */
 int lc_listener_open(lc_listen_owner *owner, const lc_address *address,
                      const lc_listen_options *options);
-/* The same with a descriptor that listens; when it fails, the descriptor stays the caller's. */
+/* The same with a descriptor that listens. On failure the descriptor stays the caller's. */
 int lc_listener_open_fd(lc_listen_owner *owner, int fd, const lc_listen_options *options);
 void lc_listener_free(lc_listener *listener);
 
@@ -23,23 +26,24 @@ int lc_listener_is_closed(const lc_listener *listener); /* its stop has ended */
 lc_time lc_listener_closed_at(const lc_listener *listener);
 int lc_listener_fd(const lc_listener *listener); /* -1 once closed */
 const lc_address *lc_listener_address(const lc_listener *listener);
-/* Whether that is what the kernel calls the socket of a unix path. */
+/* Whether the kernel has this name for the socket of a unix path. */
 int lc_listener_is_bound_to(const lc_listener *listener, const lc_address *address);
 void lc_listener_describe(const lc_listener *listener, lc_listener_report *report);
 
 /* accept.c */
-/* One connection: 0, LC_AGAIN, or a code after which accepting pauses. */
+/* Accepts one connection. Returns 0, LC_AGAIN, or a code after which accepting pauses. */
 int lc_listener_accept(lc_listener *listener, lc_conn **conn);
-/* The reason for holding back may be gone. */
+/* To be called when the reason for holding back may be gone. */
 void lc_listener_unhold(lc_listener *listener);
-/* The same, where no event told of those who came while nobody accepted. */
+/* The same after a time without accepting: no event tells of the clients that came then. */
 void lc_listener_look_again(lc_listener *listener);
 
-/* stop.c: stops without losing a client; once, in a turn. */
+/* stop.c: stops without losing a client. Called once, in a turn. */
 void lc_listener_stop(lc_listener *listener);
-/* The same, later in this turn or in the next one: 1, or 0 when it has been stopped before. */
+/* Stops later in this turn or in the next. Returns 1, or 0 when the listener has been stopped
+ * before. */
 int lc_listener_stop_later(lc_listener *listener);
-/* Ends a stop at once, with whatever is in the queue. */
+/* Ends a stop at once, without accepting the clients in the queue. */
 void lc_listener_stop_now(lc_listener *listener);
 /* Closes without a stop. */
 void lc_listener_retire(lc_listener *listener);

@@ -1,14 +1,15 @@
-/* method.h - one way to stop a listener. The machine that all ways share is stop.c; it also has their table.
+/* method.h - one way to stop a listener. stop.c has the machine that all ways share, and their
+ * table.
  *
- * A method decides where new clients go from now on, and what becomes of the handshakes under way. The queue is
- * the machine's, and so are the states and the timer.
+ * A method decides where new clients go, and what becomes of the handshakes under way. The machine
+ * has the queue, the states and the timer.
  */
 #ifndef LC_STOP_METHOD_H
 #define LC_STOP_METHOD_H
 
 #include "listen/listener.h"
 
-/* The diagram in stop.c has the moves. */
+/* stop.c draws the moves. */
 typedef enum lc_listener_state {
   LC_LISTENER_OPEN,
   LC_LISTENER_WIDENING,
@@ -18,16 +19,19 @@ typedef enum lc_listener_state {
 } lc_listener_state;
 
 typedef struct lc_stop_method {
-  const char *name;   /* in the report */
-  int is_lossless;    /* else a stop by this method is degraded, and an operator hears so */
-  int has_handshakes; /* that are seen to, and a small backlog widened, before this method begins */
+  const char *name; /* in the report */
+  int is_lossless;  /* 0: a stop by this method is degraded, and an operator is told */
+  /* the machine widens a small backlog before this method begins, so that handshakes complete */
+  int has_handshakes;
   int (*suits)(const lc_listener *listener); /* NULL: any */
-  /* The state that follows, or a code: then nothing has changed, and the next method in the table is tried. */
+  /* Returns the next state; or a code, when nothing has changed and the next method is to be
+   * tried. */
   int (*begin)(lc_listener *listener);
-  const char *refused; /* what an operator hears when `begin` fails, or NULL */
-  /* In state settling, which ends with 1; with 0, `*again` is the time of the next look. */
+  const char *refused; /* the notice when `begin` fails, or NULL */
+  /* Called in state settling. Returns 1 when the state ends; else 0, and `*again` is the time of
+   * the next look. */
   int (*due)(lc_listener *listener, lc_time now, lc_time *again);
-  /* What `begin` did that would outlive the descriptor is undone; NULL: nothing would. */
+  /* Undoes effects of `begin` that would outlive the descriptor. NULL: there are none. */
   void (*end)(lc_listener *listener);
 } lc_stop_method;
 

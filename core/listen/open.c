@@ -1,4 +1,4 @@
-/* open.c - opening a listening socket, and what its events, its job and its timer do. */
+/* open.c - opens a listening socket, and has the functions of its event, job and timer. */
 #include <netinet/tcp.h>
 #include <stdlib.h>
 
@@ -26,7 +26,7 @@ static void listener_job(lc_job *job)
   lc_listen_owner *owner = listener->owner;
   if (listener->stop_wanted) lc_listener_stop(listener);
   if (listener->state != LC_LISTENER_CLOSED) lc_listener_accept_share(listener);
-  else if (!owner->serving) owner->calls->acceptable(owner); /* a wait for clients is over */
+  else if (!owner->serving) owner->calls->acceptable(owner); /* its wait for clients ends */
 }
 
 static void listener_due(lc_timer *timer, lc_time now)
@@ -90,11 +90,11 @@ static int learn_address(lc_listener *listener)
   int result = sys->getsockname(sys, listener->watch.fd, &bound.of.any, &bound.length);
   if (result < 0) return result;
   if (!listener->file.inode)
-    listener->address = bound; /* else the kernel knows it by another name */
+    listener->address = bound; /* a path of our own: the kernel has another name for it */
   return 0;
 }
 
-/* The last step, after which nothing can fail: from here on it is one of the owner's. */
+/* The last step: once it succeeds, the listener is one of the owner's. */
 static int begin(lc_listener *listener)
 {
   lc_listen_owner *owner = listener->owner;
@@ -150,7 +150,7 @@ int lc_listener_open(lc_listen_owner *owner, const lc_address *address,
   int result = sys->socket(sys, address->of.any.sa_family, SOCK_STREAM, 0);
   if (result >= 0) {
     listener->watch.fd = result;
-    listener->address = *address; /* so that a path is removed, should the rest fail */
+    listener->address = *address; /* so that a path is removed when a later step fails */
     result = bind_and_listen(listener, address, options);
   }
   if (result < 0) lc_listener_free(listener);
@@ -177,7 +177,7 @@ int lc_listener_open_fd(lc_listen_owner *owner, int fd, const lc_listen_options 
     result = lc_keepalive_apply(sys, fd, listener->address.of.any.sa_family, owner->settings, NULL);
   if (!result) result = begin(listener);
   if (result < 0) {
-    listener->watch.fd = -1; /* it stays the caller's */
+    listener->watch.fd = -1; /* the descriptor stays the caller's */
     lc_listener_free(listener);
   }
   return result;

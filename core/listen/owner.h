@@ -1,7 +1,7 @@
-/* owner.h - the owner of listeners: what a listener asks it, and what it tells it.
+/* owner.h - the owner of listeners: what a listener asks and tells it.
  *
- * The owner makes connections of the clients that its listeners accept. A lc_listen_owner is part of it, filled in
- * before the first listener is opened. All listeners are freed before their owner is.
+ * The owner makes connections of accepted clients. It has a lc_listen_owner inside, filled in
+ * before it opens the first listener. All listeners are freed before their owner is.
  */
 #ifndef LC_LISTEN_OWNER_H
 #define LC_LISTEN_OWNER_H
@@ -12,31 +12,34 @@
 typedef struct lc_listen_owner lc_listen_owner;
 
 typedef struct lc_listen_calls {
-  /* 0 while there is room for another connection; else the limit that has been reached. */
+  /* Returns 0 while there is room for another connection; else the limit that has been reached. */
   uint32_t (*limit_reached)(const lc_listen_owner *owner);
-  /* Has ready what `take` needs, so that no client is accepted in vain. 0 or a code. */
+  /* Allocates what `take` needs, so that no client is accepted in vain. Returns 0 or a code. */
   int (*prepare)(lc_listen_owner *owner);
-  /* The accepted descriptor becomes a connection. 0; or a code, and the descriptor stays the listener's. */
+  /* Makes a connection of the accepted descriptor. Returns 0; or a code, and the descriptor stays
+   * the listener's. */
   int (*take)(lc_listen_owner *owner, int fd, const lc_address *peer, lc_conn **conn);
-  /* Serves a connection just taken. */
+  /* Serves a connection that was just taken. */
   void (*serve)(lc_listen_owner *owner, lc_conn *conn);
 
-  /* Of a connection accepted ahead, before anybody has asked for it: it stays until one of the next two calls. */
+  /* Holds a connection that was accepted ahead, before the embedder asked for one, until one of the
+   * next two calls. */
   void (*keep)(lc_listen_owner *owner, lc_conn *conn);
-  /* It is asked for: 1, or 0 when it has ended meanwhile. */
+  /* The embedder asks for it. Returns 1, or 0 when the connection has ended meanwhile. */
   int (*hand_out)(lc_listen_owner *owner, lc_conn *conn);
-  /* Its listener closes, and nobody has asked for it. */
+  /* Its listener closes, and the embedder has not asked for it. */
   void (*give_up)(lc_listen_owner *owner, lc_conn *conn);
 
-  /* Gives up the descriptor in reserve, so that one more client can be accepted: 1, or 0 when there is none. */
+  /* Closes the descriptor in reserve, so that one more client can be accepted. Returns 1, or 0 when
+   * there is none. */
   int (*lend_descriptor)(lc_listen_owner *owner);
-  /* Clients wait, and are accepted by hand; or accepting by hand is over. */
+  /* Clients wait for the embedder to accept them by hand; or accepting by hand is over. */
   void (*acceptable)(lc_listen_owner *owner);
-  /* Something for an operator. With a limit, the owner adds how many connections it has. */
+  /* A notice for an operator. When it has a limit, the owner adds the number of its connections. */
   void (*notice)(lc_listen_owner *owner, lc_notice notice, const lc_address *address);
-  /* A client may be lost, or nobody can see whether one is. */
+  /* A client may be lost, or the kernel does not show whether one is. */
   void (*lossy)(lc_listen_owner *owner);
-  /* A listener has been opened or closed: what is in reserve may change. */
+  /* A listener has been opened or closed: the owner may need a reserve, or no longer. */
   void (*changed)(lc_listen_owner *owner);
   /* The stop of a listener has ended. */
   void (*settled)(lc_listen_owner *owner);
@@ -45,12 +48,12 @@ typedef struct lc_listen_calls {
 struct lc_listen_owner {
   const lc_listen_calls *calls;
   lc_loop *loop;
-  const lc_settings *settings; /* keepalive and the like, which connections inherit */
-  const lc_time *settle;       /* how long a stop waits for handshakes, when it comes to that */
+  const lc_settings *settings; /* options of the sockets, which connections inherit */
+  const lc_time *settle;       /* the longest wait of a stop for handshakes */
   lc_link listeners;           /* open, stopping, or stopped and kept for the report */
-  int serving;                 /* clients go to `serve`; else they are accepted by hand */
+  int serving;                 /* 1: clients go to `serve`; 0: they are accepted by hand */
   int suspended;               /* clients wait in the queue */
-  int is_full_told;            /* an operator knows that clients wait for room */
+  int is_full_told;            /* an operator has been told that clients wait for room */
 };
 
 #endif

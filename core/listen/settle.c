@@ -1,4 +1,4 @@
-/* settle.c - waiting until the handshakes have ended that were under way when a listener was hidden. */
+/* settle.c - waits for the handshakes that were under way when a listener was hidden. */
 #include "kernel/sock_diag.h"
 #include "listen/inside.h"
 
@@ -6,7 +6,7 @@
 #define SETTLE_BLIND LC_SECOND /* at most, where half-open handshakes cannot be counted */
 #define SETTLE_DEFERRED (1100 * LC_MILLISECOND) /* the SYN-ACK timer of a client kept half-open */
 #define LOOK_EVERY (20 * LC_MILLISECOND)
-#define LOOK_COST 10 /* looking takes at most a tenth of the time */
+#define LOOK_COST 10 /* looking may take at most a tenth of the time */
 
 void lc_settle_stop_counting(lc_listener *listener, int code)
 {
@@ -31,8 +31,8 @@ static uint16_t port_of(const lc_address *address)
                                                      : address->of.in.sin_port);
 }
 
-/* How many handshakes with us are under way, or a code. A group's other members begin new ones on the
- * port all the time: there only those count that are older than our hiding. */
+/* Returns the number of our handshakes under way, or a code. Other members of a group begin new
+ * ones on the same port: there only those count that began before we were hidden. */
 static int handshakes(const lc_listener *listener)
 {
   const lc_sys *sys = listener->owner->loop->sys;
@@ -43,7 +43,7 @@ static int handshakes(const lc_listener *listener)
                                     tells_age ? sys->now(sys) - listener->hidden_at : 0);
 }
 
-/* Without sight of the handshakes, as long as is reasonable. */
+/* For a kernel that does not count handshakes: waits a fixed time. */
 static int is_settled_blindly(lc_listener *listener, lc_time now, lc_time *again)
 {
   lc_time limit = *listener->owner->settle;
@@ -62,7 +62,7 @@ int lc_settle_due(lc_listener *listener, lc_time now, lc_time *again)
   int half_open = handshakes(listener);
   lc_time cost = (sys->now(sys) - before) * LOOK_COST;
   listener->quiet_looks = half_open ? 0 : listener->quiet_looks + 1;
-  /* The look that is to confirm the last one is not put off. */
+  /* The second look, which confirms the first, is never delayed. */
   *again = now + (half_open && cost > LOOK_EVERY ? cost : LOOK_EVERY);
   if (half_open < 0) lc_settle_stop_counting(listener, half_open);
   if (listener->quiet_looks >= 2) return 1;

@@ -10,14 +10,15 @@
  *          +-- unix ---> shutdown(SHUT_RD) ---> emptying ---> closed
  *          `-- shared with another process ---> closed: the queue is the socket's, not ours
  *
- * close() on a TCP listener resets its queue and every handshake under way, and
- * so does "accept until there is nobody, then close": the client that has had
- * our SYN-ACK counts itself connected. Hiding takes the socket out of the look-up
- * for new connections (they are refused at once), while a handshake already
- * begun is found through its own request socket and completes. The descriptor is
- * valid in every state but closed; connections are accepted in all of them.
+ * close() on a TCP listener resets its queue and every handshake under way. "Accept
+ * until the queue is empty, then close" loses clients, too: a client that has our
+ * SYN-ACK takes itself to be connected. Hiding removes the socket from the look-up
+ * for new connections, which are refused at once. A handshake under way is found by
+ * its own request socket, and completes. The descriptor is valid in every state but
+ * closed, and connections are accepted in all of these states.
  *
- * Each way is a method (method.h) in a file of its own. The states, the timer and the queue are here.
+ * Each way to stop is a method (method.h) in a file of its own. The states, the timer and the
+ * queue are here.
  */
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
@@ -25,12 +26,14 @@
 #include "kernel/sockopt.h"
 #include "listen/inside.h"
 
-#define SMALL_BACKLOG 1024 /* below it, a burst means syncookies, which leave nothing to settle */
+/* With a smaller one a burst means syncookies, which leave nothing to wait for. */
+#define SMALL_BACKLOG 1024
 #define WIDENING (150 * LC_MILLISECOND)
-#define WIDENING_DROPPED (3300 * LC_MILLISECOND) /* a client's fifth attempt: 0.2 s, doubled */
+/* The time of a client's fifth attempt: 0.2 s, doubled. */
+#define WIDENING_DROPPED (3300 * LC_MILLISECOND)
 #define EMPTY_EVERY (5 * LC_MILLISECOND)
 
-/* The first that suits and can begin. The last one always can. */
+/* The first method that suits and can begin is taken. The last one always can. */
 static const lc_stop_method *const METHODS[] = {&lc_stop_at_once, &lc_stop_unix, &lc_stop_steer,
                                                 &lc_stop_hide, &lc_stop_accept_close};
 
@@ -46,12 +49,12 @@ static void wait_until(lc_listener *listener, lc_time at)
   lc_timer_set(listener->owner->loop, &listener->timer, at);
 }
 
-/* No new client can come: those in the queue are accepted, then the stop ends. */
+/* No new client can come: accepts those in the queue, then ends the stop. */
 static void empty(lc_listener *listener)
 {
   const lc_listen_owner *owner = listener->owner;
   int again = listener->state == LC_LISTENER_EMPTYING;
-  /* A script that accepts by hand may have ceased to; accept may have no descriptor to give. */
+  /* A script that accepts by hand may have stopped doing so; or no descriptor is free. */
   if (again && (!owner->serving || listener->retry_after) &&
       lc_listener_queue_length(listener) == 0) {
     lc_listener_finish(listener);
@@ -65,7 +68,7 @@ static void empty(lc_listener *listener)
 
 /* ----------------------------------------------------------------- methods -- */
 
-/* The state that follows, or a code. */
+/* Returns the next state, or a code. */
 static int try_method(lc_listener *listener, const lc_stop_method *method, int refusal)
 {
   listener->method = method;
@@ -105,9 +108,10 @@ static void settle(lc_listener *listener, lc_time now)
 
 /* ---------------------------------------------------------------- widening -- */
 
-/* Whether its queue has ever been full, or may have been, where the kernel does not tell. Then there may be
- * clients that count themselves connected while we know nothing of them (a syncookie, and the last step of the
- * handshake dropped), until they send their first request once more. */
+/* Whether the queue was ever full; 1, too, where the kernel does not tell. Then there may be
+ * clients that take themselves to be connected although we do not know them: we sent a syncookie,
+ * and the last step of the handshake was dropped. We learn of them when they repeat their first
+ * request. */
 static int has_dropped(const lc_listener *listener)
 {
   const lc_sys *sys = listener->owner->loop->sys;
@@ -124,7 +128,7 @@ static lc_time widening(const lc_listener *listener)
   return limit < WIDENING_DROPPED ? limit : WIDENING_DROPPED;
 }
 
-/* Nothing keeps handshakes from completing any longer: 1 when that takes a moment. */
+/* Removes what keeps handshakes from completing. Returns 1 when that takes some time. */
 static int widen(lc_listener *listener)
 {
   const lc_sys *sys = listener->owner->loop->sys;
@@ -148,7 +152,7 @@ void lc_listener_stop(lc_listener *listener)
   int has_held = listener->paused || listener->held;
   listener->stop_began = loop->now;
   listener->paused = listener->held = 0;
-  if (has_held) lc_job_queue(loop, &listener->job); /* no event tells of them */
+  if (has_held) lc_job_queue(loop, &listener->job); /* no event tells of the clients that waited */
   const lc_stop_method *first = *next_method(listener, METHODS);
   if (!first->has_handshakes || !widen(listener)) begin(listener);
 }
@@ -172,7 +176,7 @@ void lc_listener_stop_due(lc_listener *listener, lc_time now)
   }
 }
 
-/* What was not seen is not known to be lost. */
+/* Clients that the kernel did not show are not known to be lost. */
 static void tell_cut(lc_listener *listener)
 {
   int is_blind = listener->state == LC_LISTENER_SETTLING && listener->diag < 0;

@@ -1,5 +1,5 @@
-/* stop_accept_close.c - a TCP listener that cannot be hidden: its queue is emptied, and handshakes under way are reset
- * when it closes. */
+/* stop_accept_close.c - a TCP listener that cannot be hidden: its queue is emptied, and handshakes
+ * under way are reset when it closes. */
 #include "kernel/hide.h"
 #include "listen/inside.h"
 

@@ -1,4 +1,5 @@
-/* stop_at_once.c - the listener is closed, and that is all: the queue of a shared socket is the socket's, not ours. */
+/* stop_at_once.c - stops a listener by closing it: other processes accept from the shared
+ * socket. */
 #include "listen/inside.h"
 
 static int at_once_suits(const lc_listener *listener) { return listener->is_shared; }

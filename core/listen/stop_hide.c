@@ -1,4 +1,5 @@
-/* stop_hide.c - a TCP listener is hidden from new clients, which are refused, and settles. */
+/* stop_hide.c - stops a TCP listener: it is hidden, so that new clients are refused, and
+ * settles. */
 #include "kernel/hide.h"
 #include "listen/inside.h"
 

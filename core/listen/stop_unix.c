@@ -1,4 +1,5 @@
-/* stop_unix.c - a unix listener is shut down: new clients are refused, and those in the queue stay. */
+/* stop_unix.c - stops a unix listener by shutting it down: new clients are refused, the queue
+ * stays. */
 #include "listen/inside.h"
 
 static int unix_suits(const lc_listener *listener)

@@ -1,4 +1,4 @@
-/* tell.c - what an operator hears of a listener, and whether its stop is known to lose nobody. */
+/* tell.c - notices of a listener, and whether its stop is known to lose no client. */
 #include "listen/inside.h"
 
 void lc_listener_tell(lc_listener *listener, const char *event, int code)

@@ -1,14 +1,15 @@
 /* unix_path.c - the path of a unix-domain socket.
  *
- * The socket is bound to a name beside the path, gets its mode, listens, and only
- * then is renamed to the path. So a client that finds the path is served, and a client
- * that the mode keeps out never finds it open. The kernel keeps the first name.
+ * The socket is bound to a temporary name in the same directory, gets its mode and
+ * listens. Only then it is renamed to the path. So a client that finds the path is
+ * served, and a client that the mode excludes never finds it open. The kernel keeps
+ * the first name.
  */
 #include "listen/unix_path.h"
 
 #include <string.h>
 
-#define LOCK_LOOKS 100 /* each a millisecond: the others hold it for much less than one */
+#define LOCK_LOOKS 100 /* each waits a millisecond; other processes hold the lock for much less */
 #define BESIDE_TRIES 16
 
 static size_t directory_length(const char *path)
@@ -17,7 +18,8 @@ static size_t directory_length(const char *path)
   return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-/* The descriptor that holds the lock; -EAGAIN while another has it, or the code why there can be none. */
+/* Returns a descriptor that holds the lock; -EAGAIN while another process has it; or the code that
+ * says why there is no lock. */
 static int lock_directory(const lc_sys *sys, const char *path)
 {
   struct sockaddr_un directory = {.sun_path = "."};
@@ -39,7 +41,7 @@ static void unlock(const lc_sys *sys, int lock)
   if (lock >= 0) sys->close(sys, lock);
 }
 
-/* 0 where the path is free, or nobody answers there. */
+/* Returns 0 when the path is free, or no process listens there. */
 static int check_stale(const lc_sys *sys, const lc_address *address)
 {
   lc_file_identity file = {0};
@@ -50,12 +52,12 @@ static int check_stale(const lc_sys *sys, const lc_address *address)
   if (fd < 0) return fd;
   LC_RETRY(result, sys->connect(sys, fd, &address->of.any, address->length));
   sys->close(sys, fd);
-  /* Somebody does, or its queue is full; or it has gone meanwhile. */
+  /* A server answers, or its queue is full; or the file has gone meanwhile. */
   return result == -ECONNREFUSED || result == -ENOENT ? 0 : -EADDRINUSE;
 }
 
-/* In the same directory, no longer than a path may be: as much of the name as fits, and a few random
- * letters. */
+/* Makes a name in the same directory, no longer than a path may be: as much of the old name as
+ * fits, and a few random letters. */
 static int name_beside(const lc_sys *sys, const lc_address *address, lc_address *beside)
 {
   static const char letters[] = "abcdefghijklmnopqrstuvwxyz012345";
