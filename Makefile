@@ -9,6 +9,7 @@
 #   spec/support/clients/*.c   build/clients
 #   spec/support/<x>_module.c  build/lua/spec_<x>.so        (module spec_<x>)
 #   spec/support/faults.c      linked to each C test, and to spec_faults.so
+#   spec/support/frame_protocol.c                          likewise, and to spec_frames.so
 #   spec/lab/<name>.c          build/<name>
 #   spec/core/test_<x>.c       build/spec/test_<x>          (the other files there are linked to each)
 #   spec/sim/kernel/*.c        build/libsim.a               (the simulated kernel, and
@@ -73,19 +74,21 @@ BINDING_SOURCES := $(wildcard lua/binding/*/*.c)
 CLIENT_SOURCES := $(wildcard spec/support/clients/*.c)
 TEST_SOURCES := $(wildcard spec/core/test_*.c)
 FAULTS_SOURCE := spec/support/faults.c
+FRAMES_SOURCE := spec/support/frame_protocol.c
 SIM_KERNEL_SOURCES := $(wildcard spec/sim/kernel/*.c)
 FUZZ_SOURCES := $(wildcard spec/fuzz/fuzz_*.c)
 FUZZ_HELPER_SOURCES := $(filter-out $(FUZZ_SOURCES) $(if $(ENGINE),spec/fuzz/replay.c),$(wildcard spec/fuzz/*.c))
 FIDELITY_SOURCES := $(wildcard spec/sim/fidelity/*.c spec/sim/fidelity/scenes/*.c)
 SIM_MAIN := spec/sim/main.c
 SIM_SOURCES := $(SIM_KERNEL_SOURCES) $(filter-out $(SIM_MAIN),$(wildcard spec/sim/*.c))
-TEST_HELPER_SOURCES := $(filter-out $(TEST_SOURCES),$(wildcard spec/core/*.c)) $(FAULTS_SOURCE)
+TEST_HELPER_SOURCES := $(filter-out $(TEST_SOURCES),$(wildcard spec/core/*.c)) $(FAULTS_SOURCE) $(FRAMES_SOURCE)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 CORE := $(call objects,$(CORE_SOURCES))
 BINDING := $(call objects,$(BINDING_SOURCES))
 CLIENTS := $(call objects,$(CLIENT_SOURCES))
 FAULTS := $(call objects,$(FAULTS_SOURCE))
+FRAMES := $(call objects,$(FRAMES_SOURCE))
 TEST_HELPERS := $(call objects,$(TEST_HELPER_SOURCES))
 FUZZ_HELPERS := $(call objects,$(FUZZ_HELPER_SOURCES))
 FIDELITY := $(call objects,$(FIDELITY_SOURCES))
@@ -141,7 +144,7 @@ $(BUILD)/obj/spec/support/%_module.o: spec/support/%_module.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
 	$(call say,cc)$(COMPILE) -fPIC -Icore $(LUA_CFLAGS) -c -o $@ $<
 
-$(FAULTS): $(FAULTS_SOURCE) $(FLAGS_FILE)
+$(FAULTS) $(FRAMES): $(BUILD)/obj/%.o: %.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
 	$(call say,cc)$(COMPILE) -fPIC -Icore -c -o $@ $<
 
@@ -177,6 +180,7 @@ $(BUILD)/lua/spec_%.so: $(BUILD)/obj/spec/support/%_module.o
 	@mkdir -p $(@D)
 	$(call say,link)$(LINK) -shared -o $@ $^
 $(BUILD)/lua/spec_faults.so: $(FAULTS) $(LIBRARY)
+$(BUILD)/lua/spec_frames.so: $(FRAMES) $(LIBRARY)
 
 $(BUILD)/clients: $(CLIENTS) $(LIBRARY)
 	$(call say,link)$(LINK) -o $@ $^ -lm

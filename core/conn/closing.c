@@ -229,12 +229,6 @@ void lc_conn_finish(lc_conn *conn, const char *cause)
   lc_closing_step(conn);
 }
 
-void lc_conn_dismiss(lc_conn *conn, const char *cause)
-{
-  conn->dismissed = 1;
-  lc_conn_finish(conn, cause);
-}
-
 int lc_conn_let_go(lc_conn *conn)
 {
   if (conn->state != LC_STATE_CLOSING || !conn->out_shut) return 0;

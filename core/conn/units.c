@@ -41,14 +41,16 @@ int lc_conn_set_protocol(lc_conn *conn, const lc_protocol *protocol)
   return 0;
 }
 
-void lc_conn_unit_ended(lc_conn *conn)
+int lc_conn_unit_ended(lc_conn *conn)
 {
-  if (!conn->has_unit || !conn->owner || conn->state >= LC_STATE_CLOSING) return;
+  if (!conn->has_unit || !conn->owner || conn->state >= LC_STATE_CLOSING) return 0;
   const lc_protocol *protocol = lc_protocol_of(conn);
   conn->deadline = LC_NEVER;
   forget_unit(conn);
   if (protocol->unit_ended) protocol->unit_ended(conn, lc_protocol_state(conn));
-  if (conn->state < LC_STATE_CLOSING) lc_units_look(conn);
+  if (conn->state >= LC_STATE_CLOSING) return 0;
+  lc_units_look(conn);
+  return lc_protocol_of(conn)->arrived != NULL;
 }
 
 /* ---------------------------------------------------------------- leaving -- */
@@ -73,11 +75,19 @@ void lc_units_leave(lc_conn *conn, const char *cause)
   if (!say_goodbye(conn)) lc_conn_finish(conn, cause);
 }
 
-/* What the peer has begun is not handed over any more. It hears the goodbye, and is not waited for. */
-static void refuse_unit(lc_conn *conn)
+/* In the middle of a unit the peer hears the goodbye, and is not waited for. */
+static void leave_unit(lc_conn *conn, const char *cause)
 {
   say_goodbye(conn);
-  lc_conn_finish(conn, "drain");
+  lc_conn_finish(conn, cause);
+}
+
+void lc_conn_dismiss(lc_conn *conn, const char *cause)
+{
+  conn->dismissed = 1;
+  if (conn->state >= LC_STATE_CLOSING) return;
+  if (conn->has_unit) leave_unit(conn, cause);
+  else lc_units_leave(conn, cause);
 }
 
 /* ------------------------------------------------------- reading for the protocol -- */
@@ -88,7 +98,7 @@ static void wait_for_more(lc_conn *conn)
 {
   int is_partial = lc_buffer_size(conn->in) > 0;
   if (is_partial && !conn->leaving && lc_conn_admit(conn, LC_WAIT_AWAIT) < 0) {
-    refuse_unit(conn);
+    leave_unit(conn, "drain");
     return;
   }
   if (!is_partial) forget_unit(conn);
@@ -104,7 +114,7 @@ static void wait_for_more(lc_conn *conn)
 static unsigned hand_over(lc_conn *conn)
 {
   if (conn->leaving || lc_conn_admit(conn, LC_WAIT_AWAIT) < 0) {
-    refuse_unit(conn);
+    leave_unit(conn, "drain");
     return 0;
   }
   conn->has_unit = 1;

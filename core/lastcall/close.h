@@ -26,7 +26,9 @@ void lc_conn_close(lc_conn *conn, lc_time linger, const char *cause);
  * within each settings.write_timeout: in a drain until the end of the ladder, else until
  * settings.max_age. Once everything is acknowledged, the peer has settings.linger to finish. */
 void lc_conn_finish(lc_conn *conn, const char *cause);
-/* The same on behalf of the ladder: the farewell is written last. */
+/* The same on behalf of the ladder: the farewell is written last. A connection that is between two
+ * units of its protocol says the protocol's goodbye first, and closes when the peer has answered;
+ * the peer has settings.linger for it. */
 void lc_conn_dismiss(lc_conn *conn, const char *cause);
 /* Ends a linger early, once nothing waits to be sent, when its descriptor is needed elsewhere. The
  * kernel delivers the bytes that it has. Returns 1, or 0 for a connection that is not closing or

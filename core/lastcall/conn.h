@@ -36,8 +36,10 @@ void lc_conn_look(lc_conn *conn);
  * else may. Returns 0, or a code, and the protocol before stays. */
 int lc_conn_set_protocol(lc_conn *conn, const lc_protocol *protocol);
 /* The work for the unit that LC_UNIT announced is done: the connection is parked, or LC_UNIT
- * announces the next in a later turn. The unit's deadline (lc_conn_set_deadline) ends with it. */
-void lc_conn_unit_ended(lc_conn *conn);
+ * announces the next in a later turn. The unit's deadline (lc_conn_set_deadline) ends with it.
+ * Returns 1; or 0 where nobody will announce anything: no unit was under way, or it has taken the
+ * connection to a protocol that leaves reading to the embedder. */
+int lc_conn_unit_ended(lc_conn *conn);
 
 /* ------------------------------------------------------------------- held -- */
 

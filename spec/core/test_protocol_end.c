@@ -268,6 +268,7 @@ static void those_between_two_leave_at_once_and_count_as_idle(void **state)
   }
   UNTIL_DONE(w);
   assert_int_equal(lc_server_report(w->server)->closed_idle, MANY);
+  assert_int_equal(lc_server_report(w->server)->late, 0);
   assert_int_equal(lc_server_report(w->server)->finished, 0);
   assert_int_equal(lc_server_report(w->server)->reset_by_us, 0);
 }

@@ -4,8 +4,8 @@
  * as the box does. A box is anchored while a handler serves the connection or tasks belong to
  * it. Other boxes (connect, accept) live as long as the script holds them; if one is
  * collected while open, its connection is closed in the background and logged. If the handler has not
- * begun (`start = "data"`), the box is made when the script needs to see it, and
- * again after it was collected. So a box is anchored as soon as something is kept with it.
+ * begun (`start = "data"`), or has returned between two units, the box is made when the script needs to
+ * see it, and again after it was collected. So a box is anchored as soon as something is kept with it.
  *
  * User value: the server, or, when more is kept with the box, a table with CONN_SERVER and so on.
  */
@@ -141,11 +141,32 @@ static void hold(lua_State *L, owner *by)
   lc_conn_hold(box->conn);
 }
 
+static int forget_context(lua_State *L)
+{
+  conn_box *box = lua_touserdata(L, 1);
+  if (!conn_push(L, box)) return 0;
+  conn_kept_value(L, -1, CONN_CONTEXT);
+  context_leave_conn(L, -1);
+  lua_pop(L, 1);
+  lua_pushnil(L);
+  conn_keep_value(L, -2, CONN_CONTEXT);
+  return 0;
+}
+
+/* The handler that begins next has a context of its own. */
+static void renew_context(conn_box *box)
+{
+  if (box->has_context) runtime_protect(box->rt, forget_context, box);
+  if (box->has_context) lc_conn_abort(box->conn, "no memory for a handler");
+  else box->ended = 0;
+}
+
 static void release(owner *by)
 {
   conn_box *box = LC_OWNER(by, conn_box, as_owner);
   box->tasks--;
   if (!box->tasks) end_own_context(box, "finished");
+  if (!box->tasks && box->is_unstarted && !lc_conn_error(box->conn)) renew_context(box);
   lc_conn_release(box->conn);
   conn_unanchor_when_over(box);
 }

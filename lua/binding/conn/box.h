@@ -27,7 +27,7 @@ struct conn_box {
   int16_t cut; /* LC_DRAINING or LC_CANCELED: the ladder ends every wait for input with this code */
   int16_t last_failure;       /* for conn:error() */
   unsigned is_served : 1;     /* by a handler */
-  unsigned is_unstarted : 1;  /* the handler begins with the first byte */
+  unsigned is_unstarted : 1;  /* the handler begins with the first byte, or the next unit */
   unsigned connecting : 1;    /* until the connecting task has taken it */
   unsigned connected : 1;     /* the handshake of an outbound connection is done */
   unsigned is_detached : 1;   /* its ticket is not done yet */

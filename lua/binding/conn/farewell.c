@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "conn/box.h"
+#include "conn/keeping.h"
 #include "conn/words.h"
 #include "runtime/watched.h"
 
@@ -40,6 +41,7 @@ static int end_handler(lua_State *L)
   if (t->killing)
     lc_conn_abort(box->conn, "killed"); /* half a reply must not look like a whole one */
   else if (by_ladder) conn_dismiss(L, box, box->cut == LC_CANCELED ? "drain timeout" : "drain");
+  else if (!t->failed && lc_conn_unit_ended(box->conn)) conn_park(box);
   else lc_conn_finish(box->conn, "handler returned");
   return 0;
 }

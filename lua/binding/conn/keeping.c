@@ -92,10 +92,49 @@ int conn_push(lua_State *L, conn_box *box)
   return found;
 }
 
+static void unanchor(conn_box *box)
+{
+  runtime_release(box->rt, box->anchor);
+  box->anchor = LUA_NOREF;
+}
+
+/* Whether the table at the top, which is the user value, has more than the server. */
+static int keeps_more(lua_State *L)
+{
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    if (lua_tointeger(L, -2) == CONN_SERVER) continue;
+    lua_pop(L, 2);
+    return 1;
+  }
+  return 0;
+}
+
+/* The object is found again while the script holds it, and made again later. What is kept with it is not. */
+static int unanchor_parked(lua_State *L)
+{
+  conn_box *box = lua_touserdata(L, 1);
+  conn_push(L, box);
+  int is_table = lua_getiuservalue(L, -1, 1) == LUA_TTABLE;
+  if (is_table && keeps_more(L)) return 0;
+  if (is_table) {
+    lua_rawgeti(L, -1, CONN_SERVER);
+    lua_setiuservalue(L, -3, 1);
+  }
+  lua_pop(L, 1);
+  conn_remember(L, box, -1);
+  unanchor(box);
+  return 0;
+}
+
 void conn_unanchor_when_over(conn_box *box)
 {
   if (box->tasks || box->untold || box->is_detached || box->anchor == LUA_NOREF) return;
-  if (lc_conn_state(box->conn) != LC_STATE_CLOSED && box->is_served) return;
-  runtime_release(box->rt, box->anchor);
-  box->anchor = LUA_NOREF;
+  if (lc_conn_state(box->conn) == LC_STATE_CLOSED || !box->is_served) unanchor(box);
+  else if (box->is_unstarted) runtime_protect(box->rt, unanchor_parked, box);
+}
+
+void conn_park(conn_box *box)
+{
+  box->is_unstarted = 1;
+  box->last_failure = 0;
 }

@@ -32,7 +32,7 @@ struct server_box {
   int on_drain;
   straggler_list list; /* where `stragglers` points */
   int is_done;
-  int starts_with_data;    /* handlers begin with the first byte */
+  int starts_with_data;    /* handlers begin with the first byte, or with a unit of the protocol */
   int gives_context;       /* the handler has a second parameter: without one none need be made */
   int tells;               /* how many of its arguments on_state takes: likewise */
   int is_uncounted;        /* a run does not wait for it */

@@ -120,11 +120,11 @@ static int start_late(lua_State *L)
   return 0;
 }
 
-/* One whose handler begins with the first byte: it has come, or it will not. */
-static void on_first_byte(server_box *box, lc_conn *conn)
+/* One whose handler begins with the first byte, or with a unit: it has come, or it will not. */
+static void on_first_byte(server_box *box, lc_conn *conn, int is_unit)
 {
   move m = {.box = box, .conn = conn};
-  int result = lc_conn_await(conn);
+  int result = is_unit ? 0 : lc_conn_await(conn);
   if (result == LC_EOF) lc_conn_finish(conn, "no data");
   else if (!result) protect_start(&m, start_late);
   else if (result == -ENOMEM || result == -ENOBUFS) lc_conn_abort(conn, "no memory for a handler");
@@ -133,8 +133,8 @@ static void on_first_byte(server_box *box, lc_conn *conn)
 static void on_ready(lc_conn *conn, unsigned what, void *user)
 {
   server_box *box = user;
-  if (what & LC_READABLE && server_is_to_start(box, conn)) {
-    on_first_byte(box, conn);
+  if (what & (LC_READABLE | LC_UNIT) && server_is_to_start(box, conn)) {
+    on_first_byte(box, conn, what & LC_UNIT);
     what &= LC_FINISHED;
   }
   if (what && !conn_on_ready(conn, what) && what & LC_ENDED)

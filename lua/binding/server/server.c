@@ -98,7 +98,7 @@ static void make_context(lua_State *L, server_box *box, int index)
   lua_pop(L, 1);
 }
 
-static void take_options(lua_State *L, server_box *box, int index)
+static void take_options(lua_State *L, server_box *box, int index, const lc_server_options *options)
 {
   runtime *rt = box->rt;
   box->told.on_error = anchor_field(L, rt, index, "on_error");
@@ -110,7 +110,7 @@ static void take_options(lua_State *L, server_box *box, int index)
   box->told.log = anchor_field(L, rt, index, "log");
   box->max_block = option_time(L, index, "max_block", 0);
   box->cancels_at_eof = option_is(L, index, "on_eof", "cancel");
-  box->starts_with_data = option_is(L, index, "start", "data");
+  box->starts_with_data = option_is(L, index, "start", "data") || options->protocol;
 }
 
 /* new_server(options): nothing listens yet. What may raise comes first: the loop knows of no server that is
@@ -127,10 +127,13 @@ static int core_new_server(lua_State *L)
   option_drain(L, 1, &options.drain);
   options.late = option_boolean(L, 1, "late", options.late);
   options.max_connections = (uint32_t)option_integer(L, 1, "max_connections", 0);
+  lua_getfield(L, 1, "protocol"); /* a light userdata: no option for users yet */
+  options.protocol = lua_touserdata(L, -1);
+  lua_settop(L, 1);
 
   server_box *box = push_box(L, rt);
   make_context(L, box, 2);
-  take_options(L, box, 1);
+  take_options(L, box, 1, &options);
   stragglers_open(L, rt, &box->list);
   lua_pushvalue(L, 2);
   box->anchor = runtime_anchor(L, rt);

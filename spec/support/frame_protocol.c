@@ -61,8 +61,9 @@ static lc_arrival refuse(lc_conn *conn, const char *why)
   return LC_ARRIVAL_REFUSED;
 }
 
-static lc_arrival take_leave(lc_conn *conn, frame_state *state)
+static lc_arrival take_leave(lc_conn *conn, frame_state *state, size_t whole)
 {
+  lc_conn_take(conn, whole);
   if (!state->said_goodbye) frame_write(conn, FRAME_GOODBYE, "", 0);
   state->said_goodbye = 1;
   return LC_ARRIVAL_LEFT;
@@ -89,7 +90,7 @@ static lc_arrival arrived(lc_conn *conn, void *place)
     if (held.length < whole) return LC_ARRIVAL_MORE;
     char kind = held.data[FRAME_HEAD];
     if (kind == FRAME_PING && !answer_ping(conn, held.data, whole)) return refuse(conn, "deaf");
-    if (kind == FRAME_GOODBYE) return take_leave(conn, state);
+    if (kind == FRAME_GOODBYE) return take_leave(conn, state, whole);
     if (kind != FRAME_PING && !state->said_goodbye) {
       state->unit_end = position(conn) + whole;
       return LC_ARRIVAL_UNIT;
