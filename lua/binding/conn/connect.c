@@ -51,7 +51,7 @@ static int core_endpoint(lua_State *L)
 
 /* ----------------------------------------------------------------- connecting -- */
 
-/* Several attempts of one task may be under way: it begins each, waits for all of them, and asks each for its result. */
+/* Several attempts of one task may be under way: it begins each, waits for all, and asks each for its result. */
 
 /* Stack: address, options, the connection. */
 static int begun(lua_State *L, runtime *rt, conn_box *box)

@@ -1,15 +1,15 @@
-/* runtime/allocator.c - while a run is under way, small blocks that Lua frees are kept for what it asks for next.
+/* runtime/allocator.c - during a run, keeps small blocks that Lua frees, for Lua's next requests.
  *
- * The collector frees tens of thousands of strings in one go, and the script then asks for as many of the
- * same sizes. malloc, which is there for everything, takes some 250 instructions and a walk through cold
- * memory for each of them; here it comes off a list of blocks of exactly its size, and goes back to it.
+ * The collector frees tens of thousands of strings in one step, and the script then asks for as many of the
+ * same sizes. The general malloc takes some 250 instructions and a walk through cold memory for each
+ * of them. Here a block comes off a list of blocks of exactly its size, and goes back to it.
  *
- * And a large string can be received in the place where it will lie: Lua copies what a string is made of into a
- * block that it asks for, which is the one where the bytes are already. 64 KiB messages take a tenth less for it.
+ * A large string can also be received where it will lie. Lua copies the bytes of a string into a block that it
+ * asks for; it gets the block that has the bytes already. 64 KiB messages take a tenth less time.
  *
- * All are blocks of the allocator that the state has. It gets them back when the run ends, when it has no
- * memory left, and when they turn out not to be what is asked for. So it may be anybody's, and what it is
- * told of sizes stays true.
+ * All blocks come from the state's own allocator. It gets them back when the run ends, when it has no
+ * memory left, and when no request fits them. So the allocator may be the host's, and the sizes that
+ * it is given stay true.
  */
 #include "runtime/allocator.h"
 
@@ -18,7 +18,7 @@
 
 #include "runtime/runtime.h"
 
-/* A sanitizer is to see each block come and go. */
+/* A sanitizer must see each block come and go. */
 #ifdef __SANITIZE_ADDRESS__
 #define WATCHED
 #elif defined __has_feature
@@ -28,7 +28,7 @@
 #endif
 
 enum {
-  LARGEST = 512, /* of those that are kept */
+  LARGEST = 512, /* bytes of a kept block */
 #ifdef WATCHED
   KEPT_MOST = 0
 #else
@@ -44,16 +44,16 @@ struct allocator {
   lua_Alloc allocate; /* the state's own */
   void *user;
   size_t kept;   /* bytes */
-  size_t most;   /* KEPT_MOST; 0: the run is over, and it could not be taken away */
-  size_t lacked; /* bytes that were not there, though much was: it was of other sizes */
+  size_t most;   /* KEPT_MOST; 0: the run is over, but this allocator could not be removed */
+  size_t lacked; /* bytes requested in vain, though much was kept: it was of other sizes */
   int is_short;  /* the state's own has no memory: Lua collects what it can, and asks again */
   kept_block *blocks[LARGEST + 1]; /* by their size */
 
-  int is_learning;  /* what a long string's block looks like: the next large one is noted */
+  int is_learning;  /* how a long string's block is laid out: the next large request is noted */
   const char *seen; /* this one */
   size_t seen_size;
 
-  size_t head;         /* of a long string's block, before its bytes; 0: it is not known */
+  size_t head;         /* bytes before the string in a long string's block; 0: not known */
   char *place;         /* a block with room for STRING_PLACE bytes */
   char *offered;       /* the block that Lua is about to ask for */
   size_t offered_size; /* 0: none */
@@ -71,7 +71,7 @@ static void give_back(allocator *own)
   own->kept = own->lacked = 0;
 }
 
-/* Lua has not asked for it after all. */
+/* Lua did not ask for the block. */
 static void give_up_offered(allocator *own)
 {
   if (own->offered_size) own->allocate(own->user, own->offered, own->offered_size, 0);
@@ -119,7 +119,7 @@ static void put(allocator *own, kept_block *block, size_t size)
   own->kept += size;
 }
 
-/* Without a block, `old_size` is the kind of what is to be made. */
+/* Without a block, `old_size` is the kind of the new object. */
 static void *allocate(void *user, void *block, size_t old_size, size_t size)
 {
   allocator *own = user;
@@ -139,7 +139,7 @@ static void *allocate(void *user, void *block, size_t old_size, size_t size)
 
 /* ----------------------------------------------------------- places for strings -- */
 
-/* Found out, not assumed: a Lua that makes strings otherwise has no places for them. */
+/* Tries out the layout instead of assuming it: a Lua that makes strings in another way gets no places for them. */
 static void learn_head(lua_State *L, allocator *own)
 {
   static const char sample[2 * LARGEST];
@@ -169,7 +169,7 @@ void allocator_push_place(lua_State *L, runtime *rt, size_t length)
   char *less = own->place;
   if (length < STRING_PLACE)
     less = own->allocate(own->user, own->place, string_block(own, STRING_PLACE), size);
-  if (!less) { /* a smaller one is not to be had: it is copied after all */
+  if (!less) { /* the block cannot shrink: the string is copied after all */
     lua_pushlstring(L, own->place + own->head, length);
     return;
   }
@@ -183,7 +183,7 @@ void allocator_push_place(lua_State *L, runtime *rt, size_t length)
 void allocator_begin(lua_State *L, runtime *rt)
 {
   allocator *own = calloc(1, sizeof *own);
-  if (!own) return; /* it goes without */
+  if (!own) return; /* the run goes without */
   own->allocate = lua_getallocf(L, &own->user);
   own->most = KEPT_MOST;
   rt->allocator = own;
@@ -204,7 +204,7 @@ void allocator_end(lua_State *L, runtime *rt)
   own->place = NULL;
   own->head = 0;
   if (lua_getallocf(L, &user) != allocate || user != own)
-    return; /* the host has put one of its own around it */
+    return; /* the host has put an allocator of its own around this one */
   lua_setallocf(L, own->allocate, own->user);
   free(own);
 }

@@ -1,4 +1,4 @@
-/* runtime/allocator.h - small blocks that Lua frees are kept, and strings are received where they will lie. */
+/* runtime/allocator.h - keeps small blocks that Lua frees, and lets strings be received where they will lie. */
 #ifndef LC_BINDING_RUNTIME_ALLOCATOR_H
 #define LC_BINDING_RUNTIME_ALLOCATOR_H
 
@@ -9,11 +9,11 @@ typedef struct runtime runtime;
 
 void allocator_begin(lua_State *L, runtime *rt);
 void allocator_end(lua_State *L, runtime *rt);
-/* Room for the STRING_PLACE bytes of a string that is to be; NULL where there is none. */
+/* Room for the STRING_PLACE bytes of a future string; NULL where there is none. */
 char *allocator_place(runtime *rt);
 /* Makes a string of its first bytes without copying them. [0, +1] */
 void allocator_push_place(lua_State *L, runtime *rt, size_t length);
 #define STRING_PLACE ((size_t)64 * 1024)
-#define STRING_PLACE_WORTH ((size_t)16 * 1024) /* below, to copy is cheaper */
+#define STRING_PLACE_WORTH ((size_t)16 * 1024) /* below this, copying is cheaper */
 
 #endif

@@ -1,8 +1,8 @@
 /* runtime/callbacks.c - calls into the script that wait for the time between turns.
  *
- * Each has a number. What it is to call, with its arguments, lies in a Lua table
- * under that number. Calls that are too frequent for that, the moves of
- * connections, lie in a queue of their own, and are numbered with the others.
+ * Each call has a number. Its function and arguments lie in a Lua table
+ * under that number. The moves of connections are too frequent for that: they
+ * lie in a queue of their own, and are numbered with the others.
  */
 #include "runtime/callbacks.h"
 

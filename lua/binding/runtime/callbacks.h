@@ -1,4 +1,4 @@
-/* runtime/callbacks.h - calls into the script between turns, in the order in which they came up. */
+/* runtime/callbacks.h - calls into the script between turns, in the order of their causes. */
 #ifndef LC_BINDING_RUNTIME_CALLBACKS_H
 #define LC_BINDING_RUNTIME_CALLBACKS_H
 
@@ -8,12 +8,12 @@
 typedef struct runtime runtime;
 
 typedef struct callbacks {
-  int queue;           /* reference: number -> what is to be called */
+  int queue;           /* reference: number -> the function and its arguments */
   int hooks;           /* reference: functions set by the modules, which runtime_hook calls */
   uint64_t next, last; /* numbers */
-  uint64_t due;        /* those up to here are run now */
-  /* Calls of a kind too frequent for a table each lie apart: the number of their first one, 0 for none, and
-   * what calls it, and those right behind it. Only moves of connections do; their queue is above this file. */
+  uint64_t due;        /* calls up to this number run now */
+  /* Calls too frequent for a table each lie apart: the number of the first of them, 0 for none, and the function that
+   * makes it and those right behind it. These are the moves of connections; their queue is above this file. */
   uint64_t apart_next;
   lua_CFunction call_apart;
 } callbacks;

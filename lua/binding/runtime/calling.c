@@ -1,4 +1,4 @@
-/* runtime/calling.c - makes the calls that wait, in the order in which they came up. */
+/* runtime/calling.c - makes the waiting calls, in the order of their causes. */
 #include "runtime/calling.h"
 
 #include <lauxlib.h>
@@ -54,8 +54,8 @@ static int call_next(lua_State *L)
   return 0;
 }
 
-/* Those that are there when it begins: one that causes another does not keep the loop. Nor does one that cannot even
- * begin for lack of memory: the next turn tries again. */
+/* Makes the calls that wait when it begins, so that calls which cause others do not keep the loop. If a call cannot
+ * begin for lack of memory, the next turn tries again. */
 void callbacks_run(runtime *rt)
 {
   uint64_t last = 0;

@@ -1,17 +1,17 @@
-/* runtime/collector.c - Lua's collector while a run is under way: seldom, in small steps, and rather while nobody waits.
+/* runtime/collector.c - Lua's collector during a run: it works seldom, in small steps, and best while no task waits.
  *
  *    incremental ----> generational    a small heap has grown, and the loop does not sleep
  *         ^                 |
- *         `-----------------'          it is small no more
+ *         `-----------------'          the heap is no longer small
  *
- * The stacks of all coroutines are looked at once more at the end of each cycle, in
- * one go, and in each of the generational mode's many collections. So where there are
- * many, cycles are to be few, and incremental: one that is due begins when the loop
- * would sleep; a loop that never sleeps pays for it with what it allocates.
+ * The collector traverses the stacks of all coroutines once more at the end of each cycle, in
+ * one step, and in each of the generational mode's many collections. So with many
+ * coroutines, cycles must be few, and incremental. A cycle that is due begins when the loop
+ * would sleep; in a loop that never sleeps, allocation drives it.
  *
- * A small heap is gone through in no time, and something else counts: whether the memory
- * of the next string is still in the processor's cache. It is when young strings are
- * collected soon: messages of 64 KiB take a quarter less of processor time then.
+ * A small heap takes no time to traverse. There it matters whether the memory of the
+ * next string is still in the processor's cache. It is, if young strings are
+ * collected soon: then messages of 64 KiB take a quarter less processor time.
  */
 #include "runtime/collector.h"
 
@@ -23,17 +23,17 @@
 #include "runtime/watched.h"
 
 #define MEBIBYTE ((size_t)1 << 20)
-#define SMALL MEBIBYTE            /* a heap, by what was left of it */
+#define SMALL MEBIBYTE            /* a heap, measured by what the last cycle left */
 #define SMALL_NO_MORE (4 * SMALL) /* or full of what was young once */
-#define LEAST_GROWTH MEBIBYTE     /* that makes a cycle worth while */
+#define LEAST_GROWTH MEBIBYTE     /* the growth that makes a cycle worth while */
 
 enum {
   WORTH_A_CYCLE = 4,  /* a quarter more than the last one left, when there is time */
-  PAUSE = 200,        /* per cent of what the last one left, without time: Lua's own */
+  PAUSE = 200,        /* per cent of what the last one left, without time: Lua's default */
   PAUSE_MOST = 1000,  /* what it takes */
-  PAUSE_GROWTH = 4,   /* MiB, whatever it left: a small heap would be gone through all the time */
+  PAUSE_GROWTH = 4,   /* MiB at least: otherwise a small heap would be traversed all the time */
   YOUNG_GROWTH = 100, /* per cent, from one young collection to the next */
-  OLD_GROWTH = 1000,  /* to a whole one: never, for the heap is small no more by then */
+  OLD_GROWTH = 1000,  /* to a whole one: never, because the heap is no longer small by then */
   LUAS_YOUNG_GROWTH = 20,
   LUAS_OLD_GROWTH = 100
 };
@@ -43,7 +43,7 @@ static size_t bytes_in_use(lua_State *L)
   return (size_t)lua_gc(L, LUA_GCCOUNT) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB);
 }
 
-/* As Lua counts it: the growth of PAUSE, or PAUSE_GROWTH if that is more. */
+/* The pause in Lua's unit: the growth of PAUSE, or PAUSE_GROWTH if that is more. */
 static int pause_for(size_t bytes)
 {
   size_t per_cent = 100 + PAUSE_GROWTH * MEBIBYTE / (bytes / 100 + 1);
@@ -84,16 +84,17 @@ static void plan_next(lua_State *L, runtime *rt)
   set_pause(L, pause_for(bytes));
 }
 
-/* What the collector frees lies at the end of the heap, as a rule, and malloc gives that back to the kernel
- * above 128 KiB, to fetch it again page by page a moment later: a third of what 64 KiB messages cost.
- * Having seen a larger block of the kernel's come and go, glibc keeps twice as much; other mallocs do not mind. */
+/* The memory that the collector frees usually lies at the end of the heap. malloc gives it back to the kernel above
+ * 128 KiB, and soon fetches it again page by page: a third of the cost of 64 KiB messages.
+ * After a larger block was mapped and freed, glibc keeps twice its size; other mallocs ignore this. */
 static void let_malloc_keep_some(void)
 {
-  void *volatile block = malloc(PAUSE_GROWTH * MEBIBYTE); /* volatile, or it would be left out */
+  void *volatile block =
+    malloc(PAUSE_GROWTH * MEBIBYTE); /* volatile, or the compiler would drop it */
   free(block);
 }
 
-/* The script has chosen a mode: it is left alone. */
+/* The script has chosen a mode: leave the collector alone. */
 static void leave_to_script(runtime *rt)
 {
   rt->collector.is_generational = rt->collector.is_collecting = 0;
@@ -117,7 +118,7 @@ static void end_generational(lua_State *L, runtime *rt)
   lua_gc(L, LUA_GCINC, 0, 0, 0);
   plan_next(L, rt);
   rt->collector.is_generational = 0;
-  rt->collector.is_collecting = 1; /* what has grown old and died meanwhile */
+  rt->collector.is_collecting = 1; /* the garbage that had grown old */
   if (mode == LUA_GCINC) leave_to_script(rt);
 }
 
@@ -129,8 +130,8 @@ void collector_begin(lua_State *L, runtime *rt)
   plan_next(L, rt);
 }
 
-/* A script that has chosen the generational mode in the run keeps it. To enter that mode takes a collection of the
- * whole heap, for which the end of a run has no time: one that is not small stays as it is. */
+/* A script that has chosen the generational mode in the run keeps it. Entering that mode takes a collection of the
+ * whole heap, for which the end of a run has no time: a heap that is not small stays incremental. */
 void collector_end(lua_State *L, runtime *rt)
 {
   if (rt->collector.is_generational) end_generational(L, rt);
@@ -147,11 +148,11 @@ int collector_has_work(lua_State *L, runtime *rt)
   size_t bytes = bytes_in_use(L), worth = worth_a_cycle(bytes);
   if (rt->collector.is_generational) return bytes >= SMALL_NO_MORE;
   if (worth < rt->collector.collect_at)
-    rt->collector.collect_at = worth; /* by a cycle that Lua has made */
+    rt->collector.collect_at = worth; /* after a cycle that Lua ran by itself */
   return rt->collector.is_collecting || bytes >= rt->collector.collect_at;
 }
 
-/* Its finalizers may be the script's. */
+/* The step may run finalizers of the script. */
 static int step(lua_State *L)
 {
   runtime *rt = lua_touserdata(L, 1);

@@ -1,4 +1,4 @@
-/* runtime/collector.h - Lua's collector while a run is under way. */
+/* runtime/collector.h - Lua's collector during a run. */
 #ifndef LC_BINDING_RUNTIME_COLLECTOR_H
 #define LC_BINDING_RUNTIME_COLLECTOR_H
 
@@ -8,20 +8,20 @@
 typedef struct runtime runtime;
 
 typedef struct collector {
-  int mode_before;     /* the run */
-  int is_generational; /* by our own choice */
+  int mode_before;     /* the mode before the run */
+  int is_generational; /* lastcall has chosen this */
   int is_resting;      /* until the run is over */
-  int is_collecting;   /* in the midst of a cycle that was begun while nothing else was to do */
-  size_t collect_at;   /* so many bytes in use make the next one worth while */
+  int is_collecting;   /* in the midst of a cycle that began when the loop had nothing else to do */
+  size_t collect_at;   /* the bytes in use that make the next cycle worth while */
 } collector;
 
 void collector_begin(lua_State *L, runtime *rt);
 void collector_end(lua_State *L, runtime *rt);
-/* Whether a step of it would be of use now; collector_step makes one, if the loop would sleep. */
+/* Whether a step is useful now; collector_step makes one, if the loop would sleep. */
 int collector_has_work(lua_State *L, runtime *rt);
 void collector_step(runtime *rt);
 void collector_find_no_time(runtime *rt); /* else */
-/* At each step of a shutdown, and before tasks run: when the deadline is near, it has no more to do. */
+/* Called at each step of a shutdown, and before tasks run: stops the collector when the deadline is near. */
 void collector_rest(runtime *rt);
 void collector_rest_end(lua_State *L, runtime *rt); /* the run is over */
 

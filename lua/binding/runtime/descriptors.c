@@ -1,7 +1,7 @@
 /* runtime/descriptors.c - the limit of descriptors, raised for the time of a run.
  *
- * It is one for the whole process: the first run raises it, the last puts it back. Programs that use
- * select() are lost with descriptors over 1,023, so that a child is given what there was before.
+ * The whole process has one limit: the first run raises it, the last restores it. Programs that use
+ * select() fail with descriptors over 1,023, so a child process gets the old limit.
  */
 #include "runtime/descriptors.h"
 
@@ -35,7 +35,7 @@ static void in_child(void)
   if (raised.users) set_soft(raised.before);
 }
 
-/* Whether it is higher now, by us. */
+/* Whether a run has raised the limit. */
 static int raise_limit(void)
 {
   struct rlimit limit;
@@ -50,7 +50,7 @@ static int raise_limit(void)
   return 1;
 }
 
-/* raise_descriptors() -> the limit that there was before; nil where it could not be raised, or need not. */
+/* raise_descriptors() -> the limit before; nil if it could not be raised, or need not be. */
 static int core_raise(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -70,7 +70,7 @@ void descriptors_put_back(runtime *rt)
   if (!rt->has_raised) return;
   rt->has_raised = 0;
   pthread_mutex_lock(&raised.lock);
-  if (--raised.users == 0) set_soft(raised.before); /* what is open over it stays open */
+  if (--raised.users == 0) set_soft(raised.before); /* descriptors over it stay open */
   pthread_mutex_unlock(&raised.lock);
 }
 

@@ -1,7 +1,7 @@
-/* runtime/interrupt.c - the hook by which a script that runs is interrupted, and the error that no handler sees.
+/* runtime/interrupt.c - the hook that interrupts a running script, and the error that no message handler sees.
  *
- * The watchdog's signal puts a count hook on the coroutine that runs; its first instruction from then on comes to
- * `on_count`. What is to be done there is decided in watch/force.c.
+ * The watchdog's signal puts a count hook on the running coroutine. Its next instruction calls `on_count`, which
+ * watch/force.c implements.
  */
 #include "runtime/interrupt.h"
 
@@ -29,14 +29,14 @@ void interrupt_set_hook(lua_State *L, const runtime *rt)
   lua_sethook(L, rt->interrupt.on_count, LUA_MASKCOUNT, 1);
 }
 
-/* Ours stays: it is due. */
+/* Our hook stays: it is due. */
 void interrupt_take_hook(lua_State *L, const runtime *rt, script_hook *taken)
 {
   *taken = hook_of(L);
   if (taken->function != rt->interrupt.on_count) lua_sethook(L, NULL, 0, 0);
 }
 
-/* One of ours that was armed meanwhile gives it back when it has run. */
+/* If our hook was armed meanwhile, it restores the script's hook after it has run. */
 void interrupt_give_hook(lua_State *L, runtime *rt, const script_hook *taken)
 {
   if (taken->function == rt->interrupt.on_count) return;
@@ -80,7 +80,7 @@ void interrupt_leave(runtime *rt, const lua_State *co)
 
 /* ---------------------------------------------------------------------- raising -- */
 
-/* Refuses what nobody can mean, and leaves the rest to the real one. */
+/* Refuses a size that no program can want; the state's allocator does the rest. */
 static void *refuse(void *user, void *block, size_t old_size, size_t size)
 {
   const interrupt *i = user;
@@ -94,7 +94,7 @@ static void give_back_allocator(lua_State *L, interrupt *i)
   i->allocate = NULL;
 }
 
-/* Lua collects all garbage before it gives in, which is work of ours: not the script's fault. */
+/* Lua collects all garbage before it gives up. This is our work, not the script's fault. */
 int interrupt_raise_past_handlers(lua_State *L, runtime *rt)
 {
   interrupt *i = &rt->interrupt;
@@ -124,7 +124,7 @@ int interrupt_work_done(runtime *rt)
   interrupt_disarm(rt);
   if (i->allocate) give_back_allocator(rt->L, i);
   if (lc_watchdog_asked(rt->loop) & LC_ASK_NOTICE)
-    i->noticed = 1; /* it ended before the hook came */
+    i->noticed = 1; /* the work ended before the hook ran */
   int noticed = i->noticed;
   i->noticed = 0;
   return noticed;

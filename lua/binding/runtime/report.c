@@ -1,4 +1,4 @@
-/* runtime/report.c - lines for the log and errors, to the functions that want them. */
+/* runtime/report.c - passes log messages and errors to the functions for them. */
 #include "runtime/report.h"
 
 #include <lauxlib.h>

@@ -1,4 +1,4 @@
-/* runtime/report.h - lines for the log and errors, to the functions that want them. */
+/* runtime/report.h - passes log messages and errors to the functions for them. */
 #ifndef LC_BINDING_RUNTIME_REPORT_H
 #define LC_BINDING_RUNTIME_REPORT_H
 
@@ -12,7 +12,7 @@ typedef struct reporters {
   int on_error;
 } reporters;
 
-/* Queues a line for the log, a server's own or the process's (NULL): pops level, event, fields. [-3, 0] */
+/* Queues a message for the log of a server, or of the process (NULL): pops level, event, fields. [-3, 0] */
 void report_log(lua_State *L, runtime *rt, const reporters *own);
 /* Queues a call to on_error likewise: pops error, traceback, connection. [-3, 0] */
 void report_error(lua_State *L, runtime *rt, const reporters *own);

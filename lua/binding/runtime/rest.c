@@ -1,7 +1,7 @@
 /* runtime/rest.c - Lua's collector rests when the deadline of a shutdown is near.
  *
- * A step of it may take long: it goes through the largest table in one go. Nothing interrupts it. As it rests no longer
- * than a step may take, the garbage of that time is no more than what is in use.
+ * A step of the collector may take long, because it traverses the largest table at once. Nothing interrupts it. The rest
+ * is no longer than a step may take, so the garbage of that time is no more than the memory in use.
  */
 #include <lua.h>
 #include <stdlib.h>
@@ -10,18 +10,18 @@
 #include "runtime/runtime.h"
 
 #define LEAST (100 * LC_MILLISECOND)
-#define PER_MEBIBYTE (2 * LC_MILLISECOND) /* a step through all that is in use takes half of it */
+#define PER_MEBIBYTE (2 * LC_MILLISECOND) /* a step through all memory in use takes half of it */
 #define MOST LC_SECOND
 
-/* So long before the deadline. */
+/* How long before the deadline the collector rests. */
 static lc_time rest(lua_State *L)
 {
   lc_time time = LEAST + PER_MEBIBYTE * lua_gc(L, LUA_GCCOUNT) / 1024;
   return time < MOST ? time : MOST;
 }
 
-/* glibc puts off the joining of small blocks that are free until a large one comes or goes: then it joins them all, a
- * million in 50 ms. So that is done while there is time. */
+/* glibc joins small free blocks only when a large block comes or goes. Then it joins them all, a million in 50 ms. So
+ * this makes it join them while there is time. */
 static void let_malloc_join(void)
 {
   void *volatile block = malloc(64 * 1024);

@@ -1,4 +1,4 @@
-/* runtime/runtime.c - what every file asks of the runtime: its anchors, its parts, and protected calls. */
+/* runtime/runtime.c - the runtime's anchors, its parts, and protected calls, for every file. */
 #include "runtime/runtime.h"
 
 #include <lauxlib.h>

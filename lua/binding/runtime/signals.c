@@ -1,4 +1,4 @@
-/* runtime/signals.c - what a signal does: it begins the ladder, or is told to the modules. */
+/* runtime/signals.c - what a signal does: it begins the ladder, or the modules handle it. */
 #include "runtime/signals.h"
 
 #include <errno.h>
@@ -105,7 +105,7 @@ static int core_signal_name(lua_State *L)
   return 1;
 }
 
-/* A script that writes to a pipe which nobody reads any more hears of it by the result of its write. */
+/* When a script writes to a pipe without a reader, the write fails. */
 static void be_deaf(runtime *rt, int wanted)
 {
   if (wanted == rt->signals.is_deaf) return;

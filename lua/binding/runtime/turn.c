@@ -1,4 +1,4 @@
-/* runtime/turn.c - what callbacks and tasks may take of a turn of the loop. */
+/* runtime/turn.c - the time that callbacks and tasks may take in a turn of the loop. */
 #include "runtime/turn.h"
 
 #include "runtime/runtime.h"

@@ -1,4 +1,4 @@
-/* runtime/turn.h - what callbacks and tasks may take of a turn of the loop. */
+/* runtime/turn.h - the time that callbacks and tasks may take in a turn of the loop. */
 #ifndef LC_BINDING_RUNTIME_TURN_H
 #define LC_BINDING_RUNTIME_TURN_H
 
@@ -10,7 +10,7 @@
 typedef struct runtime runtime;
 
 typedef struct turn_share {
-  int is_over; /* its time: what is left is for the next turn */
+  int is_over; /* the share's time is over: the rest is for the next turn */
   /* A callback has just been called: its function lies at the top of `called`, or is anchored; NULL: none has. */
   lua_State *called;
   int anchor;
@@ -18,11 +18,11 @@ typedef struct turn_share {
 
 /* A share of the turn's time begins. */
 void turn_share_begin(runtime *rt, const char *kind);
-/* An operation of a task, a resume, or a callback is done: whether the share's time is over. The callback's function
- * lies at the top of L, unless `anchor` is another than LUA_NOREF. */
+/* An operation of a task, a resume, or a callback is done. Returns whether the share's time is over. The callback's
+ * function lies at the top of L if `anchor` is LUA_NOREF. */
 int turn_piece_done(runtime *rt);
 int turn_callback_done(lua_State *L, runtime *rt, int anchor);
-/* This task's work, or a callback's (0), has been told of by itself. */
+/* The work of this task, or of a callback (0), has a log message of its own already. */
 void turn_told(runtime *rt, uint64_t id);
 
 #endif

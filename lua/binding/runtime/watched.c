@@ -1,4 +1,4 @@
-/* runtime/watched.c - work of the script's outside tasks; and whoever has held the loop too long is named in the log. */
+/* runtime/watched.c - the script's work outside tasks; logs the work that has held the loop too long. */
 #include "runtime/watched.h"
 
 #include <lauxlib.h>
@@ -12,7 +12,7 @@
 
 void runtime_protect_script(runtime *rt, lua_CFunction function, void *argument)
 {
-  int outermost = !rt->innermost; /* else it is part of what is watched already */
+  int outermost = !rt->innermost; /* if not, it is part of watched work already */
   lc_work before = LC_WORK_NONE;
   if (outermost) before = interrupt_enter(rt, rt->L, LC_WORK_SCRIPT);
   runtime_protect(rt, function, argument);
@@ -43,7 +43,7 @@ static void set_string(lua_State *L, const char *name, const char *value)
   lua_setfield(L, -2, name);
 }
 
-/* "loop blocked": who has held the loop, for how long, and where. */
+/* "loop blocked": which work has held the loop, for how long, and where. */
 static int tell(lua_State *L)
 {
   const blocking *now = lua_touserdata(L, 1);
