@@ -8,9 +8,9 @@
  *   |<----------------------- timeout ----------------------------->|
  *   |               |<- ... cancel -> grace -> kill ->|<-- hooks -->|
  *
- * All servers are told to stop before any is waited for. Signals escalate: the
- * second cancels, the third kills and skips the hooks. The clock begins at the
- * moment the signal arrived, not when we came to look.
+ * All servers are told to stop before the ladder waits for any of them. Signals
+ * escalate: the second cancels, the third kills and skips the hooks. The time
+ * counts from the arrival of the signal, not from the turn that sees it.
  */
 #include <stdlib.h>
 
@@ -20,7 +20,8 @@
 #include "server/options.h"
 #include "server/server.h"
 
-/* Past the deadline, none of which waits: those killed just now are told of, and leave. */
+/* After the deadline, without waiting: the embedder is told of the connections that were killed,
+ * and they leave. */
 enum { LAST_TURNS = 4 };
 
 struct lc_shutdown {
@@ -32,8 +33,8 @@ struct lc_shutdown {
   const lc_shutdown_events *events;
   void *user;
   unsigned holds;
-  unsigned guards;      /* of work that no connection stands for */
-  lc_time unguarded_at; /* when there was first none, and no server; LC_NEVER */
+  unsigned guards;      /* guards of work that has no connection */
+  lc_time unguarded_at; /* when guards and servers first were all gone; LC_NEVER */
   unsigned last_turns;
   int cuts_hooks; /* a third signal came during the hooks: they are to end */
   lc_time step_at[LC_STEPS];
@@ -46,7 +47,7 @@ static void publish(const lc_shutdown *shutdown)
   lc_watchdog_plan(shutdown->loop, &shutdown->table);
 }
 
-/* A server's own time, when it is shorter, ends its part earlier. */
+/* A server whose own drain.timeout is shorter ends earlier. */
 static void stop_server(lc_shutdown *shutdown, lc_server *server)
 {
   lc_time own = lc_time_add(shutdown->table.began, server->options.drain.timeout);
@@ -56,7 +57,7 @@ static void stop_server(lc_shutdown *shutdown, lc_server *server)
 static void for_each_server(lc_shutdown *shutdown, lc_step step)
 {
   for (lc_server *server = NULL; (server = lc_fleet_next(shutdown->fleet, server));) {
-    if (server->is_outbound) continue; /* connections of our own making end with their tasks */
+    if (server->is_outbound) continue; /* outbound connections end with their tasks */
     if (step == LC_STEP_STOP) stop_server(shutdown, server);
     else lc_server_advance(server, step);
   }
@@ -85,7 +86,8 @@ static void enter(lc_shutdown *shutdown, lc_step step)
   tell(shutdown, step);
 }
 
-/* By signals, whose time may be a little ahead of the turn's. */
+/* Whether signals have pushed the ladder so far. The time of a signal may be a little later than
+ * that of the turn. */
 static int is_wanted(const lc_shutdown *shutdown, lc_step step)
 {
   return shutdown->table.wanted >= step;
@@ -99,8 +101,8 @@ static int is_unready_over(const lc_shutdown *shutdown, lc_time now)
          !shutdown->holds;
 }
 
-/* Guarded work; or tasks that are ready, for they may be about to guard theirs: a worker between two jobs. One that is
- * always ready is not waited for beyond `quiet`. */
+/* Whether work is guarded, or tasks are ready that may be about to guard theirs, as a worker
+ * between two jobs. A task that is always ready is waited for at most `quiet`. */
 static int is_work_left(lc_shutdown *shutdown, lc_time now)
 {
   if (shutdown->guards) shutdown->unguarded_at = LC_NEVER;
@@ -152,7 +154,7 @@ static lc_time next_look(const lc_shutdown *shutdown)
   }
 }
 
-/* Past the deadline, those that could not be ended are not waited for. */
+/* After the deadline, servers that have not ended are not waited for. */
 static void give_up_on_servers(lc_shutdown *shutdown)
 {
   if (shutdown->last_turns++ < LAST_TURNS) lc_job_queue_ladder(shutdown->loop, &shutdown->job);

@@ -34,7 +34,7 @@ int lc_timetable_signal(lc_timetable *table, lc_time at)
   return 1;
 }
 
-/* By the clock alone, whatever signals want. */
+/* By the clock alone, without the signals. */
 static lc_time kill_due(const lc_timetable *table)
 {
   lc_time length = table->deadline - table->began, kept = table->options.hooks;

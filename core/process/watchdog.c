@@ -1,4 +1,4 @@
-/* watchdog.c - looks at the loop's thread from outside, and interrupts it.
+/* watchdog.c - watches the loop's thread from a thread of its own, and interrupts it.
  *
  *            the loop waits                      it works again
  *   asleep <---------------- looking, every ----------------> asleep ...
@@ -11,7 +11,7 @@
  *                `--> past the deadline and deaf to that, or far past it: told to stand still;
  *                     the process ends
  *
- * What the loop's thread is at, and who wants it, it says by its pulse (loop/pulse.h).
+ * The pulse (loop/pulse.h) says what the loop's thread is doing, and which ladders need it.
  * The pulse's lock is never held for long, and the signal handler does not take it.
  */
 #include "process/watchdog.h"
@@ -25,24 +25,26 @@
 #include "server/fleet.h"
 #include "server/server.h"
 
-#define LOOK (100 * LC_MILLISECOND)       /* the longest between two looks at a busy loop */
-#define LOOK_DUE (5 * LC_MILLISECOND)     /* and when a step is due */
+#define LOOK (100 * LC_MILLISECOND)       /* the longest time between two looks at a busy loop */
+#define LOOK_DUE (5 * LC_MILLISECOND)     /* the same when a step is due */
 #define REPEAT (20 * LC_MILLISECOND)      /* between two interrupts of the same work */
-#define YIELD_AFTER (20 * LC_MILLISECOND) /* shorter work than this need not be interrupted */
+#define YIELD_AFTER (20 * LC_MILLISECOND) /* shorter work ends by itself */
 #define END_AFTER (5 * LC_MILLISECOND)
-#define DEAF_AFTER (50 * LC_MILLISECOND) /* past the deadline, and without an answer ... */
-#define DEAF_TO 2 /* ... to so many interrupts that arrived: else it only waits for a processor */
-#define LATE_AFTER LC_SECOND          /* past the deadline, whatever progress is made */
-#define PAUSED (500 * LC_MILLISECOND) /* longer than was asked for: the process stood still */
+/* Work is deaf when it has not answered for this long after the deadline, though this many
+ * interrupts have arrived. Without them it may only wait for a processor. */
+#define DEAF_AFTER (50 * LC_MILLISECOND)
+#define DEAF_TO 2
+#define LATE_AFTER LC_SECOND          /* after the deadline, whatever progress the work makes */
+#define PAUSED (500 * LC_MILLISECOND) /* a wait that is longer by this: the process stood still */
+#define LAST_WORDS (100 * LC_MILLISECOND) /* enough for a reader that reads */
 /* How long the loop's thread may take to stand still: on a busy machine it waits for a processor. */
-#define LAST_WORDS (100 * LC_MILLISECOND) /* enough for a reader that still reads */
 #define STANDSTILL (250 * LC_MILLISECOND)
 
 enum { SIGNALS_FOLLOWED = 8, TEXT_SIZE = 4096 };
 
 typedef struct lc_watchdog {
   lc_child child; /* of the loop */
-  lc_pulse pulse; /* the loop's, for us */
+  lc_pulse pulse; /* what the loop's thread tells us */
   lc_loop *loop;
   lc_fleet *fleet;
   lc_fleet_watch watch;
@@ -54,27 +56,28 @@ typedef struct lc_watchdog {
   int interruptible; /* the loop's thread, for sys->interrupt */
   lc_want limit;
 
-  atomic_ullong asked_beat; /* what `asked` is about */
+  atomic_ullong asked_beat; /* the work that `asked` is about */
   atomic_uint asked;
   atomic_llong held_since; /* likewise */
-  atomic_int answered;     /* the loop's thread has come to ask: it is not deaf */
+  atomic_int answered;     /* the loop's thread has asked: the work is not deaf */
   atomic_uint arrived;     /* interrupts */
   atomic_int stand_still;
   atomic_int stands_still;
 
-  lc_timetable table; /* this part is under the pulse's lock */
+  lc_timetable table; /* the pulse's lock guards the fields from here on */
   int has_table;
   int signals[SIGNALS_FOLLOWED];
   int signal_count;
-  lc_time shortest; /* drain.timeout of any server: known before they are told to stop */
+  /* the shortest drain.timeout of a server, known before the servers are told to stop */
+  lc_time shortest;
   lc_time max_block;
   int is_ending;
 
-  /* The thread's own. */
+  /* The fields from here on are the thread's own. */
   unsigned long long seen;
-  lc_time since;      /* of `seen` */
-  lc_time deaf_since; /* no answer since then */
-  unsigned deaf_to;   /* interrupts that had arrived by then */
+  lc_time since;      /* when `seen` began */
+  lc_time deaf_since; /* the work has not answered since */
+  unsigned deaf_to;   /* the number of interrupts that had arrived by then */
   unsigned sent;
   lc_time on_our_feet_since; /* when the process last went on after it had stood still */
   lc_time interrupted_at;
@@ -185,7 +188,7 @@ static int interrupted(void *user)
 
 /* ---------------------------------------------------------------- what is due -- */
 
-/* The ladder as it is, and as the signals that the loop has not come to yet would have it. */
+/* Returns the timetable as it will be when the loop sees the signals that have arrived. */
 static lc_timetable foresee(lc_watchdog *w)
 {
   lc_timetable table = w->table;
@@ -202,7 +205,7 @@ static lc_timetable foresee(lc_watchdog *w)
 
 typedef struct due {
   unsigned ask;
-  lc_time next;   /* when there will be more */
+  lc_time next;   /* when the next step is due */
   lc_time end_at; /* of the process's ladder */
 } due;
 
@@ -234,16 +237,17 @@ static due what_is_due(lc_watchdog *w, lc_time now)
 
 static void ask(lc_watchdog *w, unsigned what, lc_time now)
 {
-  atomic_store(&w->asked_beat, 0); /* no beat of work: nothing is asked while we change it */
+  atomic_store(&w->asked_beat, 0); /* no work has beat 0: nothing is asked during the change */
   atomic_store(&w->asked, what);
   atomic_store(&w->held_since, w->since);
   atomic_store(&w->asked_beat, w->seen);
   w->interrupted_at = now;
-  if (atomic_load(&w->arrived) != w->sent) return; /* one is on its way */
+  if (atomic_load(&w->arrived) != w->sent) return; /* an earlier interrupt has not arrived yet */
   if (w->sys->interrupt(w->sys, w->interruptible) == 0) w->sent++;
 }
 
-/* Once for each piece of work: the hook notes where it is, and the log says it when the loop is free again. */
+/* Asked once for each piece of work. The hook notes where the work is, and the log has it when the
+ * loop is free again. */
 static unsigned notice(lc_watchdog *w, lc_time held)
 {
   if (w->noticed || held < w->max_block) return 0;
@@ -251,8 +255,8 @@ static unsigned notice(lc_watchdog *w, lc_time held)
   return LC_ASK_NOTICE;
 }
 
-/* The loop's thread must not run any more: not while we look at what is its own, nor to say
- * something else at the same time. */
+/* Stops the loop's thread first. It must not change its data while we read them, nor write to
+ * stderr at the same time. */
 static void end_process(lc_watchdog *w)
 {
   lc_time until = lc_time_add(w->sys->now(w->sys), STANDSTILL);
@@ -273,7 +277,7 @@ static int is_stuck(const lc_watchdog *w, const due *found, lc_time now)
   if (!w->options.exit_stuck || found->end_at == LC_NEVER) return 0;
   lc_time late_from = found->end_at > w->on_our_feet_since ? found->end_at : w->on_our_feet_since;
   if (now >= lc_time_add(late_from, LATE_AFTER)) return 1;
-  if (LC_BEAT_WORK(w->seen) == LC_WORK_LOOP) return 0; /* our own work ends by itself */
+  if (LC_BEAT_WORK(w->seen) == LC_WORK_LOOP) return 0; /* the library's own work ends by itself */
   if (now < lc_time_add(found->end_at, DEAF_AFTER) || now - w->deaf_since < DEAF_AFTER) return 0;
   return atomic_load(&w->arrived) - w->deaf_to >= DEAF_TO;
 }
@@ -284,14 +288,14 @@ static void listen_anew(lc_watchdog *w, lc_time now)
   w->deaf_to = atomic_load(&w->arrived);
 }
 
-/* How long the work may go on before it is asked: what is about to end by itself is left alone. */
+/* How long the work may go on before it is asked. Short work ends by itself. */
 static lc_time patience(lc_work work, unsigned what)
 {
   if (work == LC_WORK_ENDING) return LC_ENDING_GRACE;
   return what & LC_ASK_END ? END_AFTER : YIELD_AFTER;
 }
 
-/* One look at a busy loop; when the next is due. The lock is held. */
+/* Looks once at a busy loop. Returns when the next look is due. Called with the lock. */
 static lc_time look(lc_watchdog *w, lc_work work, lc_time now)
 {
   due found = what_is_due(w, now);
@@ -313,9 +317,10 @@ static lc_time look(lc_watchdog *w, lc_work work, lc_time now)
   return next;
 }
 
-/* Waits, at most until `until`. A process may be stopped (SIGSTOP, a frozen container), past its deadline too:
- * the loop is not to blame then, and is given its second from the moment on which it can use it. Where the
- * loop slept, we did not look: it may have been stopped, and is taken to have been. */
+/* Waits, at most until `until`. A process may be stopped (SIGSTOP, a frozen container), even past
+ * its deadline. That is not the loop's fault, so the loop has its second from the moment on which
+ * it can run. While the loop slept we did not look: the process may have been stopped, and is taken
+ * to have been. */
 static void wait_until(lc_watchdog *w, lc_time now, lc_time until)
 {
   w->sys->wake_wait(w->sys, w->pulse.wake_fd, until == LC_NEVER ? LC_NEVER : until - now);
@@ -323,9 +328,9 @@ static void wait_until(lc_watchdog *w, lc_time now, lc_time until)
   if (after >= lc_time_add(until == LC_NEVER ? now : until, PAUSED)) w->on_our_feet_since = after;
 }
 
-/* Until the loop works again. The lock is held, and let go meanwhile. We say that we sleep, then look
- * at the beat; the loop beats, then looks whether we sleep. All four are in one order (they are
- * sequentially consistent), so one of the two sees the other. */
+/* Sleeps until the loop works again. Called with the lock, which is released meanwhile. We set
+ * `asleep`, then look at the beat. The loop changes the beat, then looks at `asleep`. All four are
+ * in one order (sequentially consistent), so at least one of the two sees the other's store. */
 static void sleep_on(lc_watchdog *w)
 {
   atomic_store(&w->pulse.asleep, 1);
@@ -374,7 +379,7 @@ void lc_watchdog_options_init(lc_watchdog_options *options)
   *options = (lc_watchdog_options){.max_block = 250 * LC_MILLISECOND, .exit_stuck = 1};
 }
 
-/* A thread begins with the mask of its creator: so no signal ever arrives in this one. */
+/* The creator blocks all signals, and the thread inherits that: no signal arrives in it. */
 static int start_thread(lc_watchdog *w)
 {
   sigset_t all, before;
@@ -432,7 +437,7 @@ int lc_watchdog_start(lc_loop *loop, const lc_watchdog_options *options,
   loop->pulse = &w->pulse;
   lc_loop_add_child(loop, &w->child, watchdog_end);
   lc_fleet_watch_begin(fleet, &w->watch, fleet_changed);
-  lc_fleet_changed(fleet); /* the ladder tells its plan */
+  lc_fleet_changed(fleet); /* the ladder passes its timetable to the watchdog */
   return 0;
 }
 

@@ -1,7 +1,7 @@
-/* watchdog.h - a thread that looks at the loop's thread from outside, and what the process's ladder tells it.
+/* watchdog.h - a thread that watches the loop's thread, and what the process's ladder tells it.
  *
- * What the loop's thread holds too long, or holds while a step of a ladder is due, is
- * interrupted by a signal; past the deadline of the process's ladder, what cannot be
+ * A signal interrupts work that holds the loop too long, or holds it while a step of
+ * a ladder is due. After the deadline of the process's ladder, work that cannot be
  * interrupted ends the process.
  */
 #ifndef LC_WATCHDOG_H
@@ -9,7 +9,8 @@
 
 #include "process/timetable.h"
 
-/* The process's ladder has begun, moved on or changed; NULL: it is gone. Does nothing while there is no watchdog. */
+/* The process's ladder has begun, moved or changed; NULL: it has been freed. Does nothing without a
+ * watchdog. */
 void lc_watchdog_plan(lc_loop *loop, const lc_timetable *table);
 
 #endif

@@ -1,4 +1,4 @@
-/* account.c - what the report says of each connection when its descriptor ends. */
+/* account.c - counts each connection for the report when its descriptor ends. */
 #include "server/account.h"
 
 #include "conn/queue.h"

@@ -1,4 +1,4 @@
-/* account.h - what the report says of each connection when its descriptor ends. */
+/* account.h - counts each connection for the report when its descriptor ends. */
 #ifndef LC_ACCOUNT_H
 #define LC_ACCOUNT_H
 

@@ -1,4 +1,4 @@
-/* adopt.c - a descriptor becomes a connection of the server, and a connection leaves it. */
+/* adopt.c - makes a connection of a descriptor, and removes one from the server. */
 #include "server/adopt.h"
 
 #include "conn/conn.h"

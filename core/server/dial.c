@@ -1,4 +1,4 @@
-/* dial.c - connections of our own making. */
+/* dial.c - outbound connections: made by lc_conn_connect, or adopted. */
 #include "conn/settings.h"
 #include "conn/state.h"
 #include "kernel/keepalive.h"
@@ -19,12 +19,13 @@ int lc_conn_connect(lc_server *server, const lc_address *to, const lc_address *f
   if (result < 0 && !in_progress) goto failed;
   result = lc_server_adopt(server, fd, to, conn);
   if (result < 0) goto failed;
-  (*conn)->connecting = 1; /* the first OUT edge tells, also when it has succeeded already */
+  /* the first LC_POLL_OUT event ends the connect, even when it has succeeded already */
+  (*conn)->connecting = 1;
   lc_conn_move(*conn, LC_STATE_ACTIVE, "connect");
   return 0;
 failed:
   sys->close(sys, fd);
-  return result == -EAGAIN ? -ECONNREFUSED : result; /* a unix listener whose queue is full */
+  return result == -EAGAIN ? -ECONNREFUSED : result; /* the queue of a unix listener is full */
 }
 
 int lc_conn_adopt(lc_server *server, int fd, const lc_settings *settings, lc_conn **conn)
@@ -43,7 +44,7 @@ int lc_conn_adopt(lc_server *server, int fd, const lc_settings *settings, lc_con
   }
   result = lc_server_adopt(server, fd, &peer, conn);
   if (result < 0) {
-    extra->has_settings = 0; /* the spare is somebody else's next */
+    extra->has_settings = 0; /* the spare will be another connection */
     return result;
   }
   lc_conn_move(*conn, LC_STATE_ACTIVE, "connect");

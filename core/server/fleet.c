@@ -1,4 +1,5 @@
-/* fleet.c - all servers of a loop, and who wants to know when one of them comes, goes, ends or changes. */
+/* fleet.c - all servers of a loop, and the watches that are told when a server comes, goes, ends or
+ * changes. */
 #include "server/fleet.h"
 
 #include <stdlib.h>

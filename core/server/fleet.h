@@ -1,4 +1,5 @@
-/* fleet.h - all servers of a loop, and who wants to know when one of them comes, goes, ends or changes. */
+/* fleet.h - all servers of a loop, and the watches that are told when a server comes, goes, ends or
+ * changes. */
 #ifndef LC_FLEET_H
 #define LC_FLEET_H
 
@@ -12,13 +13,13 @@ typedef struct lc_fleet_watch {
 } lc_fleet_watch;
 
 typedef struct lc_fleet {
-  lc_child child; /* of the loop; its servers, which came later, have ended before */
+  lc_child child; /* of the loop. Servers are later children, so they end before the fleet */
   lc_link servers;
   lc_link watches;
-  int has_stopped; /* all servers have been told to stop: one that begins to listen is too late */
+  int has_stopped; /* all servers have been told to stop: no other may begin to listen */
 } lc_fleet;
 
-/* The loop's fleet, made by the first call; NULL for lack of memory. */
+/* Returns the loop's fleet, which the first call makes. NULL for lack of memory. */
 lc_fleet *lc_fleet_of(lc_loop *loop);
 void lc_fleet_add(lc_fleet *fleet, lc_server *server);
 void lc_fleet_remove(lc_fleet *fleet, lc_server *server);
@@ -29,7 +30,7 @@ void lc_fleet_watch_begin(lc_fleet *fleet, lc_fleet_watch *watch,
                           void (*changed)(lc_fleet_watch *watch));
 void lc_fleet_watch_end(lc_fleet_watch *watch);
 
-/* The next server behind `server`, the first one behind NULL; NULL behind the last one. */
+/* Returns the server after `server`, or the first one (NULL). NULL after the last. */
 lc_server *lc_fleet_next(const lc_fleet *fleet, const lc_server *server);
 
 #endif

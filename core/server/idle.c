@@ -1,4 +1,4 @@
-/* idle.c - who is closed as idle by a drain, and when. */
+/* idle.c - which connections a drain closes as idle, and when. */
 #include "server/idle.h"
 
 #include <netinet/tcp.h>
@@ -11,12 +11,13 @@
 #include "conn/units.h"
 #include "server/member.h"
 
-/* How much longer than `quiet` a first request may take where packets are lost. */
+/* How much later than `quiet` a first request may come where packets are lost. */
 #define LATE_AFTER_LOSS (12 * LC_SECOND)
 #define LATE_AFTER_HEAVY_LOSS (21 * LC_SECOND)
-#define HEAVY 20 /* one handshake in so many lost a packet, and more than one did */
+/* Losses are heavy when one handshake in 20 lost a packet, and more than one did. */
+#define HEAVY 20
 
-/* Counts a handshake that is seen for the first time. The kernel tells of our packets only. */
+/* Counts a handshake that has not been seen before. The kernel tells only of our own packets. */
 static void look_at_handshake(lc_conn *conn)
 {
   lc_server *server = lc_conn_server(conn);
@@ -30,13 +31,13 @@ static void look_at_handshake(lc_conn *conn)
   if (info.tcpi_total_retrans > 0) server->handshakes_lossy++;
 }
 
-/* The silence after which one that never spoke counts as idle.
+/* Returns the silence after which a connection that has sent nothing counts as idle.
  *
- * Its first request may be late where packets are lost. Whoever had to connect twice repeats it after
- * 3, 9 and 21 s (RFC 6298, 5.7); a system that remembers slow connects to our address (Linux does)
- * after some 0.3, 3.7 and 10 s, whatever this handshake was like. Whoever lost a packet of their own
- * looks as if all had gone well; so those that show losses speak for all. While a listener still
- * settles, those that will show them may be yet to come: for ever. */
+ * Where packets are lost, the first request may come late. A client whose connect was repeated
+ * sends its request again after 3, 9 and 21 s (RFC 6298, 5.7). A system that remembers slow
+ * connects to our address, as Linux does, repeats it after some 0.3, 3.7 and 10 s. The kernel does
+ * not show us when a packet of the client's was lost. So the handshakes that show a loss decide for
+ * all connections. While a listener settles, more of them may come: then the silence has no end. */
 static lc_time patience(lc_conn *conn)
 {
   lc_server *server = lc_conn_server(conn);
@@ -55,8 +56,8 @@ static lc_time end_of_silence(lc_conn *conn)
   return lc_time_add(conn->last_byte_at, silence);
 }
 
-/* At once when the wait said so itself, else after a time of silence; also one that never spoke, whose first request
- * may still be on its way. */
+/* At once when the embedder's wait says that the connection is idle, else after a time of silence.
+ * A connection that has sent nothing waits, too, for its first request may be on its way. */
 lc_time lc_idle_look_at(lc_conn *conn)
 {
   if (conn->state != LC_STATE_NEW && conn->state != LC_STATE_IDLE) return LC_NEVER;
@@ -79,7 +80,7 @@ void lc_idle_look(lc_conn *conn)
 {
   lc_server *server = lc_conn_server(conn);
   if (!lc_conn_is_draining(conn) || lc_idle_look_at(conn) > conn->loop->now) return;
-  if (lc_crossing_unread(conn)) return; /* a request has arrived: its event is coming */
+  if (lc_crossing_unread(conn)) return; /* a request has arrived: its event follows */
   lc_mark_here(conn);
   conn->dismissed = 1;
   lc_member_of(conn)->was_idle = 1;

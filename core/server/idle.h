@@ -1,10 +1,11 @@
-/* idle.h - who is closed as idle by a drain, and when. */
+/* idle.h - which connections a drain closes as idle, and when. */
 #ifndef LC_IDLE_H
 #define LC_IDLE_H
 
 #include "server/inside.h"
 
-lc_time lc_idle_look_at(lc_conn *conn); /* when the ladder may close it; LC_NEVER while it works */
-void lc_idle_look(lc_conn *conn);       /* closes it when its time has come */
+/* when the ladder may close the connection; LC_NEVER while it works */
+lc_time lc_idle_look_at(lc_conn *conn);
+void lc_idle_look(lc_conn *conn); /* closes the connection when its time has come */
 
 #endif

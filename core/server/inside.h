@@ -11,7 +11,7 @@
 
 struct lc_server {
   lc_child child; /* of the loop */
-  lc_owner owner; /* of its connections; `step` is the ladder's */
+  lc_owner owner; /* what its connections report to; `step` is that of the ladder */
   lc_link in_fleet;
   struct lc_fleet *fleet;
   lc_loop *loop;
@@ -21,22 +21,23 @@ struct lc_server {
 
   lc_registry registry;
   lc_listen_owner listening;
-  lc_conn *spare; /* made before accept, so that no accepted client lacks memory */
-  int reserve;    /* a descriptor to be given up for one who queues when a listener stops, or -1 */
+  lc_conn *spare; /* made before accept, so that memory for an accepted client is there */
+  /* a descriptor to be closed so that a stop can accept one more client; -1: none */
+  int reserve;
   uint32_t max_connections;
-  int is_outbound;           /* for connections of our own making: no ladder of the process */
-  int retiring;              /* done as soon as no connection is left */
-  uint32_t holds;            /* tasks it owns */
-  unsigned handshakes_seen;  /* while draining, of those that had not spoken */
-  unsigned handshakes_lossy; /* of these, how many had a packet of ours repeated */
+  int is_outbound;           /* outbound connections only: the process's ladder leaves it alone */
+  int retiring;              /* the server is done when it has no connection left */
+  uint32_t holds;            /* tasks that the server owns */
+  unsigned handshakes_seen;  /* while draining: handshakes of connections that had sent nothing */
+  unsigned handshakes_lossy; /* of these, those in which a packet of ours was repeated */
 
-  lc_step wanted; /* the job climbs to it */
+  lc_step wanted; /* the step that the job is to reach */
   lc_time shutdown_began;
   lc_time cancel_at;
   lc_time kill_at;
-  lc_time visit_at;  /* when the walk over idle connections goes on */
-  lc_time mark_at;   /* when the walk that marks begins; LC_NEVER: no longer, or not yet */
-  uint32_t to_visit; /* how many there were when it began */
+  lc_time visit_at;  /* when the walk that visits idle connections goes on */
+  lc_time mark_at;   /* when the walk that marks begins; LC_NEVER: not yet, or it has begun */
+  uint32_t to_visit; /* the number of connections when the drain began */
   int is_reaching;   /* the walk of the step after owner.reached is under way */
   lc_timer timer;
   lc_want want; /* the next step, for the watchdog */

@@ -42,7 +42,7 @@ static void climb(lc_job *job)
   if (lc_server_is_retired(server)) lc_server_shutdown(server, server->loop->now);
   while (server->owner.step < server->wanted) {
     lc_step next = server->owner.step + 1;
-    if (next == LC_STEP_UNREADY) next = LC_STEP_STOP; /* unready is the process's */
+    if (next == LC_STEP_UNREADY) next = LC_STEP_STOP; /* only the process's ladder has unready */
     enter(server, next);
   }
   lc_walk_on(server);

@@ -4,22 +4,22 @@
  *            shutdown   at once    cancel_at    kill_at    nothing is left
  *                                                          (from any step on)
  *
- *   stop    every listener begins to stop; that goes on beside the next steps
+ *   stop    every listener begins to stop, and goes on with that during the next steps
  *   drain   idle connections are closed, the others finish
- *   cancel  the embedder cancels what still runs (without an embedder's `step`,
- *           connections are closed)
- *   kill    every connection left is reset; the embedder ends what still runs
+ *   cancel  connections are closed (with closes_at_cancel 0 the embedder ends its
+ *           own work)
+ *   kill    every connection left is reset; the embedder ends its own work
  *   done    no listener, connection, or task of the server is left
  *
- * Steps only go forward. Whoever asks for a step sets how far the ladder is to
- * go; the job climbs, so that callbacks come from a turn, one step after the
- * other, whatever called for them. What a step does to every connection is a walk.
+ * Steps only go forward. A request for a step only notes how far the ladder is to
+ * go. The job climbs there step by step, so callbacks always come from a turn. What
+ * a step does to every connection is a walk.
  */
 #ifndef LC_LADDER_H
 #define LC_LADDER_H
 
 #include "server/inside.h"
 
-int lc_ladder_open(lc_server *server); /* its timer: 0 or -ENOMEM */
+int lc_ladder_open(lc_server *server); /* opens its timer: 0 or -ENOMEM */
 
 #endif

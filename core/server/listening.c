@@ -1,4 +1,4 @@
-/* listening.c - the listeners of a server: it is their owner, and hands their connections out. */
+/* listening.c - the listeners of a server: the calls of their owner, and accepting by hand. */
 #include "server/listening.h"
 
 #include "base/address.h"
@@ -8,7 +8,7 @@
 #include "server/fleet.h"
 #include "server/state.h"
 
-/* Listeners stopped while the server serves on, each told of in its report. */
+/* The report keeps this many listeners that were stopped while the server served. */
 enum { STOPPED_KEPT = 16 };
 
 /* ------------------------------------------------------------ as their owner -- */
@@ -21,7 +21,7 @@ static lc_server *server_of(const lc_listen_owner *owner)
 static uint32_t limit_reached(const lc_listen_owner *owner)
 {
   const lc_server *server = server_of(owner);
-  if (server->owner.step >= LC_STEP_STOP) return 0; /* those in the queue are to be served */
+  if (server->owner.step >= LC_STEP_STOP) return 0; /* the clients in the queue are to be served */
   if (server->registry.counts[LC_STATES] < server->max_connections) return 0;
   return server->max_connections;
 }
@@ -95,7 +95,7 @@ static void tell(lc_server *server, lc_notice notice, const lc_address *address)
 static void notice(lc_listen_owner *owner, lc_notice what, const lc_address *address)
 {
   lc_server *server = server_of(owner);
-  if (what.limit) { /* clients wait because of it */
+  if (what.limit) { /* a limit makes clients wait */
     what.connections = server->registry.counts[LC_STATES];
     server->report.held_back++;
   }
@@ -104,7 +104,8 @@ static void notice(lc_listen_owner *owner, lc_notice what, const lc_address *add
 
 static void lossy(lc_listen_owner *owner) { server_of(owner)->report.lossless = 0; }
 
-/* A descriptor is in reserve while a listener is open. Where there is none to be had, listening does not fail. */
+/* Keeps a descriptor in reserve while a listener is open. Listening goes on when none can be
+ * had. */
 static void changed(lc_listen_owner *owner)
 {
   lc_server *server = server_of(owner);
@@ -175,8 +176,8 @@ void lc_listening_unhold(lc_server *server)
   for_each_listener(server, lc_listener_unhold);
 }
 
-/* Listeners that were stopped one by one stay for the report, the latest of them; never one of this turn, which
- * somebody may be at. */
+/* Keeps the latest stopped listeners for the report. Frees none that closed in this turn, for a
+ * caller may still be using it. */
 static void forget_old_listeners(lc_server *server)
 {
   int closed = 0;
@@ -193,7 +194,7 @@ static void forget_old_listeners(lc_server *server)
 
 /* ----------------------------------------------------------- opening, stopping -- */
 
-/* Nobody would come to stop a listener that is opened when the others have been told to. */
+/* A listener that opens after the process told all servers to stop would never be stopped. */
 static int may_listen(const lc_server *server)
 {
   if (lc_server_is_leaving(server)) return LC_CLOSED;
@@ -304,7 +305,7 @@ int lc_server_listener_fd(const lc_server *server, unsigned index)
 
 /* --------------------------------------------------------------------- names -- */
 
-/* The kernel's name of a listener's socket becomes the address that it was opened with. */
+/* Replaces the kernel's name of a listener's socket by the address that was listened on. */
 static void find_name(const lc_server *server, lc_address *address)
 {
   const lc_listener *listener = NULL;

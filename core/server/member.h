@@ -1,4 +1,4 @@
-/* member.h - a connection of a server: what the server itself keeps of it. */
+/* member.h - a connection of a server, and what the server itself notes of it. */
 #ifndef LC_MEMBER_H
 #define LC_MEMBER_H
 
@@ -7,8 +7,8 @@
 typedef struct lc_member {
   lc_conn conn;
   lc_link in_registry;
-  unsigned was_idle : 1;       /* when it was dismissed */
-  unsigned handshake_seen : 1; /* the ladder has looked for packets lost in it */
+  unsigned was_idle : 1;       /* the ladder dismissed it as idle */
+  unsigned handshake_seen : 1; /* counted in handshakes_seen */
   unsigned counted_canceled : 1;
   unsigned counted_killed : 1;
   unsigned counted_undelivered : 1;

@@ -1,4 +1,4 @@
-/* options.c - what a server is told when it is made: the defaults, and the bounds. */
+/* options.c - the defaults of a server's options, and their bounds. */
 #include "server/options.h"
 
 void lc_server_options_init(lc_server_options *options)

@@ -23,14 +23,14 @@ static uint32_t place_after(const lc_registry *registry, uint32_t place)
   return (place + 1) & (registry->place_count - 1);
 }
 
-/* Multiplied by 2^64 divided by the golden ratio, ids that count up lie evenly apart (Knuth, vol. 3, 6.4). Side by
- * side they would be one run, and whoever leaves it looks at all behind. */
+/* Ids count up. Multiplied by 2^64 divided by the golden ratio they lie evenly apart (Knuth, vol.
+ * 3, 6.4). Side by side they would be one run, and removing one would look at all behind it. */
 static uint32_t home_of(const lc_registry *registry, uint64_t id)
 {
   return (uint32_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> registry->shift);
 }
 
-/* Where the one with this id is, or would be. */
+/* Returns the place of the connection with this id, or the place where it would be. */
 static uint32_t place_of(const lc_registry *registry, uint64_t id)
 {
   uint32_t place = home_of(registry, id);
@@ -64,7 +64,8 @@ void lc_registry_add(lc_registry *registry, lc_conn *conn)
   registry->counts[LC_STATES]++;
 }
 
-/* Those behind it that could not have their home move up, so that no search ends early. */
+/* Connections behind the hole that could not have their home place move up, so that no search ends
+ * early. */
 static void vacate(lc_registry *registry, uint32_t hole)
 {
   uint32_t mask = registry->place_count - 1;

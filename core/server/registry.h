@@ -1,10 +1,10 @@
 /* registry.h - every connection of a server, by age, by id, and counted by state.
  *
- * One list in the order of arrival, a count for each state, and a hash by id (open addressing): entering,
- * leaving, moving between states and finding are O(1), and walking is safe while states change. A connection
- * leaves when its descriptor and its tasks are gone, always from a job, so a walk within one callback never
- * loses its footing; longer walks (one share a turn) use the registry's own cursors, each of which steps aside
- * when the connection under it leaves.
+ * A list in the order of arrival, a count for each state, and a hash by id (open addressing).
+ * Adding, removing, moving between states and finding are O(1), and walking is safe while states
+ * change. A connection leaves when its descriptor and its tasks have ended, always from a job. So a
+ * walk within one callback never loses its connection. Walks of several turns use the registry's
+ * cursors: when the connection at a cursor leaves, the cursor moves to the next one.
  */
 #ifndef LC_REGISTRY_H
 #define LC_REGISTRY_H
@@ -17,10 +17,10 @@ typedef enum lc_walk { LC_WALK_REACH, LC_WALK_VISIT, LC_WALK_MARK, LC_WALKS } lc
 
 typedef struct lc_registry {
   lc_link all;
-  uint32_t counts[LC_STATES + 1]; /* the last one counts them all */
+  uint32_t counts[LC_STATES + 1]; /* by state; the last one is the number of all */
   lc_conn **places;               /* by id; NULL: free */
   uint32_t place_count;           /* a power of two, or 0; a quarter of them stays free */
-  uint32_t shift;                 /* leaves as many bits of a product as a place has */
+  uint32_t shift;                 /* shifts a product so that a place is left */
   lc_link *cursors[LC_WALKS]; /* the next one to visit, &all at the end, NULL when not walking */
 } lc_registry;
 

@@ -1,4 +1,4 @@
-/* reports.c - what the connections of a server report to it, and what becomes of that. */
+/* reports.c - what the connections of a server report to it, and what the server does then. */
 #include "server/reports.h"
 
 #include "conn/conn.h"

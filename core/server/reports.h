@@ -1,4 +1,4 @@
-/* reports.h - what the connections of a server report to it. */
+/* reports.h - what the connections of a server report to it, and what the server does then. */
 #ifndef LC_REPORTS_H
 #define LC_REPORTS_H
 

@@ -1,4 +1,4 @@
-/* server.c - listeners and connections under one roof: birth, end, connections, properties. */
+/* server.c - a server: making and freeing it, and its properties. */
 #include "server/server.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "server/reports.h"
 #include "server/state.h"
 
-/* Descriptors that are not for connections: files, logs, upstreams, the loop's own. */
+/* Descriptors kept for other uses than connections: files, logs, upstreams, the loop's own. */
 enum { RESERVED_DESCRIPTORS = 32 };
 
 static uint32_t default_limit(const lc_sys *sys)
@@ -26,7 +26,7 @@ static uint32_t default_limit(const lc_sys *sys)
   return (uint32_t)left;
 }
 
-/* A transport of another module may have been compiled with another layout of its table. */
+/* A transport of another module may have been compiled for another layout of the table. */
 static int is_known(const lc_transport *transport)
 {
   return !transport || transport->version == LC_TRANSPORT_VERSION;
@@ -71,7 +71,7 @@ no_memory:
   return NULL;
 }
 
-/* Those that are closing in order go on without us, in the kernel's hands; the others are cut. */
+/* Connections already closing are left to the kernel; all others are reset. */
 static void abandon(lc_conn *conn)
 {
   if (conn->state == LC_STATE_CLOSING) lc_closing_give_up(conn);

@@ -1,4 +1,4 @@
-/* state.c - where a server stands, for all its files. */
+/* state.c - the steps of a server, and whether it is done. */
 #include "server/state.h"
 
 #include "listen/listener.h"

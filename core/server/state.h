@@ -1,16 +1,18 @@
-/* state.h - where a server stands, for all its files. */
+/* state.h - whether a server is done, and what is to be called when it may be. */
 #ifndef LC_SERVER_STATE_H
 #define LC_SERVER_STATE_H
 
 #include "server/inside.h"
 
-/* Nothing is left of a server that drains: no listener, connection, or task. */
+/* Whether a server that drains has no listener, connection or task left. */
 int lc_server_is_done(const lc_server *server);
-/* Its last listener may be stopped, and nothing is left of it: the ladder has not begun. */
+/* Whether a retiring server has nothing left, before its ladder has begun. */
 int lc_server_is_retired(const lc_server *server);
-/* Something has ended, perhaps the last thing: the ladder looks, a moment later. */
+/* A part of the server has ended, perhaps the last one. The ladder looks later in this turn or in
+ * the next. */
 void lc_server_check(lc_server *server);
-/* A listener has been closed, perhaps the last one: the silence of those that never spoke has an end now. */
+/* A listener has closed, perhaps the last one: from then on the silence of connections that have
+ * sent nothing has an end. */
 void lc_server_settled(lc_server *server);
 
 #endif

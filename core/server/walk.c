@@ -1,4 +1,4 @@
-/* walk.c - what a step of the ladder does to every connection. */
+/* walk.c - what the steps of the ladder do to every connection. */
 #include "server/walk.h"
 
 #include "conn/activity.h"
@@ -8,7 +8,8 @@
 #include "server/idle.h"
 #include "server/member.h"
 
-#define PACE (5 * LC_MILLISECOND) /* at least, between two shares of a walk that is spread out */
+/* The shortest time between two shares of a walk that is spread out. */
+#define PACE (5 * LC_MILLISECOND)
 
 static void go_on(lc_server *server) { lc_job_queue_ladder(server->loop, &server->job); }
 
@@ -17,7 +18,8 @@ static void reach(lc_conn *conn, lc_step step)
   lc_server *server = lc_conn_server(conn);
   const lc_events *events = server->events;
   if (step == LC_STEP_KILL && lc_verdict_is_delivered(conn)) {
-    /* It has all of ours, the FIN too, and only keeps its own side open: it lost nothing and is not killed. */
+    /* The peer has everything, our FIN too, and only keeps its own side open. The connection lost
+     * nothing and is not killed. */
     lc_closing_give_up(conn);
     return;
   }
@@ -29,7 +31,7 @@ static void reach(lc_conn *conn, lc_step step)
   lc_conn_release_detached(conn);
 }
 
-/* Whether it has come to its end. */
+/* Returns 1 when the walk has come to its end. */
 static int reach_share(lc_server *server, lc_step step)
 {
   const lc_events *events = server->events;
@@ -58,7 +60,7 @@ static void follow_ladder(lc_server *server)
   }
 }
 
-/* How many are visited at a time, and how long after the last ones. */
+/* Returns how many connections are visited at a time; `*pace` is the time between two shares. */
 static uint32_t share_of_spread(const lc_server *server, lc_time *pace)
 {
   lc_time spread = server->options.drain.spread, total = server->to_visit ? server->to_visit : 1;
@@ -68,7 +70,8 @@ static uint32_t share_of_spread(const lc_server *server, lc_time *pace)
   return (uint32_t)(total * PACE / spread) + 1;
 }
 
-/* What becomes idle later considers itself. */
+/* Visits idle connections. A connection that becomes idle later looks at itself
+ * (lc_conn_consider). */
 static void visit_share(lc_server *server)
 {
   int is_spread = server->owner.step == LC_STEP_DRAIN && server->options.drain.spread > 0;
@@ -88,7 +91,7 @@ static void visit_share(lc_server *server)
   else go_on(server);
 }
 
-/* Marks those that have been visited: the first visit marks the others. */
+/* Marks the connections that have been visited. The first visit marks the others. */
 static void mark_share(lc_server *server)
 {
   uint32_t share = LC_VISITS_PER_TURN;
