@@ -1,7 +1,7 @@
 /* runtime/rest.c - Lua's collector rests when the deadline of a shutdown is near.
  *
- * A step of the collector may take long, because it traverses the largest table at once. Nothing interrupts it. The rest
- * is no longer than a step may take, so the garbage of that time is no more than the memory in use.
+ * A step of the collector may take long, because it traverses the largest table at once. Nothing interrupts it. The
+ * rest is no longer than a step may take, so the garbage of that time is no more than the memory in use.
  */
 #include <lua.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* task/body.c - what a task's coroutine runs.
+/* task/body.c - the function that a task's coroutine runs.
  *
- * The body runs under lua_pcallk: a traceback can be taken where an error was
+ * The body runs under lua_pcallk, so that a traceback can be taken where an error is
  * raised, and an error thrown into the coroutine by force is caught in it.
  */
 #include "task/body.h"
@@ -13,7 +13,7 @@
 #include "task/task.h"
 #include "task/wait.h"
 
-/* Marks the table {error, traceback}, so that it is not taken for an error of the script's. */
+/* Marks the table {error, traceback}, so that it is not mistaken for an error of the script. */
 static const char DESCRIBED = 0;
 
 int task_describe_error(lua_State *L)
@@ -34,7 +34,7 @@ void task_wrap_error(lua_State *L)
     int is_described = lua_rawgetp(L, -1, &DESCRIBED) != LUA_TNIL;
     lua_pop(L, 1);
     if (is_described)
-      return; /* it did: the handler is still in force while a coroutine is closed */
+      return; /* it has passed it: the handler stays in force while a coroutine is closed */
   }
   lua_createtable(L, 1, 0);
   lua_insert(L, -2);
@@ -42,8 +42,8 @@ void task_wrap_error(lua_State *L)
 }
 
 /* Stack: the message handler, which is also the slot at the base, the function, results. The function is the first
- * result: it says where a task was that has ended. A handler's is found with its server: one value more, and the stacks
- * of many handlers would be twice as large. */
+ * result: it says where an ended task was. A handler's function is found with its server, because one value more
+ * would double the stacks of many handlers. */
 static int body_done(lua_State *L, int status, lua_KContext kept)
 {
   task *t = (task *)kept;

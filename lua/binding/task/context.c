@@ -1,9 +1,9 @@
-/* task/context.c - the tree of contexts: who is to stop when what ends.
+/* task/context.c - the tree of contexts, which say when tasks must stop.
  *
- * A context ends once, by cancel, by its deadline, or with its parent; ending
- * marks everything below it before any task runs, and wakes who waits. Children
- * are not kept alive by their parents: one that nobody refers to any more, and
- * that has no task and no function to call, takes itself out when it is collected.
+ * A context ends once, by cancel, by its deadline, or with its parent. Its end
+ * marks everything below it before any task runs, and wakes waiting tasks. Parents
+ * do not keep their children alive: a child without references, tasks and functions
+ * to call is collected, and then leaves the tree.
  *
  * User values: 1 the parent, 2 the cause (a Lua value), 3 a table: the functions
  * for on_done by number, or, for with_value, {key, value}; 4, for those that a
@@ -81,7 +81,7 @@ int context_is_below(const context *ctx, const context *root)
   return ctx == root;
 }
 
-/* Somebody needs it: a task, or functions to call. A task may outlive the connection whose own it is. */
+/* A task, or functions to call, need the context. A task may outlive the connection that owns the context. */
 void context_hold(lua_State *L, context *ctx)
 {
   if (!ctx->holds && !context_push(L, ctx))
@@ -102,7 +102,7 @@ void context_hold_object(lua_State *L, int index)
 
 void context_unhold(context *ctx)
 {
-  if (!ctx->rt || --ctx->holds) return; /* without rt: collected, as the state closes */
+  if (!ctx->rt || --ctx->holds) return; /* without rt: collected while the state closes */
   runtime_release(ctx->rt, ctx->anchor);
   ctx->anchor = LUA_NOREF;
 }
@@ -119,7 +119,7 @@ int context_push(lua_State *L, context *ctx)
   return 1;
 }
 
-/* Its functions need it no longer. The connection whose own it is keeps it for them, and they do not keep
+/* Its functions no longer need the context. The connection that owns it keeps it for them; they do not keep
  * that connection. */
 void context_unhold_functions(context *ctx)
 {
@@ -134,8 +134,8 @@ static int by_number(const void *a, const void *b)
   return (*x > *y) - (*x < *y);
 }
 
-/* Queues the functions registered with on_done, in their order; none is run from in here. Protected,
- * for a context also ends inside the core's callbacks, which must not be left by an error. */
+/* Queues the functions registered with on_done, in their order; it runs none itself. It is protected, because
+ * a context may end inside a callback of the core, which an error must not leave. */
 static int queue_done_functions(lua_State *L)
 {
   context *ctx = lua_touserdata(L, 1);
@@ -168,8 +168,8 @@ static void end_one(lua_State *L, context *ctx, int code, const char *cause)
   context_unhold_functions(ctx);
 }
 
-/* The Lua object of a descendant is only reachable when something holds it; the cause of the one that
- * was canceled is looked up through the parents, so nothing has to be copied down. */
+/* The Lua object of a descendant is reachable only if something holds it. So the cause is not copied down: a look-up
+ * finds it through the parents, at the canceled context. */
 void context_end(lua_State *L, context *ctx, int code, const char *cause)
 {
   if (ctx->ended) return;
@@ -188,7 +188,7 @@ void context_end(lua_State *L, context *ctx, int code, const char *cause)
   }
 }
 
-/* The context lies at the top. What may raise comes first. */
+/* The context lies at the top. Calls that may raise come first. */
 void context_adopt(lua_State *L, context *ctx, owner *by)
 {
   if (!lc_list_is_empty(&by->own_tasks)) context_hold_object(L, -1);
@@ -196,7 +196,7 @@ void context_adopt(lua_State *L, context *ctx, owner *by)
     LC_OWNER(link, task, in_context)->ctx = ctx;
     ctx->holds++;
   }
-  if (ctx->holds) ctx->holds--; /* the first one's hold is counted twice */
+  if (ctx->holds) ctx->holds--; /* the hold of the first function is counted twice */
   lc_list_take(&ctx->tasks, &by->own_tasks);
   if (by->ended && !ctx->ended) context_end(L, ctx, by->ended, by->end_cause);
   by->ctx = ctx;
@@ -207,7 +207,7 @@ void context_adopt(lua_State *L, context *ctx, owner *by)
 void context_leave_conn(lua_State *L, int index)
 {
   context *ctx = context_check(L, index);
-  context_hold_object(L, index); /* its functions are still to be found */
+  context_hold_object(L, index); /* keeps its functions reachable */
   ctx->own_of->has_context = 0;
   ctx->own_of->ended = LC_CANCELED;
   ctx->own_of->end_cause = "collected";
@@ -216,8 +216,8 @@ void context_leave_conn(lua_State *L, int index)
   context_unhold(ctx);
 }
 
-/* The one that comes after `at` in a walk over what is below `root`, with what is below `at` or without; NULL
- * at the end. Without recursion: a chain may be very deep. */
+/* The context after `at` in a walk over everything below `root`, with or without the contexts below `at`; NULL
+ * at the end. It does not recurse, because a chain may be very deep. */
 static context *next_below(const context *root, context *at, int is_passed_by)
 {
   if (!is_passed_by && !lc_list_is_empty(&at->children))
@@ -235,7 +235,7 @@ void context_each_task(context *root, void (*visit)(task *t, void *user), void *
       visit(LC_OWNER(link, task, in_context), user);
 }
 
-/* Takes what is below `root` and asked to end when draining begins out of the tree. */
+/* Takes the contexts below `root` that end when draining begins out of the tree. */
 static void take_those_that_drain(context *root, lc_link *taken)
 {
   for (context *at = next_below(root, root, 0), *next; at; at = next) {
@@ -246,7 +246,7 @@ static void take_those_that_drain(context *root, lc_link *taken)
   }
 }
 
-/* To end one may collect garbage, and with it any other that nobody holds: so the walk is over by then. */
+/* Ending a context may collect garbage, and with it other contexts that are not held. So the walk is over before. */
 void context_drain(lua_State *L, context *root)
 {
   lc_link taken;

@@ -1,16 +1,16 @@
-/* task/coroutine.c - coroutines that know of tasks: a wait inside a generator suspends the whole task.
+/* task/coroutine.c - coroutines that know tasks: a wait inside a generator suspends the whole task.
  *
  *   loop -> task -> generator -> generator     lua_resume, downwards
  *      <------ a wait: each yields in turn     lua_yieldk, upwards
  *      ------> woken: each resumes in turn     by its continuation, downwards
  *
- * A task knows the coroutines nested in it (`levels`): a yield made for the loop
- * (`lets_go`) is passed on by each of them, any other is a generator's and stops
- * here. What is suspended with its task may be resumed by the loop alone; such
- * coroutines are in runtime.busy, and count as "normal", as those that have
- * resumed another do.
+ * A task knows the coroutines nested in it (`levels`). Each of them passes a yield
+ * for the loop (`lets_go`) on; any other yield belongs to a generator and stops
+ * there. Only the loop may resume a coroutine that is suspended with its task. Such
+ * coroutines are in tasks.busy. Their status is "normal", like that of a
+ * coroutine that has resumed another.
  *
- * Outside a task these functions do what the standard ones do.
+ * Outside a task these functions act like the standard ones.
  */
 #include "task/coroutine.h"
 
@@ -88,7 +88,7 @@ static void push_level(lua_State *L, task *t, lua_State *co)
   extra->depth++;
 }
 
-/* Down to the level of `co`, and that too. */
+/* Pops the levels down to that of `co`, and that level too. */
 static void pop_level(lua_State *L, task *t, const lua_State *co)
 {
   for (int found = 0; task_depth(t) && !found;) {
@@ -98,7 +98,7 @@ static void pop_level(lua_State *L, task *t, const lua_State *co)
   }
 }
 
-/* The task is suspended with us half-way through a resume. */
+/* The task is suspended in the middle of a resume. */
 static void mark_levels(lua_State *L, task *t)
 {
   nesting *levels = t->extra->levels;
@@ -172,7 +172,7 @@ static state state_of(lua_State *L, const runtime *rt, lua_State *co)
   }
 }
 
-/* What it gave lies on `co`: moves it to L. How many, or -1 and an error. */
+/* Moves the results from `co` to L. Returns how many, or -1 and an error. */
 static int take_results(lua_State *L, lua_State *co, int status, int count)
 {
   if (status != LUA_OK && status != LUA_YIELD) {
@@ -188,8 +188,8 @@ static int take_results(lua_State *L, lua_State *co, int status, int count)
   return count;
 }
 
-/* Runs `co`, whose level has been pushed when there is a task. Does not return when the task is
- * suspended: then `again` comes here once more. */
+/* Runs `co`; in a task its level has been pushed. Does not return when the task is suspended: then `again` calls
+ * this once more. */
 static int run(lua_State *L, runtime *rt, lua_State *co, int arguments, lua_KFunction again)
 {
   task *t = rt->current;
@@ -208,7 +208,7 @@ static int run(lua_State *L, runtime *rt, lua_State *co, int arguments, lua_KFun
   }
   if (status == LUA_YIELD && task_scopes(t)) scopes_leave(L, t, co);
   pop_level(L, t, co);
-  if (t->is_forced) interrupt_arm(rt); /* the one outside it is to end too */
+  if (t->is_forced) interrupt_arm(rt); /* the coroutine outside it must end too */
   return take_results(L, co, status, count);
 }
 
@@ -225,14 +225,14 @@ static int begin(lua_State *L, runtime *rt, lua_State *co, int count, lua_KFunct
     return -1;
   }
   if (rt->tasks->scopes_aside && rt->current)
-    task_context(L, rt->current); /* to go back to, from a ctx:call in there */
+    task_context(L, rt->current); /* a ctx:call in there goes back to it */
   if (rt->current) push_level(L, rt->current, co);
   lua_xmove(L, co, count);
   return run(L, rt, co, count, again);
 }
 
-/* Whether it is the loop that resumes this level again, and not somebody we are not told of. `mark`: where
- * the suspension lies, above what the function keeps on its stack. */
+/* Whether the loop resumes this level, and not other code behind our back. `mark`: where the suspension lies, above
+ * the values that the function keeps on its stack. */
 static int is_for_us(lua_State *L, runtime *rt, lua_KContext kept, int mark)
 {
   if ((lua_KContext)rt->current != kept || rt->innermost != L) {
@@ -349,8 +349,8 @@ static int is_script_main(const runtime *rt, const lua_State *co)
   return rt->current && rt->current->is_main && rt->current->co == co;
 }
 
-/* be_main(): from now on the task's script takes its coroutine for the main one, as a script does that was
- * written to be run by the interpreter. */
+/* be_main(): from now on the task's coroutine looks like the main one to its script, as if the interpreter ran
+ * the script. */
 static int core_be_main(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -378,7 +378,7 @@ static int coroutine_isyieldable(lua_State *L)
   return 1;
 }
 
-/* In a task itself, outside any generator, it lets the others run. */
+/* In a task itself, outside any generator, it lets the other tasks run. */
 static int coroutine_yield(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);

@@ -1,4 +1,4 @@
-/* task/coroutine.h - coroutines that know of tasks. */
+/* task/coroutine.h - coroutines that know tasks. */
 #ifndef LC_BINDING_TASK_COROUTINE_H
 #define LC_BINDING_TASK_COROUTINE_H
 
@@ -6,15 +6,15 @@
 
 #include "task/task.h"
 
-/* Closes what is nested in it, innermost first, then its own coroutine; a status. */
+/* Closes the coroutines nested in the task, innermost first, then its own. Returns a status. */
 int task_close_coroutines(lua_State *L, task *t);
-/* The same down to the coroutine `L`, which somebody else closes. A status, other than LUA_OK with the
- * last error at the top. */
+/* The same down to the coroutine `L`, which other code closes. Returns a status; unless it is LUA_OK, the last error
+ * lies at the top. */
 int coroutine_close_nested(lua_State *L, task *t);
-/* Whether its <close> variables run, called by somebody else who is closing it. They may have turned the loop. */
+/* Whether other code is closing it, so that its <close> variables run. They may have turned the loop. */
 int coroutine_is_closing(lua_State *co);
-/* Closes `co` in any state but that one, and ends what waits for it: a status, as lua_resetthread. */
+/* Closes `co` in any other state, and ends the waits for it. Returns a status, as lua_resetthread does. */
 int coroutine_close_told(lua_State *L, runtime *rt, lua_State *co);
-void coroutine_forget(task *t); /* it has ended: its own coroutine is busy no more */
+void coroutine_forget(task *t); /* the task has ended: its own coroutine is no longer busy */
 
 #endif

@@ -1,4 +1,4 @@
-/* task/foreign.c - a suspended coroutine of a task that somebody else closes, such as Lua's own coroutine.close. */
+/* task/foreign.c - what happens when other code, such as Lua's coroutine.close, closes a task's suspended coroutine. */
 #include <lua.h>
 
 #include "base/list.h"
@@ -31,10 +31,11 @@ static int mark_close(lua_State *L)
 {
   runtime *rt = lua_touserdata(L, lua_upvalueindex(1));
   if (rt->tasks->ends_suspension || !rt->loop) return 0;
-  if (rt->current && consists_of(rt->current, L)) return 0; /* it ends, or we end it */
+  if (rt->current && consists_of(rt->current, L))
+    return 0; /* the task ends by itself, or lastcall ends it */
   task *t = find_task(rt, L);
   if (!t) return 0;
-  task_wake(t, LC_CANCELED); /* the loop finds what has become of it */
+  task_wake(t, LC_CANCELED); /* the loop then finds its coroutine closed */
   return coroutine_close_nested(L, t) == LUA_OK ? 0 : lua_error(L);
 }
 

@@ -1,4 +1,4 @@
-/* task/handle.c - what the script holds of a task, and the functions that make tasks. */
+/* task/handle.c - the script's object for a task, and the functions that make tasks. */
 #include "task/handle.h"
 
 #include <lauxlib.h>
@@ -21,7 +21,7 @@
 
 #define TASK_TYPE "lastcall.task"
 
-/* report_error(err, traceback): to on_error, for errors that the modules have caught. */
+/* report_error(err, traceback): passes an error that the modules have caught to on_error. */
 static int core_report_error(lua_State *L)
 {
   lua_settop(L, 2);
@@ -31,7 +31,7 @@ static int core_report_error(lua_State *L)
 
 /* -------------------------------------------------------------------- starting -- */
 
-/* The handle is there before the task is: none is started that the caller then hears nothing of. */
+/* Makes the handle before the task, so that the caller has a handle for every task that starts. */
 static task *start_with_handle(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
 {
   task_handle *handle = lua_newuserdatauv(L, sizeof *handle, 1);
@@ -151,7 +151,7 @@ static int task_cancel(lua_State *L)
   return 1;
 }
 
-/* For the ladder: `<close>` variables run, nothing else does. */
+/* For the ladder: only the `<close>` variables run. */
 static int task_kill_method(lua_State *L)
 {
   task_handle *handle = handle_check(L);

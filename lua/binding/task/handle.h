@@ -1,4 +1,4 @@
-/* task/handle.h - what the script holds of a task. */
+/* task/handle.h - the script's object for a task. */
 #ifndef LC_BINDING_TASK_HANDLE_H
 #define LC_BINDING_TASK_HANDLE_H
 

@@ -1,4 +1,4 @@
-/* task/looking.c - what tasks do: all of them at little cost, some in full. */
+/* task/looking.c - descriptions of tasks: short ones of all, full ones of some. */
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -21,7 +21,7 @@ static int push_place(lua_State *L, const task *t)
   return 1;
 }
 
-/* Where a task's owner is found: a connection by its id, a server as itself, else nothing. */
+/* Sets a task's owner: a connection by its id, a server as its object; the process is not set. */
 static void describe_owner(lua_State *L, const task *t)
 {
   const lc_conn *conn = owner_conn(t->by);
@@ -48,8 +48,8 @@ static void describe(lua_State *L, const task *t)
   describe_owner(L, t);
 }
 
-/* tasks(after, most): of the unfinished tasks, whoever owns them, so many whose numbers are above `after`, the oldest
- * first: as above, with `at_rest` and `place`, the line of the script. */
+/* tasks(after, most): at most `most` unfinished tasks of any owner whose numbers are above `after`, the oldest
+ * first; as above, with `at_rest` and `place`, the line of the script. */
 static int core_tasks(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -76,7 +76,7 @@ static int is_among(lua_State *L, int set, const task *t)
   return is;
 }
 
-/* describe_tasks(set): of the tasks with these numbers, those that have not finished, the oldest first: as above, with
+/* describe_tasks(set): the unfinished tasks among those with these numbers, the oldest first; as above, with
  * `age`, `waited`, `traceback`, and `ours`. */
 static int core_describe_tasks(lua_State *L)
 {

@@ -1,4 +1,4 @@
-/* task/outcome.c - what becomes of a task: its results, or its error, to those who want them. */
+/* task/outcome.c - hands over the outcome of a task: its results or its error. */
 #include "task/outcome.h"
 
 #include <lauxlib.h>
@@ -42,7 +42,7 @@ static void take_results(lua_State *L, const task *t)
   for (int i = count; i >= 1; i--) lua_rawseti(L, table, i);
 }
 
-/* What cannot fail comes first: with memory short, the waiters are woken without results. */
+/* Calls that cannot fail come first: without memory, the waiting tasks are woken without results. */
 int task_deliver(lua_State *L)
 {
   task *t = lua_touserdata(L, 1);

@@ -1,4 +1,4 @@
-/* task/outcome.h - what becomes of a task: its results, or its error, to those who want them. */
+/* task/outcome.h - hands over the outcome of a task: its results or its error. */
 #ifndef LC_BINDING_TASK_OUTCOME_H
 #define LC_BINDING_TASK_OUTCOME_H
 
@@ -7,7 +7,7 @@
 #include "base/list.h"
 #include "task/task.h"
 
-/* What the script holds. User value 1: the results in a table, or {error, traceback}. */
+/* The script's object. User value 1: the results in a table, or {error, traceback}. */
 typedef struct task_handle {
   task *task; /* NULL once finished */
   runtime *rt;
@@ -15,7 +15,7 @@ typedef struct task_handle {
   int failed;
 } task_handle;
 
-/* Hands the outcome of a task that failed or has a handle to who waits, else to on_error. */
+/* Hands the outcome of a task that failed or has a handle to the waiting tasks, or an error to on_error. */
 int task_deliver(lua_State *L);
 
 #endif

@@ -1,4 +1,4 @@
-/* task/run.c - resuming tasks, how they finish, and how they are killed. */
+/* task/run.c - resumes tasks, finishes them, and kills them. */
 #include "task/run.h"
 
 #include <lauxlib.h>
@@ -22,7 +22,7 @@
 
 /* ------------------------------------------------------------------- finishing -- */
 
-/* It has returned, failed, or been killed. */
+/* The task has returned, failed, or been killed. */
 static void task_finish(task *t, int reusable)
 {
   runtime *rt = t->rt;
@@ -48,7 +48,7 @@ static void task_finish(task *t, int reusable)
 
 /* --------------------------------------------------------------------- killing -- */
 
-/* A status, with the error at the top of its stack. */
+/* Returns a status, with the error at the top of its stack. */
 static int close_by_force(lua_State *L, task *t)
 {
   runtime *rt = t->rt;
@@ -81,7 +81,7 @@ void task_kill(lua_State *L, task *t)
   task_finish(t, 0);
 }
 
-/* One of the tasks to be killed may have this called anew as it dies: so the outer one looks again. */
+/* A dying task may cause a second call of this function. So the outer call looks again. */
 void tasks_kill(lua_State *L, runtime *rt, int (*is_meant)(const task *t, const void *whose),
                 const void *whose)
 {
@@ -98,14 +98,14 @@ void tasks_kill(lua_State *L, runtime *rt, int (*is_meant)(const task *t, const 
   } while (found);
 }
 
-/* Somebody else has closed its coroutine, or has begun it: nothing is left to be resumed. */
+/* Other code has closed its coroutine, or has started it: nothing is left to resume. */
 static int is_lost(const task *t)
 {
   if (t->has_begun) return lua_status(t->co) != LUA_YIELD;
   return lua_status(t->co) != LUA_OK || lua_tocfunction(t->co, 1) != task_body;
 }
 
-/* It fails. As half a reply must not look like a whole one, it counts as killed. */
+/* The task fails. It counts as killed, because half a reply must not look like a whole one. */
 static void finish_lost(runtime *rt, task *t)
 {
   close_by_force(rt->L, t);
@@ -164,7 +164,7 @@ static void task_resume(runtime *rt, task *t)
   task_finish(t, status == LUA_OK);
 }
 
-/* They go on when the loop has done what it was wanted for. */
+/* They go on when the loop has done the work for which they gave way. */
 static void release_preempted(runtime *rt)
 {
   if (lc_list_is_empty(&rt->tasks->preempted) || rt->tasks->rest-- > 0) return;
@@ -187,7 +187,7 @@ int task_run_ready(runtime *rt)
     task *t = LC_OWNER(rt->tasks->ready.next, task, in_queue);
     lc_list_remove(&t->in_queue);
     task_resume(rt, t);
-    if (rt->turn.is_over) break; /* the others come first in the next turn */
+    if (rt->turn.is_over) break; /* the remaining tasks come first in the next turn */
   }
   rt->tasks->in_turn = 0;
   return !lc_list_is_empty(&rt->tasks->ready) || !lc_list_is_empty(&rt->tasks->preempted);

@@ -1,4 +1,4 @@
-/* task/run.h - resuming tasks, how they finish, and how they are killed. */
+/* task/run.h - resumes tasks, finishes them, and kills them. */
 #ifndef LC_BINDING_TASK_RUN_H
 #define LC_BINDING_TASK_RUN_H
 
@@ -6,9 +6,9 @@
 
 #include "task/task.h"
 
-int task_run_ready(runtime *rt); /* one share; whether more are ready */
+int task_run_ready(runtime *rt); /* runs one share; returns whether more are ready */
 void task_kill(lua_State *L, task *t);
-/* Those that are meant, but the one that runs and any whose coroutine is being closed; those too that a dying one starts. */
+/* Kills the chosen tasks, and those that a dying one starts; not the running one, nor one that is closing. */
 void tasks_kill(lua_State *L, runtime *rt, int (*is_meant)(const task *t, const void *whose),
                 const void *whose);
 

@@ -1,4 +1,4 @@
-/* task/scope.c - calls that go by another context for their time: ctx:call. */
+/* task/scope.c - ctx:call: calls that use another context while they run. */
 #include "task/scope.h"
 
 #include <lua.h>
@@ -8,7 +8,7 @@
 #include "task/context.h"
 #include "task/task.h"
 
-static const char ASIDE_KEY = 0; /* registry: coroutine -> its innermost call that was set aside */
+static const char ASIDE_KEY = 0; /* registry: coroutine -> its innermost call set aside */
 
 static void go_by(task *t, context *ctx)
 {
@@ -26,7 +26,7 @@ void scope_enter(scope *now, task *t)
   go_by(t, now->ctx);
 }
 
-/* The innermost, as a rule; a coroutine that we are not told of may leave them in another order. */
+/* Usually the innermost call; a coroutine that lastcall does not know may leave them in another order. */
 static void scope_leave(scope *now)
 {
   task *t = now->by;
@@ -66,7 +66,7 @@ void scopes_leave(lua_State *L, task *t, lua_State *co)
     scope *now = t->extra->scopes;
     scope_leave(now);
     now->is_aside = 1;
-    now->outer = outermost; /* the chain set aside begins with the one that was entered first */
+    now->outer = outermost; /* the chain set aside begins with the call entered first */
     outermost = now;
     t->rt->tasks->scopes_aside++;
   }
@@ -83,7 +83,7 @@ void scopes_enter(lua_State *L, task *t, lua_State *co)
   }
 }
 
-/* Set aside with others, in a generator that is closed or collected. */
+/* The call was set aside with others, in a generator that is closed or collected. */
 static void forget_aside(lua_State *L, runtime *rt, scope *now)
 {
   scope *first = set_aside(L, now->co, NULL), **place = &first;

@@ -1,4 +1,4 @@
-/* task/scope.h - calls that go by another context for their time: ctx:call. */
+/* task/scope.h - ctx:call: calls that use another context while they run. */
 #ifndef LC_BINDING_TASK_SCOPE_H
 #define LC_BINDING_TASK_SCOPE_H
 
@@ -7,11 +7,11 @@
 #include "task/context.h"
 #include "task/task.h"
 
-/* A call of ctx:call under way: the closing of its slot on the stack ends it, whichever way it is left. While the
- * generator that it was made in is suspended it is set aside, so that it bounds nobody else; its user
- * value is that generator, lest one of the two be collected before the other. */
+/* A ctx:call under way. The close of its slot on the stack ends it, however the call is left. While the generator
+ * that made it is suspended, the call is set aside, so that it bounds no other code. Its user value is that
+ * generator, so that neither of the two is collected before the other. */
 struct scope {
-  task *by; /* whose context it has changed; NULL while it is set aside, or over */
+  task *by; /* the task whose context it has changed; NULL while it is set aside, or over */
   context *ctx;
   context *before;
   lua_State *co;
@@ -19,12 +19,12 @@ struct scope {
   int is_aside;
 };
 
-/* A generator of the task is left, or gone on with: its calls of ctx:call bound nobody meanwhile. */
+/* The task leaves a generator, or goes on with it: in between, the generator's calls of ctx:call bound no code. */
 void scopes_leave(lua_State *L, task *t, lua_State *co);
 void scopes_enter(lua_State *L, task *t, lua_State *co);
-void scopes_forget(task *t);                           /* it has finished */
-void scope_enter(scope *now, task *t);                 /* the task goes by its context */
-void scope_end(lua_State *L, runtime *rt, scope *now); /* it is left for good, wherever it is */
+void scopes_forget(task *t);                           /* the task has finished */
+void scope_enter(scope *now, task *t);                 /* the task uses its context */
+void scope_end(lua_State *L, runtime *rt, scope *now); /* the call is left for good */
 void scopes_open(lua_State *L);
 
 #endif

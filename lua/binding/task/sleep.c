@@ -1,4 +1,4 @@
-/* task/sleep.c - time, and whether a task may wait at all. */
+/* task/sleep.c - sleep and the clock, and whether a task may wait at all. */
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -46,7 +46,7 @@ static int core_now(lua_State *L)
   return 1;
 }
 
-/* has_ended(): whether the calling task's context has: nothing is to be taken in it any more. */
+/* has_ended(): whether the calling task's context has ended, so that the task must take nothing more. */
 static int core_has_ended(lua_State *L)
 {
   const task *t = runtime_upvalue(L)->current;

@@ -1,12 +1,12 @@
-/* task/suspension.c - how a wait ends in order when somebody else closes its coroutine.
+/* task/suspension.c - ends a wait in order when other code closes its coroutine.
  *
- * A script may resume or close a coroutine that is suspended for the loop by means that we are not told of: Lua's own
- * coroutine functions. A slot that is to be closed tells us of a close. It lies
+ * With Lua's own coroutine functions a script may resume or close a coroutine that is suspended for the loop, and
+ * lastcall does not see the call. A to-be-closed slot makes a close visible. It lies
  *
- *   at the base of a task's own coroutine, below the task's function. It does for all waits there, and costs none
- *     of them anything. It is closed last, after the script's own <close> variables;
- *   on top of the stack, for one wait, where that is too late or there is none: in a coroutine of the script's,
- *     around coroutines that are nested in this one, and where only this stack keeps what the task waits with.
+ *   at the base of a task's own coroutine, below the task's function. One slot is enough for all waits there, and they
+ *     cost no more. It is closed last, after the script's own <close> variables;
+ *   on top of the stack, for one wait, where that is too late or there is none: in a coroutine of the script,
+ *     around coroutines nested in this one, and where only this stack keeps the objects of the wait.
  *
  * A foreign resume leaves values above the end of the stack, which are dropped.
  */
@@ -20,10 +20,10 @@
 #include "task/task.h"
 
 static const char MARK_TYPE[] = "lastcall.suspension";
-static const char MARK_KEY = 0; /* registry: the one object that lies in all of these slots */
+static const char MARK_KEY = 0; /* registry: the object that lies in each of these slots */
 
-/* The call of __close: the method, its two arguments, and what each C function is given. More would make the stack
- * of every connection's coroutine larger. */
+/* The room for a call of __close: the method, its two arguments, and the slots that each C function gets. More would
+ * make the stack of every connection's coroutine larger. */
 enum { CLOSING_TAKES = 3 + LUA_MINSTACK };
 
 void suspension_push_base(lua_State *L)

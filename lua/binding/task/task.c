@@ -1,4 +1,4 @@
-/* task/task.c - coroutines with an owner and a context: their birth and death.
+/* task/task.c - tasks, which are coroutines with an owner and a context: their birth and death.
  *
  *   ready ----> running ----> waiting ----> ready ... ----> finished
  *     ^            |             |
@@ -73,7 +73,7 @@ task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
   task *t = task_take(L, rt);
   lua_State *co = t->co;
   int fits = lua_checkstack(co, count + 3);
-  task_pool(t); /* where it is found again should one of these raise */
+  task_pool(t); /* keeps it reachable if one of these raises */
   if (!fits) luaL_error(L, "too many arguments, or not enough memory, for a task");
   if (by) by->type->hold(L, by);
   if (ctx) context_hold(L, ctx);
@@ -89,7 +89,7 @@ task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
   t->noted = 0;
   lua_pushcfunction(co, task_body);
   lua_xmove(L, co, count + 1);
-  assert(ctx || by); /* only a connection's tasks may go without */
+  assert(ctx || by); /* only a connection's tasks need no context */
   lc_list_append(ctx ? &ctx->tasks : &by->own_tasks, &t->in_context);
   lc_list_append(&rt->tasks->all, &t->in_tasks);
   lc_list_append(&rt->tasks->ready, &t->in_queue);
@@ -123,7 +123,7 @@ static void task_free(task *t)
   free(t);
 }
 
-/* Its coroutine is kept for another task, if it is sound and there are not enough of them. */
+/* Keeps its coroutine for another task, if the coroutine is sound and the pool has room. */
 void task_recycle(task *t, int reusable)
 {
   runtime *rt = t->rt;

@@ -8,7 +8,7 @@
 #include "script/raise.h"
 #include "task/task.h"
 
-/* The function of ours that asks for it is left out. */
+/* Leaves out the function of lastcall that asks for it. */
 void task_push_traceback(lua_State *L, task *t, unsigned most)
 {
   if (!t->has_begun) {

@@ -1,7 +1,7 @@
-/* task/wait.c - how tasks wait, and who is running.
+/* task/wait.c - how tasks wait, and which task is running.
  *
- * A task waits for exactly one thing; waking it, whatever by, first makes that
- * thing forget it (`unwait`), so no wake-up comes twice and none is left behind.
+ * A task waits for exactly one thing. Every wake-up first makes that
+ * thing forget the task (`unwait`), so no wake-up comes twice and none is left behind.
  */
 #include "task/wait.h"
 
@@ -46,7 +46,7 @@ void task_wake(task *t, int code)
 {
   if (!t->waits_for) return;
   t->woken = (int16_t)code;
-  lc_prefetch(t->co, COROUTINE); /* it is resumed a moment later */
+  lc_prefetch(t->co, COROUTINE); /* the loop resumes it soon */
   task_stop_waiting(t);
   lc_list_append(&t->rt->tasks->ready, &t->in_queue);
   if (!t->rt->tasks->in_turn) lc_loop_hurry(t->rt->loop);
@@ -63,8 +63,7 @@ int task_ended(const task *t)
   return t->ctx ? t->ctx->ended : t->by->ended;
 }
 
-/* Whoever else resumes a coroutine of a waiting task, by means we are not told of, gets nothing:
- * the wait goes on. */
+/* Other code that resumes a coroutine of a waiting task, behind our back, gets nothing: the wait goes on. */
 static int go_on(lua_State *L, int status, lua_KContext kept)
 {
   task *t = (task *)kept;
@@ -76,7 +75,7 @@ static int go_on(lua_State *L, int status, lua_KContext kept)
   return t->again(L, status, t->kept);
 }
 
-/* `needs_slot`: that at the base of its own coroutine will not do. */
+/* `needs_slot`: the slot at the base of its own coroutine is not enough. */
 static int let_go(lua_State *L, task *t, int needs_slot, lua_KContext kept, lua_KFunction again)
 {
   t->again = again;
@@ -115,7 +114,7 @@ int task_is_spent(task *t)
   runtime *rt = t->rt;
   int is_over = turn_piece_done(rt);
   if (--rt->tasks->operations > 0 && rt->tasks->bytes > 0 && !is_over) return 0;
-  return !t->killing && lua_isyieldable(t->co); /* else it cannot; its next wait will tell */
+  return !t->killing && lua_isyieldable(t->co); /* if not, it cannot yield; its next wait says so */
 }
 
 int task_yield(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
@@ -141,7 +140,7 @@ void task_failed(task *t)
   t->is_deaf = t->has_failed;
   t->has_failed = 1;
   if (task_is_deaf(t))
-    t->rt->tasks->operations = 0; /* its next operation lets the others run first */
+    t->rt->tasks->operations = 0; /* its next operation lets other tasks run first */
 }
 
 int task_freeze(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
@@ -150,7 +149,7 @@ int task_freeze(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
   t->lets_go = 1;
   t->is_frozen = 1;
   if (server && server->server && lc_server_step(server->server) >= LC_STEP_KILL)
-    t->doomed = 1; /* nobody else will */
+    t->doomed = 1; /* nothing else will kill it */
   t->rt->tasks->loop_is_wanted = 1;
   return lua_yieldk(L, 0, kept, again);
 }
@@ -162,7 +161,7 @@ task *task_running(lua_State *L, const runtime *rt)
   return rt->current && rt->innermost == L ? rt->current : NULL;
 }
 
-/* What keeps a wait in the innermost coroutine from suspending the whole task. */
+/* What prevents a wait in the innermost coroutine from suspending the whole task. */
 int task_barrier(lua_State *L, const task *t)
 {
   if (t->rt->innermost != L) return LEVEL_FOREIGN;
@@ -180,13 +179,13 @@ task *task_that_can_wait(lua_State *L, const runtime *rt)
 task *task_current(lua_State *L, runtime *rt, const char *what)
 {
   task *t = rt->current;
-  if (t && t->co == L && rt->innermost == L && lua_isyieldable(L)) return t; /* as a rule */
+  if (t && t->co == L && rt->innermost == L && lua_isyieldable(L)) return t; /* the usual case */
   if (!t)
     raise_error(L,
                 "%s waits, and only a task can wait: call it inside lastcall.run, lastcall.serve, "
                 "a handler, or a function given to lastcall.go",
                 what);
-  if (t->killing) return t; /* it waits for nothing any more: it is told that it was canceled */
+  if (t->killing) return t; /* it never waits again: its waits return "canceled" */
   switch (task_barrier(L, t)) {
     case LEVEL_FOREIGN:
       raise_error(L,

@@ -1,4 +1,4 @@
-/* task/wait.h - how tasks wait, and who is running. */
+/* task/wait.h - how tasks wait, and which task is running. */
 #ifndef LC_BINDING_TASK_WAIT_H
 #define LC_BINDING_TASK_WAIT_H
 
@@ -18,26 +18,26 @@ int task_ended(const task *t);
 int task_is_spent(task *t);
 int task_yield(lua_State *L, task *t, lua_KContext kept, lua_KFunction again);
 int task_return(lua_State *L, int status, lua_KContext kept); /* an `again` without results */
-/* A terminal failure was handed to the script. */
+/* The script got a terminal failure. */
 void task_failed(task *t);
-/* Suspends until task_wake; `unwait` is called when it is woken, whatever by. What kind of wait it is (at_rest,
- * is_wordless, is_kept) is set just before, and holds until the task is resumed. An object that is kept ends the wait
- * when it goes, or goes only after it. */
+/* Suspends until task_wake; every wake-up calls `unwait`. The caller sets the kind of wait (at_rest, is_wordless,
+ * is_kept) just before; it holds until the task is resumed. A kept object ends the wait when it is collected, or is
+ * collected only after it. */
 int task_suspend(lua_State *L, task *t, const char *waits_for, void *object,
                  void (*unwait)(task *t), lua_KContext kept, lua_KFunction again);
-/* Whether to be canceled now cuts nothing: it waits for work. */
+/* Whether a cancel now cuts nothing, because the task waits for work. */
 int task_is_at_rest(const task *t);
-/* Whether to be killed now is no force: it has been told in a wait for work, and has not run since; or it waits in
- * what has no word for the end. */
+/* Whether a kill now is no force: the task was canceled in a wait for work, and has not run since; or it waits in a
+ * call that has no result for the end. */
 int task_may_be_ended(const task *t);
-/* Whether it has been told often enough: what would return at once takes a breath first. */
+/* Whether it has ignored enough refusals: a call that would return at once first pauses. */
 int task_is_deaf(const task *t);
-lc_time task_breath(const runtime *rt); /* until then */
+lc_time task_breath(const runtime *rt); /* until when it pauses */
 void task_wake(task *t, int code);
-void tasks_wake(lc_link *waiting, int code); /* all that wait in a list */
+void tasks_wake(lc_link *waiting, int code); /* all tasks that wait in a list */
 /* Wakes it with LC_TIMEOUT at `at`. */
 void task_alarm(task *t, lc_time at);
-/* What keeps a wait on L, in that task, from suspending the whole task. */
+/* What prevents a wait on L, in that task, from suspending the whole task. */
 int task_barrier(lua_State *L, const task *t);
 void task_stop_waiting(task *t); /* for a task that is about to end */
 /* Suspends a task that is to be killed, for good. */
