@@ -10,6 +10,7 @@
 int lc_conn_is_between(const lc_conn *conn)
 {
   if (conn->guards || conn->has_unit || lc_queue_size(conn) || !conn->owner) return 0;
+  if (conn->in_wants_out || conn->out_kept) return 0; /* half-way through the transport */
   return lc_protocol_of(conn)->is_between(conn, lc_protocol_state(conn));
 }
 

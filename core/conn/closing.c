@@ -71,6 +71,7 @@ void lc_closing_give_up(lc_conn *conn)
 static int send_fin(lc_conn *conn)
 {
   if (conn->out_shut) return 0;
+  conn->out_ending = 1;
   int result = lc_crossing_finish(conn);
   if (result == LC_AGAIN) return result;
   if (result < 0) {
@@ -186,7 +187,7 @@ static void begin_closing(lc_conn *conn, lc_time linger, const char *cause)
 {
   size_t unread = lc_buffer_size(conn->in);
   conn->wait = LC_WAIT_NONE;
-  if (!conn->out_shut) say_farewell(conn);
+  if (!conn->out_ending) say_farewell(conn);
   if (conn->state == LC_STATE_CLOSED) return; /* there was no memory for what was posted */
   conn->error = LC_CLOSED;
   lc_loan_drop(conn);
@@ -248,7 +249,7 @@ int lc_conn_shutdown(lc_conn *conn, int how)
     if (conn->wait) lc_conn_tell(conn, LC_READABLE);
   }
   if (how == SHUT_RD || conn->out_shut) return 0;
-  int result = lc_conn_flush(conn);
+  int result = conn->out_ending ? 0 : lc_conn_flush(conn);
   if (!result) result = lc_output_send_all(conn);
   if (result < 0) return result;
   result = send_fin(conn);

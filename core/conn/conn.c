@@ -37,20 +37,30 @@ static unsigned finish_connect(lc_conn *conn)
   return conn->error ? 0 : LC_CONNECTED;
 }
 
-/* One step of the transport's handshake; the owner of an unheard one hears of it when it is open. */
-static unsigned go_on_opening(lc_conn *conn)
+/* The transport is open: the owner of an unheard connection hears of it, another one goes on with what it has begun. */
+static unsigned finish_opening(lc_conn *conn)
 {
-  int result = lc_crossing_open(conn);
-  if (result == LC_AGAIN) return 0;
-  if (result < 0) {
-    lc_conn_fail(conn, result);
-    return 0;
-  }
+  unsigned what = conn->in_finished && !conn->in_shut ? LC_FINISHED : 0;
   conn->opening = 0;
   conn->in_drained = 0;
-  lc_units_look(conn); /* its first bytes may have come with the last of the handshake */
-  if (conn->outbound) return LC_CONNECTED;
-  if (lc_conn_announce(conn)) conn->owner->opened(conn);
+  lc_heartbeat_begin(conn);
+  if (conn->unheard) {
+    conn->unheard = 0;
+    conn->owner->opened(conn);
+  } else if (conn->outbound) {
+    what |= LC_CONNECTED;
+  }
+  return what | LC_READABLE; /* bytes may have come behind the handshake's */
+}
+
+/* One step of the transport's handshake. */
+static unsigned go_on_opening(lc_conn *conn, uint32_t events)
+{
+  if (events & LC_POLL_IN) conn->last_byte_at = conn->loop->now;
+  int result = lc_crossing_open(conn);
+  if (result == LC_AGAIN) return 0;
+  if (!result) return finish_opening(conn);
+  lc_conn_fail(conn, result);
   return 0;
 }
 
@@ -63,7 +73,7 @@ int lc_conn_announce(lc_conn *conn)
 static unsigned on_writable(lc_conn *conn)
 {
   conn->out_blocked = 0;
-  if (lc_buffer_size(conn->out)) {
+  if (lc_buffer_size(conn->out) || conn->out_kept) {
     int result = lc_output_send(conn);
     if (result < 0) return 0;
     lc_conn_update(conn);
@@ -93,7 +103,7 @@ static void conn_ready(lc_watch *watch, uint32_t events)
     }
   }
   if (conn->opening && !conn->connecting && conn->state < LC_STATE_CLOSING)
-    what = go_on_opening(conn);
+    what = go_on_opening(conn, events);
   if (conn->state < LC_STATE_CLOSING && !conn->connecting && !conn->opening) {
     if (events & LC_POLL_OUT) what |= on_writable(conn);
     if (events & (LC_POLL_IN | LC_POLL_FINISHED | LC_POLL_HANG_UP)) what |= LC_READABLE;

@@ -2,6 +2,7 @@
 #include "conn/crossing.h"
 
 #include "conn/settings.h"
+#include "conn/state.h"
 #include "conn/transport.h"
 
 static lc_line line_of(const lc_conn *conn, uint32_t wants)
@@ -12,36 +13,62 @@ static lc_line line_of(const lc_conn *conn, uint32_t wants)
                    .wants = wants};
 }
 
+/* What breaks the rules of transport.h. */
+static ssize_t checked(ssize_t result, size_t most)
+{
+  return result > (ssize_t)most || result < INT16_MIN ? -EPROTO : result;
+}
+
+/* Whoever sends may have received bytes as well, and keeps them: no event tells of those. */
+static void look_for_arrivals(lc_conn *conn)
+{
+  if (conn->transport->is_in_place || !conn->in_drained || !lc_crossing_unread(conn)) return;
+  conn->in_drained = 0;
+  if (conn->state < LC_STATE_CLOSING) lc_conn_tell(conn, LC_READABLE);
+  else lc_job_queue(conn->loop, &conn->job);
+}
+
 int lc_crossing_begin(lc_conn *conn)
 {
   const lc_transport *transport = conn->transport;
-  if (!transport->begin) return 0;
-  lc_conn_extra *extra = lc_conn_need_extra(conn);
-  if (!extra) return -ENOMEM;
-  int result = transport->begin(transport, (int)conn->outbound, &extra->transport_state);
-  if (!result && transport->open) conn->opening = 1;
-  return result;
+  if (transport->begin) {
+    lc_conn_extra *extra = lc_conn_need_extra(conn);
+    if (!extra) return -ENOMEM;
+    int result =
+      (int)checked(transport->begin(transport, (int)conn->outbound, &extra->transport_state), 0);
+    if (result < 0) {
+      lc_crossing_end(conn);
+      return result;
+    }
+  }
+  conn->opening = transport->open ? 1 : 0;
+  return 0;
 }
 
 int lc_crossing_open(lc_conn *conn)
 {
   lc_line line = line_of(conn, LC_POLL_OUT);
-  return conn->transport->open(&line);
+  return (int)checked(conn->transport->open(&line), 0);
 }
 
 ssize_t lc_crossing_receive(lc_conn *conn, void *into, size_t room)
 {
   lc_line line = line_of(conn, LC_POLL_IN);
-  ssize_t got = conn->transport->receive(&line, into, room);
+  ssize_t got = checked(conn->transport->receive(&line, into, room), room);
   conn->in_wants_out = got == LC_AGAIN && line.wants & LC_POLL_OUT ? 1 : 0;
   return got;
 }
 
-ssize_t lc_crossing_send(lc_conn *conn, const struct iovec *pieces, int count)
+ssize_t lc_crossing_send(lc_conn *conn, const struct iovec *pieces, int count, size_t total)
 {
   lc_line line = line_of(conn, LC_POLL_OUT);
-  ssize_t sent = conn->transport->send(&line, pieces, count);
-  conn->out_wants_in = sent == LC_AGAIN && line.wants & LC_POLL_IN ? 1 : 0;
+  ssize_t sent = checked(conn->transport->send(&line, pieces, count), total);
+  int is_refused = sent == LC_AGAIN || (sent == 0 && total) || line.keeps;
+  conn->out_kept = line.keeps ? 1 : 0;
+  conn->out_wants_in = is_refused && line.wants & LC_POLL_IN ? 1 : 0;
+  if (sent >= 0 && (size_t)sent < total && conn->transport->is_in_place) is_refused = 1;
+  if (is_refused) conn->out_blocked = 1;
+  look_for_arrivals(conn);
   return sent;
 }
 
@@ -61,15 +88,16 @@ int lc_crossing_unacked(const lc_conn *conn)
 int lc_crossing_finish(lc_conn *conn)
 {
   lc_line line = line_of(conn, LC_POLL_OUT);
-  int result = conn->transport->finish(&line);
+  int result = (int)checked(conn->transport->finish(&line), 0);
   conn->out_wants_in = result == LC_AGAIN && line.wants & LC_POLL_IN ? 1 : 0;
+  look_for_arrivals(conn);
   return result;
 }
 
 void lc_crossing_end(lc_conn *conn)
 {
   if (!conn->extra || !conn->extra->transport_state) return;
-  conn->transport->end(conn->extra->transport_state);
+  if (conn->transport->end) conn->transport->end(conn->extra->transport_state);
   conn->extra->transport_state = NULL;
 }
 

@@ -8,7 +8,8 @@
 int lc_crossing_begin(lc_conn *conn);
 int lc_crossing_open(lc_conn *conn); /* 0, LC_AGAIN, or a code */
 ssize_t lc_crossing_receive(lc_conn *conn, void *into, size_t room);
-ssize_t lc_crossing_send(lc_conn *conn, const struct iovec *pieces, int count);
+/* `total` bytes in all, or none, for what the transport keeps. Says in out_blocked and out_kept how it goes on. */
+ssize_t lc_crossing_send(lc_conn *conn, const struct iovec *pieces, int count, size_t total);
 int lc_crossing_unread(const lc_conn *conn); /* 0 as well where nobody knows */
 int lc_crossing_unacked(const lc_conn *conn);
 int lc_crossing_finish(lc_conn *conn);

@@ -16,7 +16,7 @@ static const lc_transport FOREIGN = {.version = LC_TRANSPORT_VERSION,
 
 void lc_conn_note(lc_conn *conn, size_t received, size_t sent)
 {
-  if (conn->state >= LC_STATE_CLOSING || !(received + sent)) return;
+  if (conn->state >= LC_STATE_CLOSING || conn->transport->begin || !(received + sent)) return;
   conn->transport = &FOREIGN;
   conn->last_byte_at = conn->loop->now;
   if (received && !conn->received) lc_mark_first_byte(conn);

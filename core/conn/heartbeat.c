@@ -14,7 +14,7 @@ static const lc_heartbeat *settings_of(const lc_conn *conn)
 static int is_on(const lc_conn *conn)
 {
   return settings_of(conn)->interval != LC_NEVER && conn->extra && !conn->connecting &&
-         conn->state < LC_STATE_CLOSING;
+         !conn->opening && conn->state < LC_STATE_CLOSING;
 }
 
 int lc_heartbeat_begin(lc_conn *conn)

@@ -100,6 +100,8 @@ struct lc_conn {
   unsigned out_blocked : 1; /* the kernel took less than offered: only an event brings room */
   unsigned out_refused : 1; /* for lack of memory: no event will tell, the timer tries again */
   unsigned out_waits : 1;   /* a writer waits, its write half-way through */
+  unsigned out_kept : 1;    /* the transport keeps bytes that the kernel refused */
+  unsigned out_ending : 1;  /* the transport has been told to finish: nothing more is written */
   unsigned out_shut : 1;    /* the FIN has been sent */
   unsigned dropped : 1;     /* the peer is known to have closed without reading everything */
   unsigned torn : 1;        /* a write was given up half-way: only a reset is honest now */

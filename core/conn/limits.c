@@ -62,7 +62,7 @@ static int over_a_limit(lc_conn *conn, lc_time now)
   else if (idle_limit(conn) <= now) cause = "idle timeout";
   else if (conn->aged && (conn->state == LC_STATE_IDLE || !conn->received)) cause = "max age";
   if (!cause || conn->leaving) return 0;
-  if (lc_crossing_unread(conn)) {
+  if (!conn->opening && lc_crossing_unread(conn)) {
     conn->spoke = 1; /* though nobody has read it yet */
     return 0;
   }
@@ -93,7 +93,7 @@ static unsigned retry_output(lc_conn *conn)
 {
   if (!conn->out_refused) return 0;
   conn->out_refused = conn->out_blocked = 0;
-  if (lc_buffer_size(conn->out)) lc_output_send(conn);
+  lc_output_send(conn);
   if (conn->state == LC_STATE_CLOSED || conn->out_blocked) return 0;
   lc_conn_update(conn);
   return conn->out_waits ? LC_WRITABLE : 0;

@@ -5,7 +5,11 @@
 #include "conn/crossing.h"
 #include "conn/deadline.h"
 
-static uint64_t in_kernel(const lc_conn *conn) { return (uint64_t)lc_crossing_unread(conn); }
+/* Bytes of a handshake are no work. */
+static uint64_t in_kernel(const lc_conn *conn)
+{
+  return conn->opening ? 0 : (uint64_t)lc_crossing_unread(conn);
+}
 
 static lc_time quiet_from_now(const lc_conn *conn)
 {

@@ -25,10 +25,10 @@ static void made_progress(lc_conn *conn, int is_all)
 /* One call. Bytes taken (0 when the kernel is full), or a code. */
 static ssize_t send_pieces(lc_conn *conn, struct iovec *pieces, int count, size_t total)
 {
-  ssize_t sent = lc_crossing_send(conn, pieces, count);
+  ssize_t sent = lc_crossing_send(conn, pieces, count, total);
   if (sent == LC_AGAIN) sent = 0;
   if (sent == -ENOMEM || sent == -ENOBUFS) {
-    conn->out_refused = 1;
+    conn->out_refused = conn->out_blocked = 1;
     lc_conn_arm(conn, conn->loop->now + LC_MEMORY_RETRY);
     sent = 0;
   }
@@ -41,7 +41,6 @@ static ssize_t send_pieces(lc_conn *conn, struct iovec *pieces, int count, size_
     conn->last_byte_at = conn->loop->now;
     if (!conn->out_waits) made_progress(conn, (size_t)sent == total);
   }
-  if ((size_t)sent < total) conn->out_blocked = 1;
   return sent;
 }
 
@@ -68,7 +67,7 @@ int lc_output_send(lc_conn *conn)
 {
   if (conn->watch.fd < 0) return conn->error;
   if (conn->connecting || conn->opening) return lc_queue_size(conn) ? LC_AGAIN : 0;
-  while (lc_buffer_size(conn->out) + lc_queue_gathered(conn)) {
+  while (lc_buffer_size(conn->out) + lc_queue_gathered(conn) || conn->out_kept) {
     if (conn->out_blocked) {
       if (lc_queue_gathered(conn)) {
         int result = keep_gathered(conn, 0);
@@ -103,7 +102,7 @@ static void send_gathered(lc_job *job)
 static int output_state(const lc_conn *conn)
 {
   if (conn->error) return conn->error;
-  if (conn->out_shut) return LC_CLOSED;
+  if (conn->out_ending) return LC_CLOSED;
   return conn->failure;
 }
 
@@ -165,20 +164,39 @@ static ssize_t enqueue(lc_conn *conn, const struct iovec *pieces, int count, siz
   return (ssize_t)taken;
 }
 
-/* Straight from the caller's memory, behind what was gathered. */
-static ssize_t write_through(lc_conn *conn, const struct iovec *pieces, int count)
+/* Straight from the caller's memory, behind what was gathered; one call, from byte `skip` on. */
+static ssize_t write_through(lc_conn *conn, const struct iovec *pieces, int count, size_t skip)
 {
   struct iovec all[PIECES_AT_ONCE + 1];
   size_t loaned = lc_queue_gathered(conn);
-  int first = 0, used = count < PIECES_AT_ONCE ? count : PIECES_AT_ONCE;
-  if (loaned) all[first++] = (struct iovec){conn->loop->output, loaned};
-  for (int i = 0; i < used; i++) all[first + i] = pieces[i];
-  size_t total = loaned + total_of(pieces, used);
-  ssize_t sent = send_pieces(conn, all, first + used, total);
+  int used = 0;
+  if (loaned) all[used++] = (struct iovec){conn->loop->output, loaned};
+  for (int i = 0; i < count && used <= PIECES_AT_ONCE; i++) {
+    size_t length = pieces[i].iov_len, passed = skip < length ? skip : length;
+    skip -= passed;
+    if (passed == length) continue;
+    all[used++] = (struct iovec){(char *)pieces[i].iov_base + passed, length - passed};
+  }
+  ssize_t sent = send_pieces(conn, all, used, total_of(all, used));
   if (sent < 0) return sent;
   size_t from_loan = (size_t)sent < loaned ? (size_t)sent : loaned;
   if (loaned && keep_gathered(conn, from_loan) < 0) return conn->error;
   return (ssize_t)((size_t)sent - from_loan);
+}
+
+/* Until the kernel is full; the queue comes first. How much of the pieces it took, or a code. */
+static ssize_t write_all_through(lc_conn *conn, const struct iovec *pieces, int count, size_t total)
+{
+  size_t done = 0;
+  while (done < total && !conn->out_blocked) {
+    int result = lc_buffer_size(conn->out) ? lc_output_send(conn) : 0;
+    if (result == LC_AGAIN) break;
+    if (result < 0) return result;
+    ssize_t sent = write_through(conn, pieces, count, done);
+    if (sent < 0) return sent;
+    done += (size_t)sent;
+  }
+  return (ssize_t)done;
 }
 
 ssize_t lc_conn_write(lc_conn *conn, const struct iovec *pieces, int count)
@@ -199,10 +217,10 @@ ssize_t lc_conn_write(lc_conn *conn, const struct iovec *pieces, int count)
       result = gather(conn, pieces, count, total);
       return result < 0 ? result : (ssize_t)total;
     }
-    ssize_t sent = write_through(conn, pieces, count);
+    ssize_t sent = write_all_through(conn, pieces, count, total);
     if (sent < 0) return sent;
     done = (size_t)sent;
-    if (done == total || !conn->out_blocked) return sent; /* more pieces than one call takes */
+    if (done == total) return sent;
   } else if (lc_queue_gathered(conn)) {
     if (keep_gathered(conn, 0) < 0) return conn->error;
   }

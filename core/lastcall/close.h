@@ -56,7 +56,8 @@ int lc_conn_is_undelivered(const lc_conn *conn);
 
 /* Hands the descriptor to the caller, after the output has been sent (LC_AGAIN until then). Bytes
  * that were read already stay in lc_conn_buffered. The connection is closed, its descriptor is
- * open. It stays registered, as detached, until lc_conn_release_detached. */
+ * open. It stays registered, as detached, until lc_conn_release_detached. -EOPNOTSUPP when the
+ * transport keeps something of the connection. */
 int lc_conn_detach(lc_conn *conn, int *fd);
 void lc_conn_release_detached(lc_conn *conn);
 

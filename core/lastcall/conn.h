@@ -25,7 +25,8 @@ int lc_conn_connect(lc_server *server, const lc_address *to, const lc_address *f
 int lc_conn_adopt(lc_server *server, int fd, const lc_settings *settings, lc_conn **conn);
 
 /* For a caller who moves bytes on a duplicate of the descriptor (with a TLS library): counts them,
- * for the state, the statistics, and the idle rule. */
+ * for the state, the statistics, and the idle rule. Does nothing when the transport of the server
+ * keeps something of the connection. */
 void lc_conn_note(lc_conn *conn, size_t received, size_t sent);
 /* For a caller who learns from elsewhere (poll) that the descriptor is ready: the next read or
  * write asks the kernel, whatever the loop knows. */

@@ -27,7 +27,9 @@ typedef struct lc_drain_options {
   lc_time spread;
 } lc_drain_options;
 
-/* How bytes cross a descriptor: core/conn/transport.h. */
+/* How bytes cross a descriptor: as they are, encrypted, framed. core/conn/transport.h says what a
+ * transport does, and what becomes of the connection when it fails. During its handshake nothing
+ * can be read, and what is written waits. */
 typedef struct lc_transport lc_transport;
 /* What the bytes mean: core/conn/protocol.h. */
 typedef struct lc_protocol lc_protocol;

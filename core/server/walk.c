@@ -24,7 +24,7 @@ static void reach(lc_conn *conn, lc_step step)
     return;
   }
   if (events->reached && !conn->unheard) events->reached(conn, step, server->user);
-  int is_ours = server->options.closes_at_cancel || conn->leaving;
+  int is_ours = server->options.closes_at_cancel || conn->leaving || conn->unheard;
   if (step == LC_STEP_CANCEL && is_ours) lc_conn_finish(conn, "canceled");
   if (step != LC_STEP_KILL) return;
   lc_conn_abort(conn, "killed");
