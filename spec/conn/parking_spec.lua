@@ -1,3 +1,5 @@
+--- scripts/test: early
+local faults = require "spec_faults" -- before lastcall, whose loop in this state runs on it
 local frames = require "spec_frames"
 local helper = require "spec.helper"
 local lastcall = require "lastcall"
@@ -221,6 +223,26 @@ describe("a connection whose protocol knows its units", function()
     end)
   end)
 
+  it("may be spoken to by on_drain, and says its protocol's goodbye afterwards", function()
+    local report
+    helper.task(function()
+      local server, address = helper.serve(lastcall, answer, {
+        on_drain = function(conn) conn:write(string.pack(">s4", "agoing down")) end,
+      })
+      local conn = parked(address)
+      all_idle(server, 1)
+      server:shutdown()
+      assert.same({ "a", "going down" }, { hear(conn) })
+      assert.equal("g", (hear(conn)))
+      say(conn, "g")
+      assert.equal("eof", select(2, hear(conn)))
+      conn:close()
+      report = server:wait()
+    end)
+    helper.assert_clean(report)
+    assert.equal(1, report.closed_idle)
+  end)
+
   it("is closed at cancel when its peer does not say goodbye", function()
     local report
     helper.task(function()
@@ -234,5 +256,45 @@ describe("a connection whose protocol knows its units", function()
       report = server:wait()
     end)
     assert.equal(0, report.killed)
+  end)
+
+  it("leaves nothing where memory for a unit is refused", function()
+    local script = ([[
+      local faults = require "spec_faults"
+      local lastcall = require "lastcall"
+      local core, frames = require "lastcall.core", require "spec_frames"
+      local new_server = core.new_server
+      core.new_server = function(options)
+        options.protocol = frames.protocol
+        return new_server(options)
+      end
+      faults.speed(%d)
+      lastcall.run(function()
+        local server = assert(lastcall.listen("127.0.0.1:0", { linger = 0.5 }))
+        lastcall.spawn(function()
+          server:serve(function(conn, ctx)
+            conn.data.seen = ctx
+            conn:write(string.pack(">s4", "a" .. conn:read(6):sub(6)))
+          end)
+        end)
+        local conn = assert(lastcall.connect(server:addresses()[1]))
+        faults.arm()
+        pcall(function()
+          for _ = 1, 2 do
+            conn:write "\0\0\0\2cx"
+            conn:read(6)
+          end
+        end)
+        lastcall.shutdown()
+      end, { signals = false, drain = 2, log = function() end, on_error = function() end, exit_when_stuck = false })
+    ]]):format(math.max(1, math.floor(200 / helper.seconds(1))))
+    local all = faults.run(script)
+    assert.is_true(all.ok, all.message)
+    for n = 1, all.allocations do
+      local result = faults.run(script, { n, 2 })
+      assert.equal(0, result.open, ("allocation %d: descriptors left: %s"):format(n, result.message))
+      assert.equal(0, result.strange)
+    end
+    helper.figure("%d allocations refused in turn", all.allocations)
   end)
 end)

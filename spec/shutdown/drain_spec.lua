@@ -268,6 +268,25 @@ describe("the step drain", function()
     end)
   end)
 
+  it("leaves a handler that begins after on_drain a context of its own", function()
+    helper.task(function()
+      local drained, ended = false, "nothing"
+      local server, address = helper.serve(lastcall, function(conn, ctx)
+        ended = ctx:err()
+        echo(conn)
+      end, { start = "data", drain = { timeout = 20, quiet = 10 }, on_drain = function() drained = true end })
+      local conn = assert(lastcall.connect(address))
+      while server:stats().connections == 0 do lastcall.sleep(0.001) end
+      server:shutdown()
+      while not drained do lastcall.sleep(0.001) end
+      helper.send(conn, "late\n")
+      assert.equal("late", conn:read())
+      assert.is_nil(ended)
+      conn:close()
+      server:wait()
+    end)
+  end)
+
   it("says the farewell, a string or a function's, as the last words", function()
     for _, farewell in ipairs { "good night\n", function(conn) return ("good night %d\n"):format(conn.id) end } do
       helper.task(function()
