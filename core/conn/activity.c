@@ -4,7 +4,6 @@
 #include "conn/deadline.h"
 #include "conn/protocol.h"
 #include "conn/queue.h"
-#include "conn/settings.h"
 #include "conn/state.h"
 
 int lc_conn_is_between(const lc_conn *conn)

@@ -14,7 +14,6 @@
 #include "conn/protocol.h"
 #include "conn/queue.h"
 #include "conn/release.h"
-#include "conn/state.h"
 #include "conn/units.h"
 #include "conn/verdict.h"
 

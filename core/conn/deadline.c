@@ -1,8 +1,6 @@
 /* deadline.c - the one timer of a connection, and the moments that it is set for. */
 #include "conn/deadline.h"
 
-#include "conn/settings.h"
-
 /* A limit of an operation that begins now: by the clock, for the script may have computed since the
  * turn began, and a time that is counted from then would be over early. */
 lc_time lc_conn_limit(const lc_conn *conn, lc_time allowed)

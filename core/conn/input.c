@@ -3,12 +3,10 @@
 
 #include <string.h>
 
-#include "conn/activity.h"
 #include "conn/crossing.h"
 #include "conn/loan.h"
 #include "conn/mark.h"
 #include "conn/release.h"
-#include "conn/settings.h"
 #include "conn/state.h"
 #include "conn/transport.h"
 

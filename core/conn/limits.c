@@ -12,7 +12,6 @@
 #include "conn/output.h"
 #include "conn/queue.h"
 #include "conn/settings.h"
-#include "conn/state.h"
 #include "conn/units.h"
 #include "kernel/keepalive.h"
 

@@ -1,7 +1,6 @@
 /* output.c - sending, and the ways to write. Large writes go straight from the caller's memory. */
 #include "conn/output.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "conn/activity.h"

@@ -2,11 +2,9 @@
 #include "conn/units.h"
 
 #include "conn/activity.h"
-#include "conn/closing.h"
 #include "conn/deadline.h"
 #include "conn/input.h"
 #include "conn/loan.h"
-#include "conn/mark.h"
 #include "conn/protocol.h"
 #include "conn/settings.h"
 #include "conn/state.h"

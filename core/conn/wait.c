@@ -3,7 +3,6 @@
 #include "conn/deadline.h"
 #include "conn/loan.h"
 #include "conn/output.h"
-#include "conn/settings.h"
 #include "conn/state.h"
 
 void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline)

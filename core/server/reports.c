@@ -1,7 +1,6 @@
 /* reports.c - what the connections of a server report to it, and what the server does then. */
 #include "server/reports.h"
 
-#include "conn/conn.h"
 #include "conn/guess.h"
 #include "conn/plain.h"
 #include "server/account.h"

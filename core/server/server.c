@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "conn/closing.h"
-#include "conn/conn.h"
 #include "conn/settings.h"
 #include "conn/transport.h"
 #include "server/adopt.h"

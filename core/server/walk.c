@@ -6,7 +6,6 @@
 #include "conn/mark.h"
 #include "conn/verdict.h"
 #include "server/idle.h"
-#include "server/member.h"
 
 /* The shortest time between two shares of a walk that is spread out. */
 #define PACE (5 * LC_MILLISECOND)

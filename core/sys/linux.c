@@ -1,11 +1,9 @@
 /* linux.c - the real kernel behind sys.h, each call as thin as it can be. */
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/sockios.h>
 #include <linux/time_types.h>
 #include <netdb.h>
 #include <poll.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>

@@ -7,7 +7,6 @@
  * room for them.
  */
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/fs.h>
 #include <poll.h>
 #include <pthread.h>

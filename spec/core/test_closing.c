@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "conn/conn.h"
 #include "world.h"
 
 /* --------------------------------------------------------------- the order -- */

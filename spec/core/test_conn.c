@@ -1,7 +1,6 @@
 /* test_conn.c - one connection's states and limits, and how long it is there for whom. */
 #include "conn/conn.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "world.h"

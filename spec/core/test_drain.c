@@ -1,8 +1,6 @@
 /* test_drain.c - the ladder of one server: who is closed, who is waited for, and until when. */
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "conn/conn.h"
 #include "world.h"
 
 static void drain_within(world *w, lc_time time)

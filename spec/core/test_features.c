@@ -1,7 +1,6 @@
 /* test_features.c - the self-test at the start says what the kernel can do, and leaves nothing. */
 #include "faults.h"
 #include "kernel/features.h"
-#include "kernel/sock_diag.h"
 #include "world.h"
 
 static faults bad;

@@ -1,6 +1,5 @@
 /* test_lifetimes.c - what ends in which order: a loop and its children, a server in its last callback, connections that
  * somebody still holds, and what is only half made when memory or a transport fails. */
-#include <stdlib.h>
 
 #include "conn/guess.h"
 #include "conn/transport.h"

@@ -1,7 +1,5 @@
 /* test_linger.c - how long the end of a connection may take: its bounds in time and in bytes. */
-#include <stdlib.h>
 
-#include "conn/conn.h"
 #include "world.h"
 
 static void linger_0_resets_at_once(void **state)

@@ -1,5 +1,4 @@
 /* test_listen_owner.c - a listener serves any owner: here one that is no server, and whose connections are numbers. */
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "listen/listener.h"

@@ -1,5 +1,4 @@
 /* test_listener.c - opening, accepting a share at a time, holding back, and shortages. */
-#include "listen/listener.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +6,6 @@
 #include <unistd.h>
 
 #include "faults.h"
-#include "server/server.h"
 #include "world.h"
 
 static faults bad;

@@ -1,13 +1,10 @@
 /* scripts/test: early */
 /* test_listener_stop.c - stopping a listener: by which method, for how long, and losing nobody. */
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "faults.h"
-#include "listen/listener.h"
 #include "server/server.h"
 #include "world.h"
 

@@ -1,5 +1,4 @@
 /* test_mark.c - which work a drain still hands over: what begins before the connection's mark. */
-#include "conn/conn.h"
 #include "world.h"
 
 static void drain(world *w)

@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "kernel/reuseport.h"
-#include "listen/listener.h"
 #include "server/server.h"
 #include "world.h"
 

@@ -2,7 +2,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "loop/loop.h"
 #include "world.h"
 
 enum { PIPES = 3 };

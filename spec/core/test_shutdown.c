@@ -1,10 +1,7 @@
 /* test_shutdown.c - the ladder of the whole process: its clock, its signals, its hooks. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "conn/conn.h"
-#include "server/server.h"
 #include "world.h"
 
 static char steps[WORLD_TEXT];

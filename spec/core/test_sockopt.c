@@ -1,9 +1,7 @@
 /* test_sockopt.c - socket options by name. */
-#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include "faults.h"
-#include "loop/loop.h"
 #include "world.h"
 
 static void what_is_set_is_what_is_got(void **state)

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <linux/filter.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

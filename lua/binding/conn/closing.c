@@ -1,7 +1,6 @@
 /* conn/closing.c - close and abort, and half-closes. */
 #include <lauxlib.h>
 #include <lua.h>
-#include <string.h>
 
 #include "base/list.h"
 #include "conn/box.h"

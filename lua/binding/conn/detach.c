@@ -24,21 +24,21 @@
 
 static const char TICKET_TYPE[] = "lastcall.ticket";
 
-static int ticket_done(lua_State *L)
-{
-  conn_box **held = check_object(L, 1, TICKET_TYPE);
-  if (*held) conn_end_detached(*held);
-  *held = NULL;
-  return 0;
-}
-
-void conn_end_detached(conn_box *box)
+static void end_detached(conn_box *box)
 {
   if (!box->is_detached) return;
   box->is_detached = 0;
   if (!box->rt->loop || !box->conn) return; /* a finalizer may come after the loop */
   lc_conn_release_detached(box->conn);
   conn_unanchor_when_over(box);
+}
+
+static int ticket_done(lua_State *L)
+{
+  conn_box **held = check_object(L, 1, TICKET_TYPE);
+  if (*held) end_detached(*held);
+  *held = NULL;
+  return 0;
 }
 
 /* ------------------------------------------------------------------ the ladder -- */
@@ -73,7 +73,7 @@ void conn_kill_detached(lua_State *L, conn_box *box)
   int top = lua_gettop(L);
   if (push_hook(L, box, "on_kill")) runtime_callback(L, box->rt, 1);
   lua_settop(L, top);
-  conn_end_detached(box);
+  end_detached(box);
 }
 
 /* ------------------------------------------------------------------- handing over -- */

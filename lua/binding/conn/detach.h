@@ -9,6 +9,5 @@
 /* For the ladder: runs the functions given to detach. At the kill the connection no longer counts. */
 void conn_drain_detached(lua_State *L, conn_box *box);
 void conn_kill_detached(lua_State *L, conn_box *box);
-void conn_end_detached(conn_box *box);
 
 #endif

@@ -1,7 +1,6 @@
 /* conn/events.c - events of a connection in the core: they wake tasks, end contexts, and are logged. */
 #include "conn/events.h"
 
-#include <lauxlib.h>
 #include <lua.h>
 
 #include "conn/box.h"

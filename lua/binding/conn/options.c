@@ -1,6 +1,4 @@
 /* conn/options.c - the options of one connection: timeouts, linger, keepalive, its farewell. */
-#include "conn/options.h"
-
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -11,7 +9,8 @@
 #include "script/options.h"
 #include "script/register.h"
 
-int conn_apply(lua_State *L, conn_box *box, const lc_settings *settings, const char *operation)
+/* Applies new settings to the connection. Pushes true, or nil, code, message; returns how many values. */
+static int apply(lua_State *L, conn_box *box, const lc_settings *settings, const char *operation)
 {
   if (lc_conn_error(box->conn)) return conn_failure(L, box, lc_conn_error(box->conn), operation);
   int result = lc_conn_set_settings(box->conn, settings);
@@ -33,7 +32,7 @@ static int conn_set_read_timeout(lua_State *L)
   conn_box *box = conn_check(L, 1);
   lc_settings settings = *lc_conn_settings(box->conn);
   settings.read_timeout = check_timeout(L, 2);
-  return conn_apply(L, box, &settings, "set_read_timeout");
+  return apply(L, box, &settings, "set_read_timeout");
 }
 
 static int conn_set_write_timeout(lua_State *L)
@@ -41,7 +40,7 @@ static int conn_set_write_timeout(lua_State *L)
   conn_box *box = conn_check(L, 1);
   lc_settings settings = *lc_conn_settings(box->conn);
   settings.write_timeout = check_timeout(L, 2);
-  return conn_apply(L, box, &settings, "set_write_timeout");
+  return apply(L, box, &settings, "set_write_timeout");
 }
 
 static int conn_set_deadline(lua_State *L)
@@ -58,7 +57,7 @@ static int conn_set_linger(lua_State *L)
   lc_settings settings = *lc_conn_settings(box->conn);
   check_that(L, !lua_isnoneornil(L, 2), 2, "seconds to linger, 0 to reset, or \"background\"");
   linger_argument(L, 2, &settings.linger);
-  return conn_apply(L, box, &settings, "set_linger");
+  return apply(L, box, &settings, "set_linger");
 }
 
 /* The modules have checked the table. */
@@ -72,7 +71,7 @@ static int conn_set_keepalive(lua_State *L)
   lua_setfield(L, 2, "keepalive");
   option_keepalive(L, 2, &settings.keepalive);
   settings.user_timeout = lc_keepalive_user_timeout(&settings.keepalive);
-  return conn_apply(L, box, &settings, "set_keepalive");
+  return apply(L, box, &settings, "set_keepalive");
 }
 
 static int conn_set_nodelay(lua_State *L)
@@ -81,7 +80,7 @@ static int conn_set_nodelay(lua_State *L)
   lc_settings settings = *lc_conn_settings(box->conn);
   check_type(L, 2, LUA_TBOOLEAN);
   settings.nodelay = lua_toboolean(L, 2);
-  return conn_apply(L, box, &settings, "set_nodelay");
+  return apply(L, box, &settings, "set_nodelay");
 }
 
 /* conn:heartbeat({interval=, timeout=, send=} or false). The modules have checked the table. */
@@ -97,7 +96,7 @@ static int conn_heartbeat(lua_State *L)
   if (lua_istable(L, 2)) lua_getfield(L, 2, "send");
   else lua_pushnil(L);
   conn_keep_value(L, 1, CONN_BEAT);
-  return conn_apply(L, box, &settings, "heartbeat");
+  return apply(L, box, &settings, "heartbeat");
 }
 
 static int conn_set_farewell(lua_State *L)

@@ -21,7 +21,6 @@
 #include "runtime/report.h"
 #include "runtime/runtime.h"
 #include "task/context.h"
-#include "task/run.h"
 #include "task/traceback.h"
 #include "task/wait.h"
 

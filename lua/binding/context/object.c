@@ -1,7 +1,6 @@
 /* context/object.c - contexts as scripts have them: the object and its methods. */
 #include <lauxlib.h>
 #include <lua.h>
-#include <stdlib.h>
 
 #include "base/list.h"
 #include "context/methods.h"

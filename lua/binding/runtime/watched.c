@@ -1,7 +1,6 @@
 /* runtime/watched.c - the script's work outside tasks; logs the work that has held the loop too long. */
 #include "runtime/watched.h"
 
-#include <lauxlib.h>
 #include <lua.h>
 #include <stdatomic.h>
 

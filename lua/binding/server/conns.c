@@ -1,7 +1,6 @@
 /* server/conns.c - the objects of a server's connections, some of which are made when they are needed. */
 #include "server/conns.h"
 
-#include <lauxlib.h>
 #include <lua.h>
 
 #include "conn/keeping.h"

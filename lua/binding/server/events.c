@@ -7,7 +7,6 @@
 #include <lua.h>
 #include <string.h>
 
-#include "conn/detach.h"
 #include "conn/events.h"
 #include "conn/keeping.h"
 #include "conn/words.h"

@@ -5,7 +5,6 @@
 #include <lua.h>
 #include <netdb.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "conn/box.h"

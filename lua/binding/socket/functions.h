@@ -23,7 +23,6 @@ void socket_open_stream(lua_State *L, runtime *rt);
 void socket_open_descriptor(lua_State *L, runtime *rt);
 void socket_open_options(lua_State *L, runtime *rt);
 void socket_open_select(lua_State *L, runtime *rt);
-void socket_open_object(lua_State *L, runtime *rt);
 void socket_open_dns(lua_State *L, runtime *rt);
 
 #endif

@@ -248,7 +248,7 @@ static int ignore_sigpipe(lua_State *L)
   return 0;
 }
 
-void socket_open_object(lua_State *L, runtime *rt)
+static void open_object(lua_State *L, runtime *rt)
 {
   static const luaL_Reg functions[] = {{"class", object_class},
                                        {"object", object_new},
@@ -272,7 +272,7 @@ void socket_open(lua_State *L, runtime *rt)
   new_type(L, HOOK_TYPE);
   lua_pop(L, 1);
   lua_newtable(L);
-  socket_open_object(L, rt);
+  open_object(L, rt);
   socket_open_waiting(L, rt);
   socket_open_stream(L, rt);
   socket_open_descriptor(L, rt);

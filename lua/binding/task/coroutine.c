@@ -114,7 +114,8 @@ int coroutine_is_closing(lua_State *co)
   return lua_status(co) == LUA_OK && lua_getstack(co, 0, &frame);
 }
 
-int coroutine_close_told(lua_State *L, runtime *rt, lua_State *co)
+/* Closes `co` in any other state, and ends the waits for it. Returns a status, as lua_resetthread does. */
+static int close_told(lua_State *L, runtime *rt, lua_State *co)
 {
   if (coroutine_is_closing(co)) return LUA_OK;
   lua_State *before = rt->innermost;
@@ -134,7 +135,7 @@ int coroutine_close_nested(lua_State *L, task *t)
   int failed = LUA_OK, top = lua_gettop(L);
   while (task_depth(t) && t->extra->levels[t->extra->depth - 1].co != L) {
     lua_State *inner = t->extra->levels[t->extra->depth - 1].co;
-    int status = coroutine_close_told(L, t->rt, inner);
+    int status = close_told(L, t->rt, inner);
     pop_level(L, t, inner);
     if (status == LUA_OK) continue;
     failed = status;
@@ -147,7 +148,7 @@ int coroutine_close_nested(lua_State *L, task *t)
 int task_close_coroutines(lua_State *L, task *t)
 {
   int failed = coroutine_close_nested(L, t);
-  int status = coroutine_close_told(L, t->rt, t->co);
+  int status = close_told(L, t->rt, t->co);
   if (failed == LUA_OK) return status;
   if (status == LUA_OK) lua_xmove(L, t->co, 1);
   else lua_pop(L, 1);
@@ -278,7 +279,7 @@ static int finish_wrap(lua_State *L, lua_State *co, int results)
   if (results >= 0) return results;
   int status = lua_status(co);
   if (status != LUA_OK && status != LUA_YIELD) { /* an error in it: its <close> variables run */
-    status = coroutine_close_told(L, runtime_upvalue(L), co);
+    status = close_told(L, runtime_upvalue(L), co);
     lua_xmove(co, L, 1);
   }
   if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
@@ -331,7 +332,7 @@ static int coroutine_close(lua_State *L)
   state is = state_of(L, rt, co);
   if (is != DEAD && is != SUSPENDED)
     return luaL_error(L, "cannot close a %s coroutine", STATES[is]);
-  int status = coroutine_close_told(L, rt, co);
+  int status = close_told(L, rt, co);
   lua_pushboolean(L, status == LUA_OK);
   if (status == LUA_OK) return 1;
   lua_xmove(co, L, 1);

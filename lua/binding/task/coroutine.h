@@ -13,8 +13,6 @@ int task_close_coroutines(lua_State *L, task *t);
 int coroutine_close_nested(lua_State *L, task *t);
 /* Whether other code is closing it, so that its <close> variables run. They may have turned the loop. */
 int coroutine_is_closing(lua_State *co);
-/* Closes `co` in any other state, and ends the waits for it. Returns a status, as lua_resetthread does. */
-int coroutine_close_told(lua_State *L, runtime *rt, lua_State *co);
 void coroutine_forget(task *t); /* the task has ended: its own coroutine is no longer busy */
 
 #endif

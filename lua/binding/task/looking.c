@@ -4,7 +4,6 @@
 
 #include "base/list.h"
 #include "runtime/runtime.h"
-#include "script/raise.h"
 #include "script/register.h"
 #include "task/functions.h"
 #include "task/handle.h"
