@@ -35,6 +35,7 @@
 #define DEAF_AFTER (50 * LC_MILLISECOND)
 #define DEAF_TO 2
 #define LATE_AFTER LC_SECOND          /* after the deadline, whatever progress the work makes */
+#define LATE_MOST (4 * LC_SECOND)     /* however long the loop's thread waits for a processor */
 #define PAUSED (500 * LC_MILLISECOND) /* a wait that is longer by this: the process stood still */
 #define LAST_WORDS (100 * LC_MILLISECOND) /* enough for a reader that reads */
 /* How long the loop's thread may take to stand still: on a busy machine it waits for a processor. */
@@ -75,9 +76,13 @@ typedef struct lc_watchdog {
 
   /* The fields from here on are the thread's own. */
   unsigned long long seen;
-  lc_time since;      /* when `seen` began */
-  lc_time deaf_since; /* the work has not answered since */
-  unsigned deaf_to;   /* the number of interrupts that had arrived by then */
+  lc_time since;   /* when `seen` began */
+  lc_time starved; /* how long the loop's thread has waited for a processor; after the deadline */
+  lc_time deaf_since;   /* the work has not answered since */
+  unsigned deaf_to;     /* the number of interrupts that had arrived by then */
+  lc_time deaf_starved; /* `starved` at that moment */
+  lc_time late_from;    /* when the loop's time after the deadline began */
+  lc_time late_starved; /* `starved` at that moment */
   unsigned sent;
   lc_time on_our_feet_since; /* when the process last went on after it had stood still */
   lc_time interrupted_at;
@@ -272,20 +277,46 @@ static void end_process(lc_watchdog *w)
   w->sys->exit(w->sys, LC_EXIT_STUCK);
 }
 
-static int is_stuck(const lc_watchdog *w, const due *found, lc_time now)
+/* The time for which the loop's thread waited for a processor does not count: other processes had it. Without that
+ * time the loop is late after LATE_AFTER, and in any case after LATE_MOST. Where the kernel does not tell how long
+ * the thread waited, all of the time counts. */
+static void count_starved(lc_watchdog *w, lc_time end_at)
 {
-  if (!w->options.exit_stuck || found->end_at == LC_NEVER) return 0;
-  lc_time late_from = found->end_at > w->on_our_feet_since ? found->end_at : w->on_our_feet_since;
-  if (now >= lc_time_add(late_from, LATE_AFTER)) return 1;
-  if (LC_BEAT_WORK(w->seen) == LC_WORK_LOOP) return 0; /* the library's own work ends by itself */
-  if (now < lc_time_add(found->end_at, DEAF_AFTER) || now - w->deaf_since < DEAF_AFTER) return 0;
+  lc_time from = end_at > w->on_our_feet_since ? end_at : w->on_our_feet_since;
+  lc_time starved = w->sys->starved(w->sys, w->interruptible);
+  if (starved > w->starved) w->starved = starved;
+  if (from == w->late_from) return;
+  w->late_from = from;
+  w->late_starved = w->deaf_starved = w->starved;
+}
+
+static int is_late(const lc_watchdog *w, lc_time now)
+{
+  lc_time late = now - w->late_from;
+  return late >= LATE_MOST || late - (w->starved - w->late_starved) >= LATE_AFTER;
+}
+
+static int is_deaf(const lc_watchdog *w, lc_time now)
+{
+  lc_time since = w->deaf_since > w->late_from ? w->deaf_since : w->late_from;
+  if (now - since - (w->starved - w->deaf_starved) < DEAF_AFTER) return 0;
   return atomic_load(&w->arrived) - w->deaf_to >= DEAF_TO;
+}
+
+static int is_stuck(lc_watchdog *w, const due *found, lc_time now)
+{
+  if (!w->options.exit_stuck || found->end_at > now) return 0;
+  count_starved(w, found->end_at);
+  if (is_late(w, now)) return 1;
+  /* The library's own work ends by itself. */
+  return LC_BEAT_WORK(w->seen) != LC_WORK_LOOP && is_deaf(w, now);
 }
 
 static void listen_anew(lc_watchdog *w, lc_time now)
 {
   w->deaf_since = now;
   w->deaf_to = atomic_load(&w->arrived);
+  w->deaf_starved = w->starved;
 }
 
 /* How long the work may go on before it is asked. Short work ends by itself. */

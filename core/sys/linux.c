@@ -341,6 +341,7 @@ const lc_sys *lc_sys_linux(void)
     .interruptible = lc_sys_interruptible,
     .interrupt = lc_sys_interrupt,
     .uninterruptible = lc_sys_uninterruptible,
+    .starved = lc_sys_starved,
     .say = lc_sys_say,
     .exit = linux_exit,
     .descriptor_limit = lc_sys_descriptor_limit,

@@ -14,15 +14,18 @@
  */
 #include "sys/signal.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "sys/clock.h"
+#include "sys/files.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
@@ -428,4 +431,40 @@ int lc_sys_uninterruptible(const lc_sys *sys, int number)
   if (--interrupts.users == 0) unclaim_signal();
   pthread_mutex_unlock(&interrupts.lock);
   return 0;
+}
+
+/* "/proc/self/task/TID/schedstat" has three numbers: nanoseconds on a processor, nanoseconds waited for one,
+ * and how often the thread was given one. */
+static void schedstat_path(char *end, int tid)
+{
+  static const char FOLDER[] = "/proc/self/task/", NAME[] = "/schedstat";
+  char digits[12];
+  size_t count = 0;
+
+  do digits[count++] = (char)('0' + tid % 10);
+  while ((tid /= 10) > 0);
+  memcpy(end, FOLDER, sizeof FOLDER - 1);
+  end += sizeof FOLDER - 1;
+  while (count > 0) *end++ = digits[--count];
+  memcpy(end, NAME, sizeof NAME);
+}
+
+lc_time lc_sys_starved(const lc_sys *sys, int number)
+{
+  char path[48], text[96], *end;
+  int tid = atomic_load(&interrupts.threads[number].tid), fd;
+  ssize_t length;
+
+  (void)sys;
+  if (tid == 0) return -EINVAL;
+  schedstat_path(path, tid);
+  fd = lc_sys_above_standard(open(path, O_RDONLY | O_CLOEXEC));
+  if (fd < 0) return fd;
+  length = read(fd, text, sizeof text - 1);
+  if (length < 0) length = -errno;
+  close(fd);
+  if (length < 0) return length;
+  text[length] = '\0';
+  strtoull(text, &end, 10);
+  return (lc_time)strtoull(end, NULL, 10);
 }

@@ -111,8 +111,11 @@ describe("lastcall.dump", function()
       lastcall.sleep(0.01)
       lastcall.shutdown()
     end, { drain = 0.5, signals = false, max_block = 0.05, exit_when_stuck = false,
-      log = function(_, event, fields) if event == "loop blocked" then traces[1] = fields.traceback end end })
-    assert.truthy(traces[1]:find("dump_spec.lua", 1, true))
+      log = function(_, event, fields)
+        -- On a busy machine, other pieces and whole turns take long, too; a turn has no traceback.
+        if event == "loop blocked" then traces[#traces + 1] = fields.traceback end
+      end })
+    assert.truthy(table.concat(traces, "\n"):find("dump_spec.lua", 1, true))
     local _, levels = report.stragglers[1].traceback:gsub("resumed by", "")
     assert.equal(60, levels)
   end)

@@ -252,6 +252,12 @@ static int table_not_interruptible(const lc_sys *sys, int number)
   return -EINVAL;
 }
 
+static lc_time table_not_starved(const lc_sys *sys, int number)
+{
+  (void)sys, (void)number;
+  return -EINVAL;
+}
+
 static ssize_t table_say(const lc_sys *sys, const char *text, size_t length, lc_time patience)
 {
   (void)sys, (void)text, (void)patience;
@@ -352,6 +358,7 @@ void sim_table_fill(sim_process *process)
     .interruptible = table_interruptible,
     .interrupt = table_not_interruptible,
     .uninterruptible = table_not_interruptible,
+    .starved = table_not_starved,
     .say = table_say,
     .exit = table_exit,
     .descriptor_limit = table_descriptor_limit,
