@@ -191,13 +191,13 @@ static void begin_closing(lc_conn *conn, lc_time linger, const char *cause)
   if (conn->state == LC_STATE_CLOSED) return; /* there was no memory for what was posted */
   conn->error = LC_CLOSED;
   lc_loan_drop(conn);
-  lc_conn_move(conn, LC_STATE_CLOSING, cause);
   conn->cause = cause;
   conn->discarded = 0;
   conn->counts_late = must_count_late(conn) ? 1 : 0;
   conn->late = conn->counts_late ? unread : 0;
   if (linger < 0) begin_patience(conn);
   else conn->write_deadline = lc_time_add(conn->loop->now, linger);
+  lc_conn_move(conn, LC_STATE_CLOSING, cause);
   lc_conn_tell(conn, LC_ENDED);
 }
 

@@ -320,6 +320,41 @@ static void a_wait_on_a_closing_connection_disturbs_nothing(void **state)
   wait_while_closing(w, LC_WAIT_AWAIT);
 }
 
+/* What is read of a connection while a move is told belongs to the state it has moved to. */
+static uint64_t late_seen;
+
+static void look_at_late(lc_conn *conn, lc_state from, lc_state to, const char *cause, void *user)
+{
+  lc_conn_stats stats;
+  (void)from, (void)to, (void)cause, (void)user;
+  lc_conn_stats_get(conn, &stats);
+  late_seen |= stats.late;
+}
+
+static void move_on(world *w, lc_time linger)
+{
+  static const lc_events events = {.state = look_at_late};
+  int error = 0;
+  lc_conn *conn;
+  lc_server *server = lc_server_new(w->loop, NULL, &events, NULL, &error);
+  assert_int_equal(lc_conn_connect(server, &w->address, NULL, 1, &conn), 0);
+  world_turn_for(w, 5 * LC_MILLISECOND);
+  lc_conn_wait(conn, LC_WAIT_READ, lc_loop_clock(w->loop) + LC_SECOND);
+  late_seen = 0;
+  lc_conn_close(conn, linger, "test");
+  assert_true(late_seen == 0);
+  lc_server_free(server);
+}
+
+static void each_state_shows_its_own_figures_alone(void **state)
+{
+  world *w = *state;
+  world_serve(w);
+  move_on(w, LC_SECOND);
+  move_on(w, LC_LINGER_BACKGROUND);
+  move_on(w, 0);
+}
+
 /* ------------------------------------------------------------- what is half made -- */
 
 static int refuse(const lc_transport *transport, int is_outbound, void **state)
@@ -460,6 +495,7 @@ int main(void)
     WORLD_TEST(one_that_has_the_buffers_on_loan_likewise),
     WORLD_TEST(one_in_the_midst_of_closing_likewise),
     WORLD_TEST(a_wait_on_a_closing_connection_disturbs_nothing),
+    WORLD_TEST(each_state_shows_its_own_figures_alone),
     WORLD_TEST(what_a_transport_refuses_has_no_timer),
     WORLD_TEST(what_a_protocol_refuses_has_no_timer),
     cmocka_unit_test(a_child_that_lacks_memory_leaves_nothing),
