@@ -1,4 +1,4 @@
-/* activity.c - whether a connection is at work, idle, or dismissed: kept up to date. */
+/* activity.c - keeps up to date whether a connection is at work, idle, or dismissed. */
 #include "conn/activity.h"
 
 #include "conn/deadline.h"
@@ -36,7 +36,8 @@ void lc_conn_update(lc_conn *conn)
   if (conn->state > LC_STATE_IDLE || conn->connecting) return;
   if (conn->dismissed && conn->state == LC_STATE_IDLE) return; /* the next move is closing */
   int idle = lc_conn_is_between(conn);
-  /* A connection is new until a byte was received; one that was greeted and waits is idle. */
+  /* A connection is new until a byte was received. One to which the embedder wrote, and whose
+   * answer it awaits, is idle. */
   if (conn->state == LC_STATE_NEW && !conn->received && !(idle && conn->wrote)) {
     lc_conn_consider(conn);
     return;

@@ -15,7 +15,7 @@
 #include "kernel/keepalive.h"
 
 enum { DISCARD_SIZE = 16 * 1024 };
-enum { LOOKS = 8 }; /* at the acknowledgements, within one write_timeout */
+enum { LOOKS = 8 }; /* looks at the acknowledgements within one write_timeout */
 
 enum { MORE_TO_DISCARD, NOTHING_NOW, SEEN_FIN, FAILED };
 
@@ -29,7 +29,7 @@ static int discard(lc_conn *conn)
   char sink[DISCARD_SIZE];
   for (size_t turn = 0; turn < LC_BYTES_PER_TURN;) {
     if (conn->in_eof) return SEEN_FIN;
-    if (is_over_limit(conn)) return NOTHING_NOW; /* the window closes, and holds the peer up */
+    if (is_over_limit(conn)) return NOTHING_NOW; /* the window closes, and the peer has to wait */
     if (conn->in_drained) return NOTHING_NOW;
     ssize_t got = lc_input_receive(conn, sink, sizeof sink);
     if (got == LC_AGAIN) return NOTHING_NOW;
@@ -89,7 +89,7 @@ static void begin_patience(lc_conn *conn)
   conn->progress_at = conn->loop->now;
 }
 
-/* When it is given up. Outside a drain, max_age bounds a patient closing. */
+/* When the closing is given up. Outside a drain, max_age limits a patient closing. */
 static lc_time give_up_at(const lc_conn *conn)
 {
   if (!conn->patient) return conn->write_deadline;
@@ -100,8 +100,9 @@ static lc_time give_up_at(const lc_conn *conn)
   return lc_time_earlier(end, age_end > least ? age_end : least);
 }
 
-/* Whether the peer's host has acknowledged more since the last look; once it has everything, the linger for
- * its FIN begins. Of a unix socket the kernel tells how much memory is left, which shrinks as the peer reads. */
+/* Looks whether the peer's host has acknowledged more. Once it has everything, the linger for the
+ * peer's FIN begins. For a unix socket the kernel tells how much memory is left, which shrinks as
+ * the peer reads. */
 static void look_at_progress(lc_conn *conn)
 {
   if (!conn->patient) return;
@@ -172,8 +173,9 @@ static void say_farewell(lc_conn *conn)
     lc_queue_append(conn, extra->farewell, extra->farewell_length);
 }
 
-/* Whether the report is to tell of bytes that no handler is given. A peer that has finished had its chance to
- * be read, unless the ladder refused what it had said; and a handler may have refused to read any more. */
+/* Whether the report counts bytes that no handler receives. Not those of a peer that has finished,
+ * unless the ladder refused what it had sent: its bytes could have been read. Nor when the handler
+ * has shut the reading half. */
 static int must_count_late(const lc_conn *conn)
 {
   const lc_owner *owner = conn->owner;
@@ -182,13 +184,13 @@ static int must_count_late(const lc_conn *conn)
   return conn->dismissed || !conn->in_eof;
 }
 
-/* `linger` is strict; negative: patient. */
+/* A negative `linger` is patient, any other is strict. */
 static void begin_closing(lc_conn *conn, lc_time linger, const char *cause)
 {
   size_t unread = lc_buffer_size(conn->in);
   conn->wait = LC_WAIT_NONE;
   if (!conn->out_ending) say_farewell(conn);
-  if (conn->state == LC_STATE_CLOSED) return; /* there was no memory for what was posted */
+  if (conn->state == LC_STATE_CLOSED) return; /* no memory for the posted bytes */
   conn->error = LC_CLOSED;
   lc_loan_drop(conn);
   conn->cause = cause;
@@ -222,7 +224,7 @@ void lc_conn_finish(lc_conn *conn, const char *cause)
 {
   if (conn->state >= LC_STATE_CLOSING) return;
   if (conn->failure || lc_conn_settings(conn)->linger == 0 || conn->connecting || conn->opening) {
-    /* What did not leave yet will not now. */
+    /* Bytes that could not be sent until now will not be sent. */
     lc_conn_close(conn, lc_conn_settings(conn)->linger, cause);
     return;
   }
@@ -242,8 +244,8 @@ int lc_conn_shutdown(lc_conn *conn, int how)
   if (conn->error) return conn->error;
   const lc_sys *sys = conn->loop->sys;
   if (how == SHUT_RD || how == SHUT_RDWR) {
-    /* The flag is what counts. TCP has no such thing on the wire, and recv would say 0 from then on,
-     * as if the peer's FIN had come: the linger waits for the real one. */
+    /* Only the flag counts. TCP has no such thing on the wire, and after shutdown(SHUT_RD) recv
+     * would return 0 as if the peer's FIN had come. The linger waits for the real FIN. */
     if (!conn->in_shut && !lc_conn_is_tcp(conn)) sys->shutdown(sys, conn->watch.fd, SHUT_RD);
     conn->in_shut = 1;
     if (conn->wait) lc_conn_tell(conn, LC_READABLE);
@@ -260,7 +262,7 @@ int lc_conn_shutdown(lc_conn *conn, int how)
 int lc_conn_detach(lc_conn *conn, int *fd)
 {
   if (conn->error) return conn->error;
-  if (conn->transport->begin) return -EOPNOTSUPP; /* its state would be lost */
+  if (conn->transport->begin) return -EOPNOTSUPP; /* the state of the transport would be lost */
   int result = lc_output_send_all(conn);
   if (result < 0) return result;
   *fd = conn->watch.fd;

@@ -1,4 +1,4 @@
-/* conn.c - the birth of a connection, and what events do to it. */
+/* conn.c - makes a connection, and passes events to it. */
 #include "conn/conn.h"
 
 #include <stdlib.h>
@@ -36,7 +36,8 @@ static unsigned finish_connect(lc_conn *conn)
   return conn->error ? 0 : LC_CONNECTED;
 }
 
-/* The transport is open: the owner of an unheard connection hears of it, another one goes on with what it has begun. */
+/* The transport is open. The owner is told of an unheard connection; any other goes on with what it
+ * has begun. */
 static unsigned finish_opening(lc_conn *conn)
 {
   unsigned what = conn->in_finished && !conn->in_shut ? LC_FINISHED : 0;
@@ -52,7 +53,8 @@ static unsigned finish_opening(lc_conn *conn)
   return what | LC_READABLE; /* bytes may have come behind the handshake's */
 }
 
-/* One step of the transport's handshake. */
+/* Makes one step of the transport's handshake. The owner is told of an accepted connection when the
+ * handshake is over. */
 static unsigned go_on_opening(lc_conn *conn, uint32_t events)
 {
   if (events & LC_POLL_IN) conn->last_byte_at = conn->loop->now;
@@ -113,7 +115,7 @@ static void conn_ready(lc_watch *watch, uint32_t events)
   lc_conn_unref(conn);
 }
 
-/* The last stations: `closed` is told once, and it departs when the tasks have ended. */
+/* The end of a connection: `closed` is called once; `departed` when its tasks have ended, too. */
 static void conn_depart(lc_conn *conn)
 {
   if (!conn->told_closed) {
@@ -193,7 +195,8 @@ int lc_conn_begin(lc_conn *conn, int fd)
   return 0;
 }
 
-/* What somebody still holds stays readable, and touches neither owner nor loop any more, for they may go first. */
+/* A connection that the embedder holds stays readable. It uses neither owner nor loop any more, for
+ * both may be freed before it. */
 void lc_conn_orphan(lc_conn *conn)
 {
   lc_job_cancel(&conn->job);
@@ -223,7 +226,8 @@ void lc_conn_peer(const lc_conn *conn, lc_address *address)
 {
   lc_peer_unpack(&conn->peer, address);
   if (address->of.any.sa_family != AF_UNIX || conn->watch.fd < 0 || conn->outbound) return;
-  lc_address named = {.length = sizeof named.of}; /* a path is too long to be kept with each */
+  /* a path is too long to keep one for each connection */
+  lc_address named = {.length = sizeof named.of};
   if (conn->loop->sys->getpeername(conn->loop->sys, conn->watch.fd, &named.of.any, &named.length) >=
       0)
     *address = named;

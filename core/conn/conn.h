@@ -1,14 +1,16 @@
-/* conn.h - the birth of a connection, and what events do to it. */
+/* conn.h - makes a connection, and passes events to it. */
 #ifndef LC_CONN_H
 #define LC_CONN_H
 
 #include "conn/inside.h"
 
-/* A connection in memory of so many bytes, which the owner may use behind it; one reference, nothing open. */
+/* Makes a connection at the beginning of `size` bytes; the owner uses the rest. It has one
+ * reference, and no descriptor. */
 lc_conn *lc_conn_new(lc_loop *loop, const lc_owner *owner, size_t size);
-int lc_conn_begin(lc_conn *conn, int fd); /* watched from here on: 0 or a code */
-/* Whether the owner may hear of it now: else it does when the transport is open. */
+int lc_conn_begin(lc_conn *conn, int fd); /* begins to watch the descriptor: 0 or a code */
+/* Whether the owner may be told of the connection now. Else it is told when the transport is
+ * open. */
 int lc_conn_announce(lc_conn *conn);
-void lc_conn_orphan(lc_conn *conn); /* it has departed, or its owner is going */
+void lc_conn_orphan(lc_conn *conn); /* the connection has departed, or its owner ends */
 
 #endif

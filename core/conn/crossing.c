@@ -1,4 +1,4 @@
-/* crossing.c - the calls of a connection's transport. */
+/* crossing.c - calls the transport of a connection. */
 #include "conn/crossing.h"
 
 #include "conn/settings.h"

@@ -1,20 +1,21 @@
-/* crossing.h - the calls of a connection's transport. */
+/* crossing.h - calls the transport of a connection. */
 #ifndef LC_CROSSING_H
 #define LC_CROSSING_H
 
 #include "conn/inside.h"
 
-/* The transport takes the descriptor up: 0 or a code. */
+/* The transport takes over the descriptor. Returns 0 or a code. */
 int lc_crossing_begin(lc_conn *conn);
 int lc_crossing_open(lc_conn *conn); /* 0, LC_AGAIN, or a code */
 ssize_t lc_crossing_receive(lc_conn *conn, void *into, size_t room);
-/* `total` bytes in all, or none, for what the transport keeps. Says in out_blocked and out_kept how it goes on. */
+/* Sends `total` bytes in all, or none, for a transport that keeps bytes. out_blocked and out_kept
+ * say how to go on. */
 ssize_t lc_crossing_send(lc_conn *conn, const struct iovec *pieces, int count, size_t total);
-int lc_crossing_unread(const lc_conn *conn); /* 0 as well where nobody knows */
+int lc_crossing_unread(const lc_conn *conn); /* also 0 where the kernel does not tell */
 int lc_crossing_unacked(const lc_conn *conn);
 int lc_crossing_finish(lc_conn *conn);
 void lc_crossing_end(lc_conn *conn); /* the descriptor is about to end */
-/* What an event means: a transport may have to write before it can receive, and the reverse. */
+/* Translates an event: a transport may have to write before it can receive, and the reverse. */
 uint32_t lc_crossing_meaning(lc_conn *conn, uint32_t events);
 
 #endif

@@ -1,14 +1,14 @@
-/* deadline.c - the one timer of a connection, and the moments that it is set for. */
+/* deadline.c - the one timer of a connection, and the times for which it is set. */
 #include "conn/deadline.h"
 
-/* A limit of an operation that begins now: by the clock, for the script may have computed since the
- * turn began, and a time that is counted from then would be over early. */
+/* The limit of an operation that begins now. It counts from the clock and not from the turn: the
+ * script may have computed since the turn began, and the limit would be over too early. */
 lc_time lc_conn_limit(const lc_conn *conn, lc_time allowed)
 {
   return allowed == LC_NEVER ? LC_NEVER : lc_time_add(lc_loop_clock(conn->loop), allowed);
 }
 
-/* A time that has passed is now: those that are due already come before it. */
+/* A time in the past becomes now, so that it does not overtake timers that are due already. */
 void lc_conn_arm(lc_conn *conn, lc_time at)
 {
   if (!conn->timer.is_open || at == LC_NEVER) return;
@@ -17,8 +17,8 @@ void lc_conn_arm(lc_conn *conn, lc_time at)
     lc_timer_set(conn->loop, &conn->timer, at);
 }
 
-/* The age at which a connection is to go: within 10 % either way, by its id, so that those
- * opened together do not all come back together. */
+/* The age at which a connection is to end: within 10 % either way, by its id. So connections that
+ * were opened together do not all come back together. */
 lc_time lc_conn_age_end(const lc_conn *conn)
 {
   lc_time age = lc_conn_settings(conn)->max_age;

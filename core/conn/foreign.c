@@ -1,5 +1,9 @@
-/* foreign.c - the transport of a connection whose bytes the embedder moves itself, encrypted perhaps, on a duplicate of
- * the descriptor: the embedder tells what it has moved. While it closes, what still comes is discarded as it is. */
+/* foreign.c - the transport of a connection whose bytes the embedder moves itself, on a duplicate
+ * of the descriptor.
+ *
+ * The embedder, often a TLS library, says how many bytes it has moved. While the connection closes,
+ * bytes that still come are discarded as they are.
+ */
 #include "conn/mark.h"
 #include "conn/plain.h"
 #include "conn/state.h"

@@ -1,4 +1,4 @@
-/* heartbeat.c - signs of life asked of peers, for what the kernel cannot see. */
+/* heartbeat.c - asks a peer for signs of life. */
 #include "conn/heartbeat.h"
 
 #include "conn/crossing.h"
@@ -39,7 +39,8 @@ lc_time lc_heartbeat_at(const lc_conn *conn)
   return lc_time_earlier(look, over);
 }
 
-/* When the peer was last heard of, at the latest; 0 when it was not since the last look. */
+/* Returns the latest time at which the peer may have sent a byte; 0 when it has sent none since the
+ * last look. */
 static lc_time heard_since(const lc_conn *conn, lc_time now)
 {
   if (lc_crossing_unread(conn)) return now;

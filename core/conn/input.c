@@ -1,4 +1,4 @@
-/* input.c - receiving, and the ways to consume what has been received. */
+/* input.c - receives bytes, and consumes them in the ways of lastcall/read.h. */
 #include "conn/input.h"
 
 #include <string.h>
@@ -10,10 +10,10 @@
 #include "conn/state.h"
 #include "conn/transport.h"
 
-/* Whether a recv that got less than it had room for has taken all there was. Not when a FIN or an urgent byte was
- * announced: recv stops before either, and no further event tells of what lies behind. On a unix socket recv
- * stops behind each message that came with descriptors (which the kernel closes, for nobody asked for them) or from
- * another sender. */
+/* Whether a recv that got less than it had room for has taken everything. Not when a FIN or an
+ * urgent byte was announced: recv stops before either, and no further event comes for the bytes
+ * behind. On a unix socket recv stops behind each message with descriptors (the kernel closes them,
+ * since no one asked for them), and behind each message of another sender. */
 static int has_taken_all(const lc_conn *conn)
 {
   return conn->transport->is_in_place && !conn->in_finished && !conn->in_marked &&
@@ -33,19 +33,20 @@ ssize_t lc_input_receive(lc_conn *conn, void *into, size_t room)
   return got;
 }
 
-/* Why nothing can be received now, or 0. */
+/* Returns why nothing can be received now, or 0. */
 static int nothing_to_receive(const lc_conn *conn)
 {
   if (conn->in_eof || conn->in_shut) return LC_EOF;
   return conn->in_drained || conn->connecting || conn->opening ? LC_AGAIN : 0;
 }
 
-/* What lc_input_receive has said, in the codes of a read; the bytes are where they belong. */
+/* Turns the result of lc_input_receive into the code of a read, and counts the bytes. */
 static int received(lc_conn *conn, ssize_t got)
 {
   if (got == LC_AGAIN) return LC_AGAIN;
   if (got == 0) return LC_EOF;
-  if (got == -ENOMEM || got == -ENOBUFS) return (int)got; /* the kernel's trouble, not the peer's */
+  /* the kernel lacks memory; the peer is well */
+  if (got == -ENOMEM || got == -ENOBUFS) return (int)got;
   if (got < 0) {
     lc_conn_fail(conn, (int)got);
     return conn->error;
@@ -83,8 +84,8 @@ void lc_input_rescue(lc_conn *conn)
   lc_loan_release(conn);
 }
 
-/* Every attempt ends the wait before it; one that gets nothing is followed by another wait, which goes
- * on under the deadline that the operation began with. */
+/* Each attempt to read ends the wait before it. When the attempt gets nothing, the next wait keeps
+ * the deadline of the operation. */
 static int begin(lc_conn *conn)
 {
   conn->wait = LC_WAIT_NONE;
@@ -102,7 +103,7 @@ static int over(lc_conn *conn, int result)
 void lc_conn_end_read(lc_conn *conn)
 {
   if (conn->state < LC_STATE_CLOSING) conn->read_deadline = LC_NEVER;
-  if (conn->in) conn->in->scanned = 0; /* the next read may look for another delimiter */
+  if (conn->in) conn->in->scanned = 0; /* the next read may search for another delimiter */
 }
 
 int lc_conn_give_back(lc_conn *conn, const char *data, size_t size)
@@ -130,7 +131,7 @@ void lc_conn_take(lc_conn *conn, size_t size)
   size_t held = lc_buffer_size(conn->in);
   if (size > held) size = held;
   if (!size) return;
-  /* The bytes stay where they are until the next receive: the caller is looking at them. */
+  /* The bytes stay where they are until the next receive, because the caller looks at them. */
   conn->in->start += size;
   conn->in->scanned = conn->in->scanned > size ? conn->in->scanned - size : 0;
   conn->consumed = 1;
@@ -205,7 +206,8 @@ int lc_conn_read_until(lc_conn *conn, const char *delimiter, size_t length, size
         if (size > max) return over(conn, LC_TOO_LONG);
         return take(conn, size, slice);
       }
-      conn->in->scanned = held - (length - 1); /* the delimiter may have begun */
+      /* its last bytes may be the beginning of a delimiter */
+      conn->in->scanned = held - (length - 1);
     }
     if (held >= max) return over(conn, LC_TOO_LONG);
     size_t want = held < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : held * 2;

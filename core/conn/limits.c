@@ -52,7 +52,7 @@ void lc_conn_rearm(lc_conn *conn)
   lc_conn_arm(conn, lc_time_earlier(next, age_limit(conn)));
 }
 
-/* The limits that close a connection. Whether one did. */
+/* Closes a connection that is over a limit. Returns whether it did. */
 static int over_a_limit(lc_conn *conn, lc_time now)
 {
   const char *cause = NULL;
@@ -62,7 +62,7 @@ static int over_a_limit(lc_conn *conn, lc_time now)
   else if (conn->aged && (conn->state == LC_STATE_IDLE || !conn->received)) cause = "max age";
   if (!cause || conn->leaving) return 0;
   if (!conn->opening && lc_crossing_unread(conn)) {
-    conn->spoke = 1; /* though nobody has read it yet */
+    conn->spoke = 1; /* though no task has read it yet */
     return 0;
   }
   lc_units_leave(conn, cause);
@@ -87,7 +87,7 @@ static unsigned passed_deadlines(lc_conn *conn, lc_time now)
   return what;
 }
 
-/* What the kernel refused for lack of memory is tried again; whoever waits to write goes on. */
+/* Sends again what the kernel refused for lack of memory. A write that waits goes on. */
 static unsigned retry_output(lc_conn *conn)
 {
   if (!conn->out_refused) return 0;

@@ -4,7 +4,7 @@
 
 #include "conn/inside.h"
 
-void lc_conn_rearm(lc_conn *conn); /* its timer, for whatever comes first */
+void lc_conn_rearm(lc_conn *conn); /* sets the timer for the next deadline */
 void lc_conn_due(lc_timer *timer, lc_time now);
 
 #endif

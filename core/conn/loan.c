@@ -1,4 +1,4 @@
-/* loan.c - where received bytes lie until they are consumed. */
+/* loan.c - where received bytes are until they are consumed. */
 #include "conn/loan.h"
 
 #include <string.h>
@@ -25,7 +25,8 @@ void lc_loan_release(lc_conn *conn)
   if (conn->in && !lc_buffer_size(conn->in)) lc_loan_drop(conn);
 }
 
-/* The tenant keeps what it has not consumed, in memory of its own with so much room in all. */
+/* Moves the bytes that the tenant has not consumed to memory of its own, with `room` bytes in
+ * all. */
 static int move_out_to(lc_conn *tenant, size_t room)
 {
   lc_buffer *own = NULL;
@@ -63,8 +64,9 @@ static int move_in(lc_conn *conn)
   return 0;
 }
 
-/* Room to receive into: the shared buffer when what is wanted fits there, else memory of our own,
- * doubled as bytes really arrive, for `want` is only what the caller hopes for. */
+/* Makes room in the shared buffer when the wanted bytes fit there, else in memory of the
+ * connection's own. That memory doubles as bytes arrive, for `want` is only what the caller hopes
+ * for. */
 int lc_loan_make_room(lc_conn *conn, size_t want)
 {
   size_t held = lc_buffer_size(conn->in);
@@ -86,8 +88,8 @@ int lc_loan_make_room(lc_conn *conn, size_t want)
   return lc_buffer_reserve(&conn->in, more < step ? more : step);
 }
 
-/* The rest of a large message is received where its beginning lies: else the next connection that reads
- * would have it moved, and it would be moved again as it grows. */
+/* The rest of a large message is received behind its beginning. Else the next connection that reads
+ * would make it move, and it would move again as it grows. */
 void lc_loan_settle(lc_conn *conn, size_t size)
 {
   size_t held = lc_buffer_size(conn->in), room = held * 4;

@@ -1,4 +1,7 @@
-/* output.c - sending, and the ways to write. Large writes go straight from the caller's memory. */
+/* output.c - accepts bytes for writing, and sends them.
+ *
+ * Large writes go straight from the caller's memory.
+ */
 #include "conn/output.h"
 
 #include <string.h>
@@ -13,15 +16,15 @@
 
 enum { PIECES_AT_ONCE = 64 };
 
-/* The time for what is queued counts from the last progress; with nothing left there is none. */
+/* The deadline of queued bytes counts from the last progress. An empty queue has none. */
 static void made_progress(lc_conn *conn, int is_all)
 {
-  if (conn->state == LC_STATE_CLOSING) return; /* the deadline is the closing's */
+  if (conn->state == LC_STATE_CLOSING) return; /* the closing has its own deadline */
   conn->write_deadline =
     is_all ? LC_NEVER : lc_time_add(conn->loop->now, lc_conn_settings(conn)->write_timeout);
 }
 
-/* One call. Bytes taken (0 when the kernel is full), or a code. */
+/* Sends once. Returns the number of bytes taken (0 when the kernel is full), or a code. */
 static ssize_t send_pieces(lc_conn *conn, struct iovec *pieces, int count, size_t total)
 {
   ssize_t sent = lc_crossing_send(conn, pieces, count, total);
@@ -43,7 +46,7 @@ static ssize_t send_pieces(lc_conn *conn, struct iovec *pieces, int count, size_
   return sent;
 }
 
-/* What the kernel did not take of the gathered bytes must not stay in the shared buffer. */
+/* Gathered bytes that the kernel did not take must not stay in the shared buffer. */
 static int keep_gathered(lc_conn *conn, size_t from)
 {
   int result = lc_queue_keep_gathered(conn, from);
@@ -51,12 +54,12 @@ static int keep_gathered(lc_conn *conn, size_t from)
   return result;
 }
 
-/* Somebody must notice when what is queued never leaves. A deadline under way is left alone: to have
- * tried once more is no progress. */
+/* Sets the deadline for queued bytes that may never leave. Keeps a deadline that is set: a further
+ * attempt is no progress. */
 static void watch_queue(lc_conn *conn)
 {
   if (!lc_queue_size(conn) || conn->out_waits || conn->state == LC_STATE_CLOSING) return;
-  if (conn->failure) return; /* it has been noticed */
+  if (conn->failure) return; /* the failure is known already */
   if (conn->write_deadline == LC_NEVER)
     conn->write_deadline = lc_conn_limit(conn, lc_conn_settings(conn)->write_timeout);
   lc_conn_arm(conn, conn->write_deadline);
@@ -97,7 +100,7 @@ static void send_gathered(lc_job *job)
   lc_conn_update(tenant);
 }
 
-/* 0, or why nothing more is accepted. */
+/* Returns 0, or why nothing more is accepted. */
 static int output_state(const lc_conn *conn)
 {
   if (conn->error) return conn->error;
@@ -126,7 +129,7 @@ static void copy_pieces(char *to, const struct iovec *pieces, int count)
   }
 }
 
-/* Into the shared buffer, when it is ours to have and there is room. */
+/* Copies the pieces into the shared buffer, which the connection gets on loan. */
 static int gather(lc_conn *conn, const struct iovec *pieces, int count, size_t total)
 {
   lc_loop *loop = conn->loop;
@@ -142,7 +145,7 @@ static int gather(lc_conn *conn, const struct iovec *pieces, int count, size_t t
   return 0;
 }
 
-/* Appends what fits under the gathering limit to the queue: the kernel is full. */
+/* The kernel is full: appends to the queue what fits under the gathering limit. */
 static ssize_t enqueue(lc_conn *conn, const struct iovec *pieces, int count, size_t skip)
 {
   size_t held = lc_buffer_size(conn->out), limit = lc_conn_settings(conn)->gather, taken = 0;
@@ -163,7 +166,7 @@ static ssize_t enqueue(lc_conn *conn, const struct iovec *pieces, int count, siz
   return (ssize_t)taken;
 }
 
-/* Straight from the caller's memory, behind what was gathered; one call, from byte `skip` on. */
+/* Sends straight from the caller's memory, behind the gathered bytes. */
 static ssize_t write_through(lc_conn *conn, const struct iovec *pieces, int count, size_t skip)
 {
   struct iovec all[PIECES_AT_ONCE + 1];
@@ -238,14 +241,14 @@ void lc_conn_wait_write(lc_conn *conn, lc_time deadline)
     lc_time limit = lc_conn_limit(conn, lc_conn_settings(conn)->write_timeout);
     conn->write_deadline = lc_time_earlier(deadline, limit);
   }
-  conn->out_waits = 1; /* one deadline for the whole write, however often it waits */
+  conn->out_waits = 1; /* the whole write has one deadline, however often it waits */
   lc_conn_arm(conn, lc_time_earlier(conn->write_deadline, conn->deadline));
 }
 
 void lc_conn_end_write(lc_conn *conn)
 {
   if (conn->out_waits && conn->state < LC_STATE_CLOSING) conn->write_deadline = LC_NEVER;
-  conn->out_waits = 0; /* and the deadline was the writer's: the queue has its own */
+  conn->out_waits = 0; /* the deadline was that of the write; the queue has its own */
   watch_queue(conn);
   lc_output_merge_posted(conn);
 }
@@ -293,8 +296,8 @@ int lc_output_send_all(lc_conn *conn)
   return conn->error ? conn->error : lc_output_send(conn);
 }
 
-/* The kernel may have room by now, of which its event would tell in a later turn: it is offered the queue before
- * a post is refused. 0, LC_FULL, or a code. */
+/* Offers the queue to the kernel before a post is refused: it may have room by now, and the event
+ * would come in a later turn. Returns 0, LC_FULL, or a code. */
 static int make_room(lc_conn *conn, size_t total)
 {
   size_t limit = lc_conn_settings(conn)->max_queue;
@@ -309,7 +312,7 @@ static int make_room(lc_conn *conn, size_t total)
 
 int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count)
 {
-  int result = output_state(conn); /* it waits for nothing, so a deadline means nothing to it */
+  int result = output_state(conn); /* a post does not wait, so no deadline counts */
   if (result < 0) return result;
   size_t total = total_of(pieces, count);
   if ((result = make_room(conn, total)) < 0) return result;

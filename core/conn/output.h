@@ -1,11 +1,15 @@
-/* output.h - sending, and the ways to write. Large writes go straight from the caller's memory. */
+/* output.h - accepts bytes for writing, and sends them.
+ *
+ * Large writes go straight from the caller's memory.
+ */
 #ifndef LC_OUTPUT_H
 #define LC_OUTPUT_H
 
 #include "conn/inside.h"
 
 int lc_output_send(lc_conn *conn); /* 0: all sent; LC_AGAIN; or a code, the connection has failed */
-/* The same, and then what was posted meanwhile: for a caller that does not write, and wants all to be sent. */
+/* The same, and then the posted bytes: for a caller that does not write, and wants everything
+ * sent. */
 int lc_output_send_all(lc_conn *conn);
 void lc_output_merge_posted(lc_conn *conn);
 

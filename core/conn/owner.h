@@ -1,7 +1,7 @@
-/* owner.h - whom a connection reports to, and by whose settings it goes.
+/* owner.h - the owner of a connection: the connection reports to it, and uses its settings.
  *
- * Whoever makes a connection hands this in. A connection calls nothing else upward. It is without an owner once it has
- * departed: what is still held of it stays readable, and touches neither owner nor loop any more.
+ * The maker of a connection passes its owner. A connection calls nothing else upward. After it has
+ * departed it has no owner: it stays readable while it is held, and uses neither owner nor loop.
  */
 #ifndef LC_OWNER_H
 #define LC_OWNER_H
@@ -12,21 +12,23 @@ typedef struct lc_owner lc_owner;
 struct lc_owner {
   const lc_transport *transport; /* of every connection */
   const lc_protocol *protocol;   /* likewise */
-  const lc_settings *settings;   /* of every connection that has none of its own */
-  const lc_drain_options *drain; /* `quiet` is what counts here */
-  lc_step step;                  /* how far the owner's ladder has come */
-  lc_step reached; /* all of its connections have been reached by the walk of this step */
-  int tells_late;  /* bytes that no handler is given are to be counted from STOP on */
+  const lc_settings *settings;   /* of connections that have none of their own */
+  const lc_drain_options *drain; /* only `quiet` counts here */
+  lc_step step;                  /* the step of the owner's ladder */
+  lc_step reached;               /* the walk of this step has reached all connections */
+  int tells_late;                /* from STOP on, bytes that no handler receives are counted */
 
-  void (*opened)(lc_conn *conn); /* the transport of an unheard one is open */
+  void (*opened)(lc_conn *conn); /* the transport of an unheard connection is open */
   void (*moved)(lc_conn *conn, lc_state from, lc_state to, const char *cause);
   void (*ready)(lc_conn *conn, unsigned what); /* from a turn of the loop only */
-  void (*heartbeat)(lc_conn *conn);            /* the peer is to be asked for a sign of life */
-  /* From DRAIN on: when the owner wants to look at the connection, LC_NEVER: not by itself; and that it is time. */
+  /* the embedder may ask the peer for a sign of life */
+  void (*heartbeat)(lc_conn *conn);
+  /* From DRAIN on. look_at: when the owner wants to look at the connection; LC_NEVER: only after an
+   * event. look: that time has come. */
   lc_time (*look_at)(lc_conn *conn);
   void (*look)(lc_conn *conn);
-  /* In this order, once each. The descriptor ends, now; its end has been reached, from a turn; its tasks have ended as
-   * well, and the owner drops its reference. */
+  /* Called once each, in this order. ended: the descriptor ends now. closed: called later, from a
+   * turn. departed: the tasks have ended, too, and the owner drops its reference. */
   void (*ended)(lc_conn *conn, int by_reset);
   void (*closed)(lc_conn *conn);
   void (*departed)(lc_conn *conn);

@@ -1,4 +1,4 @@
-/* queue.c - what has been accepted for writing and not yet taken by the kernel. */
+/* queue.c - bytes that were accepted for writing and that the kernel has not taken. */
 #include "conn/queue.h"
 
 /* Without an owner it has nothing of the loop's, which may be gone. */
@@ -32,7 +32,8 @@ void lc_queue_drop(lc_conn *conn)
   if (conn->extra) lc_buffer_free(&conn->extra->posted);
 }
 
-/* What stays in the shared buffer for lack of memory counts as undelivered when the rest is dropped. */
+/* Bytes that stay in the shared buffer for lack of memory count as undelivered when the rest is
+ * dropped. */
 int lc_queue_keep_gathered(lc_conn *conn, size_t from)
 {
   lc_loop *loop = conn->loop;
@@ -42,7 +43,7 @@ int lc_queue_keep_gathered(lc_conn *conn, size_t from)
   return result;
 }
 
-/* Behind everything accepted so far; the gathered bytes move to the queue first. */
+/* Appends behind everything accepted so far. Gathered bytes move to the queue first. */
 int lc_queue_append(lc_conn *conn, const char *data, size_t size)
 {
   if (is_on_loan(conn)) {

@@ -1,4 +1,4 @@
-/* release.c - the end of the descriptor, in order or by a reset. */
+/* release.c - ends the descriptor of a connection, in order or by a reset. */
 #include "conn/release.h"
 
 #include "conn/crossing.h"
@@ -6,16 +6,17 @@
 #include "conn/state.h"
 #include "conn/verdict.h"
 
-/* What is left in the kernel when the descriptor goes. */
+/* Counts the bytes that are left in the kernel when the descriptor ends. */
 static void count_unread(lc_conn *conn)
 {
-  if (conn->state != LC_STATE_CLOSING) conn->late = 0; /* the place was another field's */
+  if (conn->state != LC_STATE_CLOSING) conn->late = 0; /* the memory was that of another field */
   else if (conn->counts_late) {
     conn->late += (uint64_t)lc_crossing_unread(conn);
   }
 }
 
-/* Out of the poller, closed, told. The one place where a connection's descriptor ends. */
+/* Removes the descriptor from the poller, closes it, and tells the owner. No other function ends
+ * the descriptor of a connection. */
 static void release(lc_conn *conn, lc_verdict verdict, const char *cause, int by_reset)
 {
   lc_loop *loop = conn->loop;
@@ -52,7 +53,7 @@ void lc_release_reset(lc_conn *conn, lc_verdict verdict, const char *cause)
   release(conn, verdict, cause, 1);
 }
 
-/* What a failing peer is called when nobody asked for a connect: both are the network giving up. */
+/* Outside a connect, an unreachable peer is a lost peer: both mean that the network gave up. */
 static int failure_of(const lc_conn *conn, int code)
 {
   if (conn->connecting) return code == -ETIMEDOUT ? LC_TIMEOUT : code;
@@ -66,8 +67,8 @@ void lc_conn_fail(lc_conn *conn, int code)
   code = failure_of(conn, code);
   lc_verdict verdict = lc_verdict_of(conn, code);
   if (!conn->error) conn->error = (int16_t)code;
-  if (code == -ENOMEM)
-    lc_release_reset(conn, verdict, lc_code_name(code)); /* the peer is well, and lacks something */
+  if (code == -ENOMEM) /* we lack memory; the peer is well, and lacks bytes */
+    lc_release_reset(conn, verdict, lc_code_name(code));
   else release(conn, verdict, lc_code_name(code), 0);
 }
 

@@ -1,4 +1,4 @@
-/* settings.c - what a connection goes by: its own settings, or those of its owner. */
+/* settings.c - the settings of a connection: its own, or those of its owner. */
 #include "conn/settings.h"
 
 #include <stdlib.h>

@@ -12,7 +12,7 @@ const char *lc_state_name(lc_state state)
   return state < LC_STATES ? names[state] : "unknown";
 }
 
-/* By the state it leaves and the state it enters, as in the diagram. */
+/* The legal moves, by the state left and the state entered. */
 static const unsigned char MOVES[LC_STATES][LC_STATES] = {
   [LC_STATE_NEW] =
     {[LC_STATE_ACTIVE] = 1, [LC_STATE_IDLE] = 1, [LC_STATE_CLOSING] = 1, [LC_STATE_CLOSED] = 1},

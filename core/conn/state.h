@@ -19,6 +19,6 @@
 /* Whether the diagram above has this move. */
 int lc_state_may_move(lc_state from, lc_state to);
 void lc_conn_move(lc_conn *conn, lc_state to, const char *cause);
-void lc_conn_tell(lc_conn *conn, unsigned what); /* `ready`, from a job */
+void lc_conn_tell(lc_conn *conn, unsigned what); /* calls `ready` later, from a job */
 
 #endif

@@ -1,4 +1,4 @@
-/* verdict.c - what is known of the delivery: by the kernel's count of bytes that are not acknowledged. */
+/* verdict.c - what is known of the delivery, by the kernel's count of unacknowledged bytes. */
 #include "conn/verdict.h"
 
 #include "conn/crossing.h"
@@ -13,8 +13,8 @@ int lc_conn_take_error(lc_conn *conn)
   return result < 0 ? result : -error;
 }
 
-/* Bytes the peer's host has not acknowledged; the FIN counts as one for the kernel, not for us. Of a unix
- * socket the kernel tells how much memory they take. */
+/* For TCP, the kernel's count includes our FIN; ours does not. For a unix socket the kernel only
+ * tells how much memory the bytes take. */
 size_t lc_verdict_unacked(const lc_conn *conn, int *fin_too)
 {
   int count = lc_crossing_unacked(conn);
@@ -31,7 +31,7 @@ int lc_verdict_has_dropped(lc_conn *conn)
   return conn->dropped;
 }
 
-/* The error is set before the bytes are dropped: so it is looked at last. */
+/* The kernel sets the error before it drops the bytes, so the error is looked at last. */
 int lc_verdict_is_acknowledged(lc_conn *conn)
 {
   int more;

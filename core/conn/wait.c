@@ -1,4 +1,4 @@
-/* wait.c - a task begins to wait for bytes of the peer's, or ends its wait. */
+/* wait.c - begins and ends the wait of a read. */
 #include "conn/activity.h"
 #include "conn/deadline.h"
 #include "conn/loan.h"
@@ -7,7 +7,8 @@
 
 void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline)
 {
-  if (wait != LC_WAIT_NONE && conn->error) { /* ended between the attempt and the wait */
+  /* the connection ended between the attempt and the wait */
+  if (wait != LC_WAIT_NONE && conn->error) {
     lc_conn_tell(conn, LC_ENDED);
     return;
   }
