@@ -15,8 +15,8 @@ typedef struct server_box server_box;
 
 /* All servers of a runtime. */
 typedef struct servers {
-  unsigned live;       /* not done, and counted: a run waits for them */
-  struct moves *moves; /* of connections, to be told; NULL while there were none */
+  unsigned live;       /* servers that are not done, and that a run waits for */
+  struct moves *moves; /* of connections, for on_state; NULL before the first */
 } servers;
 
 struct server_box {
@@ -24,13 +24,13 @@ struct server_box {
     owner as_owner;
     server_base as_base;
     struct {
-      SERVER_FIELDS; /* anchored until it is done */
+      SERVER_FIELDS; /* anchored until the server is done */
     };
   };
   int on_state; /* anchors: LUA_NOREF when there is none */
   int on_step;
   int on_drain;
-  straggler_list list; /* where `stragglers` points */
+  straggler_list list; /* `stragglers` points here */
   int is_done;
   int starts_with_data;    /* handlers begin with the first byte, or with a unit of the protocol */
   int gives_context;       /* the handler has a second parameter: without one none need be made */

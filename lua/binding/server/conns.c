@@ -1,4 +1,4 @@
-/* server/conns.c - the objects of a server's connections, some of which are made when they are needed. */
+/* server/conns.c - the objects of a server's connections. Some are made only when needed. */
 #include "server/conns.h"
 
 #include <lua.h>
@@ -7,8 +7,7 @@
 #include "conn/leaks.h"
 #include "server/box.h"
 
-/* Whether it waits for its first byte. It may have an object: one that has been collected, and another
- * since. */
+/* Whether the connection waits for its first byte. Its object may have been collected, and another made since. */
 int server_is_to_start(const server_box *box, const lc_conn *conn)
 {
   const conn_box *of = lc_conn_user(conn);

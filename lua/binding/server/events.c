@@ -1,4 +1,4 @@
-/* server/events.c - what the core tells a server becomes tasks, wake-ups and callbacks of the script. */
+/* server/events.c - turns events of the core into tasks, wake-ups and callbacks of the script. */
 #include "server/events.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@
 
 /* ---------------------------------------------------------------------- events -- */
 
-/* What a protected call needs to know. */
+/* The arguments of a protected call. */
 typedef struct move {
   server_box *box;
   lc_conn *conn;
@@ -36,7 +36,7 @@ typedef struct move {
   const char *cause;
 } move;
 
-/* The long way: the object may have to be made, or is kept by nobody. */
+/* The slow way: the object must be made first, or nothing keeps it alive. */
 static int queue_state(lua_State *L)
 {
   move *m = lua_touserdata(L, 1);
@@ -73,7 +73,7 @@ void server_tell_new(lua_State *L, server_box *box, lc_conn *conn)
 static void start_handler(lua_State *L, conn_box *conn)
 {
   server_box *box = server_of(conn);
-  conn->is_unstarted = 0; /* from now on the task has it anchored */
+  conn->is_unstarted = 0; /* from now on the task keeps it anchored */
   runtime_push_anchored(L, box->rt, box->handler);
   lua_pushvalue(L, -2);
   if (box->gives_context) conn_push_context(L, conn);
@@ -101,8 +101,8 @@ static void protect_start(move *m, lua_CFunction start)
   if (!of || !of->tasks) lc_conn_abort(m->conn, "no memory for a handler");
 }
 
-/* One whose handler begins with the first byte is left to the core until then: no coroutine, and an
- * object only while the script looks. There may be very many who never say a word. */
+/* A connection whose handler begins with the first byte stays in the core until then: it has no coroutine, and an
+ * object only while the script uses it. Very many of them may never send a byte. */
 static void on_opened(lc_conn *conn, void *user)
 {
   server_box *box = user;
@@ -163,7 +163,7 @@ static int keep_object(lua_State *L)
   return 0;
 }
 
-/* There are words for it. */
+/* Makes the object if the server has words for the connection. */
 static void need_object(server_box *box, lc_conn *conn, int words)
 {
   move m = {.box = box, .conn = conn};
@@ -216,7 +216,7 @@ static int forget_functions(lua_State *L)
   return 0;
 }
 
-/* Behind the calls that wait, which may be to them. */
+/* After the waiting calls, which may be calls of these functions. */
 static void forget_functions_later(lua_State *L, const server_box *box)
 {
   lua_pushcfunction(L, forget_functions);
@@ -327,7 +327,7 @@ const lc_events SERVER_EVENTS = {.opened = on_opened,
                                  .reached_all = server_on_reached_all,
                                  .notice = on_notice};
 
-/* --------------------------------------------------------------- who is told -- */
+/* ----------------------------------------------------------- script functions -- */
 
 static void replace_anchor(lua_State *L, runtime *rt, int *anchor, int index)
 {
@@ -338,7 +338,7 @@ static void replace_anchor(lua_State *L, runtime *rt, int *anchor, int index)
   *anchor = runtime_anchor(L, rt);
 }
 
-/* How many parameters a function has: what nobody takes need not be made. */
+/* How many parameters a function has: arguments that it does not take need not be made. */
 static int parameters_of(lua_State *L, int index)
 {
   lua_Debug shape;
@@ -348,7 +348,7 @@ static int parameters_of(lua_State *L, int index)
   return shape.isvararg ? INT_MAX : shape.nparams;
 }
 
-/* server_hand_to(server, handler): its connections, from now on. */
+/* server_hand_to(server, handler): from now on the handler gets the server's connections. */
 static int server_hand_to(lua_State *L)
 {
   server_box *box = server_check(L, 1);

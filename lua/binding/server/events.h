@@ -1,4 +1,4 @@
-/* server/events.h - what the core tells a server. */
+/* server/events.h - events of a server in the core. */
 #ifndef LC_BINDING_SERVER_EVENTS_H
 #define LC_BINDING_SERVER_EVENTS_H
 
@@ -7,10 +7,10 @@
 #include "server/box.h"
 
 extern const lc_events SERVER_EVENTS;
-/* What it was to call or say; it is done, or goes. A connection keeps its server alive, and what is
- * anchored for the server may keep the connection: here the circle is broken. */
+/* Forgets the script's functions and words, because the server is done or collected. A connection keeps its server
+ * alive, and the server's anchors may keep the connection: this breaks the circle. */
 void server_forget_functions(server_box *box);
-/* on_state's first word of a connection, whose box there is: "new". */
+/* Queues the first move of a connection with a box, "new", for on_state. */
 void server_tell_new(lua_State *L, server_box *box, lc_conn *conn);
 
 #endif

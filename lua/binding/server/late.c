@@ -1,4 +1,4 @@
-/* server/late.c - connections whose peer sent bytes that no handler was given, for a server's report. */
+/* server/late.c - connections whose peer sent bytes that no handler got, for a server's report. */
 #include "server/late.h"
 
 #include <lua.h>
@@ -6,7 +6,7 @@
 
 #include "server/box.h"
 
-enum { LATE_PEERS = 100 }; /* listed one by one; the core counts all */
+enum { LATE_PEERS = 100 }; /* those listed; the core counts all */
 
 typedef struct late_peer {
   uint64_t id;

@@ -1,4 +1,4 @@
-/* server/late.h - connections whose peer sent bytes that no handler was given. */
+/* server/late.h - connections whose peer sent bytes that no handler got. */
 #ifndef LC_BINDING_SERVER_LATE_H
 #define LC_BINDING_SERVER_LATE_H
 

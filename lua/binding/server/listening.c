@@ -17,7 +17,7 @@ typedef struct control_call {
 
 enum { OPTIONS = 3, CONTROL, SOCKET };
 
-/* The script's function sees the socket before bind; what it raises ends the listen. */
+/* The script's function gets the socket before bind; an error in it ends the listen. */
 static int call_control(int fd, void *user)
 {
   control_call *call = user;

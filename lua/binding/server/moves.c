@@ -1,7 +1,7 @@
-/* server/moves.c - the moves of connections, told to on_state.
+/* server/moves.c - passes the moves of connections to on_state.
  *
- * They come twice with every request where a server has on_state. So they do not go through the table of
- * callbacks, but lie in a ring, and are called one after the other in one protected call. They are
+ * Each request causes two moves. So, on a server with on_state, moves do not go through the table of
+ * callbacks: they lie in a ring, and one protected call makes the calls for many. They are
  * numbered with the other callbacks, and called in that order.
  */
 #include "server/moves.h"
@@ -21,7 +21,7 @@
 #include "server/box.h"
 #include "server/conns.h"
 
-/* A connection's, that on_state is to be told of. */
+/* A move of a connection that waits for on_state. */
 typedef struct move {
   server_box *server;
   lc_conn *conn; /* counted */
@@ -29,7 +29,7 @@ typedef struct move {
   uint64_t number;
   uint8_t from; /* lc_state; LC_STATES: none */
   uint8_t to;
-  /* Its object is anchored meanwhile; else one is made for the call, unless the script has it. */
+  /* Its object is anchored meanwhile. If not, an object is made for the call, unless the script has one. */
   uint8_t keeps_object;
 } move;
 
@@ -44,7 +44,7 @@ static move *move_at(moves *all, unsigned index) { return &all->ring[index & (al
 
 static int is_empty(const moves *all) { return !all || all->first == all->last; }
 
-/* Another ring of twice the size, with the same moves. */
+/* Makes a ring of twice the size, with the same moves. */
 static int grow(runtime *rt)
 {
   moves *old = rt->servers->moves;
@@ -110,7 +110,7 @@ static void forget(const move *told)
 
 /* ---------------------------------------------------------------------- telling -- */
 
-/* What tell_moves has on its stack all the time. */
+/* The values that tell_moves keeps on its stack. */
 enum { THE_ANCHORS = 2, THE_STATES /* by lc_state; nil as the last */ };
 
 static void prepare(lua_State *L, const runtime *rt)
@@ -127,7 +127,7 @@ static int find_or_make_object(lua_State *L)
   return server_push_conn(L, told->server, told->conn);
 }
 
-/* The connection's object; or nil, when it has been collected or there is no memory for one. */
+/* Pushes the connection's object; or nil, if it has been collected or there is no memory for one. */
 static void push_object(lua_State *L, const runtime *rt, const move *told)
 {
   if (told->keeps_object) {
@@ -159,7 +159,7 @@ static void tell_move(lua_State *L, const runtime *rt, const move *told)
   lua_call(L, count, 0);
 }
 
-/* The move that is told now; each is a piece of work of its own for the watchdog. */
+/* The move whose call is made now. For the watchdog each is a piece of work of its own. */
 typedef struct telling {
   runtime *rt;
   move told;
@@ -186,7 +186,7 @@ static void end_move(lua_State *L, telling *now)
   now->is_begun = 0;
 }
 
-/* All moves up to the next callback of another kind, or to the first that fails. */
+/* Makes the calls for all moves up to the next callback of another kind, or to the first that fails. */
 static int tell_moves(lua_State *L)
 {
   telling *now = lua_touserdata(L, 1);
@@ -206,7 +206,7 @@ static int call_moves(lua_State *L)
   lua_pushcfunction(L, tell_moves);
   lua_pushlightuserdata(L, &now);
   int status = lua_pcall(L, 1, 0, 1);
-  if (now.is_begun) end_move(L, &now); /* first: to tell may fail */
+  if (now.is_begun) end_move(L, &now); /* first, because the report may fail */
   if (status != LUA_OK) callbacks_failed(L, now.rt);
   return 0;
 }

@@ -113,8 +113,8 @@ static void take_options(lua_State *L, server_box *box, int index, const lc_serv
   box->starts_with_data = option_is(L, index, "start", "data") || options->protocol;
 }
 
-/* new_server(options): nothing listens yet. What may raise comes first: the loop knows of no server that is
- * made in part. */
+/* new_server(options): makes a server that does not listen yet. Calls that may raise come first, so that the loop never
+ * has a half-made server. */
 static int core_new_server(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -122,7 +122,8 @@ static int core_new_server(lua_State *L)
   lua_settop(L, 1);
   lc_server_options options;
   lc_server_options_init(&options);
-  options.closes_idle = options.closes_at_cancel = 0; /* tasks are told, and canceled */
+  options.closes_idle = options.closes_at_cancel =
+    0; /* the binding tells tasks, and cancels them */
   option_settings(L, 1, &options.settings);
   option_drain(L, 1, &options.drain);
   options.late = option_boolean(L, 1, "late", options.late);
@@ -189,7 +190,7 @@ static int server_close(lua_State *L)
   return 1;
 }
 
-/* server_set_drain(server, {drain =}): what the ladder goes by, until it begins. */
+/* server_set_drain(server, {drain =}): changes the ladder's times, until it begins. */
 static int server_set_drain(lua_State *L)
 {
   server_box *box = server_check(L, 1);
@@ -207,7 +208,7 @@ static int server_step(lua_State *L)
   return 1;
 }
 
-/* server_is_leaving(server): whether it has been told to shut down. */
+/* server_is_leaving(server): whether its shutdown has begun. */
 static int server_is_leaving(lua_State *L)
 {
   lua_pushboolean(L, lc_server_is_leaving(server_check(L, 1)->server));
@@ -252,7 +253,7 @@ static int server_get(lua_State *L)
   return 1;
 }
 
-/* server_list(server, [state]) -> an array of connections, for a walk that a script may disturb. */
+/* server_list(server, [state]) -> an array of connections; a script may change the server during the walk. */
 static int server_list(lua_State *L)
 {
   server_box *box = server_check(L, 1);
@@ -287,12 +288,12 @@ enum { OLDEST_MOST = 100 };
 
 typedef struct oldest {
   lc_state state;
-  int has_no_task; /* only those are meant */
+  int has_no_task; /* only connections without a task */
   unsigned all, count, most;
   const lc_conn *found[OLDEST_MOST];
 } oldest;
 
-/* Its `most` oldest connections in a state, in that order, and how many there are in all. */
+/* The server's `most` oldest connections in a state, the oldest first, and how many there are in all. */
 static void find_oldest(oldest *of, const lc_server *server)
 {
   const lc_conn **found = of->found;
@@ -311,8 +312,8 @@ static void find_oldest(oldest *of, const lc_server *server)
   }
 }
 
-/* server_oldest(server, state, most, [without tasks]): so many of connections() in that state, the oldest first; and how
- * many there are. */
+/* server_oldest(server, state, most, [without tasks]): `most` entries of connections() in that state, the oldest
+ * first; and how many there are. */
 static int server_oldest(lua_State *L)
 {
   const server_box *box = server_check(L, 1);

@@ -1,5 +1,5 @@
-/* server/steps.c - what a step of a server's ladder does: to each connection, some of them each turn, and then to the tasks
- * that belong to no connection.
+/* server/steps.c - what a step of a server's ladder does to each connection, some of them each turn, and then to the
+ * tasks that belong to no connection.
  */
 #include "server/steps.h"
 
@@ -22,7 +22,7 @@ typedef struct reached {
   lc_step step;
 } reached;
 
-/* While it is being said goodbye to, a connection is not idle. */
+/* A connection is not idle while its on_drain runs. */
 static void start_goodbye(lua_State *L, server_box *box, lc_conn *conn)
 {
   if (box->on_drain == LUA_NOREF || lc_conn_state(conn) >= LC_STATE_CLOSING) return;
@@ -78,7 +78,7 @@ static void note_task(lua_State *L, server_box *box, task *t, lc_step step)
   stragglers_note_rest(L, &box->as_base, t, fate);
 }
 
-/* Those of connections too, and those that a dying one starts. By now every connection is reset, so that no peer takes
+/* Also tasks of connections, and those that a dying task starts. By now every connection is reset, so no peer mistakes
  * the end of a handler for the end of a reply. */
 static void kill_task(lua_State *L, server_box *box, task *t, lc_step step)
 {
@@ -86,7 +86,7 @@ static void kill_task(lua_State *L, server_box *box, task *t, lc_step step)
   task_kill(L, t);
 }
 
-/* Whether all of its tasks have been visited. */
+/* Whether the walk has visited all of the server's tasks. */
 static int visit_share(lua_State *L, server_box *box, lc_step step,
                        void (*visit)(lua_State *L, server_box *box, task *t, lc_step step))
 {
@@ -98,7 +98,7 @@ static int visit_share(lua_State *L, server_box *box, lc_step step,
   return 1;
 }
 
-/* All are noted before any of them ends. */
+/* Notes all tasks before any of them ends. */
 static int reach_rest(lua_State *L)
 {
   reached_all *now = lua_touserdata(L, 1);
@@ -111,7 +111,7 @@ static int reach_rest(lua_State *L)
   return 0;
 }
 
-/* One that fails for lack of memory goes on behind that task. */
+/* A walk that fails for lack of memory goes on behind that task. */
 int server_on_reached_all(lc_server *server, lc_step step, void *user)
 {
   reached_all now = {user, step, 1};

@@ -61,7 +61,7 @@ static int server_accept(lua_State *L)
 
 /* -------------------------------------------------------------------- waiting -- */
 
-/* True after something has changed (or at once when done), else nil, code, message. */
+/* Returns true after a change (or at once when the server is done), else nil, code, message. */
 static int changed(lua_State *L, int status, lua_KContext kept)
 {
   server_box *box = server_check(L, 1);

@@ -1,4 +1,4 @@
-/* wait/lookup.c - a task's question to the system's resolver. */
+/* wait/lookup.c - a task's query to the system's resolver. */
 #include "wait/lookup.h"
 
 #include <lua.h>

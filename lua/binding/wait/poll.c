@@ -1,7 +1,7 @@
-/* wait/poll.c - tasks that wait for a descriptor that is not ours.
+/* wait/poll.c - tasks that wait for a descriptor that lastcall does not own.
  *
- * One record for each descriptor that is waited for, however many tasks do; it
- * wants what they want together, and is gone when the last of them is.
+ * All tasks that wait for a descriptor share one record. It
+ * wants everything that they want, and goes with the last of them.
  */
 #include "wait/poll.h"
 
@@ -23,7 +23,7 @@ enum { FD_MOST = 1 << 24 }; /* beyond any limit on open files */
 typedef struct poll poll;
 
 struct polls {
-  poll **of; /* by descriptor: those that tasks wait for */
+  poll **of; /* by descriptor: the records */
   int room;
 };
 
@@ -34,7 +34,7 @@ struct poll {
   lc_link tasks;
 };
 
-/* What a task waits for: on its stack, so that it goes with it. */
+/* A task's wait. It lies on the task's stack, so that it goes with the task. */
 typedef struct want {
   poll *in;
   unsigned what; /* LC_READABLE, LC_WRITABLE */
@@ -57,7 +57,7 @@ void polls_free(runtime *rt)
   rt->polls->room = 0;
 }
 
-/* Somebody has come or gone: what is wanted now. */
+/* A task has come or gone: updates what the record wants. */
 static int poll_update(poll *p)
 {
   unsigned what = 0;
@@ -77,7 +77,7 @@ static void poll_ready(void *user, unsigned what)
     next = link->next;
     w->seen = what & w->what;
     if (!w->seen) continue;
-    t->unwait = NULL; /* the record stays until all have been looked at */
+    t->unwait = NULL; /* the record stays until all waits have been checked */
     task_wake(t, 0);
   }
   if (poll_update(p) < 0) tasks_wake(&p->tasks, 0);
@@ -86,7 +86,8 @@ static void poll_ready(void *user, unsigned what)
 static void leave(task *t)
 {
   const want *w = t->wait_object;
-  poll_update(w->in); /* its link has been taken out; a failure leaves the others for their time */
+  poll_update(
+    w->in); /* its link is out of the list; after a failure the others wait until their deadlines */
 }
 
 static int polls_grow(runtime *rt, int fd)
@@ -169,7 +170,7 @@ static int core_poll_fd(lua_State *L)
     return task_suspend(L, t, "poll", w, leave, (lua_KContext)w, poll_done);
   }
   lc_list_remove(&t->in_queue);
-  poll_update(w->in); /* the others wait on */
+  poll_update(w->in); /* the other tasks go on waiting */
   if (result != -EPERM) return poll_failed(L, result);
   w->seen = what; /* a regular file: always ready */
   return task_is_spent(t) ? task_yield(L, t, (lua_KContext)w, poll_done)

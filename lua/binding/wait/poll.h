@@ -1,4 +1,4 @@
-/* wait/poll.h - tasks that wait for a descriptor that is not ours. */
+/* wait/poll.h - tasks that wait for a descriptor that lastcall does not own. */
 #ifndef LC_BINDING_WAIT_POLL_H
 #define LC_BINDING_WAIT_POLL_H
 

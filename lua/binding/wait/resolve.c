@@ -63,7 +63,7 @@ static int core_resolve(lua_State *L)
   of->look.query.port = (uint16_t)port;
   of->look.rt = rt;
   of->has_port = !lua_isnil(L, 2);
-  if (!rt->current) { /* outside a task there is nobody to hold up */
+  if (!rt->current) { /* outside a task a block delays no other task */
     lc_resolve_blocking(rt->loop, &of->look.query);
     return push_found(L, of);
   }

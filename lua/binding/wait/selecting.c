@@ -1,4 +1,4 @@
-/* wait/selecting.c - tasks that wait for any of several descriptors, connections of ours among them. */
+/* wait/selecting.c - tasks that wait for any of several descriptors, including those of connections. */
 #include "wait/selecting.h"
 
 #include <lua.h>
@@ -20,7 +20,7 @@ void selects_open(lua_State *L, runtime *rt)
   lc_list_init(&rt->selects->waits);
 }
 
-/* Lies on the stack of the task that waits. */
+/* Lies on the stack of the waiting task. */
 typedef struct descriptor_wait {
   lc_link in_waits;
   task *t;
@@ -51,7 +51,7 @@ static void attend(task *t, const descriptor_wait *wait)
 {
   for (unsigned i = 0; i < wait->stream_count; i++) {
     conn_box *box = wait->streams[i];
-    if (box->reader) continue; /* its own task hears of it */
+    if (box->reader) continue; /* its reading task gets the event */
     box->reader = t;
     lc_conn_wait(box->conn, LC_WAIT_READ, LC_NEVER);
   }

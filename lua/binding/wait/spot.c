@@ -1,13 +1,13 @@
-/* wait/spot.c - where one task waits until another comes by with a value.
+/* wait/spot.c - a place where one task waits until another brings a value.
  *
  *   fresh ----> waiting ----> taken
  *     |            `--------> gone    (canceled, timed out, killed)
  *     |---------> taken               (the value came first)
- *     `---------> gone                (nothing can wait where it was asked to)
+ *     `---------> gone                (the caller cannot wait)
  *
  * Channels, semaphores, wait groups and select are written in Lua on top of it.
- * A spot is used once. The value is kept by the spot, so that a task that is
- * woken and canceled in the same moment still gets what was handed to it.
+ * A spot is used once. It keeps the value, so that a task that is
+ * woken and canceled in the same moment still gets it.
  */
 #include "wait/spot.h"
 
@@ -25,7 +25,7 @@ static const char SPOT_TYPE[] = "lastcall.spot";
 
 typedef enum spot_state { SPOT_FRESH, SPOT_WAITING, SPOT_TAKEN, SPOT_GONE } spot_state;
 
-/* User values: the two values that wake was called with. */
+/* User values: the two arguments of wake. */
 typedef struct spot {
   task *waiting; /* NULL unless SPOT_WAITING */
   spot_state state;
@@ -62,14 +62,14 @@ static int wait_done(lua_State *L, int status, lua_KContext kept)
   return push_failure(L, ended ? ended : LC_TIMEOUT, NULL, lua_tostring(L, 2));
 }
 
-/* spot:wait(what, seconds, at_rest): what wake was given, or nil, code, message. */
+/* spot:wait(what, seconds, at_rest): the arguments of wake, or nil, code, message. */
 static int spot_wait(lua_State *L)
 {
   spot *here = check_object(L, 1, SPOT_TYPE);
   runtime *rt = runtime_upvalue(L);
   spot_state was = here->state;
   if (was == SPOT_FRESH)
-    here->state = SPOT_GONE;             /* also when one of these raises: nobody waits here then */
+    here->state = SPOT_GONE; /* also when one of these raises: then no task waits here */
   const char *what = check_string(L, 2); /* the stack of the waiting task keeps it alive */
   lc_time seconds = optional_seconds(L, 3);
   int at_rest = lua_toboolean(L, 4);
@@ -86,7 +86,7 @@ static int spot_wait(lua_State *L)
   return task_suspend(L, t, what, here, leave, 0, wait_done);
 }
 
-/* spot:wake(value, value): false when nobody waits here any more, or somebody else came first. */
+/* spot:wake(value, value): false if no task waits here any more, or another wake came first. */
 static int spot_wake(lua_State *L)
 {
   spot *here = check_object(L, 1, SPOT_TYPE);
@@ -103,7 +103,7 @@ static int spot_wake(lua_State *L)
   return 1;
 }
 
-/* spot:is_free(): whether wake would be heard. */
+/* spot:is_free(): whether wake would have an effect. */
 static int spot_is_free(lua_State *L)
 {
   const spot *here = check_object(L, 1, SPOT_TYPE);

@@ -1,4 +1,4 @@
-/* wait/spot.h - where one task waits until another comes by with a value. */
+/* wait/spot.h - a place where one task waits until another brings a value. */
 #ifndef LC_BINDING_WAIT_SPOT_H
 #define LC_BINDING_WAIT_SPOT_H
 

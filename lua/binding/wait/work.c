@@ -1,7 +1,7 @@
-/* wait/work.c - guards of work that no connection stands for: while one is held, the process's drain goes on.
+/* wait/work.c - guards of work that belongs to no connection: while one is held, the process's drain goes on.
  *
- * A guard is held from its making until it is let go: by `done`, by the end of its scope, or by the collector, which
- * the log is told of. What is known of it lies apart from its object, for the list must outlive a collected one.
+ * A guard is held until it is released: by `done`, by the end of its scope, or by the collector, which is logged. Its
+ * record lies apart from its object, because the list must outlive a collected object.
  */
 #include "wait/work.h"
 
@@ -23,7 +23,7 @@ static const char TYPE[] = "lastcall.work";
 enum { NAME_MOST = 100 };
 
 typedef struct work {
-  lc_link in_works; /* those that are held; those that were lost, until the log has been told */
+  lc_link in_works; /* in `held`; or in `lost` until it has been logged */
   uint64_t number;
   lc_time since;
   char name[NAME_MOST]; /* "" for none */
@@ -32,13 +32,13 @@ typedef struct work {
 
 struct works {
   lc_link held;  /* guards that are held */
-  lc_link lost;  /* collected while held, and not yet told of */
+  lc_link lost;  /* collected while held, and not logged yet */
   uint64_t last; /* number */
 };
 
 typedef struct guard {
   runtime *rt;
-  work *held; /* NULL once it has been let go */
+  work *held; /* NULL once it is released */
 } guard;
 
 static void note_place(lua_State *L, work *w)
@@ -48,7 +48,7 @@ static void note_place(lua_State *L, work *w)
   lua_pop(L, 1);
 }
 
-/* work([name], [place]): a guard. The place is where it is taken, or what the modules say instead. */
+/* work([name], [place]): makes a guard. The place is where it is taken, unless the modules give another. */
 static int core_work(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -82,7 +82,8 @@ static int work_done(lua_State *L)
     free(w);
     return 0;
   }
-  lc_list_append(&rt->works->lost, &w->in_works); /* a finalizer runs no script code: later */
+  lc_list_append(&rt->works->lost,
+                 &w->in_works); /* logged later: a finalizer runs no script code */
   lc_loop_wake(rt->loop);
   return 0;
 }
@@ -126,7 +127,7 @@ void works_tell_lost(runtime *rt)
   }
 }
 
-/* What it is, where it was taken, for how long it has been held: as a straggler. [0, +1] */
+/* Pushes a straggler with its name, where it was taken, and how long it has been held. [0, +1] */
 static void push_held(lua_State *L, runtime *rt, const work *w)
 {
   lua_createtable(L, 0, 5);

@@ -1,4 +1,4 @@
-/* wait/work.h - guards of work that no connection stands for. */
+/* wait/work.h - guards of work that belongs to no connection. */
 #ifndef LC_BINDING_WAIT_WORK_H
 #define LC_BINDING_WAIT_WORK_H
 
@@ -8,11 +8,11 @@ typedef struct runtime runtime;
 
 void works_open(lua_State *L, runtime *rt);
 void work_open(lua_State *L, runtime *rt);
-void works_guard_shutdown(runtime *rt);          /* those that are held hold a new ladder too */
+void works_guard_shutdown(runtime *rt);          /* held guards also hold a new ladder */
 void works_note_held(lua_State *L, runtime *rt); /* among the process's stragglers */
-/* Into the array at the top, `most` of those that are held; how many there are. */
+/* Appends `most` of the held guards to the array at the top. Returns how many are held. */
 lua_Integer works_push(lua_State *L, runtime *rt, lua_Integer most);
-void works_tell_lost(runtime *rt); /* the log: those that were collected while held */
+void works_tell_lost(runtime *rt); /* logs the guards that were collected while held */
 void works_free(runtime *rt);
 
 #endif
