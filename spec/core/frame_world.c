@@ -37,15 +37,19 @@ static void on_unit(seen *one, unsigned what)
   if (!embedder->holds) frame_end(one);
 }
 
-int frame_set_up(void **state)
+void frame_embed(world *w)
 {
-  int result = world_set_up(state);
-  world *w = *state;
   *embedder = (frame_embedder){.reads = 1};
   frames = (frame_tally){0};
   w->options.protocol = &frame_protocol;
   w->options.drain.quiet = world_seconds(0.2);
   w->ready = on_unit;
+}
+
+int frame_set_up(void **state)
+{
+  int result = world_set_up(state);
+  frame_embed(*state);
   return result;
 }
 

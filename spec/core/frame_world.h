@@ -19,6 +19,7 @@ typedef struct frame_embedder {
 } frame_embedder;
 extern frame_embedder frame_embedder_of_all;
 
+void frame_embed(world *w); /* a world that has been set up otherwise */
 int frame_set_up(void **state);
 int frame_tear_down(void **state); /* what the protocol has begun has ended */
 #define FRAME_TEST(name) cmocka_unit_test_setup_teardown(name, frame_set_up, frame_tear_down)
