@@ -1,4 +1,4 @@
-/* context/current.c - the context that the caller goes by. */
+/* context/current.c - the caller's context. */
 #include "context/current.h"
 
 #include <lauxlib.h>

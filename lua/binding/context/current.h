@@ -1,4 +1,4 @@
-/* context/current.h - the context that the caller goes by. */
+/* context/current.h - the caller's context. */
 #ifndef LC_BINDING_CONTEXT_CURRENT_H
 #define LC_BINDING_CONTEXT_CURRENT_H
 
@@ -8,6 +8,6 @@ typedef struct runtime runtime;
 
 typedef struct context context;
 
-context *context_push_current(lua_State *L, runtime *rt); /* what the caller goes by [0, +1] */
+context *context_push_current(lua_State *L, runtime *rt); /* the caller's context [0, +1] */
 
 #endif

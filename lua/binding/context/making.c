@@ -1,4 +1,4 @@
-/* context/making.c - how scripts come by contexts: roots, and children of others. */
+/* context/making.c - makes contexts for scripts: roots, and children of others. */
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -18,7 +18,7 @@ static void context_due(lc_timer *timer, lc_time now)
   context_end(ctx->rt->L, ctx, LC_TIMEOUT, "deadline passed");
 }
 
-/* For a script: it remembers whose task made it. The parent lies at the top. */
+/* Makes a context for a script. It remembers the owner of the task that made it. The parent lies at the top. */
 static context *made_by_script(lua_State *L, runtime *rt, context *parent)
 {
   context *ctx = context_new_with(L, rt, parent, 4);
@@ -26,14 +26,14 @@ static context *made_by_script(lua_State *L, runtime *rt, context *parent)
   return ctx;
 }
 
-/* Argument 1 of what makes a child. */
+/* Checks argument 1 of a function that makes a child. */
 static void check_parent(lua_State *L)
 {
   check_that(L, lua_isnoneornil(L, 1) || lua_isuserdata(L, 1), 1,
              "the parent comes first: a context, or nil for the caller's own");
 }
 
-/* Pushes the context that is argument `index`, or when there is none the one that the caller goes by. */
+/* Pushes the context at argument `index`, or the caller's context if the argument is absent. */
 static context *parent_argument(lua_State *L, runtime *rt, int index)
 {
   if (lua_isnoneornil(L, index)) return context_push_current(L, rt);
@@ -42,14 +42,14 @@ static context *parent_argument(lua_State *L, runtime *rt, int index)
   return ctx;
 }
 
-/* A root that nothing ends but its own cancel: for the functions of a shutdown. */
+/* A root that only its own cancel ends: for the functions of a shutdown. */
 static int context_root(lua_State *L)
 {
   context_new(L, runtime_upvalue(L), NULL);
   return 1;
 }
 
-/* The one that nothing ever ends. */
+/* The context that never ends. */
 static int context_background(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -57,7 +57,7 @@ static int context_background(lua_State *L)
   return 1;
 }
 
-/* The one of process-owned tasks: it ends when the connections are gone. */
+/* The context of process-owned tasks: it ends when the connections are gone. */
 static int context_of_process(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -145,7 +145,7 @@ static int context_with_value(lua_State *L)
   return 1;
 }
 
-/* It keeps the parent for its values alone: neither an end nor a deadline comes down. */
+/* The context keeps the parent only for its values: it gets neither its end nor its deadline. */
 static int context_without_cancel(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);

@@ -1,4 +1,4 @@
-/* context/methods.h - contexts as scripts have them. */
+/* context/methods.h - contexts for scripts. */
 #ifndef LC_BINDING_CONTEXT_METHODS_H
 #define LC_BINDING_CONTEXT_METHODS_H
 
@@ -6,7 +6,7 @@
 
 typedef struct runtime runtime;
 
-/* Methods, or functions, into the table at the top. */
+/* Each adds methods, or functions, to the table at the top. */
 void context_open_tasks(lua_State *L, runtime *rt);
 void context_open_narrowing(lua_State *L, runtime *rt);
 void context_open_making(lua_State *L, runtime *rt);

@@ -1,4 +1,4 @@
-/* context/object.c - contexts as scripts have them: the object and its methods. */
+/* context/object.c - contexts for scripts: the object and its methods. */
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -26,7 +26,7 @@ static int context_err(lua_State *L)
   return 1;
 }
 
-/* The nearest ancestor that was given a Lua value when it ended has the cause. */
+/* The nearest ancestor that got a Lua value when it ended has the cause. */
 static int context_cause(lua_State *L)
 {
   context *ctx = context_check(L, 1);
@@ -107,7 +107,7 @@ static void push_functions(lua_State *L, int index)
   lua_setiuservalue(L, index, 3);
 }
 
-/* A context that holds a value has no room for functions: a child of its own has. */
+/* A context that holds a value has no room for functions, so a child of it keeps them. */
 static int context_on_done(lua_State *L)
 {
   context *ctx = context_check(L, 1);
@@ -144,8 +144,9 @@ static int context_collect(lua_State *L)
 {
   if (!is_collected(L)) return 0;
   context *ctx = check_object(L, 1, CONTEXT_TYPE);
-  if (!ctx->rt || !ctx->rt->loop) return 0;  /* the loop went first */
-  if (ctx->own_of) context_leave_conn(L, 1); /* in the same cycle, and before it */
+  if (!ctx->rt || !ctx->rt->loop) return 0; /* the loop ended before */
+  if (ctx->own_of)
+    context_leave_conn(L, 1); /* collected in the same cycle, before the connection */
   lc_list_remove(&ctx->in_parent);
   while (!lc_list_is_empty(&ctx->children)) { /* collected in the same cycle */
     context *child = LC_OWNER(ctx->children.next, context, in_parent);

@@ -1,4 +1,4 @@
-/* context/process.c - the contexts of a process: its tasks go by one, and the other never ends. */
+/* context/process.c - the contexts of a process: one for its tasks, and one that never ends. */
 #include "context/process.h"
 
 #include <lua.h>
@@ -6,7 +6,7 @@
 #include "runtime/runtime.h"
 #include "task/context.h"
 
-/* The context that process-owned tasks live in; a run that has ended leaves an ended one behind. */
+/* The context of process-owned tasks. After the end of a run it is an ended one. */
 void process_context_new(lua_State *L, runtime *rt)
 {
   context *before = rt->contexts->process;

@@ -6,7 +6,7 @@
 
 typedef struct runtime runtime;
 
-/* The context that process-owned tasks live in; a run that has ended leaves an ended one behind. */
+/* The context of process-owned tasks. After the end of a run it is an ended one. */
 void process_context_new(lua_State *L, runtime *rt);
 void context_open_process(lua_State *L, runtime *rt);
 

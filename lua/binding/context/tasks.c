@@ -1,4 +1,4 @@
-/* context/tasks.c - tasks in a context, and a call that goes by another one for its time. */
+/* context/tasks.c - starts tasks in a context, and makes calls that use another context while they run. */
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -11,8 +11,8 @@
 #include "task/scope.h"
 #include "task/task.h"
 
-/* The owner of a task in the context at `index`: whose task made the context, or whose own it is. When that one
- * is over already, its heir. */
+/* The owner of a task in the context at `index`: the owner of the task that made the context, or the connection that
+ * owns it. If that one is over already, its heir. */
 static owner *maker_of(lua_State *L, const context *ctx, int index)
 {
   owner *by = ctx->own_of;
@@ -28,7 +28,7 @@ static int context_go(lua_State *L)
   int top = lua_gettop(L);
   owner *by = maker_of(L, ctx, 1);
   lua_settop(L, top);
-  context_hold_object(L, 1); /* the task takes a hold of its own */
+  context_hold_object(L, 1); /* the task adds its own hold */
   int results = task_go(L, ctx->rt, by, ctx, top - 2);
   context_unhold(ctx);
   return results;
@@ -57,7 +57,7 @@ static int call_done(lua_State *L, int status, lua_KContext kept)
   return lua_gettop(L) - 2;
 }
 
-/* ctx:call(fn, ...): fn's results; what it waits for is bounded by ctx. */
+/* ctx:call(fn, ...): returns fn's results; ctx bounds the waits of fn. */
 static int context_call(lua_State *L)
 {
   context *ctx = context_check(L, 1);
@@ -70,8 +70,8 @@ static int context_call(lua_State *L)
   lua_setiuservalue(L, -2, 1);
   lua_insert(L, 2);
   lua_toclose(L, 2);
-  if (t) {              /* outside a task nothing waits, so there is nothing to bound */
-    task_context(L, t); /* what it goes back to is there */
+  if (t) {              /* outside a task no call waits, so there is nothing to bound */
+    task_context(L, t); /* makes sure that the context to go back to exists */
     if (!task_need_extra(t)) return luaL_error(L, "not enough memory for ctx:call");
     context_hold_object(L, 1);
     now->ctx = ctx;

@@ -27,7 +27,7 @@
 
 static const char RUNTIME_TYPE[] = "lastcall.runtime";
 
-/* A light userdata in the registry under this name is used as the operating system: for tests. */
+/* For tests: a light userdata in the registry under this name replaces the operating system. */
 static const char SYS_KEY[] = "lastcall.sys";
 
 static int turn(void *user)
@@ -54,7 +54,7 @@ static int runtime_collect(lua_State *L)
   conn_forget_leaks(rt);
   moves_free(rt);
   works_free(rt);
-  allocator_end(L, rt); /* the state is closed in the midst of a run */
+  allocator_end(L, rt); /* the state is closed during a run */
   signals_close(rt);
   descriptors_put_back(rt);
   rt->loop = NULL; /* finalizers that come later find nothing to touch */
@@ -76,7 +76,7 @@ static int new_table_reference(lua_State *L)
   return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-/* Before the loop is there: one of them may raise for lack of memory, and nothing is to be ended yet. */
+/* Runs before the loop exists: one of them may raise for lack of memory, and then nothing has to be ended. */
 static void make_parts(lua_State *L, runtime *rt)
 {
   rt->anchors = new_table_reference(L);

@@ -6,6 +6,6 @@
 
 typedef struct runtime runtime;
 
-runtime *runtime_make(lua_State *L); /* once: afterwards it is the same */
+runtime *runtime_make(lua_State *L); /* makes it once; later calls return the same */
 
 #endif

@@ -28,7 +28,7 @@ __attribute__((visibility("default"))) int luaopen_lastcall_core(lua_State *L);
 /* raise_error(message) */
 static int core_raise_error(lua_State *L) { raise_error(L, "%s", check_string(L, 1)); }
 
-/* set_home(prefix): by which the sources of our modules are known. */
+/* set_home(prefix): the prefix of the names of our modules' sources. */
 static int core_set_home(lua_State *L)
 {
   check_string(L, 1);

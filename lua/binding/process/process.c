@@ -1,4 +1,4 @@
-/* process/process.c - running the loop, and the process's ladder. */
+/* process/process.c - runs the loop and the process's ladder. */
 #include "process/process.h"
 
 #include <lauxlib.h>
@@ -43,8 +43,7 @@ static int tell_step(lua_State *L)
   return 0;
 }
 
-/* The steps that run functions of the script are held here, before the ladder looks on, and released
- * by the modules. */
+/* Holds the steps that run functions of the script, before the ladder goes on. The modules release them. */
 static void on_step(lc_step step, void *user)
 {
   step_call call = {user, step};
@@ -73,8 +72,8 @@ static int core_begin(lua_State *L)
   return 0;
 }
 
-/* finish(): the ladder has been climbed, or was never needed. What is started from now on belongs to the
- * next one, with a context of its own. */
+/* finish(): the ladder is done, or was never needed. Tasks started from now on belong to the next one, with a context
+ * of its own. */
 static int core_finish(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -162,7 +161,7 @@ static int turn(lua_State *L, runtime *rt, lc_time timeout)
   return result;
 }
 
-/* The same, for a loop that would sleep: a step of the collector's comes first. */
+/* The same, but if the loop would sleep, a step of the collector comes first. */
 static int turn_or_collect(lua_State *L, runtime *rt)
 {
   lc_loop_stats before, after;
@@ -182,12 +181,12 @@ static int is_over(runtime *rt)
   if (lc_shutdown_step(rt->shutdown) == LC_STEP_DONE) return 1;
   if (lc_shutdown_step(rt->shutdown) != LC_STEP_SERVING) return 0;
   if (rt->tasks->of_process || rt->servers->live) return 0;
-  /* Nothing is left but the hooks. */
+  /* Only the hooks are left. */
   lc_shutdown_begin(rt->shutdown, lc_loop_clock(rt->loop), -1);
   return 0;
 }
 
-/* run(): turns until the ladder is done; returns nothing, or raises what the loop died of. */
+/* run(): turns the loop until the ladder is done. Raises if the loop fails. */
 static int core_run(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -204,7 +203,7 @@ static int core_run(lua_State *L)
   return 0;
 }
 
-/* settle(): what was asked for last (callbacks, the ends of tasks) still happens; nothing is waited for. */
+/* settle(): makes the last callbacks, and ends the last tasks, without waiting. */
 static int core_settle(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -250,7 +249,7 @@ static int core_set_hook(lua_State *L)
   return 0;
 }
 
-/* The name of what the kernel said, or false. */
+/* Pushes the name of the kernel's error, or false. */
 static void set_error(lua_State *L, const char *name, int code)
 {
   if (code) lua_pushstring(L, lc_code_name(code));
@@ -295,7 +294,7 @@ static int core_loop_stats(lua_State *L)
   return 1;
 }
 
-/* say(text, patience) -> how many bytes found room on stderr. */
+/* say(text, patience) -> how many bytes stderr took. */
 static int core_say(lua_State *L)
 {
   const runtime *rt = runtime_upvalue(L);

@@ -1,4 +1,4 @@
-/* process/process.h - running the loop, the process's ladder, and its tasks. */
+/* process/process.h - runs the loop, the process's ladder, and its tasks. */
 #ifndef LC_BINDING_PROCESS_PROCESS_H
 #define LC_BINDING_PROCESS_PROCESS_H
 

@@ -1,4 +1,4 @@
-/* process/tasks.c - the tasks that no connection and no server owns: the process's. */
+/* process/tasks.c - the tasks that the process owns. */
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -53,7 +53,7 @@ static void describe_wait(lua_State *L, task *t)
   lua_setfield(L, -2, "waited");
 }
 
-/* process_facts() -> what server_facts has of tasks and stragglers, of the tasks of no server. */
+/* process_facts() -> the fields of server_facts about tasks and stragglers, for the tasks without a server. */
 static int core_process_facts(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -62,8 +62,8 @@ static int core_process_facts(lua_State *L)
   return 1;
 }
 
-/* Whether a shutdown under way waits for it: one of a connection that is no longer, or not yet, at rest; another one
- * once it has been told of the end. */
+/* Whether a shutdown under way waits for the task: a connection's task if it is not at rest; any other once its
+ * context has ended. */
 static int holds(const task *t)
 {
   if (t->is_system) return 0;
@@ -73,7 +73,7 @@ static int holds(const task *t)
   return state != LC_STATE_NEW && state != LC_STATE_IDLE;
 }
 
-/* In the form of a straggler. [0, +1] */
+/* Pushes the task in the form of a straggler. [0, +1] */
 static void push_holder(lua_State *L, task *t)
 {
   lua_createtable(L, 0, 13);
@@ -88,8 +88,8 @@ static void push_holder(lua_State *L, task *t)
   describe_wait(L, t);
 }
 
-/* holders(most) -> those that hold a shutdown up, the work guards first, then the oldest tasks, `most` of them in the
- * form of stragglers; how many there are. */
+/* holders(most) -> a list of what holds the shutdown, guards first, then the oldest tasks: `most` of them in the form
+ * of stragglers; and how many there are. */
 static int core_holders(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -111,7 +111,7 @@ static int is_of_process(const task *t, const void *with_ours)
   return !t->by && (with_ours || !t->is_system);
 }
 
-/* Ends every unfinished task of the process by force, with true also the modules' own. */
+/* Ends every unfinished task of the process by force; with true also those of the modules. */
 static int core_kill_process_tasks(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);

@@ -1,7 +1,7 @@
 /* script/arguments.c - checks of arguments whose errors name the function as scripts call it.
  *
- * Lua itself knows only the name by which the calling line calls a function: there is none when pcall or a task calls
- * it, and then it looks for one among all modules. Hence the name is each function's second upvalue. */
+ * Lua itself knows only the name in the calling line. If pcall or a task makes the call, there is no such name, and Lua
+ * looks for one among all modules. So the name is each function's second upvalue. */
 #include "script/arguments.h"
 
 #include <lauxlib.h>
@@ -10,7 +10,7 @@
 
 #include "script/raise.h"
 
-/* The name under which the running function is registered, or NULL. */
+/* The registered name of the running function, or NULL. */
 static const char *public_name(lua_State *L)
 {
   int name = lua_upvalueindex(2);

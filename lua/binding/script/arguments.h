@@ -1,5 +1,5 @@
-/* script/arguments.h - a function's arguments, as lauxlib checks them; but the errors name the function as the documentation
- * does, however it was called, and are at the line of the script. */
+/* script/arguments.h - checks a function's arguments, as lauxlib does. But the errors name the function as the
+ * documentation does, however it was called, and have the line of the script. */
 #ifndef LC_BINDING_SCRIPT_ARGUMENTS_H
 #define LC_BINDING_SCRIPT_ARGUMENTS_H
 
@@ -7,9 +7,9 @@
 
 #include "lastcall.h"
 
-/* "bad argument #1 to 'conn:read' (text)": the name is what register_functions gave it. Self is not counted. */
+/* "bad argument #1 to 'conn:read' (text)": the name is the one given to register_functions. Self is not counted. */
 void argument_error(lua_State *L, int argument, const char *text) __attribute__((noreturn));
-/* The same for a value that is not what is expected, such as "number". */
+/* The same for a value that is not of the expected type, such as "number". */
 void argument_type_error(lua_State *L, int argument, const char *expected)
   __attribute__((noreturn));
 
@@ -25,19 +25,19 @@ const char *check_string(lua_State *L, int argument);
 void check_type(lua_State *L, int argument, int type);
 void check_any(lua_State *L, int argument);
 void *check_object(lua_State *L, int argument, const char *type);
-/* A string argument that C is to compare with others: raises when a zero byte lies in it. */
+/* A string argument for C's comparisons: raises if it has a zero byte. */
 const char *check_word(lua_State *L, int argument);
-/* The place of a word among `words`; that of `otherwise` when it is absent, unless NULL. */
+/* The index of a word in `words`; if the argument is absent, the index of `otherwise`, unless that is NULL. */
 int check_choice(lua_State *L, int argument, const char *otherwise, const char *const words[]);
 
 lua_Number optional_number(lua_State *L, int argument, lua_Number otherwise);
 lua_Integer optional_integer(lua_State *L, int argument, lua_Integer otherwise);
 const char *optional_string(lua_State *L, int argument, const char *otherwise);
-/* An optional argument in seconds: LC_NEVER when absent; raises for what is not a number. */
+/* An optional argument in seconds: LC_NEVER when absent; raises if it is not a number. */
 lc_time optional_seconds(lua_State *L, int argument);
 /* Raises unless the string at `index` is an address that needs no look-up. */
 int numeric_argument(lua_State *L, int index, lc_address *address);
-/* An optional linger argument: seconds, or "background". Raises for anything else. */
+/* An optional linger argument: seconds, or "background". Raises for any other value. */
 void linger_argument(lua_State *L, int index, lc_time *linger);
 
 #endif

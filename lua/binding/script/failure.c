@@ -1,4 +1,4 @@
-/* script/failure.c - how a script is told of a failure: nil, a code, a message. */
+/* script/failure.c - the form of a failure for a script: nil, a code, a message. */
 #include "script/failure.h"
 
 #include <lauxlib.h>
@@ -7,8 +7,8 @@
 
 #include "lastcall.h"
 
-/* Whoever chose the name of a peer, no byte of it may pass for the end of a line of ours. What has no room is left
- * out. */
+/* Escapes a peer's name, so that no byte of it looks like the end of a line of lastcall. Cuts the name where the room
+ * ends. */
 static void escape(const char *raw, char *text, size_t size)
 {
   static const char digits[] = "0123456789abcdef";
@@ -36,7 +36,7 @@ const char *peer_text(const lc_conn *conn, char *text, size_t size)
   return text;
 }
 
-/* The end of every connection comes by here: in a buffer, for lua_pushfstring takes four times as long. */
+/* Every connection's end uses this, so it uses a buffer: lua_pushfstring takes four times as long. */
 int push_failure(lua_State *L, int code, const char *peer, const char *operation)
 {
   luaL_Buffer message;

@@ -1,4 +1,4 @@
-/* script/failure.h - how a script is told of a failure: nil, a code, a message. */
+/* script/failure.h - the form of a failure for a script: nil, a code, a message. */
 #ifndef LC_BINDING_SCRIPT_FAILURE_H
 #define LC_BINDING_SCRIPT_FAILURE_H
 
@@ -8,7 +8,7 @@
 
 /* Its address, in printable characters. */
 const char *peer_text(const lc_conn *conn, char *text, size_t size);
-/* nil, code, message: returns 3. */
+/* Pushes nil, code, message; returns 3. */
 int push_failure(lua_State *L, int code, const char *peer, const char *operation);
 
 #endif

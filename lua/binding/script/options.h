@@ -1,4 +1,4 @@
-/* script/options.h - options, from Lua to the core's. */
+/* script/options.h - converts options from Lua to the core. */
 #ifndef LC_BINDING_SCRIPT_OPTIONS_H
 #define LC_BINDING_SCRIPT_OPTIONS_H
 

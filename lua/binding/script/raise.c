@@ -54,7 +54,7 @@ int push_script_place(lua_State *L, lua_State *co, int level)
   return 1;
 }
 
-/* "file:line: ", or nothing where no script is to be found [0, +1]. */
+/* Pushes "file:line: ", or "" if there is no script on the stack [0, +1]. */
 static void push_place(lua_State *L)
 {
   if (!push_script_place(L, L, 1)) {
@@ -74,7 +74,8 @@ void raise_error(lua_State *L, const char *format, ...)
   lua_pushvfstring(L, format, arguments);
   va_end(arguments);
   lua_concat(L, 2);
-  for (;;) lua_error(L); /* once: it does not return, which its declaration leaves out */
+  for (;;)
+    lua_error(L); /* runs once: lua_error does not return, but its declaration does not say so */
 }
 
 void raise_set_home(lua_State *L) { lua_rawsetp(L, LUA_REGISTRYINDEX, &HOME_KEY); }

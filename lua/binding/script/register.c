@@ -1,4 +1,4 @@
-/* script/register.c - functions, types and finalizers that scripts see. */
+/* script/register.c - registers functions, types and finalizers for scripts. */
 #include "script/register.h"
 
 #include <lauxlib.h>
@@ -15,13 +15,14 @@ void register_functions(lua_State *L, runtime *rt, const char *prefix, const lua
   }
 }
 
-/* A frame in which the collector calls a finalizer tells of no other function that it calls. */
+/* When the collector calls a finalizer in a frame, that frame shows no other call. */
 int is_collected(lua_State *L)
 {
   lua_Debug call;
   lua_getstack(L, 0, &call);
   lua_getinfo(L, "n", &call);
-  if (!strcmp(call.namewhat, "hook")) return 1; /* which hides it: the collector may run in there */
+  if (!strcmp(call.namewhat, "hook"))
+    return 1; /* a hook hides the finalizer: the collector may run in it */
   return !strcmp(call.namewhat, "metamethod") && !strcmp(call.name, "__gc");
 }
 
@@ -41,7 +42,7 @@ void register_ending(lua_State *L, const char *type, lua_CFunction done)
     lua_setfield(L, -2, metamethods[i]);
   }
   lua_createtable(L, 0, 1);
-  lua_pushnil(L); /* no runtime: what it ends may outlive that */
+  lua_pushnil(L); /* no runtime: the object may outlive it */
   lua_pushfstring(L, "%s:done", strrchr(type, '.') + 1);
   lua_pushcclosure(L, done, 2);
   lua_setfield(L, -2, "done");

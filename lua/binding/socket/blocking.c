@@ -1,4 +1,4 @@
-/* socket/blocking.c - waiting where there is no task to suspend: the thread blocks, and the loop goes on turning. */
+/* socket/blocking.c - waits without a task to suspend: the thread blocks, and turns the loop meanwhile. */
 #include "socket/blocking.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ lc_time socket_deadline(lua_State *L, int index)
   return lc_seconds(check_number(L, index));
 }
 
-/* Whether the loop is nobody's at the moment: no run, no task, no callback. */
+/* Whether the loop is free now: no run, no task, no callback uses it. */
 static int may_turn(const runtime *rt)
 {
   return !rt->running && !rt->current && !rt->tasks->in_turn;
@@ -30,13 +30,13 @@ void socket_turn(lua_State *L, runtime *rt)
   lua_State *before = rt->L;
   luaL_checkstack(L, 32, NULL);
   rt->L = L;
-  rt->running = 1; /* what runs in this turn does not turn the loop itself */
+  rt->running = 1; /* code that runs in this turn must not turn the loop */
   lc_loop_turn(rt->loop, 0);
   rt->running = 0;
   rt->L = before;
 }
 
-/* Lua runs hooks, and with them the handlers of signals, between its own instructions only. */
+/* Lua runs hooks, and with them signal handlers, only between its own instructions. */
 static void let_hooks_run(lua_State *L)
 {
   if (luaL_loadstring(L, "return") == LUA_OK) lua_call(L, 0, 0);

@@ -1,4 +1,4 @@
-/* socket/blocking.h - waiting where there is no task to suspend. */
+/* socket/blocking.h - waits without a task to suspend. */
 #ifndef LC_BINDING_SOCKET_BLOCKING_H
 #define LC_BINDING_SOCKET_BLOCKING_H
 
@@ -9,10 +9,10 @@
 struct pollfd;
 typedef struct runtime runtime;
 
-/* Blocks the thread until one of the descriptors is ready: 0, or LC_TIMEOUT, or a code. `fds` has room
+/* Blocks the thread until one of the descriptors is ready. Returns 0, LC_TIMEOUT, or a code. `fds` has room
  * for one more than `count`. */
 int socket_block(lua_State *L, runtime *rt, struct pollfd *fds, unsigned count, lc_time deadline);
-/* Where nobody else turns the loop: one turn without waiting. */
+/* Makes one turn of the loop without waiting, if no other code turns it. */
 void socket_turn(lua_State *L, runtime *rt);
 /* An absolute time on lastcall.now's clock, or nil for ever. */
 lc_time socket_deadline(lua_State *L, int index);

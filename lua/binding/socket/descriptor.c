@@ -1,5 +1,5 @@
-/* socket/descriptor.c - descriptors before and beside connections: masters, sockets that are still
- * connecting, datagrams. Each function is one system call; addresses are strings, as the kernel has them. */
+/* socket/descriptor.c - descriptors that are no connections: masters, sockets that are still
+ * connecting, datagrams. Each function is one system call; addresses are strings in the kernel's form. */
 #include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>
@@ -18,7 +18,7 @@
 #include "task/wait.h"
 #include "wait/selecting.h"
 
-/* nil and the text of errno. */
+/* Pushes nil and the text of errno. */
 static int refused(lua_State *L, int code)
 {
   lua_pushnil(L);
@@ -28,7 +28,8 @@ static int refused(lua_State *L, int code)
 
 static int succeeded(lua_State *L, runtime *rt, int code)
 {
-  if (code == -EBADF) return refused(L, code); /* not closed by us: there is none */
+  if (code == -EBADF)
+    return refused(L, code); /* lastcall did not close it: there is no such descriptor */
   if (code < 0) return socket_failure(L, rt, code);
   lua_pushboolean(L, 1);
   return 1;
@@ -44,8 +45,8 @@ static void check_address(lua_State *L, int index, lc_address *address)
   address->length = (socklen_t)length;
 }
 
-/* LuaSocket's programs count on close() to free a descriptor: when none is left, the one that has lingered
- * longest of those they made is given up. */
+/* Programs for LuaSocket expect close() to free a descriptor. When none is left, this gives up the connection of
+ * theirs that has lingered longest. */
 static int make_room(const runtime *rt)
 {
   lc_conn *oldest = NULL;
@@ -76,13 +77,13 @@ static int descriptor_open(lua_State *L)
   int of = family[check_choice(L, 1, NULL, families)], one = 1;
   int fd = open_one(rt, of, type[check_choice(L, 2, NULL, types)]);
   if (fd < 0) return socket_failure(L, rt, fd);
-  if (of == AF_INET6) /* as LuaSocket does: its IPv6 sockets are for IPv6 alone */
+  if (of == AF_INET6) /* as LuaSocket does: its IPv6 sockets take only IPv6 */
     sys->setsockopt(sys, fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
   lua_pushinteger(L, fd);
   return 1;
 }
 
-/* close(fd): whoever waits for it is woken. */
+/* close(fd): wakes the tasks that wait for it. */
 static int descriptor_close(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -111,7 +112,7 @@ static int descriptor_listen(lua_State *L)
   return succeeded(L, rt, sys->listen(sys, (int)check_integer(L, 1), backlog));
 }
 
-/* connect(fd, address): "again" when it is under way: wait for writing, and ask outcome(fd). */
+/* connect(fd, address): "again" while it is under way: then wait for writing, and ask outcome(fd). */
 static int descriptor_connect(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -124,8 +125,8 @@ static int descriptor_connect(lua_State *L)
   return succeeded(L, rt, result);
 }
 
-/* "again" while a connect is under way; ENOTCONN when none is, which only recv tells apart. Consumes the
- * error of one that has failed. */
+/* "again" while a connect is under way; ENOTCONN if none is (only recv shows the difference). Consumes the
+ * error of a failed connect. */
 static int descriptor_outcome(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -184,14 +185,14 @@ static int unix_address(lua_State *L)
   struct sockaddr_un name = {.sun_family = AF_UNIX};
   size_t length;
   const char *path = check_bytes(L, 1, &length);
-  length = strlen(path); /* as far as C sees it */
+  length = strlen(path); /* up to the first zero byte */
   if (length >= sizeof name.sun_path) return 0;
   memcpy(name.sun_path, path, length);
   lua_pushlstring(L, (const char *)&name, offsetof(struct sockaddr_un, sun_path) + length);
   return 1;
 }
 
-/* No peer any longer, for datagrams. */
+/* Removes the peer of a datagram socket. */
 static int descriptor_disconnect(lua_State *L)
 {
   const lc_sys *sys = socket_sys(runtime_upvalue(L));
@@ -270,7 +271,7 @@ static int begin(lua_State *L, lua_KFunction attempt)
 /* send_datagram(fd, data[, address]) -> bytes */
 static int descriptor_send(lua_State *L) { return begin(L, send_datagram); }
 
-/* receive_datagram(fd, size) -> data, and who sent it */
+/* receive_datagram(fd, size) -> data, and its sender */
 static int descriptor_receive(lua_State *L) { return begin(L, receive_datagram); }
 
 void socket_open_descriptor(lua_State *L, runtime *rt)

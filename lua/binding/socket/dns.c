@@ -1,8 +1,8 @@
-/* socket/dns.c - names and addresses, asked on the resolver's thread when a task asks.
+/* socket/dns.c - look-ups of names and addresses; for a task they run on the resolver's thread.
  *
- * libc answers, for only libc knows nsswitch.conf, /etc/hosts and the site's settings. A question is one
- * block of memory with room for its answer; it belongs to the query, or to the thread that still works on
- * it when nobody wants to know any more.
+ * libc answers, because only libc knows nsswitch.conf, /etc/hosts and the site's settings. A question is one
+ * block of memory with room for its answer. It belongs to the query, or to the thread that still works on
+ * it after the task has stopped waiting.
  */
 #include <arpa/inet.h>
 #include <lauxlib.h>
@@ -28,7 +28,7 @@ typedef struct question {
   char service[SERVICE_MAX];
   int has_host, has_service;
   struct addrinfo hints;
-  int names; /* not the addresses but their names */
+  int names; /* asks for names instead of addresses */
 
   int failure; /* of getaddrinfo, or h_errno */
   int system;  /* errno with it */
@@ -83,7 +83,7 @@ typedef int (*answer)(lua_State *L, const question *q);
 
 static const char LOOKUP_TYPE[] = "lastcall.lookup";
 
-/* Of a task that was killed before it could take its answer. */
+/* The answer belonged to a task that was killed before it could take it. */
 static int lookup_collect(lua_State *L)
 {
   if (!is_collected(L)) return 0;
@@ -106,7 +106,7 @@ static int lookup_done(lua_State *L, int status, lua_KContext kept)
   return count;
 }
 
-/* Takes the question; answers with what `tell` pushes. */
+/* Takes the question; returns the values that `tell` pushes. */
 static int ask(lua_State *L, runtime *rt, question *q, void (*how)(void *), answer tell)
 {
   task *t = task_that_can_wait(L, rt);
@@ -181,7 +181,7 @@ static const char *family_name(const lc_address *address)
   return address->of.any.sa_family == AF_INET6 ? "inet6" : "inet";
 }
 
-/* A list of {family=, addr=, address=}: the last is what the functions for descriptors take. */
+/* A list of {family=, addr=, address=}; the functions for descriptors take the last. */
 static int push_addresses(lua_State *L, const question *q)
 {
   if (q->failure) return push_gai_failure(L, q);
@@ -260,7 +260,7 @@ static int dns_addresses(lua_State *L)
   q->hints.ai_socktype = kind;
   if (lua_toboolean(L, 5)) q->hints.ai_flags |= AI_NUMERICHOST | AI_NUMERICSERV;
   if (lua_toboolean(L, 6)) q->hints.ai_flags |= AI_PASSIVE;
-  /* What is an address already needs no thread. */
+  /* An address needs no thread. */
   if (host && (inet_aton(host, (struct in_addr *)&ignored) || inet_pton(AF_INET6, host, &ignored)))
     q->hints.ai_flags |= AI_NUMERICHOST;
   return ask(L, rt, q, ask_addresses, push_addresses);

@@ -1,13 +1,13 @@
-/* socket/functions.h - what lastcall.socket has of C.
+/* socket/functions.h - the C part of lastcall.socket.
  *
- * The C side is thin: single attempts that never wait, and waits. What LuaSocket
- * does with them, its argument checks and its results, is in lua/lastcall/socket/.
- * Attempts and waits tell failures in LuaSocket's words, or "again".
+ * The C part is thin: single attempts that never wait, and waits. lua/lastcall/socket/ makes LuaSocket's
+ * functions of them, with its argument checks and results.
+ * Attempts and waits return failures in LuaSocket's words, or "again".
  *
  * A wait suspends the task that calls it. Where there is no task to suspend
  * (outside lastcall.run, in a coroutine of the script's own, in a callback) it
- * blocks in poll(): outside, the loop goes on turning meanwhile, so that
- * connections close in the background; a signal lets Lua's hooks run.
+ * blocks in poll(). Outside a run it turns the loop meanwhile, so that
+ * connections close in the background; after a signal it lets Lua's hooks run.
  */
 #ifndef LC_BINDING_SOCKET_FUNCTIONS_H
 #define LC_BINDING_SOCKET_FUNCTIONS_H
@@ -16,7 +16,7 @@
 
 typedef struct runtime runtime;
 
-/* Functions into the table at the top, under "socket"; those below put theirs there. */
+/* Makes the field "socket" in the table at the top; the functions below add theirs to it. */
 void socket_open(lua_State *L, runtime *rt);
 void socket_open_waiting(lua_State *L, runtime *rt);
 void socket_open_stream(lua_State *L, runtime *rt);

@@ -1,8 +1,8 @@
-/* socket/object.c - the objects that scripts hold: a userdata of one of LuaSocket's classes around a
- * table, in which the modules keep what they know of the socket.
+/* socket/object.c - the socket objects of scripts: a userdata of one of LuaSocket's classes around a
+ * table, in which the modules keep the socket's state.
  *
- * Third parties read getmetatable(object).__index.class, copy methods out of that table, and tell
- * objects by the first letters of tostring: hence a class is a metatable with a table as __index, and an
+ * Other libraries read getmetatable(object).__index.class, copy methods out of that table, and recognize
+ * objects by the first letters of tostring. So a class is a metatable with a table as __index, and an
  * object changes its class by changing its metatable.
  *
  * User value 1: the table. Its fields `fd`, `stream` (a connection) and `server` are closed when the
@@ -57,7 +57,7 @@ static int object_collect(lua_State *L)
   if (!is_collected(L)) return 0;
   runtime *rt = lua_touserdata(L, lua_upvalueindex(1));
   if (!is_object(L, 1) || lua_getiuservalue(L, 1, 1) != LUA_TTABLE) return 0;
-  if (!rt->loop) return 0; /* it took everything with it */
+  if (!rt->loop) return 0; /* the loop has closed everything */
   lua_pushliteral(L, "stream");
   if (lua_rawget(L, 2) == LUA_TUSERDATA) close_stream(L, rt);
   lua_pushliteral(L, "server");
@@ -114,7 +114,7 @@ static int object_become(lua_State *L)
   return 0;
 }
 
-/* state(object) -> its table and class's name, or nothing when it is not one of ours. Every method begins
+/* state(object) -> its table and its class's name, or nothing if it is no socket object. Every method begins
  * with it. Upvalue: the metatables and their names. */
 static int object_state(lua_State *L)
 {
@@ -127,16 +127,16 @@ static int object_state(lua_State *L)
 
 /* ------------------------------------------------------------------- methods -- */
 
-/* What a script calls is a C function around one of the modules': its errors tell of the script's line and
- * of the name by which the script called it, also in a tail call, as those of LuaSocket's do. The
- * arguments stay where they are, for the errors to look at. Upvalues: the function, its full name. */
+/* A script calls a C function around a function of the modules. So errors have the script's line and
+ * the name by which the script called the function, also in a tail call, as in LuaSocket. The
+ * arguments stay in place for the error functions. Upvalues: the function, its full name. */
 static int method_done(lua_State *L, int status, lua_KContext below)
 {
   (void)status;
   return lua_gettop(L) - (int)below;
 }
 
-/* With a debugger's hook, which is to see a C function here and nothing in it. Below its results lies the hook. */
+/* The same under a debugger's hook, which must see only a C function here. The hook lies below its results. */
 static int hidden_done(lua_State *L, int status, lua_KContext below)
 {
   interrupt_give_hook(L, runtime_get(L), lua_touserdata(L, (int)below));
@@ -173,7 +173,7 @@ static int object_method(lua_State *L)
   return 1;
 }
 
-/* The call under way, with its function pushed; how deep it is. */
+/* Finds the call under way, and pushes its function. Returns its depth. */
 static int find_call(lua_State *L, lua_Debug *call)
 {
   int depth = 1;
@@ -194,7 +194,7 @@ static int raise_argument(lua_State *L, int argument, const char *text)
   lua_getinfo(L, "n", &call);
   if (call.name) name = call.name;
   else if (!name) name = "?";
-  luaL_where(L, raise_level(L, depth + 1)); /* socket.bind is made of other methods */
+  luaL_where(L, raise_level(L, depth + 1)); /* socket.bind calls other methods */
   if (*call.namewhat == 'm') argument--;    /* a method: self is not counted */
   if (!argument) lua_pushfstring(L, "calling '%s' on bad self (%s)", name, text);
   else lua_pushfstring(L, "bad argument #%d to '%s' (%s)", argument, name, text);
@@ -231,7 +231,7 @@ static int object_type_error(lua_State *L)
 
 /* --------------------------------------------------------------- beside objects -- */
 
-/* For gettime: LuaSocket's is the time of day. */
+/* For gettime, which is the time of day in LuaSocket. */
 static int time_of_day(lua_State *L)
 {
   const lc_sys *sys = socket_sys(runtime_upvalue(L));
@@ -239,7 +239,7 @@ static int time_of_day(lua_State *L)
   return 1;
 }
 
-/* As LuaSocket does when it is loaded: a peer that has left is a result, not a signal. */
+/* As LuaSocket does when it is loaded: a write to a peer that has left fails, without a signal. */
 static int ignore_sigpipe(lua_State *L)
 {
   struct sigaction ignore = {.sa_handler = SIG_IGN};

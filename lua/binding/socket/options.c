@@ -1,5 +1,5 @@
-/* socket/options.c - LuaSocket's options by their names there; which class has which, and of what type,
- * the modules know. */
+/* socket/options.c - LuaSocket's options by their names there. The modules know the options of each class, and
+ * their types. */
 #include <arpa/inet.h>
 #include <lauxlib.h>
 #include <lua.h>
@@ -57,7 +57,7 @@ static size_t find(lua_State *L, int index)
   return 0;
 }
 
-/* LuaSocket's words, and behind them what the kernel said. */
+/* LuaSocket's words, then the kernel's error. */
 static int outcome(lua_State *L, const char *call, int result)
 {
   if (result >= 0) {
@@ -91,7 +91,7 @@ static int set_option(lua_State *L)
   return set(L, &value, sizeof value);
 }
 
-/* set_interface(fd, name, address): nothing when it is not one. */
+/* set_interface(fd, name, address): returns nothing if `address` is not an address. */
 static int set_interface(lua_State *L)
 {
   struct in_addr address = {.s_addr = htonl(INADDR_ANY)};
@@ -170,7 +170,7 @@ static int get_device(lua_State *L)
   return 1;
 }
 
-/* error_text(number): as LuaSocket tells SO_ERROR; nil for none. */
+/* error_text(number): the text for SO_ERROR as in LuaSocket; nil for no error. */
 static int error_text(lua_State *L)
 {
   int error = (int)check_integer(L, 1);

@@ -12,7 +12,7 @@
 #include "task/wait.h"
 #include "wait/selecting.h"
 
-/* Reads descriptors from the array at `index`; a negative one is a socket that was closed: nobody's. */
+/* Reads descriptors from the array at `index`. A negative one belongs to a closed socket. */
 static unsigned take(lua_State *L, int index, struct pollfd *fds, short events)
 {
   unsigned count = (unsigned)lua_rawlen(L, index);
@@ -24,7 +24,7 @@ static unsigned take(lua_State *L, int index, struct pollfd *fds, short events)
   return count;
 }
 
-/* The indices of those that are ready, as an array. */
+/* Pushes an array of the indices of the ready ones. */
 static void push_ready(lua_State *L, const struct pollfd *fds, unsigned count)
 {
   lua_Integer found = 0;
@@ -59,8 +59,8 @@ static unsigned take_streams(lua_State *L)
   return count;
 }
 
-/* Stack: READING ... BOXES, and what the wait has put there. True as third result: neither the time nor the
- * context has ended it, so when nothing is ready after all (what was has been closed), look at everything again. */
+/* Stack: READING ... BOXES, and the values of the wait. The third result is true if neither the time nor the context
+ * ended the wait. Then, if nothing is ready (the ready one was closed), the caller looks at everything again. */
 static int select_woken(lua_State *L, int status, lua_KContext kept)
 {
   runtime *rt = runtime_upvalue(L);

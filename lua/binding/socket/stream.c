@@ -15,7 +15,7 @@
 #include "socket/words.h"
 #include "task/wait.h"
 
-/* LuaSocket has no limits but its timeouts, which the modules keep, and sends each piece at once. */
+/* LuaSocket has no limits except its timeouts, which the modules keep, and it sends each piece at once. */
 static void unlimited(lc_settings *settings)
 {
   settings->keepalive.count = 0;
@@ -26,7 +26,7 @@ static void unlimited(lc_settings *settings)
   settings->nodelay = 0;
 }
 
-/* adopt(fd) -> connection: one that was connected, in the registry of connections of our own making. */
+/* adopt(fd) -> connection: takes a connected descriptor into the registry of outbound connections. */
 static int stream_adopt(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -37,13 +37,13 @@ static int stream_adopt(lua_State *L)
   int result = lc_conn_adopt(rt->conns->outbound, fd, &settings, &conn);
   if (result < 0) return socket_failure(L, rt, result);
   conn_box *box = conn_box_new(L, rt, conn, NULL);
-  box->is_socket = box->logged = 1; /* who asked for it is told */
+  box->is_socket = box->logged = 1; /* the script gets its failures */
   conn_keep_weakly(L, box);
   return 1;
 }
 
-/* The same for one that a server has accepted: the rest is the server's. Nothing of it is the kernel's
- * business, so it cannot refuse. */
+/* The same for an accepted connection, whose other options are the server's. None of these options concerns the kernel,
+ * so it cannot refuse. */
 static void prepare(lc_conn *conn)
 {
   lc_settings settings = *lc_conn_settings(conn);
@@ -52,7 +52,7 @@ static void prepare(lc_conn *conn)
   lc_conn_set_settings(conn, &settings);
 }
 
-/* prepare(connection): one that comes from a server's own loop is to be a socket. */
+/* prepare(connection): makes a socket of a connection that comes from a server's own loop. */
 static int stream_prepare(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
@@ -89,7 +89,7 @@ static int stream_begin_accept(lua_State *L)
 
 /* --------------------------------------------------------------------- receiving -- */
 
-/* Without the carriage returns, wherever they are. */
+/* Removes all carriage returns. */
 static void push_line(lua_State *L, const char *data, size_t length)
 {
   luaL_Buffer line;
@@ -114,7 +114,7 @@ static int attempt(lc_conn *conn, char kind, size_t size, lc_slice *slice)
   return size ? lc_conn_read_exact(conn, size, slice) : lc_conn_await(conn);
 }
 
-/* What had come before the peer was lost is given first, as the kernel would have. */
+/* Bytes that came before the peer was lost are returned first, as the kernel would. */
 static int before_end(lc_conn *conn, char kind, size_t size, lc_slice *slice)
 {
   lc_slice all;
@@ -128,14 +128,14 @@ static int before_end(lc_conn *conn, char kind, size_t size, lc_slice *slice)
   return 0;
 }
 
-/* answered(connection): what was read needs no answer. */
+/* answered(connection): says that the bytes read need no answer. */
 static int stream_answered(lua_State *L)
 {
   lc_conn_answered(conn_check(L, 1)->conn);
   return 0;
 }
 
-/* Who does not wait is told of all that there is: a short read may have been followed by a FIN. */
+/* A caller that does not wait must learn everything now: a FIN may follow a short read. */
 static int attempt_all(lc_conn *conn, char kind, size_t size, lc_slice *slice)
 {
   lc_conn_stats before, now;
@@ -163,7 +163,8 @@ static int stream_receive(lua_State *L, int status, lua_KContext kept)
   attempting *try = !t || lua_toboolean(L, 4) ? attempt_all : attempt;
   int result = lc_conn_admit(box->conn, LC_WAIT_READ);
   if (!result) result = try(box->conn, kind, size, &slice);
-  if (result == LC_AGAIN && box->cut) result = box->cut; /* select calls it readable for that */
+  if (result == LC_AGAIN && box->cut)
+    result = box->cut; /* select calls the socket readable because of this */
   if (result == LC_RESET || result == LC_PEER_LOST)
     result = before_end(box->conn, kind, size, &slice);
   if (result < 0) {
@@ -182,8 +183,8 @@ static void check_reader(lua_State *L, const conn_box *box)
     luaL_error(L, "receive: another task is already reading this socket");
 }
 
-/* receive(connection, "l", "a" or "n", size, look) -> data, or nil and a word. `look`: whatever the loop
- * knows, ask the kernel. */
+/* receive(connection, "l", "a" or "n", size, look) -> data, or nil and a word. `look`: ask the kernel, even if the loop
+ * knows of no input. */
 static int stream_begin_receive(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
@@ -201,7 +202,7 @@ static int stream_go_on_receiving(lua_State *L)
   return stream_receive(L, LUA_OK, 0);
 }
 
-/* partial(connection, kind): what has come and not been consumed, which it is now. */
+/* partial(connection, kind): consumes and returns the bytes that have come. */
 static int stream_partial(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
@@ -234,7 +235,7 @@ static int stream_send(lua_State *L, int status, lua_KContext kept)
   struct iovec piece = {(void *)(uintptr_t)(data + offset), size};
   (void)status;
   (void)kept;
-  if (t && box->writer && box->writer != t) { /* its turn has not come */
+  if (t && box->writer && box->writer != t) { /* another task is writing */
     lua_pushinteger(L, 0);
     return 1;
   }
@@ -251,7 +252,7 @@ static int stream_send(lua_State *L, int status, lua_KContext kept)
   return 1;
 }
 
-/* send(connection, data, offset, size, look) -> how many of the bytes the kernel took, or nil and a word. */
+/* send(connection, data, offset, size, look) -> how many bytes the kernel took, or nil and a word. */
 static int stream_begin_send(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
@@ -263,7 +264,7 @@ static int stream_begin_send(lua_State *L)
 
 /* ------------------------------------------------------------------------- ending -- */
 
-/* is_cut(connection): the ladder, or its end, is what a receive would tell of. */
+/* is_cut(connection): whether a receive would return the ladder's code, or the connection's end. */
 static int stream_is_cut(lua_State *L)
 {
   const conn_box *box = conn_check(L, 1);
@@ -271,7 +272,7 @@ static int stream_is_cut(lua_State *L)
   return 1;
 }
 
-/* The word why no more can be done with it, or nothing. */
+/* The word why the connection cannot be used any more, or nothing. */
 static int stream_trouble(lua_State *L)
 {
   int error = lc_conn_error(conn_check(L, 1)->conn);
@@ -314,7 +315,7 @@ static int listener_fd(lua_State *L)
   return 1;
 }
 
-/* retire(server): it listens no more; connections go on. */
+/* retire(server): stops listening; connections go on. */
 static int listener_retire(lua_State *L)
 {
   server_box *box = server_check(L, 1);
@@ -323,7 +324,7 @@ static int listener_retire(lua_State *L)
   return 0;
 }
 
-/* uncount(server): a run does not wait for it, for nobody but tasks can accept from it. */
+/* uncount(server): a run does not wait for the server, because only tasks accept from it. */
 static int listener_uncount(lua_State *L)
 {
   server_box *box = server_check(L, 1);

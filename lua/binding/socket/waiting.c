@@ -1,4 +1,4 @@
-/* socket/waiting.c - waiting for descriptors, connections and servers: suspended in a task, blocked elsewhere. */
+/* socket/waiting.c - waits for descriptors, connections and servers: they suspend a task, and block elsewhere. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <poll.h>
@@ -22,7 +22,7 @@ static int is_writing(lua_State *L, int index)
   return check_choice(L, index, NULL, directions);
 }
 
-/* True: try again. Else nil and the word. */
+/* Pushes true: try again; or nil and the word. */
 static int wait_over(lua_State *L, runtime *rt, int code)
 {
   if (code < 0) return socket_failure(L, rt, code);
@@ -43,7 +43,7 @@ static int block_on(lua_State *L, runtime *rt, int fd, int writing, lc_time dead
   const task *t = task_running(L, rt);
   struct pollfd fds[2] = {{.fd = fd, .events = writing ? POLLOUT : POLLIN}};
   if (fd < 0) return wait_over(L, rt, LC_CLOSED);
-  if (t && t->killing) return wait_over(L, rt, LC_CANCELED); /* in a __close: nothing waits there */
+  if (t && t->killing) return wait_over(L, rt, LC_CANCELED); /* in a __close, which must not wait */
   return wait_over(L, rt, socket_block(L, rt, fds, 1, deadline));
 }
 
@@ -56,7 +56,8 @@ static int wait_descriptor(lua_State *L)
   task *t = task_that_can_wait(L, rt);
   if (!t || fd < 0) return block_on(L, rt, fd, writing, deadline);
   struct pollfd one = {.fd = fd, .events = writing ? POLLOUT : POLLIN};
-  select_set set = {.fds = &one, .count = 1, .is_wordless = !writing}; /* datagrams know no drain */
+  select_set set = {
+    .fds = &one, .count = 1, .is_wordless = !writing}; /* datagrams have no word for a drain */
   return select_suspend(L, t, writing ? "send" : "receive", &set, deadline, 0, woken);
 }
 
@@ -119,7 +120,7 @@ static int sleep_until(lua_State *L)
   return task_suspend(L, t, "sleep", NULL, NULL, 0, task_return);
 }
 
-/* wake(fd): it is about to be closed, though not by us. */
+/* wake(fd): other code is about to close the descriptor. */
 static int wake(lua_State *L)
 {
   select_wake(runtime_upvalue(L), (int)check_integer(L, 1));

@@ -1,23 +1,23 @@
-/* watch/force.c - getting the loop back from a script that does not give it back.
+/* watch/force.c - takes the loop back from a script that holds it.
  *
- * The watchdog's signal puts a count hook on the coroutine that runs; its first
- * instruction from then on comes here.
+ * The watchdog's signal puts a count hook on the running coroutine. Its next
+ * instruction then calls this file.
  *
- *   asked to notice: the traceback is taken, and the script goes on
- *   asked to yield:  the task is suspended where it is, and resumed later
- *   asked to end:    it is suspended for good (frozen), for the ladder to kill: so its coroutine is
- *                    closed like any other and its <close> variables run. Where it cannot be
- *                    suspended (inside table.sort, a message handler, a __close), an error is raised.
+ *   asked to notice: takes the traceback, and the script goes on
+ *   asked to yield:  suspends the task where it is; the loop resumes it later
+ *   asked to end:    suspends the task for good (frozen). Then the ladder kills it: its coroutine is
+ *                    closed like any other and its <close> variables run. If the task cannot be
+ *                    suspended (inside table.sort, a message handler, a __close), raises an error.
  *
- * An error unwinds, and on the way <close> variables run. They are told from the
- * code that goes on after a pcall by the depth of the stack: what runs deeper
- * than the function that catches is cleaning up, and is given LC_ENDING_GRACE;
- * what runs less deep is the loop that would call the next pcall, and is raised
- * in at once.
+ * An error unwinds the stack, and on the way <close> variables run. The depth of
+ * the stack distinguishes them from code that goes on after a pcall: code deeper
+ * than the catching function is cleaning up, and gets LC_ENDING_GRACE;
+ * code less deep is the loop that would call the next pcall, and gets another
+ * error at once.
  *
- * A message handler would see the error with hooks disabled, and could spin for
- * good. Errors for lack of memory are the ones for which Lua calls no handler, so
- * inside an xpcall one of those is raised, by asking for more than there can be.
+ * A message handler would run on the error with hooks disabled, and could spin for
+ * ever. Lua calls no handler for an error for lack of memory. So inside an xpcall
+ * this file raises one of those, by asking for more memory than there can be.
  */
 #include <lauxlib.h>
 #include <lua.h>
@@ -36,7 +36,7 @@
 #include "task/wait.h"
 #include "watch/watch.h"
 
-enum { ENOUGH = 8 /* errors raised in one work; after that nothing is given time to clean up */ };
+enum { ENOUGH = 8 /* errors raised in one work; after that no code gets time to clean up */ };
 
 /* ---------------------------------------------------------------------- raising -- */
 
@@ -60,8 +60,8 @@ static int has_c_handler(lua_State *L, int level)
   return is_c;
 }
 
-/* How many frames lie below and including the one that will catch an error raised now; 0 when
- * none in this coroutine does. */
+/* How many frames there are up to the one that will catch an error raised now, including it; 0 if none in this
+ * coroutine catches it. */
 static int find_catcher(lua_State *L, const interrupt *i, int *calls_handler)
 {
   lua_Debug frame;
@@ -94,8 +94,8 @@ static int note_held(lua_State *L)
   return 0;
 }
 
-/* A hook has the frame of the function that it interrupts, in which nothing must be marked to be closed, as
- * buffers do: so what makes a traceback is called in a frame of its own, here and in take_trace. */
+/* A hook runs in the frame of the interrupted function, where nothing may be marked to be closed, as buffers do. So a
+ * traceback is made in a frame of its own, here and in take_trace. */
 static void note_place(lua_State *L, task *t)
 {
   task_extra *extra = task_need_extra(t);
@@ -122,7 +122,7 @@ static int raise(lua_State *L, runtime *rt)
 
 /* ---------------------------------------------------------------------- yielding -- */
 
-/* From the hook: no continuation; the script goes on with the instruction that it was at. */
+/* Yields from the hook, without a continuation: the script goes on with the interrupted instruction. */
 static void yield(lua_State *L, task *t, int for_good)
 {
   t->rt->tasks->loop_is_wanted = 1;
@@ -138,8 +138,8 @@ static void yield(lua_State *L, task *t, int for_good)
 
 /* ------------------------------------------------------------------- what is asked -- */
 
-/* The process's ladder has been seen to by the watchdog; a server's own, and the limit of a hook or of
- * the process's tasks, are looked up. */
+/* The watchdog has checked the process's ladder. This looks up a server's own ladder, and the limit of a hook or of
+ * the process's tasks. */
 static int must_end(const runtime *rt, unsigned asked)
 {
   const task *t = rt->current;
@@ -179,14 +179,14 @@ static void on_count(lua_State *L, lua_Debug *event)
     rt->interrupt.noticed = 1;
     runtime_protect_on(L, rt, take_trace, rt);
   }
-  /* Anew: when it came for a line of the script's own hook, the count is used up, and it would not come again. */
+  /* Set it again: if it ran for a line event of the script's own hook, the count is used up. */
   interrupt_set_hook(L, rt);
   if (rt->interrupt.work) lc_loop_enter(rt->loop, rt->interrupt.work);
   rt->interrupt.work = LC_WORK_NONE;
-  int end = rt->interrupt.raised || must_end(rt, asked); /* once raised in, it is over */
+  int end = rt->interrupt.raised || must_end(rt, asked); /* after a first error the work must end */
   int can_yield = t && !t->killing && task_barrier(L, t) == LEVEL_OPEN;
   if (end && is_cleaning_up(L, rt))
-    return; /* the hook stays: the next instruction comes here too */
+    return; /* the hook stays: the next instruction calls it again */
   if (end && !can_yield) {
     raise(L, rt);
     return;
@@ -195,7 +195,7 @@ static void on_count(lua_State *L, lua_Debug *event)
   if (can_yield && (end || asked & LC_ASK_YIELD)) yield(L, t, end);
 }
 
-/* limit([seconds [, task's id]]): when that task, or all of the process's, must have ended. */
+/* limit([seconds [, task's id]]): the time within which that task, or all tasks of the process, must end. */
 static int core_limit(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);

@@ -1,7 +1,7 @@
-/* watch/long_turns.c - which tasks and callbacks took long in a turn of the loop, and where they are in the script.
+/* watch/long_turns.c - logs the tasks and callbacks that took long in a turn, and where they are in the script.
  *
- * The watchdog tells of one piece of work that holds the loop longer than max_block. Here is what tells of a turn that
- * takes as long though none of its pieces does.
+ * The watchdog reports one piece of work that holds the loop longer than max_block. This file reports a turn that
+ * takes longer although none of its pieces does.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 
 enum { TOLD = 5 };
 
-/* A piece of work that took less than this part of the turn is not worth a word. */
+/* A piece of work that took less than this part of the turn is not listed. */
 #define WORTH 100
 
 /* ------------------------------------------------------------------ describing -- */
@@ -28,7 +28,7 @@ static void say_line(lc_part *part, const lua_Debug *frame, int line)
   if (line > 0) snprintf(part->text, sizeof part->text, "%s:%d", frame->short_src, line);
 }
 
-/* Of the function at the top, which is popped: where it begins. */
+/* Pops the function at the top, and says where it begins. */
 static void say_beginning(lua_State *L, lc_part *part)
 {
   lua_Debug frame;
@@ -40,7 +40,8 @@ static void say_beginning(lua_State *L, lc_part *part)
   say_line(part, &frame, frame.linedefined);
 }
 
-/* Of one that has ended: a handler's is its server's, any other lies below the results (task_body). [0, 0 or +1] */
+/* Pushes the function of an ended task: a handler is its server's; any other lies below the results (task_body).
+ * [0, 0 or +1] */
 static int push_function(const task *t)
 {
   if (t->is_handler) runtime_push_anchored(t->co, t->rt, t->by->of_server->handler);
@@ -49,7 +50,7 @@ static int push_function(const task *t)
   return 1;
 }
 
-/* Where it is; or, when it has ended, where its function begins. */
+/* Where the task is; or, if it has ended, where its function begins. */
 static void say_place(runtime *rt, const task *t, lc_part *part)
 {
   lua_Debug frame;
@@ -113,7 +114,7 @@ static void add_part(luaL_Buffer *text, const lc_part *part, int is_first)
   luaL_addlstring(text, said, (size_t)length);
 }
 
-/* The same event as of one piece of work that takes as long, with `parts` in place of its traceback. */
+/* The same event as for one long piece of work, with `parts` in place of its traceback. */
 static int tell(lua_State *L)
 {
   const long_turn *turn = lua_touserdata(L, 1);

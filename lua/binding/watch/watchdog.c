@@ -1,8 +1,8 @@
-/* watch/watchdog.c - the core's watchdog as a run has it: what it is told to watch, and its last words.
+/* watch/watchdog.c - sets up the core's watchdog for a run, and writes its last report.
  *
- * `stuck` is called on the watchdog's thread while the loop's stays
- * inside one piece of work, `locate` on the loop's in a signal handler; none of
- * them touches Lua's memory but to read, or allocates.
+ * `stuck` runs on the watchdog's thread while the loop's thread stays inside
+ * one piece of work. `locate` runs on the loop's thread in a signal handler. Neither
+ * allocates, and both only read Lua's memory.
  */
 #include <lauxlib.h>
 #include <lua.h>
@@ -31,7 +31,7 @@ typedef struct words {
   size_t size, length;
 } words;
 
-/* Without floats: for them printf may allocate. */
+/* Without floats, because printf may allocate for them. */
 static void say(words *w, const char *format, ...)
 {
   va_list arguments;
@@ -68,8 +68,8 @@ static void say_trace(words *w, const interrupt *i)
   if (atomic_load(&i->has_trace)) say(w, "%s\n", i->trace);
 }
 
-/* The hook has not come, so the innermost function is no script that runs, but a C function, or a
- * finalizer. Who called it is stable, and to be read without a lock. */
+/* The hook has not run, so the innermost function is not running script code, but a C function, or a
+ * finalizer. Its caller's frame is stable, and can be read without a lock. */
 static void locate(void *user)
 {
   runtime *rt = user;
