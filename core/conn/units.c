@@ -1,4 +1,5 @@
-/* units.c - a connection reads for its protocol, hands whole units over, and leaves as its protocol says. */
+/* units.c - reads for the protocol of a connection, hands over whole units, and leaves as the
+ * protocol says. */
 #include "conn/units.h"
 
 #include "conn/activity.h"
@@ -53,7 +54,7 @@ int lc_conn_unit_ended(lc_conn *conn)
 
 /* ---------------------------------------------------------------- leaving -- */
 
-/* Whether the peer's answer is awaited. It has as long as for its FIN. */
+/* Whether the peer's answer is awaited. The peer has as long for it as for its FIN. */
 static int say_goodbye(lc_conn *conn)
 {
   const lc_protocol *protocol = lc_protocol_of(conn);
@@ -73,7 +74,7 @@ void lc_units_leave(lc_conn *conn, const char *cause)
   if (!say_goodbye(conn)) lc_conn_finish(conn, cause);
 }
 
-/* In the middle of a unit the peer hears the goodbye, and is not waited for. */
+/* In the middle of a unit the goodbye is sent, and no answer to it is awaited. */
 static void leave_unit(lc_conn *conn, const char *cause)
 {
   say_goodbye(conn);
@@ -90,8 +91,8 @@ void lc_conn_dismiss(lc_conn *conn, const char *cause)
 
 /* ------------------------------------------------------- reading for the protocol -- */
 
-/* Between two units the wait is for the next one; with a part of it there, for the rest. What begins behind the mark
- * is new work, and its rest is not waited for. */
+/* Between two units the connection waits for the next one; after a part of a unit, for the rest. A
+ * unit behind the mark is new work, and its rest is not waited for. */
 static void wait_for_more(lc_conn *conn)
 {
   int is_partial = lc_buffer_size(conn->in) > 0;
@@ -108,7 +109,7 @@ static void wait_for_more(lc_conn *conn)
   lc_conn_update(conn);
 }
 
-/* After its goodbye, or behind the mark, the connection takes on no unit. */
+/* A connection that has said goodbye, or reads behind its mark, begins no unit. */
 static unsigned hand_over(lc_conn *conn)
 {
   if (conn->leaving || lc_conn_admit(conn, LC_WAIT_AWAIT) < 0) {
@@ -122,12 +123,13 @@ static unsigned hand_over(lc_conn *conn)
   return LC_UNIT;
 }
 
-/* What lies in the buffer, as the protocol sees it. Whether more is needed; else `*what` is what to tell. */
+/* Shows the protocol what is in the buffer. Returns whether more bytes are needed; else `*what` is
+ * what the embedder is told. */
 static int needs_more(lc_conn *conn, unsigned *what)
 {
   size_t held = lc_buffer_size(conn->in);
   lc_arrival arrival = lc_protocol_of(conn)->arrived(conn, lc_protocol_state(conn));
-  if (conn->state >= LC_STATE_CLOSING) return 0; /* what the protocol wrote has failed */
+  if (conn->state >= LC_STATE_CLOSING) return 0; /* a write of the protocol has failed */
   /* The protocol has taken something whole: what follows has a time of its own. */
   if (lc_buffer_size(conn->in) != held && !conn->leaving) conn->read_deadline = LC_NEVER;
   switch (arrival) {
@@ -137,12 +139,11 @@ static int needs_more(lc_conn *conn, unsigned *what)
     case LC_ARRIVAL_MORE: break;
   }
   if (lc_protocol_of(conn)->arrived) return 1;
-  *what =
-    LC_READABLE; /* it has handed the connection to a protocol that leaves reading to the embedder */
+  *what = LC_READABLE; /* the next protocol leaves reading to the embedder */
   return 0;
 }
 
-/* How much the buffer is to hold: no unit makes it grow beyond max_read. */
+/* Returns how many bytes the buffer is to hold: no unit makes it grow beyond max_read. */
 static size_t room_for(const lc_conn *conn, size_t held)
 {
   size_t room = held < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : held * 2;
@@ -165,7 +166,7 @@ static unsigned read_for_protocol(lc_conn *conn)
     result = lc_input_fill(conn, room_for(conn, held));
     if (result > 0) received += (size_t)result;
   } while (result > 0 && received < LC_BYTES_PER_TURN);
-  if (result > 0) lc_conn_tell(conn, LC_READABLE); /* the rest in the next turn */
+  if (result > 0) lc_conn_tell(conn, LC_READABLE); /* the rest is read in the next turn */
   else if (result == LC_AGAIN) wait_for_more(conn);
   else if (result == LC_EOF) lc_conn_finish(conn, "peer finished");
   else if (conn->state < LC_STATE_CLOSING) lc_conn_abort(conn, lc_code_name(result));

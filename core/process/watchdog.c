@@ -38,7 +38,7 @@
 #define LATE_MOST (4 * LC_SECOND)     /* however long the loop's thread waits for a processor */
 #define PAUSED (500 * LC_MILLISECOND) /* a wait that is longer by this: the process stood still */
 #define LAST_WORDS (100 * LC_MILLISECOND) /* enough for a reader that reads */
-/* How long the loop's thread may take to stand still: on a busy machine it waits for a processor. */
+/* How long the loop's thread may take to stand still: it may have to wait for a processor. */
 #define STANDSTILL (250 * LC_MILLISECOND)
 
 enum { SIGNALS_FOLLOWED = 8, TEXT_SIZE = 4096 };
@@ -277,9 +277,9 @@ static void end_process(lc_watchdog *w)
   w->sys->exit(w->sys, LC_EXIT_STUCK);
 }
 
-/* The time for which the loop's thread waited for a processor does not count: other processes had it. Without that
- * time the loop is late after LATE_AFTER, and in any case after LATE_MOST. Where the kernel does not tell how long
- * the thread waited, all of the time counts. */
+/* The time for which the loop's thread waited for a processor does not count: other processes had
+ * it. Without that time the loop is late after LATE_AFTER, and in any case after LATE_MOST. Where
+ * the kernel does not tell how long the thread waited, all of the time counts. */
 static void count_starved(lc_watchdog *w, lc_time end_at)
 {
   lc_time from = end_at > w->on_our_feet_since ? end_at : w->on_our_feet_since;

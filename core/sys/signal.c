@@ -433,8 +433,8 @@ int lc_sys_uninterruptible(const lc_sys *sys, int number)
   return 0;
 }
 
-/* "/proc/self/task/TID/schedstat" has three numbers: nanoseconds on a processor, nanoseconds waited for one,
- * and how often the thread was given one. */
+/* "/proc/self/task/TID/schedstat" has three numbers: nanoseconds on a processor, nanoseconds waited
+ * for one, and how often the thread was given one. */
 static void schedstat_path(char *end, int tid)
 {
   static const char FOLDER[] = "/proc/self/task/", NAME[] = "/schedstat";
