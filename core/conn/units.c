@@ -71,6 +71,7 @@ static int say_goodbye(lc_conn *conn)
 
 void lc_units_leave(lc_conn *conn, const char *cause)
 {
+  if (conn->state >= LC_STATE_CLOSING) return; /* the callback before has ended it */
   if (!say_goodbye(conn)) lc_conn_finish(conn, cause);
 }
 

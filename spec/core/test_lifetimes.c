@@ -177,6 +177,62 @@ static void the_ladder_of_the_process_likewise(void **state)
   end_in_the_last_step(w, 3); /* killed; and another one may begin */
 }
 
+/* The embedder may end a connection in the callback that tells it of the drain. */
+static int goodbyes;
+
+static int say_goodbye(lc_conn *conn, void *state)
+{
+  (void)state;
+  assert_true(lc_conn_state(conn) < LC_STATE_CLOSING);
+  goodbyes++;
+  return 0;
+}
+
+static void abort_it(lc_conn *conn, void *user)
+{
+  (void)user;
+  lc_conn_abort(conn, "test");
+}
+
+static void close_it(lc_conn *conn, void *user)
+{
+  (void)user;
+  lc_conn_close(conn, 5 * LC_SECOND, "test");
+}
+
+static void drain_one(world *w, void (*draining)(lc_conn *conn, void *user), int expected)
+{
+  lc_protocol protocol = lc_guess;
+  lc_events events = {.draining = draining};
+  lc_server_options options;
+  lc_conn *conn;
+  int error = 0;
+  protocol.leave = say_goodbye;
+  lc_server_options_init(&options);
+  options.protocol = &protocol;
+  options.drain.quiet = 0;
+  goodbyes = 0;
+  lc_server *server = lc_server_new(w->loop, &options, &events, NULL, &error);
+  assert_int_equal(lc_conn_connect(server, &w->address, NULL, 1, &conn), 0);
+  world_turn_for(w, 5 * LC_MILLISECOND);
+  lc_conn_wait(conn, LC_WAIT_AWAIT, LC_NEVER);
+  lc_conn_ref(conn);
+  lc_server_shutdown(server, LC_NEVER);
+  TURN_UNTIL(w, lc_conn_state(conn) >= LC_STATE_CLOSING);
+  assert_int_equal(goodbyes, expected);
+  lc_conn_unref(conn);
+  lc_server_free(server);
+}
+
+static void a_connection_that_is_over_is_not_taken_leave_of(void **state)
+{
+  world *w = *state;
+  world_serve(w);
+  drain_one(w, abort_it, 0);
+  drain_one(w, close_it, 0);
+  drain_one(w, NULL, 1);
+}
+
 /* --------------------------------------------------------- connections still held -- */
 
 /* All that may be called of a connection whose server and loop are gone. */
@@ -491,6 +547,7 @@ int main(void)
     cmocka_unit_test(a_watchdog_that_comes_late_knows_the_plan),
     WORLD_TEST(a_server_may_be_freed_in_its_last_callback),
     WORLD_TEST(the_ladder_of_the_process_likewise),
+    WORLD_TEST(a_connection_that_is_over_is_not_taken_leave_of),
     WORLD_TEST(a_held_connection_outlives_its_loop),
     WORLD_TEST(one_that_has_the_buffers_on_loan_likewise),
     WORLD_TEST(one_in_the_midst_of_closing_likewise),
