@@ -37,7 +37,7 @@ void lc_conn_move(lc_conn *conn, lc_state to, const char *cause)
 
 void lc_conn_tell(lc_conn *conn, unsigned what)
 {
-  if (!conn->owner) return; /* nobody to tell */
+  if (!conn->owner) return; /* it has departed: there is no owner to tell */
   conn->pending = (uint8_t)(conn->pending | what);
   lc_job_queue(conn->loop, &conn->job);
 }

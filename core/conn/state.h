@@ -1,4 +1,4 @@
-/* state.h - the states of a connection, and who holds it.
+/* state.h - the states of a connection, and its references.
  *
  * lastcall.h draws them, at lc_state. What moves a connection:
  *

@@ -32,14 +32,14 @@ void lc_conn_note(lc_conn *conn, size_t received, size_t sent);
  * write asks the kernel, whatever the loop knows. */
 void lc_conn_look(lc_conn *conn);
 
-/* Another protocol takes over from here on, with the buffered bytes: an upgrade. A unit that is
- * under way goes on. Outside of a unit, a protocol that knows its units begins to read, and nobody
- * else may. Returns 0, or a code, and the protocol before stays. */
+/* Another protocol takes over from here on, with the buffered bytes: an upgrade. A unit under way
+ * goes on. Outside of a unit, a protocol that knows its units begins to read; then the embedder
+ * must not read. Returns 0, or a code, and the protocol before stays. */
 int lc_conn_set_protocol(lc_conn *conn, const lc_protocol *protocol);
 /* The work for the unit that LC_UNIT announced is done: the connection is parked, or LC_UNIT
  * announces the next in a later turn. The unit's deadline (lc_conn_set_deadline) ends with it.
- * Returns 1; or 0 where nobody will announce anything: no unit was under way, or it has taken the
- * connection to a protocol that leaves reading to the embedder. */
+ * Returns 1; or 0 when the library will not announce anything: no unit was under way, or it has
+ * taken the connection to a protocol that leaves reading to the embedder. */
 int lc_conn_unit_ended(lc_conn *conn);
 
 /* ------------------------------------------------------------------- held -- */

@@ -2,7 +2,7 @@
  *
  *   open --+-- TCP, ours ---> [widening] ---> settling ---> emptying ---> closed
  *          |                  a moment for a  no SYN finds  accept until
- *          |                  small backlog   it any more;  nobody is left
+ *          |                  small backlog   it any more;  queue is empty
  *          |                                  handshakes
  *          |                                  under way end
  *          +-- one of a SO_REUSEPORT group: the same, and new clients are steered to the others

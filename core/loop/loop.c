@@ -277,7 +277,7 @@ void lc_loop_wake(lc_loop *loop) { loop->sys->wake(loop->sys, loop->wake.fd); }
 void lc_loop_hurry(lc_loop *loop)
 {
   loop->turn_again = 1;
-  if (!loop->is_turning) lc_loop_wake(loop); /* whoever waits for pollfd is to know */
+  if (!loop->is_turning) lc_loop_wake(loop); /* an outer loop that waits for the pollfd must wake */
 }
 
 /* ------------------------------------------------------------------ turns -- */
