@@ -92,7 +92,7 @@ function Connection:work() end
 --- the peer has read every byte). Idempotent; from any task; further reads and writes fail with "closed".
 --- `local conn <close>` calls it.
 ---@param linger? number|"background" seconds; 0 resets; "background" or negative: "pending" at once (as the option)
----@return true|"pending"|nil delivered "pending": the same steps go on, and nobody waits
+---@return true|"pending"|nil delivered "pending": the same steps go on, and the call does not wait
 ---@return lastcall.Code? code
 ---@return string? message
 ---@return integer? unacked bytes not known to have arrived; nil where the kernel does not say

@@ -6,8 +6,8 @@
  *
  * There may be tens of thousands, at a time when nothing may take long. So the first of each fate and kind are listed,
  * and the others are counted. Making a traceback takes Lua 50 microseconds for each coroutine, most of them for the
- * names of functions. So stragglers held at the same place share one string, and the tracebacks of a fate show a bounded
- * number of coroutines.
+ * names of functions. So stragglers held at the same place share one string, and the tracebacks of a fate show a
+ * bounded number of coroutines.
  */
 #include "conn/stragglers.h"
 

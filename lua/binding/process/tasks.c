@@ -62,8 +62,8 @@ static int core_process_facts(lua_State *L)
   return 1;
 }
 
-/* Whether a shutdown under way waits for the task: a connection's task if it is not at rest; any other once its
- * context has ended. */
+/* Whether a shutdown under way waits for the task: a connection's task unless the connection is new or idle; any
+ * other once its context has ended. */
 static int holds(const task *t)
 {
   if (t->is_system) return 0;

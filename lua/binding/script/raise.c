@@ -54,7 +54,7 @@ int push_script_place(lua_State *L, lua_State *co, int level)
   return 1;
 }
 
-/* Pushes "file:line: ", or "" if there is no script on the stack [0, +1]. */
+/* Pushes "file:line: ", or "" if no script is on the stack [0, +1]. */
 static void push_place(lua_State *L)
 {
   if (!push_script_place(L, L, 1)) {

@@ -57,7 +57,7 @@ int context_push(lua_State *L, context *ctx); /* [0, +1], or 0 and nothing */
 
 /* The parent lies at the top of the stack, or is NULL. [0, +1] */
 context *context_new(lua_State *L, runtime *rt, context *parent);
-/* The same with room for so many user values, 3 or 4 (task/context.c says which they are). */
+/* The same with room for `user_values` of them, 3 or 4 (task/context.c lists them). */
 context *context_new_with(lua_State *L, runtime *rt, context *parent, int user_values);
 void contexts_open(lua_State *L, runtime *rt);
 context *context_check(lua_State *L, int index);
