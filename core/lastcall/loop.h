@@ -15,7 +15,8 @@ typedef struct lc_loop lc_loop;
  * descriptor or memory is lacking. */
 lc_loop *lc_loop_new(const lc_sys *sys, int *error);
 /* Resets the connections that are left, closes the listeners and frees the servers, without
- * callbacks. The embedder first closes or frees its own timers, polls, queries and shutdown. */
+ * callbacks. The embedder first closes or frees its own timers, polls and queries. A shutdown or
+ * a watchdog that is left ends with the loop. */
 void lc_loop_free(lc_loop *loop);
 
 /* One turn: waits until something happens, at most `timeout` nanoseconds (0: does not wait;

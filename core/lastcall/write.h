@@ -15,8 +15,8 @@ extern "C" {
 
 /* Writing never waits. Returns the number of bytes accepted, from 0 to all, or a code. When it is
  * less than all, call lc_conn_wait_write, and go on with the rest at LC_WRITABLE; until then
- * nothing else is sent in between. Small writes are gathered, and sent at the latest when the
- * callback returns. */
+ * nothing else is sent in between. Small writes are gathered, and sent at the latest at the
+ * end of the turn, or in the next turn when they are made between two. */
 ssize_t lc_conn_write(lc_conn *conn, const struct iovec *pieces, int count);
 /* Begins the wait of a write for room (deadline as for lc_conn_wait). */
 void lc_conn_wait_write(lc_conn *conn, lc_time deadline);
@@ -30,8 +30,8 @@ int lc_conn_flush(lc_conn *conn);
 /* Queues a whole message, to be sent between two writes. LC_FULL when the queue would exceed
  * settings.max_queue and the kernel does not take enough of it at once. */
 int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count);
-/* Sends the gathered bytes of the connection that wrote last. The loop does so after each callback;
- * an embedder with tasks of its own calls it when a task is suspended. */
+/* Sends the gathered bytes of the connection that wrote last. The loop does so after each event
+ * and at the end of each turn; an embedder with tasks of its own calls it when a task is suspended. */
 void lc_loop_flush(lc_loop *loop);
 
 #ifdef __cplusplus
