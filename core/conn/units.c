@@ -19,7 +19,8 @@ static void forget_unit(lc_conn *conn)
   if (!conn->leaving) conn->read_deadline = LC_NEVER;
 }
 
-void lc_units_look(lc_conn *conn)
+/* A protocol that reads by itself looks at what is there, in a job; any other has the state brought up to date. */
+static void look_again(lc_conn *conn)
 {
   if (!conn->has_unit && lc_protocol_of(conn)->arrived) lc_conn_tell(conn, LC_READABLE);
   else lc_conn_update(conn);
@@ -36,7 +37,7 @@ int lc_conn_set_protocol(lc_conn *conn, const lc_protocol *protocol)
   extra->protocol = protocol;
   extra->protocol_state = state;
   if (!conn->has_unit) forget_unit(conn);
-  lc_units_look(conn);
+  look_again(conn);
   return 0;
 }
 
@@ -48,7 +49,7 @@ int lc_conn_unit_ended(lc_conn *conn)
   forget_unit(conn);
   if (protocol->unit_ended) protocol->unit_ended(conn, lc_protocol_state(conn));
   if (conn->state >= LC_STATE_CLOSING) return 0;
-  lc_units_look(conn);
+  look_again(conn);
   return lc_protocol_of(conn)->arrived != NULL;
 }
 
