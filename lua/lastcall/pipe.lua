@@ -44,6 +44,7 @@ function relay.copy(dst, src, n)
   if n ~= nil and (math.type(n) ~= "integer" or n < 0) then
     misuse.raise("copy: the third argument is a number of bytes, a whole number, 0 or more")
   end
+  core.expect_task("copy")
   local count, code, message, copied = carry(dst, src, n)
   if count then return count end
   if not ORDERLY[code] then core.break_write(dst, src) end
@@ -108,10 +109,7 @@ function relay.pipe(a, b, given)
   check("pipe", 2, b)
   if a == b then misuse.raise("pipe: both arguments are the same connection; an echo is lastcall.copy(conn, conn)") end
   given = options.check("pipe", given, options.pipe)
-  local _, in_task = core.running()
-  if not in_task then
-    misuse.raise("pipe waits, and only a task can wait: call it inside lastcall.run, a handler, or lastcall.go")
-  end
+  core.expect_task("pipe")
   if given.timeout then
     a:set_read_timeout(given.timeout)
     b:set_read_timeout(given.timeout)

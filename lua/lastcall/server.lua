@@ -209,10 +209,7 @@ function methods:serve(handler)
   if core.server_is_leaving(self) then
     misuse.raise("server:serve: this server has been shut down; listen again for a new one")
   end
-  local _, in_task = core.running()
-  if not in_task then
-    misuse.raise("server:serve waits, and only a task can wait: call it inside lastcall.run, or use lastcall.serve")
-  end
+  core.expect_task("server:serve")
   if details[self].is_served then
     misuse.raise("server:serve: this server has a handler already; server:wait() waits for its end")
   end

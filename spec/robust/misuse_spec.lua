@@ -204,6 +204,29 @@ describe("a call that waits", function()
     end)
   end)
 
+  it("in table.sort or string.gsub raises in the name of the call, also where that waits in another one", function()
+    helper.task(function(lastcall)
+      local here, there, server = helper.pair(lastcall)
+      local group, full = lastcall.group(lastcall.context.background()), lastcall.group()
+      local worker = group:go(lastcall.sleep, 60)
+      full:set_limit(1)
+      full:go(lastcall.sleep, 0)
+      for name, call in pairs {
+        pipe = function() return lastcall.pipe(here, there) end,
+        copy = function() return lastcall.copy(here, there) end,
+        ["server:serve"] = function() return server:serve(print) end,
+        ["group:wait"] = function() return group:wait() end,
+        ["group:go"] = function() return full:go(print) end,
+      } do
+        raises({ ": " .. name .. " cannot wait here", "table.sort" }, table.sort, { 1, 2 }, call)
+        raises({ ": " .. name .. " cannot wait here" }, string.gsub, "x", "x", call)
+      end
+      assert.is_true(full:wait())
+      worker:cancel()
+      for _, one in ipairs { here, there, server } do one:close() end
+    end)
+  end)
+
   it("in a coroutine that lastcall does not know raises, and names the remedy", function()
     helper.task(function(lastcall)
       local here, there, server = helper.pair(lastcall)

@@ -111,7 +111,7 @@ static int socket_select(lua_State *L)
   struct pollfd *fds = lua_newuserdatauv(L, (count + 1) * sizeof *fds, 0);
   unsigned reading = take(L, READING, fds, POLLIN);
   take(L, WRITING, fds + reading, POLLOUT);
-  if (t && task_is_spent(t)) return task_yield(L, t, (lua_KContext)count, select_begin);
+  if (t && task_is_spent(t)) return task_yield_wordless(L, t, (lua_KContext)count, select_begin);
   return select_begin(L, LUA_OK, (lua_KContext)count);
 }
 

@@ -83,7 +83,7 @@ static int stream_begin_accept(lua_State *L)
   server_box *box = server_check(L, 1);
   task *t = task_that_can_wait(L, box->rt);
   lua_settop(L, 1);
-  if (t && task_is_spent(t)) return task_yield(L, t, 0, stream_accept);
+  if (t && task_is_spent(t)) return task_yield_wordless(L, t, 0, stream_accept);
   return stream_accept(L, LUA_OK, 0);
 }
 

@@ -112,7 +112,7 @@ static int sleep_until(lua_State *L)
   }
   if (task_ended(t)) { /* a loop around it must not keep the processor busy */
     task_failed(t);
-    if (!task_is_deaf(t)) return task_yield(L, t, 0, task_return);
+    if (!task_is_deaf(t)) return task_yield_wordless(L, t, 0, task_return);
     deadline = lc_time_earlier(deadline, task_breath(rt));
   }
   task_alarm(t, deadline);

@@ -123,6 +123,12 @@ int task_yield(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
   return let_go(L, t, 0, kept, again);
 }
 
+int task_yield_wordless(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)
+{
+  t->is_wordless = task_ended(t) != 0;
+  return task_yield(L, t, kept, again);
+}
+
 int task_return(lua_State *L, int status, lua_KContext kept)
 {
   (void)L;

@@ -17,6 +17,8 @@ int task_ended(const task *t);
 /* Whether the task has had its share and must let others run: then `return task_yield(...)`. */
 int task_is_spent(task *t);
 int task_yield(lua_State *L, task *t, lua_KContext kept, lua_KFunction again);
+/* The same in a call that has no result for the end: a task that ignores the end may be killed here without force. */
+int task_yield_wordless(lua_State *L, task *t, lua_KContext kept, lua_KFunction again);
 int task_return(lua_State *L, int status, lua_KContext kept); /* an `again` without results */
 /* The script got a terminal failure. */
 void task_failed(task *t);

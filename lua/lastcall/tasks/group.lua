@@ -15,7 +15,9 @@ local function new(parent)
     misuse.raise("group: the argument is a context, not a %s", type(parent))
   end
   local ctx, cancel = context.with_cancel(parent)
-  return setmetatable({ ctx = ctx, cancel = cancel, pending = waitgroup() }, group)
+  local pending = waitgroup()
+  pending.waits_as = "group:wait"
+  return setmetatable({ ctx = ctx, cancel = cancel, pending = pending }, group)
 end
 
 --- The context of its tasks. It ends with the first error, or when wait returns.
@@ -34,6 +36,7 @@ function group:set_limit(n)
     misuse.raise("group:set_limit: takes a whole number, 1 or more, or nil for no limit")
   end
   self.places = n and semaphore(n)
+  if n then self.places.waits_as = "group:go" end
   return true
 end
 

@@ -7,6 +7,7 @@ local queue = require "lastcall.tasks.queue"
 
 local semaphore = { __name = "lastcall.semaphore", __metatable = "lastcall.semaphore" }
 semaphore.__index = semaphore
+semaphore.waits_as = "semaphore:acquire" -- what the script has called; another name in what is made of one
 
 --- Makes a semaphore with `n` permits.
 local function new(n)
@@ -25,7 +26,7 @@ function semaphore:acquire(seconds)
     self.free = self.free - 1
     return true
   end
-  return self.line:wait("semaphore:acquire", seconds, true)
+  return self.line:wait(self.waits_as, seconds, true)
 end
 
 --- Gives a permit back. The task that has waited longest gets it at once.

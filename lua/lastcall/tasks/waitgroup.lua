@@ -6,6 +6,7 @@ local queue = require "lastcall.tasks.queue"
 
 local waitgroup = { __name = "lastcall.waitgroup", __metatable = "lastcall.waitgroup" }
 waitgroup.__index = waitgroup
+waitgroup.waits_as = "waitgroup:wait" -- what the script has called; another name in what is made of one
 
 local function new() return setmetatable({ pending = 0, line = queue.new() }, waitgroup) end
 
@@ -37,7 +38,7 @@ function waitgroup:wait(seconds)
   misuse.check_self(self, waitgroup, "waitgroup:wait")
   options.check_seconds("waitgroup:wait", seconds)
   if self.pending == 0 then return true end
-  return self.line:wait("waitgroup:wait", seconds)
+  return self.line:wait(self.waits_as, seconds)
 end
 
 return { new = new }
