@@ -180,11 +180,7 @@ void lc_job_hurry(lc_loop *loop, lc_job *job)
 
 void lc_loop_flush(lc_loop *loop)
 {
-  while (!lc_list_is_empty(&loop->urgent_jobs)) {
-    lc_job *job = LC_OWNER(loop->urgent_jobs.next, lc_job, link);
-    lc_list_remove(&job->link);
-    job->run(job);
-  }
+  while (!lc_list_is_empty(&loop->urgent_jobs)) run_first(&loop->urgent_jobs);
 }
 
 /* --------------------------------------------------------------- children -- */
@@ -283,7 +279,6 @@ void lc_loop_hurry(lc_loop *loop)
 /* ------------------------------------------------------------------ turns -- */
 
 lc_time lc_loop_now(const lc_loop *loop) { return loop->now; }
-
 lc_time lc_loop_clock(const lc_loop *loop) { return loop->sys->now(loop->sys); }
 
 lc_work lc_loop_enter(lc_loop *loop, lc_work work) { return lc_pulse_enter(loop->pulse, work); }

@@ -22,8 +22,6 @@
 #include "task/task.h"
 #include "watch/watch.h"
 
-#define MOMENT (50 * LC_MILLISECOND) /* for room on stderr */
-
 /* ------------------------------------------------------------------- last words -- */
 
 typedef struct words {
