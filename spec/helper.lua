@@ -220,4 +220,7 @@ function helper.socket_path()
   return path
 end
 
+--- The address of a unix socket in no folder, of this process alone.
+function helper.abstract(name) return ("unix:@lastcall-%s-%d"):format(name:gsub(" ", "-"), helper.pid()) end
+
 return helper

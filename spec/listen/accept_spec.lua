@@ -170,7 +170,7 @@ describe("the option start", function()
     end)
   end)
 
-  for _, at in ipairs { "127.0.0.1:0", "unix:@in sight" } do
+  for _, at in ipairs { "127.0.0.1:0", helper.abstract "in sight" } do
     it("data leaves who never spoke in sight: listed, posted to, said goodbye to, told of, over " .. at, function()
       local moves, goodbyes = {}, 0
       helper.task(function()
@@ -207,7 +207,7 @@ describe("the option start", function()
     helper.task(function()
       local guard, ended
       local server, address = helper.serve(lastcall, echo, {
-        at = "unix:@guarded", start = "data", drain = { timeout = 20, quiet = 0.1 },
+        at = helper.abstract "guarded", start = "data", drain = { timeout = 20, quiet = 0.1 },
         on_drain = function(conn) guard = conn:work() end,
       })
       local silent = assert(lastcall.connect(address))

@@ -97,7 +97,7 @@ describe("a server with max_connections", function()
     end)
   end)
 
-  for _, at in ipairs { "127.0.0.1:0", "unix:@held back" } do
+  for _, at in ipairs { "127.0.0.1:0", helper.abstract "held back" } do
     it("says so once, with the numbers, and when nobody waits any more: " .. at, function()
       local notes = {}
       local report = helper.task(function()
@@ -218,7 +218,7 @@ describe("a server without descriptors", function()
   ]]
 
   -- Of a unix-domain socket it is known only whether anybody waits.
-  for at, queue in pairs { ["127.0.0.1:0"] = 2, ["unix:@no descriptors"] = 1 } do
+  for at, queue in pairs { ["127.0.0.1:0"] = 2, [helper.abstract "no descriptors"] = 1 } do
     it("says so once, with the numbers, and when there is one again: " .. at, function()
       local path, go = helper.write_file(HOLDER), helper.socket_path()
       local server = process.start(("sh -c 'ulimit -n 40; exec lua5.4 %s \"%s\" %s'"):format(path, at, go))

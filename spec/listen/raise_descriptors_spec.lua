@@ -44,7 +44,7 @@ describe("raise_descriptors", function()
         print(soft())
         lastcall.shutdown()
       end)
-      lastcall.serve("unix:@raise_descriptors", function() end, { raise_descriptors = true })
+      lastcall.serve("127.0.0.1:0", function() end, { raise_descriptors = true })
       print(soft())
     ]]
     assert.equal("100\n300\n100\n", helper.without_trace(output))

@@ -101,13 +101,13 @@ describe("the collector", function()
       end)
     ]]
     local of_connection = [[
-      local server = assert(lastcall.listen "unix:@lastcall-collector-spec")
+      local server = assert(lastcall.listen "127.0.0.1:0")
       lastcall.spawn(server.serve, server, function(conn)
         conn:read()
         lastcall.sleep(60)
         look()
       end)
-      local client = assert(lastcall.connect "unix:@lastcall-collector-spec")
+      local client = assert(lastcall.connect(server:addresses()[1]))
       client:write "x\n"
       client:flush()
       while server:count "active" == 0 do lastcall.sleep(0.01) end

@@ -279,7 +279,7 @@ describe("the watchdog", function()
       local lastcall = require "lastcall"
       lastcall.run(function() os.execute "sleep 1.6" end, { signals = false })
       lastcall.run(function()
-        local server = assert(lastcall.listen("unix:@lastcall-watchdog-spec",
+        local server = assert(lastcall.listen("127.0.0.1:0",
           { log = function(_, event) print("own " .. event) end }))
         lastcall.spawn(server.serve, server, function(conn)
           conn:read()
@@ -287,7 +287,7 @@ describe("the watchdog", function()
           local began = lastcall.now()
           while lastcall.now() < began + 1.6 do end
         end)
-        local client = assert(lastcall.connect "unix:@lastcall-watchdog-spec")
+        local client = assert(lastcall.connect(server:addresses()[1]))
         client:write "x\n"
         client:read()
         lastcall.shutdown()

@@ -49,7 +49,7 @@ describe("what a run keeps", function()
       lastcall.spawn(lastcall.sleep, 0)
     end,
     ["with a server"] = function()
-      local server = assert(lastcall.listen "unix:@a run with a server")
+      local server = assert(lastcall.listen "127.0.0.1:0")
       server:close()
     end,
   }

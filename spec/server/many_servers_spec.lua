@@ -37,7 +37,7 @@ describe("of servers that came and went, the report", function()
 
   it("lists all that still listen", function()
     local report = helper.task(function()
-      for i = 1, COUNT do assert(lastcall.listen("unix:@many servers " .. i)) end
+      for i = 1, COUNT do assert(lastcall.listen(helper.abstract("many servers " .. i))) end
     end)
     assert.equal(COUNT, #report.stop)
     assert.equal(0, report.stopped_earlier)
@@ -53,7 +53,7 @@ describe("of servers that came and went, the report", function()
       server:wait()
       conn:abort()
       for i = 1, COUNT do
-        local one = assert(lastcall.listen("unix:@many servers " .. i))
+        local one = assert(lastcall.listen(helper.abstract("many servers " .. i)))
         one:close()
         one:wait()
       end

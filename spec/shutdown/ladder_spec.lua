@@ -119,7 +119,7 @@ describe("server:close", function()
         lastcall.sleep(60)
       end)
       local conn = ask(address, "x")
-      lastcall.sleep(0.05)
+      while server:count "active" < 1 do lastcall.sleep(0.005) end
       assert.is_true(server:close())
       local report = server:wait()
       assert.is_true(report.elapsed < helper.seconds(0.3), tostring(report))
