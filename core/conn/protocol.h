@@ -25,7 +25,7 @@
 typedef enum lc_arrival {
   LC_ARRIVAL_MORE, /* the unit is not whole yet, or all that has come was taken */
   LC_ARRIVAL_UNIT, /* a whole unit lies in the buffer, or all of it that has to be there before work begins */
-  LC_ARRIVAL_REFUSED, /* what has come makes no sense: the protocol has written what the peer is told, if anything */
+  LC_ARRIVAL_REFUSED, /* what has come makes no sense: the protocol has written its answer to the peer, if it has one */
   LC_ARRIVAL_LEFT /* the peer has said goodbye, by itself or as its answer */
 } lc_arrival;
 

@@ -16,7 +16,7 @@
 
 #include "conn/inside.h"
 
-/* Whether the diagram above has this move. */
+/* Whether a connection may go from one state to the other. */
 int lc_state_may_move(lc_state from, lc_state to);
 void lc_conn_move(lc_conn *conn, lc_state to, const char *cause);
 void lc_conn_tell(lc_conn *conn, unsigned what); /* calls `ready` later, from a job */

@@ -1,4 +1,4 @@
-/* fleet.c - all servers of a loop, and the watches that are told when a server comes, goes, ends or
+/* fleet.c - all servers of a loop, and the watches to call when a server comes, goes, ends or
  * changes. */
 #include "server/fleet.h"
 

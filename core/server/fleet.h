@@ -1,4 +1,4 @@
-/* fleet.h - all servers of a loop, and the watches that are told when a server comes, goes, ends or
+/* fleet.h - all servers of a loop, and the watches to call when a server comes, goes, ends or
  * changes. */
 #ifndef LC_FLEET_H
 #define LC_FLEET_H
