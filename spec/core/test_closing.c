@@ -340,6 +340,66 @@ static void the_reading_half_may_be_shut_and_the_peers_fin_is_still_waited_for(v
   assert_int_equal(world_verdict(one).code, 0);
 }
 
+/* A read that waits on a connection which has begun to close must not write where the closing counts. */
+static void wait_while_closing(world *w, lc_wait wait)
+{
+  int peer;
+  lc_conn_stats stats;
+  seen *one = world_accept(w, &peer);
+  lc_settings settings = *lc_conn_settings(one->conn);
+  settings.read_timeout = 7 * LC_SECOND;
+  lc_conn_close(one->conn, 5 * LC_SECOND, "test");
+  lc_conn_wait(one->conn, wait, LC_NEVER);
+  assert_int_equal(lc_conn_set_settings(one->conn, &settings), 0);
+  lc_conn_stats_get(one->conn, &stats);
+  assert_true(stats.late == 0);
+  peer_close(peer);
+  TURN_UNTIL(w, one->closed);
+}
+
+static void a_wait_on_a_closing_connection_disturbs_nothing(void **state)
+{
+  world *w = *state;
+  world_serve(w);
+  wait_while_closing(w, LC_WAIT_READ);
+  wait_while_closing(w, LC_WAIT_AWAIT);
+}
+
+/* What is read of a connection while a move is told belongs to the state it has moved to. */
+static uint64_t late_seen;
+
+static void look_at_late(lc_conn *conn, lc_state from, lc_state to, const char *cause, void *user)
+{
+  lc_conn_stats stats;
+  (void)from, (void)to, (void)cause, (void)user;
+  lc_conn_stats_get(conn, &stats);
+  late_seen |= stats.late;
+}
+
+static void move_on(world *w, lc_time linger)
+{
+  static const lc_events events = {.state = look_at_late};
+  int error = 0;
+  lc_conn *conn;
+  lc_server *server = lc_server_new(w->loop, NULL, &events, NULL, &error);
+  assert_int_equal(lc_conn_connect(server, &w->address, NULL, 1, &conn), 0);
+  world_turn_for(w, 5 * LC_MILLISECOND);
+  lc_conn_wait(conn, LC_WAIT_READ, lc_loop_clock(w->loop) + LC_SECOND);
+  late_seen = 0;
+  lc_conn_close(conn, linger, "test");
+  assert_true(late_seen == 0);
+  lc_server_free(server);
+}
+
+static void each_state_shows_its_own_figures_alone(void **state)
+{
+  world *w = *state;
+  world_serve(w);
+  move_on(w, LC_SECOND);
+  move_on(w, LC_LINGER_BACKGROUND);
+  move_on(w, 0);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -360,6 +420,8 @@ int main(void)
     WORLD_TEST(it_may_be_closed_from_its_own_callback),
     WORLD_TEST(an_event_of_the_same_batch_does_not_reach_one_that_was_closed),
     WORLD_TEST(the_reading_half_may_be_shut_and_the_peers_fin_is_still_waited_for),
+    WORLD_TEST(a_wait_on_a_closing_connection_disturbs_nothing),
+    WORLD_TEST(each_state_shows_its_own_figures_alone),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* test_drain.c - the ladder of one server: who is closed, who is waited for, and until when. */
 #include <unistd.h>
 
+#include "conn/guess.h"
 #include "world.h"
 
 static void drain_within(world *w, lc_time time)
@@ -351,6 +352,62 @@ static void the_times_of_the_steps_are_in_order(void **state)
   peer_close(peer);
 }
 
+/* The embedder may end a connection in the callback that tells it of the drain. */
+static int goodbyes;
+
+static int say_goodbye(lc_conn *conn, void *state)
+{
+  (void)state;
+  assert_true(lc_conn_state(conn) < LC_STATE_CLOSING);
+  goodbyes++;
+  return 0;
+}
+
+static void abort_it(lc_conn *conn, void *user)
+{
+  (void)user;
+  lc_conn_abort(conn, "test");
+}
+
+static void close_it(lc_conn *conn, void *user)
+{
+  (void)user;
+  lc_conn_close(conn, 5 * LC_SECOND, "test");
+}
+
+static void drain_one(world *w, void (*draining)(lc_conn *conn, void *user), int expected)
+{
+  lc_protocol protocol = lc_guess;
+  lc_events events = {.draining = draining};
+  lc_server_options options;
+  lc_conn *conn;
+  int error = 0;
+  protocol.leave = say_goodbye;
+  lc_server_options_init(&options);
+  options.protocol = &protocol;
+  options.drain.quiet = 0;
+  goodbyes = 0;
+  lc_server *server = lc_server_new(w->loop, &options, &events, NULL, &error);
+  assert_int_equal(lc_conn_connect(server, &w->address, NULL, 1, &conn), 0);
+  world_turn_for(w, 5 * LC_MILLISECOND);
+  lc_conn_wait(conn, LC_WAIT_AWAIT, LC_NEVER);
+  lc_conn_ref(conn);
+  lc_server_shutdown(server, LC_NEVER);
+  TURN_UNTIL(w, lc_conn_state(conn) >= LC_STATE_CLOSING);
+  assert_int_equal(goodbyes, expected);
+  lc_conn_unref(conn);
+  lc_server_free(server);
+}
+
+static void a_connection_that_is_over_is_not_taken_leave_of(void **state)
+{
+  world *w = *state;
+  world_serve(w);
+  drain_one(w, abort_it, 0);
+  drain_one(w, close_it, 0);
+  drain_one(w, NULL, 1);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -372,6 +429,7 @@ int main(void)
     WORLD_TEST(a_server_may_be_freed_when_it_is_done),
     WORLD_TEST(nothing_is_listened_on_after_the_shutdown_began),
     WORLD_TEST(the_times_of_the_steps_are_in_order),
+    WORLD_TEST(a_connection_that_is_over_is_not_taken_leave_of),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -378,6 +378,33 @@ static void a_large_write_goes_behind_what_was_gathered(void **state)
   free(large);
 }
 
+static void what_is_written_outside_of_a_turn_is_not_waited_upon(world *w)
+{
+  int peer;
+  seen *one = world_accept(w, &peer);
+  world_turn_for(w, 5 * LC_MILLISECOND);
+  struct iovec piece = {.iov_base = "now", .iov_len = 3};
+  assert_int_equal(lc_conn_write(one->conn, &piece, 1), 3);
+  assert_true(lc_loop_next(w->loop) == 0); /* for a loop around this one */
+  lc_time began = lc_loop_clock(w->loop);
+  assert_int_equal(lc_loop_turn(w->loop, world_seconds(5)), 0);
+  assert_true(lc_loop_clock(w->loop) - began < world_seconds(4));
+  world_expect(w, peer, "now");
+  peer_close(peer);
+}
+
+static void a_write_outside_of_a_turn_is_sent_before_the_loop_waits(void **state)
+{
+  world_serve(*state);
+  what_is_written_outside_of_a_turn_is_not_waited_upon(*state);
+}
+
+static void on_a_unix_socket_likewise(void **state)
+{
+  world_serve_unix(*state);
+  what_is_written_outside_of_a_turn_is_not_waited_upon(*state);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -401,6 +428,8 @@ int main(void)
     WORLD_TEST(detaching_waits_for_what_is_posted_meanwhile),
     WORLD_TEST(more_than_fits_is_never_gathered),
     WORLD_TEST(a_large_write_goes_behind_what_was_gathered),
+    WORLD_TEST(a_write_outside_of_a_turn_is_sent_before_the_loop_waits),
+    WORLD_TEST(on_a_unix_socket_likewise),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -341,6 +341,21 @@ void world_expect_sight(world *w, int peer, peer_sight sight)
   assert_int_equal(now, sight);
 }
 
+lc_listener_report world_listener_report(world *w)
+{
+  lc_listener_report report;
+  assert_int_equal(lc_server_listener_report(w->server, 0, &report), 0);
+  return report;
+}
+
+void world_stop_listening(world *w)
+{
+  assert_int_equal(lc_server_unlisten(w->server, NULL), 1);
+  assert_int_equal(lc_server_unlisten(w->server, NULL), 0); /* once */
+  TURN_UNTIL(w, !lc_server_is_listening(w->server));
+  assert_true(world_listener_report(w).is_closed);
+}
+
 static int is_allowed(const char *what, int code)
 {
   if (code < 0) printf("%s here: %s\n", what, lc_code_name(code));

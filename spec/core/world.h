@@ -81,6 +81,10 @@ int world_listen(world *w, const lc_listen_options *options);
 lc_address world_loopback(void);
 lc_address world_unix_name(void);
 
+/* Stops all listeners of the server, and waits until the first is closed; what its report says of the first. */
+void world_stop_listening(world *w);
+lc_listener_report world_listener_report(world *w);
+
 /* A peer of the server at w->address, connected; and what the server knows of it, when it has
  * been accepted. */
 int peer_connect(const lc_address *address);
