@@ -54,8 +54,9 @@ endif
 LANGUAGE := -std=c11 -D_GNU_SOURCE -pthread -MMD -MP
 COMPILE = $(CC) $(LANGUAGE) $(WARNINGS) $(CFLAGS) $(SANITIZER_FLAGS)
 WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+LINK = $(CC) -pthread $(CFLAGS) $(SANITIZER_FLAGS) $(LDFLAGS)
 # Programs are linked file by file: to optimize each of sixty as a whole took longer than to compile them.
-LINK = $(CC) -pthread $(CFLAGS) $(SANITIZER_FLAGS) $(LDFLAGS) -fno-lto
+LINK_PROGRAM = $(LINK) -fno-lto
 
 # The module is optimized as a whole, across its files, by compilers that can do it: calls within it are then
 # what they would be in one file. The objects serve those who link them file by file as well.
@@ -166,7 +167,7 @@ $(BUILD)/libsim.a: $(SIM)
 	$(call say,ar)$(AR) rcs $@ $^
 
 $(BUILD)/fidelity: $(FIDELITY) $(BUILD)/libsim.a $(LIBRARY)
-	$(call say,link)$(LINK) -o $@ $^
+	$(call say,link)$(LINK_PROGRAM) -o $@ $^
 
 # The module shows its entry alone to the process that loads it, and is never unloaded: a look-up that nobody waits for any
 # more returns into its code, perhaps after lua_close.
@@ -179,26 +180,26 @@ $(BUILD)/lua/lastcall/core.so: $(BINDING) $(CORE) $(BUILD)/exports
 
 $(BUILD)/lua/spec_%.so: $(BUILD)/obj/spec/support/%_module.o
 	@mkdir -p $(@D)
-	$(call say,link)$(LINK) -shared -o $@ $^
+	$(call say,link)$(LINK_PROGRAM) -shared -o $@ $^
 $(BUILD)/lua/spec_faults.so: $(FAULTS) $(LIBRARY)
 $(BUILD)/lua/spec_frames.so: $(FRAMES) $(LIBRARY)
 
 $(BUILD)/clients: $(CLIENTS) $(LIBRARY)
-	$(call say,link)$(LINK) -o $@ $^ -lm
+	$(call say,link)$(LINK_PROGRAM) -o $@ $^ -lm
 
 $(BUILD)/bounded $(BUILD)/deny: $(BUILD)/%: $(BUILD)/obj/spec/support/%.o
-	$(call say,link)$(LINK) -o $@ $^
+	$(call say,link)$(LINK_PROGRAM) -o $@ $^
 
 $(LAB): $(BUILD)/%: $(BUILD)/obj/spec/lab/%.o $(LIBRARY)
-	$(call say,link)$(LINK) -o $@ $^
+	$(call say,link)$(LINK_PROGRAM) -o $@ $^
 
 $(BUILD)/bench/load: $(call objects,$(wildcard bench/load/*.c))
 	@mkdir -p $(@D)
-	$(call say,link)$(LINK) -o $@ $^
+	$(call say,link)$(LINK_PROGRAM) -o $@ $^
 
 $(BUILD)/bench/raw $(BUILD)/bench/uv: $(BUILD)/bench/%: $(BUILD)/obj/bench/rivals/%.o
 	@mkdir -p $(@D)
-	$(call say,link)$(LINK) -o $@ $^ $(LIBRARIES)
+	$(call say,link)$(LINK_PROGRAM) -o $@ $^ $(LIBRARIES)
 $(BUILD)/bench/uv: LIBRARIES = -luv
 
 # The same program in a file of its own: what differs between the two is noise.
@@ -211,14 +212,14 @@ $(BUILD)/bench/%: bench/rivals/%.go
 
 $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(LIBRARY)
 	@mkdir -p $(@D)
-	$(call say,link)$(LINK) -o $@ $^
+	$(call say,link)$(LINK_PROGRAM) -o $@ $^
 
 $(BUILD)/spec/%: $(BUILD)/obj/spec/core/%.o $(TEST_HELPERS) $(BUILD)/libsim.a $(LIBRARY)
 	@mkdir -p $(@D)
-	$(call say,link)$(LINK) $(WRAP) -o $@ $^ -lcmocka
+	$(call say,link)$(LINK_PROGRAM) $(WRAP) -o $@ $^ -lcmocka
 
 $(BUILD)/sim: $(call objects,$(SIM_MAIN)) $(call objects,spec/core/memory.c) $(FAULTS) $(BUILD)/libsim.a $(LIBRARY)
-	$(call say,link)$(LINK) $(WRAP) -o $@ $^
+	$(call say,link)$(LINK_PROGRAM) $(WRAP) -o $@ $^
 
 $(BUILD)/libfuzz.a: $(FUZZ_HELPERS)
 	@rm -f $@
@@ -229,7 +230,7 @@ $(BUILD)/fuzz/options $(BUILD)/fuzz/api: $(BINDING)
 $(BUILD)/fuzz/options $(BUILD)/fuzz/api: FUZZ_LIBS = $(LUA_LIBS) -lm
 $(BUILD)/fuzz/%: $(BUILD)/obj/spec/fuzz/fuzz_%.o $(BUILD)/libfuzz.a $(LIBRARY)
 	@mkdir -p $(@D)
-	$(call say,link)$(LINK) $(if $(ENGINE),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) \
+	$(call say,link)$(LINK_PROGRAM) $(if $(ENGINE),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) \
 	  $(BUILD)/libfuzz.a $(LIBRARY) $(FUZZ_LIBS)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

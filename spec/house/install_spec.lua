@@ -71,6 +71,19 @@ describe("the rock", function()
     assert.is_truthy(helper.without_trace(output):find("^shutdown ok in "), output)
   end)
 
+  it("has a module that is optimized across its files, where the compiler can do it", function()
+    local shown, fine = helper.run("make -n -B V=1 CC=cc CFLAGS=-O2 BUILD=build/none build/none/lua/lastcall/core.so")
+    assert.is_true(fine, shown)
+    local link = assert(shown:match "\n([^\n]* %-shared [^\n]*lua/lastcall/core%.so[^\n]*)", shown)
+    local _, can = helper.run("echo 'int main(void) { return 0; }' | cc -Werror -flto=auto -x c -o /dev/null -")
+    if not can then
+      pending "this compiler cannot optimize across files"
+      return
+    end
+    assert.is_truthy(link:find(" -flto", 1, true), link)
+    assert.is_nil(link:find("-fno-lto", 1, true), link) -- which would win, wherever it stands
+  end)
+
   it("carries the pages for users, and not those for us who work on it", function()
     local work = os.tmpname()
     os.remove(work)

@@ -195,7 +195,7 @@ static int conn_write(lua_State *L)
   task *t = task_running(L, box->rt);
   if (t) {
     t->woken = 0;
-    if (task_is_spent(t)) return task_yield(L, t, 0, write_more);
+    if (task_is_spent_writing(t)) return task_yield(L, t, 0, write_more);
   }
   if (box->writer || !lc_list_is_empty(&box->waiting) || last - 1 > PIECES)
     return write_more(L, LUA_OK, 0);

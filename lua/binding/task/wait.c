@@ -17,7 +17,10 @@
 #include "task/suspension.h"
 #include "task/task.h"
 
-enum { COROUTINE = 200 }; /* bytes of a lua_State, more or less */
+enum {
+  COROUTINE = 200, /* bytes of a lua_State, more or less */
+  LOOK_EVERY = 4   /* operations, when they are small writes */
+};
 
 #define MARK_MOST ((1u << TASK_MARK_BITS) - 1)
 
@@ -109,12 +112,27 @@ int task_may_be_ended(const task *t)
   return t->is_wordless || (t->at_rest && was_told);
 }
 
+/* Whether it has had its share, apart from the time that it has taken since the last look at the clock. */
+static int has_done_enough(const task *t, int is_over)
+{
+  const struct tasks *all = t->rt->tasks;
+  if (all->operations > 0 && all->bytes > 0 && !is_over) return 0;
+  return !t->killing && lua_isyieldable(t->co); /* if not, it cannot yield; its next wait says so */
+}
+
 int task_is_spent(task *t)
 {
-  runtime *rt = t->rt;
-  int is_over = turn_piece_done(rt);
-  if (--rt->tasks->operations > 0 && rt->tasks->bytes > 0 && !is_over) return 0;
-  return !t->killing && lua_isyieldable(t->co); /* if not, it cannot yield; its next wait says so */
+  t->rt->tasks->operations--;
+  return has_done_enough(t, turn_piece_done(t->rt));
+}
+
+/* A look at the clock costs as much as all of our own work for a small piece of output. */
+int task_is_spent_writing(task *t)
+{
+  const runtime *rt = t->rt;
+  if (rt->tasks->operations % LOOK_EVERY == 0) return task_is_spent(t);
+  rt->tasks->operations--;
+  return has_done_enough(t, rt->turn.is_over);
 }
 
 int task_yield(lua_State *L, task *t, lua_KContext kept, lua_KFunction again)

@@ -16,6 +16,7 @@ task *task_running(lua_State *L, const runtime *rt);
 int task_ended(const task *t);
 /* Whether the task has had its share and must let others run: then `return task_yield(...)`. */
 int task_is_spent(task *t);
+int task_is_spent_writing(task *t); /* the same, with a look at the clock at some calls only */
 int task_yield(lua_State *L, task *t, lua_KContext kept, lua_KFunction again);
 /* The same in a call that has no result for the end: a task that ignores the end may be killed here without force. */
 int task_yield_wordless(lua_State *L, task *t, lua_KContext kept, lua_KFunction again);
