@@ -10,6 +10,7 @@ int lc_conn_take_error(lc_conn *conn)
   int error = 0;
   socklen_t length = sizeof error;
   int result = sys->getsockopt(sys, conn->watch.fd, SOL_SOCKET, SO_ERROR, &error, &length);
+  if (error == EPIPE) error = ECONNRESET;
   return result < 0 ? result : -error;
 }
 

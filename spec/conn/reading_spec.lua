@@ -83,6 +83,34 @@ describe("conn:read", function()
     end)
   end)
 
+  -- The kernel calls it EPIPE, which would tell a reader that it had written.
+  describe("of a peer that finishes and resets at once", function()
+    local function reset_behind_the_fin(bytes, read)
+      local result
+      between(function(here, there, lastcall)
+        local reader = lastcall.go(function() result = table.pack(read(here)) end)
+        lastcall.sleep(0) -- it waits
+        if bytes then helper.send(there, bytes) end
+        there:shutdown("write")
+        there:abort()
+        reader:wait()
+        failure("reset", "", here:read())
+        assert.equal("reset", here:error())
+      end)
+      return table.unpack(result, 1, result.n)
+    end
+
+    it("says reset, with what had come", function()
+      failure("reset", "abc", reset_behind_the_fin("abc", function(here) return here:read(5) end))
+      failure("reset", "", reset_behind_the_fin(nil, function(here) return here:read("a") end))
+    end)
+
+    it("says reset in await and in an iterator over lines", function()
+      failure("reset", "", reset_behind_the_fin(nil, function(here) return here:await() end))
+      assert.is_nil(reset_behind_the_fin(nil, function(here) return here:lines()() end))
+    end)
+  end)
+
   it("says closed after close, however it is asked", function()
     between(function(here)
       here:close("background")

@@ -30,6 +30,11 @@ describe("a connection that its peer resets", function()
       server:wait_for("==", 1, 2)
       return conn
     end, { start = "data" } },
+    ["behind its own FIN"] = { helper.echo, function(_, address)
+      local conn = helper.spoken(address)
+      conn:shutdown("write")
+      return conn
+    end },
     ["after it was answered, in lines"] = { helper.echo, function(_, address) return helper.spoken(address) end },
     ["after it was answered, in a read"] = { function(conn)
       while true do

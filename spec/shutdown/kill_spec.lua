@@ -89,6 +89,13 @@ local function shut_down(handler, timeout, options)
   return report, log, lastcall.now() - began
 end
 
+-- The first connection in the report: tasks that the handler has begun may stand before it.
+local function straggler_connection(report)
+  for _, one in ipairs(report.stragglers) do
+    if not one.task then return one end
+  end
+end
+
 local function noted(log, name, and_then)
   return setmetatable({}, { __close = function()
     log[#log + 1] = name
@@ -113,9 +120,10 @@ describe("a handler that does not stop", function()
       assert.is_true(log.client == "reset" or log.client == "canceled", log.client) -- or we ended first
       assert.equal(1, report.killed)
       assert.is_false(report.ok)
-      assert.equal("killed", report.stragglers[1].fate)
+      local held = straggler_connection(report)
+      assert.equal("killed", held.fate)
       assert.truthy(tostring(report):find("held in Lua at %S+:%d+"), tostring(report))
-      assert.truthy(report.stragglers[1].traceback:find("spec/shutdown/kill_spec.lua:%d+"))
+      assert.truthy(held.traceback:find("spec/shutdown/kill_spec.lua:%d+"), held.traceback)
     end)
   end
 
@@ -247,7 +255,7 @@ describe("a handler that does not stop", function()
       conn:flush()
       server:shutdown(0.3)
       local _, code = conn:read()
-      assert.is_true(code == "reset" or code == "broken pipe", code)
+      assert.equal("reset", code)
       local report = server:wait()
       assert.equal(1, report.killed)
       assert.is_true(report.elapsed < helper.seconds(0.8), tostring(report))
