@@ -5,6 +5,7 @@
 #   lua/binding/<folder>/*.c   build/lua/lastcall/core.so   (module lastcall.core, with the core inside)
 #   examples/<name>.c          build/examples/<name>
 #   bench/load/*.c             build/bench/load
+#   bench/heads/*.c            build/bench/heads
 #   bench/rivals/<name>.go     build/bench/<name>           (where Go is; <name>.c, where libuv is)
 #   spec/support/clients/*.c   build/clients
 #   spec/support/<x>_module.c  build/lua/spec_<x>.so        (module spec_<x>)
@@ -99,7 +100,7 @@ SIM := $(call objects,$(SIM_SOURCES))
 LIBRARY := $(if $(CORE),$(BUILD)/liblastcall.a)
 MODULE := $(if $(BINDING),$(BUILD)/lua/lastcall/core.so)
 SPEC_MODULES := $(patsubst spec/support/%_module.c,$(BUILD)/lua/spec_%.so,$(wildcard spec/support/*_module.c))
-BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,load raw raw_again)
+BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,load heads raw raw_again)
 LAB := $(patsubst spec/lab/%.c,$(BUILD)/%,$(wildcard spec/lab/*.c))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 TESTS := $(patsubst spec/core/%.c,$(BUILD)/spec/%,$(TEST_SOURCES))
@@ -112,7 +113,7 @@ RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/be
 # --- build -----------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all rivals tests fuzzers demo test check sim sim-fidelity mutants bench bench-full bench-scale bench-tasks soak hardships fuzz faults deny coverage lint format asan tsan valgrind lab rockspec rock rock-doc install uninstall clean help
+.PHONY: all rivals tests fuzzers demo test check sim sim-fidelity mutants bench bench-full bench-scale bench-tasks bench-heads soak hardships fuzz faults deny coverage lint format asan tsan valgrind lab rockspec rock rock-doc install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -196,6 +197,10 @@ $(LAB): $(BUILD)/%: $(BUILD)/obj/spec/lab/%.o $(LIBRARY)
 $(BUILD)/bench/load: $(call objects,$(wildcard bench/load/*.c))
 	@mkdir -p $(@D)
 	$(call say,link)$(LINK_PROGRAM) -o $@ $^
+
+$(BUILD)/bench/heads: $(call objects,$(wildcard bench/heads/*.c)) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(call say,link)$(LINK) -o $@ $^
 
 $(BUILD)/bench/raw $(BUILD)/bench/uv: $(BUILD)/bench/%: $(BUILD)/obj/bench/rivals/%.o
 	@mkdir -p $(@D)
@@ -288,6 +293,11 @@ bench-tasks: ## Ten thousand tasks canceled at once, beside Go where there is on
 	@scripts/install-deps build
 	@$(MAKE) -s all
 	@scripts/bench-tasks $(ROUNDS)
+
+bench-heads: ## What it costs to read the head of an HTTP request: nanoseconds and instructions
+	@scripts/install-deps build
+	@$(MAKE) -s $(BUILD)/bench/heads
+	@scripts/bench-heads
 
 soak: ## SECONDS= of clients whose server is restarted again and again; or COUNT= (1,000,000) tasks, contexts, ... (3 min)
 	@scripts/install-deps build

@@ -36,6 +36,7 @@
 #include "lastcall/code.h"
 #include "lastcall/conn.h"
 #include "lastcall/events.h"
+#include "lastcall/http.h"
 #include "lastcall/kernel.h"
 #include "lastcall/loop.h"
 #include "lastcall/options.h"

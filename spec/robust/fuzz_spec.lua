@@ -2,7 +2,7 @@
 local helper = require "spec.helper"
 
 describe("the fuzz target", function()
-  for _, target in ipairs { "address", "api", "options", "reader", "sock_diag" } do
+  for _, target in ipairs { "address", "api", "http", "options", "reader", "sock_diag" } do
     it(target .. " stands every input of its corpus", function()
       local output, fine = helper.run(("%s spec/fuzz/corpus/%s/*"):format(
         helper.program("fuzz/" .. target), target), 60)
