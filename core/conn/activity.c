@@ -1,4 +1,4 @@
-/* activity.c - keeps up to date whether a connection is at work, idle, or dismissed. */
+/* activity.c - keeps the state of a connection up to date: active or idle. */
 #include "conn/activity.h"
 
 #include "conn/deadline.h"
@@ -9,7 +9,7 @@
 int lc_conn_is_between(const lc_conn *conn)
 {
   if (conn->guards || conn->has_unit || lc_queue_size(conn) || !conn->owner) return 0;
-  if (conn->in_wants_out || conn->out_kept) return 0; /* half-way through the transport */
+  if (conn->in_wants_out || conn->out_kept) return 0; /* bytes are half-way through the transport */
   return lc_protocol_of(conn)->is_between(conn, lc_protocol_state(conn));
 }
 
@@ -34,10 +34,10 @@ void lc_conn_consider(lc_conn *conn)
 void lc_conn_update(lc_conn *conn)
 {
   if (conn->state > LC_STATE_IDLE || conn->connecting) return;
-  if (conn->dismissed && conn->state == LC_STATE_IDLE) return; /* the next move is closing */
+  if (conn->dismissed && conn->state == LC_STATE_IDLE) return; /* its next state is closing */
   int idle = lc_conn_is_between(conn);
-  /* A connection is new until a byte was received. One to which the embedder wrote, and whose
-   * answer it awaits, is idle. */
+  /* A connection is new until it has received a byte, with one exception: when the embedder has written first and waits
+   * for the answer, the connection is idle. */
   if (conn->state == LC_STATE_NEW && !conn->received && !(idle && conn->wrote)) {
     lc_conn_consider(conn);
     return;

@@ -1,36 +1,38 @@
-/* transport.h - how the bytes of a connection cross its descriptor: as they are (plain.c), or encrypted, framed, moved
- * by the embedder (foreign.c).
+/* transport.h - how the bytes of a connection cross its descriptor: unchanged (plain.c), encrypted, framed, or moved by
+ * the embedder (foreign.c).
  *
  *   begin ----> open, again and again ----> receive, send ----> finish, again and again ----> end
  *     |              |                           |                |                            ^
  *     `--------------+---------------------------+----------------+----------------------------'  a failure, a reset
  *
- * No call waits. A call that cannot go on says LC_AGAIN, and in `wants` which event it waits for: a TLS read may have to
- * write first. It waits for an event only after the kernel has refused, for events come at edges. Where `wants` is left
- * alone, receiving waits for LC_POLL_IN, and all else for LC_POLL_OUT.
+ * No call blocks. A call that cannot go on returns LC_AGAIN, and sets `wants` to the event that it waits for, because a
+ * TLS read may have to write first. It may wait for an event only after the kernel has refused a read or a write,
+ * because the poller reports changes only. A call that does not set `wants` waits for LC_POLL_IN when it receives, and
+ * for LC_POLL_OUT otherwise.
  *
- * A call may receive and send whatever it needs, and keep it in its state. So the core asks `unread` after each send
- * whether bytes have come that no event will tell of. A send that waits for LC_POLL_IN is tried again although a receive
- * has taken what came: the event tells of the room to write at least.
+ * A call may receive and send whatever it needs, and keep bytes in its state. No event announces the bytes that a send
+ * has received, so the core calls `unread` after each send. When a send waits for LC_POLL_IN, the core tries it again
+ * even if a receive has already taken the bytes.
  *
- * What the core does when a call fails. A code is LC_RESET, LC_BROKEN_PIPE, ... or -errno, down to INT16_MIN; -EAGAIN is
- * a failure, not LC_AGAIN.
+ * The list below says what the core does when a call fails. A code is LC_RESET, LC_BROKEN_PIPE, ... or -errno, down to
+ * INT16_MIN. -EAGAIN is a failure and does not mean LC_AGAIN.
  *
- *   begin          the descriptor is closed, and nobody hears of it; accepting pauses, as for any shortage
- *   open           the connection ends with the code. Where the owner has not heard of it, it never does
- *   receive        it ends with the code; -ENOMEM and -ENOBUFS the reader is told, and may try again
- *   send           it ends with the code; after -ENOMEM and -ENOBUFS the core tries again soon
- *   finish         it ends with the code
- *   unread         counts as 0
- *   unacked        counts as unknown: the connection is not known to have delivered, and ends when its linger is over
- *   LC_AGAIN for ever    ends with the limit of what waits: first_byte_timeout and max_age in open, read_timeout,
- *                  write_timeout, in finish the linger; and with the ladder in any case
+ *   begin          the core closes the descriptor, and tells no owner of it; accepting pauses, as after any shortage
+ *   open           the connection ends with the code; an owner that has not heard of the connection never does
+ *   receive        the connection ends with the code; but the reader gets -ENOMEM and -ENOBUFS, and may try again
+ *   send           the connection ends with the code; but after -ENOMEM and -ENOBUFS the core tries again soon
+ *   finish         the connection ends with the code
+ *   unread         the result counts as 0
+ *   unacked        the result counts as unknown: delivery is not confirmed, and the connection ends after its linger
+ *   LC_AGAIN for ever    the connection ends with a limit of the settings: first_byte_timeout and max_age in open,
+ *                  read_timeout, write_timeout, the linger in finish; the ladder ends it in any case
  *
- * More bytes than there was room for, more sent than was given, a positive result of any other call, a code below
- * INT16_MIN: the connection ends with -EPROTO. A transport that writes beyond the room it was given cannot be helped.
+ * The connection ends with -EPROTO when a receive returns more bytes than it had room for, when a send returns more
+ * than it was given, when any other call returns a positive result, or when a code is below INT16_MIN. The core cannot
+ * guard against a transport that writes beyond its room.
  *
- * A transport may come from another module, which does not see the core's functions: it reaches the kernel by `sys`
- * alone. Its version says which layout of this table, and of sys.h, it was compiled with.
+ * A transport may come from another module, which does not see the core's functions. It calls the kernel only through
+ * `sys`. `version` is that of this table and of sys.h at the time when the transport was compiled.
  */
 #ifndef LC_TRANSPORT_H
 #define LC_TRANSPORT_H
@@ -46,37 +48,39 @@ typedef struct lc_line {
   int fd;
   void *state;    /* the transport's, of this connection */
   uint32_t wants; /* LC_POLL_IN, LC_POLL_OUT, or both */
-  int keeps;      /* of a send: it has taken bytes that the kernel has refused */
+  int keeps;      /* set by a send that has taken bytes which the kernel refused */
 } lc_line;
 
 struct lc_transport {
   unsigned version;
   const char *name;
-  int is_opaque; /* what is in the kernel says nothing of the bytes that handlers are given */
-  /* What it has not received, and not sent, is the kernel's: less than asked for means that there was no more, or no
-   * more room. */
+  int is_opaque; /* the bytes in the kernel's buffers are not those that handlers get */
+  /* The transport keeps no bytes itself. A receive that returns less than its room has emptied the kernel's buffer, and
+   * a send that returns less than it was given has filled it. */
   int is_in_place;
 
-  /* Makes `*state`, which `end` frees, also when this fails; NULL where there is none. 0 or a code. */
+  /* Makes `*state`. The core passes it to `end`, also when `begin` fails. May be NULL. Returns 0 or a code. */
   int (*begin)(const lc_transport *transport, int is_outbound, void **state);
-  /* A handshake, or a header, before the owner hears of the connection; NULL: there is none. 0, LC_AGAIN, or a code. */
+  /* Exchanges a handshake or a header, before the owner hears of the connection. NULL: there is none. Returns 0,
+   * LC_AGAIN, or a code. */
   int (*open)(lc_line *line);
-  /* How many bytes, 0 at the peer's end, or a code. */
+  /* Returns how many bytes came, 0 when the peer has finished, or a code. */
   ssize_t (*receive)(lc_line *line, void *into, size_t room);
-  /* How many of the bytes it has taken, or a code. It may take less than it could: it is called again until it says
-   * LC_AGAIN or 0, which mean the same. After LC_AGAIN it may be given other bytes. So a transport that has encoded
-   * some takes them, keeps what the kernel refuses, and says so in `keeps`, at each call that leaves something: it is
-   * called again, without pieces if there is nothing else to send, and sends what it has kept first. */
+  /* Returns how many of the bytes it has taken, or a code. It may take less than it could: the core calls it again
+   * until it returns LC_AGAIN or 0, which mean the same. After LC_AGAIN the core may offer other bytes. So a transport
+   * that has encoded bytes takes them, and keeps what the kernel refuses. Each call that leaves kept bytes sets
+   * `keeps`. The core then calls again, without pieces if there is nothing else to send, and the transport sends the
+   * kept bytes first. */
   ssize_t (*send)(lc_line *line, const struct iovec *pieces, int count);
-  /* How many bytes have come and were not received, those that no event tells of included; an estimate may be too
-   * large. 0 after a receive has said LC_AGAIN, until more comes: what it keeps of a unit that is not whole does not
-   * count, or the connection would not be idle while it waits for the rest. Or a code. */
+  /* Returns how many bytes have come and were not received, or a code. Bytes that no event announces count too; an
+   * estimate may be too large. After a receive has returned LC_AGAIN, the result is 0 until more bytes come. Kept bytes
+   * of an incomplete record do not count, or else the connection would not be idle while it waits for the rest. */
   int (*unread)(lc_line *line);
-  /* What the peer's host has not acknowledged, what is kept and our FIN included; or a code. */
+  /* Returns how many bytes the peer's host has not acknowledged, or a code. Kept bytes and our FIN count too. */
   int (*unacked)(lc_line *line);
-  /* Nothing more is sent: what is kept, last words, then the FIN. 0, LC_AGAIN, or a code. */
+  /* Ends sending: the kept bytes, a last record of its own, then the FIN. Returns 0, LC_AGAIN, or a code. */
   int (*finish)(lc_line *line);
-  void (*end)(void *state); /* frees it, if there is one */
+  void (*end)(void *state); /* frees the state; may be NULL */
 };
 
 #endif

@@ -1,5 +1,5 @@
-/* units.c - reads for the protocol of a connection, hands over whole units, and leaves as the
- * protocol says. */
+/* units.c - reads for the protocol of a connection, hands complete units to the embedder, and says goodbye as the
+ * protocol wants. */
 #include "conn/units.h"
 
 #include "conn/activity.h"
@@ -10,7 +10,7 @@
 #include "conn/settings.h"
 #include "conn/state.h"
 
-/* Nothing is under way any more, and nothing is waited for yet. */
+/* The connection works on no unit any more, and does not wait for the next one yet. */
 static void forget_unit(lc_conn *conn)
 {
   conn->has_unit = 0;
@@ -19,7 +19,7 @@ static void forget_unit(lc_conn *conn)
   if (!conn->leaving) conn->read_deadline = LC_NEVER;
 }
 
-/* A protocol that reads by itself looks at what is there, in a job; any other has the state brought up to date. */
+/* For a protocol that knows its units, a job shows it the bytes in the buffer. For any other, the state is updated. */
 static void look_again(lc_conn *conn)
 {
   if (!conn->has_unit && lc_protocol_of(conn)->arrived) lc_conn_tell(conn, LC_READABLE);
@@ -55,7 +55,8 @@ int lc_conn_unit_ended(lc_conn *conn)
 
 /* ---------------------------------------------------------------- leaving -- */
 
-/* Whether the peer's answer is awaited. The peer has as long for it as for its FIN. */
+/* Returns whether the connection waits for the peer's answer to the goodbye. The peer has as long for its answer as for
+ * its FIN. */
 static int say_goodbye(lc_conn *conn)
 {
   const lc_protocol *protocol = lc_protocol_of(conn);
@@ -72,11 +73,11 @@ static int say_goodbye(lc_conn *conn)
 
 void lc_units_leave(lc_conn *conn, const char *cause)
 {
-  if (conn->state >= LC_STATE_CLOSING) return; /* the callback before has ended it */
+  if (conn->state >= LC_STATE_CLOSING) return; /* a callback has ended the connection */
   if (!say_goodbye(conn)) lc_conn_finish(conn, cause);
 }
 
-/* In the middle of a unit the goodbye is sent, and no answer to it is awaited. */
+/* In the middle of a unit, the connection says goodbye and does not wait for the answer. */
 static void leave_unit(lc_conn *conn, const char *cause)
 {
   say_goodbye(conn);
@@ -93,8 +94,8 @@ void lc_conn_dismiss(lc_conn *conn, const char *cause)
 
 /* ------------------------------------------------------- reading for the protocol -- */
 
-/* Between two units the connection waits for the next one; after a part of a unit, for the rest. A
- * unit behind the mark is new work, and its rest is not waited for. */
+/* Between two units the connection waits for the next one. After a part of a unit it waits for the rest, unless the
+ * unit begins behind the mark: such a unit is new work, and is refused. */
 static void wait_for_more(lc_conn *conn)
 {
   int is_partial = lc_buffer_size(conn->in) > 0;
@@ -111,7 +112,7 @@ static void wait_for_more(lc_conn *conn)
   lc_conn_update(conn);
 }
 
-/* A connection that has said goodbye, or reads behind its mark, begins no unit. */
+/* A connection that has said goodbye begins no unit, and neither does one that reads behind its mark. */
 static unsigned hand_over(lc_conn *conn)
 {
   if (conn->leaving || lc_conn_admit(conn, LC_WAIT_AWAIT) < 0) {
@@ -125,14 +126,14 @@ static unsigned hand_over(lc_conn *conn)
   return LC_UNIT;
 }
 
-/* Shows the protocol what is in the buffer. Returns whether more bytes are needed; else `*what` is
- * what the embedder is told. */
+/* Shows the protocol the bytes in the buffer. Returns whether it needs more bytes. If not, `*what` is the news for the
+ * embedder. */
 static int needs_more(lc_conn *conn, unsigned *what)
 {
   size_t held = lc_buffer_size(conn->in);
   lc_arrival arrival = lc_protocol_of(conn)->arrived(conn, lc_protocol_state(conn));
   if (conn->state >= LC_STATE_CLOSING) return 0; /* a write of the protocol has failed */
-  /* The protocol has taken something whole: what follows has a time of its own. */
+  /* The protocol has taken a complete message: the next one has a read_timeout of its own. */
   if (lc_buffer_size(conn->in) != held && !conn->leaving) conn->read_deadline = LC_NEVER;
   switch (arrival) {
     case LC_ARRIVAL_UNIT: *what = hand_over(conn); return 0;
@@ -141,11 +142,12 @@ static int needs_more(lc_conn *conn, unsigned *what)
     case LC_ARRIVAL_MORE: break;
   }
   if (lc_protocol_of(conn)->arrived) return 1;
-  *what = LC_READABLE; /* the next protocol leaves reading to the embedder */
+  *what = LC_READABLE; /* the protocol that has just taken over leaves reading to the embedder */
   return 0;
 }
 
-/* Returns how many bytes the buffer is to hold: no unit makes it grow beyond max_read. */
+/* Returns how large the buffer is to become. Beyond the size of a shared buffer, that is at most max_read and a
+ * byte. */
 static size_t room_for(const lc_conn *conn, size_t held)
 {
   size_t room = held < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : held * 2;

@@ -1,13 +1,14 @@
 /* conn/box.c - connections as Lua objects: their birth, the context that is their own, and their failures.
  *
- * A box is a full userdata around a counted lc_conn, which stays valid as long
- * as the box does. A box is anchored while a handler serves the connection or tasks belong to
- * it. Other boxes (connect, accept) live as long as the script holds them; if one is
- * collected while open, its connection is closed in the background and logged. If the handler has not
- * begun (`start = "data"`), or has returned between two units, the box is made when the script needs to
- * see it, and again after it was collected. So a box is anchored as soon as something is kept with it.
+ * A box is a full userdata that holds a counted reference to an lc_conn. While a handler serves the connection or tasks
+ * belong to it, the box is anchored. Other boxes (connect, accept) live as long as the script holds them. If one is
+ * collected while its connection is open, the connection is closed in the background, and that is logged.
  *
- * User value: the server, or, when more is kept with the box, a table with CONN_SERVER and so on.
+ * With `start = "data"` no box exists before the handler begins, nor after a handler has returned between two units. It
+ * is made when the script needs to see it, and made again if it was collected meanwhile. So a box is anchored as soon
+ * as a value is kept with it.
+ *
+ * The user value of a box is the server. When more is kept with the box, it is a table with CONN_SERVER and so on.
  */
 #include "conn/box.h"
 
@@ -35,8 +36,8 @@ conn_box *conn_check(lua_State *L, int index)
   return box;
 }
 
-/* Recognizes a box by its contents: no other object of this size has that address in this place. This is several
- * times faster than looking its metatable up by name. */
+/* Recognizes a box by its contents: no other userdata of this size has that address in this field. This is several
+ * times faster than comparing metatables found by name. */
 conn_box *conn_of_object(lua_State *L)
 {
   conn_box *box = lua_touserdata(L, 1);
@@ -117,7 +118,7 @@ void conn_each_task(conn_box *box, void (*visit)(task *t, void *user), void *use
 
 context *conn_own_context(const conn_box *box) { return box->has_context ? box->ctx : NULL; }
 
-/* Without a context of its own, wakes the tasks that would use it. */
+/* When the connection has no context of its own yet, wakes the tasks that would have used it. */
 static void end_own_context(conn_box *box, const char *cause)
 {
   if (box->has_context) {
@@ -153,7 +154,7 @@ static int forget_context(lua_State *L)
   return 0;
 }
 
-/* The handler that begins next has a context of its own. */
+/* The next handler of the connection gets a new context. */
 static void renew_context(conn_box *box)
 {
   if (box->has_context) runtime_protect(box->rt, forget_context, box);
@@ -233,8 +234,8 @@ static void wake_writers(conn_box *box, int code)
   }
 }
 
-/* The context ends with the connection. First wakes the tasks that wait on the connection itself: their next
- * attempt gives a more exact reason than `canceled`. */
+/* Ends the context of a connection that has ended. First wakes the tasks that wait on the connection itself, because
+ * their next attempt returns a more exact code than `canceled`. */
 void conn_end_context(conn_box *box, const char *cause)
 {
   if (lc_conn_error(box->conn) && !box->connecting) {

@@ -1,4 +1,4 @@
-/* conn/closing.c - close and abort, and half-closes. */
+/* conn/closing.c - close, abort, and half-close. */
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -44,14 +44,14 @@ static int close_done(lua_State *L, int status, lua_KContext kept)
   (void)kept;
   conn_box *box = conn_check(L, 1);
   if (lc_conn_state(box->conn) == LC_STATE_CLOSED) return push_verdict(L, box);
-  lc_conn_stats now; /* the steps go on, but no task waits */
+  lc_conn_stats now; /* the closing goes on without a task that waits for it */
   lc_conn_stats_get(box->conn, &now);
   conn_failure(L, box, box->rt->current->woken, "close");
   push_unacked(L, now.unacked == LC_UNKNOWN ? LC_UNKNOWN : now.unsent + now.unacked);
   return 4;
 }
 
-/* A task that must end does not wait, unless it must end because this connection does. */
+/* A task that is to end does not wait here, unless it is to end because this very connection ends. */
 static int must_not_wait(const task *t, const conn_box *box)
 {
   if (t->killing || t->canceled || box->cut == LC_CANCELED) return 1;
@@ -93,7 +93,7 @@ static int conn_close(lua_State *L)
   return close_fairly(L, box, linger);
 }
 
-/* Closes a to-be-closed variable: the second argument is an error or nil, not a linger. */
+/* Lua calls this for a to-be-closed variable. The second argument is an error or nil, and no linger. */
 static int conn_close_variable(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
@@ -161,5 +161,5 @@ void conn_open_closing(lua_State *L, runtime *rt)
     {"close", conn_close}, {"abort", conn_abort}, {"shutdown", conn_shutdown}, {NULL, NULL}};
   register_functions(L, rt, "conn:", methods);
   lua_pushcfunction(L, conn_close_variable);
-  lua_setfield(L, -3, "__close"); /* of the metatable below the methods */
+  lua_setfield(L, -3, "__close"); /* in the metatable, which lies below the methods */
 }

@@ -50,7 +50,8 @@ static int core_endpoint(lua_State *L)
 
 /* ----------------------------------------------------------------- connecting -- */
 
-/* Several attempts of one task may be under way: it begins each, waits for all, and asks each for its result. */
+/* A task may have several attempts under way. It begins each of them, waits for all at once, and asks each for its
+ * result. */
 
 /* Stack: address, options, the connection. */
 static int begun(lua_State *L, runtime *rt, conn_box *box)
@@ -153,12 +154,12 @@ static int core_connect_end(lua_State *L)
   box->connecting = 0;
   lua_pushboolean(L, 1);
   if (!code) return 1;
-  box->logged = 1; /* the caller gets the failure */
+  box->logged = 1; /* the caller gets the failure as a result, so it is not logged */
   lc_conn_abort(box->conn, "connect failed");
   return push_failure(L, code, where, "connect");
 }
 
-/* connect_drop(connection begun): another address was faster, or the time is over. */
+/* connect_drop(connection begun): called when another address was faster, or when the time is over. */
 static int core_connect_drop(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
@@ -169,7 +170,7 @@ static int core_connect_drop(lua_State *L)
   return 0;
 }
 
-/* Closes the outbound connections that are left. Returns how many there are. */
+/* Closes the outbound connections that are still open. Returns how many there are. */
 static int core_close_outbound(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);

@@ -1,10 +1,9 @@
 /* conn/detach.c - hands over a connection: its descriptor, the bytes already read, and a ticket.
  *
- * The ladder counts the connection until the ticket is done. It can only call the script:
- * `on_drain` runs as a task when the drain begins, `on_kill` as a callback when
- * the drain's time is over, each with the connection as its argument. Until then the box
- * is kept alive. The ticket keeps the box too, but the box does not keep the
- * ticket, so a ticket that the script no longer holds ends by itself.
+ * The ladder counts the connection until the ticket is done. It cannot close the descriptor, so it calls the script:
+ * `on_drain` runs as a task when the drain begins, and `on_kill` as a callback when the drain's time is over. Both get
+ * the connection as their argument, and until then the box is kept alive. The ticket keeps the box, but the box does
+ * not keep the ticket. So a ticket that the script no longer holds is collected, and is done by that.
  */
 #include "conn/detach.h"
 
@@ -28,7 +27,7 @@ static void end_detached(conn_box *box)
 {
   if (!box->is_detached) return;
   box->is_detached = 0;
-  if (!box->rt->loop || !box->conn) return; /* a finalizer may come after the loop */
+  if (!box->rt->loop || !box->conn) return; /* a finalizer may run after the loop has ended */
   lc_conn_release_detached(box->conn);
   conn_unanchor_when_over(box);
 }
@@ -55,7 +54,7 @@ static int push_hook(lua_State *L, conn_box *box, const char *name)
   return 1;
 }
 
-/* The connection's own context has ended with it, so the task belongs to its server. */
+/* The context of the connection has ended with the connection, so the task belongs to the server. */
 void conn_drain_detached(lua_State *L, conn_box *box)
 {
   int top = lua_gettop(L);
@@ -86,7 +85,8 @@ static int is_draining(const conn_box *box)
 
 enum { CONN = 1, HOOKS, TICKET, BYTES };
 
-/* Does everything that may raise, before the script owns the descriptor. Stack: conn, hooks; then the other two. */
+/* Does everything that may raise an error, while the script does not own the descriptor yet. The stack has the
+ * connection and the hooks; pushes the ticket and the bytes. */
 static void prepare(lua_State *L, conn_box *box)
 {
   lc_slice rest;
@@ -149,7 +149,7 @@ static int detach_more(lua_State *L, int status, lua_KContext kept)
   return result < 0 ? conn_failure(L, box, result, "detach") : hand_over(L, box, fd);
 }
 
-/* The modules have checked the table. */
+/* The Lua modules have checked the table. */
 static int conn_detach(lua_State *L)
 {
   conn_box *box = conn_check(L, CONN);

@@ -1,6 +1,6 @@
-/* conn/eof.c - tells the script of the peer's FIN while no task reads.
+/* conn/eof.c - calls the script's functions when the peer's FIN arrives, also while no task reads.
  *
- * It consumes nothing and changes no state: a half-close is legitimate, and only the script knows its meaning.
+ * The call consumes no bytes and changes no state. A half-close is legitimate, and only the script knows its meaning.
  */
 #include "conn/eof.h"
 
@@ -47,7 +47,7 @@ void conn_on_finished(conn_box *box)
   if (box->of_server && box->of_server->cancels_at_eof) conn_end_context(box, "eof");
 }
 
-/* on_eof's stop: true when the function will not be called because of it. */
+/* The function that on_eof returns: it removes the script's function, and returns true if that was not called yet. */
 static int stop_call(lua_State *L)
 {
   lua_Integer place = lua_tointeger(L, lua_upvalueindex(2));

@@ -1,4 +1,5 @@
-/* conn/farewell.c - closes a connection in order when the handler ends or the drain closes it, with its farewell. */
+/* conn/farewell.c - says the farewell and closes a connection in order, when its handler returns or the drain closes
+ * it. */
 #include "conn/farewell.h"
 
 #include <lauxlib.h>
@@ -23,7 +24,8 @@ static void say_farewell(lua_State *L, conn_box *box)
   int otherwise = box->of_server ? box->of_server->farewell : LUA_NOREF;
   const char *text =
     conn_words(L, box, CONN_FAREWELL, otherwise, "in the farewell function", &length);
-  if (text) lc_conn_set_farewell(box->conn, text, length); /* without memory there is no farewell */
+  if (text)
+    lc_conn_set_farewell(box->conn, text, length); /* if memory is short, there is no farewell */
   lua_settop(L, top);
 }
 
@@ -39,7 +41,7 @@ static int end_handler(lua_State *L)
   conn_box *box = LC_OWNER(t->by, conn_box, as_owner);
   int by_ladder = box->cut || box->last_failure == LC_DRAINING;
   if (t->killing)
-    lc_conn_abort(box->conn, "killed"); /* half a reply must not look like a whole one */
+    lc_conn_abort(box->conn, "killed"); /* the peer must not take half a reply for a whole one */
   else if (by_ladder) conn_dismiss(L, box, box->cut == LC_CANCELED ? "drain timeout" : "drain");
   else if (!t->failed && lc_conn_unit_ended(box->conn)) conn_park(box);
   else lc_conn_finish(box->conn, "handler returned");

@@ -52,7 +52,7 @@ int conn_kept_value(lua_State *L, int index, int key)
   return type;
 }
 
-/* Findable without an anchor, until it is collected. */
+/* Enters the box into the weak table, where it is found until it is collected. */
 void conn_remember(lua_State *L, conn_box *box, int index)
 {
   index = lua_absindex(L, index);
@@ -98,7 +98,7 @@ static void unanchor(conn_box *box)
   box->anchor = LUA_NOREF;
 }
 
-/* Whether the table at the top, which is the user value, has more than the server. */
+/* Whether the user value, a table at the top of the stack, has more in it than the server. */
 static int keeps_more(lua_State *L)
 {
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
@@ -109,7 +109,8 @@ static int keeps_more(lua_State *L)
   return 0;
 }
 
-/* The object is found again while the script holds it, and made again later. What is kept with it is not. */
+/* A parked connection needs no anchored object. While the script holds the object it is found; later it is made again.
+ * Values kept with the object could not be made again, so they keep it anchored. */
 static int unanchor_parked(lua_State *L)
 {
   conn_box *box = lua_touserdata(L, 1);

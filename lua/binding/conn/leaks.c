@@ -1,7 +1,7 @@
 /* conn/leaks.c - connections that were collected while open: closes them in the background, and logs them.
  *
- * A finalizer runs no script code, so the log message waits for the next
- * turn. With the option `debug` it has the place where the connection was opened.
+ * A finalizer runs no script code, so the next turn of the loop logs the message. With the option `debug` the message
+ * names the line of script that opened the connection.
  */
 #include "conn/leaks.h"
 
@@ -21,10 +21,10 @@ typedef struct leak {
   struct leak *next;
   uint64_t id;
   char peer[LC_ADDRESS_TEXT_MAX];
-  char place[LUA_IDSIZE + 16]; /* "" when it was not noted */
+  char place[LUA_IDSIZE + 16]; /* where it was opened; "" without the option `debug` */
 } leak;
 
-/* The nearest function that is neither C nor lastcall's own. */
+/* Whether the function is the script's: neither C nor one of lastcall's own. */
 static int is_of_the_script(const lua_Debug *at)
 {
   return at->currentline > 0 && !strstr(at->short_src, "lastcall/");
@@ -110,11 +110,11 @@ int conn_collect(lua_State *L)
   conn_box *box = conn_of_object(L);
   lc_conn *conn = box ? box->conn : NULL;
   if (!conn) return 0;
-  if (box->rt->loop) conn_end_waits(box); /* of tasks whose coroutines were closed by other code */
+  if (box->rt->loop) conn_end_waits(box); /* their coroutines were closed by other code */
   int is_open = box->rt->loop && !box->is_unstarted && lc_conn_state(conn) < LC_STATE_CLOSING;
   if (is_open && !box->is_socket) leaked(L, box);
   if (lc_conn_user(conn) == box)
-    lc_conn_set_user(conn, NULL); /* otherwise another box has been made since */
+    lc_conn_set_user(conn, NULL); /* if another box is its user, that box was made later */
   if (box->has_context && box->rt->loop) {
     conn_kept_value(L, 1, CONN_CONTEXT);
     context_leave_conn(L, -1);

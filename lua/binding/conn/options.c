@@ -9,7 +9,7 @@
 #include "script/options.h"
 #include "script/register.h"
 
-/* Applies new settings to the connection. Pushes true, or nil, code, message; returns how many values. */
+/* Applies the settings to the connection. Pushes true, or nil, a code and a message. Returns the number of values. */
 static int apply(lua_State *L, conn_box *box, const lc_settings *settings, const char *operation)
 {
   if (lc_conn_error(box->conn)) return conn_failure(L, box, lc_conn_error(box->conn), operation);
@@ -19,7 +19,7 @@ static int apply(lua_State *L, conn_box *box, const lc_settings *settings, const
   return 1;
 }
 
-/* Nil means no timeout; 0 takes only bytes that have arrived. */
+/* Nil means no timeout. With 0, a read takes only bytes that have already arrived. */
 static lc_time check_timeout(lua_State *L, int argument)
 {
   lc_time timeout = optional_seconds(L, argument);
@@ -60,7 +60,7 @@ static int conn_set_linger(lua_State *L)
   return apply(L, box, &settings, "set_linger");
 }
 
-/* The modules have checked the table. */
+/* The Lua modules have checked the table. */
 static int conn_set_keepalive(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
@@ -83,7 +83,7 @@ static int conn_set_nodelay(lua_State *L)
   return apply(L, box, &settings, "set_nodelay");
 }
 
-/* conn:heartbeat({interval=, timeout=, send=} or false). The modules have checked the table. */
+/* conn:heartbeat({interval=, timeout=, send=} or false). The Lua modules have checked the table. */
 static int conn_heartbeat(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);

@@ -130,7 +130,7 @@ static int get_data(lua_State *L)
   return 1;
 }
 
-/* A field is found among the methods as the address of one of these. */
+/* Among the methods, a field of the connection is stored as the address of one of these. */
 typedef struct field {
   const char *name;
   lua_CFunction get;
@@ -138,7 +138,7 @@ typedef struct field {
 
 static const field FIELDS[] = {{"id", get_id}, {"data", get_data}};
 
-/* Upvalue 1: the methods. Each call of one comes here first. */
+/* The __index of connections; upvalue 1 is the table of methods. Each call of a method comes here first. */
 static int conn_index(lua_State *L)
 {
   lua_settop(L, 2);
@@ -170,7 +170,7 @@ void conn_open(lua_State *L, runtime *rt)
 
   new_type(L, CONN_TYPE);
   lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, CONN_TYPE); /* the address finds it faster */
+  lua_rawsetp(L, LUA_REGISTRYINDEX, CONN_TYPE); /* a look-up by address is faster than by name */
   lua_newtable(L);
   register_functions(L, rt, "conn:", methods);
   conn_open_reading(L, rt);
@@ -185,7 +185,7 @@ void conn_open(lua_State *L, runtime *rt)
     lua_setfield(L, -2, FIELDS[i].name);
   }
   lua_pushvalue(L, -1);
-  lua_setfield(L, -4, "connection_methods"); /* the modules add theirs */
+  lua_setfield(L, -4, "connection_methods"); /* the Lua modules add methods of their own */
   lua_pushcclosure(L, conn_index, 1);
   lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, conn_newindex);

@@ -1,10 +1,8 @@
 /* conn/reading.c - await, lines, read, read_some, read_until.
  *
- * Each function tries first, and suspends its task when there is no input. The
- * continuation is the function itself, so every path is the path of a first
- * attempt. The fourth result of a failed read has the bytes received so far. They are
- * consumed, unless the read was canceled, refused by the drain, or over its limit:
- * then they stay readable.
+ * Each function tries first, and suspends its task when there is no input. The task continues with the same function,
+ * so every attempt is like the first one. When a read fails, its fourth result has the bytes received so far. These
+ * bytes are consumed, unless the read was canceled, refused by the drain, or over its limit: then they stay readable.
  */
 #include "conn/reading.h"
 
@@ -25,7 +23,7 @@ static void reader_unwait(task *t)
 {
   conn_box *box = t->wait_object;
   box->reader = NULL;
-  /* Woken by input, the next attempt ends the wait: the connection must not look busy until then. */
+  /* After input has woken the task, its next attempt ends the wait. Until then the connection must not look busy. */
   if (t->woken && t->woken != LC_DRAINING) lc_conn_wait(box->conn, LC_WAIT_NONE, LC_NEVER);
 }
 
@@ -43,8 +41,8 @@ static inline int wait_for_input(lua_State *L, task *t, conn_box *box, lc_wait w
                                  lc_time deadline, const char *operation, lua_KContext kept,
                                  lua_KFunction again)
 {
-  refuse_second_reader(L, box, t,
-                       operation); /* a second reader may have come while this one was put off */
+  refuse_second_reader(
+    L, box, t, operation); /* another task may have begun to read while this one was suspended */
   box->reader = t;
   lc_conn_wait(box->conn, wait, deadline);
   t->is_kept = 1;
@@ -57,7 +55,7 @@ int conn_wait_input(lua_State *L, task *t, conn_box *box, lc_time deadline, cons
   return wait_for_input(L, t, box, LC_WAIT_READ, deadline, operation, kept, again);
 }
 
-/* The reading task. Raises if another task reads already. `method` is "conn:read" and the like. */
+/* Returns the current task. Raises if another task reads already. `method` is "conn:read" and the like. */
 static task *begin_read(lua_State *L, conn_box *box, const char *method)
 {
   task *t = task_current(L, box->rt, method);
@@ -65,14 +63,14 @@ static task *begin_read(lua_State *L, conn_box *box, const char *method)
   return t;
 }
 
-/* Why the wait that `result` asks for must not begin, or 0. */
+/* Returns why the wait that `result` asks for must not begin, or 0. */
 static int refusal(const task *t, const conn_box *box)
 {
   if (box->cut) return box->cut;
   return task_ended(t);
 }
 
-/* Whether a unit of work may begin here. If part of it has arrived, it has begun already. */
+/* Returns 0 if a unit of work may begin here, else a code. If a part of the unit has arrived, it has begun already. */
 static int admission(const conn_box *box, lc_wait wait)
 {
   lc_slice part;
@@ -85,7 +83,8 @@ static int stays_readable(int code)
   return code == LC_CANCELED || code == LC_DRAINING || code == LC_TOO_LONG;
 }
 
-/* The string at the top has the bytes received before the format that failed. */
+/* Pushes the results of a failed read, and returns their number. The string at the top has the bytes that earlier
+ * formats received. */
 static int fail_with_partial(lua_State *L, conn_box *box, int code, const char *operation)
 {
   lc_slice rest;
@@ -153,7 +152,7 @@ static int conn_await(lua_State *L)
 
 /* ------------------------------------------------------------------- formats -- */
 
-/* A format as one number: a number of bytes, or one of these. */
+/* A format is one number: a number of bytes, or one of these. */
 enum { FORMAT_LINE = -1, FORMAT_WHOLE_LINE = -2, FORMAT_ALL = -3 };
 
 static lua_Integer check_format(lua_State *L, int index)
@@ -174,7 +173,7 @@ static lua_Integer check_format(lua_State *L, int index)
   }
 }
 
-/* One read; pushes the value on success. */
+/* Tries one format, and pushes the value on success. */
 static inline int read_format(lua_State *L, conn_box *box, lua_Integer format, task *t)
 {
   lc_conn *conn = box->conn;
@@ -194,7 +193,8 @@ static inline int read_format(lua_State *L, conn_box *box, lua_Integer format, t
 
 /* ---------------------------------------------------------------------- read -- */
 
-/* One call is one read: when a later part fails, the earlier ones, as they came, are its partial. */
+/* One call with several formats is one read. When a format fails, the bytes of those before it are part of the
+ * partial. */
 static int read_parts_failure(lua_State *L, conn_box *box, int code, int formats, int done)
 {
   luaL_Buffer earlier;
@@ -210,7 +210,8 @@ static int read_parts_failure(lua_State *L, conn_box *box, int code, int formats
 
 static int read_more(lua_State *L, int status, lua_KContext kept);
 
-/* Stack: conn, the formats, the values read so far. `why`: the code with which the read ends, or 0. */
+/* The stack has the connection, the formats, and the values read so far. `why` is the code with which the read ends, or
+ * 0. */
 static int read_parts(lua_State *L, conn_box *box, task *t, int formats, int why)
 {
   int done = lua_gettop(L) - 1 - formats;
@@ -265,7 +266,7 @@ static int conn_read(lua_State *L)
 
 /* ----------------------------------------------------------------- read_some -- */
 
-/* What a read of one slice comes to: the slice, a failure, or a wait after which it is tried again. */
+/* Turns the attempt to read one slice into results: the slice, a failure, or a wait after which it is tried again. */
 static inline int take_slice(lua_State *L, task *t, conn_box *box, int result,
                              const lc_slice *slice, const char *operation, lua_KContext kept,
                              lua_KFunction again)
@@ -282,7 +283,7 @@ static inline int take_slice(lua_State *L, task *t, conn_box *box, int result,
 
 static int read_some(lua_State *L, int status, lua_KContext kept);
 
-/* Where the last piece was large, the next is received in the place of a string. */
+/* When the last piece was large, the next one is received directly into a Lua string. */
 static int read_some_large(lua_State *L, task *t, conn_box *box, char *place, lua_KContext max)
 {
   ssize_t got = lc_conn_read_into(box->conn, place, STRING_PLACE);
@@ -313,7 +314,7 @@ static int read_some(lua_State *L, int status, lua_KContext kept)
   return take_slice(L, t, box, result, &slice, "read_some", kept, read_some);
 }
 
-/* An optional argument. The number that it mostly is is found by one call. */
+/* An optional number. In the usual case one call of Lua checks it and gets it. */
 static lua_Integer optional_bytes(lua_State *L, int index, lua_Integer otherwise)
 {
   int is_integer;
@@ -383,7 +384,7 @@ static int conn_read_until(lua_State *L)
 
 static int lines_next(lua_State *L, int status, lua_KContext begun);
 
-/* It waits, or the iteration is over. */
+/* Either waits for the next line, or ends the iteration. */
 static int no_line(lua_State *L, conn_box *box, task *t, int result)
 {
   if (result == LC_AGAIN) {
@@ -402,15 +403,16 @@ static int no_line(lua_State *L, conn_box *box, task *t, int result)
   return 0;
 }
 
-/* The next line, or why there is none. */
+/* Reads the next line, unless `result` says why there is none. Returns the number of values for the script. */
 static inline int next_line(lua_State *L, conn_box *box, task *t, lua_Integer format, int result)
 {
   if (!result) result = read_format(L, box, format, t);
-  if (!result && format == FORMAT_ALL && !lua_rawlen(L, -1)) result = LC_EOF; /* that was all */
+  if (!result && format == FORMAT_ALL && !lua_rawlen(L, -1))
+    result = LC_EOF; /* there is nothing left */
   return result ? no_line(L, box, t, result) : 1;
 }
 
-/* `begun`: part of the line has come while it waited, so that it is no longer refused as new work. */
+/* `begun` says that a part of the line came while the task waited. Then the line is no longer refused as new work. */
 static int lines_next(lua_State *L, int status, lua_KContext begun)
 {
   conn_box *box = lua_touserdata(L, lua_upvalueindex(1));
@@ -422,8 +424,8 @@ static int lines_next(lua_State *L, int status, lua_KContext begun)
   return next_line(L, box, t, lua_tointeger(L, lua_upvalueindex(2)), result);
 }
 
-/* Upvalues: the connection, the format. Never raises for what a peer does: it ends, and
- * conn:error() tells why. */
+/* The upvalues are the connection and the format. Nothing that a peer does raises an error: the iteration ends, and
+ * conn:error() returns the reason. */
 static inline int lines_call(lua_State *L, lua_Integer format)
 {
   conn_box *box = lua_touserdata(L, lua_upvalueindex(1));
@@ -440,7 +442,7 @@ static int next_of_format(lua_State *L)
   return lines_call(L, lua_tointeger(L, lua_upvalueindex(2)));
 }
 
-/* The usual formats need not be looked up for each line. */
+/* The usual formats are recognized once, and not for each line. */
 static lua_CFunction iterator_of(lua_Integer format)
 {
   if (format == FORMAT_LINE) return next_bare_line;
@@ -458,7 +460,7 @@ static int conn_lines(lua_State *L)
   return 1;
 }
 
-/* What was read needs no answer. */
+/* Tells the core that the bytes read so far need no answer. */
 static int conn_answered(lua_State *L)
 {
   lc_conn_answered(conn_self(L)->conn);

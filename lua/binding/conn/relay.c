@@ -1,4 +1,4 @@
-/* conn/relay.c - helpers of pipe and copy, which pass bytes from one connection to another. */
+/* conn/relay.c - functions for pipe and copy, which pass bytes from one connection to another. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <math.h>
@@ -25,7 +25,7 @@ static int break_write(lua_State *L)
   return 0;
 }
 
-/* quiet_in(conn) -> seconds until it has been silent for the ladder's `quiet`, from 0 to infinity */
+/* quiet_in(conn) -> in how many seconds the connection has been silent for the drain's `quiet`; from 0 to infinity */
 static int quiet_in(lua_State *L)
 {
   const conn_box *box = conn_check(L, 1);

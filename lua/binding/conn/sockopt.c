@@ -79,10 +79,10 @@ static int conn_getsockopt(lua_State *L)
 
 static const char SOCKET_TYPE[] = "lastcall.socket";
 
-/* The argument of a listener's `control` function. The listener keeps the descriptor. */
+/* The argument of a listener's `control` function. The descriptor belongs to the listener. */
 typedef struct bare_socket {
   runtime *rt;
-  int fd; /* -1 before and after the call */
+  int fd; /* -1 outside of the call */
 } bare_socket;
 
 static bare_socket *socket_check(lua_State *L)

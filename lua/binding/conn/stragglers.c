@@ -1,13 +1,13 @@
-/* conn/stragglers.c - the connections and tasks that were canceled or killed, with the line of script that held them;
- * and the connections whose last bytes are not known to have arrived.
+/* conn/stragglers.c - lists the connections and tasks that were canceled or killed, with the line of script that held
+ * them, and the connections whose last bytes are not known to have arrived.
  *
- * A table of stragglers, a server's or the process's, is keyed by connection or task. So one
+ * Each server has a table of stragglers, and so has the process. Its keys are connections and tasks. So a connection
  * that was canceled and later killed is listed once, with its last fate.
  *
- * There may be tens of thousands, at a time when nothing may take long. So the first of each fate and kind are listed,
- * and the others are counted. Making a traceback takes Lua 50 microseconds for each coroutine, most of them for the
- * names of functions. So stragglers held at the same place share one string, and the tracebacks of a fate show a
- * bounded number of coroutines.
+ * There may be tens of thousands of stragglers, at a time when nothing may take long. So only the first of each fate
+ * and kind are listed, and the others are counted. Lua takes 50 microseconds to make the traceback of one coroutine,
+ * mostly to find the names of functions. So stragglers held at the same place share one string, and the tracebacks of a
+ * fate show a bounded number of coroutines.
  */
 #include "conn/stragglers.h"
 
@@ -39,11 +39,11 @@ static const char *const FATE_NAMES[] = {
 /* The state of one pass that notes stragglers. */
 typedef struct note {
   runtime *rt;
-  server_base *box; /* NULL: the process's */
+  server_base *box; /* NULL: the pass is for the table of the process */
   straggler_list *list;
   straggler_fate fate;
   int is_kill;
-  int tracebacks; /* index of a table: where a task is -> its traceback */
+  int tracebacks; /* stack index of a table that maps a place to its traceback */
 } note;
 
 void stragglers_open(lua_State *L, runtime *rt, straggler_list *list)
@@ -88,7 +88,8 @@ static lua_Integer key_of(uint64_t number, straggler_kind kind)
   return (lua_Integer)(number * STRAGGLER_KINDS + kind);
 }
 
-/* Whether this one is listed, so that its record must be made or made anew. If not, it counts among the others. */
+/* Decides whether the straggler is listed, so that its record must be made or made anew. If not, it counts among the
+ * others. */
 static int claim(lua_State *L, runtime *rt, straggler_list *list, lua_Integer key,
                  straggler_fate fate)
 {
@@ -122,7 +123,7 @@ void stragglers_add_work(lua_State *L, runtime *rt, uint64_t number)
   lua_pop(L, 1);
 }
 
-/* Its table is pushed. [0, +1] */
+/* Begins a pass, and pushes the table of tracebacks [0, +1]. */
 static note begin(lua_State *L, runtime *rt, server_base *box, straggler_fate fate)
 {
   straggler_list *list = box ? box->stragglers : rt->stragglers;
@@ -136,7 +137,7 @@ static note begin(lua_State *L, runtime *rt, server_base *box, straggler_fate fa
                 .tracebacks = lua_gettop(L)};
 }
 
-/* Pushes a string that differs for each place where a coroutine may be; nil when its stack is too deep [0, +1]. */
+/* Pushes a string that is the same for coroutines at the same place only; nil when the stack is too deep [0, +1]. */
 static void push_place(lua_State *L, lua_State *co)
 {
   enum { DEEP = 32 };
@@ -146,7 +147,7 @@ static void push_place(lua_State *L, lua_State *co)
   } frames[DEEP];
   lua_Debug frame;
   int level = 0;
-  memset(frames, 0, sizeof frames); /* the padding, too */
+  memset(frames, 0, sizeof frames); /* the padding is part of the string */
   for (; lua_getstack(co, level, &frame); level++) {
     if (level == DEEP) {
       lua_pushnil(L);
@@ -157,14 +158,14 @@ static void push_place(lua_State *L, lua_State *co)
     frames[level].first_line = frame.linedefined;
     frames[level].line = frame.currentline;
     if (frame.currentline > 0) continue;
-    lua_getinfo(L, "f", &frame); /* functions of C differ by their address */
+    lua_getinfo(L, "f", &frame); /* the address tells C functions apart */
     frames[level].code = lua_topointer(L, -1);
     lua_pop(L, 1);
   }
   lua_pushlstring(L, (const char *)frames, (size_t)level * sizeof *frames);
 }
 
-/* Pushes as much of the traceback as the list has room for [0, +1]. */
+/* Pushes the traceback, with as many coroutines as the list has room for [0, +1]. */
 static void push_bounded(lua_State *L, const note *n, task *t)
 {
   enum { LEAST = 2 };
@@ -174,7 +175,7 @@ static void push_bounded(lua_State *L, const note *n, task *t)
   task_push_traceback(L, t, most);
 }
 
-/* [0, +1] */
+/* Pushes the traceback of the task, shared with others at the same place [0, +1]. */
 static void push_traceback(lua_State *L, const note *n, task *t)
 {
   int is_plain = t->has_begun && !task_depth(t) && !(t->extra && t->extra->held != LUA_NOREF);
@@ -195,8 +196,8 @@ static void push_traceback(lua_State *L, const note *n, task *t)
   lua_remove(L, -2);
 }
 
-/* A connection whose task obeyed the cancel may then wait for its peer until the kill. Its record keeps the line that
- * held it before. Copies that line to the new record, at the top, from the one at `older`. */
+/* A connection whose task obeyed the cancel may wait for its peer until the kill. No task holds it then, so its record
+ * keeps the traceback from the cancel: it is copied from the record at `older` to the new one at the top. */
 static void keep_traceback(lua_State *L, int older)
 {
   static const char *const names[] = {"traceback", "waits_for", "waited"};
@@ -209,7 +210,7 @@ static void keep_traceback(lua_State *L, int older)
   }
 }
 
-/* The record at the top [-1, 0]. */
+/* Adds the record at the top of the stack to the list [-1, 0]. */
 static void add(lua_State *L, const note *n, lua_Integer key)
 {
   lua_pushstring(L, FATE_NAMES[n->fate]);
@@ -247,7 +248,7 @@ static void add_conn(lua_State *L, const note *n, lc_conn *conn, task *holder)
   add(L, n, key);
 }
 
-/* Whether the step cuts the task: this step cancels or ends it in the midst of work. */
+/* Whether the step cuts the task: whether it cancels or ends the task in the middle of work. */
 static int is_cut(const note *n, const task *t)
 {
   if (n->is_kill) return !task_may_be_ended(t);
@@ -269,7 +270,7 @@ static void add_task(lua_State *L, const note *n, task *t)
   add(L, n, key);
 }
 
-/* The step does not cancel tasks in a context that it does not end. */
+/* The step cancel leaves alone the tasks of contexts that it does not end. */
 static void add_task_if_cut(lua_State *L, const note *n, task *t, const context *ends)
 {
   if (!is_cut(n, t)) return;
@@ -290,8 +291,8 @@ static void find_task(task *t, void *user)
   if (t->by == &found->box->as_owner) found->tasks[found->count++] = t;
 }
 
-/* Noting may collect garbage, contexts too, so this walks over the contexts before. It does not find tasks whose
- * context belongs to another owner. [0, +1] */
+/* Pushes a block of memory with the tasks that belong to the connection [0, +1]. The walk over contexts comes first,
+ * because noting a straggler may collect contexts. The walk does not find tasks whose context has another owner. */
 static found_tasks find_tasks(lua_State *L, conn_box *box)
 {
   found_tasks found = {box, lua_newuserdatauv(L, box->tasks * sizeof *found.tasks, 0), 0};
@@ -299,7 +300,7 @@ static found_tasks find_tasks(lua_State *L, conn_box *box)
   return found;
 }
 
-/* The handler, or else the oldest task. */
+/* Returns the task that holds the connection: the handler, or else the oldest task. */
 static task *holder_among(const found_tasks *found)
 {
   task *holder = NULL;
@@ -312,7 +313,7 @@ static task *holder_among(const found_tasks *found)
   return holder;
 }
 
-/* The mark of a task, so that each step notes it once; 0 means none. */
+/* The mark that a step sets in a task, so that it notes the task once. 0 means that no step has noted it. */
 static unsigned noted_by(straggler_fate fate) { return fate == STRAGGLER_KILLED ? 2u : 1u; }
 
 static task *note_tasks(lua_State *L, const note *n, conn_box *of)
@@ -339,7 +340,7 @@ void stragglers_note(lua_State *L, server_base *box, lc_conn *conn, straggler_fa
   conn_box *of = lc_conn_user(conn);
   task *holder = of && of->tasks ? note_tasks(L, &n, of) : NULL;
   lc_state state = lc_conn_state(conn);
-  /* Only its peer holds a closing connection, and the peer has time left. */
+  /* Before the kill, a closing connection waits for its peer alone, and the peer still has time. */
   int is_over = state == LC_STATE_CLOSED || (state == LC_STATE_CLOSING && !n.is_kill);
   if (holder || !is_over) {
     add_conn(L, &n, conn, holder);
@@ -360,7 +361,7 @@ void stragglers_note_conn(lua_State *L, conn_box *box)
 
 /* ------------------------------------------------------------- all other tasks -- */
 
-/* Pushes the record of a connection that is listed with this fate [0, +1]; returns 0 for any other. */
+/* Pushes the record of the connection, or nil [0, +1]. Returns whether it is listed with the fate of this pass. */
 static int push_record(lua_State *L, const note *n, const lc_conn *conn)
 {
   runtime_push_anchored(L, n->rt, n->list->table);
@@ -371,7 +372,7 @@ static int push_record(lua_State *L, const note *n, const lc_conn *conn)
   return is_same;
 }
 
-/* Shows the task with its connection, if the task holds the connection. Returns whether it does. */
+/* If the task holds its connection, lists the two in one record. Returns whether it holds it. */
 static int add_holder(lua_State *L, const note *n, task *t)
 {
   lc_conn *conn = owner_conn(t->by);
@@ -405,7 +406,7 @@ void stragglers_note_process(lua_State *L, runtime *rt, straggler_fate fate)
 
 /* ------------------------------------------------------------ undelivered bytes -- */
 
-/* A connection that was canceled or killed has been noted already. */
+/* Whether the connection was noted before, as canceled or killed. */
 static int is_noted(lua_State *L, runtime *rt, const straggler_list *list, lua_Integer key)
 {
   runtime_push_anchored(L, rt, list->table);

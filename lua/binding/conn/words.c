@@ -1,4 +1,4 @@
-/* conn/words.c - the words that a connection sends for itself or its server: farewells and heartbeats. */
+/* conn/words.c - the words that a connection sends by itself: farewells and heartbeats. */
 #include "conn/words.h"
 
 #include <lauxlib.h>
@@ -11,7 +11,7 @@
 #include "runtime/runtime.h"
 #include "runtime/watched.h"
 
-/* The connection's own, or else the server's [0, +1]. */
+/* Pushes the connection's own words, or else those of its server [0, +1]. Returns whether there are any. */
 static int push_words(lua_State *L, conn_box *box, int own, int otherwise)
 {
   if (conn_push(L, box)) {
@@ -29,7 +29,8 @@ const char *conn_words(lua_State *L, conn_box *box, int own, int otherwise, cons
                        size_t *length)
 {
   if (!conn_push(L, box))
-    lua_pushnil(L); /* the string stays on the stack: the function may be the last to hold it */
+    lua_pushnil(
+      L); /* the string stays on the stack, for nothing else may keep what a function returned */
   int kept = lua_gettop(L);
   if (!push_words(L, box, own, otherwise)) return NULL;
   if (lua_type(L, -1) != LUA_TSTRING) {
@@ -55,7 +56,8 @@ static int beat(lua_State *L)
   const char *text = conn_words(L, box, CONN_BEAT, otherwise, "in the heartbeat function", &length);
   if (text) {
     struct iovec words = {(void *)(uintptr_t)text, length};
-    lc_conn_post(box->conn, &words, 1); /* a full queue asks the peer enough already */
+    lc_conn_post(box->conn, &words,
+                 1); /* when the queue is full, the bytes in it serve as the question */
   }
   lua_settop(L, top);
   return 0;

@@ -1,10 +1,9 @@
 /* conn/writing.c - write, flush, post: whole writes, one after the other, never mixed.
  *
- * A write that the kernel does not take at once is half-way through: its task is
- * the connection's writer until it has finished or given up, and other writers queue
- * behind it. The strings stay on the task's stack meanwhile; nothing is copied.
- * After a write that gives up half-way, nothing may follow in the stream. Any write
- * that fails ends the connection's context, because no peer is left to work for.
+ * When the kernel takes only a part of a write, the task becomes the connection's writer until the write has finished
+ * or given up. Other writers queue behind it. Meanwhile the strings stay on the task's stack, and nothing is copied.
+ * After a write that has given up half-way, no other write may follow in the stream. A write that fails ends the
+ * connection's context, because no peer is left to work for.
  */
 #include "conn/writing.h"
 
@@ -36,7 +35,7 @@ static void next_writer(conn_box *box)
 static void writer_unwait(task *t)
 {
   conn_box *box = t->wait_object;
-  if (!t->woken) return; /* the write goes on; its turn is not over */
+  if (!t->woken) return; /* the write has not finished, so the task stays the writer */
   if (box->half_way) lc_conn_break_write(box->conn, t->woken);
   box->writer = NULL;
   lc_conn_end_write(box->conn);
@@ -50,7 +49,7 @@ void conn_end_write(conn_box *box, const task *t)
     lc_conn_end_write(box->conn);
   }
   if (!box->writer)
-    next_writer(box); /* also after a writer whose turn had come, and that need not wait */
+    next_writer(box); /* also when this task had become the writer but needs no wait */
 }
 
 static int wait_for_room(lua_State *L, task *t, conn_box *box, const char *operation,
@@ -63,7 +62,7 @@ static int wait_for_room(lua_State *L, task *t, conn_box *box, const char *opera
   return task_suspend(L, t, operation, box, writer_unwait, kept, again);
 }
 
-/* Another task's write is half-way through: this one waits for its turn, as long as it would for room. */
+/* While another task's write is half-way through, this task waits for its turn, as long as it would wait for room. */
 static int wait_for_turn(lua_State *L, task *t, conn_box *box, const char *operation,
                          lua_KContext kept, lua_KFunction again)
 {
@@ -89,7 +88,7 @@ static int write_failure(lua_State *L, conn_box *box, int code, size_t done)
   return count + 1;
 }
 
-/* Something other than the kernel ended the write, after `done` bytes had been accepted. */
+/* Called when a cancel or a deadline has ended the write, after `done` bytes had been accepted. */
 static void give_up_write(conn_box *box, const task *t, int code, size_t done)
 {
   if (done) {
@@ -103,7 +102,7 @@ static int can_wait(lua_State *L, const task *t) { return t && (t->killing || lu
 
 /* --------------------------------------------------------------------- write -- */
 
-/* Collects the pieces behind the first `done` bytes, as many as one call takes. Returns how many. */
+/* Collects the pieces that follow the first `done` bytes, as many as one call takes. Returns their number. */
 static int gather_pieces(lua_State *L, int first, int last, size_t done, struct iovec *pieces,
                          size_t *total)
 {
@@ -134,7 +133,7 @@ static int wait_half_way(lua_State *L, task *t, conn_box *box, size_t done)
   return task_suspend(L, t, "write", box, writer_unwait, (lua_KContext)done, write_more);
 }
 
-/* Stack: conn, pieces; `kept` bytes have been accepted. */
+/* The stack has the connection and the pieces, of which `kept` bytes have been accepted. */
 static int write_more(lua_State *L, int status, lua_KContext kept)
 {
   conn_box *box = lua_touserdata(L, 1);
@@ -179,7 +178,7 @@ static int write_more(lua_State *L, int status, lua_KContext kept)
   return wait_half_way(L, t, box, done);
 }
 
-/* Most writes are small and accepted whole; the others go on in write_more. */
+/* Most writes are small, and accepted as a whole. The others go on in write_more. */
 static int conn_write(lua_State *L)
 {
   conn_box *box = conn_self(L);
@@ -285,7 +284,7 @@ static int conn_post(lua_State *L)
   int result = lc_conn_post(box->conn, pieces, count);
   if (result < 0) return conn_fail_fairly(L, box, result, "post");
   box->rt->tasks->bytes -=
-    (ssize_t)total; /* it never yields, but counts: peers must get time to read */
+    (ssize_t)total; /* a post never waits, but it counts as work, so that peers get time to read */
   lua_pushboolean(L, 1);
   return 1;
 }
