@@ -25,10 +25,9 @@ typedef struct lc_conn_extra {
   int has_settings;
   void *transport_state;
   const lc_protocol *protocol; /* NULL: the owner's */
-  void *protocol_state;
-  uint64_t heard;   /* bytes received by the last look of the heartbeat */
-  lc_time heard_at; /* when the last byte came from the peer */
-  lc_time asked_at; /* when the peer was asked; 0: not since its last byte */
+  uint64_t heard;              /* bytes received by the last look of the heartbeat */
+  lc_time heard_at;            /* when the last byte came from the peer */
+  lc_time asked_at;            /* when the peer was asked; 0: not since its last byte */
   lc_time looked_at;
 } lc_conn_extra;
 
@@ -40,6 +39,7 @@ struct lc_conn {
   const lc_transport *transport;
   const lc_owner *owner; /* NULL once it has departed */
   lc_conn_extra *extra;
+  void *protocol_state;
   void *user;
   uint64_t id;
   lc_peer peer;

@@ -10,6 +10,7 @@
 #include "conn/heartbeat.h"
 #include "conn/mark.h"
 #include "conn/output.h"
+#include "conn/protocol.h"
 #include "conn/queue.h"
 #include "conn/settings.h"
 #include "conn/units.h"
@@ -25,6 +26,15 @@ static lc_time first_byte_limit(const lc_conn *conn)
 static lc_time age_limit(const lc_conn *conn)
 {
   return conn->aged ? LC_NEVER : lc_conn_age_end(conn);
+}
+
+/* Where answers can say that they are the last, the peer's next request may be under way still. */
+static lc_time aged_limit(const lc_conn *conn)
+{
+  if (!conn->aged || conn->leaving || (conn->state != LC_STATE_IDLE && conn->received))
+    return LC_NEVER;
+  if (!conn->received || !lc_protocol_of(conn)->ends_by_answer) return 0;
+  return lc_time_add(conn->last_byte_at, conn->owner->drain->quiet);
 }
 
 static lc_time idle_limit(const lc_conn *conn)
@@ -46,6 +56,7 @@ void lc_conn_rearm(lc_conn *conn)
   else if (lc_queue_size(conn)) next = lc_time_earlier(next, conn->write_deadline);
   next = lc_time_earlier(next, first_byte_limit(conn));
   next = lc_time_earlier(next, idle_limit(conn));
+  next = lc_time_earlier(next, aged_limit(conn));
   next = lc_time_earlier(next, lc_heartbeat_at(conn));
   next = lc_time_earlier(next, lc_conn_look_at(conn));
   next = lc_time_earlier(next, lc_mark_at(conn));
@@ -59,7 +70,7 @@ static int over_a_limit(lc_conn *conn, lc_time now)
   if (age_limit(conn) <= now) conn->aged = 1;
   if (first_byte_limit(conn) <= now) cause = "first byte timeout";
   else if (idle_limit(conn) <= now) cause = "idle timeout";
-  else if (conn->aged && (conn->state == LC_STATE_IDLE || !conn->received)) cause = "max age";
+  else if (aged_limit(conn) <= now) cause = "max age";
   if (!cause || conn->leaving) return 0;
   if (!conn->opening && lc_crossing_unread(conn)) {
     conn->spoke = 1; /* though no task has read it yet */

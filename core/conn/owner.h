@@ -14,7 +14,8 @@ struct lc_owner {
   const lc_protocol *protocol;   /* likewise */
   const lc_settings *settings;   /* of connections that have none of their own */
   const lc_drain_options *drain; /* only `quiet` counts here */
-  lc_step step;                  /* the step of the owner's ladder */
+  int is_leaving;                /* it has been told to end, or its process has */
+  lc_step step;                  /* the step of its ladder */
   lc_step reached;               /* the walk of this step has reached all connections */
   int tells_late;                /* from STOP on, bytes that no handler receives are counted */
 

@@ -1,8 +1,6 @@
 /* protocol.c - what a protocol keeps of a connection, made and freed. */
 #include "conn/protocol.h"
 
-#include "conn/settings.h"
-
 int lc_protocol_make_state(lc_conn *conn, const lc_protocol *protocol, void **state)
 {
   *state = NULL;
@@ -12,15 +10,13 @@ int lc_protocol_make_state(lc_conn *conn, const lc_protocol *protocol, void **st
 int lc_protocol_begin(lc_conn *conn)
 {
   const lc_protocol *protocol = lc_protocol_of(conn);
-  if (!protocol->begin) return 0;
-  lc_conn_extra *extra = lc_conn_need_extra(conn);
-  return extra ? lc_protocol_make_state(conn, protocol, &extra->protocol_state) : -ENOMEM;
+  return protocol->begin ? lc_protocol_make_state(conn, protocol, &conn->protocol_state) : 0;
 }
 
 void lc_protocol_end(lc_conn *conn)
 {
-  lc_conn_extra *extra = conn->extra;
-  if (!extra || !extra->protocol_state) return;
-  lc_protocol_of(conn)->end(extra->protocol_state);
-  extra->protocol_state = NULL;
+  void *state = conn->protocol_state;
+  if (!state) return;
+  conn->protocol_state = NULL;
+  lc_protocol_of(conn)->end(state);
 }

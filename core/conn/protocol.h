@@ -33,7 +33,8 @@ typedef enum lc_arrival {
 struct lc_protocol {
   const char *name;
   /* `begin` makes the state that the protocol keeps for a connection, and returns 0 or a code. `end` frees it. Both are
-   * NULL where there is no state. */
+   * NULL where there is no state. A protocol whose state lives for a time only has no `begin`, and sets
+   * conn->protocol_state by itself. */
   int (*begin)(lc_conn *conn, void **state);
   void (*end)(void *state);
   /* Called when bytes lie in the buffer (lc_conn_buffered) and no unit is under way. May write, and may take bytes that
@@ -41,6 +42,8 @@ struct lc_protocol {
   lc_arrival (*arrived)(lc_conn *conn, void *state);
   /* Called when the work for the unit is done. Takes the bytes of the unit that the embedder has left. May be NULL. */
   void (*unit_ended)(lc_conn *conn, void *state);
+  /* Called when the work has failed; the connection ends. May write an answer. May be NULL. */
+  void (*unit_failed)(lc_conn *conn, void *state);
   /* Whether the connection is idle: neither side owes the other anything. Every doubt counts as work. */
   int (*is_between)(const lc_conn *conn, const void *state);
   /* Whether `is_between` is certain, and not only likely. If it is certain, a drain closes the connection without
@@ -51,6 +54,13 @@ struct lc_protocol {
    * be closed at once; NULL means the same. Returns LC_AGAIN when the peer is to answer: the core then waits for
    * LC_ARRIVAL_LEFT, but no longer than `linger`, and not beyond the step cancel. */
   int (*leave)(lc_conn *conn, void *state);
+  /* Returns how long the rest of a unit may take after its first byte. NULL: settings.read_timeout. */
+  lc_time (*patience)(const lc_conn *conn, const void *state);
+  /* Called when it took longer; the connection ends. May write an answer. May be NULL. */
+  void (*timed_out)(lc_conn *conn, void *state);
+  /* 1: an answer can say that it is the last one. Then a drain refuses no unit because it began late, and max_age
+   * closes the connection only after the silence `quiet`. */
+  int ends_by_answer;
 };
 
 /* A connection without a protocol of its own has that of its owner. */
@@ -59,10 +69,7 @@ static inline const lc_protocol *lc_protocol_of(const lc_conn *conn)
   return conn->extra && conn->extra->protocol ? conn->extra->protocol : conn->owner->protocol;
 }
 
-static inline void *lc_protocol_state(const lc_conn *conn)
-{
-  return conn->extra ? conn->extra->protocol_state : NULL;
-}
+static inline void *lc_protocol_state(const lc_conn *conn) { return conn->protocol_state; }
 
 /* Makes the state of the connection's protocol: 0 or a code. */
 int lc_protocol_begin(lc_conn *conn);

@@ -4,6 +4,7 @@
 
 #include "conn/activity.h"
 #include "conn/deadline.h"
+#include "conn/guess.h"
 #include "conn/input.h"
 #include "conn/loan.h"
 #include "conn/protocol.h"
@@ -30,12 +31,13 @@ int lc_conn_set_protocol(lc_conn *conn, const lc_protocol *protocol)
 {
   void *state;
   if (conn->error) return conn->error;
+  if (!protocol) protocol = &lc_guess;
   lc_conn_extra *extra = lc_conn_need_extra(conn);
   int result = extra ? lc_protocol_make_state(conn, protocol, &state) : -ENOMEM;
   if (result < 0) return result;
   lc_protocol_end(conn);
   extra->protocol = protocol;
-  extra->protocol_state = state;
+  conn->protocol_state = state;
   if (!conn->has_unit) forget_unit(conn);
   look_again(conn);
   return 0;
@@ -51,6 +53,15 @@ int lc_conn_unit_ended(lc_conn *conn)
   if (conn->state >= LC_STATE_CLOSING) return 0;
   look_again(conn);
   return lc_protocol_of(conn)->arrived != NULL;
+}
+
+void lc_conn_unit_failed(lc_conn *conn)
+{
+  if (conn->has_unit && conn->owner && conn->state < LC_STATE_CLOSING) {
+    const lc_protocol *protocol = lc_protocol_of(conn);
+    if (protocol->unit_failed) protocol->unit_failed(conn, lc_protocol_state(conn));
+  }
+  lc_conn_finish(conn, "handler failed");
 }
 
 /* ---------------------------------------------------------------- leaving -- */
@@ -94,28 +105,42 @@ void lc_conn_dismiss(lc_conn *conn, const char *cause)
 
 /* ------------------------------------------------------- reading for the protocol -- */
 
-/* Between two units the connection waits for the next one. After a part of a unit it waits for the rest, unless the
- * unit begins behind the mark: such a unit is new work, and is refused. */
+/* Whether a unit that has begun to arrive is refused: the connection has said goodbye, or the unit
+ * began behind the mark of the drain, which is new work. */
+static int is_refused(lc_conn *conn)
+{
+  if (conn->leaving) return 1;
+  if (!lc_protocol_of(conn)->ends_by_answer) return lc_conn_admit(conn, LC_WAIT_AWAIT) < 0;
+  return conn->dismissed || conn->owner->step >= LC_STEP_CANCEL;
+}
+
+static lc_time patience(const lc_conn *conn)
+{
+  const lc_protocol *protocol = lc_protocol_of(conn);
+  if (protocol->patience) return protocol->patience(conn, lc_protocol_state(conn));
+  return lc_conn_settings(conn)->read_timeout;
+}
+
+/* Between two units the connection waits for the next one; after a part of a unit, for the rest. */
 static void wait_for_more(lc_conn *conn)
 {
-  int is_partial = lc_buffer_size(conn->in) > 0;
-  if (is_partial && !conn->leaving && lc_conn_admit(conn, LC_WAIT_AWAIT) < 0) {
+  int is_partial = !lc_protocol_of(conn)->is_between(conn, lc_protocol_state(conn));
+  if (is_partial && !conn->leaving && is_refused(conn)) {
     leave_unit(conn, "drain");
     return;
   }
   if (!is_partial) forget_unit(conn);
   else if (conn->read_deadline == LC_NEVER)
-    conn->read_deadline = lc_conn_limit(conn, lc_conn_settings(conn)->read_timeout);
+    conn->read_deadline = lc_conn_limit(conn, patience(conn));
   lc_loan_release(conn);
   conn->wait = (uint8_t)(is_partial ? LC_WAIT_READ : LC_WAIT_AWAIT);
   lc_conn_arm(conn, lc_time_earlier(conn->read_deadline, conn->deadline));
   lc_conn_update(conn);
 }
 
-/* A connection that has said goodbye begins no unit, and neither does one that reads behind its mark. */
 static unsigned hand_over(lc_conn *conn)
 {
-  if (conn->leaving || lc_conn_admit(conn, LC_WAIT_AWAIT) < 0) {
+  if (is_refused(conn)) {
     leave_unit(conn, "drain");
     return 0;
   }
@@ -182,6 +207,8 @@ unsigned lc_units_filter(lc_conn *conn, unsigned what)
   if (!conn->owner || conn->has_unit || conn->state >= LC_STATE_CLOSING) return what;
   if (!lc_protocol_of(conn)->arrived) return what;
   if (what & LC_READ_TIMEOUT) {
+    const lc_protocol *protocol = lc_protocol_of(conn);
+    if (!conn->leaving && protocol->timed_out) protocol->timed_out(conn, lc_protocol_state(conn));
     lc_conn_finish(conn, conn->leaving ? "goodbye timeout" : "read timeout");
     return what & ~(unsigned)LC_READ_TIMEOUT;
   }

@@ -32,8 +32,8 @@ void lc_conn_note(lc_conn *conn, size_t received, size_t sent);
  * write asks the kernel, whatever the loop knows. */
 void lc_conn_look(lc_conn *conn);
 
-/* Another protocol takes over from here on, with the buffered bytes: an upgrade. A unit under way
- * goes on. Outside of a unit, a protocol that knows its units begins to read; then the embedder
+/* Another protocol takes over from here on, with the buffered bytes: an upgrade. NULL: the library
+ * guesses by what tasks wait for, as in lc_server_options. A unit under way goes on. Outside of a unit, a protocol that knows its units begins to read; then the embedder
  * must not read. Returns 0, or a code, and the protocol before stays. */
 int lc_conn_set_protocol(lc_conn *conn, const lc_protocol *protocol);
 /* The work for the unit that LC_UNIT announced is done: the connection is parked, or LC_UNIT
@@ -41,6 +41,9 @@ int lc_conn_set_protocol(lc_conn *conn, const lc_protocol *protocol);
  * Returns 1; or 0 when the library will not announce anything: no unit was under way, or it has
  * taken the connection to a protocol that leaves reading to the embedder. */
 int lc_conn_unit_ended(lc_conn *conn);
+/* The work for the unit has failed: the protocol may say so to the peer, and the connection closes
+ * as lc_conn_finish does. Without a unit it closes too. */
+void lc_conn_unit_failed(lc_conn *conn);
 
 /* ------------------------------------------------------------------- held -- */
 

@@ -81,6 +81,7 @@ static void enter(lc_shutdown *shutdown, lc_step step)
   shutdown->table.step = step;
   shutdown->step_at[step] = shutdown->loop->sys->now(shutdown->loop->sys);
   if (step == LC_STEP_UNREADY) shutdown->step_at[step] = shutdown->table.began;
+  if (step == LC_STEP_UNREADY) lc_fleet_leave(shutdown->fleet);
   if (step == LC_STEP_STOP) shutdown->fleet->has_stopped = 1;
   publish(shutdown);
   tell(shutdown, step);
@@ -256,7 +257,7 @@ void lc_shutdown_free(lc_shutdown *shutdown)
   lc_heap_close(&shutdown->loop->deadlines, &shutdown->timer);
   lc_job_cancel(&shutdown->job);
   lc_watchdog_plan(shutdown->loop, NULL);
-  shutdown->fleet->has_stopped = 0;
+  shutdown->fleet->is_leaving = shutdown->fleet->has_stopped = 0;
   shutdown->loop->is_overdue = 0;
   lc_fleet_watch_end(&shutdown->watch);
   lc_loop_remove_child(&shutdown->child);

@@ -28,6 +28,7 @@ lc_fleet *lc_fleet_of(lc_loop *loop)
 void lc_fleet_add(lc_fleet *fleet, lc_server *server)
 {
   server->fleet = fleet;
+  if (fleet->is_leaving) server->owner.is_leaving = 1;
   lc_list_append(&fleet->servers, &server->in_fleet);
   lc_fleet_changed(fleet);
 }
@@ -36,6 +37,13 @@ void lc_fleet_remove(lc_fleet *fleet, lc_server *server)
 {
   lc_list_remove(&server->in_fleet);
   lc_fleet_changed(fleet);
+}
+
+void lc_fleet_leave(lc_fleet *fleet)
+{
+  fleet->is_leaving = 1;
+  for (lc_link *link = fleet->servers.next; link != &fleet->servers; link = link->next)
+    LC_OWNER(link, lc_server, in_fleet)->owner.is_leaving = 1;
 }
 
 void lc_fleet_changed(lc_fleet *fleet)

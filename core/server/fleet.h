@@ -16,6 +16,7 @@ typedef struct lc_fleet {
   lc_child child; /* of the loop. Servers are later children, so they end before the fleet */
   lc_link servers;
   lc_link watches;
+  int is_leaving;  /* the process is to end */
   int has_stopped; /* all servers have been told to stop: no other may begin to listen */
 } lc_fleet;
 
@@ -23,6 +24,8 @@ typedef struct lc_fleet {
 lc_fleet *lc_fleet_of(lc_loop *loop);
 void lc_fleet_add(lc_fleet *fleet, lc_server *server);
 void lc_fleet_remove(lc_fleet *fleet, lc_server *server);
+/* The process is to end: its servers are leaving from now on, though they may go on for a while. */
+void lc_fleet_leave(lc_fleet *fleet);
 /* A server has changed; or a watch has begun, and is to know what the others have to tell. */
 void lc_fleet_changed(lc_fleet *fleet);
 

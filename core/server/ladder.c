@@ -77,6 +77,7 @@ int lc_ladder_open(lc_server *server)
 int lc_server_shutdown(lc_server *server, lc_time kill_at)
 {
   if (server->owner.step == LC_STEP_DONE) return 0;
+  server->owner.is_leaving = 1;
   kill_at = lc_time_earlier(kill_at, lc_time_add(lc_loop_clock(server->loop), LC_LONGEST));
   if (server->kill_at == LC_NEVER) server->shutdown_began = lc_loop_clock(server->loop);
   if (kill_at < server->kill_at) {

@@ -67,3 +67,10 @@ lc_owner lc_reports_owner(const lc_server *server)
                     .closed = member_closed,
                     .departed = member_departed};
 }
+
+int lc_server_set_protocol(lc_server *server, const lc_protocol *protocol)
+{
+  if (server->registry.counts[LC_STATES]) return -EBUSY;
+  server->owner.protocol = protocol ? protocol : &lc_guess;
+  return 0;
+}

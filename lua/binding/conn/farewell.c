@@ -43,7 +43,8 @@ static int end_handler(lua_State *L)
   if (t->killing)
     lc_conn_abort(box->conn, "killed"); /* the peer must not take half a reply for a whole one */
   else if (by_ladder) conn_dismiss(L, box, box->cut == LC_CANCELED ? "drain timeout" : "drain");
-  else if (!t->failed && lc_conn_unit_ended(box->conn)) conn_park(box);
+  else if (t->failed) lc_conn_unit_failed(box->conn);
+  else if (lc_conn_unit_ended(box->conn)) conn_park(box);
   else lc_conn_finish(box->conn, "handler returned");
   return 0;
 }

@@ -1,0 +1,209 @@
+/* arrival.c - HTTP as the protocol of a connection: where a request begins and ends, and what is
+ * answered without the embedder. */
+#include "http/arrival.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn/closing.h"
+#include "http/inside.h"
+
+static lc_http_service *service_of(const lc_conn *conn)
+{
+  return LC_OWNER(lc_protocol_of(conn), lc_http_service, own);
+}
+
+/* -------------------------------------------------------- answered by us -- */
+
+/* A client that does not read its replies may get part of this one: it must not look whole. */
+static void answer(lc_conn *conn, lc_http_exchange *x, int status, const char *fields,
+                   size_t length)
+{
+  if (lc_http_answer(x, conn, status, fields, length)) lc_conn_abort(conn, "reply not sent");
+  lc_http_exchange_leave(conn);
+}
+
+/* The reply ends the connection: what follows cannot be told apart from a body. */
+static lc_arrival refuse(lc_conn *conn, lc_http_exchange *x, int status)
+{
+  x->head.persists = 0;
+  x->body_over = 1;
+  static const char later[] = "Retry-After: 1\r\n";
+  int is_later = status == 503;
+  answer(conn, x, status, is_later ? later : NULL, is_later ? sizeof later - 1 : 0);
+  return LC_ARRIVAL_REFUSED;
+}
+
+static int asks_if_ready(const lc_http_exchange *x)
+{
+  const lc_http_service *service = x->service;
+  const lc_http_span *path = &x->head.path;
+  if (!service->ready_length || path->length != service->ready_length) return 0;
+  if (x->head.method_known != LC_HTTP_GET && x->head.method_known != LC_HTTP_HEAD) return 0;
+  return x->body_over && !memcmp(x->bytes + path->at, service->ready_path, path->length);
+}
+
+static lc_arrival tell_if_ready(lc_conn *conn, lc_http_exchange *x)
+{
+  lc_http_hold(x);
+  answer(conn, x, conn->owner->is_leaving ? 503 : 200, NULL, 0);
+  int goes_on = !x->closes;
+  lc_http_release(x);
+  return goes_on ? LC_ARRIVAL_MORE : LC_ARRIVAL_LEFT;
+}
+
+/* ------------------------------------------------------------------ heads -- */
+
+static int keep_head(lc_http_exchange *x, const char *bytes, size_t length)
+{
+  if (x->room < length) {
+    char *room = realloc(x->bytes, length);
+    if (!room) return -ENOMEM;
+    x->bytes = room;
+    x->room = length;
+  }
+  memcpy(x->bytes, bytes, length);
+  x->head_length = length;
+  return 0;
+}
+
+/* The whole head has come. */
+static lc_arrival on_head(lc_conn *conn, lc_http_exchange *x, const lc_slice *held, size_t length)
+{
+  if (keep_head(x, held->data, length) < 0) return refuse(conn, x, 503);
+  lc_slice behind = {held->data + length, held->length - length};
+  lc_http_body_begin(x);
+  uint8_t fault = 0;
+  if (lc_http_body_check(x, &behind, &fault) < 0)
+    return refuse(conn, x, lc_http_fault_status((lc_http_fault)fault));
+  lc_conn_take(conn, length);
+  const lc_http_options *options = &x->service->options;
+  if (x->body_left > options->max_body) return refuse(conn, x, 413);
+  if (asks_if_ready(x)) return tell_if_ready(conn, x);
+  if (options->max_in_flight && x->service->in_flight >= options->max_in_flight)
+    return refuse(conn, x, 503);
+  x->stage = LC_HTTP_STAGE_UNIT;
+  x->counted = 1;
+  x->service->in_flight++;
+  return LC_ARRIVAL_UNIT;
+}
+
+/* What is left of a body is out of the way, or not yet. */
+static lc_arrival skip(lc_conn *conn, lc_http_exchange *x)
+{
+  int result = lc_http_body_skip(x, conn);
+  if (result == LC_AGAIN) return LC_ARRIVAL_MORE;
+  if (result < 0) return LC_ARRIVAL_LEFT;
+  lc_http_exchange_leave(conn);
+  return LC_ARRIVAL_MORE;
+}
+
+static lc_arrival arrived(lc_conn *conn, void *state)
+{
+  (void)state;
+  for (;;) {
+    lc_slice held;
+    lc_http_exchange *x = conn->protocol_state;
+    lc_arrival arrival = LC_ARRIVAL_MORE;
+    lc_conn_buffered(conn, &held);
+    if (!held.length) return LC_ARRIVAL_MORE;
+    if (x && x->stage == LC_HTTP_STAGE_SKIPPING) {
+      arrival = skip(conn, x);
+    } else {
+      if (!x) x = conn->protocol_state = lc_http_exchange_begin(service_of(conn));
+      if (!x) return LC_ARRIVAL_REFUSED;
+      ssize_t length = lc_http_head_read(&x->head, held.data, held.length);
+      if (length == LC_AGAIN) return LC_ARRIVAL_MORE;
+      if (length < 0) return refuse(conn, x, lc_http_fault_status((lc_http_fault)x->head.fault));
+      arrival = on_head(conn, x, &held, (size_t)length);
+    }
+    if (arrival != LC_ARRIVAL_MORE || conn->protocol_state) return arrival;
+    if (conn->state >= LC_STATE_CLOSING) return arrival;
+  }
+}
+
+/* -------------------------------------------------------------------- units -- */
+
+/* Without a reply the request has failed. A reply that is not whole must not look like one. */
+static void unit_ended(lc_conn *conn, void *state)
+{
+  lc_http_exchange *x = state;
+  lc_http_exchange_uncount(x);
+  if (!x->begun) {
+    x->head.persists = 0;
+    lc_http_answer(x, conn, 500, NULL, 0);
+  }
+  if (!x->ended || lc_http_out_send(x, conn)) {
+    lc_conn_abort(conn, "reply not finished");
+  } else if (x->closes) {
+    lc_conn_finish(conn, "answered");
+  } else if (!x->body_over) {
+    x->stage = LC_HTTP_STAGE_SKIPPING;
+  } else {
+    lc_http_exchange_leave(conn);
+  }
+}
+
+/* The connection ends before the reply. What has not begun can still say so. */
+static int leave(lc_conn *conn, void *state)
+{
+  static const char later[] = "Retry-After: 1\r\n";
+  lc_http_exchange *x = state;
+  if (!x || x->stage != LC_HTTP_STAGE_UNIT || (x->ended && !lc_http_out_send(x, conn))) return 0;
+  x->head.persists = 0;
+  if (x->begun || lc_http_answer(x, conn, 503, later, sizeof later - 1))
+    lc_conn_abort(conn, "reply not finished");
+  return 0;
+}
+
+/* The work for the request has failed. */
+static void unit_failed(lc_conn *conn, void *state)
+{
+  lc_http_exchange *x = state;
+  lc_http_exchange_uncount(x);
+  if (x->ended && !lc_http_out_send(x, conn)) return;
+  x->head.persists = 0;
+  if (x->begun || lc_http_answer(x, conn, 500, NULL, 0)) lc_conn_abort(conn, "reply not finished");
+}
+
+static void end(void *state) { lc_http_release(state); }
+
+static int is_between(const lc_conn *conn, const void *state)
+{
+  return !state && !lc_buffer_size(conn->in);
+}
+
+/* The client may have sent another request that is on its way: only silence tells. */
+static int is_sure(const lc_conn *conn, const void *state)
+{
+  (void)conn;
+  (void)state;
+  return 0;
+}
+
+static lc_time patience(const lc_conn *conn, const void *state)
+{
+  (void)state;
+  return service_of(conn)->options.head_timeout;
+}
+
+static void timed_out(lc_conn *conn, void *state)
+{
+  lc_http_exchange *x = state;
+  if (x && x->stage == LC_HTTP_STAGE_HEAD) refuse(conn, x, 408);
+}
+
+void lc_http_arrival_init(lc_protocol *protocol)
+{
+  *protocol = (lc_protocol){.name = lc_http_name,
+                            .end = end,
+                            .arrived = arrived,
+                            .unit_ended = unit_ended,
+                            .unit_failed = unit_failed,
+                            .is_between = is_between,
+                            .is_sure = is_sure,
+                            .leave = leave,
+                            .patience = patience,
+                            .timed_out = timed_out,
+                            .ends_by_answer = 1};
+}

@@ -1,0 +1,194 @@
+/* body.c - the body of a request: read piece by piece, checked ahead, or skipped. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn/input.h"
+#include "http/inside.h"
+
+/* So much of a body that nobody has read is taken, so that the connection can go on. More would
+ * cost the client and us more than a new connection. */
+#define SKIPPED_MOST 65536u
+
+void lc_http_body_begin(lc_http_exchange *x)
+{
+  x->body_left = x->head.body == LC_HTTP_SIZED ? x->head.content_length : 0;
+  x->body_over =
+    x->head.body == LC_HTTP_NO_BODY || (x->head.body == LC_HTTP_SIZED && !x->body_left);
+  if (x->head.body != LC_HTTP_CHUNKED) return;
+  lc_http_chunks_init(&x->chunks);
+  lc_http_field *fields = x->fields + x->service->options.max_fields;
+  lc_http_head_init(&x->trailers, LC_HTTP_TRAILERS, fields, x->service->options.max_fields);
+  x->trailers.max_head = x->service->options.max_head;
+}
+
+/* ----------------------------------------------------------------- checking -- */
+
+/* Goes over chunks until the bytes end, or the trailers begin. Returns how many bytes it has done
+ * with. */
+static ssize_t check_chunks(lc_http_chunks *chunks, const lc_slice *held)
+{
+  size_t done = 0;
+  while (done < held->length && !chunks->is_over) {
+    lc_slice piece;
+    ssize_t size = lc_http_chunks_read(chunks, held->data + done, held->length - done, &piece);
+    if (size < 0) return size;
+    done += (size_t)size;
+  }
+  return (ssize_t)done;
+}
+
+int lc_http_body_check(const lc_http_exchange *x, const lc_slice *held, uint8_t *fault)
+{
+  if (x->head.body != LC_HTTP_CHUNKED) return 0;
+  lc_http_chunks chunks = x->chunks;
+  ssize_t done = check_chunks(&chunks, held);
+  if (done < 0) {
+    *fault = chunks.fault;
+    return LC_HTTP_BAD;
+  }
+  if (!chunks.is_over) return 0;
+  lc_http_head trailers = x->trailers;
+  ssize_t result = lc_http_head_read(&trailers, held->data + done, held->length - (size_t)done);
+  *fault = trailers.fault;
+  return result < 0 && result != LC_AGAIN ? LC_HTTP_BAD : 0;
+}
+
+/* ------------------------------------------------------------------ reading -- */
+
+/* The client's FIN in the middle of a body is no end of it. */
+static int no_end(int result) { return result == LC_EOF ? LC_CLOSED : result; }
+
+static int read_sized(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *piece)
+{
+  int result = lc_conn_read_some(conn, max < x->body_left ? max : (size_t)x->body_left, piece);
+  if (result < 0) return no_end(result);
+  x->body_left -= piece->length;
+  x->body_over = !x->body_left;
+  return 0;
+}
+
+static int receive_more(lc_conn *conn)
+{
+  int result = lc_input_fill(conn, lc_buffer_size(conn->in) + LC_SHARED_BUFFER);
+  return result < 0 ? no_end(result) : 0;
+}
+
+/* The trailers are kept behind the head's bytes. */
+static int keep_trailers(lc_http_exchange *x, const char *bytes, size_t length)
+{
+  if (x->trailers.count) {
+    char *room = realloc(x->bytes, x->head_length + length);
+    if (!room) return -ENOMEM;
+    memcpy(room + x->head_length, bytes, length);
+    x->bytes = room;
+    x->room = x->head_length + length;
+    x->has_trailers = 1;
+  }
+  x->body_over = 1;
+  return LC_EOF;
+}
+
+static int read_trailers(lc_http_exchange *x, lc_conn *conn)
+{
+  for (;;) {
+    lc_slice held;
+    lc_conn_buffered(conn, &held);
+    ssize_t size = held.length ? lc_http_head_read(&x->trailers, held.data, held.length) : LC_AGAIN;
+    if (size > 0) {
+      int result = keep_trailers(x, held.data, (size_t)size);
+      lc_conn_take(conn, (size_t)size);
+      return result;
+    }
+    if (size != LC_AGAIN) return LC_HTTP_BAD;
+    int result = receive_more(conn);
+    if (result < 0) return result;
+  }
+}
+
+static int read_chunked(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *piece)
+{
+  while (!x->chunks.is_over) {
+    lc_slice held;
+    lc_conn_buffered(conn, &held);
+    if (!held.length) {
+      int result = receive_more(conn);
+      if (result < 0) return result;
+      continue;
+    }
+    size_t length = held.length < max ? held.length : max;
+    ssize_t size = lc_http_chunks_read(&x->chunks, held.data, length, piece);
+    if (size < 0) return LC_HTTP_BAD;
+    lc_conn_take(conn, (size_t)size); /* the bytes stay where they are until the next receive */
+    if (piece->length) return 0;
+  }
+  return read_trailers(x, conn);
+}
+
+/* A client that waits for it may send the body. Once the reply has begun it is too late. */
+static int invite(lc_http_exchange *x, lc_conn *conn)
+{
+  if (!x->head.expects_continue || x->continued || x->begun || lc_buffer_size(conn->in)) return 0;
+  x->continued = 1;
+  static const char words[] = "HTTP/1.1 100 Continue\r\n\r\n";
+  int result = lc_http_out_add(&x->out, words, sizeof words - 1);
+  if (!result) result = lc_http_out_send(x, conn);
+  return result == LC_AGAIN ? 0 : result; /* the rest goes out with the reply */
+}
+
+static int read_piece(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *piece)
+{
+  if (x->head.body == LC_HTTP_SIZED) return read_sized(x, conn, max, piece);
+  return read_chunked(x, conn, max, piece);
+}
+
+int lc_http_body_read(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *piece)
+{
+  const lc_http_options *options = &x->service->options;
+  *piece = (lc_slice){"", 0};
+  if (x->body_over) return LC_EOF;
+  if (!x->body_began) x->body_began = conn->loop->now;
+  if (x->body_left > options->max_body) return LC_TOO_LONG;
+  int result = invite(x, conn);
+  if (!result) result = read_piece(x, conn, max, piece);
+  x->body_read += piece->length;
+  return x->body_read > options->max_body ? LC_TOO_LONG : result;
+}
+
+/* A body that comes slower than its rate has less time than each of its pieces would have. */
+lc_time lc_http_body_deadline(const lc_http_exchange *x, const lc_conn *conn)
+{
+  const lc_http_options *options = &x->service->options;
+  lc_time piece = lc_time_add(conn->loop->now, options->body_timeout);
+  if (!options->body_rate || !x->body_began) return piece;
+  lc_time due = (lc_time)(x->body_read / options->body_rate) * LC_SECOND;
+  lc_time in_all = lc_time_add(lc_time_add(x->body_began, options->body_timeout), due);
+  return lc_time_earlier(piece, in_all);
+}
+
+const lc_http_head *lc_http_trailers(const lc_http_exchange *x, const char **bytes)
+{
+  *bytes = x->has_trailers ? x->bytes + x->head_length : "";
+  return x->has_trailers ? &x->trailers : NULL;
+}
+
+/* ----------------------------------------------------------------- skipping -- */
+
+/* Of a chunked body nobody knows how much is left, apart from what has arrived. */
+int lc_http_body_is_short(const lc_http_exchange *x)
+{
+  if (x->body_over) return 1;
+  if (x->head.expects_continue && !x->continued) return 0;
+  return x->head.body == LC_HTTP_SIZED && x->body_left <= SKIPPED_MOST;
+}
+
+int lc_http_body_skip(lc_http_exchange *x, lc_conn *conn)
+{
+  size_t skipped = 0;
+  while (!x->body_over && skipped <= SKIPPED_MOST) {
+    lc_slice piece = {"", 0};
+    int result = read_piece(x, conn, SKIPPED_MOST, &piece);
+    if (result < 0 && result != LC_EOF) return result;
+    skipped += piece.length;
+  }
+  return x->body_over ? 0 : LC_TOO_LONG;
+}

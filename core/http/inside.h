@@ -1,0 +1,114 @@
+/* http/inside.h - what a service and an exchange are made of, for the files of http/.
+ *
+ * An exchange is a request and its reply. It exists from the first byte of a head until its unit
+ * has ended and nobody holds it, and then waits in the service's pool. Between two requests a
+ * connection has none.
+ *
+ *   head ----> unit ----> (skipping) ----> over
+ *    |                        |
+ *    `------------------------+----> refused: answered, and the connection ends
+ *
+ *   head      part of the head has come
+ *   unit      the embedder works: it reads the body, and replies
+ *   skipping  the unit has ended, and a short rest of the body is taken from the connection
+ */
+#ifndef LC_HTTP_INSIDE_H
+#define LC_HTTP_INSIDE_H
+
+#include "conn/inside.h"
+#include "conn/protocol.h"
+
+#define LC_HTTP_SERVICE_OF(protocol) LC_OWNER(protocol, lc_http_service, own)
+
+typedef enum lc_http_stage {
+  LC_HTTP_STAGE_HEAD,
+  LC_HTTP_STAGE_UNIT,
+  LC_HTTP_STAGE_SKIPPING
+} lc_http_stage;
+
+/* Bytes that are to be sent, made by the library: heads, and what stands around chunks. */
+typedef struct lc_http_outgoing {
+  char *bytes;
+  size_t room;
+  size_t from; /* those before were sent */
+  size_t length;
+} lc_http_outgoing;
+
+struct lc_http_exchange {
+  lc_http_service *service;
+  lc_http_exchange *next; /* in the pool */
+  uint32_t holds;         /* of the connection, and of the embedder */
+  uint8_t stage;          /* lc_http_stage */
+
+  /* The request. */
+  lc_http_head head;
+  char *bytes; /* the head, and the trailers behind it */
+  size_t room;
+  size_t head_length;
+  lc_http_head trailers;
+  lc_http_chunks chunks;
+  uint64_t body_left; /* LC_HTTP_SIZED: bytes that have not been read */
+  uint64_t body_read;
+  lc_time body_began;     /* the time of the first attempt to read it; 0: none */
+  unsigned body_over : 1; /* all of it has been read */
+  unsigned has_trailers : 1;
+  unsigned continued : 1; /* "100 Continue" was sent */
+  unsigned counted : 1;   /* among the requests at work */
+
+  /* The reply. */
+  unsigned begun : 1;
+  unsigned ended : 1;
+  unsigned closes : 1;
+  unsigned chunked : 1;
+  unsigned bodyless : 1; /* HEAD, 204, 304: bytes of a body are counted, and not sent */
+  unsigned sized : 1;    /* reply_left counts */
+  uint64_t reply_left;
+  uint64_t chunk_left; /* of the chunk under way */
+  lc_http_outgoing out;
+
+  lc_http_field fields[]; /* max_fields for the head, and as many for the trailers */
+};
+
+struct lc_http_service {
+  lc_protocol own;
+  lc_http_options options;
+  char *ready_path;
+  size_t ready_length;
+  lc_http_exchange *pool;
+  uint32_t pooled;
+  uint32_t exchanges; /* all of them, also those in the pool */
+  uint32_t in_flight;
+  int is_over;     /* it is freed with its last exchange */
+  int64_t date_of; /* the second whose date is in `date` */
+  char date[LC_HTTP_DATE_SIZE];
+};
+
+/* exchange.c */
+extern const char lc_http_name[]; /* of the protocol: no other has this address */
+void lc_http_exchanges_end(lc_http_service *service); /* those in the pool; the service is over */
+lc_http_exchange *lc_http_exchange_begin(lc_http_service *service); /* held once; NULL: no memory */
+/* Ends the connection's hold: no unit is under way any more. */
+void lc_http_exchange_leave(lc_conn *conn);
+void lc_http_exchange_uncount(lc_http_exchange *exchange);
+
+/* body.c */
+void lc_http_body_begin(lc_http_exchange *exchange);
+/* Whether what lies in the buffer of the body makes sense: 0 or LC_HTTP_BAD. Takes nothing. */
+int lc_http_body_check(const lc_http_exchange *exchange, const lc_slice *held, uint8_t *fault);
+/* Takes what is there of an unread body, at most so much of it that waiting for the rest is worth
+ * while. 0: it is over; LC_AGAIN; or another code: the connection is to end. */
+int lc_http_body_skip(lc_http_exchange *exchange, lc_conn *conn);
+/* Whether so little is unread that the connection can go on after skipping it. */
+int lc_http_body_is_short(const lc_http_exchange *exchange);
+
+/* sending.c */
+int lc_http_out_add(lc_http_outgoing *out, const char *bytes, size_t length); /* 0 or -ENOMEM */
+char *lc_http_out_room(lc_http_outgoing *out,
+                       size_t size); /* behind what it has; NULL: no memory */
+int lc_http_out_send(lc_http_exchange *exchange, lc_conn *conn); /* 0, LC_AGAIN, or a code */
+
+/* reply.c */
+/* Whether the server of the connection is to leave, or the connection itself. */
+int lc_http_is_leaving(const lc_conn *conn);
+
+#endif

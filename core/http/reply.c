@@ -1,0 +1,183 @@
+/* reply.c - the head of a reply, and whether the connection goes on behind it. */
+#include <string.h>
+
+#include "conn/crossing.h"
+#include "http/inside.h"
+
+/* ------------------------------------------------------------- going on -- */
+
+int lc_http_is_leaving(const lc_conn *conn)
+{
+  const lc_owner *owner = conn->owner;
+  return !owner || owner->is_leaving || conn->aged || conn->dismissed;
+}
+
+/* Whether another request has arrived. While one of them waits the client is answered, up to the
+ * connection's mark in a drain. */
+static int is_more_there(const lc_http_exchange *x, const lc_conn *conn)
+{
+  if (!x->body_over || conn->dismissed) return 0;
+  if (conn->marked && conn->received - lc_buffer_size(conn->in) >= conn->mark) return 0;
+  return lc_buffer_size(conn->in) > 0 || lc_crossing_unread(conn) > 0;
+}
+
+static int is_last(const lc_http_exchange *x, const lc_conn *conn, const lc_http_reply *reply)
+{
+  if (!x->head.persists || reply->closes || !lc_http_body_is_short(x)) return 1;
+  return lc_http_is_leaving(conn) && !is_more_there(x, conn);
+}
+
+/* -------------------------------------------------------------- the head -- */
+
+/* "Date: ", the date, and the end of the line. */
+static void write_date(lc_http_service *service, const lc_conn *conn, lc_http_writer *writer)
+{
+  const lc_sys *sys = conn->loop->sys;
+  int64_t now = sys->time_of_day(sys) / LC_SECOND;
+  if (now != service->date_of) {
+    lc_http_date(service->date, now);
+    service->date_of = now;
+  }
+  lc_http_write_field(writer, "Date", 4, service->date, LC_HTTP_DATE_SIZE);
+}
+
+static void write_text(lc_http_writer *writer, const char *text, size_t length)
+{
+  if (length && writer->length + length <= writer->room)
+    memcpy(writer->data + writer->length, text, length);
+  writer->length += length;
+}
+
+static int has_no_body(const lc_http_exchange *x, int status)
+{
+  return x->head.method_known == LC_HTTP_HEAD || status == 204 || status == 304;
+}
+
+/* How the client learns where the body ends. */
+static void frame(lc_http_exchange *x, const lc_http_reply *reply)
+{
+  x->bodyless = has_no_body(x, reply->status) ? 1 : 0;
+  x->sized = reply->length >= 0;
+  x->reply_left = x->sized ? (uint64_t)reply->length : 0;
+  x->chunked = !x->sized && x->head.minor >= 1;
+  if (!x->sized && !x->chunked && !x->bodyless) x->closes = 1;
+}
+
+static void write_framing(const lc_http_exchange *x, const lc_http_reply *reply,
+                          lc_http_writer *writer)
+{
+  static const char chunked[] = "Transfer-Encoding: chunked\r\n";
+  static const char closes[] = "Connection: close\r\n";
+  static const char keeps[] = "Connection: keep-alive\r\n";
+  if (x->sized && reply->status != 204) lc_http_write_length(writer, x->reply_left);
+  else if (x->chunked && reply->status != 204 && reply->status != 304)
+    write_text(writer, chunked, sizeof chunked - 1);
+  if (x->closes) write_text(writer, closes, sizeof closes - 1);
+  else if (!x->head.minor) write_text(writer, keeps, sizeof keeps - 1);
+}
+
+static int write_head(lc_http_exchange *x, lc_conn *conn, const lc_http_reply *reply,
+                      lc_http_writer *writer)
+{
+  int result = lc_http_write_status(writer, reply->status, reply->reason, reply->reason_length);
+  if (result < 0) return result;
+  if (!reply->has_date) write_date(x->service, conn, writer);
+  write_text(writer, reply->fields, reply->fields_length);
+  write_framing(x, reply, writer);
+  return lc_http_write_end(writer);
+}
+
+/* More than the library's own lines need. */
+enum { OWN_LINES = 256 };
+
+int lc_http_begin(lc_http_exchange *x, lc_conn *conn, const lc_http_reply *reply)
+{
+  if (x->begun) return -EALREADY;
+  if (reply->status < 200 || reply->status > 599) return -EINVAL;
+  size_t room = OWN_LINES + reply->reason_length + reply->fields_length;
+  char *place = lc_http_out_room(&x->out, room);
+  if (!place) return -ENOMEM;
+  x->closes = is_last(x, conn, reply) ? 1 : 0;
+  frame(x, reply);
+  lc_http_writer writer;
+  lc_http_write_begin(&writer, place, room);
+  int result = write_head(x, conn, reply, &writer);
+  if (result < 0) return result;
+  x->out.length += writer.length;
+  x->begun = 1;
+  return 0;
+}
+
+/* --------------------------------------------------------- interim replies -- */
+
+static int add_interim(lc_http_exchange *x, int status, const char *fields, size_t length)
+{
+  size_t room = OWN_LINES + length;
+  char *place = lc_http_out_room(&x->out, room);
+  if (!place) return -ENOMEM;
+  lc_http_writer writer;
+  lc_http_write_begin(&writer, place, room);
+  int result = lc_http_write_status(&writer, status, NULL, 0);
+  if (result < 0) return result;
+  write_text(&writer, fields, length);
+  result = lc_http_write_end(&writer);
+  if (!result) x->out.length += writer.length;
+  return result;
+}
+
+int lc_http_inform(lc_http_exchange *x, lc_conn *conn, int status, const char *fields,
+                   size_t length)
+{
+  if (status < 102 || status > 199) return -EINVAL;
+  if (x->begun) return -EALREADY;
+  int result = x->head.minor ? add_interim(x, status, fields, length) : 0;
+  return result ? result : lc_http_out_send(x, conn);
+}
+
+/* ------------------------------------------------------------ whole replies -- */
+
+static const char PLAIN[] = "Content-Type: text/plain; charset=utf-8\r\n";
+
+int lc_http_answer(lc_http_exchange *x, lc_conn *conn, int status, const char *fields,
+                   size_t length)
+{
+  char lines[512];
+  if (length > sizeof lines - sizeof PLAIN) return -EINVAL;
+  memcpy(lines, PLAIN, sizeof PLAIN - 1);
+  if (length) memcpy(lines + sizeof PLAIN - 1, fields, length);
+  const char *words = lc_http_reason(status);
+  size_t size = strlen(words);
+  lc_http_reply reply = {.status = status,
+                         .fields = lines,
+                         .fields_length = sizeof PLAIN - 1 + length,
+                         .length = (int64_t)size + 1};
+  int result = lc_http_begin(x, conn, &reply);
+  if (result < 0) return result;
+  /* A reply so short goes into the library's own bytes, so that it needs no second attempt. */
+  if (!x->bodyless) result = lc_http_out_add(&x->out, words, size);
+  if (!x->bodyless && !result) result = lc_http_out_add(&x->out, "\n", 1);
+  x->reply_left = 0;
+  return result < 0 ? result : lc_http_end(x, conn, NULL, 0);
+}
+
+/* ----------------------------------------------------------------- upgrade -- */
+
+int lc_http_upgrade(lc_http_exchange *x, lc_conn *conn, const char *fields, size_t length)
+{
+  if (!x->ended) {
+    if (x->begun) return -EALREADY;
+    if (!x->head.upgrade.length || !x->body_over) return -EINVAL;
+    if (lc_http_is_leaving(conn)) return LC_DRAINING;
+    static const char upgraded[] = "Connection: Upgrade\r\n";
+    char lines[1024];
+    if (length > sizeof lines - sizeof upgraded) return -EINVAL;
+    memcpy(lines, upgraded, sizeof upgraded - 1);
+    if (length) memcpy(lines + sizeof upgraded - 1, fields, length);
+    int result = add_interim(x, 101, lines, sizeof upgraded - 1 + length);
+    if (result < 0) return result;
+    x->begun = x->ended = x->bodyless = 1;
+  }
+  int result = lc_http_out_send(x, conn);
+  if (result < 0) return result;
+  return lc_conn_set_protocol(conn, NULL);
+}

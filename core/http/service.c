@@ -1,0 +1,50 @@
+/* service.c - an HTTP service: its options, and what its connections share. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/arrival.h"
+#include "http/inside.h"
+
+void lc_http_options_init(lc_http_options *options)
+{
+  *options = (lc_http_options){.head_timeout = 10 * LC_SECOND,
+                               .body_timeout = 30 * LC_SECOND,
+                               .body_rate = 240,
+                               .max_body = 16u << 20,
+                               .max_head = LC_HTTP_MAX_HEAD,
+                               .max_fields = LC_HTTP_MAX_FIELDS,
+                               .ready_path = ""};
+}
+
+lc_http_service *lc_http_service_new(const lc_http_options *options)
+{
+  lc_http_service *service = calloc(1, sizeof *service);
+  if (!service) return NULL;
+  if (options) service->options = *options;
+  else lc_http_options_init(&service->options);
+  const char *path = service->options.ready_path;
+  service->ready_length = path ? strlen(path) : 0;
+  service->ready_path = strndup(path ? path : "", service->ready_length);
+  if (!service->ready_path) {
+    free(service);
+    return NULL;
+  }
+  service->options.ready_path = service->ready_path;
+  service->date_of = -1;
+  lc_http_arrival_init(&service->own);
+  return service;
+}
+
+void lc_http_service_free(lc_http_service *service)
+{
+  if (!service) return;
+  service->is_over = 1;
+  lc_http_exchanges_end(service);
+}
+
+const lc_protocol *lc_http_service_protocol(const lc_http_service *service)
+{
+  return &service->own;
+}
+
+uint32_t lc_http_service_in_flight(const lc_http_service *service) { return service->in_flight; }

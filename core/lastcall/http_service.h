@@ -1,0 +1,123 @@
+/* lastcall/http_service.h - a server of HTTP/1.1: the protocol of its connections, requests, and
+ * replies.
+ *
+ *   lc_http_service *service = lc_http_service_new(NULL);
+ *   options.protocol = lc_http_service_protocol(service);
+ *
+ * LC_UNIT announces a request, whose head is whole. The embedder reads its body where it wants it,
+ * replies, and calls lc_conn_unit_ended. From the moment on when the server is to leave, each reply
+ * carries "Connection: close". What makes no sense is answered and closed without the embedder.
+ */
+#ifndef LASTCALL_HTTP_SERVICE_H
+#define LASTCALL_HTTP_SERVICE_H
+
+#include <sys/uio.h>
+
+#include "lastcall/http.h"
+#include "lastcall/options.h"
+#include "lastcall/time.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct lc_http_service lc_http_service;
+typedef struct lc_http_exchange lc_http_exchange;
+
+/* The comments begin with the default. */
+typedef struct lc_http_options {
+  /* 10 s: for a head, from its first byte on. Then 408. */
+  lc_time head_timeout;
+  /* 30 s: for each piece of a body. */
+  lc_time body_timeout;
+  /* 240: bytes of a body a second, on the average, after the first body_timeout. 0: no bound. */
+  uint32_t body_rate;
+  /* 16 MiB: the longest body. Then 413. */
+  uint64_t max_body;
+  /* 32 KiB and 100. Then 431. */
+  uint32_t max_head;
+  uint32_t max_fields;
+  /* 0: no bound. The number of requests at work; one more is answered with 503. */
+  uint32_t max_in_flight;
+  /* "" : none. GET of this path is answered by the library: 200, and 503 from the moment on when
+   * the server is to leave. Copied. */
+  const char *ready_path;
+} lc_http_options;
+void lc_http_options_init(lc_http_options *options);
+
+/* `options` NULL: the defaults. NULL for lack of memory. Of one loop. */
+lc_http_service *lc_http_service_new(const lc_http_options *options);
+/* It must outlive the servers that have its protocol. Exchanges that are held stay valid. */
+void lc_http_service_free(lc_http_service *service);
+const lc_protocol *lc_http_service_protocol(const lc_http_service *service);
+/* Requests at work. */
+uint32_t lc_http_service_in_flight(const lc_http_service *service);
+
+/* --------------------------------------------------------------- requests -- */
+
+/* The request that LC_UNIT announced; NULL when there is none. It is valid until its unit has
+ * ended, and while it is held. */
+lc_http_exchange *lc_http_exchange_of(const lc_conn *conn);
+void lc_http_hold(lc_http_exchange *exchange);
+void lc_http_release(lc_http_exchange *exchange);
+/* The head; `*bytes` is what its spans refer to. */
+const lc_http_head *lc_http_request(const lc_http_exchange *exchange, const char **bytes);
+
+/* The next piece of the body, 1 to `max` bytes, valid until the next call on any connection of the
+ * loop. Returns 0; LC_EOF at the end; LC_AGAIN: lc_conn_wait until lc_http_body_deadline, and call
+ * again; LC_TOO_LONG; LC_HTTP_BAD; LC_CLOSED when the client has gone before the end; or the code
+ * of a failure. The first call sends "100 Continue" to a client that waits for it. */
+int lc_http_body_read(lc_http_exchange *exchange, lc_conn *conn, size_t max, lc_slice *piece);
+lc_time lc_http_body_deadline(const lc_http_exchange *exchange, const lc_conn *conn);
+/* The fields behind a chunked body that has been read; NULL when there are none. */
+const lc_http_head *lc_http_trailers(const lc_http_exchange *exchange, const char **bytes);
+
+/* ---------------------------------------------------------------- replies -- */
+
+typedef struct lc_http_reply {
+  int status;         /* 200 to 599 */
+  const char *reason; /* NULL: the usual words */
+  size_t reason_length;
+  /* Whole lines, made by lc_http_write_field. Connection, Content-Length, Transfer-Encoding and
+   * Keep-Alive are the library's. */
+  const char *fields;
+  size_t fields_length;
+  int64_t length;        /* of the body, in bytes; -1: not known yet */
+  unsigned has_date : 1; /* among the fields: none is added */
+  unsigned closes : 1;   /* the connection is to end with this reply */
+} lc_http_reply;
+
+/* Begins the reply. Nothing is sent before the first lc_http_write or lc_http_end. Returns 0,
+ * -EINVAL for a status or a reason that must not be sent, -EALREADY, or -ENOMEM. */
+int lc_http_begin(lc_http_exchange *exchange, lc_conn *conn, const lc_http_reply *reply);
+/* Sends 103 or another interim reply. -EALREADY once the reply has begun. A client of version 1.0
+ * gets none. LC_AGAIN as lc_http_end. */
+int lc_http_inform(lc_http_exchange *exchange, lc_conn *conn, int status, const char *fields,
+                   size_t fields_length);
+/* A piece of the body: as lc_conn_write, with at most 32 pieces. -EMSGSIZE: more than `length` was
+ * to come; nothing is written. A reply without a body takes the bytes and sends none. */
+ssize_t lc_http_write(lc_http_exchange *exchange, lc_conn *conn, const struct iovec *pieces,
+                      int count);
+/* The body is over. Returns 0; LC_AGAIN: call again at LC_WRITABLE, as after lc_conn_write;
+ * -EMSGSIZE: less than `length` has come; or a code. `trailers`: whole lines, sent behind a chunked
+ * body, or NULL. */
+int lc_http_end(lc_http_exchange *exchange, lc_conn *conn, const char *trailers, size_t length);
+/* Whether the head of the reply has begun; whether all of it has been written. */
+int lc_http_has_begun(const lc_http_exchange *exchange);
+int lc_http_has_ended(const lc_http_exchange *exchange);
+/* Whether another body byte would be sent: not for HEAD, 204 and 304. */
+int lc_http_sends_body(const lc_http_exchange *exchange);
+/* A short reply in plain text, whole at once: 0, LC_AGAIN as lc_http_end, or a code. */
+int lc_http_answer(lc_http_exchange *exchange, lc_conn *conn, int status, const char *fields,
+                   size_t fields_length);
+/* Answers 101 to a request that wants to upgrade, with these fields. Then the library leaves
+ * reading to the embedder: what lies behind the head is in lc_conn_buffered. Returns 0, LC_AGAIN as
+ * lc_http_end, LC_DRAINING when the server is to leave, -EINVAL when the request has no upgrade, or
+ * another code. */
+int lc_http_upgrade(lc_http_exchange *exchange, lc_conn *conn, const char *fields, size_t length);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
