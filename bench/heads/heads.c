@@ -39,7 +39,7 @@ static double now(void)
 static int read_again(const char *name, const char *text, long count)
 {
   lc_http_field fields[LC_HTTP_MAX_FIELDS];
-  lc_http_head head;
+  lc_http_head head = {0};
   size_t length = strlen(text);
   double began = now();
   for (long i = 0; i < count; i++) {

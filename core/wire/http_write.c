@@ -10,7 +10,9 @@ enum { DIGITS_MAX = 20 };
 
 void lc_http_write_begin(lc_http_writer *writer, char *data, size_t room)
 {
-  *writer = (lc_http_writer){data, room, 0};
+  writer->data = data;
+  writer->room = room;
+  writer->length = 0;
 }
 
 static void put(lc_http_writer *writer, const char *text, size_t length)
