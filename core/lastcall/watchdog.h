@@ -20,7 +20,7 @@ typedef enum lc_work {
   LC_WORK_NONE,   /* waiting for events, or outside the loop */
   LC_WORK_LOOP,   /* the library's own work */
   LC_WORK_SCRIPT, /* the embedder's work: watched */
-  LC_WORK_ENDING  /* the embedder ends some work by force: each has LC_ENDING_GRACE */
+  LC_WORK_ENDING  /* the embedder ends some work by force: each may work for LC_ENDING_GRACE */
 } lc_work;
 
 #define LC_ENDING_GRACE (25 * LC_MILLISECOND)
@@ -70,6 +70,10 @@ lc_work lc_loop_enter(lc_loop *loop, lc_work work);
 unsigned lc_watchdog_asked(lc_loop *loop);
 /* How long the work in hand is known to have taken. Called on the loop's thread. */
 lc_time lc_watchdog_held(lc_loop *loop);
+/* How long the loop's thread has worked, apart from when it waited for a processor. It is counted
+ * every few milliseconds while a step of a ladder is due or some work ends by force. Called on the
+ * loop's thread. */
+lc_time lc_watchdog_worked(lc_loop *loop);
 /* The embedder needs the loop at this time, as a ladder does; LC_NEVER: no longer. */
 void lc_watchdog_limit(lc_loop *loop, lc_time at);
 /* Sets a smaller bound than the options' max_block, or a larger one again. */

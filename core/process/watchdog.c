@@ -11,6 +11,12 @@
  *                `--> past the deadline and deaf to that, or far past it: told to stand still;
  *                     the process ends
  *
+ * Two clocks measure this. Whatever allows some WORK its time goes by the work time of the loop's
+ * thread (process/worktime.h), which stands still while other processes have the processors: when
+ * to ask, whether the work is deaf to that, and how long the thread may take to stand still. What
+ * others wait for goes by the clock: when a step is due, max_block, and the two limits that end the
+ * process on a machine that gives it no processor at all (LATE_MOST, STANDSTILL_MOST).
+ *
  * The pulse (loop/pulse.h) says what the loop's thread is doing, and which ladders need it.
  * The pulse's lock is never held for long, and the signal handler does not take it.
  */
@@ -22,26 +28,31 @@
 
 #include "loop/loop.h"
 #include "loop/pulse.h"
+#include "process/due.h"
+#include "process/worktime.h"
 #include "server/fleet.h"
 #include "server/server.h"
 
-#define LOOK (100 * LC_MILLISECOND)       /* the longest time between two looks at a busy loop */
-#define LOOK_DUE (5 * LC_MILLISECOND)     /* the same when a step is due */
-#define REPEAT (20 * LC_MILLISECOND)      /* between two interrupts of the same work */
+/* Work time of the loop's thread. */
 #define YIELD_AFTER (20 * LC_MILLISECOND) /* shorter work ends by itself */
 #define END_AFTER (5 * LC_MILLISECOND)
 /* Work is deaf when it has not answered for this long after the deadline, though this many
- * interrupts have arrived. Without them it may only wait for a processor. */
+ * interrupts have arrived. */
 #define DEAF_AFTER (50 * LC_MILLISECOND)
 #define DEAF_TO 2
-#define LATE_AFTER LC_SECOND          /* after the deadline, whatever progress the work makes */
-#define LATE_MOST (4 * LC_SECOND)     /* however long the loop's thread waits for a processor */
-#define PAUSED (500 * LC_MILLISECOND) /* a wait that is longer by this: the process stood still */
-#define LAST_WORDS (100 * LC_MILLISECOND) /* enough for a reader that reads */
-/* How long the loop's thread may take to stand still: it may have to wait for a processor. */
+#define LATE_AFTER LC_SECOND /* after the deadline, whatever progress the work makes */
 #define STANDSTILL (250 * LC_MILLISECOND)
 
-enum { SIGNALS_FOLLOWED = 8, TEXT_SIZE = 4096 };
+/* Time by the clock. */
+#define LOOK (100 * LC_MILLISECOND)   /* the longest time between two looks at a busy loop */
+#define LOOK_DUE (5 * LC_MILLISECOND) /* the same when a step is due */
+#define REPEAT (20 * LC_MILLISECOND)  /* between two interrupts of the same work */
+#define LATE_MOST (4 * LC_SECOND)     /* however long the loop's thread waits for a processor */
+#define STANDSTILL_MOST (750 * LC_MILLISECOND)
+#define PAUSED (500 * LC_MILLISECOND) /* a wait that is longer by this: the process stood still */
+#define LAST_WORDS (100 * LC_MILLISECOND) /* enough for a reader that reads */
+
+enum { TEXT_SIZE = 4096 };
 
 typedef struct lc_watchdog {
   lc_child child; /* of the loop */
@@ -61,28 +72,25 @@ typedef struct lc_watchdog {
   atomic_uint asked;
   atomic_llong held_since; /* likewise */
   atomic_int answered;     /* the loop's thread has asked: the work is not deaf */
+  atomic_llong worked;     /* the work time of the loop's thread at the last look */
   atomic_uint arrived;     /* interrupts */
   atomic_int stand_still;
   atomic_int stands_still;
 
-  lc_timetable table; /* the pulse's lock guards the fields from here on */
-  int has_table;
-  int signals[SIGNALS_FOLLOWED];
-  int signal_count;
-  /* the shortest drain.timeout of a server, known before the servers are told to stop */
-  lc_time shortest;
+  lc_outlook outlook; /* the pulse's lock guards the fields from here on */
   lc_time max_block;
   int is_ending;
 
   /* The fields from here on are the thread's own. */
+  lc_worktime time; /* of the loop's thread */
+  int is_due;       /* a step is: the limits of the work run */
   unsigned long long seen;
-  lc_time since;   /* when `seen` began */
-  lc_time starved; /* how long the loop's thread has waited for a processor; after the deadline */
-  lc_time deaf_since;   /* the work has not answered since */
-  unsigned deaf_to;     /* the number of interrupts that had arrived by then */
-  lc_time deaf_starved; /* `starved` at that moment */
-  lc_time late_from;    /* when the loop's time after the deadline began */
-  lc_time late_starved; /* `starved` at that moment */
+  lc_time since;      /* when `seen` began */
+  lc_time work_since; /* likewise, in work time */
+  lc_time deaf_since; /* work time: the work has not answered since */
+  unsigned deaf_to;   /* the number of interrupts that had arrived by then */
+  lc_time late_from;  /* when the loop's time after the deadline began */
+  lc_time late_since; /* likewise, in work time */
   unsigned sent;
   lc_time on_our_feet_since; /* when the process last went on after it had stood still */
   lc_time interrupted_at;
@@ -117,6 +125,12 @@ lc_time lc_watchdog_held(lc_loop *loop)
   return is_about_this(w) ? w->sys->now(w->sys) - atomic_load(&w->held_since) : 0;
 }
 
+lc_time lc_watchdog_worked(lc_loop *loop)
+{
+  lc_watchdog *w = watchdog_of(loop);
+  return w ? atomic_load(&w->worked) : 0;
+}
+
 void lc_watchdog_limit(lc_loop *loop, lc_time at)
 {
   lc_watchdog *w = watchdog_of(loop);
@@ -128,8 +142,8 @@ void lc_watchdog_plan(lc_loop *loop, const lc_timetable *table)
   lc_watchdog *w = watchdog_of(loop);
   if (!w) return;
   pthread_mutex_lock(&w->pulse.lock);
-  w->has_table = table != NULL;
-  if (table) w->table = *table;
+  w->outlook.has_table = table != NULL;
+  if (table) w->outlook.table = *table;
   pthread_mutex_unlock(&w->pulse.lock);
 }
 
@@ -141,7 +155,7 @@ static void fleet_changed(lc_fleet_watch *watch)
   for (const lc_server *server = NULL; (server = lc_fleet_next(w->fleet, server));)
     if (!server->is_outbound) shortest = lc_time_earlier(shortest, server->options.drain.timeout);
   pthread_mutex_lock(&w->pulse.lock);
-  w->shortest = shortest;
+  w->outlook.shortest = shortest;
   pthread_mutex_unlock(&w->pulse.lock);
 }
 
@@ -150,12 +164,9 @@ int lc_watchdog_follow(lc_loop *loop, int signal)
   lc_watchdog *w = watchdog_of(loop);
   if (!w) return 0;
   pthread_mutex_lock(&w->pulse.lock);
-  int is_known = 0, has_room = w->signal_count < SIGNALS_FOLLOWED;
-  for (int i = 0; i < w->signal_count; i++) is_known |= w->signals[i] == signal;
-  if (!is_known && has_room) w->signals[w->signal_count++] = signal;
+  int is_followed = lc_outlook_follow(&w->outlook, signal);
   pthread_mutex_unlock(&w->pulse.lock);
-  return is_known || has_room ? w->sys->signal_also_wake(w->sys, signal, w->pulse.wake_fd)
-                              : -ENOSPC;
+  return is_followed ? w->sys->signal_also_wake(w->sys, signal, w->pulse.wake_fd) : -ENOSPC;
 }
 
 void lc_watchdog_unfollow(lc_loop *loop, int signal)
@@ -163,8 +174,7 @@ void lc_watchdog_unfollow(lc_loop *loop, int signal)
   lc_watchdog *w = watchdog_of(loop);
   if (!w) return;
   pthread_mutex_lock(&w->pulse.lock);
-  for (int i = 0; i < w->signal_count; i++)
-    if (w->signals[i] == signal) w->signals[i] = w->signals[--w->signal_count];
+  lc_outlook_unfollow(&w->outlook, signal);
   pthread_mutex_unlock(&w->pulse.lock);
 }
 
@@ -191,53 +201,6 @@ static int interrupted(void *user)
   return 1;
 }
 
-/* ---------------------------------------------------------------- what is due -- */
-
-/* Returns the timetable as it will be when the loop sees the signals that have arrived. */
-static lc_timetable foresee(lc_watchdog *w)
-{
-  lc_timetable table = w->table;
-  for (int i = 0; i < w->signal_count; i++) {
-    lc_signal_seen seen;
-    if (w->sys->signal_peek(w->sys, w->signals[i], &seen) < 0 || !seen.count) continue;
-    for (unsigned press = 0; press < seen.presses; press++) {
-      lc_time at = lc_signal_press_at(&seen, press);
-      if (lc_timetable_signal(&table, at)) lc_timetable_begin(&table, at, -1);
-    }
-  }
-  return table;
-}
-
-typedef struct due {
-  unsigned ask;
-  lc_time next;   /* when the next step is due */
-  lc_time end_at; /* of the process's ladder */
-} due;
-
-static void look_at(due *found, lc_time at, lc_time now, unsigned ask)
-{
-  if (at <= now) found->ask |= ask;
-  else if (at < found->next) found->next = at;
-}
-
-static due what_is_due(lc_watchdog *w, lc_time now)
-{
-  due found = {.next = LC_NEVER, .end_at = LC_NEVER};
-  if (w->has_table) {
-    lc_timetable table = foresee(w);
-    found.end_at = lc_timetable_end_at(&table);
-    if (table.step < LC_STEP_CANCEL)
-      look_at(&found, lc_timetable_cancel_at(&table), now, LC_ASK_YIELD);
-    if (table.step < LC_STEP_KILL) look_at(&found, lc_timetable_kill_at(&table), now, LC_ASK_END);
-    look_at(&found, found.end_at, now, LC_ASK_END);
-    if (table.deadline != LC_NEVER && table.step < LC_STEP_STOP)
-      look_at(&found, lc_time_add(table.began, w->shortest), now, LC_ASK_YIELD);
-  }
-  for (lc_link *link = w->pulse.wants.next; link != &w->pulse.wants; link = link->next)
-    look_at(&found, LC_OWNER(link, lc_want, link)->at, now, LC_ASK_YIELD);
-  return found;
-}
-
 /* ------------------------------------------------------------------ the thread -- */
 
 static void ask(lc_watchdog *w, unsigned what, lc_time now)
@@ -260,15 +223,23 @@ static unsigned notice(lc_watchdog *w, lc_time held)
   return LC_ASK_NOTICE;
 }
 
-/* Stops the loop's thread first. It must not change its data while we read them, nor write to
- * stderr at the same time. */
-static void end_process(lc_watchdog *w)
+/* The loop's thread must not change its data while we read them, nor write to stderr at the same
+ * time. */
+static void make_stand_still(lc_watchdog *w, lc_time now)
 {
-  lc_time until = lc_time_add(w->sys->now(w->sys), STANDSTILL);
+  lc_time until = lc_time_add(now, STANDSTILL_MOST), work_until = w->time.passed + STANDSTILL;
   atomic_store(&w->stand_still, 1);
   w->sys->interrupt(w->sys, w->interruptible);
-  while (!atomic_load(&w->stands_still) && w->sys->now(w->sys) < until)
+  while (!atomic_load(&w->stands_still) && now < until && w->time.passed < work_until) {
     w->sys->wake_wait(w->sys, -1, LC_MILLISECOND);
+    now = w->sys->now(w->sys);
+    lc_worktime_count(&w->time, now, 1);
+  }
+}
+
+static void end_process(lc_watchdog *w, lc_time now)
+{
+  make_stand_still(w, now);
   for (lc_server *server = NULL; (server = lc_fleet_next(w->fleet, server));)
     lc_server_reset_at_exit(server);
   w->sys->say(w->sys, w->text,
@@ -277,46 +248,38 @@ static void end_process(lc_watchdog *w)
   w->sys->exit(w->sys, LC_EXIT_STUCK);
 }
 
-/* The time for which the loop's thread waited for a processor does not count: other processes had
- * it. Without that time the loop is late after LATE_AFTER, and in any case after LATE_MOST. Where
- * the kernel does not tell how long the thread waited, all of the time counts. */
-static void count_starved(lc_watchdog *w, lc_time end_at)
+static void note_deadline(lc_watchdog *w, lc_time end_at)
 {
   lc_time from = end_at > w->on_our_feet_since ? end_at : w->on_our_feet_since;
-  lc_time starved = w->sys->starved(w->sys, w->interruptible);
-  if (starved > w->starved) w->starved = starved;
   if (from == w->late_from) return;
   w->late_from = from;
-  w->late_starved = w->deaf_starved = w->starved;
+  w->late_since = w->deaf_since = w->time.passed;
 }
 
 static int is_late(const lc_watchdog *w, lc_time now)
 {
-  lc_time late = now - w->late_from;
-  return late >= LATE_MOST || late - (w->starved - w->late_starved) >= LATE_AFTER;
+  return now - w->late_from >= LATE_MOST || w->time.passed - w->late_since >= LATE_AFTER;
 }
 
-static int is_deaf(const lc_watchdog *w, lc_time now)
+static int is_deaf(const lc_watchdog *w)
 {
-  lc_time since = w->deaf_since > w->late_from ? w->deaf_since : w->late_from;
-  if (now - since - (w->starved - w->deaf_starved) < DEAF_AFTER) return 0;
+  if (w->time.passed - w->deaf_since < DEAF_AFTER) return 0;
   return atomic_load(&w->arrived) - w->deaf_to >= DEAF_TO;
 }
 
-static int is_stuck(lc_watchdog *w, const due *found, lc_time now)
+static int is_stuck(lc_watchdog *w, const lc_due *found, lc_time now)
 {
   if (!w->options.exit_stuck || found->end_at > now) return 0;
-  count_starved(w, found->end_at);
+  note_deadline(w, found->end_at);
   if (is_late(w, now)) return 1;
   /* The library's own work ends by itself. */
-  return LC_BEAT_WORK(w->seen) != LC_WORK_LOOP && is_deaf(w, now);
+  return LC_BEAT_WORK(w->seen) != LC_WORK_LOOP && is_deaf(w);
 }
 
-static void listen_anew(lc_watchdog *w, lc_time now)
+static void listen_anew(lc_watchdog *w)
 {
-  w->deaf_since = now;
+  w->deaf_since = w->time.passed;
   w->deaf_to = atomic_load(&w->arrived);
-  w->deaf_starved = w->starved;
 }
 
 /* How long the work may go on before it is asked. Short work ends by itself. */
@@ -329,21 +292,22 @@ static lc_time patience(lc_work work, unsigned what)
 /* Looks once at a busy loop. Returns when the next look is due. Called with the lock. */
 static lc_time look(lc_watchdog *w, lc_work work, lc_time now)
 {
-  due found = what_is_due(w, now);
-  lc_time held = now - w->since, next = now + LOOK;
+  lc_due found = lc_outlook_due(&w->outlook, &w->pulse, now);
+  lc_time worked = w->time.passed - w->work_since, next = now + LOOK;
   unsigned what = found.ask;
+  w->is_due = what || work == LC_WORK_ENDING;
   if (w->max_block / 4 < LOOK) next = now + w->max_block / 4 + LC_MILLISECOND;
   if (is_stuck(w, &found, now)) {
-    end_process(w);
+    end_process(w, now);
     return LC_NEVER;
   }
-  if (work == LC_WORK_LOOP) return found.ask || found.next < next ? now + LOOK_DUE : next;
+  if (work == LC_WORK_LOOP) return w->is_due || found.next < next ? now + LOOK_DUE : next;
   if (work == LC_WORK_ENDING) what = LC_ASK_END;
-  if (what && held < patience(work, what)) what = 0;
+  if (what && worked < patience(work, what)) what = 0;
   if (what && now - w->interrupted_at < REPEAT) what = 0;
-  if (work == LC_WORK_SCRIPT) what |= notice(w, held);
+  if (work == LC_WORK_SCRIPT) what |= notice(w, now - w->since);
   if (what) ask(w, what, now);
-  if (found.ask || work == LC_WORK_ENDING) return now + LOOK_DUE;
+  if (w->is_due) return now + LOOK_DUE;
   if (found.next < next) next = found.next;
   return next;
 }
@@ -356,7 +320,12 @@ static void wait_until(lc_watchdog *w, lc_time now, lc_time until)
 {
   w->sys->wake_wait(w->sys, w->pulse.wake_fd, until == LC_NEVER ? LC_NEVER : until - now);
   lc_time after = w->sys->now(w->sys);
-  if (after >= lc_time_add(until == LC_NEVER ? now : until, PAUSED)) w->on_our_feet_since = after;
+  if (after >= lc_time_add(until == LC_NEVER ? now : until, PAUSED)) {
+    w->on_our_feet_since = after;
+    lc_worktime_stood_still(&w->time, after);
+  } else if (until == LC_NEVER) {
+    lc_worktime_slept(&w->time, after);
+  }
 }
 
 /* Sleeps until the loop works again. Called with the lock, which is released meanwhile. We set
@@ -374,26 +343,38 @@ static void sleep_on(lc_watchdog *w)
   w->sys->wake_clear(w->sys, w->pulse.wake_fd);
 }
 
+/* Finds out what the loop's thread is doing, and for how long it has done that. */
+static lc_time follow(lc_watchdog *w)
+{
+  unsigned long long beat = atomic_load_explicit(&w->pulse.beat, memory_order_acquire);
+  lc_time now = w->sys->now(w->sys);
+  lc_worktime_count(&w->time, now, w->is_due);
+  atomic_store(&w->worked, w->time.passed);
+  if (beat != w->seen) {
+    w->seen = beat;
+    w->since = now;
+    w->work_since = w->time.passed;
+    listen_anew(w);
+    w->interrupted_at = 0;
+    w->noticed = 0;
+  }
+  if (atomic_exchange(&w->answered, 0)) listen_anew(w);
+  return now;
+}
+
 static void *watch(void *argument)
 {
   lc_watchdog *w = argument;
+  lc_worktime_begin(&w->time, w->sys, w->interruptible);
   pthread_mutex_lock(&w->pulse.lock);
   while (!w->is_ending) {
-    unsigned long long beat = atomic_load_explicit(&w->pulse.beat, memory_order_acquire);
-    lc_time now = w->sys->now(w->sys);
-    if (beat != w->seen) {
-      w->seen = beat;
-      w->since = now;
-      listen_anew(w, now);
-      w->interrupted_at = 0;
-      w->noticed = 0;
-    }
-    if (atomic_exchange(&w->answered, 0)) listen_anew(w, now);
-    if (LC_BEAT_WORK(beat) == LC_WORK_NONE) {
+    lc_time now = follow(w);
+    lc_work work = LC_BEAT_WORK(w->seen);
+    if (work == LC_WORK_NONE) {
       sleep_on(w);
       continue;
     }
-    lc_time next = look(w, LC_BEAT_WORK(beat), now);
+    lc_time next = look(w, work, now);
     pthread_mutex_unlock(&w->pulse.lock);
     wait_until(w, now, next);
     w->sys->wake_clear(w->sys, w->pulse.wake_fd);
@@ -442,7 +423,7 @@ static lc_watchdog *watchdog_new(lc_loop *loop, const lc_watchdog_options *optio
   if (options) w->options = *options;
   else lc_watchdog_options_init(&w->options);
   w->max_block = w->options.max_block;
-  w->shortest = LC_NEVER;
+  lc_outlook_init(&w->outlook);
   w->interruptible = -1;
   lc_pulse_init(&w->pulse, loop->sys);
   return w;
@@ -481,7 +462,8 @@ void lc_watchdog_stop(lc_loop *loop)
   pthread_mutex_unlock(&w->pulse.lock);
   w->sys->wake(w->sys, w->pulse.wake_fd);
   pthread_join(w->thread, NULL);
-  for (int i = 0; i < w->signal_count; i++) w->sys->signal_also_wake(w->sys, w->signals[i], -1);
+  for (int i = 0; i < w->outlook.signal_count; i++)
+    w->sys->signal_also_wake(w->sys, w->outlook.signals[i], -1);
   loop->pulse = NULL;
   lc_fleet_watch_end(&w->watch);
   lc_loop_remove_child(&w->child);

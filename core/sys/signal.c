@@ -313,6 +313,7 @@ typedef struct interruptible {
   atomic_int tid; /* 0: free */
   int (*function)(void *user);
   void *user;
+  clockid_t clock; /* the thread's processor time */
   int was_blocked; /* whether the thread had the signal blocked */
 } interruptible;
 
@@ -387,8 +388,10 @@ static int set_blocked(int blocked)
 int lc_sys_interruptible(const lc_sys *sys, int (*function)(void *user), void *user)
 {
   (void)sys;
+  clockid_t clock;
   pthread_mutex_lock(&interrupts.lock);
-  int number = find_free();
+  int number = -pthread_getcpuclockid(pthread_self(), &clock);
+  if (number == 0) number = find_free();
   if (number >= 0 && interrupts.users == 0) {
     int signal = claim_signal();
     if (signal < 0) number = signal;
@@ -399,6 +402,7 @@ int lc_sys_interruptible(const lc_sys *sys, int (*function)(void *user), void *u
     interrupts.users++;
     thread->function = function;
     thread->user = user;
+    thread->clock = clock;
     thread->was_blocked = set_blocked(0);
     atomic_store(&thread->tid, (int)syscall(SYS_gettid));
   }
@@ -433,11 +437,18 @@ int lc_sys_uninterruptible(const lc_sys *sys, int number)
   return 0;
 }
 
-/* "/proc/self/task/TID/schedstat" has three numbers: nanoseconds on a processor, nanoseconds waited
- * for one, and how often the thread was given one. */
-static void schedstat_path(char *end, int tid)
+lc_time lc_sys_ran(const lc_sys *sys, int number)
 {
-  static const char FOLDER[] = "/proc/self/task/", NAME[] = "/schedstat";
+  struct timespec ran;
+  (void)sys;
+  if (atomic_load(&interrupts.threads[number].tid) == 0) return -EINVAL;
+  if (clock_gettime(interrupts.threads[number].clock, &ran) < 0) return -errno;
+  return (lc_time)ran.tv_sec * LC_SECOND + ran.tv_nsec;
+}
+
+static void stat_path(char *end, int tid)
+{
+  static const char FOLDER[] = "/proc/self/task/", NAME[] = "/stat";
   char digits[12];
   size_t count = 0;
 
@@ -449,22 +460,23 @@ static void schedstat_path(char *end, int tid)
   memcpy(end, NAME, sizeof NAME);
 }
 
-lc_time lc_sys_starved(const lc_sys *sys, int number)
+/* The file begins with the thread's number, its name in parentheses, and the letter of its state: R
+ * for a thread that runs or waits for a processor. */
+int lc_sys_blocked(const lc_sys *sys, int number)
 {
-  char path[48], text[96], *end;
-  int tid = atomic_load(&interrupts.threads[number].tid), fd;
-  ssize_t length;
+  char path[48], text[64];
+  int tid = atomic_load(&interrupts.threads[number].tid);
 
   (void)sys;
   if (tid == 0) return -EINVAL;
-  schedstat_path(path, tid);
-  fd = lc_sys_above_standard(open(path, O_RDONLY | O_CLOEXEC));
+  stat_path(path, tid);
+  int fd = lc_sys_above_standard(open(path, O_RDONLY | O_CLOEXEC));
   if (fd < 0) return fd;
-  length = read(fd, text, sizeof text - 1);
+  ssize_t length = read(fd, text, sizeof text - 1);
   if (length < 0) length = -errno;
   close(fd);
-  if (length < 0) return length;
+  if (length < 0) return (int)length;
   text[length] = '\0';
-  strtoull(text, &end, 10);
-  return (lc_time)strtoull(end, NULL, 10);
+  const char *name_end = strrchr(text, ')');
+  return name_end && strncmp(name_end, ") R", 3) != 0;
 }

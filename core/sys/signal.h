@@ -19,6 +19,7 @@ void lc_sys_listening(const lc_sys *sys, int more);
 int lc_sys_interruptible(const lc_sys *sys, int (*function)(void *user), void *user);
 int lc_sys_interrupt(const lc_sys *sys, int number);
 int lc_sys_uninterruptible(const lc_sys *sys, int number);
-lc_time lc_sys_starved(const lc_sys *sys, int number);
+lc_time lc_sys_ran(const lc_sys *sys, int number);
+int lc_sys_blocked(const lc_sys *sys, int number);
 
 #endif

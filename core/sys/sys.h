@@ -13,7 +13,7 @@
  *
  * The thread that runs the loop uses the table. Threads of the resolver call
  * `resolve`. The watchdog's thread calls `now`, `wake`, `wake_wait`, `wake_clear`,
- * `signal_peek`, `interrupt`, `starved`, `setsockopt`, `say` and `exit`.
+ * `signal_peek`, `interrupt`, `ran`, `blocked`, `setsockopt`, `say` and `exit`.
  */
 #ifndef LC_SYS_H
 #define LC_SYS_H
@@ -165,9 +165,10 @@ struct lc_sys {
   int (*interruptible)(const lc_sys *, int (*function)(void *user), void *user);
   int (*interrupt)(const lc_sys *, int number);
   int (*uninterruptible)(const lc_sys *, int number);
-  /* How long that thread has waited for a processor so far, while others had them all. A code where
-   * the kernel does not count it. */
-  lc_time (*starved)(const lc_sys *, int number);
+  /* The processor time that this thread has had so far, and whether it is blocked in a call now: it
+   * neither runs nor waits for a processor. A code where the kernel does not tell. */
+  lc_time (*ran)(const lc_sys *, int number);
+  int (*blocked)(const lc_sys *, int number);
 
   /* Writes to stderr, and waits for room there at most `patience` in all. Leaves the flags of the
    * descriptor alone, and raises no SIGPIPE. Returns how many bytes were written; -EAGAIN or

@@ -313,74 +313,6 @@ static void who_has_not_heard_is_not_stuck_at_once(void **state)
   close_place(&p);
 }
 
-/* Of `percent` of its time, the thread says, it has waited for a processor. */
-static int percent;
-
-static lc_time starved_by_others(const lc_sys *sys, int number)
-{
-  (void)number;
-  return percent < 0 ? -ENOENT : sys->now(sys) / 100 * percent;
-}
-
-/* When a thread that makes no progress is ended, after its deadline. */
-static lc_time ended_after(int percent_starved, int (*interrupt)(const lc_sys *, int))
-{
-  place p;
-  lc_timetable table = short_table();
-  lc_time deadline, ended;
-
-  open_place(&p, LC_NEVER, 1);
-  percent = percent_starved;
-  p.sys.starved = starved_by_others;
-  if (interrupt) p.sys.interrupt = interrupt;
-  deadline = p.sys.now(&p.sys) + table.options.timeout;
-  lc_timetable_begin(&table, p.sys.now(&p.sys), -1);
-  lc_watchdog_plan(p.loop, &table);
-  lc_loop_enter(p.loop, LC_WORK_SCRIPT);
-  while (!atomic_load(&p.exit_status) && p.sys.now(&p.sys) < deadline + 20 * LC_SECOND) usleep(500);
-  ended = p.sys.now(&p.sys);
-  assert_int_equal(atomic_load(&p.exit_status), LC_EXIT_STUCK);
-  lc_loop_enter(p.loop, LC_WORK_NONE);
-  close_place(&p);
-  return ended - deadline;
-}
-
-static void the_time_for_which_others_had_the_processor_is_not_counted(void **state)
-{
-  (void)state;
-  assert_true(ended_after(-1, lost_interrupt) >= LC_SECOND); /* nobody knows: all of it counts */
-  assert_true(ended_after(60, lost_interrupt) >= 2400 * LC_MILLISECOND);
-  assert_true(ended_after(70, NULL) >= 150 * LC_MILLISECOND); /* nor is it refused to answer */
-}
-
-static void a_process_without_any_processor_ends_all_the_same(void **state)
-{
-  lc_time late = ended_after(100, lost_interrupt);
-
-  (void)state;
-  assert_true(late >= 3900 * LC_MILLISECOND && late < 15 * LC_SECOND);
-}
-
-static void the_kernel_counts_how_long_a_thread_waits(void **state)
-{
-  place p;
-  const lc_sys *sys = &p.sys;
-  lc_time before, after;
-  int number;
-
-  (void)state;
-  open_place(&p, LC_NEVER, 0);
-  number = sys->interruptible(sys, tell, &p);
-  assert_true(number >= 0);
-  before = sys->starved(sys, number);
-  usleep(20000);
-  after = sys->starved(sys, number);
-  assert_true(before == -ENOENT || (before >= 0 && after >= before));
-  assert_int_equal(sys->uninterruptible(sys, number), 0);
-  assert_int_equal(sys->starved(sys, number), -EINVAL);
-  close_place(&p);
-}
-
 static void *watched_elsewhere(void *failure)
 {
   for (int i = 0; i < 5; i++) {
@@ -430,9 +362,6 @@ int main(void)
     cmocka_unit_test(the_deaf_end_the_process),
     cmocka_unit_test(who_answers_is_not_stuck_at_once),
     cmocka_unit_test(who_has_not_heard_is_not_stuck_at_once),
-    cmocka_unit_test(the_time_for_which_others_had_the_processor_is_not_counted),
-    cmocka_unit_test(a_process_without_any_processor_ends_all_the_same),
-    cmocka_unit_test(the_kernel_counts_how_long_a_thread_waits),
     cmocka_unit_test(loops_of_several_threads_have_their_own),
     cmocka_unit_test(a_loop_has_one_and_takes_it_along),
   };

@@ -94,33 +94,6 @@ describe("a script written for LuaSocket", function()
     assert.is_truthy(output:find("3 closed idle", 1, true), output)
   end)
 
-  it("whose tasks turn in loops that nothing ends is ended where each of them waits, without force", function()
-    for name, call in pairs {
-      select = "socket.select({}, nil, 1)", sleep = "socket.sleep(1)", accept = "server:accept()",
-    } do
-      -- So many tasks that at the kill some have been let run and have come to their call again.
-      local output, fine = helper.run_script(([[
-        local lastcall, socket = require "lastcall", require "lastcall.socket"
-        local server = socket.bind("127.0.0.1", 0)
-        local function loop()
-          while true do
-            %s
-            local ends = os.clock() + 0.003
-            while os.clock() < ends do end
-          end
-        end
-        print(lastcall.run(function()
-          for _ = 1, 100 do lastcall.go(loop) end
-          lastcall.sleep(0.01)
-          lastcall.shutdown()
-        end, { drain = 2, signals = false, log = print }))
-        server:close()
-      ]]):format(call))
-      assert.is_true(fine, output)
-      assert.is_truthy(output:find("shutdown ok", 1, true), name .. "\n" .. output)
-    end
-  end)
-
   it("that closes has its descriptors back, however long the peers keep their ends", function()
     for _, way in ipairs { [[-e "require(\"lastcall.socket\").install()"]], "bin/lastcall" } do
       local output, fine = helper.run(("sh -c 'ulimit -n 64; exec lua5.4 %s spec/support/programs/short_visits.lua'")

@@ -28,8 +28,8 @@ typedef struct interrupt {
   const lua_State *raised_in;
   lc_work work; /* the work under way, while Lua collects garbage for us; else LC_WORK_NONE */
   int catcher;  /* the depth of the function that catches the last error */
-  lc_time grace_until;
-  int noticed; /* the current work has held the loop too long */
+  lc_time grace_until; /* in the work time of the loop's thread */
+  int noticed;         /* the current work has held the loop too long */
   atomic_int has_trace;
   char trace[2048];
   char source[LUA_IDSIZE]; /* where it was stuck */

@@ -83,7 +83,7 @@ static int is_cleaning_up(lua_State *L, const runtime *rt)
   const interrupt *i = &rt->interrupt;
   lua_Debug frame;
   return i->raised_in == L && i->raised <= ENOUGH && lua_getstack(L, i->catcher, &frame) &&
-         lc_loop_clock(rt->loop) < i->grace_until;
+         lc_watchdog_worked(rt->loop) < i->grace_until;
 }
 
 static int note_held(lua_State *L)
@@ -114,7 +114,7 @@ static int raise(lua_State *L, runtime *rt)
   i->catcher = find_catcher(L, i, &calls_handler);
   i->raised_in = L;
   i->raised++;
-  i->grace_until = lc_time_add(lc_loop_clock(rt->loop), LC_ENDING_GRACE);
+  i->grace_until = lc_time_add(lc_watchdog_worked(rt->loop), LC_ENDING_GRACE);
   if (calls_handler) return interrupt_raise_past_handlers(L, rt);
   lua_pushliteral(L, "lastcall: ended by force");
   return lua_error(L);
@@ -139,13 +139,13 @@ static void yield(lua_State *L, task *t, int for_good)
 /* ------------------------------------------------------------------- what is asked -- */
 
 /* The watchdog has checked the process's ladder. This looks up a server's own ladder, and the limit of a hook or of
- * the process's tasks. */
+ * the process's tasks. What was asked of earlier work, and has come late, ends nothing. */
 static int must_end(const runtime *rt, unsigned asked)
 {
   const task *t = rt->current;
   lc_time now = lc_loop_clock(rt->loop);
   if (asked & LC_ASK_END) return 1;
-  if (!t) return 0;
+  if (!t || !(asked & LC_ASK_YIELD)) return 0;
   if (now >= rt->limits.end_at) {
     int of_process = !t->by && !t->is_system;
     if (rt->limits.end_of ? rt->limits.end_of == t->id : of_process) return 1;

@@ -252,7 +252,7 @@ static int table_not_interruptible(const lc_sys *sys, int number)
   return -EINVAL;
 }
 
-static lc_time table_not_starved(const lc_sys *sys, int number)
+static lc_time table_never_ran(const lc_sys *sys, int number)
 {
   (void)sys, (void)number;
   return -EINVAL;
@@ -358,7 +358,8 @@ void sim_table_fill(sim_process *process)
     .interruptible = table_interruptible,
     .interrupt = table_not_interruptible,
     .uninterruptible = table_not_interruptible,
-    .starved = table_not_starved,
+    .ran = table_never_ran,
+    .blocked = table_not_interruptible,
     .say = table_say,
     .exit = table_exit,
     .descriptor_limit = table_descriptor_limit,
