@@ -6,10 +6,15 @@
 #include "conn/queue.h"
 #include "conn/state.h"
 
+int lc_conn_is_half_way(const lc_conn *conn)
+{
+  return conn->in_wants_out || conn->out_kept || conn->in_part;
+}
+
 int lc_conn_is_between(const lc_conn *conn)
 {
   if (conn->guards || conn->has_unit || lc_queue_size(conn) || !conn->owner) return 0;
-  if (conn->in_wants_out || conn->out_kept) return 0; /* bytes are half-way through the transport */
+  if (lc_conn_is_half_way(conn)) return 0;
   return lc_protocol_of(conn)->is_between(conn, lc_protocol_state(conn));
 }
 

@@ -6,6 +6,8 @@
 
 /* Moves the connection to active or idle, if its work has begun or ended. */
 void lc_conn_update(lc_conn *conn);
+/* Whether the transport is in the middle of something, or the library that moves the bytes instead. */
+int lc_conn_is_half_way(const lc_conn *conn);
 /* Whether the connection is between two units of work, as far as the protocol can tell. */
 int lc_conn_is_between(const lc_conn *conn);
 /* Whether the owner drains, and has not dismissed the connection yet. */

@@ -99,7 +99,7 @@ static void conn_ready(lc_watch *watch, uint32_t events)
   } else if (events & LC_POLL_ERROR) {
     int error = lc_conn_take_error(conn);
     if (error < 0) {
-      if (!conn->opening) lc_input_rescue(conn);
+      if (!conn->opening && !conn->foreign) lc_input_rescue(conn);
       lc_conn_fail(conn, error);
     }
   }

@@ -1,9 +1,11 @@
 /* foreign.c - the transport of a connection whose bytes the embedder moves itself, on a duplicate
  * of the descriptor.
  *
- * The embedder, often a TLS library, says how many bytes it has moved. While the connection closes,
- * bytes that still come are discarded as they are.
+ * The embedder, often a TLS library, says how many bytes it has moved. It counts the bytes of its
+ * script: those in the kernel are others, and more. While the connection closes, bytes that still
+ * come are discarded as they are.
  */
+#include "conn/activity.h"
 #include "conn/mark.h"
 #include "conn/plain.h"
 #include "conn/state.h"
@@ -18,15 +20,31 @@ static const lc_transport FOREIGN = {.version = LC_TRANSPORT_VERSION,
                                      .unacked = lc_plain_unacked,
                                      .finish = lc_plain_finish};
 
+/* What has come to a connection that received nothing is a handshake's. */
+static void hand_over(lc_conn *conn)
+{
+  if (conn->foreign) return;
+  conn->foreign = 1;
+  conn->transport = &FOREIGN;
+  if (!conn->received) lc_mark_forget(conn);
+}
+
+static int is_possible(const lc_conn *conn)
+{
+  return conn->state < LC_STATE_CLOSING && !conn->transport->begin;
+}
+
 void lc_conn_note(lc_conn *conn, size_t received, size_t sent)
 {
-  if (conn->state >= LC_STATE_CLOSING || conn->transport->begin || !(received + sent)) return;
-  conn->transport = &FOREIGN;
+  if (!is_possible(conn)) return;
+  hand_over(conn);
+  if (!(received + sent)) return;
   conn->last_byte_at = conn->loop->now;
   if (received && !conn->received) lc_mark_first_byte(conn);
   conn->received += received;
   conn->sent += sent;
   if (received) {
+    conn->in_part = 0;
     conn->consumed = 1;
     if (conn->state != LC_STATE_ACTIVE) lc_conn_move(conn, LC_STATE_ACTIVE, "data");
   }
@@ -34,4 +52,14 @@ void lc_conn_note(lc_conn *conn, size_t received, size_t sent)
     conn->wrote = 1;
     conn->consumed = 0;
   }
+}
+
+void lc_conn_note_part(lc_conn *conn, int has_part)
+{
+  if (!is_possible(conn)) return;
+  hand_over(conn);
+  if ((int)conn->in_part != has_part) conn->last_byte_at = conn->loop->now;
+  conn->in_part = has_part ? 1 : 0;
+  if (!has_part) lc_mark_all_taken(conn);
+  lc_conn_update(conn);
 }

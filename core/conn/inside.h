@@ -99,6 +99,8 @@ struct lc_conn {
   unsigned in_marked : 1;   /* an urgent byte was announced: recv stops before it */
   unsigned in_eof : 1;      /* recv has returned 0 */
   unsigned in_shut : 1;     /* our reading half is shut */
+  unsigned foreign : 1;     /* a library of the embedder's moves the bytes: foreign.c */
+  unsigned in_part : 1;     /* it holds half a record, or half a handshake */
   unsigned out_blocked : 1; /* the kernel took less than it was offered: wait for an event */
   unsigned out_refused : 1; /* the kernel lacks memory: no event tells, the timer tries again */
   unsigned out_waits : 1;   /* a write waits, half-way through */

@@ -5,10 +5,16 @@
 #include "conn/crossing.h"
 #include "conn/deadline.h"
 
-/* Bytes of a handshake are no work. */
-static uint64_t in_kernel(const lc_conn *conn)
+/* The most that a library which moves the bytes itself may have taken and not given to the embedder: a record and a
+ * buffer. */
+enum { HELD = 32 * 1024 };
+
+/* How many bytes may have come that were not received. Bytes of a handshake are no work. */
+static uint64_t unreceived(const lc_conn *conn)
 {
-  return conn->opening ? 0 : (uint64_t)lc_crossing_unread(conn);
+  int is_shaking = conn->opening || (conn->foreign && !conn->received);
+  if (is_shaking) return 0;
+  return (uint64_t)lc_crossing_unread(conn) + (conn->foreign ? HELD : 0);
 }
 
 static lc_time quiet_from_now(const lc_conn *conn)
@@ -34,14 +40,22 @@ void lc_mark_take(lc_conn *conn)
 {
   if (!lc_conn_is_draining(conn) || conn->state >= LC_STATE_CLOSING || conn->marked) return;
   if (conn->mark_due && conn->mark_at > conn->loop->now) return;
-  uint64_t unread = in_kernel(conn);
+  uint64_t unread = unreceived(conn);
   if (conn->received || conn->spoke || conn->mark_due) set(conn, conn->received + unread);
   else if (unread) become_due(conn);
 }
 
+void lc_mark_forget(lc_conn *conn) { conn->spoke = conn->mark_due = conn->marked = 0; }
+
+void lc_mark_all_taken(lc_conn *conn)
+{
+  if (!conn->marked || conn->mark <= conn->received || lc_crossing_unread(conn)) return;
+  conn->mark = conn->received;
+}
+
 void lc_mark_here(lc_conn *conn)
 {
-  if (!conn->marked) set(conn, conn->received);
+  if (!conn->marked || conn->foreign) set(conn, conn->received);
 }
 
 /* Bytes that wait in the kernel when the drain begins came before it. */
@@ -50,7 +64,7 @@ void lc_mark_visit(lc_conn *conn, int is_due)
   if (conn->visited) return;
   conn->visited = 1;
   if (is_due) lc_mark_take(conn);
-  else if (conn->state < LC_STATE_CLOSING && !conn->received && in_kernel(conn)) conn->spoke = 1;
+  else if (conn->state < LC_STATE_CLOSING && !conn->received && unreceived(conn)) conn->spoke = 1;
 }
 
 void lc_mark_first_byte(lc_conn *conn)
@@ -66,7 +80,7 @@ lc_time lc_mark_at(const lc_conn *conn)
 
 static int begins_behind(const lc_conn *conn, lc_wait wait)
 {
-  if (!conn->marked || conn->guards) return 0;
+  if (!conn->marked || conn->guards || conn->in_part) return 0;
   if (conn->received - lc_buffer_size(conn->in) < conn->mark) return 0;
   if (wait == LC_WAIT_AWAIT) return 1;
   return !conn->consumed && (wait == LC_WAIT_LINES || conn->tasks <= 1);

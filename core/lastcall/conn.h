@@ -25,9 +25,14 @@ int lc_conn_connect(lc_server *server, const lc_address *to, const lc_address *f
 int lc_conn_adopt(lc_server *server, int fd, const lc_settings *settings, lc_conn **conn);
 
 /* For a caller who moves bytes on a duplicate of the descriptor (with a TLS library): counts them,
- * for the state, the statistics, and the idle rule. Does nothing when the transport of the server
- * keeps something of the connection. */
+ * for the state, the statistics, and the idle rule. Called with 0 and 0 before the library begins,
+ * it says that what comes is the library's. Does nothing when the transport of the server keeps
+ * something of the connection. */
 void lc_conn_note(lc_conn *conn, size_t received, size_t sent);
+/* The same caller: its library has taken all that had come. `has_part`: it holds some of it that is
+ * not whole yet, half a record or a handshake under way; the connection is not idle until the rest
+ * has come. */
+void lc_conn_note_part(lc_conn *conn, int has_part);
 /* For a caller who learns from elsewhere (poll) that the descriptor is ready: the next read or
  * write asks the kernel, whatever the loop knows. */
 void lc_conn_look(lc_conn *conn);

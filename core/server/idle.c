@@ -63,7 +63,7 @@ lc_time lc_idle_look_at(lc_conn *conn)
   if (conn->state != LC_STATE_NEW && conn->state != LC_STATE_IDLE) return LC_NEVER;
   int unattended =
     !conn->tasks && !conn->guards && conn->wait == LC_WAIT_NONE && conn->state == LC_STATE_NEW;
-  if (!lc_conn_is_between(conn) && !unattended) return LC_NEVER;
+  if (unattended ? lc_conn_is_half_way(conn) : !lc_conn_is_between(conn)) return LC_NEVER;
   const lc_protocol *protocol = lc_protocol_of(conn);
   if (conn->received && protocol->is_sure(conn, lc_protocol_state(conn))) return 0;
   return end_of_silence(conn);

@@ -1,30 +1,6 @@
 local helper = require "spec.helper"
 
-local has_luasec = package.searchpath("ssl", package.path) ~= nil
-
-local function replaces(...)
-  for _, name in ipairs { ... } do package.loaded[name] = nil end
-end
-
---- Runs `body(lastcall, socket, ssl, contexts)` as a task, with LuaSec on lastcall.socket.
-local function with_tls(body, options)
-  local key, certificate = os.tmpname(), os.tmpname()
-  local output, fine = helper.run(("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost " ..
-    "-keyout %s -out %s"):format(key, certificate))
-  assert(fine, output)
-  local socket = require "lastcall.socket"
-  local before = socket.install()
-  local ssl = require "ssl"
-  local contexts = {
-    server = assert(ssl.newcontext { mode = "server", protocol = "any", key = key, certificate = certificate }),
-    client = assert(ssl.newcontext { mode = "client", protocol = "any", verify = "none" }),
-  }
-  local ran, report = pcall(helper.task, function(lastcall) body(lastcall, socket, ssl, contexts) end, options)
-  replaces("socket", "socket.core", "socket.unix")
-  for name, module in pairs(before) do package.loaded[name] = module end
-  if not ran then error(report, 0) end
-  return report, key, certificate
-end
+local tls = require "spec.support.tls"
 
 local function connect(socket, ssl, context, port)
   local client = assert(socket.connect("127.0.0.1", port))
@@ -50,13 +26,13 @@ end
 describe("LuaSec on lastcall.socket", function()
   local function test(name, body)
     it(name, function()
-      if not has_luasec then return pending("LuaSec is not installed (lua-sec)") end
+      if not tls.is_here then return pending("LuaSec is not installed (lua-sec)") end
       body()
     end)
   end
 
   test("shakes hands with many at once, one of whom never answers", function()
-    with_tls(function(lastcall, socket, ssl, contexts)
+    tls.task(function(lastcall, socket, ssl, contexts)
       local port = echo_server(lastcall, socket, ssl, contexts)
       local silent = assert(socket.connect("127.0.0.1", port))
       local group, done = lastcall.group(), 0
@@ -76,7 +52,7 @@ describe("LuaSec on lastcall.socket", function()
   end)
 
   test("moves much in both directions, in pieces of every size", function()
-    with_tls(function(lastcall, socket, ssl, contexts)
+    tls.task(function(lastcall, socket, ssl, contexts)
       local server = assert(socket.bind("127.0.0.1", 0))
       local _, port = server:getsockname()
       local data = ("0123456789abcdef"):rep(100000)
@@ -100,7 +76,7 @@ describe("LuaSec on lastcall.socket", function()
   end)
 
   test("keeps its timeouts, and what it says when they are over", function()
-    with_tls(function(lastcall, socket, ssl, contexts)
+    tls.task(function(lastcall, socket, ssl, contexts)
       local port = echo_server(lastcall, socket, ssl, contexts)
       local client = connect(socket, ssl, contexts.client, port)
       client:settimeout(0.05)
@@ -117,7 +93,7 @@ describe("LuaSec on lastcall.socket", function()
   end)
 
   test("is drained: the idle hear close_notify, the busy finish first", function()
-    local report = with_tls(function(lastcall, socket, ssl, contexts)
+    local report = tls.task(function(lastcall, socket, ssl, contexts)
       local port = echo_server(lastcall, socket, ssl, contexts)
       local idle = connect(socket, ssl, contexts.client, port)
       idle:send("x\n")
@@ -143,7 +119,7 @@ end)
 
 describe("the TLS echo example", function()
   it("answers openssl's client, and drains", function()
-    if not has_luasec then return pending("LuaSec is not installed (lua-sec)") end
+    if not tls.is_here then return pending("LuaSec is not installed (lua-sec)") end
     local output = helper.run([[sh -c '
       folder=$(mktemp -d)
       openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \

@@ -201,12 +201,20 @@ static int descriptor_disconnect(lua_State *L)
   return 0;
 }
 
-static int descriptor_duplicate(lua_State *L)
+/* lend(fd) -> a duplicate for LuaSec, which makes the socket block while it sends its close_notify, also in its
+ * finalizer: so no send that blocks takes longer than a tick of the kernel's. Those of lastcall never block. */
+static int descriptor_lend(lua_State *L)
 {
+  static const struct timeval tick = {.tv_usec = 1000};
   runtime *rt = runtime_upvalue(L);
   const lc_sys *sys = socket_sys(rt);
-  int fd = sys->duplicate(sys, (int)check_integer(L, 1));
+  int result, fd = sys->duplicate(sys, (int)check_integer(L, 1));
   if (fd < 0) return socket_failure(L, rt, fd);
+  LC_RETRY(result, sys->setsockopt(sys, fd, SOL_SOCKET, SO_SNDTIMEO, &tick, sizeof tick));
+  if (result < 0) {
+    sys->close(sys, fd);
+    return socket_failure(L, rt, result);
+  }
   lua_pushinteger(L, fd);
   return 1;
 }
@@ -287,7 +295,7 @@ void socket_open_descriptor(lua_State *L, runtime *rt)
                                        {"sockname", descriptor_sockname},
                                        {"peername", descriptor_peername},
                                        {"unix_address", unix_address},
-                                       {"duplicate", descriptor_duplicate},
+                                       {"lend", descriptor_lend},
                                        {"send_datagram", descriptor_send},
                                        {"receive_datagram", descriptor_receive},
                                        {NULL, NULL}};

@@ -11,8 +11,10 @@
 #include "script/register.h"
 #include "server/box.h"
 #include "server/events.h"
+#include "socket/blocking.h"
 #include "socket/functions.h"
 #include "socket/words.h"
+#include "sys/sys.h"
 #include "task/wait.h"
 
 /* LuaSocket has no limits except its timeouts, which the modules keep, and it sends each piece at once. */
@@ -289,6 +291,23 @@ static int stream_note(lua_State *L)
   return 0;
 }
 
+/* note_part(connection, has_part): LuaSec has taken all that had come. `has_part`: it holds half a record, or half a
+ * handshake. */
+static int stream_note_part(lua_State *L)
+{
+  lc_conn_note_part(conn_check(L, 1)->conn, lua_toboolean(L, 2));
+  return 0;
+}
+
+/* has_come(connection): whether the kernel has bytes that LuaSec has not taken. */
+static int stream_has_come(lua_State *L)
+{
+  const conn_box *box = conn_check(L, 1);
+  const lc_sys *sys = socket_sys(box->rt);
+  lua_pushboolean(L, sys->unread(sys, lc_conn_fd(box->conn)) > 0);
+  return 1;
+}
+
 /* admitted(connection): whether the ladder hands over what would be read next. */
 static int stream_admitted(lua_State *L)
 {
@@ -346,6 +365,8 @@ void socket_open_stream(lua_State *L, runtime *rt)
                                        {"trouble", stream_trouble},
                                        {"is_cut", stream_is_cut},
                                        {"note", stream_note},
+                                       {"note_part", stream_note_part},
+                                       {"has_come", stream_has_come},
                                        {"admitted", stream_admitted},
                                        {"answered", stream_answered},
                                        {"stream_fd", stream_fd},

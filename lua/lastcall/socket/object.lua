@@ -26,6 +26,12 @@ function object.family(family, roles, methods)
   end
 end
 
+--- The states of sockets that LuaSec has wrapped, by LuaSec's objects.
+object.wrapped = setmetatable({}, { __mode = "k" })
+
+--- The state of a socket object, or of LuaSec's object around one; nil for anything else.
+function object.state(one) return state_of(one) or object.wrapped[one] end
+
 function object.new(class, state)
   state.block, state.total = -1.0, -1.0
   state.born = now()

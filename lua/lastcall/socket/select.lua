@@ -18,7 +18,7 @@ end
 local function has_input(one, fd)
   local dirty = fd >= 0 and one.dirty
   if dirty and dirty(one) then return true end
-  local state = raw.state(one)
+  local state = object.state(one)
   if not state then return false end
   if state.server then return has_ended(state) end
   return state.stream and raw.is_cut(state.stream)
@@ -26,7 +26,7 @@ end
 
 --- Whether a send would fail at once, because the connection has ended.
 local function has_failed(one)
-  local state = raw.state(one)
+  local state = object.state(one)
   return state and state.stream and raw.trouble(state.stream)
 end
 
@@ -52,7 +52,7 @@ local function collect(list, is_due, due, streams)
         fds[count] = fd
       end
       owner[fd] = one
-      local state = streams and raw.state(one)
+      local state = streams and object.state(one)
       if state and state.stream then streams[#streams + 1] = state.stream end
     end
     i = i + 1

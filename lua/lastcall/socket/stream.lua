@@ -39,6 +39,12 @@ local function finish_connect(state, limit)
   return nil, "closed"
 end
 
+--- The connection of a socket; nil before it is connected.
+function stream.connection(state)
+  if state.stream or state.server then return state.stream end
+  return (finish_connect(state, now()))
+end
+
 --- Makes sure that a socket that is not connected has a descriptor of `family`.
 local function open(state, family)
   if state.fd and state.family ~= family then stream.drop(state) end

@@ -2,38 +2,60 @@
 --
 -- LuaSec gets a duplicate of the descriptor, and never waits itself: its timeout is always 0, and on "wantread" or
 -- "wantwrite" the task waits on the connection. The connection keeps its place in the registry, its states and its
--- drain. Only LuaSec sees the bytes, so this file tells the connection how many it has moved. At the end LuaSec sends
--- its close_notify first; then the connection closes in order.
+-- drain. Only LuaSec sees the bytes, so this file tells the connection how many it has moved, and whether LuaSec holds
+-- some that are not whole yet. At the end LuaSec sends its close_notify first; then the connection closes in order.
 
 local core = require "lastcall.core"
 local object = require "lastcall.socket.object"
+local stream = require "lastcall.socket.stream"
 
 local raw = core.socket
-local deadline = object.deadline
+local deadline, links = object.deadline, object.wrapped
 
 local tls = {}
 
-local links = setmetatable({}, { __mode = "k" }) -- LuaSec's object -> the state of its socket
 local original = {} -- LuaSec's own methods
 
 local WAITS = { wantread = "r", timeout = "r", wantwrite = "w" }
 
---- Waits for the readiness that `problem` asks for: returns true, or the word with which the operation fails.
+--- Waits for the readiness that `problem` asks for: returns true, or the word with which the operation fails. An
+-- operation that must not wait learns here, too, that the ladder has dismissed the connection.
 local function wait(link, problem, limit)
-  local fine, word = raw.wait_stream(link.conn, WAITS[problem], limit)
+  local direction = WAITS[problem]
+  if link.block == 0 then return false, direction == "r" and raw.is_cut(link.stream) and "closed" or problem end
+  local fine, word = raw.wait_stream(link.stream, direction, limit)
   if fine then return true end
   return false, word == "timeout" and problem or word
+end
+
+--- How many bytes the script has received and sent.
+local function counts(self)
+  local received, sent = original.getstats(self)
+  return math.tointeger(received), math.tointeger(sent)
+end
+
+--- Calls a method of LuaSec's that receives, and tells the connection what it has done. What had come and gave the
+-- script nothing is part of a handshake or of a record.
+local function take(self, link, method, pattern)
+  if link.is_closed then return false, "closed" end
+  local came, before = raw.has_come(link.stream), counts(self)
+  local result, problem, partial = method(self, pattern)
+  local received = counts(self) - before
+  raw.note(link.stream, received, 0)
+  local waits = WAITS[problem] ~= nil
+  link.has_part = waits and received == 0 and (came or link.has_part)
+  if waits or method == original.dohandshake then raw.note_part(link.stream, link.has_part) end
+  return result, problem, partial
 end
 
 local methods = {}
 
 function methods.dohandshake(self)
   local link = links[self]
-  if not link or link.block == 0 then return original.dohandshake(self) end
-  local _ <close> = link.conn:work() -- a handshake under way is work
+  if not link then return original.dohandshake(self) end
   local limit = deadline(link)
   while true do
-    local fine, problem = original.dohandshake(self)
+    local fine, problem = take(self, link, original.dohandshake)
     if fine or not WAITS[problem] then return fine, problem end
     fine, problem = wait(link, problem, limit)
     if not fine then return false, problem end
@@ -49,13 +71,12 @@ end
 local function collect(self, link, pattern, prefix)
   local parts, got, limit = { prefix }, #prefix, nil
   while true do
-    local data, problem, partial = original.receive(self, rest(pattern, got))
+    local data, problem, partial = take(self, link, original.receive, rest(pattern, got))
     local piece = data or partial or ""
     parts[#parts + 1] = piece
     got = got + #piece
-    raw.note(link.conn, #piece, 0)
     if data then return table.concat(parts), nil, nil end
-    if not WAITS[problem] or link.block == 0 then
+    if not WAITS[problem] then
       local all = got > #prefix and problem == "closed" and tostring(pattern):sub(1, 2) == "*a"
       if all then return table.concat(parts), nil, nil end
       return nil, problem, table.concat(parts)
@@ -74,14 +95,14 @@ function methods.receive(self, pattern, prefix)
   local size = rest(pattern, #prefix)
   if prefix ~= "" and type(size) == "number" and size <= 0 then return prefix, nil, nil end
   -- The bytes that LuaSec holds have arrived, too.
-  if not self:dirty() and not raw.admitted(link.conn) then return nil, "closed", prefix end
+  if not self:dirty() and not raw.admitted(link.stream) then return nil, "closed", prefix end
   return collect(self, link, pattern, prefix)
 end
 
 --- Says that the bytes received need no answer.
 function methods.answered(self)
   local link = links[self]
-  if link then raw.answered(link.conn) end
+  if link then raw.answered(link.stream) end
   return 1.0
 end
 
@@ -91,11 +112,13 @@ function methods.send(self, data, first, last)
   local limit
   first = first or 1
   while true do
+    if link.is_closed then return nil, "closed", first - 1 end
+    local _, before = counts(self)
     local sent, problem, partial = original.send(self, data, first, last)
-    local upto = sent or partial or 0
-    raw.note(link.conn, 0, math.max(0, math.tointeger(upto - first + 1) or 0))
-    if sent or not WAITS[problem] or link.block == 0 then return sent, problem, partial end
-    first = math.tointeger(upto) + 1
+    local _, after = counts(self)
+    raw.note(link.stream, 0, after - before)
+    if sent or not WAITS[problem] then return sent, problem, partial end
+    first = math.tointeger(partial) + 1
     limit = limit or deadline(link)
     local fine, word = wait(link, problem, limit)
     if not fine then return nil, word, partial end
@@ -110,42 +133,90 @@ function methods.settimeout(self, seconds, mode)
   return 1.0
 end
 
-local function has_room(fd, limit)
-  local _, writable = raw.select({}, { fd }, limit)
+function methods.dirty(self)
+  local link = links[self]
+  return not (link and link.is_closed) and original.dirty(self)
+end
+
+function methods.getfd(self)
+  local link = links[self]
+  return link and link.is_closed and -1.0 or original.getfd(self)
+end
+
+local function has_room(self, limit)
+  local _, writable = raw.select({}, { math.tointeger(original.getfd(self)) }, limit)
   return writable and #writable > 0
 end
 
---- Closes LuaSec's side. LuaSec blocks while it sends close_notify, so this is done only when there is room for it.
+--- Ends LuaSec's side, with a close_notify.
+local function part(self, link)
+  link.is_closed = true
+  raw.wake(math.tointeger(original.getfd(self)))
+  original.close(self)
+end
+
+--- Waits for room in the kernel, because close_notify follows what was sent.
+local function leave(self, link)
+  local conn = link.stream
+  local is_over = raw.trouble(conn) or has_room(self, core.now())
+  if not is_over and not has_room(self, core.now() + (link.state.linger or 3)) then conn:abort() end
+  part(self, link)
+  if link.state.linger == 0 then conn:abort() else conn:close("background") end
+end
+
+--- Closes at once for the script. Where the peer does not read, a task of its own waits until close_notify can be sent.
 function methods.close(self)
   local link = links[self]
   if not link then return original.close(self) end
-  links[self] = nil
-  local conn, fd = link.conn, math.tointeger(original.getfd(self))
-  if not raw.trouble(conn) and not has_room(fd, core.now()) then
-    if not has_room(fd, core.now() + (link.state.linger or 3)) then conn:abort() end
+  if link.is_closed then return end
+  link.is_closed = true
+  local conn = link.stream
+  local _, in_task = core.running()
+  local context = in_task and conn:context()
+  if not context or raw.trouble(conn) or has_room(self, core.now()) then return leave(self, link) end
+  context:go(leave, self, link)
+end
+
+--- Takes the place of a socket's stream: the connection that LuaSec's object has.
+local function link_up(wrapped, state)
+  local conn = state.stream
+  local link = { stream = conn, state = state, block = state.block, total = state.total, has_part = false }
+  original.settimeout(wrapped, 0)
+  raw.note(conn, 0, 0) -- what comes from now on is LuaSec's
+  conn:set_farewell(function() -- the ladder closes a connection that no task reads
+    if not link.is_closed then part(wrapped, link) end
+  end)
+  links[wrapped] = link
+  state.stream, state.tls = nil, wrapped
+end
+
+--- Some of LuaSec's methods crash once its object is closed, which the ladder may do before the script does.
+local function guard(method)
+  return function(self, ...)
+    local link = links[self]
+    if link and link.is_closed then return nil, "closed" end
+    return method(self, ...)
   end
-  raw.wake(fd)
-  original.close(self)
-  if link.state.linger == 0 then conn:abort() else conn:close("background") end
 end
 
 local function patch(ssl)
   local class = debug.getregistry()["SSL:Connection"]
   local known = class and class.__index
   if type(known) ~= "table" or original.receive then return ssl end
-  for name, method in pairs(methods) do
-    original[name] = known[name]
-    known[name] = method
+  for name, method in pairs(known) do
+    original[name] = method
+    known[name] = methods[name] or type(method) == "function" and guard(method) or method
   end
-  original.getfd, original.wrap = known.getfd, ssl.wrap
+  known.answered = methods.answered
+  original.wrap = ssl.wrap
   class.__close = methods.close
 
   --- Replaces LuaSec's wrap; `sock` cannot be used afterwards, as in LuaSec.
   function ssl.wrap(sock, config)
     local state = raw.state(sock)
-    local conn = state and state.stream
+    local conn = state and stream.connection(state)
     if not conn then return original.wrap(sock, config) end
-    local fd, problem = raw.duplicate(raw.stream_fd(conn))
+    local fd, problem = raw.lend(raw.stream_fd(conn))
     if not fd then return nil, problem end
     local wrapped
     wrapped, problem = original.wrap({ getfd = function() return fd end, setfd = function() end }, config)
@@ -153,9 +224,7 @@ local function patch(ssl)
       raw.close(fd)
       return nil, problem
     end
-    original.settimeout(wrapped, 0)
-    links[wrapped] = { conn = conn, state = state, block = state.block, total = state.total }
-    state.stream, state.tls = nil, wrapped
+    link_up(wrapped, state)
     return wrapped
   end
 

@@ -1,0 +1,200 @@
+-- scripts/test: early
+-- TLS servers with loops of their own, stopped in mid-work: each client that has sent is answered, each that has not
+-- goes soon.
+local helper = require "spec.helper"
+local process = require "spec.support.process"
+local tls = require "spec.support.tls"
+
+local QUIET, DRAIN = 1, 15
+
+--- The processor time of a program that `timeout` runs.
+local function processor_time(server)
+  local pid = helper.read_file(("/proc/%d/task/%d/children"):format(server.pid, server.pid)):match "%d+"
+  local fields = helper.read_file(("/proc/%s/stat"):format(pid)):match "^.*%) (.*)$"
+  local user, system = fields:match(("%S+ "):rep(11) .. "(%d+) (%d+)")
+  return (user + system) / 100
+end
+
+local function start(name, contexts, path)
+  local command = "env TLS_KEY=%s TLS_CERTIFICATE=%s lua5.4 bin/lastcall --drain %d spec/support/programs/tls/%s.lua %s"
+  return process.start(command:format(contexts.key, contexts.certificate, math.ceil(helper.seconds(DRAIN)), name,
+    path or ""))
+end
+
+-- ------------------------------------------------------------------ the clients
+
+local client = {}
+client.__index = client
+
+function client:shake()
+  self.tls = assert(self.ssl.wrap(self.plain, self.contexts.client))
+  assert(self.tls:dohandshake())
+end
+
+function client:say(line) assert(self.tls:send(line .. "\n")) end
+
+--- Expects the answer to a line. What others have said in between does not count.
+function client:hear(line)
+  local heard, problem
+  repeat heard, problem = self.tls:receive() until not heard or heard:find "^you said"
+  assert.equal("you said: " .. line, heard or self.kind .. ": " .. problem)
+end
+
+function client:ask(line)
+  self:say(line)
+  self:hear(line)
+end
+
+--- Ready for the stop; goes on when the silent ones are gone.
+function client:pause()
+  self.ready:send(true)
+  self.resumed:receive()
+end
+
+--- Reads to the end: LuaSec says "closed" for close_notify, and an error of the protocol for a bare end.
+function client:read_to_end()
+  local heard, problem
+  repeat heard, problem = (self.tls or self.plain):receive() until not heard
+  self.ended, self.ended_at = problem, self.lastcall.now()
+  if self.tls then self.tls:close() else self.plain:close() end
+end
+
+--- Says a line whose record the gate cuts in two.
+local function say_half_a_record(self, line)
+  self.gate.hold = 12
+  self:say(line)
+  self.gate:await_held()
+  self:pause()
+  self.gate:release()
+  self:hear(line)
+end
+
+--- Stops in the middle of its handshake: behind `hold` bytes of a piece.
+local function shake_in_two(hold, skip)
+  return function(self)
+    self.gate.hold, self.gate.skip = hold, skip
+    local shaking = self.lastcall.go(client.shake, self)
+    self.gate:await_held()
+    self:pause()
+    self.gate:release()
+    shaking:wait()
+    self:ask "shaken"
+  end
+end
+
+-- These have sent nothing that is not answered.
+local SILENT = {
+  mute = function() end,
+  shaken = client.shake,
+  idle = function(self) self:shake() self:ask "one" end,
+}
+
+-- These have, and get an answer.
+local BUSY = {
+  half_a_hello = shake_in_two(100, 0),
+  half_a_handshake = shake_in_two(0, 1),
+  half_a_record = function(self) self:shake() self:ask "one" say_half_a_record(self, "two") end,
+  half_the_first = function(self) self:shake() say_half_a_record(self, "one") end,
+  half_a_line = function(self)
+    self:shake()
+    self:ask "one"
+    assert(self.tls:send "in two ")
+    self:pause()
+    self:say "parts"
+    self:hear "in two parts"
+  end,
+  slow = function(self) self:shake() self:say "wait" self.ready:send(true) self:hear "wait" end,
+  many = function(self) -- more than one record, and more lines than are read at a time
+    self:shake()
+    local line = ("x"):rep(5000)
+    for _ = 1, 8 do self:say(line) end
+    self.ready:send(true)
+    for _ = 1, 8 do self:hear(line) end
+  end,
+}
+
+-- ------------------------------------------------------------------ the scene
+
+local scene = {}
+scene.__index = scene
+
+function scene:add(kind, act)
+  local gate = tls.gate(self.lastcall, self.address)
+  local one = setmetatable({
+    kind = kind, gate = gate, lastcall = self.lastcall, ssl = self.ssl, contexts = self.contexts,
+    ready = self.lastcall.channel(1), resumed = self.lastcall.channel(1),
+    plain = assert(self.socket.connect("127.0.0.1", gate.port)),
+  }, client)
+  one.task = self.lastcall.go(function()
+    act(one)
+    one.ready:send(true)
+    one:read_to_end()
+  end)
+  return one
+end
+
+function scene:add_all(kinds)
+  local all = {}
+  for kind, act in pairs(kinds) do all[#all + 1] = self:add(kind, act) end
+  for _, one in ipairs(all) do assert(one.ready:receive(helper.seconds(8)), one.kind) end
+  return all
+end
+
+local function ends(all, since, most)
+  for _, one in ipairs(all) do
+    local fine, problem, message = one.task:wait(helper.seconds(10))
+    assert(problem == nil, ("%s: %s %s"):format(one.kind, tostring(fine or problem), tostring(message)))
+    assert.equal("closed", one.ended, one.kind)
+    local took = one.ended_at - since
+    assert(took < helper.seconds(most), ("%s: gone after %.2f s"):format(one.kind, took))
+    one.gate.task:wait()
+  end
+end
+
+--- Plays the scene on the program, and returns what it printed.
+local function play(name, path)
+  local output, fine, share, took
+  tls.task(function(lastcall, socket, ssl, contexts)
+    local server = start(name, contexts, path)
+    local self = setmetatable({
+      lastcall = lastcall, socket = socket, ssl = ssl, contexts = contexts, address = server:address(),
+    }, scene)
+    local silent, busy = self:add_all(SILENT), self:add_all(BUSY)
+    busy[#busy + 1] = self:add("holds all up", function(one) one:shake() one:ask "busy" end)
+    busy[#busy + 1] = self:add("queued", function(one) one:shake() one:ask "queued" end)
+    server:signal "TERM"
+    local began = lastcall.now()
+    ends(silent, began, QUIET + 2)
+    local before, at = processor_time(server), lastcall.now()
+    lastcall.sleep(1)
+    share = (processor_time(server) - before) / (lastcall.now() - at)
+    for _, one in ipairs(busy) do one.resumed:send(true) end
+    ends(busy, began, QUIET + 4)
+    output, fine = server:finish()
+    took = lastcall.now() - began
+  end)
+  assert.is_true(fine, output)
+  assert.is_truthy(output:find("shutdown ok", 1, true), output)
+  assert.is_truthy(output:find(helper.stopping.here().says, 1, true), output)
+  assert.is_true(took < helper.seconds(QUIET + 6), took)
+  helper.figure("%s: %.1f %% of a processor while it waits, gone after %.1f s", name, share * 100, took)
+  assert.is_true(helper.is_slow or share < 0.1, share)
+end
+
+describe("a TLS server of LuaSocket's and LuaSec's, stopped in mid-work", function()
+  local PROGRAMS = {
+    chat = "a select chat", round_robin = "a round robin", coroutines = "a dispatcher of coroutines",
+    tasks = "a task for each client",
+  }
+  for name, what in pairs(PROGRAMS) do
+    it(("loses nobody who has sent, and waits for nobody who has not: %s"):format(what), function()
+      if not tls.is_here then return pending("LuaSec is not installed (lua-sec)") end
+      play(name)
+    end)
+  end
+
+  it("does so on a unix socket", function()
+    if not tls.is_here then return pending("LuaSec is not installed (lua-sec)") end
+    play("coroutines", helper.socket_path())
+  end)
+end)
