@@ -184,6 +184,7 @@ $(BUILD)/lua/spec_%.so: $(BUILD)/obj/spec/support/%_module.o
 	$(call say,link)$(LINK_PROGRAM) -shared -o $@ $^
 $(BUILD)/lua/spec_faults.so: $(FAULTS) $(LIBRARY)
 $(BUILD)/lua/spec_frames.so: $(FRAMES) $(LIBRARY)
+$(BUILD)/lua/spec_clock.so: $(LIBRARY)
 
 $(BUILD)/clients: $(CLIENTS) $(LIBRARY)
 	$(call say,link)$(LINK_PROGRAM) -o $@ $^ -lm

@@ -1,5 +1,8 @@
 --- What the specs share: time bounds, raw clients, and the check that nothing is left behind.
 
+-- Before lastcall is loaded: see spec/support/clock_module.c.
+if os.getenv "LASTCALL_CLOCK" == "fast" then require "spec_clock" end
+
 local helper = { stopping = require "spec.support.stopping" }
 
 local build = os.getenv "LASTCALL_BUILD" or "build"

@@ -1,3 +1,4 @@
+-- scripts/test: fast clock
 local helper = require "spec.helper"
 
 local LATE = helper.seconds(0.5) -- how much later than asked a busy machine may be

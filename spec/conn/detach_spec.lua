@@ -1,3 +1,4 @@
+-- scripts/test: fast clock
 local helper = require "spec.helper"
 
 local uv = require "luv" -- here, for it opens descriptors of its own

@@ -1,3 +1,4 @@
+-- scripts/test: fast clock
 local helper = require "spec.helper"
 
 --- Serves with `handler`, lets `client(conn, lastcall, server)` play the peer, and gives the moves that the

@@ -1,3 +1,4 @@
+-- scripts/test: fast clock
 local helper = require "spec.helper"
 
 describe("the report of a shutdown that ran out of time", function()
@@ -18,6 +19,6 @@ describe("the report of a shutdown that ran out of time", function()
     local one = report.stragglers[1]
     assert.same({ "killed", "closing", "read" }, { one.fate, one.state, one.waits_for })
     local text = tostring(report)
-    assert.is_truthy(text:find("held in read at [^\n]*straggler_keeps_its_line_spec.lua:10"), text)
+    assert.is_truthy(text:find("held in read at [^\n]*straggler_keeps_its_line_spec.lua:11"), text)
   end)
 end)

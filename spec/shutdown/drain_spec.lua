@@ -1,4 +1,4 @@
--- scripts/test: early
+-- scripts/test: early, fast clock
 local helper = require "spec.helper"
 local lastcall = require "lastcall"
 

@@ -1,4 +1,4 @@
--- scripts/test: early
+-- scripts/test: early, fast clock
 local helper = require "spec.helper"
 
 -- Protocols whose requests or answers come in two parts. `handler` serves; `first` brings a request half
