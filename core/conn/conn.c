@@ -14,6 +14,7 @@
 #include "conn/protocol.h"
 #include "conn/queue.h"
 #include "conn/release.h"
+#include "conn/state.h"
 #include "conn/units.h"
 #include "conn/verdict.h"
 
@@ -45,7 +46,6 @@ static unsigned finish_opening(lc_conn *conn)
   conn->in_drained = 0;
   lc_heartbeat_begin(conn);
   if (conn->unheard) {
-    conn->unheard = 0;
     conn->owner->opened(conn);
   } else if (conn->outbound) {
     what |= LC_CONNECTED;
@@ -69,6 +69,15 @@ int lc_conn_announce(lc_conn *conn)
 {
   conn->unheard = conn->opening;
   return !conn->opening;
+}
+
+void lc_conn_hear(lc_conn *conn)
+{
+  unsigned what = conn->in_finished && !conn->in_shut ? LC_FINISHED : 0;
+  conn->unheard = 0;
+  if (conn->opening) return;
+  if (lc_protocol_of(conn)->arrived) what |= LC_READABLE;
+  if (what) lc_conn_tell(conn, what);
 }
 
 static unsigned on_writable(lc_conn *conn)

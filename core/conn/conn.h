@@ -11,6 +11,8 @@ int lc_conn_begin(lc_conn *conn, int fd); /* begins to watch the descriptor: 0 o
 /* Whether the owner may be told of the connection now. Else it is told when the transport is
  * open. */
 int lc_conn_announce(lc_conn *conn);
+/* The embedder asks for an unheard connection, and hears of it from now on. */
+void lc_conn_hear(lc_conn *conn);
 void lc_conn_orphan(lc_conn *conn); /* the connection has departed, or its owner ends */
 
 #endif

@@ -33,6 +33,7 @@ static lc_time aged_limit(const lc_conn *conn)
 {
   if (!conn->aged || conn->leaving || (conn->state != LC_STATE_IDLE && conn->received))
     return LC_NEVER;
+  if (!conn->received && conn->spoke) return LC_NEVER; /* what has come waits for its reader */
   if (!conn->received || !lc_protocol_of(conn)->ends_by_answer) return 0;
   return lc_time_add(conn->last_byte_at, conn->owner->drain->quiet);
 }

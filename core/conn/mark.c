@@ -5,15 +5,20 @@
 #include "conn/crossing.h"
 #include "conn/deadline.h"
 
-/* The most that a library which moves the bytes itself may have taken and not given to the
- * embedder: a record and a buffer. */
+/* The most that a library which moves the bytes itself may have taken and not given to the embedder: a record and a
+ * buffer. */
 enum { HELD = 32 * 1024 };
 
-/* How many bytes may have come that were not received. Bytes of a handshake are no work. */
+/* Whether what comes is a handshake's, which is no work. */
+static int is_shaking(const lc_conn *conn)
+{
+  return conn->opening || (conn->foreign && !conn->received);
+}
+
+/* How many bytes may have come that were not received. */
 static uint64_t unreceived(const lc_conn *conn)
 {
-  int is_shaking = conn->opening || (conn->foreign && !conn->received);
-  if (is_shaking) return 0;
+  if (is_shaking(conn)) return 0;
   return (uint64_t)lc_crossing_unread(conn) + (conn->foreign ? HELD : 0);
 }
 
@@ -71,6 +76,14 @@ void lc_mark_first_byte(lc_conn *conn)
 {
   if (!lc_conn_is_draining(conn) || conn->spoke || conn->marked || conn->mark_due) return;
   become_due(conn);
+}
+
+void lc_mark_unread(lc_conn *conn)
+{
+  if (is_shaking(conn)) conn->last_byte_at = conn->loop->now;
+  if (is_shaking(conn) || conn->received) return;
+  lc_mark_first_byte(conn);
+  conn->spoke = 1;
 }
 
 lc_time lc_mark_at(const lc_conn *conn)

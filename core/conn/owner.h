@@ -19,7 +19,8 @@ struct lc_owner {
   lc_step reached;               /* the walk of this step has reached all connections */
   int tells_late;                /* from STOP on, bytes that no handler receives are counted */
 
-  void (*opened)(lc_conn *conn); /* the transport of an unheard connection is open */
+  /* The transport of an unheard connection is open: the owner may let the embedder hear of it. */
+  void (*opened)(lc_conn *conn);
   void (*moved)(lc_conn *conn, lc_state from, lc_state to, const char *cause);
   void (*ready)(lc_conn *conn, unsigned what); /* from a turn of the loop only */
   /* the embedder may ask the peer for a sign of life */

@@ -64,8 +64,15 @@ void lc_server_serve(lc_server *server, int serving);
  * first choice. -EBUSY when the server has connections already. */
 int lc_server_set_protocol(lc_server *server, const lc_protocol *protocol);
 /* Returns 0 with a connection in state new, LC_AGAIN, or LC_CLOSED when the last listener has
- * closed. The server holds the connection; lc_conn_ref keeps it. */
+ * closed and no accepted connection is left. The server holds the connection; lc_conn_ref keeps it.
+ *
+ * A listener that stops is emptied by the library. Connections that it accepts wait for this
+ * function, and nothing is told of them until then. A drain closes those that stay silent for
+ * `quiet`. One that still waits at LC_STEP_CANCEL, or when the server is retired, is lost: it is
+ * reset, and the stop of its listener was not lossless. */
 int lc_server_accept(lc_server *server, lc_conn **conn);
+/* The number of connections that wait for lc_server_accept, besides the kernel's queue. */
+uint32_t lc_server_unclaimed(const lc_server *server);
 
 /* ----------------------------------------------------------------- ladder -- */
 

@@ -1,6 +1,8 @@
 /* accept.c - accepts a bounded share of clients each turn.
  *
- * Accepting pauses where the kernel refuses, and is held back while the owner has no room.
+ * Accepting pauses where the kernel refuses, and is held back while the owner has no room. The
+ * clients of an embedder that accepts by hand wait in the kernel's queue while the listener is open,
+ * and with the owner when it stops.
  */
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -32,6 +34,9 @@ static int is_passing(int code)
 /* While serving, closing connections free descriptors. During a stop nothing may, so the reserve is
  * spent to accept the queue one client at a time. */
 static int lacks_descriptors(int code) { return code == -EMFILE || code == -ENFILE; }
+
+/* Descriptors that a stop leaves to an embedder that accepts by hand, for its work. */
+enum { LEFT_TO_EMBEDDER = 32 };
 
 /* --------------------------------------------------------------- the queue -- */
 
@@ -129,10 +134,19 @@ static void queue_is_empty(lc_listener *listener)
   if (listener->state == LC_LISTENER_EMPTYING) lc_listener_finish(listener);
 }
 
+/* The kernel gives the lowest free number: a high one tells that few are left. */
+static int is_table_nearly_full(const lc_sys *sys, int fd)
+{
+  int limit = sys->descriptor_limit(sys);
+  return limit >= 0 && fd >= limit - LEFT_TO_EMBEDDER;
+}
+
 static int take(lc_listener *listener, int fd, lc_address *peer, lc_conn **conn)
 {
   lc_listen_owner *owner = listener->owner;
   const lc_sys *sys = owner->loop->sys;
+  int is_by_hand = !owner->serving && listener->state != LC_LISTENER_OPEN;
+  if (is_by_hand && is_table_nearly_full(sys, fd)) listener->held = 1;
   if (peer->length == 0 || peer->of.any.sa_family == AF_UNSPEC) peer->of.any.sa_family = AF_UNIX;
   int result = owner->calls->take(owner, fd, peer, conn);
   if (result < 0) {
@@ -171,19 +185,17 @@ static int accept_next(lc_listener *listener, lc_conn **conn)
   return LC_AGAIN;
 }
 
-/* Takes the connection that was accepted ahead, unless it has ended meanwhile. */
-static int take_ahead(lc_listener *listener, lc_conn **conn)
+/* Whether a stop by hand leaves the last descriptors alone, as others will be free soon. */
+static int waits_for_descriptors(const lc_listener *listener)
 {
-  *conn = listener->ahead;
-  if (!*conn) return 0;
-  listener->ahead = NULL;
-  return listener->owner->calls->hand_out(listener->owner, *conn);
+  const lc_listen_owner *owner = listener->owner;
+  return listener->state != LC_LISTENER_OPEN && listener->held && owner->calls->frees_soon(owner);
 }
 
 int lc_listener_accept(lc_listener *listener, lc_conn **conn)
 {
-  if (take_ahead(listener, conn)) return 0;
   if (listener->state == LC_LISTENER_CLOSED || listener->paused) return LC_AGAIN;
+  if (waits_for_descriptors(listener)) return LC_AGAIN;
   if (must_hold(listener)) {
     listener->held = 1;
     tell_full(listener);
@@ -192,30 +204,33 @@ int lc_listener_accept(lc_listener *listener, lc_conn **conn)
   return accept_next(listener, conn);
 }
 
-void lc_listener_accept_ahead(lc_listener *listener)
+/* Whether the clients in the queue are the embedder's to accept. */
+static int is_left_to_embedder(const lc_listener *listener)
+{
+  return !listener->owner->serving && (listener->state == LC_LISTENER_OPEN || listener->held);
+}
+
+/* Accepts one client for the owner. Returns 0 when no other is to be accepted now. */
+static int accept_for_owner(lc_listener *listener)
 {
   lc_listen_owner *owner = listener->owner;
   lc_conn *conn;
-  if (listener->ahead || lc_listener_accept(listener, &conn) < 0) return;
-  listener->ahead = conn;
-  owner->calls->keep(owner, conn);
-  owner->calls->acceptable(owner);
+  if (is_left_to_embedder(listener)) {
+    owner->calls->acceptable(owner);
+    return 0;
+  }
+  if (lc_listener_accept(listener, &conn) < 0) return 0;
+  if (owner->serving) owner->calls->serve(owner, conn);
+  else owner->calls->keep(owner, conn, listener->number);
+  return 1;
 }
 
 void lc_listener_accept_share(lc_listener *listener)
 {
-  lc_listen_owner *owner = listener->owner;
   if (listener->state == LC_LISTENER_CLOSED) return;
-  if (!owner->serving) {
-    owner->calls->acceptable(owner);
-    return;
-  }
-  for (int i = 0; i < LC_ACCEPTS_PER_TURN; i++) {
-    lc_conn *conn;
-    if (lc_listener_accept(listener, &conn) < 0) return;
-    owner->calls->serve(owner, conn);
-  }
-  lc_job_queue(owner->loop, &listener->job);
+  for (int i = 0; i < LC_ACCEPTS_PER_TURN; i++)
+    if (!accept_for_owner(listener)) return;
+  lc_job_queue(listener->owner->loop, &listener->job);
 }
 
 void lc_listener_unhold(lc_listener *listener)

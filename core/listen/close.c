@@ -9,13 +9,6 @@ static void forget_path(lc_listener *listener)
   lc_unix_path_remove(listener->owner->loop->sys, &listener->address, &listener->file);
 }
 
-static void give_up_ahead(lc_listener *listener)
-{
-  if (!listener->ahead) return;
-  listener->owner->calls->give_up(listener->owner, listener->ahead);
-  listener->ahead = NULL;
-}
-
 void lc_listener_close(lc_listener *listener)
 {
   lc_listen_owner *owner = listener->owner;
@@ -27,7 +20,6 @@ void lc_listener_close(lc_listener *listener)
   forget_path(listener);
   loop->sys->close(loop->sys, listener->watch.fd);
   listener->watch.fd = -1;
-  give_up_ahead(listener);
   if (!lc_list_is_empty(&listener->in_owner)) loop->sys->listening(loop->sys, -1);
   listener->state = LC_LISTENER_CLOSED;
   listener->settled = loop->now - listener->stop_began;

@@ -16,6 +16,11 @@ int lc_listener_is_closed(const lc_listener *listener)
   return listener->state == LC_LISTENER_CLOSED;
 }
 
+int lc_listener_is_settled(const lc_listener *listener)
+{
+  return listener->state >= LC_LISTENER_EMPTYING;
+}
+
 lc_time lc_listener_closed_at(const lc_listener *listener)
 {
   return listener->stop_began + listener->settled;

@@ -11,20 +11,20 @@ struct lc_listener {
   lc_listen_owner *owner;
   lc_address address; /* with the port in use */
   lc_listener_state state;
+  unsigned number; /* the owner's first listener has 1 */
   int backlog;
   int is_shared;
   int in_group;          /* SO_REUSEPORT: other members have handshakes on the port, too */
   int place, group_size; /* in that group; 0 of 0: not known */
   int defers;            /* TCP_DEFER_ACCEPT is on */
   int stop_wanted;       /* the job is to stop it */
-  int held;              /* not accepting: full, suspended, not asked; unhold looks again */
-  int paused;            /* not accepting: an error; the timer looks again */
+  int held;   /* not accepting: full, suspended, few descriptors are left; unhold looks again */
+  int paused; /* not accepting: an error; the timer looks again */
   lc_time retry_after;   /* grows while errors last */
   lc_file_identity file; /* of a unix path we made */
   lc_address bound;      /* of that path: the kernel's name for the socket */
   lc_timer timer;
-  lc_job job;     /* accepts what exceeds one turn's share */
-  lc_conn *ahead; /* accepted to see whether the queue is empty; the next to be handed out */
+  lc_job job; /* accepts what exceeds one turn's share */
 
   const lc_stop_method *method; /* NULL until one has begun */
   int lossless;
@@ -61,9 +61,6 @@ int lc_listener_queue_length(const lc_listener *listener);
 int lc_listener_has_queue(const lc_listener *listener);
 /* Accepts at most a turn's share of the queue for the owner. */
 void lc_listener_accept_share(lc_listener *listener);
-/* For a queue whose length the kernel does not tell: accepts the next client, and keeps it until
- * the embedder asks for one. */
-void lc_listener_accept_ahead(lc_listener *listener);
 
 /* stop_hide.c: no new client finds the listener any more. Returns 0 or a code. */
 int lc_listener_hide(lc_listener *listener);

@@ -23,6 +23,8 @@ void lc_listener_free(lc_listener *listener);
 lc_listener *lc_listener_next(const lc_listen_owner *owner, const lc_listener *listener);
 int lc_listener_is_open(const lc_listener *listener);   /* and no stop has begun */
 int lc_listener_is_closed(const lc_listener *listener); /* its stop has ended */
+/* Whether no handshake is under way any more: the clients that are left lie in the queue. */
+int lc_listener_is_settled(const lc_listener *listener);
 lc_time lc_listener_closed_at(const lc_listener *listener);
 int lc_listener_fd(const lc_listener *listener); /* -1 once closed */
 const lc_address *lc_listener_address(const lc_listener *listener);
@@ -47,5 +49,9 @@ int lc_listener_stop_later(lc_listener *listener);
 void lc_listener_stop_now(lc_listener *listener);
 /* Closes without a stop. */
 void lc_listener_retire(lc_listener *listener);
+
+/* tell.c: a client of the listener with this number was accepted while it stopped, and the embedder
+ * has never asked for it. */
+void lc_listener_lost_client(lc_listen_owner *owner, unsigned number);
 
 #endif

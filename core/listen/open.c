@@ -102,6 +102,7 @@ static int begin(lc_listener *listener)
   if (listener->address.of.any.sa_family != AF_UNIX) lc_loop_features(owner->loop);
   int result = lc_loop_watch(owner->loop, &listener->watch, LC_POLL_IN | LC_POLL_EDGE);
   if (result < 0) return result;
+  listener->number = ++owner->last_number;
   lc_list_append(&owner->listeners, &listener->in_owner);
   sys->listening(sys, 1);
   owner->calls->changed(owner);

@@ -21,15 +21,12 @@ typedef struct lc_listen_calls {
   int (*take)(lc_listen_owner *owner, int fd, const lc_address *peer, lc_conn **conn);
   /* Serves a connection that was just taken. */
   void (*serve)(lc_listen_owner *owner, lc_conn *conn);
+  /* The same while the embedder accepts by hand, and the listener of this number stops: keeps the
+   * connection until the embedder asks for one. The listener may close before. */
+  void (*keep)(lc_listen_owner *owner, lc_conn *conn, unsigned listener);
 
-  /* Holds a connection that was accepted ahead, before the embedder asked for one, until one of the
-   * next two calls. */
-  void (*keep)(lc_listen_owner *owner, lc_conn *conn);
-  /* The embedder asks for it. Returns 1, or 0 when the connection has ended meanwhile. */
-  int (*hand_out)(lc_listen_owner *owner, lc_conn *conn);
-  /* Its listener closes, and the embedder has not asked for it. */
-  void (*give_up)(lc_listen_owner *owner, lc_conn *conn);
-
+  /* Whether a connection is closing, so that a descriptor will be free. */
+  int (*frees_soon)(const lc_listen_owner *owner);
   /* Closes the descriptor in reserve, so that one more client can be accepted. Returns 1, or 0 when
    * there is none. */
   int (*lend_descriptor)(lc_listen_owner *owner);
@@ -41,7 +38,7 @@ typedef struct lc_listen_calls {
   void (*lossy)(lc_listen_owner *owner);
   /* A listener has been opened or closed: the owner may need a reserve, or no longer. */
   void (*changed)(lc_listen_owner *owner);
-  /* The stop of a listener has ended. */
+  /* The handshakes of a listener that stops have ended; and again when its stop has. */
   void (*settled)(lc_listen_owner *owner);
 } lc_listen_calls;
 
@@ -51,6 +48,7 @@ struct lc_listen_owner {
   const lc_settings *settings; /* options of the sockets, which connections inherit */
   const lc_time *settle;       /* the longest wait of a stop for handshakes */
   lc_link listeners;           /* open, stopping, or stopped and kept for the report */
+  unsigned last_number;        /* of a listener */
   int serving;                 /* 1: clients go to `serve`; 0: they are accepted by hand */
   int suspended;               /* clients wait in the queue */
   int is_full_told;            /* an operator has been told that clients wait for room */

@@ -52,18 +52,18 @@ static void wait_until(lc_listener *listener, lc_time at)
 /* No new client can come: accepts those in the queue, then ends the stop. */
 static void empty(lc_listener *listener)
 {
-  const lc_listen_owner *owner = listener->owner;
+  lc_listen_owner *owner = listener->owner;
   int again = listener->state == LC_LISTENER_EMPTYING;
-  /* A script that accepts by hand may have stopped doing so; or no descriptor is free. */
-  if (again && (!owner->serving || listener->retry_after) &&
+  /* While accepting is held or fails for lack of descriptors, it does not show an empty queue. */
+  if (again && (listener->held || listener->retry_after) &&
       lc_listener_queue_length(listener) == 0) {
     lc_listener_finish(listener);
     return;
   }
   listener->state = LC_LISTENER_EMPTYING;
+  if (!again) owner->calls->settled(owner);
   wait_until(listener, owner->loop->now + EMPTY_EVERY);
-  if (owner->serving) lc_listener_accept_share(listener);
-  else if (again && lc_listener_queue_length(listener) < 0) lc_listener_accept_ahead(listener);
+  lc_listener_accept_share(listener);
 }
 
 /* ----------------------------------------------------------------- methods -- */
@@ -149,10 +149,11 @@ void lc_listener_stop(lc_listener *listener)
 {
   if (listener->state != LC_LISTENER_OPEN) return;
   lc_loop *loop = listener->owner->loop;
-  int has_held = listener->paused || listener->held;
+  int has_waited = listener->paused || listener->held || !listener->owner->serving;
   listener->stop_began = loop->now;
   listener->paused = listener->held = 0;
-  if (has_held) lc_job_queue(loop, &listener->job); /* no event tells of the clients that waited */
+  if (has_waited)
+    lc_job_queue(loop, &listener->job); /* no event tells of the clients that waited */
   const lc_stop_method *first = *next_method(listener, METHODS);
   if (!first->has_handshakes || !widen(listener)) begin(listener);
 }
@@ -179,19 +180,22 @@ void lc_listener_stop_due(lc_listener *listener, lc_time now)
 /* Clients that the kernel did not show are not known to be lost. */
 static void tell_cut(lc_listener *listener)
 {
-  int is_blind = listener->state == LC_LISTENER_SETTLING && listener->diag < 0;
-  int is_queued = listener->ahead || lc_listener_queue_length(listener) > 0;
-  if (is_blind && !is_queued) lc_listener_not_known(listener, "stop cut short", listener->diag);
-  else if (is_queued || listener->state != LC_LISTENER_EMPTYING)
+  int is_uncounted = listener->state == LC_LISTENER_SETTLING && listener->diag < 0;
+  int queue = lc_listener_queue_length(listener);
+  if (queue <= 0 && is_uncounted) lc_listener_not_known(listener, "stop cut short", listener->diag);
+  else if (queue > 0 || listener->state != LC_LISTENER_EMPTYING)
     lc_listener_not_lossless(listener, "stop cut short", 0);
+  else if (queue < 0) lc_listener_not_known(listener, "stop cut short", 0);
 }
 
 void lc_listener_stop_now(lc_listener *listener)
 {
   if (listener->state == LC_LISTENER_CLOSED) return;
   if (listener->state == LC_LISTENER_OPEN) lc_listener_stop(listener);
-  if (listener->state == LC_LISTENER_EMPTYING && lc_listener_queue_length(listener) < 0)
-    lc_listener_accept_ahead(listener);
+  if (listener->state == LC_LISTENER_EMPTYING && lc_listener_queue_length(listener) < 0) {
+    listener->held = 0; /* only accepting shows whether the queue is empty */
+    lc_listener_accept_share(listener);
+  }
   if (listener->state == LC_LISTENER_CLOSED) return;
   tell_cut(listener);
   lc_listener_finish(listener);

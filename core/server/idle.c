@@ -10,6 +10,7 @@
 #include "conn/queue.h"
 #include "conn/units.h"
 #include "server/member.h"
+#include "server/state.h"
 
 /* How much later than `quiet` a first request may come where packets are lost. */
 #define LATE_AFTER_LOSS (12 * LC_SECOND)
@@ -31,18 +32,27 @@ static void look_at_handshake(lc_conn *conn)
   if (info.tcpi_total_retrans > 0) server->handshakes_lossy++;
 }
 
+/* Whether clients wait until the embedder, which accepts by hand, has done with the connection. */
+static int holds_up_others(const lc_conn *conn)
+{
+  return lc_conn_server(conn)->unclaimed && !lc_member_of(conn)->unclaimed;
+}
+
 /* Returns the silence after which a connection that has sent nothing counts as idle.
  *
  * Where packets are lost, the first request may come late. A client whose connect was repeated
  * sends its request again after 3, 9 and 21 s (RFC 6298, 5.7). A system that remembers slow
  * connects to our address, as Linux does, repeats it after some 0.3, 3.7 and 10 s. The kernel does
  * not show us when a packet of the client's was lost. So the handshakes that show a loss decide for
- * all connections. While a listener settles, more of them may come: then the silence has no end. */
+ * all connections. While a listener settles, more of them may come: then the silence has no end.
+ *
+ * A client that holds up others gets no more than `quiet`, for they may have sent their requests. */
 static lc_time patience(lc_conn *conn)
 {
   lc_server *server = lc_conn_server(conn);
   look_at_handshake(conn);
-  if (lc_server_is_listening(server)) return LC_NEVER;
+  if (holds_up_others(conn)) return server->options.drain.quiet;
+  if (lc_server_is_settling(server)) return LC_NEVER;
   lc_time late = 0;
   if (server->handshakes_lossy > 0) late = LATE_AFTER_LOSS;
   if (server->handshakes_lossy > 1 && server->handshakes_lossy >= server->handshakes_seen / HEAVY)
@@ -63,7 +73,9 @@ lc_time lc_idle_look_at(lc_conn *conn)
   if (conn->state != LC_STATE_NEW && conn->state != LC_STATE_IDLE) return LC_NEVER;
   int unattended =
     !conn->tasks && !conn->guards && conn->wait == LC_WAIT_NONE && conn->state == LC_STATE_NEW;
-  if (unattended ? lc_conn_is_half_way(conn) : !lc_conn_is_between(conn)) return LC_NEVER;
+  int is_busy = unattended ? lc_conn_is_half_way(conn) : !lc_conn_is_between(conn);
+  if (is_busy || (unattended && conn->spoke))
+    return LC_NEVER; /* what has come waits for its reader */
   const lc_protocol *protocol = lc_protocol_of(conn);
   if (conn->received && protocol->is_sure(conn, lc_protocol_state(conn))) return 0;
   return end_of_silence(conn);
@@ -80,7 +92,10 @@ void lc_idle_look(lc_conn *conn)
 {
   lc_server *server = lc_conn_server(conn);
   if (!lc_conn_is_draining(conn) || lc_idle_look_at(conn) > conn->loop->now) return;
-  if (lc_crossing_unread(conn)) return; /* a request has arrived: its event follows */
+  if (lc_crossing_unread(conn)) { /* a request has arrived: its event follows */
+    lc_mark_unread(conn);
+    return;
+  }
   lc_mark_here(conn);
   conn->dismissed = 1;
   lc_member_of(conn)->was_idle = 1;

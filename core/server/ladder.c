@@ -5,6 +5,7 @@
 #include "server/listening.h"
 #include "server/options.h"
 #include "server/state.h"
+#include "server/unclaimed.h"
 #include "server/walk.h"
 
 /* ------------------------------------------------------------------- steps -- */
@@ -45,6 +46,7 @@ static void climb(lc_job *job)
     if (next == LC_STEP_UNREADY) next = LC_STEP_STOP; /* only the process's ladder has unready */
     enter(server, next);
   }
+  lc_unclaimed_share(server);
   lc_walk_on(server);
   if (lc_server_is_done(server)) {
     lc_heap_clear(&server->loop->deadlines, &server->timer);

@@ -7,6 +7,7 @@
 #include "server/adopt.h"
 #include "server/fleet.h"
 #include "server/state.h"
+#include "server/unclaimed.h"
 
 /* The report keeps this many listeners that were stopped while the server served. */
 enum { STOPPED_KEPT = 16 };
@@ -47,25 +48,15 @@ static void serve(lc_listen_owner *owner, lc_conn *conn)
   if (lc_conn_announce(conn) && server->events->opened) server->events->opened(conn, server->user);
 }
 
-static void keep(lc_listen_owner *owner, lc_conn *conn)
+static void keep(lc_listen_owner *owner, lc_conn *conn, unsigned listener)
 {
   (void)owner;
-  lc_conn_ref(conn);
+  lc_unclaimed_add(conn, listener);
 }
 
-static int hand_out(lc_listen_owner *owner, lc_conn *conn)
+static int frees_soon(const lc_listen_owner *owner)
 {
-  int is_there = lc_conn_server(conn) != NULL;
-  (void)owner;
-  lc_conn_unref(conn);
-  return is_there;
-}
-
-static void give_up(lc_listen_owner *owner, lc_conn *conn)
-{
-  (void)owner;
-  lc_conn_abort(conn, "not accepted");
-  lc_conn_unref(conn);
+  return server_of(owner)->registry.counts[LC_STATE_CLOSING] > 0;
 }
 
 static int lend_descriptor(lc_listen_owner *owner)
@@ -121,7 +112,7 @@ static void changed(lc_listen_owner *owner)
 static void settled(lc_listen_owner *owner)
 {
   lc_server *server = server_of(owner);
-  lc_server_settled(server);
+  if (!lc_server_is_settling(server)) lc_server_look_again(server);
   lc_server_check(server);
 }
 
@@ -130,8 +121,7 @@ static const lc_listen_calls CALLS = {.limit_reached = limit_reached,
                                       .take = take,
                                       .serve = serve,
                                       .keep = keep,
-                                      .hand_out = hand_out,
-                                      .give_up = give_up,
+                                      .frees_soon = frees_soon,
                                       .lend_descriptor = lend_descriptor,
                                       .acceptable = acceptable,
                                       .notice = notice,
@@ -170,11 +160,7 @@ void lc_listening_free(lc_server *server)
 void lc_listening_stop(lc_server *server) { for_each_listener(server, lc_listener_stop); }
 void lc_listening_stop_now(lc_server *server) { for_each_listener(server, lc_listener_stop_now); }
 
-void lc_listening_unhold(lc_server *server)
-{
-  if (server->listening.suspended || limit_reached(&server->listening)) return;
-  for_each_listener(server, lc_listener_unhold);
-}
+void lc_listening_unhold(lc_server *server) { for_each_listener(server, lc_listener_unhold); }
 
 /* Keeps the latest stopped listeners for the report. Frees none that closed in this turn, for a
  * caller may still be using it. */
@@ -240,6 +226,7 @@ void lc_server_retire(lc_server *server)
 {
   server->retiring = 1;
   for_each_listener(server, lc_listener_retire);
+  if (server->unclaimed) lc_job_queue_ladder(server->loop, &server->job);
   lc_server_check(server);
 }
 
@@ -248,6 +235,8 @@ void lc_server_retire(lc_server *server)
 int lc_server_accept(lc_server *server, lc_conn **conn)
 {
   int any_left = 0;
+  *conn = lc_unclaimed_claim(server);
+  if (*conn) return 0;
   for (lc_listener *listener = NULL; (listener = next_of(server, listener));) {
     if (lc_listener_is_closed(listener)) continue;
     any_left = 1;
@@ -255,6 +244,8 @@ int lc_server_accept(lc_server *server, lc_conn **conn)
   }
   return any_left ? LC_AGAIN : LC_CLOSED;
 }
+
+uint32_t lc_server_unclaimed(const lc_server *server) { return server->unclaimed; }
 
 void lc_server_suspend(lc_server *server) { server->listening.suspended = 1; }
 
@@ -267,7 +258,9 @@ void lc_server_resume(lc_server *server)
 void lc_server_serve(lc_server *server, int serving)
 {
   server->listening.serving = serving;
-  if (serving) for_each_listener(server, lc_listener_look_again);
+  if (!serving) return;
+  for_each_listener(server, lc_listener_look_again);
+  if (server->unclaimed) lc_job_queue_ladder(server->loop, &server->job);
 }
 
 /* ----------------------------------------------------------------- questions -- */

@@ -113,6 +113,11 @@ void lc_registry_rewind(lc_registry *registry, lc_walk walk)
   registry->cursors[walk] = registry->all.next;
 }
 
+void lc_registry_walk_from(lc_registry *registry, lc_walk walk, lc_conn *conn)
+{
+  registry->cursors[walk] = &lc_member_of(conn)->in_registry;
+}
+
 int lc_registry_is_walking(const lc_registry *registry, lc_walk walk)
 {
   return registry->cursors[walk] != NULL;

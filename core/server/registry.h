@@ -13,7 +13,13 @@
 #include "lastcall.h"
 
 /* The walks that take several turns; each has a cursor of its own. */
-typedef enum lc_walk { LC_WALK_REACH, LC_WALK_VISIT, LC_WALK_MARK, LC_WALKS } lc_walk;
+typedef enum lc_walk {
+  LC_WALK_REACH,
+  LC_WALK_VISIT,
+  LC_WALK_MARK,
+  LC_WALK_CLAIM,
+  LC_WALKS
+} lc_walk;
 
 typedef struct lc_registry {
   lc_link all;
@@ -34,6 +40,8 @@ lc_conn *lc_registry_find(const lc_registry *registry, uint64_t id);
 lc_conn *lc_registry_next(const lc_registry *registry, const lc_conn *conn);
 
 void lc_registry_rewind(lc_registry *registry, lc_walk walk);
+/* The connection is the next of the walk. */
+void lc_registry_walk_from(lc_registry *registry, lc_walk walk, lc_conn *conn);
 /* The next connection of the walk, or NULL when it is over. */
 lc_conn *lc_registry_step(lc_registry *registry, lc_walk walk);
 int lc_registry_is_walking(const lc_registry *registry, lc_walk walk);

@@ -7,11 +7,15 @@
 #include "server/adopt.h"
 #include "server/idle.h"
 #include "server/listening.h"
+#include "server/member.h"
 #include "server/state.h"
+#include "server/unclaimed.h"
 
 static void member_opened(lc_conn *conn)
 {
   lc_server *server = lc_conn_server(conn);
+  if (lc_member_of(conn)->unclaimed) return; /* the embedder hears of it when it asks */
+  conn->unheard = 0;
   if (server->events->opened) server->events->opened(conn, server->user);
 }
 
@@ -19,6 +23,7 @@ static void member_moved(lc_conn *conn, lc_state from, lc_state to, const char *
 {
   lc_server *server = lc_conn_server(conn);
   lc_registry_move(&server->registry, from, to);
+  if (to >= LC_STATE_CLOSING) lc_unclaimed_leave(conn);
   if (server->events->state && !conn->unheard)
     server->events->state(conn, from, to, cause, server->user);
 }

@@ -20,6 +20,14 @@ int lc_server_is_listening(const lc_server *server)
   return 0;
 }
 
+int lc_server_is_settling(const lc_server *server)
+{
+  for (const lc_listener *listener = NULL;
+       (listener = lc_listener_next(&server->listening, listener));)
+    if (!lc_listener_is_settled(listener)) return 1;
+  return 0;
+}
+
 int lc_server_is_done(const lc_server *server)
 {
   return server->owner.step >= LC_STEP_DRAIN && server->owner.step < LC_STEP_DONE &&
@@ -38,9 +46,9 @@ void lc_server_check(lc_server *server)
     lc_job_queue_ladder(server->loop, &server->job);
 }
 
-void lc_server_settled(lc_server *server)
+void lc_server_look_again(lc_server *server)
 {
-  if (server->owner.step < LC_STEP_DRAIN || lc_server_is_listening(server)) return;
+  if (server->owner.step < LC_STEP_DRAIN) return;
   lc_registry_rewind(&server->registry, LC_WALK_VISIT);
   lc_job_queue_ladder(server->loop, &server->job);
 }

@@ -11,8 +11,10 @@ int lc_server_is_retired(const lc_server *server);
 /* A part of the server has ended, perhaps the last one. The ladder looks later in this turn or in
  * the next. */
 void lc_server_check(lc_server *server);
-/* A listener has closed, perhaps the last one: from then on the silence of connections that have
- * sent nothing has an end. */
-void lc_server_settled(lc_server *server);
+/* Whether handshakes may be under way at a listener. */
+int lc_server_is_settling(const lc_server *server);
+/* The silence of connections that have sent nothing may have an end from now on: a drain looks at
+ * all of them again. */
+void lc_server_look_again(lc_server *server);
 
 #endif

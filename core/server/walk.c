@@ -6,6 +6,7 @@
 #include "conn/mark.h"
 #include "conn/verdict.h"
 #include "server/idle.h"
+#include "server/unclaimed.h"
 
 /* The shortest time between two shares of a walk that is spread out. */
 #define PACE (5 * LC_MILLISECOND)
@@ -16,6 +17,7 @@ static void reach(lc_conn *conn, lc_step step)
 {
   lc_server *server = lc_conn_server(conn);
   const lc_events *events = server->events;
+  if (step == LC_STEP_CANCEL && lc_unclaimed_lose(conn)) return;
   if (step == LC_STEP_KILL && lc_verdict_is_delivered(conn)) {
     /* The peer has everything, our FIN too, and only keeps its own side open. The connection lost
      * nothing and is not killed. */

@@ -14,7 +14,7 @@
 ---@field elapsed number seconds
 ---@field steps table<lastcall.Step, number> when each step began, in seconds from the beginning
 ---@field stop lastcall.StopReport[] one for each listener
----@field lossless boolean every listener was stopped without loss
+---@field lossless boolean every listener was stopped without loss, and `accept` handed out every client of its queue
 ---@field accepted_while_stopping integer
 ---@field finished integer closed in order by their handlers or peers
 ---@field closed_idle integer

@@ -15,10 +15,11 @@ local Server = {}
 function Server:serve(handler) end
 
 --- (waits) Returns the next connection, for loops written by hand. Only the script, the ladder or the peer closes
---- it.
+--- it. When the server stops, lastcall accepts the clients in the queue, and this call hands them out in order; one
+--- that it never hands out is lost, and the report is not `lossless`.
 ---@param seconds? number the longest wait
 ---@return lastcall.Connection? conn
----@return lastcall.Code? code "closed" once the server has stopped listening, "timeout", "canceled"
+---@return lastcall.Code? code "closed" once the server has stopped listening and has handed out its queue, "timeout", "canceled"
 ---@return string? message
 function Server:accept(seconds) end
 

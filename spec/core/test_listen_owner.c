@@ -1,5 +1,4 @@
-/* test_listen_owner.c - a listener serves any owner: here one that is no server, and whose
- * connections are numbers. */
+/* test_listen_owner.c - a listener serves any owner: here one that is no server, and whose connections are numbers. */
 #include <unistd.h>
 
 #include "listen/listener.h"
@@ -10,7 +9,8 @@ enum { CLIENTS = 8 };
 /* Stands for a connection. */
 typedef struct client {
   int fd;
-  int served, kept, handed_out, given_up;
+  int served;
+  unsigned kept_from; /* the number of its listener */
 } client;
 
 typedef struct owner {
@@ -60,23 +60,16 @@ static void serve(lc_listen_owner *listening, lc_conn *conn)
   client_of(conn)->served++;
 }
 
-static void keep(lc_listen_owner *listening, lc_conn *conn)
+static void keep(lc_listen_owner *listening, lc_conn *conn, unsigned listener)
 {
   (void)listening;
-  client_of(conn)->kept++;
+  client_of(conn)->kept_from = listener;
 }
 
-static int hand_out(lc_listen_owner *listening, lc_conn *conn)
+static int frees_soon(const lc_listen_owner *listening)
 {
   (void)listening;
-  client_of(conn)->handed_out++;
-  return 1;
-}
-
-static void give_up(lc_listen_owner *listening, lc_conn *conn)
-{
-  (void)listening;
-  client_of(conn)->given_up++;
+  return 0;
 }
 
 static int lend_descriptor(lc_listen_owner *listening)
@@ -99,9 +92,9 @@ static void lossy(lc_listen_owner *listening) { of(listening)->lossy++; }
 static void changed(lc_listen_owner *listening) { (void)listening; }
 static void settled(lc_listen_owner *listening) { of(listening)->settled++; }
 
-static const lc_listen_calls CALLS = {
-  limit_reached,   prepare,    take,   serve, keep,    hand_out, give_up,
-  lend_descriptor, acceptable, notice, lossy, changed, settled};
+static const lc_listen_calls CALLS = {limit_reached, prepare,         take,       serve,  keep,
+                                      frees_soon,    lend_descriptor, acceptable, notice, lossy,
+                                      changed,       settled};
 
 static void begin(owner *o, world *w, int serving, lc_address address)
 {
@@ -139,7 +132,7 @@ static void clients_become_the_owners_each_served_once(void **state)
     lc_listener_stop(listener_of(&o));
     TURN_UNTIL(w, lc_listener_is_closed(listener_of(&o)));
     for (int i = 0; i < 3; i++) assert_int_equal(o.clients[i].served, 1);
-    assert_int_equal(o.settled, 1);
+    assert_int_equal(o.settled, 2); /* the handshakes, and the whole */
     end(&o);
     for (int i = 0; i < 3; i++) peer_close(peers[i]);
   }
@@ -186,50 +179,55 @@ static void at_the_owners_limit_clients_wait_and_it_is_said_once(void **state)
   for (int i = 0; i < 3; i++) peer_close(peers[i]);
 }
 
-/* By hand, on a unix socket, whose queue the kernel does not count. */
-static void accept_ahead(owner *o, world *w, int *peer)
-{
-  begin(o, w, 0, world_unix_name());
-  *peer = peer_connect(&w->address);
-  lc_listener_stop(listener_of(o));
-  TURN_UNTIL(w, o->count == 1);
-  assert_int_equal(o->clients[0].kept, 1);
-  assert_true(o->acceptable > 0);
-}
-
-static void a_client_accepted_ahead_is_the_next_that_is_handed_out(void **state)
+static void a_stop_by_hand_leaves_the_clients_with_the_owner_in_order(void **state)
 {
   world *w = *state;
-  owner o;
-  lc_conn *conn;
-  int peer;
-  accept_ahead(&o, w, &peer);
-  assert_int_equal(lc_listener_accept(listener_of(&o), &conn), 0);
-  assert_ptr_equal(client_of(conn), &o.clients[0]);
-  assert_int_equal(o.clients[0].handed_out, 1);
-  TURN_UNTIL(w, lc_listener_is_closed(listener_of(&o)));
-  assert_int_equal(o.clients[0].given_up, 0);
-  assert_int_equal(o.lossy, 0);
-  end(&o);
-  peer_close(peer);
-}
-
-static void a_client_accepted_ahead_is_given_up_when_the_listener_closes(void **state)
-{
-  world *w = *state;
-  for (int how = 0; how < 3; how++) {
+  const lc_address places[] = {world_loopback(), world_unix_name()};
+  for (size_t place = 0; place < sizeof places / sizeof *places; place++) {
     owner o;
-    int peer;
-    accept_ahead(&o, w, &peer);
-    if (how == 0) lc_listener_stop_now(listener_of(&o));
-    if (how == 1) lc_listener_retire(listener_of(&o));
-    if (how == 2) lc_listener_free(listener_of(&o));
-    assert_int_equal(o.clients[0].given_up, 1);
-    assert_int_equal(o.clients[0].handed_out, 0);
-    assert_int_equal(o.lossy, how < 2);
+    int peers[3];
+    begin(&o, w, 0, places[place]);
+    for (int i = 0; i < 3; i++) peers[i] = peer_connect(&w->address);
+    TURN_UNTIL(w, o.acceptable > 0);
+    assert_int_equal(o.count, 0);
+    lc_listener_stop(listener_of(&o));
+    TURN_UNTIL(w, lc_listener_is_closed(listener_of(&o)));
+    assert_int_equal(o.count, 3);
+    for (int i = 0; i < 3; i++) {
+      peer_say(peers[i], (const char *const[]){"0", "1", "2"}[i]);
+      char said = 0;
+      assert_int_equal(recv(o.clients[i].fd, &said, 1, 0), 1);
+      assert_int_equal(said, '0' + i);
+      assert_int_equal(o.clients[i].served, 0);
+      assert_int_equal(o.clients[i].kept_from, 1);
+      peer_close(peers[i]);
+    }
+    assert_int_equal(o.lossy, 0);
     end(&o);
-    peer_close(peer);
   }
+}
+
+static void a_client_that_is_lost_spoils_the_stop_of_its_own_listener(void **state)
+{
+  world *w = *state;
+  lc_address address = world_unix_name();
+  owner o;
+  lc_listener_report report;
+  begin(&o, w, 0, world_unix_name());
+  assert_int_equal(lc_listener_open(&o.listening, &address, NULL), 0);
+  lc_listener *second = lc_listener_next(&o.listening, listener_of(&o));
+  for (lc_listener *one = NULL; (one = lc_listener_next(&o.listening, one));) lc_listener_stop(one);
+  TURN_UNTIL(w, lc_listener_is_closed(listener_of(&o)) && lc_listener_is_closed(second));
+  for (int i = 0; i < 2; i++) lc_listener_lost_client(&o.listening, 2);
+  lc_listener_describe(listener_of(&o), &report);
+  assert_true(report.lossless);
+  lc_listener_describe(second, &report);
+  assert_false(report.lossless);
+  assert_string_equal(o.notices, " client not accepted");
+  int before = o.lossy;
+  lc_listener_lost_client(&o.listening, 7); /* it has been forgotten */
+  assert_int_equal(o.lossy, before + 1);
+  end(&o);
 }
 
 int main(void)
@@ -238,8 +236,8 @@ int main(void)
     WORLD_TEST(clients_become_the_owners_each_served_once),
     WORLD_TEST(a_client_that_the_owner_refuses_is_closed_and_the_next_is_taken),
     WORLD_TEST(at_the_owners_limit_clients_wait_and_it_is_said_once),
-    WORLD_TEST(a_client_accepted_ahead_is_the_next_that_is_handed_out),
-    WORLD_TEST(a_client_accepted_ahead_is_given_up_when_the_listener_closes),
+    WORLD_TEST(a_stop_by_hand_leaves_the_clients_with_the_owner_in_order),
+    WORLD_TEST(a_client_that_is_lost_spoils_the_stop_of_its_own_listener),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,6 +91,85 @@ describe("server:accept", function()
     end)
   end)
 
+  local PLACES = { TCP = function() return "127.0.0.1:0" end, unix = function() return helper.abstract "queue" end }
+  for place, at in pairs(PLACES) do
+    it("hands out the queue in order when a silent client held it up, on " .. place, function()
+      helper.task(function()
+        local server = assert(lastcall.listen(at(), { drain = { timeout = helper.seconds(10), quiet = 0.2 } }))
+        local address = server:addresses()[1]
+        local order, told = {}, {}
+        server:on_state(function(conn, from) told[conn.id] = told[conn.id] or from == nil end)
+        local loop = lastcall.go(function()
+          for conn in function() return (server:accept()) end do
+            for line in conn:lines() do
+              order[#order + 1] = line
+              conn:write("you said ", line, "\n")
+            end
+            conn:close("background")
+          end
+        end)
+        local silent = { assert(lastcall.connect(address)), assert(lastcall.connect(address)) }
+        local asking = {}
+        for i = 1, 20 do asking[i] = helper.ask(address, "word " .. i) end
+        lastcall.sleep(0)
+        server:shutdown()
+        for i, conn in ipairs(asking) do
+          assert.equal("you said word " .. i, (conn:read()))
+          assert.equal("word " .. i, order[i])
+          assert.equal("eof", helper.ends(conn))
+        end
+        for _, conn in ipairs(silent) do assert.equal("eof", helper.ends(conn)) end
+        local report = server:wait()
+        loop:wait()
+        helper.assert_clean(report)
+        for _, is_told in pairs(told) do assert.is_true(is_told) end -- of no move before the accept
+      end)
+    end)
+  end
+
+  it("tells of the end of a peer that had finished before it was handed out", function()
+    helper.task(function()
+      local server = assert(lastcall.listen "127.0.0.1:0")
+      local client = helper.ask(server:addresses()[1], "word")
+      assert(client:shutdown("write"))
+      server:shutdown(helper.seconds(10))
+      local stop_at = lastcall.now() + helper.seconds(5)
+      while server:count() == 0 and lastcall.now() < stop_at do lastcall.sleep(0.01) end
+      lastcall.sleep(0.05) -- its end has been seen, too
+      local conn = assert(server:accept())
+      local ended = lastcall.channel(1)
+      conn:on_eof(function() lastcall.go(ended.send, ended, true) end)
+      assert.is_true(ended:receive(helper.seconds(5)))
+      assert.equal("word", (conn:read()))
+      helper.send(conn, "answer\n")
+      conn:close("background")
+      assert.equal("answer", (client:read()))
+      client:close()
+      helper.assert_clean(server:wait())
+    end)
+  end)
+
+  it("counts a client as lost that it never gives to a task", function()
+    helper.task(function()
+      local server = assert(lastcall.listen("127.0.0.1:0", { drain = { timeout = 1, quiet = 0.1 } }))
+      local other = assert(lastcall.listen "127.0.0.1:0")
+      local address = server:addresses()[1]
+      local silent, asks = assert(lastcall.connect(address)), helper.ask(address, "word")
+      server:shutdown()
+      assert.equal("eof", helper.ends(silent))
+      assert.equal("reset", helper.ends(asks))
+      local report = server:wait()
+      assert.is_false(report.lossless)
+      assert.is_false(report.stop[1].lossless)
+      assert.is_false(report.stop[1].unknown)
+      assert.is_false(report.clean)
+      assert.equal(1, report.closed_idle)
+      assert.equal(1, report.reset_by_us)
+      assert.equal("closed", select(2, server:accept()))
+      other:close()
+    end)
+  end)
+
   it("is refused while a handler serves, and outside a task", function()
     helper.task(function()
       local server = helper.serve(lastcall, echo)

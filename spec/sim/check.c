@@ -9,8 +9,7 @@
 #include "conn/state.h"
 #include "run.h"
 
-/* What is ready and not told of, for so long, has been forgotten: longer than any retry of the
- * core's. */
+/* What is ready and not told of, for so long, has been forgotten: longer than any retry of the core's. */
 #define FORGOTTEN (100 * LC_MILLISECOND)
 
 enum { TURNS_TO_END = 8 };
@@ -127,8 +126,7 @@ static void check_manner(handler *h, const lc_verdict *verdict)
     run_fail(h->in, "connection %u: half a write, and then a FIN", of(h));
 }
 
-/* A closing that is not strict goes on while the peer's host acknowledges something within each
- * write_timeout. */
+/* A closing that is not strict goes on while the peer's host acknowledges something within each write_timeout. */
 static void check_patience(handler *h, const lc_verdict *verdict)
 {
   const run *in = h->in;
@@ -198,8 +196,7 @@ static void check_noticed(handler *h)
              lc_to_seconds(now - h->stuck_since));
 }
 
-/* One for each connection that is open, each listener, the server and the process, and the
- * script's. */
+/* One for each connection that is open, each listener, the server and the process, and the script's. */
 static void check_timers(run *in)
 {
   lc_loop_stats stats;
@@ -212,6 +209,7 @@ static void check_timers(run *in)
     most += h->spawned.index ? 1u : 0u;
     most += lc_conn_fd(h->conn) >= 0 ? 1u : 0u;
   }
+  if (in->plan->by_hand) most += lc_server_count(in->server, LC_STATES);
   if (stats.timers > most) run_fail(in, "%u timers are armed, for %u", stats.timers, most);
 }
 
@@ -223,6 +221,7 @@ void check_wait(run *in)
   check_timers(in);
   check_ladder_wait(in);
   check_listener_wait(in);
+  check_workers_wait(in);
 }
 
 /* -------------------------------------------------------------------- turns -- */
@@ -237,8 +236,8 @@ static void check_counts(run *in)
              lc_server_count(in->server, LC_STATES));
 }
 
-/* What was due when the turn began has been done in it; a few more turns, none of which waits, and
- * the rest has followed. */
+/* What was due when the turn began has been done in it; a few more turns, none of which waits, and the
+ * rest has followed. */
 static void check_deadlines(run *in)
 {
   lc_time now = lc_loop_now(in->loop);
@@ -277,31 +276,26 @@ void check_over(run *in)
   }
 }
 
-/* Whether everything that may keep a client from being accepted has been left out of this plan, or
- * has not come true. */
-static int is_fair(const run *in)
+/* Whether nothing lacks, and the report says that nobody was lost. */
+static int is_said_lossless(const run *in)
 {
-  const lc_report *report = lc_server_report(in->server);
-  return report->lossless && !in->cancel_at && !sim_process_failed(in->process) &&
+  return lc_server_report(in->server)->lossless && !sim_process_failed(in->process) &&
          in->plan->descriptors > 64 && !in->plan->allocation;
 }
 
-static const handler *handler_of(const run *in, const client *c)
+/* Whether everything that may keep a client from being accepted has been left out of this plan, or has
+ * not come true. */
+static int is_fair(const run *in) { return is_said_lossless(in) && !in->cancel_at; }
+
+const handler *check_handler_of(const run *in, const client *c)
 {
   for (unsigned i = 0; i < in->handlers; i++)
     if (in->handler[i].client == c) return &in->handler[i];
   return NULL;
 }
 
-/* A client whose connect() succeeded is accepted, if it was still there to be. */
-static void check_accepted(run *in, const client *c)
-{
-  if (!c->connected_at || handler_of(in, c) || c->end == OWN_WISH) return;
-  if (is_fair(in)) run_fail(in, "client %u was connected, and never served: lost", c->index);
-}
-
 /* Whether nothing in the plan but the drain could keep a first request from its answer. */
-static int is_easy(const run *in)
+int check_is_easy(const run *in)
 {
   const plan *p = in->plan;
   const lc_settings *settings = &p->server.settings;
@@ -313,6 +307,19 @@ static int is_easy(const run *in)
          settings->linger_bytes >= RUN_BYTES * 8 && settings->write_timeout > LC_SECOND;
 }
 
+/* A client whose connect() succeeded is accepted, if it was still there to be. Where clients are accepted by hand, one
+ * that is silent need not be handed out; any other is, or is counted as lost. */
+static void check_accepted(run *in, const client *c)
+{
+  if (!c->connected_at || check_handler_of(in, c) || c->end == OWN_WISH) return;
+  int is_by_hand = in->plan->by_hand > 0;
+  int must_be = is_by_hand ? check_is_easy(in) && check_spoke_in_time(in, c) && is_said_lossless(in)
+                           : is_fair(in);
+  if (must_be) run_fail(in, "client %u was connected, and never served: lost", c->index);
+  if (is_by_hand && is_fair(in) && check_is_easy(in) && !c->spoke_at && c->end != SAW_EOF)
+    run_fail(in, "client %u was silent, and did not see a clean end", c->index);
+}
+
 /* A client that asked as soon as it was connected, for something that is answered at once, has its
  * answer, whole, whenever the shutdown came. */
 static void check_served(run *in, const client *c)
@@ -321,14 +328,14 @@ static void check_served(run *in, const client *c)
                  (c->plan->temper == HALF_CLOSING && c->plan->requests == 1);
   if (!is_plain || !c->plan->requests || c->plan->asked[0].deed != REPLY) return;
   if (!c->connected_at || c->asked_at != c->connected_at || c->plan->asked[0].body) return;
-  if (c->plan->asked[0].reply > 1000 || !is_easy(in) || !is_fair(in)) return;
+  if (c->plan->asked[0].reply > 1000 || !check_is_easy(in) || !is_fair(in)) return;
   if (!c->answered) run_fail(in, "client %u asked in time, and was not answered", c->index);
 }
 
 /* What ended with a FIN was whole. */
 static void check_whole(run *in, const client *c)
 {
-  const handler *h = handler_of(in, c);
+  const handler *h = check_handler_of(in, c);
   if (c->end != SAW_EOF || !h) return;
   if (c->received < h->accepted)
     run_fail(in, "client %u saw a clean end after %llu of %llu bytes", c->index,

@@ -1,5 +1,4 @@
-/* client.c - the other end: a client of some temper, acting by planned calls on a host of its
- * own. */
+/* client.c - the other end: a client of some temper, acting by planned calls on a host of its own. */
 #include <string.h>
 
 #include "run.h"
@@ -185,6 +184,7 @@ static void writes(client *c)
     ssize_t sent = say(c, bytes, size);
     if (sent < 0) return; /* no room; or it is over, which reading tells */
     c->sent += (uint64_t)sent;
+    if (!c->spoke_at) c->spoke_at = now(c);
     if (!is_slow) continue;
     c->next_at = now(c) + c->plan->pause;
     go_at(c, c->next_at);

@@ -61,6 +61,7 @@ int handlers_run(void *user)
     resume(h);
     lc_loop_flush(in->loop);
   }
+  workers_accept(in);
   run_act(in);
   for (unsigned i = 0; i < in->handlers; i++) again |= in->handler[i].is_queued;
   return again;
@@ -112,9 +113,8 @@ void handlers_kill(run *in)
 
 /* --------------------------------------------------------------- callbacks -- */
 
-static void opened(lc_conn *conn, void *user)
+void handler_begins(run *in, lc_conn *conn)
 {
-  run *in = user;
   lc_address peer;
   lc_conn_peer(conn, &peer);
   client *of = run_client_at(in, ntohs(peer.of.in.sin_port));
@@ -135,6 +135,14 @@ static void opened(lc_conn *conn, void *user)
     return;
   }
   wake(h, 0);
+}
+
+static void opened(lc_conn *conn, void *user) { handler_begins(user, conn); }
+
+static void acceptable(lc_server *server, void *user)
+{
+  (void)server;
+  workers_wake(user);
 }
 
 static void ready(lc_conn *conn, unsigned what, void *user)
@@ -226,6 +234,7 @@ static void notice(lc_server *server, const lc_notice *said, void *user)
 }
 
 const lc_events HANDLER_EVENTS = {.opened = opened,
+                                  .acceptable = acceptable,
                                   .ready = ready,
                                   .state = state,
                                   .heartbeat = heartbeat,
@@ -235,6 +244,7 @@ const lc_events HANDLER_EVENTS = {.opened = opened,
                                   .notice = notice};
 
 const lc_events HANDLER_EVENTS_TELLING = {.opened = opened,
+                                          .acceptable = acceptable,
                                           .ready = ready,
                                           .state = state,
                                           .draining = draining,

@@ -1,5 +1,4 @@
-/* handler.h - between the two halves of a handler: what it is told (handler.c), and what it does
- * (handler_deeds.c). */
+/* handler.h - between the two halves of a handler: what it is told (handler.c), and what it does (handler_deeds.c). */
 #ifndef SIM_HANDLER_H
 #define SIM_HANDLER_H
 
@@ -14,6 +13,7 @@ void handler_gives_up(handler *h, int code);
 /* Posts a note, unless it would be taken for a part of a reply. */
 void handler_notes(handler *h);
 /* Its task is over, whatever it was at; and that of the task it left behind, if there is one. */
+void handler_begins(run *in, lc_conn *conn); /* the connection has been accepted */
 void handler_ends(handler *h);
 void handler_ends_spawned(handler *h);
 

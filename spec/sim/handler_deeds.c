@@ -22,10 +22,10 @@ void handler_ends(handler *h)
   if (h->is_guarding) lc_conn_unguard(h->conn);
   h->is_guarding = 0;
   lc_conn_release(h->conn);
+  workers_wake(h->in);
 }
 
-/* A note would be taken for a part of the reply, even one that is posted and comes after the
- * write. */
+/* A note would be taken for a part of the reply, even one that is posted and comes after the write. */
 static int is_amid_reply(const handler *h)
 {
   if (!h->reply_size) return 0;

@@ -214,4 +214,5 @@ void plan_make(plan *p, uint64_t seed)
   if (!is_ordinary) make_faults(p, &d);
   if (one_in(&d, 3)) p->disorder = (unsigned)scaled(&d, 10, 1000);
   if (!is_ordinary && one_in(&d, 8)) p->meddles = (unsigned)between(&d, 2, 40);
+  if (one_in(&d, 4)) p->by_hand = (unsigned)between(&d, 1, 3);
 }

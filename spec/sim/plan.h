@@ -106,6 +106,7 @@ typedef struct plan {
   int has_hooks;
   lc_time hook_time;
   waiting waiting;
+  unsigned by_hand;   /* so many workers accept, and serve one client each; 0: the server serves */
   unsigned meddles;   /* one in so many callbacks resets some other connection; 0: none */
   int tells_draining; /* connections are told that the server drains, in place of being closed */
   unsigned clients;

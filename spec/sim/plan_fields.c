@@ -28,6 +28,7 @@ static const field PROCESS[] = {
   FIELD(plan, "has-hooks", FIELD_NUMBER, has_hooks),
   FIELD(plan, "hooks", FIELD_TIME, hook_time),
   FIELD(plan, "waits", FIELD_WAITING, waiting),
+  FIELD(plan, "by-hand", FIELD_NUMBER, by_hand),
   FIELD(plan, "meddles", FIELD_NUMBER, meddles),
   FIELD(plan, "tells-draining", FIELD_NUMBER, tells_draining),
   FIELD(plan, "allocation", FIELD_NUMBER, allocation),

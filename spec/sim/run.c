@@ -190,6 +190,7 @@ static int set_up(run *in)
   if (!in->shutdown) return error;
   lc_server_options options = p->server;
   options.closes_idle = !p->tells_draining;
+  options.accepts_by_hand = p->by_hand > 0;
   options.closes_at_cancel = 0; /* the handlers are told to end, by `stepped` */
   const lc_events *events = p->tells_draining ? &HANDLER_EVENTS_TELLING : &HANDLER_EVENTS;
   in->server = lc_server_new(in->loop, &options, events, in, &error);

@@ -1,5 +1,5 @@
-/* run.h - one schedule being run: the simulated kernel, the server on the unmodified core, its
- * clients, and what has been seen of them.
+/* run.h - one schedule being run: the simulated kernel, the server on the unmodified core, its clients, and
+ * what has been seen of them.
  *
  *   plan ----> run ----> clients (client.c)     on hosts of their own, by planned calls
  *               |------> handlers (handler.c)   on the core's callbacks, as an embedder's tasks are
@@ -40,7 +40,8 @@ typedef struct client {
   int is_connecting;
   lc_time connected_at; /* 0: never */
   lc_time started_at;   /* when it called connect() */
-  lc_time asked_at;     /* when its first request was with its kernel, whole; 0: never */
+  lc_time spoke_at;     /* when the first of its bytes was with its kernel; 0: never */
+  lc_time asked_at;     /* the same of its whole first request */
   unsigned request;     /* being sent */
   uint64_t sent;        /* bytes of it */
   lc_time next_at;      /* when it goes on, after a pause */
@@ -122,6 +123,11 @@ int handlers_run(void *user); /* for lc_loop_on_turn */
 void handlers_cancel(run *in);
 void handlers_kill(run *in);
 
+/* workers.c: for plans that accept by hand */
+void workers_wake(run *in);   /* a client may wait, or a worker is free */
+void workers_accept(run *in); /* in a turn */
+int workers_are_busy(const run *in);
+
 /* -------------------------------------------------------------------- runs -- */
 
 struct run {
@@ -145,6 +151,9 @@ struct run {
   int is_accept_paused;     /* for want of something: the core has said so */
   lc_time unaccepted_since; /* clients are queued, and no event is on its way */
   unsigned accepted;
+  int workers_ask;         /* for clients, in the next turn */
+  lc_time unclaimed_since; /* clients wait, and a worker that is free is not told */
+  lc_time settled_at;      /* when the last listener was closed, while the server drained */
 
   lc_poll *probe; /* meddle.c's */
   int probe_fd;
@@ -203,7 +212,14 @@ void check_late_count(run *in);           /* at the end */
 void check_listener_wait(run *in);
 void check_refused(run *in, const client *c); /* at the end */
 
+/* check_by_hand.c */
+void check_workers_wait(run *in);
+int check_spoke_in_time(const run *in, const client *c); /* before silence could end it */
+
 /* check.c */
+const handler *check_handler_of(const run *in, const client *c);
+/* Whether nothing in the plan but the drain could keep a first request from its answer. */
+int check_is_easy(const run *in);
 void check_move(handler *h, lc_state from, lc_state to);
 void check_ready(handler *h, unsigned what);
 void check_closed(handler *h);

@@ -1,5 +1,4 @@
-/* runtime/watched.c - the script's work outside tasks; logs the work that has held the loop too
- * long. */
+/* runtime/watched.c - the script's work outside tasks; logs the work that has held the loop too long. */
 #include "runtime/watched.h"
 
 #include <lua.h>

@@ -101,9 +101,8 @@ static void protect_start(move *m, lua_CFunction start)
   if (!of || !of->tasks) lc_conn_abort(m->conn, "no memory for a handler");
 }
 
-/* A connection whose handler begins with the first byte stays in the core until then: it has no
- * coroutine, and an object only while the script uses it. Very many of them may never send a
- * byte. */
+/* A connection whose handler begins with the first byte stays in the core until then: it has no coroutine, and an
+ * object only while the script uses it. Very many of them may never send a byte. */
 static void on_opened(lc_conn *conn, void *user)
 {
   server_box *box = user;
@@ -198,7 +197,8 @@ static void on_acceptable(lc_server *server, void *user)
   server_box *box = user;
   (void)server;
   tasks_wake(&box->acceptors, 0);
-  if (!lc_server_is_listening(server)) select_listening_ended(box->rt);
+  /* No event of the listener's descriptor tells of these two. */
+  if (!lc_server_is_listening(server) || lc_server_unclaimed(server)) select_look_again(box->rt);
 }
 
 void server_forget_functions(server_box *box)

@@ -1,5 +1,4 @@
-/* socket/blocking.c - waits without a task to suspend: the thread blocks, and turns the loop
- * meanwhile. */
+/* socket/blocking.c - waits without a task to suspend: the thread blocks, and turns the loop meanwhile. */
 #include "socket/blocking.h"
 
 #include <errno.h>

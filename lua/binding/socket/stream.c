@@ -17,8 +17,7 @@
 #include "sys/sys.h"
 #include "task/wait.h"
 
-/* LuaSocket has no limits except its timeouts, which the modules keep, and it sends each piece at
- * once. */
+/* LuaSocket has no limits except its timeouts, which the modules keep, and it sends each piece at once. */
 static void unlimited(lc_settings *settings)
 {
   settings->keepalive.count = 0;
@@ -29,8 +28,7 @@ static void unlimited(lc_settings *settings)
   settings->nodelay = 0;
 }
 
-/* adopt(fd) -> connection: takes a connected descriptor into the registry of outbound
- * connections. */
+/* adopt(fd) -> connection: takes a connected descriptor into the registry of outbound connections. */
 static int stream_adopt(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -46,8 +44,8 @@ static int stream_adopt(lua_State *L)
   return 1;
 }
 
-/* The same for an accepted connection, whose other options are the server's. None of these options
- * concerns the kernel, so it cannot refuse. */
+/* The same for an accepted connection, whose other options are the server's. None of these options concerns the kernel,
+ * so it cannot refuse. */
 static void prepare(lc_conn *conn)
 {
   lc_settings settings = *lc_conn_settings(conn);
@@ -187,8 +185,8 @@ static void check_reader(lua_State *L, const conn_box *box)
     luaL_error(L, "receive: another task is already reading this socket");
 }
 
-/* receive(connection, "l", "a" or "n", size, look) -> data, or nil and a word. `look`: ask the
- * kernel, even if the loop knows of no input. */
+/* receive(connection, "l", "a" or "n", size, look) -> data, or nil and a word. `look`: ask the kernel, even if the loop
+ * knows of no input. */
 static int stream_begin_receive(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
@@ -256,8 +254,7 @@ static int stream_send(lua_State *L, int status, lua_KContext kept)
   return 1;
 }
 
-/* send(connection, data, offset, size, look) -> how many bytes the kernel took, or nil and a
- * word. */
+/* send(connection, data, offset, size, look) -> how many bytes the kernel took, or nil and a word. */
 static int stream_begin_send(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
@@ -286,8 +283,7 @@ static int stream_trouble(lua_State *L)
   return 1;
 }
 
-/* note(connection, received, sent): bytes that LuaSec has moved on a duplicate of the
- * descriptor. */
+/* note(connection, received, sent): bytes that LuaSec has moved on a duplicate of the descriptor. */
 static int stream_note(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
@@ -295,8 +291,8 @@ static int stream_note(lua_State *L)
   return 0;
 }
 
-/* note_part(connection, has_part): LuaSec has taken all that had come. `has_part`: it holds half a
- * record, or half a handshake. */
+/* note_part(connection, has_part): LuaSec has taken all that had come. `has_part`: it holds half a record, or half a
+ * handshake. */
 static int stream_note_part(lua_State *L)
 {
   lc_conn_note_part(conn_check(L, 1)->conn, lua_toboolean(L, 2));
@@ -338,6 +334,13 @@ static int listener_fd(lua_State *L)
   return 1;
 }
 
+/* unclaimed(server): how many connections wait for accept, which the descriptor of the listener does not show. */
+static int listener_unclaimed(lua_State *L)
+{
+  lua_pushinteger(L, lc_server_unclaimed(server_check(L, 1)->server));
+  return 1;
+}
+
 /* retire(server): stops listening; connections go on. */
 static int listener_retire(lua_State *L)
 {
@@ -376,6 +379,7 @@ void socket_open_stream(lua_State *L, runtime *rt)
                                        {"stream_fd", stream_fd},
                                        {"shut_write", stream_shut_write},
                                        {"listener_fd", listener_fd},
+                                       {"unclaimed", listener_unclaimed},
                                        {"retire", listener_retire},
                                        {"uncount", listener_uncount},
                                        {NULL, NULL}};

@@ -1,5 +1,4 @@
-/* socket/waiting.c - waits for descriptors, connections and servers: they suspend a task, and block
- * elsewhere. */
+/* socket/waiting.c - waits for descriptors, connections and servers: they suspend a task, and block elsewhere. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <poll.h>

@@ -1,5 +1,4 @@
-/* wait/selecting.c - tasks that wait for any of several descriptors, including those of
- * connections. */
+/* wait/selecting.c - tasks that wait for any of several descriptors, including those of connections. */
 #include "wait/selecting.h"
 
 #include <lua.h>
@@ -99,7 +98,7 @@ void select_wake(runtime *rt, int fd)
   }
 }
 
-void select_listening_ended(runtime *rt)
+void select_look_again(runtime *rt)
 {
   lc_link *waits = &rt->selects->waits;
   for (lc_link *link = waits->next, *next; link != waits; link = next) {

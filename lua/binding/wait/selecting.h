@@ -1,5 +1,4 @@
-/* wait/selecting.h - tasks that wait for any of several descriptors, including those of
- * connections. */
+/* wait/selecting.h - tasks that wait for any of several descriptors, including those of connections. */
 #ifndef LC_BINDING_WAIT_SELECTING_H
 #define LC_BINDING_WAIT_SELECTING_H
 
@@ -9,9 +8,9 @@
 
 struct pollfd;
 
-/* The descriptors that a task waits for. `streams` (not NULL for a select) are the connections
- * among them. The task counts as their reader, so that they can be idle, and the ladder can end the
- * wait. The caller keeps them as long as the wait lasts; `fds` are copied. */
+/* The descriptors that a task waits for. `streams` (not NULL for a select) are the connections among them. The task
+ * counts as their reader, so that they can be idle, and the ladder can end the wait. The caller keeps them as long
+ * as the wait lasts; `fds` are copied. */
 typedef struct select_set {
   const struct pollfd *fds;
   unsigned count;
@@ -25,7 +24,7 @@ int select_suspend(lua_State *L, task *t, const char *operation, const select_se
                    lc_time deadline, lua_KContext kept, lua_KFunction again);
 /* The script is about to close `fd`: wakes the tasks that wait for it. */
 void select_wake(runtime *rt, int fd);
-/* A server has stopped listening: tasks that select on it look again. */
-void select_listening_ended(runtime *rt);
+/* Something has changed that no event of a descriptor tells of: LuaSocket's selects look again. */
+void select_look_again(runtime *rt);
 
 #endif

@@ -20,7 +20,7 @@ local function has_input(one, fd)
   if dirty and dirty(one) then return true end
   local state = object.state(one)
   if not state then return false end
-  if state.server then return has_ended(state) end
+  if state.server then return raw.unclaimed(state.server) > 0 or has_ended(state) end
   return state.stream and raw.is_cut(state.stream)
 end
 

@@ -1,5 +1,4 @@
-/* option.c - scenes of options: what is set is what is got, and what an accepted socket
- * inherits. */
+/* option.c - scenes of options: what is set is what is got, and what an accepted socket inherits. */
 #include <netinet/tcp.h>
 
 #include "../scene.h"
