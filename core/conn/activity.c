@@ -8,7 +8,7 @@
 
 int lc_conn_is_half_way(const lc_conn *conn)
 {
-  return conn->in_wants_out || conn->out_kept || conn->in_part;
+  return conn->in_wants_out || conn->out_kept || conn->in_part || conn->out_part;
 }
 
 int lc_conn_is_between(const lc_conn *conn)

@@ -63,3 +63,11 @@ void lc_conn_note_part(lc_conn *conn, int has_part)
   if (!has_part) lc_mark_all_taken(conn);
   lc_conn_update(conn);
 }
+
+void lc_conn_note_rest(lc_conn *conn, int has_rest)
+{
+  if (!is_possible(conn)) return;
+  hand_over(conn);
+  conn->out_part = has_rest ? 1 : 0;
+  lc_conn_update(conn);
+}

@@ -93,7 +93,7 @@ lc_time lc_mark_at(const lc_conn *conn)
 
 static int begins_behind(const lc_conn *conn, lc_wait wait)
 {
-  if (!conn->marked || conn->guards || conn->in_part) return 0;
+  if (!conn->marked || conn->guards || conn->in_part || conn->out_part) return 0;
   if (conn->received - lc_buffer_size(conn->in) < conn->mark) return 0;
   if (wait == LC_WAIT_AWAIT) return 1;
   return !conn->consumed && (wait == LC_WAIT_LINES || conn->tasks <= 1);

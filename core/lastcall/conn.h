@@ -33,6 +33,8 @@ void lc_conn_note(lc_conn *conn, size_t received, size_t sent);
  * not whole yet, half a record or a handshake under way; the connection is not idle until the rest
  * has come. */
 void lc_conn_note_part(lc_conn *conn, int has_part);
+/* The same caller, after a send: whether some of what its library was given is still to be sent. */
+void lc_conn_note_rest(lc_conn *conn, int has_rest);
 /* For a caller who learns from elsewhere (poll) that the descriptor is ready: the next read or
  * write asks the kernel, whatever the loop knows. */
 void lc_conn_look(lc_conn *conn);

@@ -83,6 +83,25 @@ static void half_a_handshake_is_work_though_no_task_waits_for_it(void **state)
   finish(w, one, peer);
 }
 
+static void half_an_answer_is_work(void **state)
+{
+  world *w = serve_with_short_quiet(state);
+  int peer;
+  const seen *one = accept_for_the_library(w, &peer);
+  exchange(one);
+  lc_conn_note_rest(one->conn, 1);
+  lc_conn_note_part(one->conn, 0);
+  lc_conn_wait(one->conn, LC_WAIT_READ, LC_NEVER);
+  drain(w);
+  pass_the_mark(w);
+  assert_int_equal(one->draining, 0);
+  assert_true(admits(one));
+  lc_conn_note(one->conn, 0, 3);
+  lc_conn_note_rest(one->conn, 0);
+  TURN_UNTIL(w, one->draining);
+  finish(w, one, peer);
+}
+
 static void the_bytes_of_a_handshake_are_no_request(void **state)
 {
   world *w = serve_with_short_quiet(state);
@@ -141,6 +160,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     WORLD_TEST(half_a_record_is_work),
     WORLD_TEST(half_a_handshake_is_work_though_no_task_waits_for_it),
+    WORLD_TEST(half_an_answer_is_work),
     WORLD_TEST(the_bytes_of_a_handshake_are_no_request),
     WORLD_TEST(what_came_before_the_mark_is_handed_over_though_it_counts_fewer_bytes),
     WORLD_TEST(what_came_before_a_reset_is_left_to_the_library),

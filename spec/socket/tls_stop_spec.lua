@@ -113,6 +113,17 @@ local BUSY = {
   end,
 }
 
+--- Takes its answer late, when the server has long been waiting for room.
+local function read_late(self)
+  self:shake()
+  self:ask "one"
+  self.gate.is_deaf = true
+  self:say "big"
+  self:pause()
+  self.gate:release()
+  assert.equal(8000000, #assert(self.tls:receive()))
+end
+
 -- ------------------------------------------------------------------ the scene
 
 local scene = {}
@@ -160,6 +171,7 @@ local function play(name, path)
       lastcall = lastcall, socket = socket, ssl = ssl, contexts = contexts, address = server:address(),
     }, scene)
     local silent, busy = self:add_all(SILENT), self:add_all(BUSY)
+    if name ~= "chat" then busy[#busy + 1] = self:add_all({ late = read_late })[1] end
     busy[#busy + 1] = self:add("holds all up", function(one) one:shake() one:ask "busy" end)
     busy[#busy + 1] = self:add("queued", function(one) one:shake() one:ask "queued" end)
     server:signal "TERM"

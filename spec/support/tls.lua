@@ -59,6 +59,19 @@ function gate:pump(from, to)
   to:shutdown("write")
 end
 
+--- Forwards what comes from the server, unless the gate `is_deaf`: then when it is released.
+function gate:pump_back(from, to)
+  while true do
+    local data = from:read_some()
+    if self.is_deaf then
+      self.is_deaf = false
+      self.opened:receive()
+    end
+    if not data or not to:write(data) or not to:flush() then break end
+  end
+  to:shutdown("write")
+end
+
 function gate:await_held() assert(self.held:receive(helper.seconds(5)), "the gate has held nothing") end
 function gate:release() self.opened:send(true) end
 
@@ -72,13 +85,8 @@ function tls.gate(lastcall, address, hold, skip)
   self.task = lastcall.go(function()
     local here = assert(listener:accept(helper.seconds(5)))
     local there = assert(lastcall.connect(address))
-    local back = lastcall.go(function()
-      while true do
-        local data = there:read_some()
-        if not data or not here:write(data) or not here:flush() then break end
-      end
-      here:shutdown("write")
-    end)
+    there:setsockopt("rcvbuf", 65536) -- what a deaf gate does not read stays with the server
+    local back = lastcall.go(gate.pump_back, self, there, here)
     self:pump(here, there)
     back:wait()
     here:close()

@@ -299,6 +299,13 @@ static int stream_note_part(lua_State *L)
   return 0;
 }
 
+/* note_rest(connection, has_rest): whether the script has not sent all it has begun to send. */
+static int stream_note_rest(lua_State *L)
+{
+  lc_conn_note_rest(conn_check(L, 1)->conn, lua_toboolean(L, 2));
+  return 0;
+}
+
 /* has_come(connection): whether the kernel has bytes that LuaSec has not taken. */
 static int stream_has_come(lua_State *L)
 {
@@ -373,6 +380,7 @@ void socket_open_stream(lua_State *L, runtime *rt)
                                        {"is_cut", stream_is_cut},
                                        {"note", stream_note},
                                        {"note_part", stream_note_part},
+                                       {"note_rest", stream_note_rest},
                                        {"has_come", stream_has_come},
                                        {"admitted", stream_admitted},
                                        {"answered", stream_answered},

@@ -116,8 +116,10 @@ function methods.send(self, data, first, last)
     local _, before = counts(self)
     local sent, problem, partial = original.send(self, data, first, last)
     local _, after = counts(self)
+    local waits = WAITS[problem] ~= nil
     raw.note(link.stream, 0, after - before)
-    if sent or not WAITS[problem] then return sent, problem, partial end
+    raw.note_rest(link.stream, waits)
+    if not waits then return sent, problem, partial end
     first = math.tointeger(partial) + 1
     limit = limit or deadline(link)
     local fine, word = wait(link, problem, limit)

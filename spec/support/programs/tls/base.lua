@@ -1,5 +1,6 @@
 --- What the TLS servers here share: how they listen, wrap a client, and answer a line. A line "wait" is answered half
--- a second later; "busy" keeps the whole program from its clients for as long.
+-- a second later; "busy" keeps the whole program from its clients for as long. "big", which the chat does not know, is
+-- answered by 8 MB.
 
 local socket, ssl = require "socket", require "ssl"
 
@@ -32,6 +33,15 @@ function base.wrap(client, seconds)
   return wrapped
 end
 
+base.BIG = 8000000
+
+--- For loops whose sockets do not wait: sends what is left of an answer, as much as there is room for.
+function base.send_on(state)
+  local sent, problem, last = state.client:send(state.answer, state.from)
+  if sent then state.answer = nil
+  elseif base.is_waiting(problem) then state.from = last + 1 end
+end
+
 --- For loops whose sockets do not wait: goes on with the handshake or the line under way. Returns a line, or nil and
 -- what is in the way: "wantread", "wantwrite", or the client's end.
 function base.go_on(state)
@@ -51,8 +61,13 @@ function base.is_waiting(problem) return problem == "wantread" or problem == "wa
 --- Answers at once, or notes in `later` when to.
 function base.answer(state, line, later)
   if line == "busy" then socket.sleep(0.5) end
-  if line == "wait" then later[state] = socket.gettime() + 0.5
-  else state.client:send("you said: " .. line .. "\n") end
+  if line == "wait" then
+    later[state] = socket.gettime() + 0.5
+  elseif line == "big" then
+    state.answer, state.from = ("x"):rep(base.BIG) .. "\n", 1
+  else
+    state.client:send("you said: " .. line .. "\n")
+  end
 end
 
 --- Gives the answers that are due.

@@ -32,13 +32,23 @@ local function patiently(client, method)
   end
 end
 
+local function send(client, data)
+  local from = 1
+  while true do
+    local sent, problem, last = client:send(data, from)
+    if sent or not base.is_waiting(problem) then return sent, problem end
+    from = last + 1
+    coroutine.yield(problem, client)
+  end
+end
+
 local function serve(client)
   client = base.wrap(client, 0)
   if patiently(client, "dohandshake") then
     for line in function() return patiently(client, "receive") end do
       if line == "busy" then socket.sleep(0.5) end
       if line == "wait" then coroutine.yield("sleep", 0.5) end
-      client:send("you said: " .. line .. "\n")
+      send(client, (line == "big" and ("x"):rep(base.BIG) or "you said: " .. line) .. "\n")
     end
   end
   client:close()

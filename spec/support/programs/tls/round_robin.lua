@@ -12,6 +12,7 @@ while true do
   if client then states[#states + 1] = { client = base.wrap(client, 0) } end
   for i = #states, 1, -1 do
     local state = states[i]
+    if state.answer then base.send_on(state) end
     local line, problem = base.go_on(state)
     if line then
       base.answer(state, line, later)

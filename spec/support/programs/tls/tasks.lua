@@ -8,7 +8,7 @@ local function serve(client)
   if client:dohandshake() then
     for line in function() return (client:receive()) end do
       if line == "busy" or line == "wait" then socket.sleep(0.5) end
-      client:send("you said: " .. line .. "\n")
+      client:send((line == "big" and ("x"):rep(base.BIG) or "you said: " .. line) .. "\n")
     end
   end
   client:close()
