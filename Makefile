@@ -12,6 +12,7 @@
 #   spec/support/faults.c      linked to each C test, and to spec_faults.so
 #   spec/support/frame_protocol.c                          likewise, and to spec_frames.so
 #   spec/lab/<name>.c          build/<name>
+#   spec/oracle/llhttp.c       build/oracle                 (where Debian's node-llhttp is)
 #   spec/core/test_<x>.c       build/spec/test_<x>          (the other files there are linked to each)
 #   spec/sim/kernel/*.c        build/libsim.a               (the simulated kernel, and
 #   spec/sim/*.c                                             schedules on it; main.c: build/sim)
@@ -105,6 +106,10 @@ LAB := $(patsubst spec/lab/%.c,$(BUILD)/%,$(wildcard spec/lab/*.c))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 TESTS := $(patsubst spec/core/%.c,$(BUILD)/spec/%,$(TEST_SOURCES))
 FUZZERS := $(patsubst spec/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
+# What our reading of HTTP is compared with.
+LLHTTP := /usr/share/llhttp
+LLHTTP_FLAGS := -isystem /usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1
+ORACLE := $(if $(wildcard $(LLHTTP)/llhttp.c),$(BUILD)/oracle)
 PROGRAMS := $(if $(CLIENTS),$(BUILD)/clients) $(BUILD)/bounded $(BUILD)/deny $(LAB) $(EXAMPLES) $(BENCH_PROGRAMS)
 # What the benches compare with, where its compiler or its headers are there.
 RIVALS := $(if $(shell command -v go),$(patsubst bench/rivals/%.go,$(BUILD)/bench/%,$(wildcard bench/rivals/*.go)))
@@ -121,7 +126,7 @@ all: $(LIBRARY) $(MODULE) $(SPEC_MODULES) $(PROGRAMS) ## Build the library, the 
 
 rivals: $(RIVALS)
 
-tests: all $(TESTS) $(BUILD)/fidelity fuzzers ## Build the C tests too, without running anything
+tests: all $(TESTS) $(BUILD)/fidelity $(ORACLE) fuzzers ## Build the C tests too, without running anything
 
 fuzzers: $(FUZZERS)
 
@@ -226,6 +231,17 @@ $(BUILD)/spec/%: $(BUILD)/obj/spec/core/%.o $(TEST_HELPERS) $(BUILD)/libsim.a $(
 
 $(BUILD)/sim: $(call objects,$(SIM_MAIN)) $(call objects,spec/core/memory.c) $(FAULTS) $(BUILD)/libsim.a $(LIBRARY)
 	$(call say,link)$(LINK_PROGRAM) $(WRAP) -o $@ $^
+
+$(BUILD)/obj/llhttp/%.o: $(LLHTTP)/%.c $(FLAGS_FILE)
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) -O1 -w $(LLHTTP_FLAGS) -c -o $@ $<
+
+$(BUILD)/obj/spec/oracle/%.o: spec/oracle/%.c $(FLAGS_FILE)
+	@mkdir -p $(@D)
+	$(call say,cc)$(COMPILE) $(LLHTTP_FLAGS) -Icore -c -o $@ $<
+
+$(BUILD)/oracle: $(call objects,spec/oracle/llhttp.c) $(addprefix $(BUILD)/obj/llhttp/,llhttp.o api.o http.o) $(LIBRARY)
+	$(call say,link)$(LINK) -o $@ $^
 
 $(BUILD)/libfuzz.a: $(FUZZ_HELPERS)
 	@rm -f $@

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "conn/protocol.h"
 #include "lastcall.h"
@@ -57,9 +58,12 @@ static void put(lc_http_writer *writer, const char *name, const char *value)
 static void compose(request *one, int status, const char *text)
 {
   lc_http_writer writer;
+  char date[LC_HTTP_DATE_SIZE];
   size_t length = strlen(text);
   lc_http_write_begin(&writer, one->reply, sizeof one->reply);
   lc_http_write_status(&writer, status, NULL, 0);
+  lc_http_date(date, time(NULL));
+  lc_http_write_field(&writer, "Date", 4, date, sizeof date);
   put(&writer, "Content-Type", "text/plain");
   lc_http_write_length(&writer, length);
   if (one->closes) put(&writer, "Connection", "close");

@@ -1,5 +1,5 @@
-/* crowd.c - the side that orders: processes, each with a socket on which a byte is an order, and the
- * answer a struct crowd_end.
+/* crowd.c - the side that orders: processes, each with a socket on which a byte is an order, and
+ * the answer a struct crowd_end.
  */
 #include "crowd.h"
 

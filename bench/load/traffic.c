@@ -1,7 +1,7 @@
 /* traffic.c - a closed loop on epoll: an answer is counted, and the next message sent.
  *
- * Connections are connected blocking, which on loopback waits for nobody, and used with MSG_DONTWAIT.
- * They are watched edge-triggered for both directions, and the events never changed.
+ * Connections are connected blocking, which on loopback waits for nobody, and used with
+ * MSG_DONTWAIT. They are watched edge-triggered for both directions, and the events never changed.
  */
 #include "traffic.h"
 

@@ -41,8 +41,8 @@ void lc_conn_update(lc_conn *conn)
   if (conn->state > LC_STATE_IDLE || conn->connecting) return;
   if (conn->dismissed && conn->state == LC_STATE_IDLE) return; /* its next state is closing */
   int idle = lc_conn_is_between(conn);
-  /* A connection is new until it has received a byte, with one exception: when the embedder has written first and waits
-   * for the answer, the connection is idle. */
+  /* A connection is new until it has received a byte, with one exception: when the embedder has
+   * written first and waits for the answer, the connection is idle. */
   if (conn->state == LC_STATE_NEW && !conn->received && !(idle && conn->wrote)) {
     lc_conn_consider(conn);
     return;

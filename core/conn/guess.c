@@ -1,9 +1,10 @@
-/* guess.c - the protocol of a connection whose units only its tasks know. It guesses the units from what the tasks wait
- * for.
+/* guess.c - the protocol of a connection whose units only its tasks know. It guesses the units from
+ * what the tasks wait for.
  *
- * A drain closes a connection that it takes for idle. A wrong guess would cut a request, so every doubt counts as work.
- * `await` and an iterator over lines declare that the connection is between two units, and the drain believes them at
- * once. Any other wait counts as idle only after a time of silence.
+ * A drain closes a connection that it takes for idle. A wrong guess would cut a request, so every
+ * doubt counts as work. `await` and an iterator over lines declare that the connection is between
+ * two units, and the drain believes them at once. Any other wait counts as idle only after a time
+ * of silence.
  */
 #include "conn/guess.h"
 

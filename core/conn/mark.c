@@ -5,8 +5,8 @@
 #include "conn/crossing.h"
 #include "conn/deadline.h"
 
-/* The most that a library which moves the bytes itself may have taken and not given to the embedder: a record and a
- * buffer. */
+/* The most that a library which moves the bytes itself may have taken and not given to the
+ * embedder: a record and a buffer. */
 enum { HELD = 32 * 1024 };
 
 /* Whether what comes is a handshake's, which is no work. */

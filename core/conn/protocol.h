@@ -1,22 +1,25 @@
-/* protocol.h - what the bytes of a connection mean: where a unit of work begins and ends, and how to say goodbye.
+/* protocol.h - what the bytes of a connection mean: where a unit of work begins and ends, and how
+ * to say goodbye.
  *
  *              a whole unit is there          the embedder says that its work is done
  *   between --------------------------> unit -----------------------------------------> between
  *      |  arrived                                unit_ended
  *      |  the ladder dismisses the connection, or the connection has reached a limit: leave
  *      v
- *   leaving ----> closing    at once, or when the peer answers, the linger is over, or the ladder cancels
+ *   leaving ----> closing    at once; or when the peer answers, the linger is over, or the ladder
+ *                            cancels
  *
- * A protocol that knows its units has the function `arrived`. The core reads for such a protocol while no unit is under
- * way. Meanwhile no task runs, and between two units the connection holds no buffer. A protocol that does not know its
- * units (guess.c) leaves reading to the embedder, and judges the connection by what its tasks wait for.
+ * A protocol that knows its units has the function `arrived`. The core reads for such a protocol
+ * while no unit is under way. Meanwhile no task runs, and between two units the connection holds no
+ * buffer. A protocol that does not know its units (guess.c) leaves reading to the embedder, and
+ * judges the connection by what its tasks wait for.
  *
- * lc_conn_set_protocol replaces the protocol in mid-connection, also while bytes are buffered. The functions below may
- * call it; it frees the state of the old protocol at once. A unit that is under way goes on, and at its end the core
- * calls `unit_ended` of the new protocol.
+ * lc_conn_set_protocol replaces the protocol in mid-connection, also while bytes are buffered. The
+ * functions below may call it; it frees the state of the old protocol at once. A unit that is under
+ * way goes on, and at its end the core calls `unit_ended` of the new protocol.
  *
- * A write of the protocol may fail, and end the connection. The state stays valid until the protocol's function
- * returns.
+ * A write of the protocol may fail, and end the connection. The state stays valid until the
+ * protocol's function returns.
  */
 #ifndef LC_PROTOCOL_H
 #define LC_PROTOCOL_H
@@ -26,40 +29,45 @@
 typedef enum lc_arrival {
   LC_ARRIVAL_MORE, /* the unit is not complete yet, or the protocol has taken all bytes */
   LC_ARRIVAL_UNIT, /* the buffer holds a complete unit, or as much of it as work needs to begin */
-  LC_ARRIVAL_REFUSED, /* the bytes make no sense; the protocol has written its answer to the peer, if it has one */
-  LC_ARRIVAL_LEFT /* the peer has said goodbye, first or in answer to ours */
+  LC_ARRIVAL_REFUSED, /* the bytes make no sense; an answer, if there is one, has been written */
+  LC_ARRIVAL_LEFT     /* the peer has said goodbye, first or in answer to ours */
 } lc_arrival;
 
 struct lc_protocol {
   const char *name;
-  /* `begin` makes the state that the protocol keeps for a connection, and returns 0 or a code. `end` frees it. Both are
-   * NULL where there is no state. A protocol whose state lives for a time only has no `begin`, and sets
-   * conn->protocol_state by itself. */
+  /* `begin` makes the state that the protocol keeps for a connection, and returns 0 or a code.
+   * `end` frees it. Both are NULL where there is no state. A protocol whose state lives for a time
+   * only has no `begin`, and sets conn->protocol_state by itself. */
   int (*begin)(lc_conn *conn, void **state);
   void (*end)(void *state);
-  /* Called when bytes lie in the buffer (lc_conn_buffered) and no unit is under way. May write, and may take bytes that
-   * belong to no unit. NULL: the embedder reads by itself. */
+  /* Called when bytes lie in the buffer (lc_conn_buffered) and no unit is under way. May write, and
+   * may take bytes that belong to no unit. NULL: the embedder reads by itself. */
   lc_arrival (*arrived)(lc_conn *conn, void *state);
-  /* Called when the work for the unit is done. Takes the bytes of the unit that the embedder has left. May be NULL. */
+  /* Called when the work for the unit is done. Takes the bytes of the unit that the embedder has
+   * left. May be NULL. */
   void (*unit_ended)(lc_conn *conn, void *state);
   /* Called when the work has failed; the connection ends. May write an answer. May be NULL. */
   void (*unit_failed)(lc_conn *conn, void *state);
-  /* Whether the connection is idle: neither side owes the other anything. Every doubt counts as work. */
+  /* Whether the connection is idle: neither side owes the other anything. Every doubt counts as
+   * work. */
   int (*is_between)(const lc_conn *conn, const void *state);
-  /* Whether `is_between` is certain, and not only likely. If it is certain, a drain closes the connection without
-   * waiting for silence. Called only for idle connections that have received something. */
+  /* Whether `is_between` is certain, and not only likely. If it is certain, a drain closes the
+   * connection without waiting for silence. Called only for idle connections that have received
+   * something. */
   int (*is_sure)(const lc_conn *conn, const void *state);
-  /* Says goodbye, because the ladder dismisses the connection or the connection has reached a limit. Called once,
-   * between two units or when a unit is refused; from then on every unit is refused. Returns 0 when the connection may
-   * be closed at once; NULL means the same. Returns LC_AGAIN when the peer is to answer: the core then waits for
-   * LC_ARRIVAL_LEFT, but no longer than `linger`, and not beyond the step cancel. */
+  /* Says goodbye, because the ladder dismisses the connection or the connection has reached a
+   * limit. Called once, between two units or when a unit is refused; from then on every unit is
+   * refused. Returns 0 when the connection may be closed at once; NULL means the same. Returns
+   * LC_AGAIN when the peer is to answer: the core then waits for LC_ARRIVAL_LEFT, but no longer
+   * than `linger`, and not beyond the step cancel. */
   int (*leave)(lc_conn *conn, void *state);
-  /* Returns how long the rest of a unit may take after its first byte. NULL: settings.read_timeout. */
+  /* Returns how long the rest of a unit may take after its first byte. NULL:
+   * settings.read_timeout. */
   lc_time (*patience)(const lc_conn *conn, const void *state);
   /* Called when it took longer; the connection ends. May write an answer. May be NULL. */
   void (*timed_out)(lc_conn *conn, void *state);
-  /* 1: an answer can say that it is the last one. Then a drain refuses no unit because it began late, and max_age
-   * closes the connection only after the silence `quiet`. */
+  /* 1: an answer can say that it is the last one. Then a drain refuses no unit because it began
+   * late, and max_age closes the connection only after the silence `quiet`. */
   int ends_by_answer;
 };
 

@@ -1,38 +1,46 @@
-/* transport.h - how the bytes of a connection cross its descriptor: unchanged (plain.c), encrypted, framed, or moved by
- * the embedder (foreign.c).
+/* transport.h - how the bytes of a connection cross its descriptor: unchanged (plain.c), encrypted,
+ * framed, or moved by the embedder (foreign.c).
  *
- *   begin ----> open, again and again ----> receive, send ----> finish, again and again ----> end
- *     |              |                           |                |                            ^
- *     `--------------+---------------------------+----------------+----------------------------'  a failure, a reset
+ *   begin ---> open, repeatedly ---> receive, send ---> finish, repeatedly ---> end
+ *     |           |                    |                 |                        ^
+ *     `-----------+--------------------+-----------------+------------------------'
+ *                                                          a failure, a reset
  *
- * No call blocks. A call that cannot go on returns LC_AGAIN, and sets `wants` to the event that it waits for, because a
- * TLS read may have to write first. It may wait for an event only after the kernel has refused a read or a write,
- * because the poller reports changes only. A call that does not set `wants` waits for LC_POLL_IN when it receives, and
- * for LC_POLL_OUT otherwise.
+ * No call blocks. A call that cannot go on returns LC_AGAIN, and sets `wants` to the event that it
+ * waits for, because a TLS read may have to write first. It may wait for an event only after the
+ * kernel has refused a read or a write, because the poller reports changes only. A call that does
+ * not set `wants` waits for LC_POLL_IN when it receives, and for LC_POLL_OUT otherwise.
  *
- * A call may receive and send whatever it needs, and keep bytes in its state. No event announces the bytes that a send
- * has received, so the core calls `unread` after each send. When a send waits for LC_POLL_IN, the core tries it again
- * even if a receive has already taken the bytes.
+ * A call may receive and send whatever it needs, and keep bytes in its state. No event announces
+ * the bytes that a send has received, so the core calls `unread` after each send. When a send waits
+ * for LC_POLL_IN, the core tries it again even if a receive has already taken the bytes.
  *
- * The list below says what the core does when a call fails. A code is LC_RESET, LC_BROKEN_PIPE, ... or -errno, down to
- * INT16_MIN. -EAGAIN is a failure and does not mean LC_AGAIN.
+ * The list below says what the core does when a call fails. A code is LC_RESET, LC_BROKEN_PIPE, ...
+ * or -errno, down to INT16_MIN. -EAGAIN is a failure and does not mean LC_AGAIN.
  *
- *   begin          the core closes the descriptor, and tells no owner of it; accepting pauses, as after any shortage
- *   open           the connection ends with the code; an owner that has not heard of the connection never does
- *   receive        the connection ends with the code; but the reader gets -ENOMEM and -ENOBUFS, and may try again
- *   send           the connection ends with the code; but after -ENOMEM and -ENOBUFS the core tries again soon
- *   finish         the connection ends with the code
- *   unread         the result counts as 0
- *   unacked        the result counts as unknown: delivery is not confirmed, and the connection ends after its linger
- *   LC_AGAIN for ever    the connection ends with a limit of the settings: first_byte_timeout and max_age in open,
- *                  read_timeout, write_timeout, the linger in finish; the ladder ends it in any case
+ *   begin     the core closes the descriptor, and the owner never hears of the connection;
+ *             accepting pauses, as after any shortage
+ *   open      the connection ends with the code; an owner that has not heard of it never does
+ *   receive   the connection ends with the code; but the reader gets -ENOMEM and -ENOBUFS, and may
+ *             try again
+ *   send      the connection ends with the code; but after -ENOMEM and -ENOBUFS the core tries
+ *             again
+ *   finish    the connection ends with the code
+ *   unread    the result counts as 0
+ *   unacked   the result counts as unknown: delivery is not confirmed, and the connection ends
+ *             after its linger
  *
- * The connection ends with -EPROTO when a receive returns more bytes than it had room for, when a send returns more
- * than it was given, when any other call returns a positive result, or when a code is below INT16_MIN. The core cannot
- * guard against a transport that writes beyond its room.
+ * A call that returns LC_AGAIN for ever ends with a limit of the settings: first_byte_timeout and
+ * max_age in `open`, read_timeout, write_timeout, and the linger in `finish`. The ladder ends it in
+ * any case.
  *
- * A transport may come from another module, which does not see the core's functions. It calls the kernel only through
- * `sys`. `version` is that of this table and of sys.h at the time when the transport was compiled.
+ * The connection ends with -EPROTO when a receive returns more bytes than it had room for, when a
+ * send returns more than it was given, when any other call returns a positive result, or when a
+ * code is below INT16_MIN. The core cannot guard against a transport that writes beyond its room.
+ *
+ * A transport may come from another module, which does not see the core's functions. It calls the
+ * kernel only through `sys`. `version` is that of this table and of sys.h at the time when the
+ * transport was compiled.
  */
 #ifndef LC_TRANSPORT_H
 #define LC_TRANSPORT_H
@@ -55,30 +63,34 @@ struct lc_transport {
   unsigned version;
   const char *name;
   int is_opaque; /* the bytes in the kernel's buffers are not those that handlers get */
-  /* The transport keeps no bytes itself. A receive that returns less than its room has emptied the kernel's buffer, and
-   * a send that returns less than it was given has filled it. */
+  /* The transport keeps no bytes itself. A receive that returns less than its room has emptied the
+   * kernel's buffer, and a send that returns less than it was given has filled it. */
   int is_in_place;
 
-  /* Makes `*state`. The core passes it to `end`, also when `begin` fails. May be NULL. Returns 0 or a code. */
+  /* Makes `*state`. The core passes it to `end`, also when `begin` fails. May be NULL. Returns 0 or
+   * a code. */
   int (*begin)(const lc_transport *transport, int is_outbound, void **state);
-  /* Exchanges a handshake or a header, before the owner hears of the connection. NULL: there is none. Returns 0,
-   * LC_AGAIN, or a code. */
+  /* Exchanges a handshake or a header, before the owner hears of the connection. NULL: there is
+   * none. Returns 0, LC_AGAIN, or a code. */
   int (*open)(lc_line *line);
   /* Returns how many bytes came, 0 when the peer has finished, or a code. */
   ssize_t (*receive)(lc_line *line, void *into, size_t room);
-  /* Returns how many of the bytes it has taken, or a code. It may take less than it could: the core calls it again
-   * until it returns LC_AGAIN or 0, which mean the same. After LC_AGAIN the core may offer other bytes. So a transport
-   * that has encoded bytes takes them, and keeps what the kernel refuses. Each call that leaves kept bytes sets
-   * `keeps`. The core then calls again, without pieces if there is nothing else to send, and the transport sends the
-   * kept bytes first. */
+  /* Returns how many of the bytes it has taken, or a code. It may take less than it could: the core
+   * calls it again until it returns LC_AGAIN or 0, which mean the same. After LC_AGAIN the core may
+   * offer other bytes. So a transport that has encoded bytes takes them, and keeps what the kernel
+   * refuses. Each call that leaves kept bytes sets `keeps`. The core then calls again, without
+   * pieces if there is nothing else to send, and the transport sends the kept bytes first. */
   ssize_t (*send)(lc_line *line, const struct iovec *pieces, int count);
-  /* Returns how many bytes have come and were not received, or a code. Bytes that no event announces count too; an
-   * estimate may be too large. After a receive has returned LC_AGAIN, the result is 0 until more bytes come. Kept bytes
-   * of an incomplete record do not count, or else the connection would not be idle while it waits for the rest. */
+  /* Returns how many bytes have come and were not received, or a code. Bytes that no event
+   * announces count too; an estimate may be too large. After a receive has returned LC_AGAIN, the
+   * result is 0 until more bytes come. Kept bytes of an incomplete record do not count, or else the
+   * connection would not be idle while it waits for the rest. */
   int (*unread)(lc_line *line);
-  /* Returns how many bytes the peer's host has not acknowledged, or a code. Kept bytes and our FIN count too. */
+  /* Returns how many bytes the peer's host has not acknowledged, or a code. Kept bytes and our FIN
+   * count too. */
   int (*unacked)(lc_line *line);
-  /* Ends sending: the kept bytes, a last record of its own, then the FIN. Returns 0, LC_AGAIN, or a code. */
+  /* Ends sending: the kept bytes, a last record of its own, then the FIN. Returns 0, LC_AGAIN, or a
+   * code. */
   int (*finish)(lc_line *line);
   void (*end)(void *state); /* frees the state; may be NULL */
 };

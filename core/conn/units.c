@@ -1,5 +1,5 @@
-/* units.c - reads for the protocol of a connection, hands complete units to the embedder, and says goodbye as the
- * protocol wants. */
+/* units.c - reads for the protocol of a connection, hands complete units to the embedder, and says
+ * goodbye as the protocol wants. */
 #include "conn/units.h"
 
 #include "conn/activity.h"
@@ -20,7 +20,8 @@ static void forget_unit(lc_conn *conn)
   if (!conn->leaving) conn->read_deadline = LC_NEVER;
 }
 
-/* For a protocol that knows its units, a job shows it the bytes in the buffer. For any other, the state is updated. */
+/* For a protocol that knows its units, a job shows it the bytes in the buffer. For any other, the
+ * state is updated. */
 static void look_again(lc_conn *conn)
 {
   if (!conn->has_unit && lc_protocol_of(conn)->arrived) lc_conn_tell(conn, LC_READABLE);
@@ -66,8 +67,8 @@ void lc_conn_unit_failed(lc_conn *conn)
 
 /* ---------------------------------------------------------------- leaving -- */
 
-/* Returns whether the connection waits for the peer's answer to the goodbye. The peer has as long for its answer as for
- * its FIN. */
+/* Returns whether the connection waits for the peer's answer to the goodbye. The peer has as long
+ * for its answer as for its FIN. */
 static int say_goodbye(lc_conn *conn)
 {
   const lc_protocol *protocol = lc_protocol_of(conn);
@@ -151,8 +152,8 @@ static unsigned hand_over(lc_conn *conn)
   return LC_UNIT;
 }
 
-/* Shows the protocol the bytes in the buffer. Returns whether it needs more bytes. If not, `*what` is the news for the
- * embedder. */
+/* Shows the protocol the bytes in the buffer. Returns whether it needs more bytes. If not, `*what`
+ * is the news for the embedder. */
 static int needs_more(lc_conn *conn, unsigned *what)
 {
   size_t held = lc_buffer_size(conn->in);
@@ -171,8 +172,8 @@ static int needs_more(lc_conn *conn, unsigned *what)
   return 0;
 }
 
-/* Returns how large the buffer is to become. Beyond the size of a shared buffer, that is at most max_read and a
- * byte. */
+/* Returns how large the buffer is to become. Beyond the size of a shared buffer, that is at most
+ * max_read and a byte. */
 static size_t room_for(const lc_conn *conn, size_t held)
 {
   size_t room = held < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : held * 2;

@@ -4,8 +4,9 @@
 
 #include "conn/inside.h"
 
-/* Returns the error of the socket as a code; 0: none, or it was taken before. Linux keeps EPIPE for a reset that
- * follows the peer's FIN. It is a reset like any other, for nobody may have written. */
+/* Returns the error of the socket as a code; 0: none, or it was taken before. Linux keeps EPIPE for
+ * a reset that follows the peer's FIN. It is a reset like any other, for nobody may have
+ * written. */
 int lc_conn_take_error(lc_conn *conn);
 /* Returns how many bytes the peer's host has not acknowledged; LC_UNKNOWN where the kernel does not
  * tell. `*fin_too`: whether bytes or our FIN are under way. */

@@ -40,8 +40,9 @@ void lc_conn_note_rest(lc_conn *conn, int has_rest);
 void lc_conn_look(lc_conn *conn);
 
 /* Another protocol takes over from here on, with the buffered bytes: an upgrade. NULL: the library
- * guesses by what tasks wait for, as in lc_server_options. A unit under way goes on. Outside of a unit, a protocol that knows its units begins to read; then the embedder
- * must not read. Returns 0, or a code, and the protocol before stays. */
+ * guesses by what tasks wait for, as in lc_server_options. A unit under way goes on. Outside of a
+ * unit, a protocol that knows its units begins to read; then the embedder must not read. Returns 0,
+ * or a code, and the protocol before stays. */
 int lc_conn_set_protocol(lc_conn *conn, const lc_protocol *protocol);
 /* The work for the unit that LC_UNIT announced is done: the connection is parked, or LC_UNIT
  * announces the next in a later turn. The unit's deadline (lc_conn_set_deadline) ends with it.

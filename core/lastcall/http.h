@@ -113,7 +113,7 @@ typedef enum lc_http_body {
 
 typedef struct lc_http_head {
   /* The caller's. */
-  lc_http_field *fields; /* stay the caller's; must not move while a head is read */
+  lc_http_field *fields; /* in the same place until the head is whole */
   uint32_t max_fields;   /* how many there is room for; a head with more is refused */
   uint32_t max_line;     /* LC_HTTP_MAX_LINE: the request line, and an empty line before it */
   uint32_t max_head;     /* LC_HTTP_MAX_HEAD: all of it */
@@ -122,16 +122,16 @@ typedef struct lc_http_head {
   /* The result. Spans are empty where there is nothing. */
   lc_http_span method;
   lc_http_span target;
-  lc_http_span
-    path; /* of the target, as sent: "/" when an absolute target has none, "*" for OPTIONS * */
+  /* The path as it was sent: "/" for a URL that has none, "*" for OPTIONS *. */
+  lc_http_span path;
   lc_http_span query; /* of the target, behind its "?" */
-  lc_http_span host;  /* of an absolute target, else the value of Host; with the port */
-  lc_http_span
-    upgrade; /* the value of the first Upgrade field, if Connection names it and the version is 1.1 */
+  lc_http_span host;  /* of a URL as target, else the value of Host; with the port */
+  /* The value of the first Upgrade field, if Connection names it and the version is 1.1. */
+  lc_http_span upgrade;
   lc_http_span reason; /* of a response */
-  uint64_t
-    content_length; /* LC_HTTP_SIZED: of the body. A response without a body may name a length, too */
-  uint32_t count;   /* of fields */
+  /* Of the body, for LC_HTTP_SIZED. A response without a body may have one, too. */
+  uint64_t content_length;
+  uint32_t count;                /* of fields */
   uint16_t status;               /* of a response */
   uint8_t kind;                  /* lc_http_kind */
   uint8_t method_known;          /* lc_http_method */
@@ -175,8 +175,8 @@ const lc_http_field *lc_http_field_find(const lc_http_head *head, const char *da
 /* --------------------------------------------------------- chunked bodies -- */
 
 #define LC_HTTP_MAX_EXTENSION 256u /* bytes of a chunk's extensions */
-#define LC_HTTP_MAX_OVERHEAD \
-  16384u /* bytes that are not data, beyond 16 for each chunk and two for each byte of data */
+/* Bytes that are not data, beyond 16 for each chunk and two for each byte of data. */
+#define LC_HTTP_MAX_OVERHEAD 16384u
 
 typedef struct lc_http_chunks {
   uint64_t left;      /* bytes of the chunk under way that have not come */
@@ -189,9 +189,9 @@ typedef struct lc_http_chunks {
 } lc_http_chunks;
 
 void lc_http_chunks_init(lc_http_chunks *chunks);
-/* Goes over what has come since the call before, up to the end of the next piece of data. Returns how many bytes it has
- * done with, the piece included, which is empty when the bytes have none; or LC_HTTP_BAD. After the last chunk it
- * returns 0, and `is_over` is set. */
+/* Reads on where the call before has stopped, up to the end of the next piece of data. Returns how
+ * many bytes are done with, the piece included; it is empty when these bytes have no data. Or
+ * LC_HTTP_BAD. After the last chunk `is_over` is set, and further calls return 0. */
 ssize_t lc_http_chunks_read(lc_http_chunks *chunks, const char *data, size_t length,
                             lc_slice *piece);
 

@@ -21,7 +21,8 @@ typedef struct lc_shutdown_events {
  * set: -EBUSY when the loop has one already, -ENOMEM. */
 lc_shutdown *lc_shutdown_new(lc_loop *loop, const lc_drain_options *options,
                              const lc_shutdown_events *events, void *user, int *error);
-/* Not after lc_loop_free, which frees a shutdown that is left. Servers go on with the ladders they are on. */
+/* Not after lc_loop_free, which frees a shutdown that is left. Servers go on with the ladders they
+ * are on. */
 void lc_shutdown_free(lc_shutdown *shutdown);
 
 /* Starts the ladder, as of `began` (the time at which the signal arrived). Further calls join it,

@@ -30,8 +30,8 @@ int lc_conn_flush(lc_conn *conn);
 /* Queues a whole message, to be sent between two writes. LC_FULL when the queue would exceed
  * settings.max_queue and the kernel does not take enough of it at once. */
 int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count);
-/* Sends the gathered bytes of the connection that wrote last. The loop does so after each event
- * and at the end of each turn; an embedder with tasks of its own calls it when a task is suspended. */
+/* Sends the gathered bytes of the connection that wrote last. The loop does so after each event and
+ * at the end of each turn; an embedder with tasks of its own calls it when a task is suspended. */
 void lc_loop_flush(lc_loop *loop);
 
 #ifdef __cplusplus

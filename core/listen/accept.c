@@ -1,8 +1,8 @@
 /* accept.c - accepts a bounded share of clients each turn.
  *
  * Accepting pauses where the kernel refuses, and is held back while the owner has no room. The
- * clients of an embedder that accepts by hand wait in the kernel's queue while the listener is open,
- * and with the owner when it stops.
+ * clients of an embedder that accepts by hand wait in the kernel's queue while the listener is
+ * open, and with the owner when it stops.
  */
 #include <netinet/tcp.h>
 #include <poll.h>

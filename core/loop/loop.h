@@ -120,8 +120,9 @@ void lc_job_queue(lc_loop *loop, lc_job *job); /* a job that is queued already s
 void lc_job_queue_ladder(lc_loop *loop, lc_job *job);
 void lc_job_cancel(lc_job *job);
 int lc_job_is_queued(const lc_job *job);
-/* Queues a job that runs after the event in hand. From a timer, a job, or the embedder's share it runs at the end of the
- * turn, and from outside of a turn in the next one. lc_loop_flush runs it at once. */
+/* Queues a job that runs after the event in hand. From a timer, a job, or the embedder's share it
+ * runs at the end of the turn, and from outside of a turn in the next one. lc_loop_flush runs it at
+ * once. */
 void lc_job_hurry(lc_loop *loop, lc_job *job);
 
 void lc_loop_add_child(lc_loop *loop, lc_child *child, void (*end)(lc_child *child));

@@ -1,8 +1,8 @@
 /* due.h - which steps of the ladders are due, as the watchdog foresees it.
  *
- * The loop moves its ladders only when it turns. So the watchdog computes the steps of the process's
- * ladder itself, with the signals that have arrived. The times of other ladders are in the pulse, as
- * wants (loop/pulse.h). The caller of these functions holds the pulse's lock.
+ * The loop moves its ladders only when it turns. So the watchdog computes the steps of the
+ * process's ladder itself, with the signals that have arrived. The times of other ladders are in
+ * the pulse, as wants (loop/pulse.h). The caller of these functions holds the pulse's lock.
  */
 #ifndef LC_DUE_H
 #define LC_DUE_H

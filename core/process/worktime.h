@@ -7,8 +7,8 @@
  * not last for ever.
  *
  * The processor time of a thread is exact at any moment. How long it was blocked is not known, so
- * each count asks what the thread does now. When it is blocked, all of the time since the last count
- * was work; else its processor time was. Frequent counts are therefore exact counts.
+ * each count asks what the thread does now. When it is blocked, all of the time since the last
+ * count was work; else its processor time was. Frequent counts are therefore exact counts.
  */
 #ifndef LC_WORKTIME_H
 #define LC_WORKTIME_H

@@ -46,7 +46,7 @@ static int holds_up_others(const lc_conn *conn)
  * not show us when a packet of the client's was lost. So the handshakes that show a loss decide for
  * all connections. While a listener settles, more of them may come: then the silence has no end.
  *
- * A client that holds up others gets no more than `quiet`, for they may have sent their requests. */
+ * A client that holds up others gets no more than `quiet`: they may have sent their requests. */
 static lc_time patience(lc_conn *conn)
 {
   lc_server *server = lc_conn_server(conn);

@@ -1,7 +1,7 @@
 /* unclaimed.c - connections that wait until an embedder that accepts by hand asks for them.
  *
- * They lie in the registry, which is in the order of arrival. A cursor of the registry stands at the
- * first of them, or before it.
+ * They lie in the registry, which is in the order of arrival. A cursor of the registry stands at
+ * the first of them, or before it.
  */
 #include "server/unclaimed.h"
 

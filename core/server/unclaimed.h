@@ -2,7 +2,7 @@
  *
  *   kernel's queue ---> unclaimed ---> claimed     the embedder asks: in the order of arrival
  *    the listener stops     |--------> served      the embedder serves from now on
- *                           |--------> closing     as any connection: silent for `quiet`, reset, ...
+ *                           |--------> closing     as any connection: silent, reset, ...
  *                           `--------> lost        cancel has come, or the server retires: reset
  *
  * An unclaimed connection is in the registry, in state new, and the embedder has not heard of it. A

@@ -15,12 +15,22 @@ static lc_http_fault note_host(lc_http_head *head, const char *data, lc_http_spa
   return LC_HTTP_NO_FAULT;
 }
 
-static lc_http_fault note_length(lc_http_head *head, const char *data, lc_http_span value)
+/* White space around a value may be HTAB, but some parsers do not find the word then. So where the
+ * length of the body is decided, none is accepted. */
+static int has_tab(const char *data, const lc_http_field *field)
 {
+  size_t from = field->name.at + field->name.length + 1, to = field->value.at + field->value.length;
+  while (lc_http_is_space(data[to])) to++;
+  return memchr(data + from, '\t', to - from) != NULL;
+}
+
+static lc_http_fault note_length(lc_http_head *head, const char *data, const lc_http_field *field)
+{
+  lc_http_span value = field->value;
   const char *digits = data + value.at;
   uint64_t number = 0;
   if (head->has_length) return LC_HTTP_BAD_LENGTH_TWICE;
-  if (!value.length) return LC_HTTP_BAD_LENGTH;
+  if (!value.length || has_tab(data, field)) return LC_HTTP_BAD_LENGTH;
   for (uint32_t i = 0; i < value.length; i++)
     if (!lc_http_is_digit(digits[i])) return LC_HTTP_BAD_LENGTH;
   for (uint32_t i = 0; i < value.length; i++) {
@@ -59,9 +69,10 @@ static lc_http_fault note_coding(lc_http_head *head, const char *text, size_t le
   return LC_HTTP_NO_FAULT;
 }
 
-static lc_http_fault note_codings(lc_http_head *head, const char *data, lc_http_span value)
+static lc_http_fault note_codings(lc_http_head *head, const char *data, const lc_http_field *field)
 {
-  lc_http_fault fault = LC_HTTP_NO_FAULT;
+  lc_http_fault fault = has_tab(data, field) ? LC_HTTP_BAD_CODING : LC_HTTP_NO_FAULT;
+  lc_http_span value = field->value;
   const char *text;
   size_t length;
   head->has_coding = 1;
@@ -125,11 +136,10 @@ lc_http_fault lc_http_field_note(lc_http_head *head, const char *data, const lc_
       if (LC_HTTP_IS(name, length, "connection")) note_connection(head, data, field->value);
       break;
     case 14:
-      if (LC_HTTP_IS(name, length, "content-length")) return note_length(head, data, field->value);
+      if (LC_HTTP_IS(name, length, "content-length")) return note_length(head, data, field);
       break;
     case 17:
-      if (LC_HTTP_IS(name, length, "transfer-encoding"))
-        return note_codings(head, data, field->value);
+      if (LC_HTTP_IS(name, length, "transfer-encoding")) return note_codings(head, data, field);
       break;
     default: break;
   }

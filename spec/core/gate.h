@@ -1,4 +1,5 @@
-/* gate.h - a kernel that is real but for `resolve`: there each question waits until a test lets it go. */
+/* gate.h - a kernel that is real but for `resolve`: there each question waits until a test lets it
+ * go. */
 #ifndef SPEC_GATE_H
 #define SPEC_GATE_H
 
@@ -33,7 +34,8 @@ int gate_resolve(const lc_sys *sys, const char *host, uint16_t port, lc_address 
                  int capacity);
 
 int gate_threads(void); /* how many this process has */
-/* The checkers have a thread of their own, which begins with our first: before anything is counted. */
+/* The checkers have a thread of their own, which begins with our first: before anything is
+ * counted. */
 void gate_begin(void);
 
 #endif

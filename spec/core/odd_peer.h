@@ -1,4 +1,5 @@
-/* odd_peer.h - the other end of the odd transport, on a plain socket: it reads whatever comes, at once.
+/* odd_peer.h - the other end of the odd transport, on a plain socket: it reads whatever comes, at
+ * once.
  *
  * It is pumped by the test while that turns the loop. What is said and heard is kept whole.
  */

@@ -1,4 +1,5 @@
-/* odd_transport.c - a transport for tests, which does all that a transport may do and bytes as they are do not. */
+/* odd_transport.c - a transport for tests, which does all that a transport may do and bytes as they
+ * are do not. */
 #include "odd_transport.h"
 
 #include <stdlib.h>

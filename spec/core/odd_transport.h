@@ -1,10 +1,12 @@
-/* odd_transport.h - a transport for tests, which does all that a transport may do and bytes as they are do not.
+/* odd_transport.h - a transport for tests, which does all that a transport may do and bytes as they
+ * are do not.
  *
- * Every byte is changed, by its place and by all the bytes before it. It begins with four words, two from either side. Then
- * come frames: a length from 1 to ODD_MOST and so many bytes, or one of three signs:
+ * Every byte is changed, by its place and by all the bytes before it. It begins with four words,
+ * two from either side. Then come frames: a length from 1 to ODD_MOST and so many bytes, or one of
+ * three signs:
  *
- *   ODD_CALL    is to be answered before anything behind it is decoded: a receive that has to write. And it
- *               sends nothing more until the answer has come: a send that has to read
+ *   ODD_CALL    is to be answered before anything behind it is decoded: a receive that has to
+ *               write. And it sends nothing more until the answer has come: a send that has to read
  *   ODD_ANSWER  the answer
  *   ODD_LAST    the last word, before the FIN
  *

@@ -1,4 +1,5 @@
-/* odd_world.c - a world whose server speaks over the odd transport, and peers that understand it. */
+/* odd_world.c - a world whose server speaks over the odd transport, and peers that understand
+ * it. */
 #include "odd_world.h"
 
 #include "memory.h"

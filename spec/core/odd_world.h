@@ -1,4 +1,5 @@
-/* odd_world.h - a world whose server speaks over the odd transport, and peers that understand it. */
+/* odd_world.h - a world whose server speaks over the odd transport, and peers that understand
+ * it. */
 #ifndef ODD_WORLD_H
 #define ODD_WORLD_H
 

@@ -1,4 +1,5 @@
-/* test_address.c - what can be written as an address, what is told about the rest, and the way back. */
+/* test_address.c - what can be written as an address, what is told about the rest, and the way
+ * back. */
 #include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>

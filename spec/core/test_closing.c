@@ -340,7 +340,8 @@ static void the_reading_half_may_be_shut_and_the_peers_fin_is_still_waited_for(v
   assert_int_equal(world_verdict(one).code, 0);
 }
 
-/* A read that waits on a connection which has begun to close must not write where the closing counts. */
+/* A read that waits on a connection which has begun to close must not write where the closing
+ * counts. */
 static void wait_while_closing(world *w, lc_wait wait)
 {
   int peer;

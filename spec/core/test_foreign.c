@@ -1,4 +1,5 @@
-/* test_foreign.c - connections whose bytes a library of the embedder's moves, on a duplicate of the descriptor. */
+/* test_foreign.c - connections whose bytes a library of the embedder's moves, on a duplicate of the
+ * descriptor. */
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
-/* test_held_conn.c - a connection that is held after its server and its loop have ended: every function of it may still
- * be called, and says that it is closed. */
+/* test_held_conn.c - a connection that is held after its server and its loop have ended: every
+ * function of it may still be called, and says that it is closed. */
 #include "world.h"
 
 /* All that may be called of a connection whose server and loop are gone. */

@@ -291,8 +291,8 @@ static void a_fin_behind_the_data_is_seen_without_another_event(void **state)
   peer_close(peer);
 }
 
-/* TCP's urgent data: recv stops in front of the urgent byte, and passes over it; no event tells of what
- * lies behind. */
+/* TCP's urgent data: recv stops in front of the urgent byte, and passes over it; no event tells of
+ * what lies behind. */
 static void an_urgent_byte_holds_up_nothing_behind_it(void **state)
 {
   world *w = *state;

@@ -1,5 +1,5 @@
-/* test_lifetimes.c - what ends in which order: a loop and its children, and a server or a ladder that is freed in its
- * last callback; and a child that lacks memory as it is made. */
+/* test_lifetimes.c - what ends in which order: a loop and its children, and a server or a ladder
+ * that is freed in its last callback; and a child that lacks memory as it is made. */
 #include "memory.h"
 #include "world.h"
 
@@ -177,7 +177,8 @@ static void the_ladder_of_the_process_likewise(void **state)
 
 /* ------------------------------------------------------------- a child that lacks memory -- */
 
-/* Each allocation in turn fails: the birth says so and leaves nothing, and the next one succeeds. */
+/* Each allocation in turn fails: the birth says so and leaves nothing, and the next one
+ * succeeds. */
 static void be_born_in_vain(int child)
 {
   for (unsigned nth = 1;; nth++) {

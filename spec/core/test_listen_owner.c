@@ -1,4 +1,5 @@
-/* test_listen_owner.c - a listener serves any owner: here one that is no server, and whose connections are numbers. */
+/* test_listen_owner.c - a listener serves any owner: here one that is no server, and whose
+ * connections are numbers. */
 #include <unistd.h>
 
 #include "listen/listener.h"

@@ -156,7 +156,8 @@ static void a_small_backlog_is_widened_first(void **state)
   assert_true(lc_loop_clock(w->loop) - began >= 150 * LC_MILLISECOND);
 }
 
-/* Found by `make sim`: no event came for these clients, so they waited until a backlog was widened. */
+/* Found by `make sim`: no event came for these clients, so they waited until a backlog was
+ * widened. */
 static void held_back_clients_are_served_as_soon_as_it_stops(void **state)
 {
   world *w = *state;

@@ -104,7 +104,8 @@ static void replace_the_other(tube *one)
   assert_true(heir.watch.fd == number || heir.write_end == number); /* it was reused */
 }
 
-/* Both have an event in the same batch; the first closes the second and opens another in its place. */
+/* Both have an event in the same batch; the first closes the second and opens another in its
+ * place. */
 static void an_event_for_a_closed_descriptor_is_not_given_to_its_heir(void **state)
 {
   in = *state;

@@ -1,4 +1,5 @@
-/* test_protocol.c - a protocol that knows its units: how they arrive, one at a time, and what is kept between two. */
+/* test_protocol.c - a protocol that knows its units: how they arrive, one at a time, and what is
+ * kept between two. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -363,7 +364,8 @@ static void after_the_guess_has_taken_over_the_embedder_reads(void **state)
   peer_close(peer);
 }
 
-/* Between two units there is a wait of the protocol's, with its deadline, which is not the embedder's. */
+/* Between two units there is a wait of the protocol's, with its deadline, which is not the
+ * embedder's. */
 static void nothing_of_the_wait_for_a_unit_is_left_to_the_guess(void **state)
 {
   world *w = *state;

@@ -1,4 +1,5 @@
-/* test_protocol_end.c - a protocol that knows its units: how its connections end, by peers, limits and the ladder. */
+/* test_protocol_end.c - a protocol that knows its units: how its connections end, by peers, limits
+ * and the ladder. */
 #include <stdlib.h>
 #include <unistd.h>
 

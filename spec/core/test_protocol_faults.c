@@ -1,8 +1,8 @@
 /* test_protocol_faults.c - bad luck on the way of a unit: each call and each allocation fails once.
  *
- * A scenario is run again and again; in the n-th run the n-th call of one kind fails, until there are no more of that
- * kind. Whatever fails, the connection goes on or ends, the next one is served, and nothing is left: no descriptor, no
- * memory, no state of the protocol.
+ * A scenario is run again and again; in the n-th run the n-th call of one kind fails, until there
+ * are no more of that kind. Whatever fails, the connection goes on or ends, the next one is served,
+ * and nothing is left: no descriptor, no memory, no state of the protocol.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -45,7 +45,8 @@ static void until_quiet(world *w, int peer, int expected, size_t wanted)
   }
 }
 
-/* Two messages and a ping in pieces, a large message, and then the connection is parked, or has ended. */
+/* Two messages and a ping in pieces, a large message, and then the connection is parked, or has
+ * ended. */
 static void converse(world *w, int expected)
 {
   enum { LARGE = 100 * 1024 };

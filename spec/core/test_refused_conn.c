@@ -1,4 +1,5 @@
-/* test_refused_conn.c - a connection that its transport or its protocol refuses as it begins leaves nothing behind. */
+/* test_refused_conn.c - a connection that its transport or its protocol refuses as it begins leaves
+ * nothing behind. */
 #include "conn/guess.h"
 #include "conn/transport.h"
 #include "world.h"

@@ -1,4 +1,5 @@
-/* test_resolver.c - questions on other threads: several at once, cancelling at every stage, an end that waits for none.
+/* test_resolver.c - questions on other threads: several at once, cancelling at every stage, an end
+ * that waits for none.
  *
  * The kernel's table is real but for `resolve`, which here waits at a gate, so
  * that a test can stop the resolver's threads in the middle of a question. */
@@ -42,7 +43,8 @@ static void note_answer(lc_query *query)
   answers[answer_count++] = query;
 }
 
-/* Waits until there are `count` threads more than before the test; those that ended are still counted for a while. */
+/* Waits until there are `count` threads more than before the test; those that ended are still
+ * counted for a while. */
 static void threads_wait(int count)
 {
   for (int i = 0; i < 10000 && gate_threads() != threads_before + count; i++) usleep(1000);

@@ -1,4 +1,5 @@
-/* test_sim.c - a few thousand schedules on the simulated kernel; `make sim N=...` runs more of them. */
+/* test_sim.c - a few thousand schedules on the simulated kernel; `make sim N=...` runs more of
+ * them. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>

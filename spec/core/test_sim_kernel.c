@@ -1,4 +1,5 @@
-/* test_sim_kernel.c - the simulated kernel by itself: its clock, its network, and that a seed says it all. */
+/* test_sim_kernel.c - the simulated kernel by itself: its clock, its network, and that a seed says
+ * it all. */
 #include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>

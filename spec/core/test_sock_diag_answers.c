@@ -1,4 +1,5 @@
-/* test_sock_diag_answers.c - reads whatever a kernel might answer: pieces, leftovers, errors, nonsense.
+/* test_sock_diag_answers.c - reads whatever a kernel might answer: pieces, leftovers, errors,
+ * nonsense.
  *
  * The kernel is invented: each recv gives the next of the answers that the test
  * has written down. */

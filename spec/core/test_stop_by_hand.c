@@ -1,4 +1,5 @@
-/* test_stop_by_hand.c - stopping a listener whose clients the embedder accepts itself, one call at a time. */
+/* test_stop_by_hand.c - stopping a listener whose clients the embedder accepts itself, one call at
+ * a time. */
 #include "world.h"
 
 static void accept_by_hand(world *w, int is_unix)

@@ -1,5 +1,5 @@
-/* test_stop_unseen.c - stopping a listener where the handshakes under way cannot be counted: the report calls it unknown
- * whether a client was lost. */
+/* test_stop_unseen.c - stopping a listener where the handshakes under way cannot be counted: the
+ * report calls it unknown whether a client was lost. */
 #include "faults.h"
 #include "server/server.h"
 #include "world.h"

@@ -1,4 +1,5 @@
-/* test_sys_old_kernel.c - waits where the kernel has no epoll_pwait2 (before 5.11, or behind a filter).
+/* test_sys_old_kernel.c - waits where the kernel has no epoll_pwait2 (before 5.11, or behind a
+ * filter).
  *
  * In a process of its own a seccomp filter traps the call; the handler counts, and has it fail. */
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* test_sys_signal.c - the signal table: counts, stamps, owners, and letting go in the middle of a storm. */
+/* test_sys_signal.c - the signal table: counts, stamps, owners, and letting go in the middle of a
+ * storm. */
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>

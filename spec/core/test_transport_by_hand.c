@@ -1,4 +1,5 @@
-/* test_transport_by_hand.c - connections that the embedder has accepted or made itself, over the odd transport. */
+/* test_transport_by_hand.c - connections that the embedder has accepted or made itself, over the
+ * odd transport. */
 #include <unistd.h>
 
 #include "odd_world.h"

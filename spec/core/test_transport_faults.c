@@ -1,9 +1,11 @@
 /* scripts/test: early */
-/* test_transport_faults.c - a transport that fails: each call in each way, all through the life of a server.
+/* test_transport_faults.c - a transport that fails: each call in each way, all through the life of
+ * a server.
  *
- * A scenario is run again and again; in the n-th run the n-th call of one kind fails, once or from there on, until there
- * are no more calls of that kind to fail. Whatever fails, each connection ends in a code that transport.h tells of, the
- * server goes on with the next client, and nothing is left. Then the same for the kernel's calls and for memory.
+ * A scenario is run again and again; in the n-th run the n-th call of one kind fails, once or from
+ * there on, until there are no more calls of that kind to fail. Whatever fails, each connection
+ * ends in a code that transport.h tells of, the server goes on with the next client, and nothing is
+ * left. Then the same for the kernel's calls and for memory.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,7 +118,8 @@ static void prepare(world *w)
   w->options.drain.quiet = 0;
 }
 
-/* Serves some clients, one after the other, of whom the last stays silent, and drains. How many were answered. */
+/* Serves some clients, one after the other, of whom the last stays silent, and drains. How many
+ * were answered. */
 static int live(world *w)
 {
   int error = 0, answered = 0;

@@ -1,4 +1,5 @@
-/* test_transport_opening.c - the handshake of a transport: the owner hears of a connection when it is over. */
+/* test_transport_opening.c - the handshake of a transport: the owner hears of a connection when it
+ * is over. */
 #include <unistd.h>
 
 #include "conn/protocol.h"

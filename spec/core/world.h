@@ -65,9 +65,9 @@ void world_end(world *w);
 
 #define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 
-/* Whether a listener can be hidden here; also, whether the handshakes under way can be counted, so that a TCP
- * listener is known to stop without loss; and whether a SO_REUSEPORT group can be steered. Else prints what is
- * denied. */
+/* Whether a listener can be hidden here; also, whether the handshakes under way can be counted, so
+ * that a TCP listener is known to stop without loss; and whether a SO_REUSEPORT group can be
+ * steered. Else prints what is denied. */
 int world_hides(world *w);
 int world_stops_lossless(world *w);
 int world_steers(void);
@@ -81,7 +81,8 @@ int world_listen(world *w, const lc_listen_options *options);
 lc_address world_loopback(void);
 lc_address world_unix_name(void);
 
-/* Stops all listeners of the server, and waits until the first is closed; what its report says of the first. */
+/* Stops all listeners of the server, and waits until the first is closed; what its report says of
+ * the first. */
 void world_stop_listening(world *w);
 lc_listener_report world_listener_report(world *w);
 

@@ -1,4 +1,5 @@
-/* fuzz.h - what the fuzz targets share: the bytes they are given, and how they say that something is wrong.
+/* fuzz.h - what the fuzz targets share: the bytes they are given, and how they say that something
+ * is wrong.
  *
  * A target is LLVMFuzzerTestOneInput: it makes of any bytes something to do, and
  * compares what comes of it with a model so simple that it can be read. With
@@ -14,7 +15,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Unlike assert it is there in every build, and says it in one line that libFuzzer's report follows. */
+/* Unlike assert it is there in every build, and says it in one line that libFuzzer's report
+ * follows. */
 #define MUST(condition)                                                         \
   do {                                                                          \
     static const char said_[] = __FILE__ ": must hold: " #condition "\n";       \

@@ -1,5 +1,5 @@
-/* fuzz_api.c - stories of calls of the whole API: api.lua makes them of the input, each in a Lua state of
- * its own, which is closed at its end. */
+/* fuzz_api.c - stories of calls of the whole API: api.lua makes them of the input, each in a Lua
+ * state of its own, which is closed at its end. */
 #include "script.h"
 #include "sys/sys.h"
 

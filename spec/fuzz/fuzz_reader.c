@@ -144,7 +144,8 @@ static void try_take(model *m, size_t size)
   check_buffered(m);
 }
 
-/* A part of what the last read got; of a copy, for it lies in the library's own memory otherwise. */
+/* A part of what the last read got; of a copy, for it lies in the library's own memory
+ * otherwise. */
 static void try_give_back(model *m, size_t size)
 {
   if (size > m->last) size = m->last;
@@ -217,7 +218,8 @@ static const struct {
 } DELIMITERS[] = {{"\n", 1}, {"\r\n", 2}, {"ab", 2}, {"aab", 3}, {"", 0}, {"aaaaaaaab", 9}};
 enum { DELIMITER_COUNT = sizeof DELIMITERS / sizeof *DELIMITERS };
 
-/* One byte: what to do (4 bits), on which connection (1), waiting afterwards or not (1), trouble (2). */
+/* One byte: what to do (4 bits), on which connection (1), waiting afterwards or not (1), trouble
+ * (2). */
 static void step(fuzz_data *data)
 {
   unsigned what = fuzz_byte(data);

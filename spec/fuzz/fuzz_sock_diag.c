@@ -53,7 +53,8 @@ static ssize_t give_answer(const lc_sys *sys, int fd, void *buffer, size_t size,
   return (ssize_t)(whole > size ? whole : here);
 }
 
-/* What one answer adds to the count: from 0, or -1 when it ends the matter (`*over`) or breaks it. */
+/* What one answer adds to the count: from 0, or -1 when it ends the matter (`*over`) or breaks
+ * it. */
 static int plain_count(const uint8_t *at, size_t left, int *over)
 {
   int count = 0;

@@ -1,4 +1,5 @@
-/* replay.c - runs a fuzz target on the files that are named: what `make test` does with the corpora. */
+/* replay.c - runs a fuzz target on the files that are named: what `make test` does with the
+ * corpora. */
 #include <stdio.h>
 
 #include "fuzz.h"

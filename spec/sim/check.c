@@ -9,7 +9,8 @@
 #include "conn/state.h"
 #include "run.h"
 
-/* What is ready and not told of, for so long, has been forgotten: longer than any retry of the core's. */
+/* What is ready and not told of, for so long, has been forgotten: longer than any retry of the
+ * core's. */
 #define FORGOTTEN (100 * LC_MILLISECOND)
 
 enum { TURNS_TO_END = 8 };
@@ -126,7 +127,8 @@ static void check_manner(handler *h, const lc_verdict *verdict)
     run_fail(h->in, "connection %u: half a write, and then a FIN", of(h));
 }
 
-/* A closing that is not strict goes on while the peer's host acknowledges something within each write_timeout. */
+/* A closing that is not strict goes on while the peer's host acknowledges something within each
+ * write_timeout. */
 static void check_patience(handler *h, const lc_verdict *verdict)
 {
   const run *in = h->in;
@@ -196,7 +198,8 @@ static void check_noticed(handler *h)
              lc_to_seconds(now - h->stuck_since));
 }
 
-/* One for each connection that is open, each listener, the server and the process, and the script's. */
+/* One for each connection that is open, each listener, the server and the process, and the
+ * script's. */
 static void check_timers(run *in)
 {
   lc_loop_stats stats;
@@ -236,8 +239,8 @@ static void check_counts(run *in)
              lc_server_count(in->server, LC_STATES));
 }
 
-/* What was due when the turn began has been done in it; a few more turns, none of which waits, and the
- * rest has followed. */
+/* What was due when the turn began has been done in it; a few more turns, none of which waits, and
+ * the rest has followed. */
 static void check_deadlines(run *in)
 {
   lc_time now = lc_loop_now(in->loop);
@@ -283,8 +286,8 @@ static int is_said_lossless(const run *in)
          in->plan->descriptors > 64 && !in->plan->allocation;
 }
 
-/* Whether everything that may keep a client from being accepted has been left out of this plan, or has
- * not come true. */
+/* Whether everything that may keep a client from being accepted has been left out of this plan, or
+ * has not come true. */
 static int is_fair(const run *in) { return is_said_lossless(in) && !in->cancel_at; }
 
 const handler *check_handler_of(const run *in, const client *c)
@@ -307,8 +310,9 @@ int check_is_easy(const run *in)
          settings->linger_bytes >= RUN_BYTES * 8 && settings->write_timeout > LC_SECOND;
 }
 
-/* A client whose connect() succeeded is accepted, if it was still there to be. Where clients are accepted by hand, one
- * that is silent need not be handed out; any other is, or is counted as lost. */
+/* A client whose connect() succeeded is accepted, if it was still there to be. Where clients are
+ * accepted by hand, one that is silent need not be handed out; any other is, or is counted as
+ * lost. */
 static void check_accepted(run *in, const client *c)
 {
   if (!c->connected_at || check_handler_of(in, c) || c->end == OWN_WISH) return;

@@ -1,12 +1,15 @@
-/* check_by_hand.c - clients of a server that accepts by hand: whom a stop has accepted is handed out as soon as a worker
- * is free, and one that is not was silent, or is counted as lost.
+/* check_by_hand.c - clients of a server that accepts by hand.
+ *
+ * A client that a stop has accepted is handed out as soon as a worker is free. One that never is
+ * was silent, or is counted as lost.
  */
 #include "run.h"
 
 #define FORGOTTEN (100 * LC_MILLISECOND)
 
-/* One that has never spoken, and that no worker has, sees the end of its connection soon. Where a queue that was full
- * drops the last step of a handshake, the server does not know of a client that is silent. */
+/* One that has never spoken, and that no worker has, sees the end of its connection soon. Where a
+ * queue that was full drops the last step of a handshake, the server does not know of a client that
+ * is silent. */
 static void check_silent(run *in, const client *c, lc_time by)
 {
   if (!c->connected_at || c->spoke_at || c->end != STILL_THERE || check_handler_of(in, c)) return;

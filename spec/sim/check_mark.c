@@ -1,8 +1,9 @@
-/* check_mark.c - what a drain hands over, and whom it counts as late: by the plan, the clock and the truth.
+/* check_mark.c - what a drain hands over, and whom it counts as late: by the plan, the clock and
+ * the truth.
  *
- * The mark of a connection is what had come `quiet` after the drain began; of one whose first byte came
- * later, `quiet` after that byte. A request that begins before the mark is never turned away; bytes that
- * no handler was given are counted, once, and no others are.
+ * The mark of a connection is what had come `quiet` after the drain began; of one whose first byte
+ * came later, `quiet` after that byte. A request that begins before the mark is never turned away;
+ * bytes that no handler was given are counted, once, and no others are.
  */
 #include <string.h>
 

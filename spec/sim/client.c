@@ -1,4 +1,5 @@
-/* client.c - the other end: a client of some temper, acting by planned calls on a host of its own. */
+/* client.c - the other end: a client of some temper, acting by planned calls on a host of its
+ * own. */
 #include <string.h>
 
 #include "run.h"

@@ -1,4 +1,5 @@
-/* handler.h - between the two halves of a handler: what it is told (handler.c), and what it does (handler_deeds.c). */
+/* handler.h - between the two halves of a handler: what it is told (handler.c), and what it does
+ * (handler_deeds.c). */
 #ifndef SIM_HANDLER_H
 #define SIM_HANDLER_H
 

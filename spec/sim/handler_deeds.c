@@ -25,7 +25,8 @@ void handler_ends(handler *h)
   workers_wake(h->in);
 }
 
-/* A note would be taken for a part of the reply, even one that is posted and comes after the write. */
+/* A note would be taken for a part of the reply, even one that is posted and comes after the
+ * write. */
 static int is_amid_reply(const handler *h)
 {
   if (!h->reply_size) return 0;

@@ -60,11 +60,12 @@ const lc_sys *sim_process_sys(const sim_process *process);
 void sim_process_limit(sim_process *process, int descriptors);
 /* Each of its calls takes from 0 to so long; 0 at first, when only waiting takes time. */
 void sim_process_cost(sim_process *process, lc_time most);
-/* So many of a thousand epoll_waits give an event that tells of nothing new, and so many do not give all
- * that they could, or in another order: as they may where several processors are at work. */
+/* So many of a thousand epoll_waits give an event that tells of nothing new, and so many do not
+ * give all that they could, or in another order: as they may where several processors are at
+ * work. */
 void sim_process_disorder(sim_process *process, unsigned chance);
-/* The `nth` call of a kind from now on (1: the next) and `times` - 1 after it fail with `code` (-errno);
- * those that faults.h names and that can. A close() closes all the same. */
+/* The `nth` call of a kind from now on (1: the next) and `times` - 1 after it fail with `code`
+ * (-errno); those that faults.h names and that can. A close() closes all the same. */
 void sim_process_fail(sim_process *process, fault_call call, unsigned nth, unsigned times,
                       int code);
 unsigned sim_process_failed(const sim_process *process); /* how many did */

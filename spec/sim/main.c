@@ -2,10 +2,11 @@
  *
  *   sim [--n=COUNT] [--seed=FIRST] [FILE...]
  *
- * COUNT schedules from seed FIRST on (1000 from 1); with --seed alone that one, with its plan and its
- * trace; with files, the plans in them. A schedule that violates what must hold is told by its seed, by
- * what is left of its plan when everything is taken out that is not needed, and by the trace of that: kept
- * as spec/regress/NAME.plan it is run again with every test. Exit status 1 then.
+ * COUNT schedules from seed FIRST on (1000 from 1); with --seed alone that one, with its plan and
+ * its trace; with files, the plans in them. A schedule that violates what must hold is told by its
+ * seed, by what is left of its plan when everything is taken out that is not needed, and by the
+ * trace of that: kept as spec/regress/NAME.plan it is run again with every test. Exit status 1
+ * then.
  */
 #include <inttypes.h>
 #include <signal.h>

@@ -1,7 +1,8 @@
-/* meddle.c - a callback that resets some other connection, whose own event may wait in the same batch.
+/* meddle.c - a callback that resets some other connection, whose own event may wait in the same
+ * batch.
  *
- * The place of that one in the loop is taken at once, by a wait for a descriptor that nobody ever makes
- * ready: should the event of who has gone be told to whoever came after, this one is told.
+ * The place of that one in the loop is taken at once, by a wait for a descriptor that nobody ever
+ * makes ready: should the event of who has gone be told to whoever came after, this one is told.
  */
 #include "run.h"
 

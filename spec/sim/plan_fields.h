@@ -1,4 +1,5 @@
-/* plan_fields.h - what a plan consists of, by name: for writing it down, reading it, and leaving things out. */
+/* plan_fields.h - what a plan consists of, by name: for writing it down, reading it, and leaving
+ * things out. */
 #ifndef SIM_PLAN_FIELDS_H
 #define SIM_PLAN_FIELDS_H
 
@@ -44,7 +45,8 @@ typedef enum part_kind {
 
 extern const part PLAN_PARTS[PARTS];
 
-/* The i-th part of a kind (requests: i / PLAN_REQUESTS is the client); NULL past the last there can be. */
+/* The i-th part of a kind (requests: i / PLAN_REQUESTS is the client); NULL past the last there can
+ * be. */
 void *plan_part(plan *plan, part_kind kind, unsigned index);
 /* As it is when nothing is said about it. */
 void plan_default(plan *plan);

@@ -1,5 +1,5 @@
-/* run.h - one schedule being run: the simulated kernel, the server on the unmodified core, its clients, and
- * what has been seen of them.
+/* run.h - one schedule being run: the simulated kernel, the server on the unmodified core, its
+ * clients, and what has been seen of them.
  *
  *   plan ----> run ----> clients (client.c)     on hosts of their own, by planned calls
  *               |------> handlers (handler.c)   on the core's callbacks, as an embedder's tasks are

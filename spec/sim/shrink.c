@@ -1,4 +1,5 @@
-/* shrink.c - leaves out of a plan whatever is not needed for its failure, one thing after the other. */
+/* shrink.c - leaves out of a plan whatever is not needed for its failure, one thing after the
+ * other. */
 #include "shrink.h"
 
 #include "plan_fields.h"

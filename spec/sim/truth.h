@@ -35,7 +35,8 @@ typedef struct sim_truth {
 void sim_truth_of(const sim_process *process, int fd, sim_truth *truth);
 /* Whether the latest epoll_wait of the process told of this descriptor's socket. */
 int sim_truth_was_told(const sim_process *process, int fd);
-/* `closing` is called at each close() of a TCP socket's last descriptor, with how it was just before. */
+/* `closing` is called at each close() of a TCP socket's last descriptor, with how it was just
+ * before. */
 void sim_truth_on_close(sim_process *process,
                         void (*closing)(void *user, int fd, const sim_truth *truth), void *user);
 /* Calls that named a descriptor which was not open, and descriptors closed while epoll had them. */

@@ -1,4 +1,5 @@
-/* words.h - what clients and handlers say to each other, so that every byte can be told from every other.
+/* words.h - what clients and handlers say to each other, so that every byte can be told from every
+ * other.
  *
  *   request   "Q cccc rrrr bbbbbbbb ssssssss\n"  c: client, r: request, b: bytes of body, s: of reply
  *   reply     "A cccc rrrr ssssssss ........\n"  and s bytes

@@ -1,5 +1,5 @@
-/* workers.c - a server whose clients are accepted by hand: by so many workers as the plan has, each of which serves
- * one client at a time.
+/* workers.c - a server whose clients are accepted by hand: by so many workers as the plan has, each
+ * of which serves one client at a time.
  *
  * A worker that finds no client waits until the core says that there may be one.
  */

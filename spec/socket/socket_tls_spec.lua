@@ -92,6 +92,91 @@ describe("LuaSec on lastcall.socket", function()
     end)
   end)
 
+  --- A connection whose client has little room and reads nothing yet: the server's end with `linger`, the client's, and
+  -- how many bytes fill it.
+  local function fill(lastcall, socket, ssl, contexts, linger)
+    local server = assert(socket.bind("127.0.0.1", 0))
+    local plain = assert(socket.tcp4())
+    plain:setoption("recv-buffer-size", 4096)
+    local shaking = lastcall.go(function()
+      assert(plain:connect(server:getsockname()))
+      local client = assert(ssl.wrap(plain, contexts.client))
+      assert(client:dohandshake())
+      return client
+    end)
+    local accepted = assert(server:accept())
+    server:close()
+    accepted:setoption("linger", { on = true, timeout = linger })
+    local peer = assert(ssl.wrap(accepted, contexts.server))
+    assert(peer:dohandshake())
+    local size = 0
+    while select(2, socket.select(nil, { peer }, 0.2))[1] do size = size + assert(peer:send(("x"):rep(1000))) end
+    return peer, shaking:wait(), size
+  end
+
+  test("closes at once where the client does not read; close_notify follows what was sent", function()
+    tls.task(function(lastcall, socket, ssl, contexts)
+      local peer, client, size = fill(lastcall, socket, ssl, contexts, 5)
+      local began = lastcall.now()
+      peer:close()
+      assert.is_true(lastcall.now() - began < helper.seconds(0.5))
+      assert.equal(-1, peer:getfd())
+      assert.is_false(peer:dirty())
+      for _, method in ipairs { "receive", "send", "dohandshake", "getsniname" } do
+        assert.equal("closed", select(2, peer[method](peer, "x")), method)
+      end
+      assert.equal(("x"):rep(size), client:receive(size))
+      assert.equal("closed", select(2, client:receive()))
+      client:close()
+    end)
+  end)
+
+  test("resets a client that does not read even then, after the linger", function()
+    tls.task(function(lastcall, socket, ssl, contexts)
+      local peer, client, size = fill(lastcall, socket, ssl, contexts, 0.3)
+      local began = lastcall.now()
+      peer:close()
+      assert.is_true(lastcall.now() - began < helper.seconds(0.25))
+      lastcall.sleep(helper.seconds(0.6))
+      local data, problem, partial = client:receive(size + 1)
+      assert.is_nil(data)
+      assert.is_true(#partial < size, problem)
+      client:close()
+    end)
+  end)
+
+  test("is closed in order when it is collected, and holds nobody up", function()
+    tls.task(function(lastcall, socket, ssl, contexts)
+      local _, client, size = fill(lastcall, socket, ssl, contexts, 5)
+      _ = nil
+      local began = lastcall.now()
+      collectgarbage()
+      collectgarbage()
+      assert.is_true(lastcall.now() - began < helper.seconds(0.5))
+      assert.equal(("x"):rep(size), client:receive(size))
+      client:close()
+    end)
+  end)
+
+  test("wraps a socket whose connect the script has only selected", function()
+    tls.task(function(lastcall, socket, ssl, contexts)
+      local port = echo_server(lastcall, socket, ssl, contexts)
+      local plain = assert(socket.tcp4())
+      plain:settimeout(0)
+      assert.equal("timeout", select(2, plain:connect("127.0.0.1", port)))
+      assert.equal(plain, select(2, socket.select(nil, { plain }, helper.seconds(5)))[1])
+      local client = assert(ssl.wrap(plain, contexts.client))
+      client:settimeout(5)
+      local has_ticked = false
+      lastcall.go(function() has_ticked = true end)
+      assert(client:dohandshake())
+      assert.is_true(has_ticked) -- the handshake has let other tasks run
+      client:send("x\n")
+      assert.equal("echo x", (client:receive()))
+      client:close()
+    end)
+  end)
+
   test("is drained: the idle hear close_notify, the busy finish first", function()
     local report = tls.task(function(lastcall, socket, ssl, contexts)
       local port = echo_server(lastcall, socket, ssl, contexts)

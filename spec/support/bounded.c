@@ -2,12 +2,12 @@
  *
  *   bounded SECONDS COMMAND ARGUMENT...
  *
- * Every process that descends from the command ends with it, also one that has left its parents and its
- * session: as a subreaper this program becomes the parent of all that lose theirs. SIGINT, SIGTERM, SIGHUP and
- * the end of this program's own parent are the end of the command too.
+ * Every process that descends from the command ends with it, also one that has left its parents and
+ * its session: as a subreaper this program becomes the parent of all that lose theirs. SIGINT,
+ * SIGTERM, SIGHUP and the end of this program's own parent are the end of the command too.
  *
- * Exit status: the command's, 128 and the signal that ended the command or this program, or 124 when the time
- * was over.
+ * Exit status: the command's, 128 and the signal that ended the command or this program, or 124
+ * when the time was over.
  */
 #include <signal.h>
 #include <stdio.h>

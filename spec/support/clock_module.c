@@ -1,10 +1,12 @@
-/* clock_module.c - spec_clock: a clock that stands still while the loop works, and goes fast while it waits.
+/* clock_module.c - spec_clock: a clock that stands still while the loop works, and goes fast while
+ * it waits.
  *
  *   require "spec_clock"    before lastcall, whose loop in this state goes by that clock
  *
- * For specs of times between the connections of one process. A busy machine makes no deadline of theirs too early, and
- * a wait costs them a small part of its length. What goes by the kernel's clock goes as slowly as ever: its own timers,
- * other processes, threads, signals. Specs that wait for such things need the real clock.
+ * For specs of times between the connections of one process. A busy machine makes no deadline of
+ * theirs too early, and a wait costs them a small part of its length. What goes by the kernel's
+ * clock goes as slowly as ever: its own timers, other processes, threads, signals. Specs that wait
+ * for such things need the real clock.
  */
 #include <lauxlib.h>
 #include <lua.h>
@@ -12,7 +14,8 @@
 
 #include "sys/sys.h"
 
-/* How much faster it goes. The kernel delays an acknowledgement by 40 ms: that is 0.4 s of this clock. */
+/* How much faster it goes. The kernel delays an acknowledgement by 40 ms: that is 0.4 s of this
+ * clock. */
 #define SPEED 10
 /* Waits up to this are as long as ever. */
 #define LEAST (5 * LC_MILLISECOND)
@@ -32,8 +35,8 @@ static fast_clock *of(const lc_sys *sys) { return sys->state; }
 
 static lc_time fast_now(const lc_sys *sys) { return atomic_fetch_add(&of(sys)->now, READING); }
 
-/* How long the real kernel is to wait; negative: without limit. It may take some time to carry bytes from one end of a
- * connection to the other. */
+/* How long the real kernel is to wait; negative: without limit. It may take some time to carry
+ * bytes from one end of a connection to the other. */
 static lc_time shortened(lc_time timeout)
 {
   if (timeout <= LEAST) return timeout;

@@ -1,7 +1,8 @@
 /* coverage_module.c - spec_coverage: which lines of lastcall's Lua modules a process has executed.
  *
- * Loaded by LUA_INIT into every Lua of a `make coverage`: a hook for lines, which coroutines inherit. At the
- * end of the process what was seen is appended to $LASTCALL_COVERAGE/lua.<pid>, a line "file:line" each.
+ * Loaded by LUA_INIT into every Lua of a `make coverage`: a hook for lines, which coroutines
+ * inherit. At the end of the process what was seen is appended to $LASTCALL_COVERAGE/lua.<pid>, a
+ * line "file:line" each.
  */
 #include <lauxlib.h>
 #include <lua.h>
@@ -53,7 +54,8 @@ static void tell(void)
 
 /* ------------------------------------------------- the methods of lastcall.socket -- */
 
-/* They hide what they do from hooks: so the functions in them bring theirs along. Upvalue: the function. */
+/* They hide what they do from hooks: so the functions in them bring theirs along. Upvalue: the
+ * function. */
 static int covered_done(lua_State *L, int status, lua_KContext kept)
 {
   (void)status;
@@ -84,7 +86,8 @@ static int method_of_covered(lua_State *L)
   return 1;
 }
 
-/* In place of the searcher for C modules, its upvalue, which has found lastcall.core. Upvalue: its loader. */
+/* In place of the searcher for C modules, its upvalue, which has found lastcall.core. Upvalue: its
+ * loader. */
 static int load_core(lua_State *L)
 {
   int count = lua_gettop(L);

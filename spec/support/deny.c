@@ -1,4 +1,5 @@
-/* deny.c - runs a command to which the kernel refuses some calls, as a container's seccomp filter does.
+/* deny.c - runs a command to which the kernel refuses some calls, as a container's seccomp filter
+ * does.
  *
  *   deny WHAT[=ERRNO]... -- COMMAND ARGUMENT...
  *

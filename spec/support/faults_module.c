@@ -1,6 +1,6 @@
 /* faults_module.c - spec_faults: bad luck for a Lua state, its own or one made for the purpose.
  *
- *   local faults = require "spec_faults"     -- before lastcall: its loop will run on a faulty kernel
+ *   local faults = require "spec_faults"     -- before lastcall: its loop runs on a faulty kernel
  *   faults.fail("accept", 2, 3, "EMFILE")    the second call from now on, and two more
  *   faults.speed(10)                         waits are over ten times as fast
  *   faults.time_of_day(1e9)                  it is, in seconds since 1970; 0: the real one
@@ -9,9 +9,9 @@
  *                                            its own, and closes it
  *
  * result: ok, message (of the error), open (descriptors left), strange (closed that were not open),
- * allocations, made (calls by name), both since faults.arm, which the script calls when it has loaded what
- * it needs; bytes, by the sizes that Lua tells, which the closed state has left.
- * refuse = {first, times}: which allocations after faults.arm Lua's allocator refuses.
+ * allocations, made (calls by name), both since faults.arm, which the script calls when it has
+ * loaded what it needs; bytes, by the sizes that Lua tells, which the closed state has left. refuse
+ * = {first, times}: which allocations after faults.arm Lua's allocator refuses.
  */
 #include <lauxlib.h>
 #include <lua.h>

@@ -1,14 +1,14 @@
 /* frame_protocol.h - a protocol for tests, which knows exactly when it is between two units.
  *
- * A message is a length in four bytes, the highest first, from 1 to FRAME_MOST, and so many bytes: its kind, and what it
- * has to say.
+ * A message is a length in four bytes, the highest first, from 1 to FRAME_MOST, and so many bytes:
+ * its kind, and what it has to say.
  *
  *   FRAME_CALL     a unit of work, told when it is whole; so is any kind that is not named here
  *   FRAME_ANSWER   what the embedder says to it
  *   FRAME_PING     answered by the protocol with FRAME_PONG and the same words: a unit of nobody's
  *   FRAME_BAD      tells the peer why the connection ends: its length made no sense
- *   FRAME_GOODBYE  is answered with another, and then the connection ends; the side that said it first waits for that,
- *                  and skips whatever else comes
+ *   FRAME_GOODBYE  is answered with another, and then the connection ends; the side that said it
+ *                  first waits for that, and skips whatever else comes
  */
 #ifndef FRAME_PROTOCOL_H
 #define FRAME_PROTOCOL_H

@@ -1,8 +1,9 @@
-/* frames_module.c - spec_frames: the protocol of the C tests that knows its units, for servers in Lua.
+/* frames_module.c - spec_frames: the protocol of the C tests that knows its units, for servers in
+ * Lua.
  *
  *   local frames = require "spec_frames"
  *   frames.protocol                    what core.new_server takes as `protocol`
- *   frames.begun(), frames.ended()     connections that it has begun to keep something of, and no longer does
+ *   frames.begun(), frames.ended()     how many states of connections it has made, and freed
  *
  * The functions it calls come from a copy of the library.
  */

@@ -1,7 +1,7 @@
 /* names_module.c - spec_names: what the system's resolver answers, in a process that preloads it.
  *
- * "silent..." is not answered before names.answer(); "127.0.0.2,127.0.0.3,==1" has these addresses, in this order, with
- * "=" for ":". Other names go to libc.
+ * "silent..." is not answered before names.answer(); "127.0.0.2,127.0.0.3,==1" has these addresses,
+ * in this order, with "=" for ":". Other names go to libc.
  *
  *   local names = require "spec_names"
  *   names.run(script)    in a Lua state of its own, which is closed; an error's message, or nil

@@ -1,4 +1,5 @@
-/* system_module.c - a few system calls for the specs: descriptors that lastcall knows nothing of. */
+/* system_module.c - a few system calls for the specs: descriptors that lastcall knows nothing
+ * of. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -122,7 +123,8 @@ static int system_limit_in_child(lua_State *L)
   return 1;
 }
 
-/* can_steer() -> whether a program may say who of a SO_REUSEPORT group gets a client; nil and the reason */
+/* can_steer() -> whether a program may say who of a SO_REUSEPORT group gets a client; nil and the
+ * reason */
 static int system_can_steer(lua_State *L)
 {
   struct sock_filter first = BPF_STMT(BPF_RET | BPF_K, 0);

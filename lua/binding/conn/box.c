@@ -1,14 +1,17 @@
-/* conn/box.c - connections as Lua objects: their birth, the context that is their own, and their failures.
+/* conn/box.c - connections as Lua objects: their birth, the context that is their own, and their
+ * failures.
  *
- * A box is a full userdata that holds a counted reference to an lc_conn. While a handler serves the connection or tasks
- * belong to it, the box is anchored. Other boxes (connect, accept) live as long as the script holds them. If one is
- * collected while its connection is open, the connection is closed in the background, and that is logged.
+ * A box is a full userdata that holds a counted reference to an lc_conn. While a handler serves the
+ * connection or tasks belong to it, the box is anchored. Other boxes (connect, accept) live as long
+ * as the script holds them. If one is collected while its connection is open, the connection is
+ * closed in the background, and that is logged.
  *
- * With `start = "data"` no box exists before the handler begins, nor after a handler has returned between two units. It
- * is made when the script needs to see it, and made again if it was collected meanwhile. So a box is anchored as soon
- * as a value is kept with it.
+ * With `start = "data"` no box exists before the handler begins, nor after a handler has returned
+ * between two units. It is made when the script needs to see it, and made again if it was collected
+ * meanwhile. So a box is anchored as soon as a value is kept with it.
  *
- * The user value of a box is the server. When more is kept with the box, it is a table with CONN_SERVER and so on.
+ * The user value of a box is the server. When more is kept with the box, it is a table with
+ * CONN_SERVER and so on.
  */
 #include "conn/box.h"
 
@@ -36,8 +39,8 @@ conn_box *conn_check(lua_State *L, int index)
   return box;
 }
 
-/* Recognizes a box by its contents: no other userdata of this size has that address in this field. This is several
- * times faster than comparing metatables found by name. */
+/* Recognizes a box by its contents: no other userdata of this size has that address in this field.
+ * This is several times faster than comparing metatables found by name. */
 conn_box *conn_of_object(lua_State *L)
 {
   conn_box *box = lua_touserdata(L, 1);
@@ -234,8 +237,8 @@ static void wake_writers(conn_box *box, int code)
   }
 }
 
-/* Ends the context of a connection that has ended. First wakes the tasks that wait on the connection itself, because
- * their next attempt returns a more exact code than `canceled`. */
+/* Ends the context of a connection that has ended. First wakes the tasks that wait on the
+ * connection itself, because their next attempt returns a more exact code than `canceled`. */
 void conn_end_context(conn_box *box, const char *cause)
 {
   if (lc_conn_error(box->conn) && !box->connecting) {

@@ -11,8 +11,8 @@
 
 typedef struct conn_box conn_box;
 
-/* Kept small, because each connection has one. Things that few connections need are in a table, which then is the
- * user value. */
+/* Kept small, because each connection has one. Things that few connections need are in a table,
+ * which then is the user value. */
 struct conn_box {
   union {
     owner as_owner;
@@ -50,7 +50,8 @@ typedef struct conns {
 } conns;
 
 extern const char CONN_TYPE[];
-/* The values kept with a connection. While there is only the server, the user value is the server. */
+/* The values kept with a connection. While there is only the server, the user value is the
+ * server. */
 enum {
   CONN_SERVER = 1,
   CONN_DATA, /* conn.data */
@@ -59,15 +60,16 @@ enum {
   CONN_HOOKS,    /* the argument of detach */
   CONN_PLACE,    /* where it was opened, with the option `debug` */
   CONN_BEAT,     /* what its own heartbeat sends: a string or a function */
-  CONN_EOF /* the functions given to on_eof, in a table; false in place of one that was called or taken back */
+  CONN_EOF       /* the functions given to on_eof, in a table; false once called or taken back */
 };
 
 conn_box *conn_check(lua_State *L, int index);
 conn_box *conn_self(lua_State *L); /* argument 1 of a method: the same, for what is called most */
 conn_box *conn_of_object(
   lua_State *L); /* argument 1, also of a finalizer; NULL for anything else */
-/* Pushes a new box for a connection of a server, or for an outbound one (NULL). A server's connection gets a context
- * of its own below the server's, when one is first needed; other connections get theirs by conn_make_context. */
+/* Pushes a new box for a connection of a server, or for an outbound one (NULL). A server's
+ * connection gets a context of its own below the server's, when one is first needed; other
+ * connections get theirs by conn_make_context. */
 conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_base *server); /* [0, +1] */
 /* The connection's own context, made now if there is none yet; nil when it has none. */
 void conn_context_of(lua_State *L, int index);       /* of the object there [0, +1] */

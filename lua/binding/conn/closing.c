@@ -51,7 +51,8 @@ static int close_done(lua_State *L, int status, lua_KContext kept)
   return 4;
 }
 
-/* A task that is to end does not wait here, unless it is to end because this very connection ends. */
+/* A task that is to end does not wait here, unless it is to end because this very connection
+ * ends. */
 static int must_not_wait(const task *t, const conn_box *box)
 {
   if (t->killing || t->canceled || box->cut == LC_CANCELED) return 1;
@@ -93,7 +94,8 @@ static int conn_close(lua_State *L)
   return close_fairly(L, box, linger);
 }
 
-/* Lua calls this for a to-be-closed variable. The second argument is an error or nil, and no linger. */
+/* Lua calls this for a to-be-closed variable. The second argument is an error or nil, and no
+ * linger. */
 static int conn_close_variable(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);

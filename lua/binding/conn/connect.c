@@ -20,8 +20,8 @@
 
 /* ----------------------------------------------------------------- endpoints -- */
 
-/* endpoint(text) -> {host=, port=} or {path=}, with numeric = true when no look-up is needed; or nil,
- * problem. */
+/* endpoint(text) -> {host=, port=} or {path=}, with numeric = true when no look-up is needed; or
+ * nil, problem. */
 static int core_endpoint(lua_State *L)
 {
   size_t length;
@@ -50,8 +50,8 @@ static int core_endpoint(lua_State *L)
 
 /* ----------------------------------------------------------------- connecting -- */
 
-/* A task may have several attempts under way. It begins each of them, waits for all at once, and asks each for its
- * result. */
+/* A task may have several attempts under way. It begins each of them, waits for all at once, and
+ * asks each for its result. */
 
 /* Stack: address, options, the connection. */
 static int begun(lua_State *L, runtime *rt, conn_box *box)
@@ -70,7 +70,8 @@ static int begun(lua_State *L, runtime *rt, conn_box *box)
   return push_failure(L, result, lua_tostring(L, 1), "connect");
 }
 
-/* connect_begin(numeric address, options) -> a connection that is not connected yet; or nil, code, message. */
+/* connect_begin(numeric address, options) -> a connection that is not connected yet; or nil, code,
+ * message. */
 static int core_connect_begin(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -113,8 +114,8 @@ static int connect_waited(lua_State *L, int status, lua_KContext kept)
   return 1;
 }
 
-/* connect_wait(list of connections begun, seconds, address) -> true when one is connected or has failed; or
- * nil, code, message, which names the address. */
+/* connect_wait(list of connections begun, seconds, address) -> true when one is connected or has
+ * failed; or nil, code, message, which names the address. */
 static int core_connect_wait(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -141,7 +142,8 @@ static int core_connect_wait(lua_State *L)
   return task_suspend(L, t, "connect", all, connect_unwait, (lua_KContext)rt, connect_waited);
 }
 
-/* connect_end(connection begun, address) -> true: connected; false: not yet; or nil, code, message. */
+/* connect_end(connection begun, address) -> true: connected; false: not yet; or nil, code,
+ * message. */
 static int core_connect_end(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
@@ -159,7 +161,8 @@ static int core_connect_end(lua_State *L)
   return push_failure(L, code, where, "connect");
 }
 
-/* connect_drop(connection begun): called when another address was faster, or when the time is over. */
+/* connect_drop(connection begun): called when another address was faster, or when the time is
+ * over. */
 static int core_connect_drop(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);

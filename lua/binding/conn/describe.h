@@ -6,7 +6,8 @@
 
 #include "lastcall.h"
 
-/* Fills a Lua table at the top with id, peer, state, age, quiet, received, sent, unsent, unacked. */
+/* Fills a Lua table at the top with id, peer, state, age, quiet, received, sent, unsent,
+ * unacked. */
 void conn_describe(lua_State *L, const lc_conn *conn);
 
 #endif

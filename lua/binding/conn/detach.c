@@ -1,9 +1,10 @@
 /* conn/detach.c - hands over a connection: its descriptor, the bytes already read, and a ticket.
  *
- * The ladder counts the connection until the ticket is done. It cannot close the descriptor, so it calls the script:
- * `on_drain` runs as a task when the drain begins, and `on_kill` as a callback when the drain's time is over. Both get
- * the connection as their argument, and until then the box is kept alive. The ticket keeps the box, but the box does
- * not keep the ticket. So a ticket that the script no longer holds is collected, and is done by that.
+ * The ladder counts the connection until the ticket is done. It cannot close the descriptor, so it
+ * calls the script: `on_drain` runs as a task when the drain begins, and `on_kill` as a callback
+ * when the drain's time is over. Both get the connection as their argument, and until then the box
+ * is kept alive. The ticket keeps the box, but the box does not keep the ticket. So a ticket that
+ * the script no longer holds is collected, and is done by that.
  */
 #include "conn/detach.h"
 
@@ -54,7 +55,8 @@ static int push_hook(lua_State *L, conn_box *box, const char *name)
   return 1;
 }
 
-/* The context of the connection has ended with the connection, so the task belongs to the server. */
+/* The context of the connection has ended with the connection, so the task belongs to the
+ * server. */
 void conn_drain_detached(lua_State *L, conn_box *box)
 {
   int top = lua_gettop(L);
@@ -85,8 +87,8 @@ static int is_draining(const conn_box *box)
 
 enum { CONN = 1, HOOKS, TICKET, BYTES };
 
-/* Does everything that may raise an error, while the script does not own the descriptor yet. The stack has the
- * connection and the hooks; pushes the ticket and the bytes. */
+/* Does everything that may raise an error, while the script does not own the descriptor yet. The
+ * stack has the connection and the hooks; pushes the ticket and the bytes. */
 static void prepare(lua_State *L, conn_box *box)
 {
   lc_slice rest;

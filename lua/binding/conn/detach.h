@@ -6,7 +6,8 @@
 
 #include "conn/box.h"
 
-/* For the ladder: runs the functions given to detach. At the kill the connection no longer counts. */
+/* For the ladder: runs the functions given to detach. At the kill the connection no longer
+ * counts. */
 void conn_drain_detached(lua_State *L, conn_box *box);
 void conn_kill_detached(lua_State *L, conn_box *box);
 

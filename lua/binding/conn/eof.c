@@ -1,6 +1,7 @@
 /* conn/eof.c - calls the script's functions when the peer's FIN arrives, also while no task reads.
  *
- * The call consumes no bytes and changes no state. A half-close is legitimate, and only the script knows its meaning.
+ * The call consumes no bytes and changes no state. A half-close is legitimate, and only the script
+ * knows its meaning.
  */
 #include "conn/eof.h"
 
@@ -47,7 +48,8 @@ void conn_on_finished(conn_box *box)
   if (box->of_server && box->of_server->cancels_at_eof) conn_end_context(box, "eof");
 }
 
-/* The function that on_eof returns: it removes the script's function, and returns true if that was not called yet. */
+/* The function that on_eof returns: it removes the script's function, and returns true if that was
+ * not called yet. */
 static int stop_call(lua_State *L)
 {
   lua_Integer place = lua_tointeger(L, lua_upvalueindex(2));

@@ -1,4 +1,5 @@
-/* conn/events.c - what the events of a connection do in the binding: wake tasks, end contexts, and write to the log. */
+/* conn/events.c - what the events of a connection do in the binding: wake tasks, end contexts, and
+ * write to the log. */
 #include "conn/events.h"
 
 #include <lua.h>
@@ -62,8 +63,9 @@ static void on_ended(conn_box *box)
   conn_end_context(box, lc_code_name(error));
 }
 
-/* Keeps the box on the stack while an event is handled. The script may no longer hold the box, and handling the event
- * may collect garbage. Returns NULL when the box has been collected, or is about to be. */
+/* Keeps the box on the stack while an event is handled. The script may no longer hold the box, and
+ * handling the event may collect garbage. Returns NULL when the box has been collected, or is about
+ * to be. */
 static conn_box *pin(lc_conn *conn)
 {
   conn_box *box = lc_conn_user(conn);
@@ -86,7 +88,8 @@ static void wake_those_who_wait(conn_box *box, unsigned what)
   }
 }
 
-/* Most events only wake a task. That allocates nothing, so no garbage is collected and the box needs no pin. */
+/* Most events only wake a task. That allocates nothing, so no garbage is collected and the box
+ * needs no pin. */
 int conn_on_ready(lc_conn *conn, unsigned what)
 {
   conn_box *box = lc_conn_user(conn);
@@ -133,7 +136,8 @@ void conn_on_draining(lc_conn *conn)
   else if (!box || !box->tasks) lc_conn_dismiss(conn, "drain");
 }
 
-/* Called when the ladder has reached cancel. Wakes every task that waits on the connection, whatever its context. */
+/* Called when the ladder has reached cancel. Wakes every task that waits on the connection,
+ * whatever its context. */
 void conn_cancel(lc_conn *conn)
 {
   conn_box *box = pin(conn);

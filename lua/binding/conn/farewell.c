@@ -1,5 +1,5 @@
-/* conn/farewell.c - says the farewell and closes a connection in order, when its handler returns or the drain closes
- * it. */
+/* conn/farewell.c - says the farewell and closes a connection in order, when its handler returns or
+ * the drain closes it. */
 #include "conn/farewell.h"
 
 #include <lauxlib.h>

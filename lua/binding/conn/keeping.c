@@ -109,8 +109,9 @@ static int keeps_more(lua_State *L)
   return 0;
 }
 
-/* A parked connection needs no anchored object. While the script holds the object it is found; later it is made again.
- * Values kept with the object could not be made again, so they keep it anchored. */
+/* A parked connection needs no anchored object. While the script holds the object it is found;
+ * later it is made again. Values kept with the object could not be made again, so they keep it
+ * anchored. */
 static int unanchor_parked(lua_State *L)
 {
   conn_box *box = lua_touserdata(L, 1);

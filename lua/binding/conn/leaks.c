@@ -1,7 +1,8 @@
-/* conn/leaks.c - connections that were collected while open: closes them in the background, and logs them.
+/* conn/leaks.c - connections that were collected while open: closes them in the background, and
+ * logs them.
  *
- * A finalizer runs no script code, so the next turn of the loop logs the message. With the option `debug` the message
- * names the line of script that opened the connection.
+ * A finalizer runs no script code, so the next turn of the loop logs the message. With the option
+ * `debug` the message names the line of script that opened the connection.
  */
 #include "conn/leaks.h"
 

@@ -1,4 +1,5 @@
-/* conn/methods.h - the methods of connections: each function registers some into the table at the top. */
+/* conn/methods.h - the methods of connections: each function registers some into the table at the
+ * top. */
 #ifndef LC_BINDING_CONN_METHODS_H
 #define LC_BINDING_CONN_METHODS_H
 

@@ -9,7 +9,8 @@
 #include "script/options.h"
 #include "script/register.h"
 
-/* Applies the settings to the connection. Pushes true, or nil, a code and a message. Returns the number of values. */
+/* Applies the settings to the connection. Pushes true, or nil, a code and a message. Returns the
+ * number of values. */
 static int apply(lua_State *L, conn_box *box, const lc_settings *settings, const char *operation)
 {
   if (lc_conn_error(box->conn)) return conn_failure(L, box, lc_conn_error(box->conn), operation);

@@ -138,7 +138,8 @@ typedef struct field {
 
 static const field FIELDS[] = {{"id", get_id}, {"data", get_data}};
 
-/* The __index of connections; upvalue 1 is the table of methods. Each call of a method comes here first. */
+/* The __index of connections; upvalue 1 is the table of methods. Each call of a method comes here
+ * first. */
 static int conn_index(lua_State *L)
 {
   lua_settop(L, 2);

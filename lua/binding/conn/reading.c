@@ -1,8 +1,9 @@
 /* conn/reading.c - await, lines, read, read_some, read_until.
  *
- * Each function tries first, and suspends its task when there is no input. The task continues with the same function,
- * so every attempt is like the first one. When a read fails, its fourth result has the bytes received so far. These
- * bytes are consumed, unless the read was canceled, refused by the drain, or over its limit: then they stay readable.
+ * Each function tries first, and suspends its task when there is no input. The task continues with
+ * the same function, so every attempt is like the first one. When a read fails, its fourth result
+ * has the bytes received so far. These bytes are consumed, unless the read was canceled, refused by
+ * the drain, or over its limit: then they stay readable.
  */
 #include "conn/reading.h"
 
@@ -23,7 +24,8 @@ static void reader_unwait(task *t)
 {
   conn_box *box = t->wait_object;
   box->reader = NULL;
-  /* After input has woken the task, its next attempt ends the wait. Until then the connection must not look busy. */
+  /* After input has woken the task, its next attempt ends the wait. Until then the connection must
+   * not look busy. */
   if (t->woken && t->woken != LC_DRAINING) lc_conn_wait(box->conn, LC_WAIT_NONE, LC_NEVER);
 }
 
@@ -55,7 +57,8 @@ int conn_wait_input(lua_State *L, task *t, conn_box *box, lc_time deadline, cons
   return wait_for_input(L, t, box, LC_WAIT_READ, deadline, operation, kept, again);
 }
 
-/* Returns the current task. Raises if another task reads already. `method` is "conn:read" and the like. */
+/* Returns the current task. Raises if another task reads already. `method` is "conn:read" and the
+ * like. */
 static task *begin_read(lua_State *L, conn_box *box, const char *method)
 {
   task *t = task_current(L, box->rt, method);
@@ -70,7 +73,8 @@ static int refusal(const task *t, const conn_box *box)
   return task_ended(t);
 }
 
-/* Returns 0 if a unit of work may begin here, else a code. If a part of the unit has arrived, it has begun already. */
+/* Returns 0 if a unit of work may begin here, else a code. If a part of the unit has arrived, it
+ * has begun already. */
 static int admission(const conn_box *box, lc_wait wait)
 {
   lc_slice part;
@@ -83,8 +87,8 @@ static int stays_readable(int code)
   return code == LC_CANCELED || code == LC_DRAINING || code == LC_TOO_LONG;
 }
 
-/* Pushes the results of a failed read, and returns their number. The string at the top has the bytes that earlier
- * formats received. */
+/* Pushes the results of a failed read, and returns their number. The string at the top has the
+ * bytes that earlier formats received. */
 static int fail_with_partial(lua_State *L, conn_box *box, int code, const char *operation)
 {
   lc_slice rest;
@@ -193,8 +197,8 @@ static inline int read_format(lua_State *L, conn_box *box, lua_Integer format, t
 
 /* ---------------------------------------------------------------------- read -- */
 
-/* One call with several formats is one read. When a format fails, the bytes of those before it are part of the
- * partial. */
+/* One call with several formats is one read. When a format fails, the bytes of those before it are
+ * part of the partial. */
 static int read_parts_failure(lua_State *L, conn_box *box, int code, int formats, int done)
 {
   luaL_Buffer earlier;
@@ -210,8 +214,8 @@ static int read_parts_failure(lua_State *L, conn_box *box, int code, int formats
 
 static int read_more(lua_State *L, int status, lua_KContext kept);
 
-/* The stack has the connection, the formats, and the values read so far. `why` is the code with which the read ends, or
- * 0. */
+/* The stack has the connection, the formats, and the values read so far. `why` is the code with
+ * which the read ends, or 0. */
 static int read_parts(lua_State *L, conn_box *box, task *t, int formats, int why)
 {
   int done = lua_gettop(L) - 1 - formats;
@@ -266,7 +270,8 @@ static int conn_read(lua_State *L)
 
 /* ----------------------------------------------------------------- read_some -- */
 
-/* Turns the attempt to read one slice into results: the slice, a failure, or a wait after which it is tried again. */
+/* Turns the attempt to read one slice into results: the slice, a failure, or a wait after which it
+ * is tried again. */
 static inline int take_slice(lua_State *L, task *t, conn_box *box, int result,
                              const lc_slice *slice, const char *operation, lua_KContext kept,
                              lua_KFunction again)
@@ -403,7 +408,8 @@ static int no_line(lua_State *L, conn_box *box, task *t, int result)
   return 0;
 }
 
-/* Reads the next line, unless `result` says why there is none. Returns the number of values for the script. */
+/* Reads the next line, unless `result` says why there is none. Returns the number of values for the
+ * script. */
 static inline int next_line(lua_State *L, conn_box *box, task *t, lua_Integer format, int result)
 {
   if (!result) result = read_format(L, box, format, t);
@@ -412,7 +418,8 @@ static inline int next_line(lua_State *L, conn_box *box, task *t, lua_Integer fo
   return result ? no_line(L, box, t, result) : 1;
 }
 
-/* `begun` says that a part of the line came while the task waited. Then the line is no longer refused as new work. */
+/* `begun` says that a part of the line came while the task waited. Then the line is no longer
+ * refused as new work. */
 static int lines_next(lua_State *L, int status, lua_KContext begun)
 {
   conn_box *box = lua_touserdata(L, lua_upvalueindex(1));
@@ -424,8 +431,8 @@ static int lines_next(lua_State *L, int status, lua_KContext begun)
   return next_line(L, box, t, lua_tointeger(L, lua_upvalueindex(2)), result);
 }
 
-/* The upvalues are the connection and the format. Nothing that a peer does raises an error: the iteration ends, and
- * conn:error() returns the reason. */
+/* The upvalues are the connection and the format. Nothing that a peer does raises an error: the
+ * iteration ends, and conn:error() returns the reason. */
 static inline int lines_call(lua_State *L, lua_Integer format)
 {
   conn_box *box = lua_touserdata(L, lua_upvalueindex(1));

@@ -6,7 +6,8 @@
 
 #include "conn/box.h"
 
-/* Suspends the one task that reads until input comes, the deadline passes, or the ladder cuts it. */
+/* Suspends the one task that reads until input comes, the deadline passes, or the ladder cuts
+ * it. */
 int conn_wait_input(lua_State *L, task *t, conn_box *box, lc_time deadline, const char *operation,
                     lua_KContext kept, lua_KFunction again);
 

@@ -15,7 +15,8 @@ static int is_connection(lua_State *L)
   return 1;
 }
 
-/* break_write(dst, src): marks the stream to `dst` as broken in the middle, because `src` or `dst` has failed. */
+/* break_write(dst, src): marks the stream to `dst` as broken in the middle, because `src` or `dst`
+ * has failed. */
 static int break_write(lua_State *L)
 {
   const conn_box *dst = conn_check(L, 1), *src = conn_check(L, 2);
@@ -25,7 +26,8 @@ static int break_write(lua_State *L)
   return 0;
 }
 
-/* quiet_in(conn) -> in how many seconds the connection has been silent for the drain's `quiet`; from 0 to infinity */
+/* quiet_in(conn) -> in how many seconds the connection has been silent for the drain's `quiet`;
+ * from 0 to infinity */
 static int quiet_in(lua_State *L)
 {
   const conn_box *box = conn_check(L, 1);

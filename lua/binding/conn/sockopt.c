@@ -1,4 +1,5 @@
-/* conn/sockopt.c - socket options by name, for connections and for the `control` function of a listener.
+/* conn/sockopt.c - socket options by name, for connections and for the `control` function of a
+ * listener.
  *
  * Values are integers; true and false stand for 1 and 0.
  */

@@ -1,13 +1,14 @@
-/* conn/stragglers.c - lists the connections and tasks that were canceled or killed, with the line of script that held
- * them, and the connections whose last bytes are not known to have arrived.
+/* conn/stragglers.c - lists the connections and tasks that were canceled or killed, with the line
+ * of script that held them, and the connections whose last bytes are not known to have arrived.
  *
- * Each server has a table of stragglers, and so has the process. Its keys are connections and tasks. So a connection
- * that was canceled and later killed is listed once, with its last fate.
+ * Each server has a table of stragglers, and so has the process. Its keys are connections and
+ * tasks. So a connection that was canceled and later killed is listed once, with its last fate.
  *
- * There may be tens of thousands of stragglers, at a time when nothing may take long. So only the first of each fate
- * and kind are listed, and the others are counted. Lua takes 50 microseconds to make the traceback of one coroutine,
- * mostly to find the names of functions. So stragglers held at the same place share one string, and the tracebacks of a
- * fate show a bounded number of coroutines.
+ * There may be tens of thousands of stragglers, at a time when nothing may take long. So only the
+ * first of each fate and kind are listed, and the others are counted. Lua takes 50 microseconds to
+ * make the traceback of one coroutine, mostly to find the names of functions. So stragglers held at
+ * the same place share one string, and the tracebacks of a fate show a bounded number of
+ * coroutines.
  */
 #include "conn/stragglers.h"
 
@@ -88,8 +89,8 @@ static lua_Integer key_of(uint64_t number, straggler_kind kind)
   return (lua_Integer)(number * STRAGGLER_KINDS + kind);
 }
 
-/* Decides whether the straggler is listed, so that its record must be made or made anew. If not, it counts among the
- * others. */
+/* Decides whether the straggler is listed, so that its record must be made or made anew. If not, it
+ * counts among the others. */
 static int claim(lua_State *L, runtime *rt, straggler_list *list, lua_Integer key,
                  straggler_fate fate)
 {
@@ -137,7 +138,8 @@ static note begin(lua_State *L, runtime *rt, server_base *box, straggler_fate fa
                 .tracebacks = lua_gettop(L)};
 }
 
-/* Pushes a string that is the same for coroutines at the same place only; nil when the stack is too deep [0, +1]. */
+/* Pushes a string that is the same for coroutines at the same place only; nil when the stack is too
+ * deep [0, +1]. */
 static void push_place(lua_State *L, lua_State *co)
 {
   enum { DEEP = 32 };
@@ -196,8 +198,9 @@ static void push_traceback(lua_State *L, const note *n, task *t)
   lua_remove(L, -2);
 }
 
-/* A connection whose task obeyed the cancel may wait for its peer until the kill. No task holds it then, so its record
- * keeps the traceback from the cancel: it is copied from the record at `older` to the new one at the top. */
+/* A connection whose task obeyed the cancel may wait for its peer until the kill. No task holds it
+ * then, so its record keeps the traceback from the cancel: it is copied from the record at `older`
+ * to the new one at the top. */
 static void keep_traceback(lua_State *L, int older)
 {
   static const char *const names[] = {"traceback", "waits_for", "waited"};
@@ -291,8 +294,9 @@ static void find_task(task *t, void *user)
   if (t->by == &found->box->as_owner) found->tasks[found->count++] = t;
 }
 
-/* Pushes a block of memory with the tasks that belong to the connection [0, +1]. The walk over contexts comes first,
- * because noting a straggler may collect contexts. The walk does not find tasks whose context has another owner. */
+/* Pushes a block of memory with the tasks that belong to the connection [0, +1]. The walk over
+ * contexts comes first, because noting a straggler may collect contexts. The walk does not find
+ * tasks whose context has another owner. */
 static found_tasks find_tasks(lua_State *L, conn_box *box)
 {
   found_tasks found = {box, lua_newuserdatauv(L, box->tasks * sizeof *found.tasks, 0), 0};
@@ -313,7 +317,8 @@ static task *holder_among(const found_tasks *found)
   return holder;
 }
 
-/* The mark that a step sets in a task, so that it notes the task once. 0 means that no step has noted it. */
+/* The mark that a step sets in a task, so that it notes the task once. 0 means that no step has
+ * noted it. */
 static unsigned noted_by(straggler_fate fate) { return fate == STRAGGLER_KILLED ? 2u : 1u; }
 
 static task *note_tasks(lua_State *L, const note *n, conn_box *of)
@@ -361,7 +366,8 @@ void stragglers_note_conn(lua_State *L, conn_box *box)
 
 /* ------------------------------------------------------------- all other tasks -- */
 
-/* Pushes the record of the connection, or nil [0, +1]. Returns whether it is listed with the fate of this pass. */
+/* Pushes the record of the connection, or nil [0, +1]. Returns whether it is listed with the fate
+ * of this pass. */
 static int push_record(lua_State *L, const note *n, const lc_conn *conn)
 {
   runtime_push_anchored(L, n->rt, n->list->table);

@@ -1,4 +1,5 @@
-/* conn/stragglers.h - the connections and tasks that a shutdown canceled or killed, as its report lists them. */
+/* conn/stragglers.h - the connections and tasks that a shutdown canceled or killed, as its report
+ * lists them. */
 #ifndef LC_BINDING_CONN_STRAGGLERS_H
 #define LC_BINDING_CONN_STRAGGLERS_H
 
@@ -52,7 +53,8 @@ void stragglers_release(runtime *rt, straggler_list *list);
 void stragglers_set_facts(lua_State *L, runtime *rt, const straggler_list *list);
 /* Notes a connection that was canceled or killed, with those of its tasks that the step cuts. */
 void stragglers_note(lua_State *L, server_base *box, lc_conn *conn, straggler_fate fate);
-/* Does the same for a task of the server, or for a connection's task that was not found with the connection. */
+/* Does the same for a task of the server, or for a connection's task that was not found with the
+ * connection. */
 void stragglers_note_rest(lua_State *L, server_base *box, task *t, straggler_fate fate);
 /* Does the same for all tasks without a server. */
 void stragglers_note_process(lua_State *L, runtime *rt, straggler_fate fate);

@@ -11,7 +11,8 @@
 #include "runtime/runtime.h"
 #include "runtime/watched.h"
 
-/* Pushes the connection's own words, or else those of its server [0, +1]. Returns whether there are any. */
+/* Pushes the connection's own words, or else those of its server [0, +1]. Returns whether there are
+ * any. */
 static int push_words(lua_State *L, conn_box *box, int own, int otherwise)
 {
   if (conn_push(L, box)) {

@@ -1,9 +1,10 @@
 /* conn/writing.c - write, flush, post: whole writes, one after the other, never mixed.
  *
- * When the kernel takes only a part of a write, the task becomes the connection's writer until the write has finished
- * or given up. Other writers queue behind it. Meanwhile the strings stay on the task's stack, and nothing is copied.
- * After a write that has given up half-way, no other write may follow in the stream. A write that fails ends the
- * connection's context, because no peer is left to work for.
+ * When the kernel takes only a part of a write, the task becomes the connection's writer until the
+ * write has finished or given up. Other writers queue behind it. Meanwhile the strings stay on the
+ * task's stack, and nothing is copied. After a write that has given up half-way, no other write may
+ * follow in the stream. A write that fails ends the connection's context, because no peer is left
+ * to work for.
  */
 #include "conn/writing.h"
 
@@ -62,7 +63,8 @@ static int wait_for_room(lua_State *L, task *t, conn_box *box, const char *opera
   return task_suspend(L, t, operation, box, writer_unwait, kept, again);
 }
 
-/* While another task's write is half-way through, this task waits for its turn, as long as it would wait for room. */
+/* While another task's write is half-way through, this task waits for its turn, as long as it would
+ * wait for room. */
 static int wait_for_turn(lua_State *L, task *t, conn_box *box, const char *operation,
                          lua_KContext kept, lua_KFunction again)
 {
@@ -102,7 +104,8 @@ static int can_wait(lua_State *L, const task *t) { return t && (t->killing || lu
 
 /* --------------------------------------------------------------------- write -- */
 
-/* Collects the pieces that follow the first `done` bytes, as many as one call takes. Returns their number. */
+/* Collects the pieces that follow the first `done` bytes, as many as one call takes. Returns their
+ * number. */
 static int gather_pieces(lua_State *L, int first, int last, size_t done, struct iovec *pieces,
                          size_t *total)
 {

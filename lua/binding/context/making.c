@@ -18,7 +18,8 @@ static void context_due(lc_timer *timer, lc_time now)
   context_end(ctx->rt->L, ctx, LC_TIMEOUT, "deadline passed");
 }
 
-/* Makes a context for a script. It remembers the owner of the task that made it. The parent lies at the top. */
+/* Makes a context for a script. It remembers the owner of the task that made it. The parent lies at
+ * the top. */
 static context *made_by_script(lua_State *L, runtime *rt, context *parent)
 {
   context *ctx = context_new_with(L, rt, parent, 4);

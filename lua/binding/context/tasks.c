@@ -1,4 +1,5 @@
-/* context/tasks.c - starts tasks in a context, and makes calls that use another context while they run. */
+/* context/tasks.c - starts tasks in a context, and makes calls that use another context while they
+ * run. */
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -11,8 +12,8 @@
 #include "task/scope.h"
 #include "task/task.h"
 
-/* The owner of a task in the context at `index`: the owner of the task that made the context, or the connection that
- * owns it. If that one is over already, its heir. */
+/* The owner of a task in the context at `index`: the owner of the task that made the context, or
+ * the connection that owns it. If that one is over already, its heir. */
 static owner *maker_of(lua_State *L, const context *ctx, int index)
 {
   owner *by = ctx->own_of;

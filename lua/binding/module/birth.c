@@ -1,4 +1,5 @@
-/* module/birth.c - the runtime of a Lua state: made when the module is loaded, ended with the state. */
+/* module/birth.c - the runtime of a Lua state: made when the module is loaded, ended with the
+ * state. */
 #include "module/birth.h"
 
 #include <lauxlib.h>
@@ -76,7 +77,8 @@ static int new_table_reference(lua_State *L)
   return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-/* Runs before the loop exists: one of them may raise for lack of memory, and then nothing has to be ended. */
+/* Runs before the loop exists: one of them may raise for lack of memory, and then nothing has to be
+ * ended. */
 static void make_parts(lua_State *L, runtime *rt)
 {
   rt->anchors = new_table_reference(L);

@@ -43,7 +43,8 @@ static int tell_step(lua_State *L)
   return 0;
 }
 
-/* Holds the steps that run functions of the script, before the ladder goes on. The modules release them. */
+/* Holds the steps that run functions of the script, before the ladder goes on. The modules release
+ * them. */
 static void on_step(lc_step step, void *user)
 {
   step_call call = {user, step};
@@ -72,8 +73,8 @@ static int core_begin(lua_State *L)
   return 0;
 }
 
-/* finish(): the ladder is done, or was never needed. Tasks started from now on belong to the next one, with a context
- * of its own. */
+/* finish(): the ladder is done, or was never needed. Tasks started from now on belong to the next
+ * one, with a context of its own. */
 static int core_finish(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);

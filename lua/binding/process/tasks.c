@@ -53,7 +53,8 @@ static void describe_wait(lua_State *L, task *t)
   lua_setfield(L, -2, "waited");
 }
 
-/* process_facts() -> the fields of server_facts about tasks and stragglers, for the tasks without a server. */
+/* process_facts() -> the fields of server_facts about tasks and stragglers, for the tasks without a
+ * server. */
 static int core_process_facts(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -62,8 +63,8 @@ static int core_process_facts(lua_State *L)
   return 1;
 }
 
-/* Whether a shutdown under way waits for the task: a connection's task unless the connection is new or idle; any
- * other once its context has ended. */
+/* Whether a shutdown under way waits for the task: a connection's task unless the connection is new
+ * or idle; any other once its context has ended. */
 static int holds(const task *t)
 {
   if (t->is_system) return 0;
@@ -88,8 +89,8 @@ static void push_holder(lua_State *L, task *t)
   describe_wait(L, t);
 }
 
-/* holders(most) -> a list of what holds the shutdown, guards first, then the oldest tasks: `most` of them in the form
- * of stragglers; and how many there are. */
+/* holders(most) -> a list of what holds the shutdown, guards first, then the oldest tasks: `most`
+ * of them in the form of stragglers; and how many there are. */
 static int core_holders(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);

@@ -1,15 +1,17 @@
 /* runtime/allocator.c - during a run, keeps small blocks that Lua frees, for Lua's next requests.
  *
- * The collector frees tens of thousands of strings in one step, and the script then asks for as many of the
- * same sizes. The general malloc takes some 250 instructions and a walk through cold memory for each
- * of them. Here a block comes off a list of blocks of exactly its size, and goes back to it.
+ * The collector frees tens of thousands of strings in one step, and the script then asks for as
+ * many of the same sizes. The general malloc takes some 250 instructions and a walk through cold
+ * memory for each of them. Here a block comes off a list of blocks of exactly its size, and goes
+ * back to it.
  *
- * A large string can also be received where it will lie. Lua copies the bytes of a string into a block that it
- * asks for; it gets the block that has the bytes already. 64 KiB messages take a tenth less time.
+ * A large string can also be received where it will lie. Lua copies the bytes of a string into a
+ * block that it asks for; it gets the block that has the bytes already. 64 KiB messages take a
+ * tenth less time.
  *
- * All blocks come from the state's own allocator. It gets them back when the run ends, when it has no
- * memory left, and when no request fits them. So the allocator may be the host's, and the sizes that
- * it is given stay true.
+ * All blocks come from the state's own allocator. It gets them back when the run ends, when it has
+ * no memory left, and when no request fits them. So the allocator may be the host's, and the sizes
+ * that it is given stay true.
  */
 #include "runtime/allocator.h"
 
@@ -139,7 +141,8 @@ static void *allocate(void *user, void *block, size_t old_size, size_t size)
 
 /* ----------------------------------------------------------- places for strings -- */
 
-/* Tries out the layout instead of assuming it: a Lua that makes strings in another way gets no places for them. */
+/* Tries out the layout instead of assuming it: a Lua that makes strings in another way gets no
+ * places for them. */
 static void learn_head(lua_State *L, allocator *own)
 {
   static const char sample[2 * LARGEST];

@@ -1,4 +1,5 @@
-/* runtime/allocator.h - keeps small blocks that Lua frees, and lets strings be received where they will lie. */
+/* runtime/allocator.h - keeps small blocks that Lua frees, and lets strings be received where they
+ * will lie. */
 #ifndef LC_BINDING_RUNTIME_ALLOCATOR_H
 #define LC_BINDING_RUNTIME_ALLOCATOR_H
 

@@ -54,8 +54,8 @@ static int call_next(lua_State *L)
   return 0;
 }
 
-/* Makes the calls that wait when it begins, so that calls which cause others do not keep the loop. If a call cannot
- * begin for lack of memory, the next turn tries again. */
+/* Makes the calls that wait when it begins, so that calls which cause others do not keep the loop.
+ * If a call cannot begin for lack of memory, the next turn tries again. */
 void callbacks_run(runtime *rt)
 {
   uint64_t last = 0;

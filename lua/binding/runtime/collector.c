@@ -1,4 +1,5 @@
-/* runtime/collector.c - Lua's collector during a run: it works seldom, in small steps, and best while no task waits.
+/* runtime/collector.c - Lua's collector during a run: it works seldom, in small steps, and best
+ * while no task waits.
  *
  *    incremental ----> generational    a small heap has grown, and the loop does not sleep
  *         ^                 |
@@ -84,9 +85,10 @@ static void plan_next(lua_State *L, runtime *rt)
   set_pause(L, pause_for(bytes));
 }
 
-/* The memory that the collector frees usually lies at the end of the heap. malloc gives it back to the kernel above
- * 128 KiB, and soon fetches it again page by page: a third of the cost of 64 KiB messages.
- * After a larger block was mapped and freed, glibc keeps twice its size; other mallocs ignore this. */
+/* The memory that the collector frees usually lies at the end of the heap. malloc gives it back to
+ * the kernel above 128 KiB, and soon fetches it again page by page: a third of the cost of 64 KiB
+ * messages. After a larger block was mapped and freed, glibc keeps twice its size; other mallocs
+ * ignore this. */
 static void let_malloc_keep_some(void)
 {
   void *volatile block =
@@ -130,8 +132,9 @@ void collector_begin(lua_State *L, runtime *rt)
   plan_next(L, rt);
 }
 
-/* A script that has chosen the generational mode in the run keeps it. Entering that mode takes a collection of the
- * whole heap, for which the end of a run has no time: a heap that is not small stays incremental. */
+/* A script that has chosen the generational mode in the run keeps it. Entering that mode takes a
+ * collection of the whole heap, for which the end of a run has no time: a heap that is not small
+ * stays incremental. */
 void collector_end(lua_State *L, runtime *rt)
 {
   if (rt->collector.is_generational) end_generational(L, rt);

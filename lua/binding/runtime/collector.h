@@ -21,7 +21,8 @@ void collector_end(lua_State *L, runtime *rt);
 int collector_has_work(lua_State *L, runtime *rt);
 void collector_step(runtime *rt);
 void collector_find_no_time(runtime *rt); /* else */
-/* Called at each step of a shutdown, and before tasks run: stops the collector when the deadline is near. */
+/* Called at each step of a shutdown, and before tasks run: stops the collector when the deadline is
+ * near. */
 void collector_rest(runtime *rt);
 void collector_rest_end(lua_State *L, runtime *rt); /* the run is over */
 

@@ -1,7 +1,8 @@
-/* runtime/interrupt.c - the hook that interrupts a running script, and the error that no message handler sees.
+/* runtime/interrupt.c - the hook that interrupts a running script, and the error that no message
+ * handler sees.
  *
- * The watchdog's signal puts a count hook on the running coroutine. Its next instruction calls `on_count`, which
- * watch/force.c implements.
+ * The watchdog's signal puts a count hook on the running coroutine. Its next instruction calls
+ * `on_count`, which watch/force.c implements.
  */
 #include "runtime/interrupt.h"
 

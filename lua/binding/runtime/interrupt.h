@@ -41,8 +41,8 @@ void interrupt_disarm(runtime *rt);
 int interrupt_is_hidden(
   const runtime *rt); /* by a hook of the script's, in our place or under way */
 void interrupt_leave(runtime *rt, const lua_State *co); /* it no longer runs: removes its hook */
-/* Script code is about to run on L. Returns the work before. Afterwards call interrupt_work_done, then
- * lc_loop_enter with that work. */
+/* Script code is about to run on L. Returns the work before. Afterwards call interrupt_work_done,
+ * then lc_loop_enter with that work. */
 lc_work interrupt_enter(runtime *rt, lua_State *L, lc_work work);
 int interrupt_work_done(runtime *rt); /* whether it has held the loop too long */
 void interrupt_set_hook(lua_State *L,

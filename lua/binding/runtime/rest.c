@@ -1,7 +1,8 @@
 /* runtime/rest.c - Lua's collector rests when the deadline of a shutdown is near.
  *
- * A step of the collector may take long, because it traverses the largest table at once. Nothing interrupts it. The
- * rest is no longer than a step may take, so the garbage of that time is no more than the memory in use.
+ * A step of the collector may take long, because it traverses the largest table at once. Nothing
+ * interrupts it. The rest is no longer than a step may take, so the garbage of that time is no more
+ * than the memory in use.
  */
 #include <lua.h>
 #include <stdlib.h>
@@ -20,8 +21,8 @@ static lc_time rest(lua_State *L)
   return time < MOST ? time : MOST;
 }
 
-/* glibc joins small free blocks only when a large block comes or goes. Then it joins them all, a million in 50 ms. So
- * this makes it join them while there is time. */
+/* glibc joins small free blocks only when a large block comes or goes. Then it joins them all, a
+ * million in 50 ms. So this makes it join them while there is time. */
 static void let_malloc_join(void)
 {
   void *volatile block = malloc(64 * 1024);

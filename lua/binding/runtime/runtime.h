@@ -1,7 +1,9 @@
-/* runtime/runtime.h - one runtime for each Lua state: its loop, what runs on it, and what the other files keep.
+/* runtime/runtime.h - one runtime for each Lua state: its loop, what runs on it, and what the other
+ * files keep.
  *
- * Lua's registry holds one anchor table with everything that lastcall keeps alive: coroutines of unfinished tasks,
- * connections being served, servers that are not done. An anchor is an integer key (luaL_ref).
+ * Lua's registry holds one anchor table with everything that lastcall keeps alive: coroutines of
+ * unfinished tasks, connections being served, servers that are not done. An anchor is an integer
+ * key (luaL_ref).
  */
 #ifndef LC_BINDING_RUNTIME_RUNTIME_H
 #define LC_BINDING_RUNTIME_RUNTIME_H
@@ -52,7 +54,8 @@ struct runtime {
   allocator *allocator; /* the state's, during a run */
   signals signals;
 
-  /* The parts of the folders above: each makes its own with runtime_part. No folder below looks into them. */
+  /* The parts of the folders above: each makes its own with runtime_part. No folder below looks
+   * into them. */
   tasks *tasks;
   contexts *contexts;
   conns *conns;
@@ -72,7 +75,8 @@ runtime *runtime_upvalue(lua_State *L); /* for functions registered with it as u
 int runtime_anchor(lua_State *L, runtime *rt); /* pops a value, returns its anchor [-1, 0] */
 void runtime_release(runtime *rt, int anchor);
 void runtime_push_anchored(lua_State *L, runtime *rt, int anchor); /* [0, +1] */
-/* Calls `function` with `argument` in protected mode: an error must not leave a callback of the core. */
+/* Calls `function` with `argument` in protected mode: an error must not leave a callback of the
+ * core. */
 void runtime_protect(runtime *rt, lua_CFunction function, void *argument);
 void runtime_protect_on(lua_State *L, runtime *rt, lua_CFunction function, void *argument);
 

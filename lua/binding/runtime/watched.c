@@ -1,4 +1,5 @@
-/* runtime/watched.c - the script's work outside tasks; logs the work that has held the loop too long. */
+/* runtime/watched.c - the script's work outside tasks; logs the work that has held the loop too
+ * long. */
 #include "runtime/watched.h"
 
 #include <lua.h>

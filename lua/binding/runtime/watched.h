@@ -1,4 +1,5 @@
-/* runtime/watched.h - the script's work outside tasks; logs the work that has held the loop too long. */
+/* runtime/watched.h - the script's work outside tasks; logs the work that has held the loop too
+ * long. */
 #ifndef LC_BINDING_RUNTIME_WATCHED_H
 #define LC_BINDING_RUNTIME_WATCHED_H
 

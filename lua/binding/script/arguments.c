@@ -1,7 +1,8 @@
 /* script/arguments.c - checks of arguments whose errors name the function as scripts call it.
  *
- * Lua itself knows only the name in the calling line. If pcall or a task makes the call, there is no such name, and Lua
- * looks for one among all modules. So the name is each function's second upvalue. */
+ * Lua itself knows only the name in the calling line. If pcall or a task makes the call, there is
+ * no such name, and Lua looks for one among all modules. So the name is each function's second
+ * upvalue. */
 #include "script/arguments.h"
 
 #include <lauxlib.h>

@@ -1,5 +1,5 @@
-/* script/arguments.h - checks a function's arguments, as lauxlib does. But the errors name the function as the
- * documentation does, however it was called, and have the line of the script. */
+/* script/arguments.h - checks a function's arguments, as lauxlib does. But the errors name the
+ * function as the documentation does, however it was called, and have the line of the script. */
 #ifndef LC_BINDING_SCRIPT_ARGUMENTS_H
 #define LC_BINDING_SCRIPT_ARGUMENTS_H
 
@@ -7,7 +7,8 @@
 
 #include "lastcall.h"
 
-/* "bad argument #1 to 'conn:read' (text)": the name is the one given to register_functions. Self is not counted. */
+/* "bad argument #1 to 'conn:read' (text)": the name is the one given to register_functions. Self is
+ * not counted. */
 void argument_error(lua_State *L, int argument, const char *text) __attribute__((noreturn));
 /* The same for a value that is not of the expected type, such as "number". */
 void argument_type_error(lua_State *L, int argument, const char *expected)
@@ -27,7 +28,8 @@ void check_any(lua_State *L, int argument);
 void *check_object(lua_State *L, int argument, const char *type);
 /* A string argument for C's comparisons: raises if it has a zero byte. */
 const char *check_word(lua_State *L, int argument);
-/* The index of a word in `words`; if the argument is absent, the index of `otherwise`, unless that is NULL. */
+/* The index of a word in `words`; if the argument is absent, the index of `otherwise`, unless that
+ * is NULL. */
 int check_choice(lua_State *L, int argument, const char *otherwise, const char *const words[]);
 
 lua_Number optional_number(lua_State *L, int argument, lua_Number otherwise);

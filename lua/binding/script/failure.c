@@ -7,8 +7,8 @@
 
 #include "lastcall.h"
 
-/* Escapes a peer's name, so that no byte of it looks like the end of a line of lastcall. Cuts the name where the room
- * ends. */
+/* Escapes a peer's name, so that no byte of it looks like the end of a line of lastcall. Cuts the
+ * name where the room ends. */
 static void escape(const char *raw, char *text, size_t size)
 {
   static const char digits[] = "0123456789abcdef";
@@ -36,7 +36,8 @@ const char *peer_text(const lc_conn *conn, char *text, size_t size)
   return text;
 }
 
-/* Every connection's end uses this, so it uses a buffer: lua_pushfstring takes four times as long. */
+/* Every connection's end uses this, so it uses a buffer: lua_pushfstring takes four times as
+ * long. */
 int push_failure(lua_State *L, int code, const char *peer, const char *operation)
 {
   luaL_Buffer message;

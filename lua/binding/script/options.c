@@ -1,4 +1,5 @@
-/* script/options.c - reads numbers and switches from option tables. The modules have checked names and types. */
+/* script/options.c - reads numbers and switches from option tables. The modules have checked names
+ * and types. */
 #include "script/options.h"
 
 #include <limits.h>

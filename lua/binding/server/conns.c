@@ -7,7 +7,8 @@
 #include "conn/leaks.h"
 #include "server/box.h"
 
-/* Whether the connection waits for its first byte. Its object may have been collected, and another made since. */
+/* Whether the connection waits for its first byte. Its object may have been collected, and another
+ * made since. */
 int server_is_to_start(const server_box *box, const lc_conn *conn)
 {
   const conn_box *of = lc_conn_user(conn);

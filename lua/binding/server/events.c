@@ -101,8 +101,9 @@ static void protect_start(move *m, lua_CFunction start)
   if (!of || !of->tasks) lc_conn_abort(m->conn, "no memory for a handler");
 }
 
-/* A connection whose handler begins with the first byte stays in the core until then: it has no coroutine, and an
- * object only while the script uses it. Very many of them may never send a byte. */
+/* A connection whose handler begins with the first byte stays in the core until then: it has no
+ * coroutine, and an object only while the script uses it. Very many of them may never send a
+ * byte. */
 static void on_opened(lc_conn *conn, void *user)
 {
   server_box *box = user;

@@ -1,4 +1,5 @@
-/* server/facts.c - the numbers of a server's report, as a table. The Lua modules make sentences of it. */
+/* server/facts.c - the numbers of a server's report, as a table. The Lua modules make sentences of
+ * it. */
 #include "server/facts.h"
 
 #include <lua.h>
@@ -41,8 +42,8 @@ static void push_listeners(lua_State *L, const lc_server *server)
   }
 }
 
-/* server_facts(server) -> {counts..., lossless, deadline, steps, listeners, tasks_canceled, tasks_left, stragglers};
- * steps by the clock of now(). */
+/* server_facts(server) -> {counts..., lossless, deadline, steps, listeners, tasks_canceled,
+ * tasks_left, stragglers}; steps by the clock of now(). */
 int server_facts(lua_State *L)
 {
   server_box *box = server_check(L, 1);

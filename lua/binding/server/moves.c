@@ -1,7 +1,7 @@
 /* server/moves.c - passes the moves of connections to on_state.
  *
- * Each request causes two moves. So, on a server with on_state, moves do not go through the table of
- * callbacks: they lie in a ring, and one protected call makes the calls for many. They are
+ * Each request causes two moves. So, on a server with on_state, moves do not go through the table
+ * of callbacks: they lie in a ring, and one protected call makes the calls for many. They are
  * numbered with the other callbacks, and called in that order.
  */
 #include "server/moves.h"
@@ -29,7 +29,8 @@ typedef struct move {
   uint64_t number;
   uint8_t from; /* lc_state; LC_STATES: none */
   uint8_t to;
-  /* Its object is anchored meanwhile. If not, an object is made for the call, unless the script has one. */
+  /* Its object is anchored meanwhile. If not, an object is made for the call, unless the script has
+   * one. */
   uint8_t keeps_object;
 } move;
 
@@ -127,7 +128,8 @@ static int find_or_make_object(lua_State *L)
   return server_push_conn(L, told->server, told->conn);
 }
 
-/* Pushes the connection's object; or nil, if it has been collected or there is no memory for one. */
+/* Pushes the connection's object; or nil, if it has been collected or there is no memory for
+ * one. */
 static void push_object(lua_State *L, const runtime *rt, const move *told)
 {
   if (told->keeps_object) {
@@ -186,7 +188,8 @@ static void end_move(lua_State *L, telling *now)
   now->is_begun = 0;
 }
 
-/* Makes the calls for all moves up to the next callback of another kind, or to the first that fails. */
+/* Makes the calls for all moves up to the next callback of another kind, or to the first that
+ * fails. */
 static int tell_moves(lua_State *L)
 {
   telling *now = lua_touserdata(L, 1);

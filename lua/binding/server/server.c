@@ -113,8 +113,8 @@ static void take_options(lua_State *L, server_box *box, int index, const lc_serv
   box->starts_with_data = option_is(L, index, "start", "data") || options->protocol;
 }
 
-/* new_server(options): makes a server that does not listen yet. Calls that may raise come first, so that the loop never
- * has a half-made server. */
+/* new_server(options): makes a server that does not listen yet. Calls that may raise come first, so
+ * that the loop never has a half-made server. */
 static int core_new_server(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -253,7 +253,8 @@ static int server_get(lua_State *L)
   return 1;
 }
 
-/* server_list(server, [state]) -> an array of connections; a script may change the server during the walk. */
+/* server_list(server, [state]) -> an array of connections; a script may change the server during
+ * the walk. */
 static int server_list(lua_State *L)
 {
   server_box *box = server_check(L, 1);
@@ -293,7 +294,8 @@ typedef struct oldest {
   const lc_conn *found[OLDEST_MOST];
 } oldest;
 
-/* The server's `most` oldest connections in a state, the oldest first, and how many there are in all. */
+/* The server's `most` oldest connections in a state, the oldest first, and how many there are in
+ * all. */
 static void find_oldest(oldest *of, const lc_server *server)
 {
   const lc_conn **found = of->found;
@@ -312,8 +314,8 @@ static void find_oldest(oldest *of, const lc_server *server)
   }
 }
 
-/* server_oldest(server, state, most, [without tasks]): `most` entries of connections() in that state, the oldest
- * first; and how many there are. */
+/* server_oldest(server, state, most, [without tasks]): `most` entries of connections() in that
+ * state, the oldest first; and how many there are. */
 static int server_oldest(lua_State *L)
 {
   const server_box *box = server_check(L, 1);

@@ -1,5 +1,5 @@
-/* server/steps.c - what a step of a server's ladder does to each connection, some of them each turn, and then to the
- * tasks that belong to no connection.
+/* server/steps.c - what a step of a server's ladder does to each connection, some of them each
+ * turn, and then to the tasks that belong to no connection.
  */
 #include "server/steps.h"
 
@@ -78,8 +78,8 @@ static void note_task(lua_State *L, server_box *box, task *t, lc_step step)
   stragglers_note_rest(L, &box->as_base, t, fate);
 }
 
-/* Also tasks of connections, and those that a dying task starts. By now every connection is reset, so no peer mistakes
- * the end of a handler for the end of a reply. */
+/* Also tasks of connections, and those that a dying task starts. By now every connection is reset,
+ * so no peer mistakes the end of a handler for the end of a reply. */
 static void kill_task(lua_State *L, server_box *box, task *t, lc_step step)
 {
   (void)box, (void)step;

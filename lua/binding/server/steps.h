@@ -1,4 +1,5 @@
-/* server/steps.h - what a step of the ladder does to each connection, and then to the server's other tasks. */
+/* server/steps.h - what a step of the ladder does to each connection, and then to the server's
+ * other tasks. */
 #ifndef LC_BINDING_SERVER_STEPS_H
 #define LC_BINDING_SERVER_STEPS_H
 

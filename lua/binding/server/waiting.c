@@ -75,7 +75,8 @@ static int changed(lua_State *L, int status, lua_KContext kept)
   return push_failure(L, t->woken, NULL, "wait");
 }
 
-/* server_wait_change(server, [seconds], [for_end]): raises when a task of this server would wait for its end. */
+/* server_wait_change(server, [seconds], [for_end]): raises when a task of this server would wait
+ * for its end. */
 static int server_wait_change(lua_State *L)
 {
   server_box *box = server_check(L, 1);

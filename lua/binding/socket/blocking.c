@@ -1,4 +1,5 @@
-/* socket/blocking.c - waits without a task to suspend: the thread blocks, and turns the loop meanwhile. */
+/* socket/blocking.c - waits without a task to suspend: the thread blocks, and turns the loop
+ * meanwhile. */
 #include "socket/blocking.h"
 
 #include <errno.h>

@@ -9,8 +9,8 @@
 struct pollfd;
 typedef struct runtime runtime;
 
-/* Blocks the thread until one of the descriptors is ready. Returns 0, LC_TIMEOUT, or a code. `fds` has room
- * for one more than `count`. */
+/* Blocks the thread until one of the descriptors is ready. Returns 0, LC_TIMEOUT, or a code. `fds`
+ * has room for one more than `count`. */
 int socket_block(lua_State *L, runtime *rt, struct pollfd *fds, unsigned count, lc_time deadline);
 /* Makes one turn of the loop without waiting, if no other code turns it. */
 void socket_turn(lua_State *L, runtime *rt);

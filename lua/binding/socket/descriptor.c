@@ -1,5 +1,6 @@
 /* socket/descriptor.c - descriptors that are no connections: masters, sockets that are still
- * connecting, datagrams. Each function is one system call; addresses are strings in the kernel's form. */
+ * connecting, datagrams. Each function is one system call; addresses are strings in the kernel's
+ * form. */
 #include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>
@@ -45,8 +46,8 @@ static void check_address(lua_State *L, int index, lc_address *address)
   address->length = (socklen_t)length;
 }
 
-/* Programs for LuaSocket expect close() to free a descriptor. When none is left, this gives up the connection of
- * theirs that has lingered longest. */
+/* Programs for LuaSocket expect close() to free a descriptor. When none is left, this gives up the
+ * connection of theirs that has lingered longest. */
 static int make_room(const runtime *rt)
 {
   lc_conn *oldest = NULL;
@@ -112,7 +113,8 @@ static int descriptor_listen(lua_State *L)
   return succeeded(L, rt, sys->listen(sys, (int)check_integer(L, 1), backlog));
 }
 
-/* connect(fd, address): "again" while it is under way: then wait for writing, and ask outcome(fd). */
+/* connect(fd, address): "again" while it is under way: then wait for writing, and ask
+ * outcome(fd). */
 static int descriptor_connect(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -125,8 +127,8 @@ static int descriptor_connect(lua_State *L)
   return succeeded(L, rt, result);
 }
 
-/* "again" while a connect is under way; ENOTCONN if none is (only recv shows the difference). Consumes the
- * error of a failed connect. */
+/* "again" while a connect is under way; ENOTCONN if none is (only recv shows the difference).
+ * Consumes the error of a failed connect. */
 static int descriptor_outcome(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -201,8 +203,9 @@ static int descriptor_disconnect(lua_State *L)
   return 0;
 }
 
-/* lend(fd) -> a duplicate for LuaSec, which makes the socket block while it sends its close_notify, also in its
- * finalizer: so no send that blocks takes longer than a tick of the kernel's. Those of lastcall never block. */
+/* lend(fd) -> a duplicate for LuaSec, which makes the socket block while it sends its close_notify,
+ * also in its finalizer: so no send that blocks takes longer than a tick of the kernel's. Those of
+ * lastcall never block. */
 static int descriptor_lend(lua_State *L)
 {
   static const struct timeval tick = {.tv_usec = 1000};

@@ -1,8 +1,8 @@
 /* socket/dns.c - look-ups of names and addresses; for a task they run on the resolver's thread.
  *
- * libc answers, because only libc knows nsswitch.conf, /etc/hosts and the site's settings. A question is one
- * block of memory with room for its answer. It belongs to the query, or to the thread that still works on
- * it after the task has stopped waiting.
+ * libc answers, because only libc knows nsswitch.conf, /etc/hosts and the site's settings. A
+ * question is one block of memory with room for its answer. It belongs to the query, or to the
+ * thread that still works on it after the task has stopped waiting.
  */
 #include <arpa/inet.h>
 #include <lauxlib.h>

@@ -1,8 +1,8 @@
 /* socket/functions.h - the C part of lastcall.socket.
  *
- * The C part is thin: single attempts that never wait, and waits. lua/lastcall/socket/ makes LuaSocket's
- * functions of them, with its argument checks and results.
- * Attempts and waits return failures in LuaSocket's words, or "again".
+ * The C part is thin: single attempts that never wait, and waits. lua/lastcall/socket/ makes
+ * LuaSocket's functions of them, with its argument checks and results. Attempts and waits return
+ * failures in LuaSocket's words, or "again".
  *
  * A wait suspends the task that calls it. Where there is no task to suspend
  * (outside lastcall.run, in a coroutine of the script's own, in a callback) it

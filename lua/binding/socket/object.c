@@ -1,12 +1,12 @@
-/* socket/object.c - the socket objects of scripts: a userdata of one of LuaSocket's classes around a
- * table, in which the modules keep the socket's state.
+/* socket/object.c - the socket objects of scripts: a userdata of one of LuaSocket's classes around
+ * a table, in which the modules keep the socket's state.
  *
- * Other libraries read getmetatable(object).__index.class, copy methods out of that table, and recognize
- * objects by the first letters of tostring. So a class is a metatable with a table as __index, and an
- * object changes its class by changing its metatable.
+ * Other libraries read getmetatable(object).__index.class, copy methods out of that table, and
+ * recognize objects by the first letters of tostring. So a class is a metatable with a table as
+ * __index, and an object changes its class by changing its metatable.
  *
- * User value 1: the table. Its fields `fd`, `stream` (a connection) and `server` are closed when the
- * object is collected; a finalizer runs no script code.
+ * User value 1: the table. Its fields `fd`, `stream` (a connection) and `server` are closed when
+ * the object is collected; a finalizer runs no script code.
  */
 #include <lauxlib.h>
 #include <lua.h>
@@ -114,8 +114,8 @@ static int object_become(lua_State *L)
   return 0;
 }
 
-/* state(object) -> its table and its class's name, or nothing if it is no socket object. Every method begins
- * with it. Upvalue: the metatables and their names. */
+/* state(object) -> its table and its class's name, or nothing if it is no socket object. Every
+ * method begins with it. Upvalue: the metatables and their names. */
 static int object_state(lua_State *L)
 {
   if (lua_type(L, 1) != LUA_TUSERDATA || !lua_getmetatable(L, 1)) return 0;
@@ -127,8 +127,8 @@ static int object_state(lua_State *L)
 
 /* ------------------------------------------------------------------- methods -- */
 
-/* A script calls a C function around a function of the modules. So errors have the script's line and
- * the name by which the script called the function, also in a tail call, as in LuaSocket. The
+/* A script calls a C function around a function of the modules. So errors have the script's line
+ * and the name by which the script called the function, also in a tail call, as in LuaSocket. The
  * arguments stay in place for the error functions. Upvalues: the function, its full name. */
 static int method_done(lua_State *L, int status, lua_KContext below)
 {
@@ -136,7 +136,8 @@ static int method_done(lua_State *L, int status, lua_KContext below)
   return lua_gettop(L) - (int)below;
 }
 
-/* The same under a debugger's hook, which must see only a C function here. The hook lies below its results. */
+/* The same under a debugger's hook, which must see only a C function here. The hook lies below its
+ * results. */
 static int hidden_done(lua_State *L, int status, lua_KContext below)
 {
   interrupt_give_hook(L, runtime_get(L), lua_touserdata(L, (int)below));

@@ -1,5 +1,5 @@
-/* socket/options.c - LuaSocket's options by their names there. The modules know the options of each class, and
- * their types. */
+/* socket/options.c - LuaSocket's options by their names there. The modules know the options of each
+ * class, and their types. */
 #include <arpa/inet.h>
 #include <lauxlib.h>
 #include <lua.h>

@@ -59,8 +59,9 @@ static unsigned take_streams(lua_State *L)
   return count;
 }
 
-/* Stack: READING ... BOXES, and the values of the wait. The third result is true if neither the time nor the context
- * ended the wait. Then, if nothing is ready (the ready one was closed), the caller looks at everything again. */
+/* Stack: READING ... BOXES, and the values of the wait. The third result is true if neither the
+ * time nor the context ended the wait. Then, if nothing is ready (the ready one was closed), the
+ * caller looks at everything again. */
 static int select_woken(lua_State *L, int status, lua_KContext kept)
 {
   runtime *rt = runtime_upvalue(L);
@@ -102,7 +103,8 @@ static int select_begin(lua_State *L, int status, lua_KContext kept)
   return answer(L, fds);
 }
 
-/* select(reading, writing, deadline[, streams]) -> indices that may be read, indices that may be written. */
+/* select(reading, writing, deadline[, streams]) -> indices that may be read, indices that may be
+ * written. */
 static int socket_select(lua_State *L)
 {
   lua_settop(L, STREAMS);

@@ -17,7 +17,8 @@
 #include "sys/sys.h"
 #include "task/wait.h"
 
-/* LuaSocket has no limits except its timeouts, which the modules keep, and it sends each piece at once. */
+/* LuaSocket has no limits except its timeouts, which the modules keep, and it sends each piece at
+ * once. */
 static void unlimited(lc_settings *settings)
 {
   settings->keepalive.count = 0;
@@ -28,7 +29,8 @@ static void unlimited(lc_settings *settings)
   settings->nodelay = 0;
 }
 
-/* adopt(fd) -> connection: takes a connected descriptor into the registry of outbound connections. */
+/* adopt(fd) -> connection: takes a connected descriptor into the registry of outbound
+ * connections. */
 static int stream_adopt(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -44,8 +46,8 @@ static int stream_adopt(lua_State *L)
   return 1;
 }
 
-/* The same for an accepted connection, whose other options are the server's. None of these options concerns the kernel,
- * so it cannot refuse. */
+/* The same for an accepted connection, whose other options are the server's. None of these options
+ * concerns the kernel, so it cannot refuse. */
 static void prepare(lc_conn *conn)
 {
   lc_settings settings = *lc_conn_settings(conn);
@@ -185,8 +187,8 @@ static void check_reader(lua_State *L, const conn_box *box)
     luaL_error(L, "receive: another task is already reading this socket");
 }
 
-/* receive(connection, "l", "a" or "n", size, look) -> data, or nil and a word. `look`: ask the kernel, even if the loop
- * knows of no input. */
+/* receive(connection, "l", "a" or "n", size, look) -> data, or nil and a word. `look`: ask the
+ * kernel, even if the loop knows of no input. */
 static int stream_begin_receive(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
@@ -254,7 +256,8 @@ static int stream_send(lua_State *L, int status, lua_KContext kept)
   return 1;
 }
 
-/* send(connection, data, offset, size, look) -> how many bytes the kernel took, or nil and a word. */
+/* send(connection, data, offset, size, look) -> how many bytes the kernel took, or nil and a
+ * word. */
 static int stream_begin_send(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
@@ -283,7 +286,8 @@ static int stream_trouble(lua_State *L)
   return 1;
 }
 
-/* note(connection, received, sent): bytes that LuaSec has moved on a duplicate of the descriptor. */
+/* note(connection, received, sent): bytes that LuaSec has moved on a duplicate of the
+ * descriptor. */
 static int stream_note(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
@@ -291,8 +295,8 @@ static int stream_note(lua_State *L)
   return 0;
 }
 
-/* note_part(connection, has_part): LuaSec has taken all that had come. `has_part`: it holds half a record, or half a
- * handshake. */
+/* note_part(connection, has_part): LuaSec has taken all that had come. `has_part`: it holds half a
+ * record, or half a handshake. */
 static int stream_note_part(lua_State *L)
 {
   lc_conn_note_part(conn_check(L, 1)->conn, lua_toboolean(L, 2));

@@ -1,4 +1,5 @@
-/* socket/waiting.c - waits for descriptors, connections and servers: they suspend a task, and block elsewhere. */
+/* socket/waiting.c - waits for descriptors, connections and servers: they suspend a task, and block
+ * elsewhere. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <poll.h>

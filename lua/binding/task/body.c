@@ -41,9 +41,9 @@ void task_wrap_error(lua_State *L)
   lua_rawseti(L, -2, 1);
 }
 
-/* Stack: the message handler, which is also the slot at the base, the function, results. The function is the first
- * result: it says where an ended task was. A handler's function is found with its server, because one value more
- * would double the stacks of many handlers. */
+/* Stack: the message handler, which is also the slot at the base, the function, results. The
+ * function is the first result: it says where an ended task was. A handler's function is found with
+ * its server, because one value more would double the stacks of many handlers. */
 static int body_done(lua_State *L, int status, lua_KContext kept)
 {
   task *t = (task *)kept;

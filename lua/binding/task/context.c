@@ -81,7 +81,8 @@ int context_is_below(const context *ctx, const context *root)
   return ctx == root;
 }
 
-/* A task, or functions to call, need the context. A task may outlive the connection that owns the context. */
+/* A task, or functions to call, need the context. A task may outlive the connection that owns the
+ * context. */
 void context_hold(lua_State *L, context *ctx)
 {
   if (!ctx->holds && !context_push(L, ctx))
@@ -119,8 +120,8 @@ int context_push(lua_State *L, context *ctx)
   return 1;
 }
 
-/* Its functions no longer need the context. The connection that owns it keeps it for them; they do not keep
- * that connection. */
+/* Its functions no longer need the context. The connection that owns it keeps it for them; they do
+ * not keep that connection. */
 void context_unhold_functions(context *ctx)
 {
   if (!ctx->is_held_by_functions) return;
@@ -134,8 +135,9 @@ static int by_number(const void *a, const void *b)
   return (*x > *y) - (*x < *y);
 }
 
-/* Queues the functions registered with on_done, in their order; it runs none itself. It is protected, because
- * a context may end inside a callback of the core, which an error must not leave. */
+/* Queues the functions registered with on_done, in their order; it runs none itself. It is
+ * protected, because a context may end inside a callback of the core, which an error must not
+ * leave. */
 static int queue_done_functions(lua_State *L)
 {
   context *ctx = lua_touserdata(L, 1);
@@ -168,8 +170,8 @@ static void end_one(lua_State *L, context *ctx, int code, const char *cause)
   context_unhold_functions(ctx);
 }
 
-/* The Lua object of a descendant is reachable only if something holds it. So the cause is not copied down: a look-up
- * finds it through the parents, at the canceled context. */
+/* The Lua object of a descendant is reachable only if something holds it. So the cause is not
+ * copied down: a look-up finds it through the parents, at the canceled context. */
 void context_end(lua_State *L, context *ctx, int code, const char *cause)
 {
   if (ctx->ended) return;
@@ -216,8 +218,8 @@ void context_leave_conn(lua_State *L, int index)
   context_unhold(ctx);
 }
 
-/* The context after `at` in a walk over everything below `root`, with or without the contexts below `at`; NULL
- * at the end. It does not recurse, because a chain may be very deep. */
+/* The context after `at` in a walk over everything below `root`, with or without the contexts below
+ * `at`; NULL at the end. It does not recurse, because a chain may be very deep. */
 static context *next_below(const context *root, context *at, int is_passed_by)
 {
   if (!is_passed_by && !lc_list_is_empty(&at->children))
@@ -246,7 +248,8 @@ static void take_those_that_drain(context *root, lc_link *taken)
   }
 }
 
-/* Ending a context may collect garbage, and with it other contexts that are not held. So the walk is over before. */
+/* Ending a context may collect garbage, and with it other contexts that are not held. So the walk
+ * is over before. */
 void context_drain(lua_State *L, context *root)
 {
   lc_link taken;

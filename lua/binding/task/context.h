@@ -41,7 +41,8 @@ struct context {
   lua_Integer last_function; /* numbers them */
   unsigned holds;            /* by tasks of the context, and by its functions */
   int anchor;                /* while it is held: LUA_NOREF otherwise */
-  /* The connection whose own context this is, kept by its second user value; NULL: none, or gone. */
+  /* The connection whose own context this is, kept by its second user value; NULL: none, or
+   * gone. */
   owner *own_of;
 };
 
@@ -51,7 +52,8 @@ void context_hold_object(lua_State *L, int index);
 void context_unhold(context *ctx);
 /* Ends the context, because the connection that owns it is being collected. */
 void context_leave_conn(lua_State *L, int index);
-/* Makes it the connection's own context: that of the connection's tasks, ended if the connection has ended. */
+/* Makes it the connection's own context: that of the connection's tasks, ended if the connection
+ * has ended. */
 void context_adopt(lua_State *L, context *ctx, owner *by);
 int context_push(lua_State *L, context *ctx); /* [0, +1], or 0 and nothing */
 
@@ -61,13 +63,15 @@ context *context_new(lua_State *L, runtime *rt, context *parent);
 context *context_new_with(lua_State *L, runtime *rt, context *parent, int user_values);
 void contexts_open(lua_State *L, runtime *rt);
 context *context_check(lua_State *L, int index);
-/* Ends it and everything below. `cause` is static; a Lua value in the second user value comes before it. */
+/* Ends it and everything below. `cause` is static; a Lua value in the second user value comes
+ * before it. */
 void context_end(lua_State *L, context *ctx, int code, const char *cause);
 void context_drain(lua_State *L,
                    context *root); /* draining begins here: at a root, or a server's context */
 int context_is_draining(const context *ctx);
 int context_is_below(const context *ctx, const context *root); /* or is it */
-/* Visits the tasks of this context and of those below it. `visit` may neither end contexts nor collect garbage. */
+/* Visits the tasks of this context and of those below it. `visit` may neither end contexts nor
+ * collect garbage. */
 void context_each_task(context *root, void (*visit)(task *t, void *user), void *user);
 
 /* Its functions no longer need the context. */

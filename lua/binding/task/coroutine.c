@@ -114,7 +114,8 @@ int coroutine_is_closing(lua_State *co)
   return lua_status(co) == LUA_OK && lua_getstack(co, 0, &frame);
 }
 
-/* Closes `co` in any other state, and ends the waits for it. Returns a status, as lua_resetthread does. */
+/* Closes `co` in any other state, and ends the waits for it. Returns a status, as lua_resetthread
+ * does. */
 static int close_told(lua_State *L, runtime *rt, lua_State *co)
 {
   if (coroutine_is_closing(co)) return LUA_OK;
@@ -189,8 +190,8 @@ static int take_results(lua_State *L, lua_State *co, int status, int count)
   return count;
 }
 
-/* Runs `co`; in a task its level has been pushed. Does not return when the task is suspended: then `again` calls
- * this once more. */
+/* Runs `co`; in a task its level has been pushed. Does not return when the task is suspended: then
+ * `again` calls this once more. */
 static int run(lua_State *L, runtime *rt, lua_State *co, int arguments, lua_KFunction again)
 {
   task *t = rt->current;
@@ -232,8 +233,8 @@ static int begin(lua_State *L, runtime *rt, lua_State *co, int count, lua_KFunct
   return run(L, rt, co, count, again);
 }
 
-/* Whether the loop resumes this level, and not other code behind our back. `mark`: where the suspension lies, above
- * the values that the function keeps on its stack. */
+/* Whether the loop resumes this level, and not other code behind our back. `mark`: where the
+ * suspension lies, above the values that the function keeps on its stack. */
 static int is_for_us(lua_State *L, runtime *rt, lua_KContext kept, int mark)
 {
   if ((lua_KContext)rt->current != kept || rt->innermost != L) {
@@ -350,8 +351,8 @@ static int is_script_main(const runtime *rt, const lua_State *co)
   return rt->current && rt->current->is_main && rt->current->co == co;
 }
 
-/* be_main(): from now on the task's coroutine looks like the main one to its script, as if the interpreter ran
- * the script. */
+/* be_main(): from now on the task's coroutine looks like the main one to its script, as if the
+ * interpreter ran the script. */
 static int core_be_main(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);

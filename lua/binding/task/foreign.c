@@ -1,4 +1,5 @@
-/* task/foreign.c - what happens when other code, such as Lua's coroutine.close, closes a task's suspended coroutine. */
+/* task/foreign.c - what happens when other code, such as Lua's coroutine.close, closes a task's
+ * suspended coroutine. */
 #include <lua.h>
 
 #include "base/list.h"

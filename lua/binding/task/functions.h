@@ -1,4 +1,5 @@
-/* task/functions.h - the functions of tasks for scripts: each of these registers some into the table at the top. */
+/* task/functions.h - the functions of tasks for scripts: each of these registers some into the
+ * table at the top. */
 #ifndef LC_BINDING_TASK_FUNCTIONS_H
 #define LC_BINDING_TASK_FUNCTIONS_H
 

@@ -47,8 +47,8 @@ static void describe(lua_State *L, const task *t)
   describe_owner(L, t);
 }
 
-/* tasks(after, most): at most `most` unfinished tasks of any owner whose numbers are above `after`, the oldest
- * first; as above, with `at_rest` and `place`, the line of the script. */
+/* tasks(after, most): at most `most` unfinished tasks of any owner whose numbers are above `after`,
+ * the oldest first; as above, with `at_rest` and `place`, the line of the script. */
 static int core_tasks(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -75,8 +75,8 @@ static int is_among(lua_State *L, int set, const task *t)
   return is;
 }
 
-/* describe_tasks(set): the unfinished tasks among those with these numbers, the oldest first; as above, with
- * `age`, `waited`, `traceback`, and `ours`. */
+/* describe_tasks(set): the unfinished tasks among those with these numbers, the oldest first; as
+ * above, with `age`, `waited`, `traceback`, and `ours`. */
 static int core_describe_tasks(lua_State *L)
 {
   enum { COROUTINES = 5 };

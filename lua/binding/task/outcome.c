@@ -42,7 +42,8 @@ static void take_results(lua_State *L, const task *t)
   for (int i = count; i >= 1; i--) lua_rawseti(L, table, i);
 }
 
-/* Calls that cannot fail come first: without memory, the waiting tasks are woken without results. */
+/* Calls that cannot fail come first: without memory, the waiting tasks are woken without
+ * results. */
 int task_deliver(lua_State *L)
 {
   task *t = lua_touserdata(L, 1);

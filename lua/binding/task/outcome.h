@@ -15,7 +15,8 @@ typedef struct task_handle {
   int failed;
 } task_handle;
 
-/* Hands the outcome of a task that failed or has a handle to the waiting tasks, or an error to on_error. */
+/* Hands the outcome of a task that failed or has a handle to the waiting tasks, or an error to
+ * on_error. */
 int task_deliver(lua_State *L);
 
 #endif

@@ -16,22 +16,24 @@ typedef struct straggler_list straggler_list;
 typedef struct owner owner; /* NULL stands for the process */
 typedef struct server_base server_base;
 
-/* The operations that differ between a connection and a server. Tasks and contexts lie below both, and reach them only
- * by this table. */
+/* The operations that differ between a connection and a server. Tasks and contexts lie below both,
+ * and reach them only by this table. */
 typedef struct owner_type {
   int (*push)(lua_State *L, owner *by);  /* its object [0, +1]; or 0 and nothing when it is gone */
   void (*hold)(lua_State *L, owner *by); /* it owns one more task */
   void (*release)(owner *by);
   /* The owner itself; once it is over, the owner that takes its new tasks. */
   owner *(*heir)(owner *by);
-  /* For a connection only: its own context, made now if there is none yet; nil when it has none. [0, +1] */
+  /* For a connection only: its own context, made now if there is none yet; nil when it has none.
+   * [0, +1] */
   void (*push_context)(lua_State *L, owner *by);
   void (*finished)(owner *by, task *t); /* its handler, or the task of its on_drain */
 } owner_type;
 
-/* The first fields of a connection's box, and of a server's. `conn` is NULL for a server; `of_server` is the
- * connection's server, or the server itself, or NULL. A connection's context is made when first needed: until then its
- * tasks use `ended`, and are in `own_tasks`. A server has its context from the beginning. */
+/* The first fields of a connection's box, and of a server's. `conn` is NULL for a server;
+ * `of_server` is the connection's server, or the server itself, or NULL. A connection's context is
+ * made when first needed: until then its tasks use `ended`, and are in `own_tasks`. A server has
+ * its context from the beginning. */
 #define OWNER_FIELDS                                                                    \
   const owner_type *type;                                                               \
   runtime *rt;                                                                          \

@@ -8,7 +8,8 @@
 
 int task_run_ready(runtime *rt); /* runs one share; returns whether more are ready */
 void task_kill(lua_State *L, task *t);
-/* Kills the chosen tasks, and those that a dying one starts; not the running one, nor one that is closing. */
+/* Kills the chosen tasks, and those that a dying one starts; not the running one, nor one that is
+ * closing. */
 void tasks_kill(lua_State *L, runtime *rt, int (*is_meant)(const task *t, const void *whose),
                 const void *whose);
 

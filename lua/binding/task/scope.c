@@ -26,7 +26,8 @@ void scope_enter(scope *now, task *t)
   go_by(t, now->ctx);
 }
 
-/* Usually the innermost call; a coroutine that lastcall does not know may leave them in another order. */
+/* Usually the innermost call; a coroutine that lastcall does not know may leave them in another
+ * order. */
 static void scope_leave(scope *now)
 {
   task *t = now->by;

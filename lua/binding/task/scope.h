@@ -7,9 +7,9 @@
 #include "task/context.h"
 #include "task/task.h"
 
-/* A ctx:call under way. The close of its slot on the stack ends it, however the call is left. While the generator
- * that made it is suspended, the call is set aside, so that it bounds no other code. Its user value is that
- * generator, so that neither of the two is collected before the other. */
+/* A ctx:call under way. The close of its slot on the stack ends it, however the call is left. While
+ * the generator that made it is suspended, the call is set aside, so that it bounds no other code.
+ * Its user value is that generator, so that neither of the two is collected before the other. */
 struct scope {
   task *by; /* the task whose context it has changed; NULL while it is set aside, or over */
   context *ctx;
@@ -19,7 +19,8 @@ struct scope {
   int is_aside;
 };
 
-/* The task leaves a generator, or goes on with it: in between, the generator's calls of ctx:call bound no code. */
+/* The task leaves a generator, or goes on with it: in between, the generator's calls of ctx:call
+ * bound no code. */
 void scopes_leave(lua_State *L, task *t, lua_State *co);
 void scopes_enter(lua_State *L, task *t, lua_State *co);
 void scopes_forget(task *t);                           /* the task has finished */

@@ -46,7 +46,8 @@ static int core_now(lua_State *L)
   return 1;
 }
 
-/* has_ended(): whether the calling task's context has ended, so that the task must take nothing more. */
+/* has_ended(): whether the calling task's context has ended, so that the task must take nothing
+ * more. */
 static int core_has_ended(lua_State *L)
 {
   const task *t = runtime_upvalue(L)->current;

@@ -1,14 +1,15 @@
 /* task/suspension.c - ends a wait in order when other code closes its coroutine.
  *
- * With Lua's own coroutine functions a script may resume or close a coroutine that is suspended for the loop, and
- * lastcall does not see the call. A to-be-closed slot makes a close visible. It lies
+ * With Lua's own coroutine functions a script may resume or close a coroutine that is suspended for
+ * the loop, and lastcall does not see the call. A to-be-closed slot makes a close visible. It lies
  *
- *   at the base of a task's own coroutine, below the task's function. One slot is enough for all waits there, and they
- *     cost no more. It is closed last, after the script's own <close> variables;
- *   on top of the stack, for one wait, where that is too late or there is none: in a coroutine of the script,
- *     around coroutines nested in this one, and where only this stack keeps the objects of the wait.
+ *   at the base of a task's own coroutine, below the task's function. One slot is enough for all
+ *     waits there, and they cost no more. It is closed last, after the script's <close> variables;
+ *   on top of the stack, for one wait, where the base has no slot or closes it too late: in a
+ *     coroutine of the script, around coroutines nested in this one, and where only this stack
+ *     keeps the objects of the wait.
  *
- * A foreign resume leaves values above the end of the stack, which are dropped.
+ * A resume by other code leaves values on top of the stack; they are dropped.
  */
 #include "task/suspension.h"
 
@@ -22,8 +23,8 @@
 static const char MARK_TYPE[] = "lastcall.suspension";
 static const char MARK_KEY = 0; /* registry: the object that lies in each of these slots */
 
-/* The room for a call of __close: the method, its two arguments, and the slots that each C function gets. More would
- * make the stack of every connection's coroutine larger. */
+/* The room for a call of __close: the method, its two arguments, and the slots that each C function
+ * gets. More would make the stack of every connection's coroutine larger. */
 enum { CLOSING_TAKES = 3 + LUA_MINSTACK };
 
 void suspension_push_base(lua_State *L)

@@ -23,7 +23,8 @@ typedef struct task task;
 typedef struct tasks tasks;
 typedef struct scope scope;
 
-/* A coroutine of the script that a task, or another such coroutine of it, has resumed through lastcall.coroutine. */
+/* A coroutine of the script that a task, or another such coroutine of it, has resumed through
+ * lastcall.coroutine. */
 typedef struct nesting {
   lua_State *co;
   enum { LEVEL_OPEN, LEVEL_IN_C, LEVEL_FOREIGN } barrier; /* what a wait inside cannot pass */
@@ -71,16 +72,15 @@ struct task {
   unsigned has_begun : 1;         /* until then a function and its arguments lie on its stack */
   unsigned wants_turn : 1;        /* waits to write */
   unsigned at_rest : 1;           /* waits for work: a cancel here cuts nothing */
-  unsigned
-    is_wordless : 1; /* waits in a call without a result for a context's end: it may be ended here */
-  unsigned is_kept : 1;    /* more than its stack keeps the objects of its wait */
-  unsigned has_slot : 1;   /* a slot of its own for this wait, at `mark` */
-  int16_t woken;           /* why it was resumed: 0, or a code */
-  unsigned is_forced : 1;  /* an error was raised in it to end it */
-  unsigned is_frozen : 1;  /* it is never resumed again, only killed */
-  unsigned lets_go : 1;    /* its yield is for the loop, not for the code that resumed it */
-  unsigned is_main : 1;    /* its coroutine looks like the main one to its script */
-  unsigned is_exposed : 1; /* the script has seen its coroutine: it is in tasks.busy */
+  unsigned is_wordless : 1; /* its wait has no result for a context's end: it may be ended here */
+  unsigned is_kept : 1;     /* more than its stack keeps the objects of its wait */
+  unsigned has_slot : 1;    /* a slot of its own for this wait, at `mark` */
+  int16_t woken;            /* why it was resumed: 0, or a code */
+  unsigned is_forced : 1;   /* an error was raised in it to end it */
+  unsigned is_frozen : 1;   /* it is never resumed again, only killed */
+  unsigned lets_go : 1;     /* its yield is for the loop, not for the code that resumed it */
+  unsigned is_main : 1;     /* its coroutine looks like the main one to its script */
+  unsigned is_exposed : 1;  /* the script has seen its coroutine: it is in tasks.busy */
   unsigned is_handler : 1;
   unsigned is_goodbye : 1; /* it runs on_drain, and guards its connection */
   unsigned is_system : 1;  /* lastcall's own: neither counted nor canceled with the process's */
@@ -91,14 +91,16 @@ struct task {
   unsigned canceled : 1; /* by task:cancel, whatever its context says */
 };
 
-/* A walk over all unfinished tasks that may take several turns, while tasks begin and end; zero at first. */
+/* A walk over all unfinished tasks that may take several turns, while tasks begin and end; zero at
+ * first. */
 typedef struct task_walk {
   lc_link link;
   lc_link *next; /* NULL when it is not under way */
 } task_walk;
 
-/* All tasks of a runtime. Only the loop resumes them, from its ready queue, one bounded share a turn. An event, a
- * timer, a cancel or another task puts a task there. So no task ever runs inside another's call. */
+/* All tasks of a runtime. Only the loop resumes them, from its ready queue, one bounded share a
+ * turn. An event, a timer, a cancel or another task puts a task there. So no task ever runs inside
+ * another's call. */
 struct tasks {
   lc_link ready;     /* they are resumed next */
   lc_link all;       /* unfinished ones, the oldest first */
@@ -127,11 +129,12 @@ struct tasks {
 
 void tasks_open(lua_State *L, runtime *rt);
 task_extra *task_need_extra(task *t); /* NULL for lack of memory */
-/* Pops a function and `count` arguments. The task runs them in `ctx`; NULL means the own context of the owning
- * connection, if that has not been made. Raises for lack of memory. [-(count+1), 0] */
+/* Pops a function and `count` arguments. The task runs them in `ctx`; NULL means the own context of
+ * the owning connection, if that has not been made. Raises for lack of memory. [-(count+1), 0] */
 task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count);
 void task_recycle(task *t, int reusable);
-/* The task's context; pushes nothing. Makes its connection's own if needed, and may raise for lack of memory. */
+/* The task's context; pushes nothing. Makes its connection's own if needed, and may raise for lack
+ * of memory. */
 context *task_context(lua_State *L, task *t);
 void task_pool_free(runtime *rt);
 owner *owner_current(const runtime *rt);

@@ -66,7 +66,8 @@ int task_ended(const task *t)
   return t->ctx ? t->ctx->ended : t->by->ended;
 }
 
-/* Other code that resumes a coroutine of a waiting task, behind our back, gets nothing: the wait goes on. */
+/* Other code that resumes a coroutine of a waiting task, behind our back, gets nothing: the wait
+ * goes on. */
 static int go_on(lua_State *L, int status, lua_KContext kept)
 {
   task *t = (task *)kept;
@@ -112,7 +113,8 @@ int task_may_be_ended(const task *t)
   return t->is_wordless || (t->at_rest && was_told);
 }
 
-/* Whether it has had its share, apart from the time that it has taken since the last look at the clock. */
+/* Whether it has had its share, apart from the time that it has taken since the last look at the
+ * clock. */
 static int has_done_enough(const task *t, int is_over)
 {
   const struct tasks *all = t->rt->tasks;

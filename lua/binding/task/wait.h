@@ -18,20 +18,21 @@ int task_ended(const task *t);
 int task_is_spent(task *t);
 int task_is_spent_writing(task *t); /* the same, with a look at the clock at some calls only */
 int task_yield(lua_State *L, task *t, lua_KContext kept, lua_KFunction again);
-/* The same in a call that has no result for the end: a task that ignores the end may be killed here without force. */
+/* The same in a call that has no result for the end: a task that ignores the end may be killed here
+ * without force. */
 int task_yield_wordless(lua_State *L, task *t, lua_KContext kept, lua_KFunction again);
 int task_return(lua_State *L, int status, lua_KContext kept); /* an `again` without results */
 /* The script got a terminal failure. */
 void task_failed(task *t);
-/* Suspends until task_wake; every wake-up calls `unwait`. The caller sets the kind of wait (at_rest, is_wordless,
- * is_kept) just before; it holds until the task is resumed. A kept object ends the wait when it is collected, or is
- * collected only after it. */
+/* Suspends until task_wake; every wake-up calls `unwait`. The caller sets the kind of wait
+ * (at_rest, is_wordless, is_kept) just before; it holds until the task is resumed. A kept object
+ * ends the wait when it is collected, or is collected only after it. */
 int task_suspend(lua_State *L, task *t, const char *waits_for, void *object,
                  void (*unwait)(task *t), lua_KContext kept, lua_KFunction again);
 /* Whether a cancel now cuts nothing, because the task waits for work. */
 int task_is_at_rest(const task *t);
-/* Whether a kill now is no force: the task was canceled in a wait for work, and has not run since; or it waits in a
- * call that has no result for the end. */
+/* Whether a kill now is no force: the task was canceled in a wait for work, and has not run since;
+ * or it waits in a call that has no result for the end. */
 int task_may_be_ended(const task *t);
 /* Whether it has ignored enough refusals: a call that would return at once first pauses. */
 int task_is_deaf(const task *t);

@@ -1,4 +1,5 @@
-/* task/walk.c - a walk over all unfinished tasks that may take several turns, while tasks begin and end. */
+/* task/walk.c - a walk over all unfinished tasks that may take several turns, while tasks begin and
+ * end. */
 #include "task/walk.h"
 
 #include "base/list.h"

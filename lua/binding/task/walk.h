@@ -1,4 +1,5 @@
-/* task/walk.h - a walk over all unfinished tasks that may take several turns, while tasks begin and end. */
+/* task/walk.h - a walk over all unfinished tasks that may take several turns, while tasks begin and
+ * end. */
 #ifndef LC_BINDING_TASK_WALK_H
 #define LC_BINDING_TASK_WALK_H
 

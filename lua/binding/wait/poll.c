@@ -142,7 +142,8 @@ static int poll_done(lua_State *L, int status, lua_KContext kept)
 
 static int poll_failed(lua_State *L, int result) { return push_failure(L, result, NULL, "poll"); }
 
-/* poll_fd(fd, "r" | "w" | "rw", seconds) -> what it is ready for, as one of these; or nil, code, message. */
+/* poll_fd(fd, "r" | "w" | "rw", seconds) -> what it is ready for, as one of these; or nil, code,
+ * message. */
 static int core_poll_fd(lua_State *L)
 {
   static const char *const names[] = {"r", "w", "rw", NULL};

@@ -48,7 +48,8 @@ static int resolve_done(lua_State *L, int status, lua_KContext kept)
   return push_found(L, of);
 }
 
-/* resolve(host, port or nil, seconds or nil) -> list of addresses, of hosts without a port; or nil, code, message. */
+/* resolve(host, port or nil, seconds or nil) -> list of addresses, of hosts without a port; or nil,
+ * code, message. */
 static int core_resolve(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);

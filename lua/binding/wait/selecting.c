@@ -1,4 +1,5 @@
-/* wait/selecting.c - tasks that wait for any of several descriptors, including those of connections. */
+/* wait/selecting.c - tasks that wait for any of several descriptors, including those of
+ * connections. */
 #include "wait/selecting.h"
 
 #include <lua.h>

@@ -1,4 +1,5 @@
-/* wait/selecting.h - tasks that wait for any of several descriptors, including those of connections. */
+/* wait/selecting.h - tasks that wait for any of several descriptors, including those of
+ * connections. */
 #ifndef LC_BINDING_WAIT_SELECTING_H
 #define LC_BINDING_WAIT_SELECTING_H
 
@@ -8,9 +9,9 @@
 
 struct pollfd;
 
-/* The descriptors that a task waits for. `streams` (not NULL for a select) are the connections among them. The task
- * counts as their reader, so that they can be idle, and the ladder can end the wait. The caller keeps them as long
- * as the wait lasts; `fds` are copied. */
+/* The descriptors that a task waits for. `streams` (not NULL for a select) are the connections
+ * among them. The task counts as their reader, so that they can be idle, and the ladder can end the
+ * wait. The caller keeps them as long as the wait lasts; `fds` are copied. */
 typedef struct select_set {
   const struct pollfd *fds;
   unsigned count;

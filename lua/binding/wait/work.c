@@ -1,7 +1,9 @@
-/* wait/work.c - guards of work that belongs to no connection: while one is held, the process's drain goes on.
+/* wait/work.c - guards of work that belongs to no connection: while one is held, the process's
+ * drain goes on.
  *
- * A guard is held until it is released: by `done`, by the end of its scope, or by the collector, which is logged. Its
- * record lies apart from its object, because the list must outlive a collected object.
+ * A guard is held until it is released: by `done`, by the end of its scope, or by the collector,
+ * which is logged. Its record lies apart from its object, because the list must outlive a collected
+ * object.
  */
 #include "wait/work.h"
 
@@ -48,7 +50,8 @@ static void note_place(lua_State *L, work *w)
   lua_pop(L, 1);
 }
 
-/* work([name], [place]): makes a guard. The place is where it is taken, unless the modules give another. */
+/* work([name], [place]): makes a guard. The place is where it is taken, unless the modules give
+ * another. */
 static int core_work(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);

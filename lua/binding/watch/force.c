@@ -5,8 +5,8 @@
  *
  *   asked to notice: takes the traceback, and the script goes on
  *   asked to yield:  suspends the task where it is; the loop resumes it later
- *   asked to end:    suspends the task for good (frozen). Then the ladder kills it: its coroutine is
- *                    closed like any other and its <close> variables run. If the task cannot be
+ *   asked to end:    suspends the task for good (frozen). Then the ladder kills it: its coroutine
+ *                    is closed like any other and its <close> variables run. If the task cannot be
  *                    suspended (inside table.sort, a message handler, a __close), raises an error.
  *
  * An error unwinds the stack, and on the way <close> variables run. The depth of
@@ -60,8 +60,8 @@ static int has_c_handler(lua_State *L, int level)
   return is_c;
 }
 
-/* How many frames there are up to the one that will catch an error raised now, including it; 0 if none in this
- * coroutine catches it. */
+/* How many frames there are up to the one that will catch an error raised now, including it; 0 if
+ * none in this coroutine catches it. */
 static int find_catcher(lua_State *L, const interrupt *i, int *calls_handler)
 {
   lua_Debug frame;
@@ -94,8 +94,8 @@ static int note_held(lua_State *L)
   return 0;
 }
 
-/* A hook runs in the frame of the interrupted function, where nothing may be marked to be closed, as buffers do. So a
- * traceback is made in a frame of its own, here and in take_trace. */
+/* A hook runs in the frame of the interrupted function, where nothing may be marked to be closed,
+ * as buffers do. So a traceback is made in a frame of its own, here and in take_trace. */
 static void note_place(lua_State *L, task *t)
 {
   task_extra *extra = task_need_extra(t);
@@ -122,7 +122,8 @@ static int raise(lua_State *L, runtime *rt)
 
 /* ---------------------------------------------------------------------- yielding -- */
 
-/* Yields from the hook, without a continuation: the script goes on with the interrupted instruction. */
+/* Yields from the hook, without a continuation: the script goes on with the interrupted
+ * instruction. */
 static void yield(lua_State *L, task *t, int for_good)
 {
   t->rt->tasks->loop_is_wanted = 1;
@@ -138,8 +139,9 @@ static void yield(lua_State *L, task *t, int for_good)
 
 /* ------------------------------------------------------------------- what is asked -- */
 
-/* The watchdog has checked the process's ladder. This looks up a server's own ladder, and the limit of a hook or of
- * the process's tasks. What was asked of earlier work, and has come late, ends nothing. */
+/* The watchdog has checked the process's ladder. This looks up a server's own ladder, and the limit
+ * of a hook or of the process's tasks. What was asked of earlier work, and has come late, ends
+ * nothing. */
 static int must_end(const runtime *rt, unsigned asked)
 {
   const task *t = rt->current;
@@ -195,7 +197,8 @@ static void on_count(lua_State *L, lua_Debug *event)
   if (can_yield && (end || asked & LC_ASK_YIELD)) yield(L, t, end);
 }
 
-/* limit([seconds [, task's id]]): the time within which that task, or all tasks of the process, must end. */
+/* limit([seconds [, task's id]]): the time within which that task, or all tasks of the process,
+ * must end. */
 static int core_limit(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);

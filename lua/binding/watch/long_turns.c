@@ -1,7 +1,8 @@
-/* watch/long_turns.c - logs the tasks and callbacks that took long in a turn, and where they are in the script.
+/* watch/long_turns.c - logs the tasks and callbacks that took long in a turn, and where they are in
+ * the script.
  *
- * The watchdog reports one piece of work that holds the loop longer than max_block. This file reports a turn that
- * takes longer although none of its pieces does.
+ * The watchdog reports one piece of work that holds the loop longer than max_block. This file
+ * reports a turn that takes longer although none of its pieces does.
  */
 #include <stdio.h>
 #include <string.h>
@@ -40,8 +41,8 @@ static void say_beginning(lua_State *L, lc_part *part)
   say_line(part, &frame, frame.linedefined);
 }
 
-/* Pushes the function of an ended task: a handler is its server's; any other lies below the results (task_body).
- * [0, 0 or +1] */
+/* Pushes the function of an ended task: a handler is its server's; any other lies below the results
+ * (task_body). [0, 0 or +1] */
 static int push_function(const task *t)
 {
   if (t->is_handler) runtime_push_anchored(t->co, t->rt, t->by->of_server->handler);

@@ -66,8 +66,8 @@ static void say_trace(words *w, const interrupt *i)
   if (atomic_load(&i->has_trace)) say(w, "%s\n", i->trace);
 }
 
-/* The hook has not run, so the innermost function is not running script code, but a C function, or a
- * finalizer. Its caller's frame is stable, and can be read without a lock. */
+/* The hook has not run, so the innermost function is not running script code, but a C function, or
+ * a finalizer. Its caller's frame is stable, and can be read without a lock. */
 static void locate(void *user)
 {
   runtime *rt = user;

@@ -174,9 +174,9 @@ function methods.close(self)
   link.is_closed = true
   local conn = link.stream
   local _, in_task = core.running()
-  local context = in_task and conn:context()
-  if not context or raw.trouble(conn) or has_room(self, core.now()) then return leave(self, link) end
-  context:go(leave, self, link)
+  if not in_task or raw.trouble(conn) or has_room(self, core.now()) then return leave(self, link) end
+  local context = conn:context() -- a connection that the script opened has none
+  if context then context:go(leave, self, link) else core.spawn(leave, self, link) end
 end
 
 --- Takes the place of a socket's stream: the connection that LuaSec's object has.

@@ -2,15 +2,16 @@
  *
  *   fidelity [--show] [--apart NEAR FAR] [WORD...]
  *
- * Those whose names contain the words; without words, all: as TAP, or what the real kernel did. NEAR and
- * FAR are the paths of two network namespaces 200 ms of round trip apart (scripts/sim-fidelity makes
- * them), in which the scenes at a distance are played on the real kernel; without, they are left out,
- * and so are those that ask the real kernel for what it denies to this process.
+ * Those whose names contain the words; without words, all: as TAP, or what the real kernel did.
+ * NEAR and FAR are the paths of two network namespaces 200 ms of round trip apart
+ * (scripts/sim-fidelity makes them), in which the scenes at a distance are played on the real
+ * kernel; without, they are left out, and so are those that ask the real kernel for what it denies
+ * to this process.
  *
- * On the real kernel each is played by a process of its own, many at a time, for some wait long. Over
- * loopback packets arrive before the call that sent them returns, or, on a machine under load, a moment
- * later: a scene in which the kernels differ is played again, with ever longer rests between its
- * steps, before it counts.
+ * On the real kernel each is played by a process of its own, many at a time, for some wait long.
+ * Over loopback packets arrive before the call that sent them returns, or, on a machine under load,
+ * a moment later: a scene in which the kernels differ is played again, with ever longer rests
+ * between its steps, before it counts.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
-/* scene.h - a scene: a few steps on `lc_sys` whose calls, results and events are written down, to be
- * played on the real kernel and on the simulated one.
+/* scene.h - a scene: a few steps on `lc_sys` whose calls, results and events are written down, to
+ * be played on the real kernel and on the simulated one.
  *
- * What is written must be the same whenever the kernels behave alike: descriptors go by the names the
- * scene gives them, addresses and times are not written, and what is counted is either exact on any
- * machine (the bytes of a short text) or put into a word ("some"). After each step the network comes
- * to rest, as far as it does so by itself; what needs longer, the scene waits for.
+ * What is written must be the same whenever the kernels behave alike: descriptors go by the names
+ * the scene gives them, addresses and times are not written, and what is counted is either exact on
+ * any machine (the bytes of a short text) or put into a word ("some"). After each step the network
+ * comes to rest, as far as it does so by itself; what needs longer, the scene waits for.
  */
 #ifndef SCENE_H
 #define SCENE_H
@@ -87,7 +87,8 @@ int rewatches(scene *s, int fd, uint32_t events);
 int unwatches(scene *s, int fd);
 /* Asks epoll without waiting, and writes down whatever it says, one line for all. */
 int looks(scene *s);
-/* The same with room for one event: how many it says, for which comes first is the kernel's affair. */
+/* The same with room for one event: how many it says, for which comes first is the kernel's
+ * affair. */
 int looks_for_one(scene *s);
 /* Waits for epoll at most so long: whether it said something, and that it did not return early. */
 int waits(scene *s, lc_time time);
@@ -125,10 +126,11 @@ extern const scene_entry HANDSHAKE_SCENES[], LISTENER_SCENES[], TRANSFER_SCENES[
 /* Plays one; everything it opened is closed afterwards. */
 void scene_play(scene *s, const stage *on, const scene_entry *entry);
 
-/* `rest` as given. For scenes at a distance, there are two network namespaces, by their paths; NULL:
- * there is no such thing. */
+/* `rest` as given. For scenes at a distance, there are two network namespaces, by their paths;
+ * NULL: there is no such thing. */
 stage stage_linux(lc_time rest, const char *near, const char *far);
-/* A new simulated kernel, until the next one; with two hosts, at a distance of 200 ms of round trip. */
+/* A new simulated kernel, until the next one; with two hosts, at a distance of 200 ms of round
+ * trip. */
 stage stage_sim(int is_apart);
 
 #endif

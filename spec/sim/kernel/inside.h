@@ -167,8 +167,8 @@ int sim_item_wants(const sim_item *item, uint32_t key);
 typedef struct sim_tcp sim_tcp;
 typedef struct sim_request sim_request;
 
-/* Bytes on their way from one end to the other, from when they are written until they are read. They
- * are the reader's: once it is gone, nobody wants them. */
+/* Bytes on their way from one end to the other, from when they are written until they are read.
+ * They are the reader's: once it is gone, nobody wants them. */
 typedef struct sim_stream {
   char *bytes;
   size_t capacity; /* a power of two: byte n of the stream is at n & (capacity - 1) */
@@ -196,7 +196,8 @@ struct sim_tcp {
   sim_request *request; /* of a client whose other end is still half-open */
   sim_tcp *next_bound;
 
-  /* sending: acknowledged <= sent <= most_sent <= written, in bytes of the stream; FIN is one more */
+  /* sending: acknowledged <= sent <= most_sent <= written, in bytes of the stream; FIN is one
+   * more */
   sim_stream out;
   uint64_t acknowledged;
   lc_time acknowledged_at; /* when it last grew */

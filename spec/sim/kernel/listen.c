@@ -217,7 +217,8 @@ void sim_listener_arrive(const sim_packet *packet)
   }
 }
 
-/* Whoever queues is reset; handshakes under way are forgotten, and their clients hear when they speak. */
+/* Whoever queues is reset; handshakes under way are forgotten, and their clients hear when they
+ * speak. */
 void sim_listener_close(sim_tcp *tcp)
 {
   while (tcp->requests) request_end(tcp->requests);

@@ -1,5 +1,5 @@
-/* packet.c - packets on their way. Within a host they arrive at the same moment, between hosts later, in
- * another order, or never. */
+/* packet.c - packets on their way. Within a host they arrive at the same moment, between hosts
+ * later, in another order, or never. */
 #include "inside.h"
 
 sim_tcp *sim_port_owner(const sim_kernel *kernel, uint16_t port)

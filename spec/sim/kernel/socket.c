@@ -144,7 +144,8 @@ int sim_listen(sim_process *process, int fd, int backlog)
   return 0;
 }
 
-/* The descriptor is found before a connection is, as Linux does: a shortage shows without a client. */
+/* The descriptor is found before a connection is, as Linux does: a shortage shows without a
+ * client. */
 int sim_accept(sim_process *process, int fd, struct sockaddr *address, socklen_t *length)
 {
   int result;

@@ -189,7 +189,8 @@ static int table_poller_wait(const lc_sys *sys, int poller, lc_poll_event *event
   struct epoll_event found[64] = {0};
   sim_process *process = begin(sys);
   int count = luck(process, FAULT_POLLER_WAIT);
-  /* What arrives at the moment it ends at has arrived before the next call, not in the midst of it. */
+  /* What arrives at the moment it ends at has arrived before the next call, not in the midst of
+   * it. */
   if (!count)
     count = sim_epoll_wait(process, poller, found, capacity < 64 ? capacity : 64, timeout);
   for (int i = 0; i < count; i++)

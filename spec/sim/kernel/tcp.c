@@ -128,7 +128,8 @@ static void take_data(sim_tcp *tcp, const sim_packet *packet)
   else sim_tcp_ack_soon(tcp);
 }
 
-/* Nobody is there to read what has come, or wants to when all is sent, and the peer must hear of it. */
+/* Nobody is there to read what has come, or wants to when all is sent, and the peer must hear of
+ * it. */
 static int is_unwanted(const sim_tcp *tcp, const sim_packet *packet)
 {
   int is_shut =
@@ -199,7 +200,8 @@ static void arrive_connecting(sim_tcp *tcp, const sim_packet *packet)
   }
 }
 
-/* Not quite where it should be: it may be forged, or have overtaken data. The answer brings another. */
+/* Not quite where it should be: it may be forged, or have overtaken data. The answer brings
+ * another. */
 static void arrive_reset(sim_tcp *tcp, const sim_packet *packet)
 {
   uint64_t next = tcp->received + (tcp->fin_received ? 1 : 0);

@@ -1,5 +1,6 @@
-/* distance.c - scenes between two hosts, 200 ms of round trip apart: what is on its way, and what has
- * not been heard of yet. Looks are taken halfway between the moments at which something can happen. */
+/* distance.c - scenes between two hosts, 200 ms of round trip apart: what is on its way, and what
+ * has not been heard of yet. Looks are taken halfway between the moments at which something can
+ * happen. */
 #include "../scene.h"
 
 #define ALL_EDGES (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)

@@ -1,4 +1,5 @@
-/* loss.c - scenes of peers that nothing reaches any more, and of options that bound the wait for them. */
+/* loss.c - scenes of peers that nothing reaches any more, and of options that bound the wait for
+ * them. */
 #include <netinet/tcp.h>
 
 #include "../scene.h"

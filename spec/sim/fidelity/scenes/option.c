@@ -1,4 +1,5 @@
-/* option.c - scenes of options: what is set is what is got, and what an accepted socket inherits. */
+/* option.c - scenes of options: what is set is what is got, and what an accepted socket
+ * inherits. */
 #include <netinet/tcp.h>
 
 #include "../scene.h"
