@@ -20,6 +20,16 @@ helper.is_slow = slow > 1
 --- Whether things are done at their full length (`make check`): `make test` has short forms of what takes longest.
 helper.long = os.getenv "LASTCALL_LONG" ~= nil
 
+--- For how many seconds so far this thread has waited for a processor, while others had them all; 0 where the kernel
+-- does not count it. A bound on time that leaves it out holds on a busy machine, too.
+function helper.starved()
+  local file = io.open "/proc/thread-self/schedstat"
+  if not file then return 0 end
+  local _, waited = file:read("n", "n")
+  file:close()
+  return (waited or 0) / 1e9
+end
+
 --- Where a program that the Makefile built is.
 function helper.program(name) return build .. "/" .. name end
 

@@ -21,14 +21,20 @@ int lc_timetable_begin(lc_timetable *table, lc_time began, lc_time timeout)
   return 1;
 }
 
+static void push(lc_timetable *table, lc_step step, lc_time at)
+{
+  table->wanted = step;
+  table->pushed_at = at;
+}
+
 int lc_timetable_signal(lc_timetable *table, lc_time at)
 {
   if (table->signals && at - table->last_signal < LC_SIGNALS_APART) return 0;
   table->last_signal = at;
   table->signals++;
-  if (table->signals == 2) table->wanted = LC_STEP_CANCEL;
-  if (table->signals >= 3) {
-    table->wanted = LC_STEP_KILL;
+  if (table->signals == 2) push(table, LC_STEP_CANCEL, at);
+  if (table->signals == 3) {
+    push(table, LC_STEP_KILL, at);
     table->skips_hooks = 1;
   }
   return 1;
@@ -47,16 +53,17 @@ static lc_time kill_due(const lc_timetable *table)
 lc_time lc_timetable_kill_at(const lc_timetable *table)
 {
   if (table->deadline == LC_NEVER) return LC_NEVER;
-  return table->wanted >= LC_STEP_KILL ? table->last_signal : kill_due(table);
+  lc_time due = kill_due(table);
+  return table->wanted >= LC_STEP_KILL ? lc_time_earlier(due, table->pushed_at) : due;
 }
 
 lc_time lc_timetable_cancel_at(const lc_timetable *table)
 {
   if (table->deadline == LC_NEVER) return LC_NEVER;
-  if (table->wanted >= LC_STEP_CANCEL) return table->last_signal;
   lc_time length = table->deadline - table->began, grace = table->options.grace;
   if (grace > length / 10) grace = length / 10;
-  return kill_due(table) - grace;
+  lc_time due = kill_due(table) - grace;
+  return table->wanted >= LC_STEP_CANCEL ? lc_time_earlier(due, table->pushed_at) : due;
 }
 
 lc_time lc_timetable_end_at(const lc_timetable *table)

@@ -6,7 +6,8 @@
  * Two parts of the library compute these times: the ladder, when the loop runs it,
  * and the watchdog, which must know what is due while the loop does not turn.
  * Signals escalate: the second cancels, the third kills and skips the hooks. A
- * signal less than LC_SIGNALS_APART after the one before is a bounce.
+ * signal less than LC_SIGNALS_APART after the one before is a bounce. No signal
+ * puts a step off: neither a fourth one, nor one that comes when the step was due.
  */
 #ifndef LC_TIMETABLE_H
 #define LC_TIMETABLE_H
@@ -15,10 +16,11 @@
 
 typedef struct lc_timetable {
   lc_drain_options options;
-  lc_step step;     /* where the ladder is */
-  lc_step wanted;   /* the step to which signals have pushed it */
-  lc_time began;    /* meaningful once there is a deadline */
-  lc_time deadline; /* LC_NEVER before it begins */
+  lc_step step;      /* where the ladder is */
+  lc_step wanted;    /* the step to which signals have pushed it */
+  lc_time began;     /* meaningful once there is a deadline */
+  lc_time deadline;  /* LC_NEVER before it begins */
+  lc_time pushed_at; /* the time of the signal that did */
   lc_time last_signal;
   unsigned signals;
   int has_hooks;
