@@ -163,7 +163,9 @@ static void unit_failed(lc_conn *conn, void *state)
   lc_http_exchange_uncount(x);
   if (x->ended && !lc_http_out_send(x, conn)) return;
   x->head.persists = 0;
-  if (x->begun || lc_http_answer(x, conn, 500, NULL, 0)) lc_conn_abort(conn, "reply not finished");
+  int status = x->refusal ? x->refusal : 500;
+  if (x->begun || lc_http_answer(x, conn, status, NULL, 0))
+    lc_conn_abort(conn, "reply not finished");
 }
 
 static void end(void *state) { lc_http_release(state); }

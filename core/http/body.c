@@ -141,18 +141,29 @@ static int read_piece(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *
   return read_chunked(x, conn, max, piece);
 }
 
+/* What a handler that gives up because of it should have answered. */
+static void note_refusal(lc_http_exchange *x, int result)
+{
+  if (result == LC_TOO_LONG) x->refusal = 413;
+  else if (result == LC_HTTP_BAD || result == LC_CLOSED) x->refusal = 400;
+  else if (result == LC_TIMEOUT) x->refusal = 408;
+}
+
 int lc_http_body_read(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *piece)
 {
   const lc_http_options *options = &x->service->options;
   *piece = (lc_slice){"", 0};
   if (x->body_over) return LC_EOF;
   if (!x->body_began) x->body_began = conn->loop->now;
-  if (x->body_left > options->max_body) return LC_TOO_LONG;
   int result = invite(x, conn);
   if (!result) result = read_piece(x, conn, max, piece);
   x->body_read += piece->length;
-  return x->body_read > options->max_body ? LC_TOO_LONG : result;
+  if (x->body_read > options->max_body) result = LC_TOO_LONG;
+  if (result < 0) note_refusal(x, result);
+  return result;
 }
+
+void lc_http_body_timed_out(lc_http_exchange *x) { note_refusal(x, LC_TIMEOUT); }
 
 /* A body that comes slower than its rate has less time than each of its pieces would have. */
 lc_time lc_http_body_deadline(const lc_http_exchange *x, const lc_conn *conn)

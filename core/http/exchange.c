@@ -59,6 +59,7 @@ lc_http_exchange *lc_http_exchange_begin(lc_http_service *service)
     if (!x) return NULL;
   }
   x->holds = 1;
+  x->id = ++service->last_id;
   lc_http_head_init(&x->head, LC_HTTP_REQUEST, x->fields, service->options.max_fields);
   x->head.max_head = service->options.max_head;
   return x;
@@ -111,6 +112,8 @@ lc_http_exchange *lc_http_exchange_of(const lc_conn *conn)
   lc_http_exchange *x = conn->protocol_state;
   return x && x->stage == LC_HTTP_STAGE_UNIT ? x : NULL;
 }
+
+uint64_t lc_http_exchange_id(const lc_http_exchange *x) { return x->id; }
 
 const lc_http_head *lc_http_request(const lc_http_exchange *x, const char **bytes)
 {

@@ -37,8 +37,9 @@ typedef struct lc_http_outgoing {
 struct lc_http_exchange {
   lc_http_service *service;
   lc_http_exchange *next; /* in the pool */
-  uint32_t holds;         /* of the connection, and of the embedder */
-  uint8_t stage;          /* lc_http_stage */
+  uint64_t id;
+  uint32_t holds; /* of the connection, and of the embedder */
+  uint8_t stage;  /* lc_http_stage */
 
   /* The request. */
   lc_http_head head;
@@ -52,6 +53,7 @@ struct lc_http_exchange {
   lc_time body_began;     /* the time of the first attempt to read it; 0: none */
   unsigned body_over : 1; /* all of it has been read */
   unsigned has_trailers : 1;
+  uint16_t refusal;       /* the status that a failure to read it asks for; 0: none */
   unsigned continued : 1; /* "100 Continue" was sent */
   unsigned counted : 1;   /* among the requests at work */
 
@@ -62,6 +64,7 @@ struct lc_http_exchange {
   unsigned chunked : 1;
   unsigned bodyless : 1; /* HEAD, 204, 304: bytes of a body are counted, and not sent */
   unsigned sized : 1;    /* reply_left counts */
+  unsigned upgraded : 1;
   uint64_t reply_left;
   uint64_t chunk_left; /* of the chunk under way */
   lc_http_outgoing out;
@@ -78,6 +81,7 @@ struct lc_http_service {
   uint32_t pooled;
   uint32_t exchanges; /* all of them, also those in the pool */
   uint32_t in_flight;
+  uint64_t last_id;
   int is_over;     /* it is freed with its last exchange */
   int64_t date_of; /* the second whose date is in `date` */
   char date[LC_HTTP_DATE_SIZE];

@@ -82,13 +82,16 @@ static int write_head(lc_http_exchange *x, lc_conn *conn, const lc_http_reply *r
   int result = lc_http_write_status(writer, reply->status, reply->reason, reply->reason_length);
   if (result < 0) return result;
   if (!reply->has_date) write_date(x->service, conn, writer);
+  if (reply->type &&
+      lc_http_write_field(writer, "Content-Type", 12, reply->type, strlen(reply->type)))
+    return -EINVAL;
   write_text(writer, reply->fields, reply->fields_length);
   write_framing(x, reply, writer);
   return lc_http_write_end(writer);
 }
 
 /* More than the library's own lines need. */
-enum { OWN_LINES = 256 };
+enum { OWN_LINES = 384 };
 
 int lc_http_begin(lc_http_exchange *x, lc_conn *conn, const lc_http_reply *reply)
 {
@@ -136,20 +139,15 @@ int lc_http_inform(lc_http_exchange *x, lc_conn *conn, int status, const char *f
 
 /* ------------------------------------------------------------ whole replies -- */
 
-static const char PLAIN[] = "Content-Type: text/plain; charset=utf-8\r\n";
-
 int lc_http_answer(lc_http_exchange *x, lc_conn *conn, int status, const char *fields,
                    size_t length)
 {
-  char lines[512];
-  if (length > sizeof lines - sizeof PLAIN) return -EINVAL;
-  memcpy(lines, PLAIN, sizeof PLAIN - 1);
-  if (length) memcpy(lines + sizeof PLAIN - 1, fields, length);
   const char *words = lc_http_reason(status);
   size_t size = strlen(words);
   lc_http_reply reply = {.status = status,
-                         .fields = lines,
-                         .fields_length = sizeof PLAIN - 1 + length,
+                         .type = "text/plain; charset=utf-8",
+                         .fields = fields,
+                         .fields_length = length,
                          .length = (int64_t)size + 1};
   int result = lc_http_begin(x, conn, &reply);
   if (result < 0) return result;
@@ -175,7 +173,7 @@ int lc_http_upgrade(lc_http_exchange *x, lc_conn *conn, const char *fields, size
     if (length) memcpy(lines + sizeof upgraded - 1, fields, length);
     int result = add_interim(x, 101, lines, sizeof upgraded - 1 + length);
     if (result < 0) return result;
-    x->begun = x->ended = x->bodyless = 1;
+    x->begun = x->ended = x->bodyless = x->upgraded = 1;
   }
   int result = lc_http_out_send(x, conn);
   if (result < 0) return result;

@@ -144,4 +144,6 @@ int lc_http_end(lc_http_exchange *x, lc_conn *conn, const char *trailers, size_t
 
 int lc_http_has_begun(const lc_http_exchange *x) { return (int)x->begun; }
 int lc_http_has_ended(const lc_http_exchange *x) { return (int)x->ended; }
+uint64_t lc_http_room(const lc_http_exchange *x) { return x->sized ? x->reply_left : UINT64_MAX; }
+int lc_http_is_upgraded(const lc_http_exchange *x) { return (int)x->upgraded; }
 int lc_http_sends_body(const lc_http_exchange *x) { return !x->bodyless; }

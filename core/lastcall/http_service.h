@@ -58,6 +58,7 @@ uint32_t lc_http_service_in_flight(const lc_http_service *service);
 /* The request that LC_UNIT announced; NULL when there is none. It is valid until its unit has
  * ended, and while it is held. */
 lc_http_exchange *lc_http_exchange_of(const lc_conn *conn);
+uint64_t lc_http_exchange_id(const lc_http_exchange *exchange); /* never reused by its service */
 void lc_http_hold(lc_http_exchange *exchange);
 void lc_http_release(lc_http_exchange *exchange);
 /* The head; `*bytes` is what its spans refer to. */
@@ -68,6 +69,8 @@ const lc_http_head *lc_http_request(const lc_http_exchange *exchange, const char
  * again; LC_TOO_LONG; LC_HTTP_BAD; LC_CLOSED when the client has gone before the end; or the code
  * of a failure. The first call sends "100 Continue" to a client that waits for it. */
 int lc_http_body_read(lc_http_exchange *exchange, lc_conn *conn, size_t max, lc_slice *piece);
+/* The client has let that deadline pass. */
+void lc_http_body_timed_out(lc_http_exchange *exchange);
 lc_time lc_http_body_deadline(const lc_http_exchange *exchange, const lc_conn *conn);
 /* The fields behind a chunked body that has been read; NULL when there are none. */
 const lc_http_head *lc_http_trailers(const lc_http_exchange *exchange, const char **bytes);
@@ -82,6 +85,7 @@ typedef struct lc_http_reply {
    * Keep-Alive are the library's. */
   const char *fields;
   size_t fields_length;
+  const char *type;      /* Content-Type, of less than 128 bytes. NULL: none is added */
   int64_t length;        /* of the body, in bytes; -1: not known yet */
   unsigned has_date : 1; /* among the fields: none is added */
   unsigned closes : 1;   /* the connection is to end with this reply */
@@ -105,6 +109,10 @@ int lc_http_end(lc_http_exchange *exchange, lc_conn *conn, const char *trailers,
 /* Whether the head of the reply has begun; whether all of it has been written. */
 int lc_http_has_begun(const lc_http_exchange *exchange);
 int lc_http_has_ended(const lc_http_exchange *exchange);
+/* How many bytes the body may still have. UINT64_MAX: as many as the embedder wants. */
+uint64_t lc_http_room(const lc_http_exchange *exchange);
+/* Whether lc_http_upgrade has answered: the bytes are the embedder's from then on. */
+int lc_http_is_upgraded(const lc_http_exchange *exchange);
 /* Whether another body byte would be sent: not for HEAD, 204 and 304. */
 int lc_http_sends_body(const lc_http_exchange *exchange);
 /* A short reply in plain text, whole at once: 0, LC_AGAIN as lc_http_end, or a code. */

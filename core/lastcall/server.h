@@ -60,9 +60,11 @@ void lc_server_resume(lc_server *server);
 /* Gives new connections to `opened` (1), or to lc_server_accept (0). options.accepts_by_hand is the
  * first choice. */
 void lc_server_serve(lc_server *server, int serving);
-/* Gives connections that are not accepted yet another protocol: lc_server_options.protocol is the
- * first choice. -EBUSY when the server has connections already. */
-int lc_server_set_protocol(lc_server *server, const lc_protocol *protocol);
+/* Gives connections that are not accepted yet another protocol (NULL: a guess), and other settings
+ * (NULL: as before). The first choice is that of lc_server_options. -EBUSY when the server has
+ * connections already. */
+int lc_server_set_protocol(lc_server *server, const lc_protocol *protocol,
+                           const lc_settings *settings);
 /* Returns 0 with a connection in state new, LC_AGAIN, or LC_CLOSED when the last listener has
  * closed and no accepted connection is left. The server holds the connection; lc_conn_ref keeps it.
  *

@@ -3,6 +3,7 @@
 
 #include "conn/guess.h"
 #include "conn/plain.h"
+#include "conn/settings.h"
 #include "server/account.h"
 #include "server/adopt.h"
 #include "server/idle.h"
@@ -73,9 +74,12 @@ lc_owner lc_reports_owner(const lc_server *server)
                     .departed = member_departed};
 }
 
-int lc_server_set_protocol(lc_server *server, const lc_protocol *protocol)
+int lc_server_set_protocol(lc_server *server, const lc_protocol *protocol,
+                           const lc_settings *settings)
 {
   if (server->registry.counts[LC_STATES]) return -EBUSY;
   server->owner.protocol = protocol ? protocol : &lc_guess;
+  if (settings) server->options.settings = *settings;
+  lc_settings_fit(&server->options.settings);
   return 0;
 }

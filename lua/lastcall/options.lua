@@ -138,6 +138,16 @@ options.run = {
 
 options.serve = with(options.server, options.run)
 
+local function path(value) return type(value) == "string" and value:find("^/") ~= nil, 'a path, such as "/ready"' end
+
+options.http = {
+  head_timeout = limit, body_timeout = limit, body_rate = whole(0, 2 ^ 31), keepalive_timeout = limit,
+  max_in_flight = whole(1, 2 ^ 31), max_body = whole(0, 2 ^ 53), max_head = whole(256, 2 ^ 24),
+  max_fields = whole(1, 10000), ready = path,
+}
+
+options.http_serve = with(options.serve, options.http)
+
 options.connect = with(options.connection, { timeout = limit, bind = is("string") })
 
 options.resolve = { timeout = limit }

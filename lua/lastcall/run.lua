@@ -254,9 +254,7 @@ end
 --- listen, serve and run in one.
 function run.serve(where, handler, given)
   given = options.check("serve", given, options.serve)
-  if type(handler) ~= "function" then
-    misuse.raise("serve: the handler is a function(conn, ctx), not a %s", type(handler))
-  end
+  server.check_handler("serve", handler)
   if type(where) ~= "table" then address.check("serve", where) end
   check_outside("serve", "use listen, and server:serve in a task")
   local one

@@ -8,6 +8,7 @@ local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 local report = require "lastcall.report"
 
+local HTTP_QUIET = 3 -- seconds: a client's next request may be under way when its connection looks idle
 local KEPT = 16 -- the last servers done before a shutdown: the report has each of them
 
 local server = { all = {} } -- all: the servers of this run, except older ones that are done
@@ -117,7 +118,7 @@ function server.new(where, given)
   local list, own, message = places("listen", where)
   if not list then return nil, own, message end
   local self = core.new_server(core_options(given))
-  details[self] = { has_drain = given.drain ~= nil, listener = options.pick(given, options.listener) }
+  details[self] = { drain = given.drain, listener = options.pick(given, options.listener) }
   local ran, fine, code
   ran, fine, code, message = pcall(listen_on, self, list, layered(own, given))
   if not ran or not fine then self:close() end
@@ -127,18 +128,27 @@ function server.new(where, given)
   return self
 end
 
+--- Sets the drain options of a server: its own, or those of the run; `quiet` by its protocol when neither has one.
+local function set_drain(self, of_run)
+  local mine = details[self]
+  local drain = mine.drain or of_run
+  if mine.quiet then
+    if type(drain) ~= "table" then drain = { timeout = drain } end
+    drain = layered(drain.quiet and {} or { quiet = mine.quiet }, drain)
+  end
+  if drain and (mine.quiet or not mine.drain) then core.server_set_drain(self, { drain = drain }) end
+end
+
 --- Gives the drain options of the run to the servers that have none of their own.
 function server.inherit_drain(drain)
   server.drain = drain
-  for _, one in ipairs(server.all) do
-    if not details[one].has_drain then core.server_set_drain(one, { drain = drain }) end
-  end
+  for _, one in ipairs(server.all) do set_drain(one, drain) end
 end
 
 --- Makes a server that takes over a listening descriptor of ours. Returns it, or nil, code, message.
 function server.adopt(fd, given, backlog)
   local self = core.new_server(core_options(given))
-  details[self] = { has_drain = given.drain ~= nil, listener = {} }
+  details[self] = { drain = given.drain, listener = {} }
   local fine, code, message = core.server_listen(self, fd, { shared = false, backlog = backlog })
   if not fine then
     self:close()
@@ -196,16 +206,28 @@ end
 
 function methods:wait() return wait_done(self) end
 
+--- What a handler comes to: a function, and the options of HTTP when it handles requests. Raises for anything else.
+local function taken_apart(what, handler)
+  if type(handler) == "function" then return handler end
+  local is_of_requests = type(handler) == "table" and type(handler.unit) == "function" and handler.protocol
+  if is_of_requests then return handler.unit, handler.protocol end
+  misuse.raise("%s: the handler is a function(conn, ctx), or made by http.handler, not a %s", what, type(handler))
+end
+
+server.check_handler = taken_apart
+
 --- Gives the server its handler. It accepts connections from the next turn on.
 function server.hand_to(self, handler)
-  details[self].is_served = true
-  core.server_hand_to(self, handler)
+  local fn, protocol = taken_apart("server:serve", handler)
+  core.server_hand_to(self, fn, protocol)
+  local mine = details[self]
+  mine.is_served = true
+  mine.quiet = protocol and HTTP_QUIET
+  if protocol then set_drain(self, server.drain) end
 end
 
 function methods:serve(handler)
-  if type(handler) ~= "function" then
-    misuse.raise("server:serve: the handler is a function(conn, ctx), not a %s", type(handler))
-  end
+  taken_apart("server:serve", handler)
   if core.server_is_leaving(self) then
     misuse.raise("server:serve: this server has been shut down; listen again for a new one")
   end

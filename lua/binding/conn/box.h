@@ -21,9 +21,10 @@ struct conn_box {
     };
   };
   task *reader;
-  task *writer;    /* the task whose write is half-way through */
-  lc_link waiting; /* tasks that wait for their turn to write, or for the close */
-  unsigned tasks;  /* owned by the connection */
+  task *writer;               /* the task whose write is half-way through */
+  lc_link waiting;            /* tasks that wait for their turn to write, or for the close */
+  unsigned tasks;             /* owned by the connection */
+  lc_http_exchange *exchange; /* the HTTP request that the handler works for, held; NULL */
   int16_t cut; /* LC_DRAINING or LC_CANCELED: the ladder ends every wait for input with this code */
   int16_t last_failure;       /* for conn:error() */
   unsigned is_served : 1;     /* by a handler */

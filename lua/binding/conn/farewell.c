@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "conn/box.h"
+#include "conn/exchange.h"
 #include "conn/keeping.h"
 #include "conn/words.h"
 #include "runtime/watched.h"
@@ -51,6 +52,9 @@ static int end_handler(lua_State *L)
 
 void conn_finished(owner *by, task *t)
 {
-  if (t->is_handler) runtime_protect_script(by->rt, end_handler, t);
+  if (t->is_handler) {
+    runtime_protect_script(by->rt, end_handler, t);
+    conn_leave_exchange(LC_OWNER(by, conn_box, as_owner));
+  }
   if (t->is_goodbye) lc_conn_unguard(by->conn);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "conn/box.h"
+#include "conn/exchange.h"
 #include "conn/keeping.h"
 #include "runtime/callbacks.h"
 #include "runtime/runtime.h"
@@ -121,6 +122,7 @@ int conn_collect(lua_State *L)
     context_leave_conn(L, -1);
   }
   if (is_open) lc_conn_close(conn, LC_LINGER_BACKGROUND, box->is_socket ? "collected" : "leaked");
+  conn_leave_exchange(box);
   box->conn = NULL;
   lc_conn_unref(conn);
   return 0;

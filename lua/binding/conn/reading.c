@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "conn/box.h"
+#include "conn/exchange.h"
 #include "conn/methods.h"
 #include "runtime/allocator.h"
 #include "runtime/runtime.h"
@@ -62,6 +63,7 @@ int conn_wait_input(lua_State *L, task *t, conn_box *box, lc_time deadline, cons
 static task *begin_read(lua_State *L, conn_box *box, const char *method)
 {
   task *t = task_current(L, box->rt, method);
+  conn_refuse_http(L, box, method);
   refuse_second_reader(L, box, t, method + sizeof "conn:" - 1);
   return t;
 }

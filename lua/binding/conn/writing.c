@@ -15,6 +15,7 @@
 
 #include "base/list.h"
 #include "conn/box.h"
+#include "conn/exchange.h"
 #include "conn/methods.h"
 #include "runtime/runtime.h"
 #include "script/arguments.h"
@@ -65,8 +66,8 @@ static int wait_for_room(lua_State *L, task *t, conn_box *box, const char *opera
 
 /* While another task's write is half-way through, this task waits for its turn, as long as it would
  * wait for room. */
-static int wait_for_turn(lua_State *L, task *t, conn_box *box, const char *operation,
-                         lua_KContext kept, lua_KFunction again)
+int conn_wait_turn(lua_State *L, task *t, conn_box *box, const char *operation, lua_KContext kept,
+                   lua_KFunction again)
 {
   lc_time limit = lc_conn_settings(box->conn)->write_timeout;
   lc_list_append(&box->waiting, &t->in_queue);
@@ -83,7 +84,7 @@ static int output_failure(lua_State *L, conn_box *box, int code, const char *ope
   return conn_failure(L, box, code, operation);
 }
 
-static int write_failure(lua_State *L, conn_box *box, int code, size_t done)
+int conn_write_failure(lua_State *L, conn_box *box, int code, size_t done)
 {
   int count = output_failure(L, box, code, "write");
   lua_pushinteger(L, (lua_Integer)done);
@@ -91,7 +92,7 @@ static int write_failure(lua_State *L, conn_box *box, int code, size_t done)
 }
 
 /* Called when a cancel or a deadline has ended the write, after `done` bytes had been accepted. */
-static void give_up_write(conn_box *box, const task *t, int code, size_t done)
+void conn_give_up_write(conn_box *box, const task *t, int code, size_t done)
 {
   if (done) {
     lc_conn_break_write(box->conn, code);
@@ -100,7 +101,7 @@ static void give_up_write(conn_box *box, const task *t, int code, size_t done)
   conn_end_write(box, t);
 }
 
-static int can_wait(lua_State *L, const task *t) { return t && (t->killing || lua_isyieldable(L)); }
+int conn_can_wait(lua_State *L, const task *t) { return t && (t->killing || lua_isyieldable(L)); }
 
 /* --------------------------------------------------------------------- write -- */
 
@@ -127,13 +128,20 @@ static int gather_pieces(lua_State *L, int first, int last, size_t done, struct 
 
 static int write_more(lua_State *L, int status, lua_KContext kept);
 
-static int wait_half_way(lua_State *L, task *t, conn_box *box, size_t done)
+int conn_wait_half_way(lua_State *L, task *t, conn_box *box, size_t done, lua_KFunction again)
 {
   box->writer = t;
   box->half_way = done > 0;
   lc_conn_wait_write(box->conn, LC_NEVER);
   t->is_kept = 1;
-  return task_suspend(L, t, "write", box, writer_unwait, (lua_KContext)done, write_more);
+  return task_suspend(L, t, "write", box, writer_unwait, (lua_KContext)done, again);
+}
+
+/* The body of a reply has its own framing. */
+static ssize_t put(const conn_box *box, const struct iovec *pieces, int count)
+{
+  if (conn_speaks_http(box)) return lc_http_write(box->exchange, box->conn, pieces, count);
+  return lc_conn_write(box->conn, pieces, count);
 }
 
 /* The stack has the connection and the pieces, of which `kept` bytes have been accepted. */
@@ -146,21 +154,21 @@ static int write_more(lua_State *L, int status, lua_KContext kept)
   (void)status;
   if (t) t->woken = 0;
   if (why) {
-    give_up_write(box, t, why, done);
-    return write_failure(L, box, why, done);
+    conn_give_up_write(box, t, why, done);
+    return conn_write_failure(L, box, why, done);
   }
   if (conn_is_being_written(box, t)) {
-    if (!can_wait(L, t)) t = task_current(L, box->rt, "conn:write");
-    if (task_ended(t)) return write_failure(L, box, task_ended(t), done);
-    return wait_for_turn(L, t, box, "write", kept, write_more);
+    if (!conn_can_wait(L, t)) t = task_current(L, box->rt, "conn:write");
+    if (task_ended(t)) return conn_write_failure(L, box, task_ended(t), done);
+    return conn_wait_turn(L, t, box, "write", kept, write_more);
   }
   for (;;) {
     struct iovec pieces[PIECES];
     int count = gather_pieces(L, 2, last, done, pieces, &total);
-    ssize_t accepted = lc_conn_write(box->conn, pieces, count);
+    ssize_t accepted = put(box, pieces, count);
     if (accepted < 0) {
       conn_end_write(box, t);
-      return write_failure(L, box, (int)accepted, done);
+      return conn_write_failure(L, box, (int)accepted, done);
     }
     done += (size_t)accepted;
     if (t) t->rt->tasks->bytes -= accepted;
@@ -172,19 +180,20 @@ static int write_more(lua_State *L, int status, lua_KContext kept)
     }
   }
   int refused = LC_CANCELED;
-  if (can_wait(L, t)) refused = box->cut == LC_CANCELED ? LC_CANCELED : task_ended(t);
+  if (conn_can_wait(L, t)) refused = box->cut == LC_CANCELED ? LC_CANCELED : task_ended(t);
   if (refused) {
-    give_up_write(box, t, refused, done);
-    if (!can_wait(L, t)) task_current(L, box->rt, "conn:write"); /* raises */
-    return write_failure(L, box, refused, done);
+    conn_give_up_write(box, t, refused, done);
+    if (!conn_can_wait(L, t)) task_current(L, box->rt, "conn:write"); /* raises */
+    return conn_write_failure(L, box, refused, done);
   }
-  return wait_half_way(L, t, box, done);
+  return conn_wait_half_way(L, t, box, done, write_more);
 }
 
-/* Most writes are small, and accepted as a whole. The others go on in write_more. */
-static int conn_write(lua_State *L)
+/* Most writes are small and accepted whole; write_more goes on with the others. */
+static inline int write_pieces(lua_State *L, conn_box *box,
+                               ssize_t (*write)(const conn_box *box, const struct iovec *pieces,
+                                                int count))
 {
-  conn_box *box = conn_self(L);
   struct iovec pieces[PIECES];
   int last = lua_gettop(L);
   size_t total = 0;
@@ -201,13 +210,27 @@ static int conn_write(lua_State *L)
   }
   if (box->writer || !lc_list_is_empty(&box->waiting) || last - 1 > PIECES)
     return write_more(L, LUA_OK, 0);
-  ssize_t accepted = lc_conn_write(box->conn, pieces, last - 1);
-  if (accepted < 0) return write_failure(L, box, (int)accepted, 0);
+  ssize_t accepted = write(box, pieces, last - 1);
+  if (accepted < 0) return conn_write_failure(L, box, (int)accepted, 0);
   if (t) t->rt->tasks->bytes -= accepted;
   if ((size_t)accepted < total) return write_more(L, LUA_OK, accepted);
   lua_pushboolean(L, 1);
   return 1;
 }
+
+static ssize_t put_plain(const conn_box *box, const struct iovec *pieces, int count)
+{
+  return lc_conn_write(box->conn, pieces, count);
+}
+
+static int conn_write(lua_State *L)
+{
+  conn_box *box = conn_self(L);
+  conn_refuse_http(L, box, "conn:write");
+  return write_pieces(L, box, put_plain);
+}
+
+int conn_write_body(lua_State *L, conn_box *box) { return write_pieces(L, box, put); }
 
 /* --------------------------------------------------------------------- flush -- */
 
@@ -219,7 +242,7 @@ int conn_is_being_written(const conn_box *box, const task *t)
 int conn_wait_flushed(lua_State *L, task *t, conn_box *box, const char *operation,
                       lua_KContext kept, lua_KFunction again)
 {
-  if (conn_is_being_written(box, t)) return wait_for_turn(L, t, box, operation, kept, again);
+  if (conn_is_being_written(box, t)) return conn_wait_turn(L, t, box, operation, kept, again);
   return wait_for_room(L, t, box, operation, kept, again);
 }
 
@@ -242,7 +265,7 @@ static int flush_more(lua_State *L, int status, lua_KContext kept)
   return 1;
 }
 
-static int conn_flush(lua_State *L)
+int conn_flush(lua_State *L)
 {
   conn_box *box = conn_self(L);
   lua_settop(L, 1);
@@ -277,6 +300,7 @@ static int conn_post(lua_State *L)
   conn_box *box = conn_check(L, 1);
   struct iovec pieces[PIECES];
   int last = lua_gettop(L);
+  conn_refuse_http(L, box, "conn:post");
   for (int i = 2; i <= last; i++) check_string(L, i);
   if (last - 1 > PIECES) {
     lua_concat(L, last - 1);

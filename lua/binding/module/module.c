@@ -7,6 +7,7 @@
 #include "conn/sockopt.h"
 #include "context/methods.h"
 #include "context/process.h"
+#include "http/methods.h"
 #include "module/birth.h"
 #include "process/process.h"
 #include "runtime/descriptors.h"
@@ -60,6 +61,7 @@ int luaopen_lastcall_core(lua_State *L)
   resolve_open(L, rt);
   sockopt_open(L, rt);
   server_open(L, rt);
+  http_open(L, rt);
   process_open(L, rt);
   signals_open(L, rt);
   descriptors_open(L, rt);

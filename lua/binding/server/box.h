@@ -36,6 +36,7 @@ struct server_box {
   int gives_context;       /* the handler has a second parameter: without one none need be made */
   int tells;               /* how many of its arguments on_state takes: likewise */
   int is_uncounted;        /* a run does not wait for it */
+  lc_http_service *http;   /* when its connections speak HTTP; NULL */
   struct late_peers *late; /* server/late.c; NULL while no connection was late */
   task_walk walk;          /* over all tasks, at the steps cancel and kill */
   lc_step noted;           /* those that were to be noted have been, at this step */

@@ -16,6 +16,7 @@
 #include "script/arguments.h"
 #include "server/box.h"
 #include "server/conns.h"
+#include "server/http.h"
 #include "server/late.h"
 #include "server/methods.h"
 #include "server/moves.h"
@@ -350,11 +351,13 @@ static int parameters_of(lua_State *L, int index)
   return shape.isvararg ? INT_MAX : shape.nparams;
 }
 
-/* server_hand_to(server, handler): from now on the handler gets the server's connections. */
+/* server_hand_to(server, handler, [options of HTTP]): from now on the handler gets the server's connections, or, with
+ * the options, their requests. */
 static int server_hand_to(lua_State *L)
 {
   server_box *box = server_check(L, 1);
   check_type(L, 2, LUA_TFUNCTION);
+  if (!lua_isnoneornil(L, 3)) server_speak_http(L, box, 3);
   replace_anchor(L, box->rt, &box->handler, 2);
   box->gives_context = parameters_of(L, 2) > 1;
   lc_server_serve(box->server, 1);

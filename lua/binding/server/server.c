@@ -163,6 +163,8 @@ static int server_collect(lua_State *L)
   box->ctx = NULL;
   lc_server_free(box->server);
   box->server = NULL;
+  lc_http_service_free(box->http);
+  box->http = NULL;
   late_free(box);
   return 0;
 }

@@ -1,0 +1,19 @@
+/* conn/exchange.c - the HTTP request that the handler of a connection works for. */
+#include "conn/exchange.h"
+
+#include "script/raise.h"
+
+void conn_leave_exchange(conn_box *box)
+{
+  lc_http_exchange *exchange = box->exchange;
+  box->exchange = NULL;
+  if (exchange) lc_http_release(exchange);
+}
+
+void conn_refuse_http(lua_State *L, const conn_box *box, const char *operation)
+{
+  if (conn_speaks_http(box))
+    raise_error(L,
+                "%s: this connection speaks HTTP: read from the request, and write to the response",
+                operation);
+}

@@ -1,0 +1,106 @@
+/* http/fields.c - the headers of a response, from a script's tables to lines. */
+#include "http/fields.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <string.h>
+#include <strings.h>
+
+#include "script/raise.h"
+
+/* A header whose meaning is lastcall's business. Returns whether it is one. */
+static int note_special(lua_State *L, http_fields *fields, const char *operation, const char *name,
+                        int value)
+{
+  if (!strcasecmp(name, "Content-Length")) {
+    int is_number;
+    fields->length = lua_tointegerx(L, value, &is_number);
+    if (!is_number || fields->length < 0)
+      raise_error(L, "%s: Content-Length is not a number of bytes", operation);
+    return 1;
+  }
+  if (!strcasecmp(name, "Connection")) {
+    if (!lua_isstring(L, value) || strcasecmp(lua_tostring(L, value), "close"))
+      raise_error(L, "%s: Connection is lastcall's; a script can set it to \"close\" only",
+                  operation);
+    fields->closes = 1;
+    return 1;
+  }
+  if (!strcasecmp(name, "Transfer-Encoding") || !strcasecmp(name, "Keep-Alive"))
+    raise_error(L, "%s: %s is lastcall's: leave it out", operation, name);
+  if (!strcasecmp(name, "Date")) fields->has_date = 1;
+  if (!strcasecmp(name, "Content-Type")) fields->has_type = 1;
+  return 0;
+}
+
+/* The name at `name`, the value at the top. */
+static void write_one(lua_State *L, http_fields *fields, const char *operation, int name)
+{
+  size_t name_length, length;
+  const char *text = lua_tolstring(L, name, &name_length);
+  const char *value = luaL_tolstring(L, -1, &length); /* the value itself stays as it is */
+  if (lc_http_write_field(&fields->lines, text, name_length, value, length) < 0)
+    raise_error(L,
+                lc_http_is_token(text, name_length)
+                  ? "%s: the value of the header %s has a line end, or another character that no "
+                    "header may have"
+                  : "%s: \"%s\" cannot be the name of a header",
+                operation, text);
+  lua_pop(L, 1);
+}
+
+static int is_value(lua_State *L, int index)
+{
+  int type = lua_type(L, index);
+  return type == LUA_TSTRING || type == LUA_TNUMBER;
+}
+
+/* The name is below the value, which lies at the top: a string, a number, or a list of them. */
+static void write_header(lua_State *L, http_fields *fields, const char *operation)
+{
+  int value = lua_gettop(L), name = value - 1;
+  if (lua_type(L, name) != LUA_TSTRING)
+    raise_error(L, "%s: the name of a header is a string, not a %s", operation,
+                luaL_typename(L, name));
+  if (note_special(L, fields, operation, lua_tostring(L, name), value)) return;
+  if (is_value(L, value)) {
+    write_one(L, fields, operation, name);
+    return;
+  }
+  if (!lua_istable(L, value))
+    raise_error(L, "%s: the header %s is a string, a number or a list of them, not a %s", operation,
+                lua_tostring(L, name), luaL_typename(L, value));
+  for (lua_Integer i = 1; lua_rawgeti(L, value, i) != LUA_TNIL; i++) {
+    if (!is_value(L, -1))
+      raise_error(L, "%s: the header %s has a %s in its list", operation, lua_tostring(L, name),
+                  luaL_typename(L, -1));
+    write_one(L, fields, operation, name);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+static void write_table(lua_State *L, http_fields *fields, const char *operation, int index)
+{
+  for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) write_header(L, fields, operation);
+}
+
+static void write_tables(lua_State *L, int first, int last, const char *operation, char *place,
+                         size_t room, http_fields *fields)
+{
+  *fields = (http_fields){.length = -1};
+  lc_http_write_begin(&fields->lines, place, room);
+  for (int i = first; i <= last; i++)
+    if (!lua_isnil(L, i)) write_table(L, fields, operation, i);
+}
+
+void http_fields_read(lua_State *L, int first, int last, const char *operation, char *place,
+                      size_t room, http_fields *fields)
+{
+  luaL_checkstack(L, 8, "headers");
+  write_tables(L, first, last, operation, place, room, fields);
+  size_t length = fields->lines.length;
+  if (length <= room) return;
+  char *more = lua_newuserdatauv(L, length, 0);
+  write_tables(L, first, last, operation, more, length, fields);
+}

@@ -1,0 +1,14 @@
+/* http/methods.h - HTTP for the Lua modules. */
+#ifndef LC_BINDING_HTTP_METHODS_H
+#define LC_BINDING_HTTP_METHODS_H
+
+#include <lua.h>
+
+typedef struct runtime runtime;
+
+void http_open(lua_State *L, runtime *rt);         /* all, into the table at the top */
+void http_open_request(lua_State *L, runtime *rt); /* the type; its methods into that table */
+void http_open_body(lua_State *L, runtime *rt); /* methods of requests, into the table at the top */
+void http_open_response(lua_State *L, runtime *rt);
+
+#endif

@@ -1,0 +1,261 @@
+/* http/request.c - what a script sees of a request: its line, its headers, and the client. */
+#include <lauxlib.h>
+#include <lua.h>
+#include <string.h>
+
+#include "http/methods.h"
+#include "http/object.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/failure.h"
+#include "script/raise.h"
+#include "script/register.h"
+
+/* ------------------------------------------------------------------- headers -- */
+
+/* Fields of one name are one value, as if they had been sent in one line. */
+static int push_joined(lua_State *L, const lc_http_head *head, const char *bytes, const char *name,
+                       size_t length)
+{
+  const lc_http_field *field = lc_http_field_find(head, bytes, name, length, NULL);
+  if (!field) return 0;
+  http_push_span(L, bytes, &field->value);
+  int is_cookie = length == 6 && (name[0] | 0x20) == 'c' && (name[1] | 0x20) == 'o';
+  int count = 1;
+  while ((field = lc_http_field_find(head, bytes, name, length, field))) {
+    luaL_checkstack(L, 3, "too many headers");
+    lua_pushstring(L, is_cookie ? "; " : ", ");
+    http_push_span(L, bytes, &field->value);
+    count += 2;
+  }
+  if (count > 1) lua_concat(L, count);
+  return 1;
+}
+
+static int headers_index(lua_State *L)
+{
+  const http_object *self = http_self(L, HTTP_HEADERS_TYPE);
+  const char *bytes;
+  size_t length;
+  const lc_http_head *head = lc_http_request(self->exchange, &bytes);
+  if (lua_type(L, 2) != LUA_TSTRING) return 0;
+  const char *name = lua_tolstring(L, 2, &length);
+  if (push_joined(L, head, bytes, name, length)) return 1;
+  lua_pushvalue(L, 2);
+  lua_rawget(L, lua_upvalueindex(1));
+  return 1;
+}
+
+/* headers:all(name) -> each value of the name, in a list. */
+static int headers_all(lua_State *L)
+{
+  const http_object *self = http_self(L, HTTP_HEADERS_TYPE);
+  const char *bytes;
+  size_t length;
+  const char *name = check_bytes(L, 2, &length);
+  const lc_http_head *head = lc_http_request(self->exchange, &bytes);
+  const lc_http_field *field = NULL;
+  lua_Integer count = 0;
+  lua_newtable(L);
+  while ((field = lc_http_field_find(head, bytes, name, length, field))) {
+    http_push_span(L, bytes, &field->value);
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
+/* The control value of the loop is the number of the field, and lies in an upvalue: names may repeat. */
+static int headers_next(lua_State *L)
+{
+  lua_settop(L, 1);
+  const http_object *self = http_self(L, HTTP_HEADERS_TYPE);
+  const char *bytes;
+  const lc_http_head *head = lc_http_request(self->exchange, &bytes);
+  lua_Integer i = lua_tointeger(L, lua_upvalueindex(1));
+  if (i >= head->count) return 0;
+  lua_pushinteger(L, i + 1);
+  lua_replace(L, lua_upvalueindex(1));
+  http_push_span(L, bytes, &head->fields[i].name);
+  http_push_span(L, bytes, &head->fields[i].value);
+  return 2;
+}
+
+static int headers_pairs(lua_State *L)
+{
+  http_self(L, HTTP_HEADERS_TYPE);
+  lua_pushinteger(L, 0);
+  lua_pushcclosure(L, headers_next, 1);
+  lua_pushvalue(L, 1);
+  return 2;
+}
+
+static int request_headers(lua_State *L, const http_object *self)
+{
+  if (lua_getiuservalue(L, 1, HTTP_HEADERS) == LUA_TUSERDATA) return 1;
+  lua_getiuservalue(L, 1, HTTP_CONN);
+  http_object_new(L, HTTP_HEADERS_TYPE, self->box, -1);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, 1, HTTP_HEADERS);
+  return 1;
+}
+
+/* ---------------------------------------------------------------- properties -- */
+
+typedef struct view {
+  const http_object *self;
+  const lc_http_head *head;
+  const char *bytes;
+} view;
+
+static int push_path(lua_State *L, const view *v)
+{
+  if (v->head->path.length) http_push_span(L, v->bytes, &v->head->path);
+  else lua_pushliteral(L, "/");
+  return 1;
+}
+
+static int push_query(lua_State *L, const view *v)
+{
+  const lc_http_span *target = &v->head->target;
+  if (memchr(v->bytes + target->at, '?', target->length))
+    http_push_span(L, v->bytes, &v->head->query);
+  else lua_pushnil(L);
+  return 1;
+}
+
+static int push_method(lua_State *L, const view *v)
+{
+  http_push_span(L, v->bytes, &v->head->method);
+  return 1;
+}
+
+static int push_target(lua_State *L, const view *v)
+{
+  http_push_span(L, v->bytes, &v->head->target);
+  return 1;
+}
+
+static int push_version(lua_State *L, const view *v)
+{
+  lua_pushstring(L, v->head->minor ? "1.1" : "1.0");
+  return 1;
+}
+
+static int push_host(lua_State *L, const view *v)
+{
+  if (v->head->host.length) http_push_span(L, v->bytes, &v->head->host);
+  else lua_pushnil(L);
+  return 1;
+}
+
+static int push_peer(lua_State *L, const view *v)
+{
+  char text[LC_ADDRESS_TEXT_MAX];
+  lua_pushstring(L, peer_text(v->self->box->conn, text, sizeof text));
+  return 1;
+}
+
+static int push_conn(lua_State *L, const view *v)
+{
+  (void)v;
+  lua_getiuservalue(L, 1, HTTP_CONN);
+  return 1;
+}
+
+static int push_id(lua_State *L, const view *v)
+{
+  lua_pushinteger(L, (lua_Integer)v->self->id);
+  return 1;
+}
+
+static int push_headers(lua_State *L, const view *v) { return request_headers(L, v->self); }
+
+static const struct property {
+  const char *name;
+  int (*push)(lua_State *L, const view *v);
+} PROPERTIES[] = {{"method", push_method}, {"path", push_path},       {"query", push_query},
+                  {"target", push_target}, {"version", push_version}, {"headers", push_headers},
+                  {"host", push_host},     {"peer", push_peer},       {"conn", push_conn},
+                  {"id", push_id}};
+
+/* Upvalue: the methods, and the properties as light userdata. */
+static int request_index(lua_State *L)
+{
+  const http_object *self = http_self(L, HTTP_REQUEST_TYPE);
+  lua_settop(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TLIGHTUSERDATA) return 1;
+  const struct property *property = lua_touserdata(L, -1);
+  view v = {.self = self};
+  v.head = lc_http_request(self->exchange, &v.bytes);
+  return property->push(L, &v);
+}
+
+/* request:trailers() -> a table of the fields behind a chunked body that has been read; nil when there are none. */
+static int request_trailers(lua_State *L)
+{
+  const http_object *self = http_self(L, HTTP_REQUEST_TYPE);
+  const char *bytes;
+  const lc_http_head *trailers = lc_http_trailers(self->exchange, &bytes);
+  if (!trailers) return 0;
+  lua_createtable(L, 0, (int)trailers->count);
+  for (uint32_t i = 0; i < trailers->count; i++) {
+    const lc_http_span *name = &trailers->fields[i].name;
+    luaL_Buffer lower;
+    char *place = luaL_buffinitsize(L, &lower, name->length);
+    for (uint32_t k = 0; k < name->length; k++) {
+      char c = bytes[name->at + k];
+      place[k] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    }
+    luaL_pushresultsize(&lower, name->length);
+    push_joined(L, trailers, bytes, lua_tostring(L, -1), name->length);
+    lua_rawset(L, -3);
+  }
+  return 1;
+}
+
+static int request_tostring(lua_State *L)
+{
+  const http_object *self = lua_touserdata(L, 1);
+  if (self->exchange != self->box->exchange) {
+    lua_pushliteral(L, "request (over)");
+    return 1;
+  }
+  view v = {.self = self};
+  v.head = lc_http_request(self->exchange, &v.bytes);
+  lua_pushliteral(L, "request ");
+  push_method(L, &v);
+  lua_pushliteral(L, " ");
+  push_path(L, &v);
+  lua_concat(L, 4);
+  return 1;
+}
+
+void http_open_request(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg methods[] = {{"trailers", request_trailers}, {NULL, NULL}};
+  static const luaL_Reg of_headers[] = {{"all", headers_all}, {NULL, NULL}};
+  http_new_type(L, HTTP_HEADERS_TYPE);
+  lua_newtable(L);
+  register_functions(L, rt, "headers:", of_headers);
+  lua_pushcclosure(L, headers_index, 1);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, headers_pairs);
+  lua_setfield(L, -2, "__pairs");
+  lua_pop(L, 1);
+
+  http_new_type(L, HTTP_REQUEST_TYPE);
+  lua_newtable(L);
+  register_functions(L, rt, "request:", methods);
+  http_open_body(L, rt);
+  for (size_t i = 0; i < sizeof PROPERTIES / sizeof *PROPERTIES; i++) {
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&PROPERTIES[i]);
+    lua_setfield(L, -2, PROPERTIES[i].name);
+  }
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -4, "http_request_methods"); /* the Lua modules add methods of their own */
+  lua_pushcclosure(L, request_index, 1);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, request_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pop(L, 1);
+}

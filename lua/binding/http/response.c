@@ -1,0 +1,315 @@
+/* http/response.c - what a script does with a response: it sets, writes, and ends it. */
+#include <errno.h>
+#include <lauxlib.h>
+#include <lua.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "conn/writing.h"
+#include "http/fields.h"
+#include "http/methods.h"
+#include "http/object.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/failure.h"
+#include "script/raise.h"
+#include "script/register.h"
+#include "task/wait.h"
+
+enum { LINES = 1024 }; /* bytes of headers that need no memory of their own */
+
+static const char PLAIN[] = "text/plain; charset=utf-8";
+
+/* ----------------------------------------------------------------- the head -- */
+
+static int check_status(lua_State *L, lua_Integer status, const char *operation)
+{
+  if (status < 200 || status > 599)
+    raise_error(L, "%s: %d is no status of a final reply, which goes from 200 to 599", operation,
+                (int)status);
+  return (int)status;
+}
+
+/* Begins the reply with the tables of headers at `first` to `last`. `length`: of the body; -1: not known. A body whose
+ * type the script does not name is plain text, which no browser takes for a page. */
+static void begin(lua_State *L, const http_object *self, int status, int first, int last,
+                  int64_t length, const char *operation)
+{
+  char place[LINES];
+  http_fields fields;
+  int top = lua_gettop(L);
+  http_fields_read(L, first, last, operation, place, sizeof place, &fields);
+  int is_other = length >= 0 && fields.length >= 0 && fields.length != length;
+  if (is_other && lc_http_sends_body(self->exchange))
+    raise_error(L, "%s: Content-Length is %d, but the body has %d bytes", operation,
+                (int)fields.length, (int)length);
+  if (fields.length >= 0) length = fields.length;
+  lc_http_reply reply = {.status = status,
+                         .type = length && !fields.has_type ? PLAIN : NULL,
+                         .fields = fields.lines.data,
+                         .fields_length = fields.lines.length,
+                         .length = length,
+                         .has_date = fields.has_date ? 1 : 0,
+                         .closes = fields.closes ? 1 : 0};
+  int result = lc_http_begin(self->exchange, self->box->conn, &reply);
+  lua_settop(L, top);
+  if (result < 0) luaL_error(L, "%s: %s", operation, lc_code_text(result));
+}
+
+/* The status that the script has set, or 200. */
+static int status_of(lua_State *L, const char *operation)
+{
+  int is_set = lua_getiuservalue(L, 1, HTTP_STATUS) == LUA_TNUMBER;
+  int status = is_set ? check_status(L, lua_tointeger(L, -1), operation) : 200;
+  lua_pop(L, 1);
+  return status;
+}
+
+/* ------------------------------------------------------------------- writing -- */
+
+/* response:write(...) -> true; or nil, code, message, how many bytes were accepted. */
+static int response_write(lua_State *L)
+{
+  const http_object *self = http_self(L, HTTP_RESPONSE_TYPE);
+  size_t total = 0, length;
+  int last = lua_gettop(L);
+  for (int i = 2; i <= last; i++, total += length) check_bytes(L, i, &length);
+  if (lc_http_has_ended(self->exchange)) raise_error(L, "response:write: the response has ended");
+  if (!lc_http_has_begun(self->exchange)) {
+    lua_getiuservalue(L, 1, HTTP_HEADERS);
+    begin(L, self, status_of(L, "response:write"), last + 1, last + 1, -1, "response:write");
+    lua_settop(L, last);
+  }
+  if (total > lc_http_room(self->exchange))
+    raise_error(L, "response:write: %d bytes are more than Content-Length leaves", (int)total);
+  lua_getiuservalue(L, 1, HTTP_CONN);
+  lua_replace(L, 1);
+  return conn_write_body(L, self->box);
+}
+
+static int response_flush(lua_State *L)
+{
+  http_self(L, HTTP_RESPONSE_TYPE);
+  lua_getiuservalue(L, 1, HTTP_CONN);
+  lua_replace(L, 1);
+  return conn_flush(L);
+}
+
+/* -------------------------------------------------------------------- ending -- */
+
+enum { BODY = 2 }; /* its place on the stack */
+
+/* Stack: the connection, the body or nil; `kept` bytes of it have been accepted. Returns nothing: a failure ends the
+ * connection, and no script waits for it. */
+static int end_more(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = lua_touserdata(L, 1);
+  lc_http_exchange *exchange = box->exchange;
+  task *t = task_running(L, box->rt);
+  size_t done = (size_t)kept, length = 0;
+  const char *body = lua_tolstring(L, BODY, &length);
+  int why = t ? t->woken : LC_CANCELED;
+  (void)status;
+  if (t) t->woken = 0;
+  if (why) {
+    conn_give_up_write(box, t, why, done);
+    return 0;
+  }
+  if (conn_is_being_written(box, t)) return conn_wait_turn(L, t, box, "response", kept, end_more);
+  while (done < length) {
+    struct iovec rest = {(void *)(uintptr_t)(body + done), length - done};
+    ssize_t accepted = lc_http_write(exchange, box->conn, &rest, 1);
+    if (accepted < 0) break;
+    done += (size_t)accepted;
+    t->rt->tasks->bytes -= accepted;
+    if (done < length) return conn_wait_half_way(L, t, box, done, end_more);
+  }
+  if (done == length && lc_http_end(exchange, box->conn, NULL, 0) == LC_AGAIN)
+    return conn_wait_half_way(L, t, box, done, end_more);
+  conn_end_write(box, t);
+  return 0;
+}
+
+/* The response lies at 1; the body, a string or nil, is at the top. */
+static int end_with_body(lua_State *L, conn_box *box)
+{
+  task *t = task_running(L, box->rt);
+  lua_getiuservalue(L, 1, HTTP_CONN);
+  lua_replace(L, 1);
+  lua_replace(L, BODY);
+  lua_settop(L, BODY);
+  if (t) t->woken = 0;
+  return end_more(L, LUA_OK, 0);
+}
+
+/* ------------------------------------------------------------ what handlers return -- */
+
+static void refuse_result(lua_State *L, const char *what, int index)
+{
+  raise_error(L,
+              "http: a handler returns a body, or a status and a body, or a status, headers and a "
+              "body; %s is a %s",
+              what, luaL_typename(L, index));
+}
+
+static int is_body(lua_State *L, int index)
+{
+  int type = lua_type(L, index);
+  return type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TNIL || type == LUA_TFUNCTION;
+}
+
+/* Brings the results of a handler into order: the status at 2, the headers at 3, the body at 4. */
+static void arrange(lua_State *L)
+{
+  int has_status = lua_isinteger(L, 2);
+  int has_headers = has_status && (lua_istable(L, 3) || !lua_isnil(L, 4));
+  if (!has_status) {
+    lua_pushnil(L);
+    lua_insert(L, 2);
+  }
+  if (!has_headers) {
+    lua_pushnil(L);
+    lua_insert(L, 3);
+  }
+  lua_settop(L, 4);
+  if (!lua_isnil(L, 3) && !lua_istable(L, 3)) refuse_result(L, "what stands for the headers", 3);
+  if (!is_body(L, 4)) refuse_result(L, "what stands for the body", 4);
+}
+
+/* Whether the script has said what to answer: by results, or by response.status. */
+static int has_answer(lua_State *L)
+{
+  int is_set = lua_getiuservalue(L, 1, HTTP_STATUS) != LUA_TNIL;
+  lua_pop(L, 1);
+  return is_set || !lua_isnil(L, 2);
+}
+
+/* Begins the response by the results, which have been arranged, and its own settings. Leaves the body at the top. */
+static void begin_by_results(lua_State *L, const http_object *self)
+{
+  int streams = lua_type(L, 4) == LUA_TFUNCTION;
+  int status = lua_isnil(L, 2) ? status_of(L, "response.status")
+                               : check_status(L, lua_tointeger(L, 2), "http");
+  size_t length = 0;
+  if (!streams) lua_tolstring(L, 4, &length); /* a number becomes a string here */
+  lua_getiuservalue(L, 1, HTTP_HEADERS);
+  lua_insert(L, 3);
+  begin(L, self, status, 3, 4, streams ? -1 : (int64_t)length, "http");
+}
+
+/* http_answer(response, what the handler has returned...): ends the response. Returns the function that gives the pieces
+ * of the body, if there is one: then the response has begun, and http_end ends it. */
+static int http_answer(lua_State *L)
+{
+  const http_object *self = http_self(L, HTTP_RESPONSE_TYPE);
+  lua_settop(L, 4);
+  if (lc_http_has_ended(self->exchange)) return 0;
+  if (lc_http_has_begun(self->exchange)) {
+    if (!lua_isnil(L, 2))
+      raise_error(L, "http: the handler has written to the response, and returns something too");
+    lua_settop(L, 2);
+    return end_with_body(L, self->box);
+  }
+  if (!has_answer(L)) raise_error(L, "http: the handler has returned nothing, and written nothing");
+  arrange(L);
+  begin_by_results(L, self);
+  return lua_type(L, -1) == LUA_TFUNCTION ? 1 : end_with_body(L, self->box);
+}
+
+/* http_end(response): ends a response that has begun. */
+static int http_end(lua_State *L)
+{
+  const http_object *self = http_self(L, HTTP_RESPONSE_TYPE);
+  if (lc_http_has_ended(self->exchange)) return 0;
+  lua_settop(L, 1);
+  lua_pushnil(L);
+  return end_with_body(L, self->box);
+}
+
+/* response:inform(status, headers) -> true; or nil, code, message. */
+static int response_inform(lua_State *L)
+{
+  const http_object *self = http_self(L, HTTP_RESPONSE_TYPE);
+  char place[LINES];
+  http_fields fields;
+  lua_Integer status = check_integer(L, 2);
+  check_that(L, status >= 102 && status <= 199, 2, "an interim status goes from 102 to 199");
+  lua_settop(L, 3);
+  http_fields_read(L, 3, 3, "response:inform", place, sizeof place, &fields);
+  int result = lc_http_inform(self->exchange, self->box->conn, (int)status, fields.lines.data,
+                              fields.lines.length);
+  if (result == -EALREADY) raise_error(L, "response:inform: the response has begun");
+  if (result < 0 && result != LC_AGAIN)
+    return conn_failure(L, self->box, result, "response:inform");
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* ----------------------------------------------------------------- properties -- */
+
+static int push_headers(lua_State *L)
+{
+  if (lua_getiuservalue(L, 1, HTTP_HEADERS) == LUA_TTABLE) return 1;
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, 1, HTTP_HEADERS);
+  return 1;
+}
+
+static int response_index(lua_State *L)
+{
+  const http_object *self = http_self(L, HTTP_RESPONSE_TYPE);
+  lua_settop(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TLIGHTUSERDATA) return 1;
+  switch ((intptr_t)lua_touserdata(L, -1)) {
+    case HTTP_HEADERS: return push_headers(L);
+    case HTTP_STATUS: lua_pushinteger(L, status_of(L, "response.status")); return 1;
+    default: lua_pushboolean(L, lc_http_has_begun(self->exchange)); return 1;
+  }
+}
+
+static int response_newindex(lua_State *L)
+{
+  const http_object *self = http_self(L, HTTP_RESPONSE_TYPE);
+  const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+  int is_status = !strcmp(name, "status"), is_headers = !strcmp(name, "headers");
+  if (!is_status && !is_headers)
+    raise_error(L, "response.%s: a script can set status and headers", name);
+  if (lc_http_has_begun(self->exchange))
+    raise_error(L, "response.%s: the response has begun, and its head is written", name);
+  if (is_status && !lua_isinteger(L, 3)) raise_error(L, "response.status is a whole number");
+  if (is_status) check_status(L, lua_tointeger(L, 3), "response.status");
+  if (is_headers && !lua_istable(L, 3)) raise_error(L, "response.headers is a table");
+  lua_settop(L, 3);
+  lua_setiuservalue(L, 1, is_status ? HTTP_STATUS : HTTP_HEADERS);
+  return 0;
+}
+
+void http_open_response(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg methods[] = {{"write", response_write},
+                                     {"flush", response_flush},
+                                     {"inform", response_inform},
+                                     {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+    {"http_answer", http_answer}, {"http_end", http_end}, {NULL, NULL}};
+  static const struct {
+    const char *name;
+    intptr_t what;
+  } properties[] = {{"headers", HTTP_HEADERS}, {"status", HTTP_STATUS}, {"begun", 0}};
+  register_functions(L, rt, "", functions);
+  http_new_type(L, HTTP_RESPONSE_TYPE);
+  lua_newtable(L);
+  register_functions(L, rt, "response:", methods);
+  for (size_t i = 0; i < sizeof properties / sizeof *properties; i++) {
+    lua_pushlightuserdata(L, (void *)properties[i].what);
+    lua_setfield(L, -2, properties[i].name);
+  }
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -4, "http_response_methods"); /* the Lua modules add methods of their own */
+  lua_pushcclosure(L, response_index, 1);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, response_newindex);
+  lua_setfield(L, -2, "__newindex");
+  lua_pop(L, 1);
+}

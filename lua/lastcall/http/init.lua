@@ -1,0 +1,17 @@
+--- HTTP/1.1: a server that finishes every request. The API is described in lastcall/meta_http.lua.
+
+local handler = require "lastcall.http.handler"
+local options = require "lastcall.options"
+local run = require "lastcall.run"
+require "lastcall.http.request"
+require "lastcall.http.response"
+
+local http = { handler = handler.new }
+
+--- listen, serve and run in one, with options of all three and of http.handler.
+function http.serve(where, fn, given)
+  given = options.check("http.serve", given, options.http_serve)
+  return run.serve(where, handler.new(fn, options.pick(given, options.http)), options.pick(given, options.serve))
+end
+
+return http
