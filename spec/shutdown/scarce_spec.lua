@@ -59,7 +59,7 @@ describe("beside processes that keep every processor busy, a shutdown", function
     select = "socket.select({}, nil, 1)", sleep = "socket.sleep(1)", accept = "server:accept()",
   } do
     it("ends tasks in endless loops of LuaSocket calls where each waits, without force: " .. name, function()
-      local seen, fine = outcome(2, ([[
+      local seen, fine = outcome("{ timeout = 15, grace = 0.2 }", ([[
         for _ = 1, 100 do
           lastcall.go(function()
             while true do
@@ -83,7 +83,7 @@ describe("beside processes that keep every processor busy, a shutdown", function
   } do
     it("leaves the <close> variables their time, of tasks ended by force " .. name, function()
       local seen, fine = outcome(0.3, ([[
-        for _ = 1, 10 do
+        for _ = 1, 3 do
           go(function()
             begun = begun + 1
             local _ <close> = closing(function()
@@ -102,7 +102,7 @@ describe("beside processes that keep every processor busy, a shutdown", function
 
   it("still ends what spins, in a task and in a <close> variable", function()
     local seen, fine = outcome(0.3, [[
-      for _ = 1, 5 do
+      for _ = 1, 2 do
         go(function()
           local _ <close> = closing(spin)
           spin()
@@ -110,7 +110,7 @@ describe("beside processes that keep every processor busy, a shutdown", function
       end
     ]])
     assert.is_true(fine, seen.output)
-    assert.equal(5, seen.killed, seen.output)
+    assert.equal(2, seen.killed, seen.output)
     assert.is_true(seen.took < helper.seconds(5), seen.output)
   end)
 
