@@ -19,7 +19,8 @@
 #define TIME_LIMIT 60 /* seconds for the whole file, then SIGALRM ends it */
 #define MS LC_MILLISECOND
 
-enum { BLOCKED = -1, UNKNOWN = -2 }; /* instead of a share */
+/* Instead of a share. UNSEEN: there is no descriptor left to look with. */
+enum { BLOCKED = -1, UNKNOWN = -2, UNSEEN = -3 };
 
 /* A machine on which the watched thread gets `share` per cent of a processor. */
 typedef struct machine {
@@ -43,13 +44,14 @@ static lc_time machine_ran(const lc_sys *sys, int number)
   const machine *m = machine_of(sys);
   (void)number;
   if (m->share == UNKNOWN) return -ENOENT;
-  return m->share == BLOCKED ? 0 : machine_now(sys) / 100 * m->share;
+  return m->share < 0 ? 0 : machine_now(sys) / 100 * m->share;
 }
 
 static int machine_blocked(const lc_sys *sys, int number)
 {
+  const machine *m = machine_of(sys);
   (void)number;
-  return machine_of(sys)->share == BLOCKED;
+  return m->share == UNSEEN ? -EMFILE : m->share == BLOCKED;
 }
 
 /* Only the watchdog waits, so a wait moves the clock. One without a limit waits in earnest. */
@@ -155,6 +157,7 @@ static void goes_by_while_a_thread_works(void **state)
   assert_int_equal(counted(BLOCKED, 0), 0); /* nobody has looked */
   assert_int_equal(counted(UNKNOWN, 0), 100 * MS);
   assert_int_equal(counted(UNKNOWN, 1), 100 * MS);
+  assert_int_equal(counted(UNSEEN, 1), 100 * MS);
 }
 
 static void tells_a_rest_from_a_standstill(void **state)
