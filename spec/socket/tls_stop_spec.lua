@@ -162,14 +162,30 @@ local function ends(all, since, most)
   end
 end
 
---- Plays the scene on the program, and returns what it printed.
-local function play(name, path)
-  local output, fine, share, took
+--- Runs `act(self, server)`, which stops the program. It has to end well, and soon: how long it took.
+local function with(name, path, act)
+  local output, fine, took
   tls.task(function(lastcall, socket, ssl, contexts)
     local server = start(name, contexts, path)
     local self = setmetatable({
       lastcall = lastcall, socket = socket, ssl = ssl, contexts = contexts, address = server:address(),
     }, scene)
+    local began = act(self, server)
+    output, fine = server:finish()
+    took = lastcall.now() - began
+  end)
+  assert.is_true(fine, output)
+  assert.is_truthy(output:find("shutdown ok", 1, true), output)
+  assert.is_truthy(output:find(helper.stopping.here().says, 1, true), output)
+  assert.is_true(took < helper.seconds(QUIET + 6), took)
+  return took
+end
+
+--- Stops the program with clients of every kind.
+local function play(name, path)
+  local share
+  local took = with(name, path, function(self, server)
+    local lastcall = self.lastcall
     local silent, busy = self:add_all(SILENT), self:add_all(BUSY)
     if name ~= "chat" then busy[#busy + 1] = self:add_all({ late = read_late })[1] end
     busy[#busy + 1] = self:add("holds all up", function(one) one:shake() one:ask "busy" end)
@@ -182,13 +198,8 @@ local function play(name, path)
     share = (processor_time(server) - before) / (lastcall.now() - at)
     for _, one in ipairs(busy) do one.resumed:send(true) end
     ends(busy, began, QUIET + 4)
-    output, fine = server:finish()
-    took = lastcall.now() - began
+    return began
   end)
-  assert.is_true(fine, output)
-  assert.is_truthy(output:find("shutdown ok", 1, true), output)
-  assert.is_truthy(output:find(helper.stopping.here().says, 1, true), output)
-  assert.is_true(took < helper.seconds(QUIET + 6), took)
   helper.figure("%s: %.1f %% of a processor while it waits, gone after %.1f s", name, share * 100, took)
   assert.is_true(helper.is_slow or share < 0.1, share)
 end
@@ -208,5 +219,21 @@ describe("a TLS server of LuaSocket's and LuaSec's, stopped in mid-work", functi
   it("does so on a unix socket", function()
     if not tls.is_here then return pending("LuaSec is not installed (lua-sec)") end
     play("coroutines", helper.socket_path())
+  end)
+
+  it("serves those who wait behind a silent client: an accept loop", function()
+    if not tls.is_here then return pending("LuaSec is not installed (lua-sec)") end
+    with("accept_loop", nil, function(self, server)
+      local silent, queued = {}, {}
+      for i = 1, 2 do
+        silent[i] = self:add("mute", SILENT.mute)
+        queued[i] = self:add("queued", function(one) one:shake() one:ask "queued" end)
+      end
+      server:signal "TERM"
+      local began = self.lastcall.now()
+      ends(silent, began, QUIET + 2)
+      ends(queued, began, QUIET + 4)
+      return began
+    end)
   end)
 end)
