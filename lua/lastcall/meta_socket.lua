@@ -12,7 +12,7 @@ function socket.install(options) end
 
 --- (waits; outside a task it calls lastcall.run) Serves a listening socket until the shutdown is done. Each
 --- client gets a task of its own, and is closed in order when its handler returns.
----@param server table a TCP or unix stream socket that listens; the ladder owns it from then on
+---@param server table a TCP or unix stream socket that listens; the ladder owns it from then on, and keeps it
 ---@param handler fun(client: table, ctx: lastcall.Context)
 ---@param options? lastcall.RunOptions of lastcall.run; ignored in a task
 ---@return lastcall.Report report

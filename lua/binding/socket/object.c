@@ -62,7 +62,8 @@ static int object_collect(lua_State *L)
   if (lua_rawget(L, 2) == LUA_TUSERDATA) close_stream(L, rt);
   lua_pushliteral(L, "server");
   server_box *server = lua_rawget(L, 2) == LUA_TUSERDATA ? lua_touserdata(L, -1) : NULL;
-  if (server && server->server) lc_server_retire(server->server);
+  int is_ours = server && server->server && server->handler == LUA_NOREF; /* or the ladder's */
+  if (is_ours) lc_server_retire(server->server);
   lua_pushliteral(L, "fd");
   if (lua_rawget(L, 2) == LUA_TNUMBER && lua_tointeger(L, -1) >= 0)
     socket_sys(rt)->close(socket_sys(rt), (int)lua_tointeger(L, -1));
