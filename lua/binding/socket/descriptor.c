@@ -181,13 +181,13 @@ static int descriptor_peername(lua_State *L)
   return push_name_of(L, sys->getpeername, sys);
 }
 
-/* unix_address(path) -> address, or nothing when it is too long. */
+/* unix_address(path) -> address, or nothing when it is too long. A path that begins with a zero byte is an abstract
+ * name, of which each byte counts. */
 static int unix_address(lua_State *L)
 {
   struct sockaddr_un name = {.sun_family = AF_UNIX};
   size_t length;
   const char *path = check_bytes(L, 1, &length);
-  length = strlen(path); /* up to the first zero byte */
   if (length >= sizeof name.sun_path) return 0;
   memcpy(name.sun_path, path, length);
   lua_pushlstring(L, (const char *)&name, offsetof(struct sockaddr_un, sun_path) + length);
