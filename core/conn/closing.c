@@ -239,6 +239,13 @@ int lc_conn_let_go(lc_conn *conn)
   return 1;
 }
 
+int lc_conn_end_linger(lc_conn *conn)
+{
+  if (!lc_verdict_is_delivered(conn)) return 0;
+  lc_closing_give_up(conn);
+  return 1;
+}
+
 int lc_conn_shutdown(lc_conn *conn, int how)
 {
   if (conn->error) return conn->error;

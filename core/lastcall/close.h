@@ -34,6 +34,9 @@ void lc_conn_dismiss(lc_conn *conn, const char *cause);
  * kernel delivers the bytes that it has. Returns 1, or 0 for a connection that is not closing or
  * has not sent its FIN. */
 int lc_conn_let_go(lc_conn *conn);
+/* The same once the peer's host has acknowledged everything, our FIN too, and the peer only keeps
+ * its own side open. Returns 1, or 0 while the linger goes on. */
+int lc_conn_end_linger(lc_conn *conn);
 /* Resets: unsent bytes are discarded. Idempotent. */
 void lc_conn_abort(lc_conn *conn, const char *cause);
 

@@ -2,9 +2,7 @@
 #include "server/walk.h"
 
 #include "conn/activity.h"
-#include "conn/closing.h"
 #include "conn/mark.h"
-#include "conn/verdict.h"
 #include "server/idle.h"
 #include "server/unclaimed.h"
 
@@ -18,12 +16,7 @@ static void reach(lc_conn *conn, lc_step step)
   lc_server *server = lc_conn_server(conn);
   const lc_events *events = server->events;
   if (step == LC_STEP_CANCEL && lc_unclaimed_lose(conn)) return;
-  if (step == LC_STEP_KILL && lc_verdict_is_delivered(conn)) {
-    /* The peer has everything, our FIN too, and only keeps its own side open. The connection lost
-     * nothing and is not killed. */
-    lc_closing_give_up(conn);
-    return;
-  }
+  if (step == LC_STEP_KILL && lc_conn_end_linger(conn)) return; /* it lost nothing: not killed */
   if (events->reached && !conn->unheard) events->reached(conn, step, server->user);
   int is_ours = server->options.closes_at_cancel || conn->leaving || conn->unheard;
   if (step == LC_STEP_CANCEL && is_ours) lc_conn_finish(conn, "canceled");

@@ -58,6 +58,7 @@ static void use(lc_conn *conn)
   lc_conn_dismiss(conn, "test");
   lc_conn_abort(conn, "test");
   assert_int_equal(lc_conn_let_go(conn), 0);
+  assert_int_equal(lc_conn_end_linger(conn), 0);
   lc_conn_release_detached(conn);
   (void)lc_conn_was_at_rest(conn);
   (void)lc_conn_is_undelivered(conn);

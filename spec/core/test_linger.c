@@ -89,6 +89,29 @@ static void one_with_bytes_to_send_is_not_let_go(void **state)
   peer_close(peer);
 }
 
+static void a_linger_ends_early_only_once_the_peer_has_everything(void **state)
+{
+  world *w = *state;
+  int peer;
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  size_t written = world_fill(one);
+  assert_int_equal(lc_conn_end_linger(one->conn), 0); /* it is not closing */
+  lc_conn_close(one->conn, 1000 * LC_SECOND, "test");
+  assert_int_equal(lc_conn_end_linger(one->conn), 0);
+  char heard[4096];
+  for (size_t got = 0; got < written;) {
+    TURN_UNTIL(w, peer_look(peer) == PEER_DATA);
+    got += (size_t)peer_take(peer, heard, sizeof heard);
+  }
+  world_expect_sight(w, peer, PEER_EOF);
+  TURN_UNTIL(w, lc_conn_end_linger(one->conn));
+  assert_int_equal(lc_conn_state(one->conn), LC_STATE_CLOSED);
+  assert_int_equal(world_verdict(one).code, 0);
+  TURN_UNTIL(w, one->closed);
+  peer_close(peer);
+}
+
 static void a_negative_linger_takes_the_settings_time(void **state)
 {
   world *w = *state;
@@ -181,6 +204,7 @@ int main(void)
     WORLD_TEST(a_peer_that_never_reads_is_reset_when_the_linger_is_over),
     WORLD_TEST(one_that_is_let_go_closes_at_once_and_the_peer_still_gets_everything),
     WORLD_TEST(one_with_bytes_to_send_is_not_let_go),
+    WORLD_TEST(a_linger_ends_early_only_once_the_peer_has_everything),
     WORLD_TEST(a_negative_linger_takes_the_settings_time),
     WORLD_TEST(a_shorter_linger_shortens_and_a_longer_one_does_not_prolong),
     WORLD_TEST(a_flood_during_the_linger_is_cut_at_the_byte_limit),

@@ -173,16 +173,21 @@ static int core_connect_drop(lua_State *L)
   return 0;
 }
 
-/* Closes the outbound connections that are still open. Returns how many there are. */
+/* Closes the outbound connections that are still open, and ends the linger of those whose peers have everything: at the end of
+ * a program nobody waits for their FIN. Returns how many there are. */
 static int core_close_outbound(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   int by_force = lua_toboolean(L, 1);
   for (lc_conn *conn = NULL; (conn = lc_server_next(rt->conns->outbound, conn));) {
     conn_box *box = lc_conn_user(conn);
-    if (by_force) lc_conn_abort(conn, "shutdown");
-    if (by_force && box) conn_kill_detached(L, box);
-    if (!by_force) lc_conn_close(conn, LC_LINGER_BACKGROUND, "shutdown");
+    if (!by_force) {
+      lc_conn_close(conn, LC_LINGER_BACKGROUND, "shutdown");
+      lc_conn_end_linger(conn);
+      continue;
+    }
+    lc_conn_abort(conn, "shutdown");
+    if (box) conn_kill_detached(L, box);
   }
   lua_pushinteger(L, lc_server_count(rt->conns->outbound, LC_STATES));
   return 1;
