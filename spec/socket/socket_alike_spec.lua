@@ -19,7 +19,7 @@ local function output_of(command)
 end
 
 describe("a program written for LuaSocket", function()
-  for _, program in ipairs { "broker", "frames", "debugger" } do
+  for _, program in ipairs { "broker", "frames", "debugger", "finalizers" } do
     for _, way in ipairs(WAYS) do
       it(("(%s) prints the same %s"):format(program, way.name), function()
         if not package.searchpath("socket", package.path) then

@@ -1,9 +1,10 @@
 local helper = require "spec.helper"
+local tls = require "spec.support.tls"
 
 local socket = require "lastcall.socket"
 local unix = require "lastcall.socket.unix"
 
--- The end of a program that uses lastcall.socket.
+-- The end of a program that uses lastcall.socket: its connections, and finalizers that still use them.
 
 --- How long the shutdown of the script took, by its report. Its peers never close their side.
 local function ending_of(program, script, ...)
@@ -65,5 +66,66 @@ describe("a client script whose peer keeps its side open", function()
         conn:close "background"
       end))]], port)
     assert.is_true(took < 2, output)
+  end)
+end)
+
+describe("a finalizer that uses a socket", function()
+  --- What the finalizer of an object gets, in a script: the object is made first, then `opening` is executed.
+  local function output_of(opening)
+    local output, fine = helper.run_script(([[
+      guard = setmetatable({}, { __gc = function()
+        print(client:send "bye\n")
+        print(client:receive())
+        print(client:close())
+      end })
+      local socket = require "lastcall.socket"
+      local server = assert(socket.bind("127.0.0.1", 0))
+      local host, port = server:getsockname()
+      %s
+      assert(client:connect(host, port))]]):format(opening))
+    assert.is_true(fine, output)
+    return output
+  end
+
+  it("gets closed when lastcall itself has been collected before", function()
+    local output = output_of 'client = socket.tcp()'
+    assert.is_truthy(output:find "^nil\tclosed\nnil\tclosed\n", output)
+  end)
+
+  it("gets closed when the connection is younger than the object with the finalizer, the socket older", function()
+    local output = output_of 'client = socket.tcp() guard = setmetatable({}, debug.getmetatable(guard))'
+    assert.equal("nil\tclosed\t0.0\nnil\tclosed\t\n1.0\n", output:match "^.-\n.-\n.-\n")
+  end)
+
+  it("gets closed from LuaSec's objects, too", function()
+    if not tls.is_here then return pending("LuaSec is not installed (lua-sec)") end
+    local seen = {}
+    tls.task(function(lastcall, _, ssl, contexts)
+      local server = assert(socket.bind("127.0.0.1", 0))
+      local host, port = server:getsockname()
+      local function look(client)
+        seen = { pcall(function()
+          return { client:receive() }, { client:send "bye\n" }, client:dirty(), client:getfd(), client:answered(),
+            client:close()
+        end) }
+      end
+      lastcall.spawn(function()
+        local client = assert(ssl.wrap(server:accept(), contexts.server))
+        client:dohandshake()
+        client:receive()
+        client:close()
+      end);
+      (function()
+        local held = {}
+        local _ = setmetatable(held, { __gc = function() look(held.client) end })
+        held.client = assert(ssl.wrap(assert(socket.connect(host, port)), contexts.client))
+        assert(held.client:dohandshake())
+      end)()
+      while not seen[1] do
+        collectgarbage()
+        lastcall.sleep(0)
+      end
+    end)
+    assert.same({ true, { nil, "closed", "" }, { nil, "closed", 0 }, false, -1, 1 }, seen)
   end)
 end)

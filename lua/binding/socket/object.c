@@ -6,7 +6,9 @@
  * __index, and an object changes its class by changing its metatable.
  *
  * User value 1: the table. Its fields `fd`, `stream` (a connection) and `server` are closed when
- * the object is collected; a finalizer runs no script code.
+ * the object is collected; a finalizer runs no script code. Finalizers of a script may use the
+ * object later, or after what is in a field was collected: then the socket is closed, as in
+ * LuaSocket.
  */
 #include <lauxlib.h>
 #include <lua.h>
@@ -43,10 +45,22 @@ static int object_tostring(lua_State *L)
   return 1;
 }
 
-static void close_stream(lua_State *L, runtime *rt)
+/* Pushes the field's value and removes it from the table at `index`. Returns its type. */
+static int take_field(lua_State *L, int index, const char *name)
+{
+  lua_pushstring(L, name);
+  int type = lua_rawget(L, index);
+  if (type == LUA_TNIL) return type;
+  lua_pushstring(L, name);
+  lua_pushnil(L);
+  lua_rawset(L, index); /* of a field that is there: this takes no memory */
+  return type;
+}
+
+static void close_stream(lua_State *L)
 {
   conn_box *box = luaL_testudata(L, -1, CONN_TYPE);
-  if (!box || !box->conn || !rt->loop) return;
+  if (!box || !box->conn) return;
   const lc_settings *settings = lc_conn_settings(box->conn);
   if (lc_conn_state(box->conn) < LC_STATE_CLOSING)
     lc_conn_close(box->conn, settings->linger ? LC_LINGER_BACKGROUND : 0, "collected");
@@ -58,14 +72,11 @@ static int object_collect(lua_State *L)
   runtime *rt = lua_touserdata(L, lua_upvalueindex(1));
   if (!is_object(L, 1) || lua_getiuservalue(L, 1, 1) != LUA_TTABLE) return 0;
   if (!rt->loop) return 0; /* the loop has closed everything */
-  lua_pushliteral(L, "stream");
-  if (lua_rawget(L, 2) == LUA_TUSERDATA) close_stream(L, rt);
-  lua_pushliteral(L, "server");
-  server_box *server = lua_rawget(L, 2) == LUA_TUSERDATA ? lua_touserdata(L, -1) : NULL;
+  if (take_field(L, 2, "stream") == LUA_TUSERDATA) close_stream(L);
+  server_box *server = take_field(L, 2, "server") == LUA_TUSERDATA ? lua_touserdata(L, -1) : NULL;
   int is_ours = server && server->server && server->handler == LUA_NOREF; /* or the ladder's */
   if (is_ours) lc_server_retire(server->server);
-  lua_pushliteral(L, "fd");
-  if (lua_rawget(L, 2) == LUA_TNUMBER && lua_tointeger(L, -1) >= 0)
+  if (take_field(L, 2, "fd") == LUA_TNUMBER && lua_tointeger(L, -1) >= 0)
     socket_sys(rt)->close(socket_sys(rt), (int)lua_tointeger(L, -1));
   return 0;
 }
@@ -115,6 +126,21 @@ static int object_become(lua_State *L)
   return 0;
 }
 
+/* Removes from the state at the top a connection or server that was collected before the object. */
+static void drop_collected(lua_State *L)
+{
+  int state = lua_gettop(L);
+  lua_pushliteral(L, "stream");
+  const conn_box *stream = lua_rawget(L, state) == LUA_TUSERDATA ? lua_touserdata(L, -1) : NULL;
+  if (stream && !stream->conn) take_field(L, state, "stream");
+  if (!stream) {
+    lua_pushliteral(L, "server");
+    const server_box *server = lua_rawget(L, state) == LUA_TUSERDATA ? lua_touserdata(L, -1) : NULL;
+    if (server && !server->server) take_field(L, state, "server");
+  }
+  lua_settop(L, state);
+}
+
 /* state(object) -> its table and its class's name, or nothing if it is no socket object. Every
  * method begins with it. Upvalue: the metatables and their names. */
 static int object_state(lua_State *L)
@@ -122,6 +148,7 @@ static int object_state(lua_State *L)
   if (lua_type(L, 1) != LUA_TUSERDATA || !lua_getmetatable(L, 1)) return 0;
   if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL) return 0;
   lua_getiuservalue(L, 1, 1);
+  drop_collected(L);
   lua_insert(L, -2);
   return 2;
 }
@@ -130,7 +157,8 @@ static int object_state(lua_State *L)
 
 /* A script calls a C function around a function of the modules. So errors have the script's line
  * and the name by which the script called the function, also in a tail call, as in LuaSocket. The
- * arguments stay in place for the error functions. Upvalues: the function, its full name. */
+ * arguments stay in place for the error functions. Upvalues: the function, its full name, the
+ * runtime. */
 static int method_done(lua_State *L, int status, lua_KContext below)
 {
   (void)status;
@@ -146,10 +174,21 @@ static int hidden_done(lua_State *L, int status, lua_KContext below)
   return lua_gettop(L) - (int)below;
 }
 
+/* For a finalizer that is called when the loop is gone: it belongs to an object older than the
+ * loop. */
+static int answer_closed(lua_State *L)
+{
+  lua_pushnil(L);
+  lua_pushliteral(L, "closed");
+  return 2;
+}
+
 static int method_call(lua_State *L)
 {
   int count = lua_gettop(L), below = count;
   script_hook *hook = NULL;
+  const runtime *rt = lua_touserdata(L, lua_upvalueindex(3));
+  if (!rt->loop) return answer_closed(L);
   luaL_checkstack(L, count + 2, NULL);
   if (lua_gethook(L)) {
     hook = lua_newuserdatauv(L, sizeof *hook, 0);
@@ -171,7 +210,8 @@ static int object_method(lua_State *L)
 {
   check_type(L, 1, LUA_TFUNCTION);
   lua_settop(L, 2);
-  lua_pushcclosure(L, method_call, 2);
+  lua_pushlightuserdata(L, runtime_upvalue(L));
+  lua_pushcclosure(L, method_call, 3);
   return 1;
 }
 

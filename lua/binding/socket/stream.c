@@ -326,6 +326,14 @@ static int stream_admitted(lua_State *L)
   return 1;
 }
 
+/* is_there(connection): whether neither the connection nor the loop has been collected. */
+static int stream_is_there(lua_State *L)
+{
+  const conn_box *box = luaL_testudata(L, 1, CONN_TYPE);
+  lua_pushboolean(L, box && box->conn && box->rt->loop);
+  return 1;
+}
+
 static int stream_fd(lua_State *L)
 {
   lua_pushinteger(L, lc_conn_fd(conn_check(L, 1)->conn));
@@ -388,6 +396,7 @@ void socket_open_stream(lua_State *L, runtime *rt)
                                        {"has_come", stream_has_come},
                                        {"admitted", stream_admitted},
                                        {"answered", stream_answered},
+                                       {"is_there", stream_is_there},
                                        {"stream_fd", stream_fd},
                                        {"shut_write", stream_shut_write},
                                        {"listener_fd", listener_fd},

@@ -52,6 +52,7 @@ end
 function datagram.receivefrom(group)
   return function(self, size)
     local state = expect(self, group)
+    if not state.fd and state.family == "unix" then return "", "" end
     if not state.fd then return nil, "ai_family not supported" end -- LuaSocket's word for no sender
     local data, host, port = insist(state, "r", raw.receive_datagram, object.integer(2, size, datagram.SIZE))
     if not data then return nil, told(host) end

@@ -16,6 +16,13 @@ local tls = {}
 
 local original = {} -- LuaSec's own methods
 
+--- The link of LuaSec's object. A finalizer may use the object after its connection was collected.
+local function link_of(wrapped)
+  local link = links[wrapped]
+  if link and not raw.is_there(link.stream) then link.is_closed = true end
+  return link
+end
+
 local WAITS = { wantread = "r", timeout = "r", wantwrite = "w" }
 
 --- Waits for the readiness that `problem` asks for: returns true, or the word with which the operation fails. An
@@ -51,7 +58,7 @@ end
 local methods = {}
 
 function methods.dohandshake(self)
-  local link = links[self]
+  local link = link_of(self)
   if not link then return original.dohandshake(self) end
   local limit = deadline(link)
   while true do
@@ -88,12 +95,13 @@ local function collect(self, link, pattern, prefix)
 end
 
 function methods.receive(self, pattern, prefix)
-  local link = links[self]
+  local link = link_of(self)
   if not link then return original.receive(self, pattern, prefix) end
   prefix = prefix == nil and "" or tostring(prefix)
   if pattern == nil then pattern = "*l" end
   local size = rest(pattern, #prefix)
   if prefix ~= "" and type(size) == "number" and size <= 0 then return prefix, nil, nil end
+  if link.is_closed then return nil, "closed", prefix end
   -- The bytes that LuaSec holds have arrived, too.
   if not self:dirty() and not raw.admitted(link.stream) then return nil, "closed", prefix end
   return collect(self, link, pattern, prefix)
@@ -101,13 +109,13 @@ end
 
 --- Says that the bytes received need no answer.
 function methods.answered(self)
-  local link = links[self]
-  if link then raw.answered(link.stream) end
+  local link = link_of(self)
+  if link and not link.is_closed then raw.answered(link.stream) end
   return 1.0
 end
 
 function methods.send(self, data, first, last)
-  local link = links[self]
+  local link = link_of(self)
   if not link then return original.send(self, data, first, last) end
   local limit
   first = first or 1
@@ -128,7 +136,7 @@ function methods.send(self, data, first, last)
 end
 
 function methods.settimeout(self, seconds, mode)
-  local link = links[self]
+  local link = link_of(self)
   if not link then return original.settimeout(self, seconds, mode) end
   local value = seconds == nil and -1.0 or seconds + 0.0
   if (mode or "b"):sub(1, 1) == "b" then link.block = value else link.total = value end
@@ -136,12 +144,12 @@ function methods.settimeout(self, seconds, mode)
 end
 
 function methods.dirty(self)
-  local link = links[self]
+  local link = link_of(self)
   return not (link and link.is_closed) and original.dirty(self)
 end
 
 function methods.getfd(self)
-  local link = links[self]
+  local link = link_of(self)
   return link and link.is_closed and -1.0 or original.getfd(self)
 end
 
@@ -168,7 +176,7 @@ end
 
 --- Closes at once for the script. Where the peer does not read, a task of its own waits until close_notify can be sent.
 function methods.close(self)
-  local link = links[self]
+  local link = link_of(self)
   if not link then return original.close(self) end
   if link.is_closed then return end
   link.is_closed = true
@@ -195,10 +203,16 @@ end
 --- Some of LuaSec's methods crash once its object is closed, which the ladder may do before the script does.
 local function guard(method)
   return function(self, ...)
-    local link = links[self]
+    local link = link_of(self)
     if link and link.is_closed then return nil, "closed" end
     return method(self, ...)
   end
+end
+
+local function collected(self)
+  local link = links[self]
+  if link then link.is_closed = true end -- for finalizers of a script that use the object later
+  return original.collect(self)
 end
 
 local function patch(ssl)
@@ -210,8 +224,8 @@ local function patch(ssl)
     known[name] = methods[name] or type(method) == "function" and guard(method) or method
   end
   known.answered = methods.answered
-  original.wrap = ssl.wrap
-  class.__close = methods.close
+  original.wrap, original.collect = ssl.wrap, class.__gc
+  class.__close, class.__gc = methods.close, collected
 
   --- Replaces LuaSec's wrap; `sock` cannot be used afterwards, as in LuaSec.
   function ssl.wrap(sock, config)

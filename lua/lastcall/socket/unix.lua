@@ -29,8 +29,7 @@ end
 local function stream_bind(self, path)
   local state, address = with_path(self, MASTER, path)
   if not state then return nil, address end
-  if not state.fd then return nil, "closed" end
-  local fine, problem = raw.bind(state.fd, address)
+  local fine, problem = raw.bind(state.fd or -1, address)
   if fine then return 1.0 end
   stream.drop(state)
   return nil, problem
