@@ -173,8 +173,9 @@ static int core_connect_drop(lua_State *L)
   return 0;
 }
 
-/* Closes the outbound connections that are still open, and ends the linger of those whose peers have everything: at the end of
- * a program nobody waits for their FIN. Returns how many there are. */
+/* Closes the outbound connections that are still open, and ends the linger of those whose peers
+ * have everything: at the end of a program nobody waits for their FIN. Returns how many there
+ * are. */
 static int core_close_outbound(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);

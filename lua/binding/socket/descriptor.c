@@ -181,8 +181,8 @@ static int descriptor_peername(lua_State *L)
   return push_name_of(L, sys->getpeername, sys);
 }
 
-/* unix_address(path) -> address, or nothing when it is too long. A path that begins with a zero byte is an abstract
- * name, of which each byte counts. */
+/* unix_address(path) -> address, or nothing when it is too long. A path that begins with a zero
+ * byte is an abstract name, of which each byte counts. */
 static int unix_address(lua_State *L)
 {
   struct sockaddr_un name = {.sun_family = AF_UNIX};
