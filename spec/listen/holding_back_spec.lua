@@ -268,4 +268,29 @@ describe("a server told to stop when there is no descriptor left", function()
     local here = helper.stopping.here() -- to know more takes a descriptor
     assert.is_truthy(here.method ~= "hide" or not output:find("not lossless", 1, true), output)
   end)
+
+  it("dismisses silent clients that have all of them, so that those behind in the queue are served", function()
+    for _, at in ipairs { "127.0.0.1:0", "unix:" .. helper.socket_path() } do
+      local command = "sh -c 'ulimit -n 50; exec lua5.4 spec/support/line_server.lua %s %.1f,0.3'"
+      local server = process.start(command:format(at, helper.seconds(15)))
+      local address = server:address()
+      helper.task(function()
+        local silent, asks = {}, {}
+        for i = 1, 70 do
+          local one = assert(lastcall.connect(address))
+          silent[i] = lastcall.go(function() return helper.ends(one) end)
+        end
+        for i = 1, 5 do asks[i] = helper.ask(address, "echo word " .. i) end
+        server:signal "TERM"
+        for i, one in ipairs(asks) do
+          assert.equal("word " .. i, (one:read()))
+          one:close()
+        end
+        for _, task in ipairs(silent) do assert.equal("eof", (task:wait())) end
+      end)
+      local output, fine = server:finish()
+      assert.is_true(fine, output)
+      assert.is_falsy(output:find("canceled", 1, true), output)
+    end
+  end)
 end)
