@@ -21,6 +21,7 @@ local run = {}
 local HURRIED = 0.1 -- seconds for tasks of the process to end after the third signal
 
 local state -- of the run under way
+local last_words = {} -- functions: see run.before_abandoned
 
 local function drain_options(given)
   local drain = given.drain
@@ -32,12 +33,16 @@ end
 local function close_abandoned()
   local tasks, servers = core.left()
   if tasks > 0 or servers > 0 then return end
+  for _, say in ipairs(last_words) do say() end
   for _, one in ipairs(server.all) do
     core.socket.retire(one)
     for conn in one:each() do conn:close("background") end
   end
   core.close_outbound()
 end
+
+--- Calls `fn` each time before sockets that no code can use any more are closed.
+function run.before_abandoned(fn) last_words[#last_words + 1] = fn end
 
 --- Step unready: runs the script's own preparations, then lets the ladder go on.
 local function on_unready()

@@ -15,10 +15,10 @@ local function processor_time(server)
   return (user + system) / 100
 end
 
-local function start(name, contexts, path)
+local function start(name, contexts, argument)
   local command = "env TLS_KEY=%s TLS_CERTIFICATE=%s lua5.4 bin/lastcall --drain %d spec/support/programs/tls/%s.lua %s"
   return process.start(command:format(contexts.key, contexts.certificate, math.ceil(helper.seconds(DRAIN)), name,
-    path or ""))
+    argument or ""))
 end
 
 -- ------------------------------------------------------------------ the clients
@@ -129,6 +129,19 @@ end
 local scene = {}
 scene.__index = scene
 
+--- Runs `act(self, server)` with a program that has been started: what it printed, and whether it succeeded.
+function scene.run(name, argument, act)
+  local output, fine
+  tls.task(function(lastcall, socket, ssl, contexts)
+    local server = start(name, contexts, argument)
+    act(setmetatable({
+      lastcall = lastcall, socket = socket, ssl = ssl, contexts = contexts, address = server:address(),
+    }, scene), server)
+    output, fine = server:finish()
+  end)
+  return output, fine
+end
+
 function scene:add(kind, act)
   local gate = tls.gate(self.lastcall, self.address)
   local one = setmetatable({
@@ -164,16 +177,9 @@ end
 
 --- Runs `act(self, server)`, which stops the program. It has to end well, and soon: how long it took.
 local function with(name, path, act)
-  local output, fine, took
-  tls.task(function(lastcall, socket, ssl, contexts)
-    local server = start(name, contexts, path)
-    local self = setmetatable({
-      lastcall = lastcall, socket = socket, ssl = ssl, contexts = contexts, address = server:address(),
-    }, scene)
-    local began = act(self, server)
-    output, fine = server:finish()
-    took = lastcall.now() - began
-  end)
+  local now, began = require("lastcall").now, nil
+  local output, fine = scene.run(name, path, function(self, server) began = act(self, server) end)
+  local took = now() - began
   assert.is_true(fine, output)
   assert.is_truthy(output:find("shutdown ok", 1, true), output)
   assert.is_truthy(output:find(helper.stopping.here().says, 1, true), output)
@@ -236,4 +242,15 @@ describe("a TLS server of LuaSocket's and LuaSec's, stopped in mid-work", functi
       return began
     end)
   end)
+
+  for _, how in ipairs { "ends", "fails" } do
+    it(("says close_notify to the clients of a script that %s"):format(how), function()
+      if not tls.is_here then return pending("LuaSec is not installed (lua-sec)") end
+      local output, fine = scene.run("leaves", how, function(self)
+        local began = self.lastcall.now()
+        ends({ self:add("left", function(one) one:shake() one:ask "one" end) }, began, 5)
+      end)
+      assert.equal(how == "ends", fine, output)
+    end)
+  end
 end)

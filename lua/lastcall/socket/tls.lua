@@ -7,6 +7,7 @@
 
 local core = require "lastcall.core"
 local object = require "lastcall.socket.object"
+local run = require "lastcall.run"
 local stream = require "lastcall.socket.stream"
 
 local raw = core.socket
@@ -187,15 +188,22 @@ function methods.close(self)
   if context then context:go(leave, self, link) else core.spawn(leave, self, link) end
 end
 
+--- For a connection that lastcall closes: it must not wait.
+local function say_goodbye(self, link)
+  if not link.is_closed and has_room(self, core.now()) then part(self, link) end
+end
+
+local function say_all_goodbyes()
+  for wrapped, link in pairs(links) do say_goodbye(wrapped, link) end
+end
+
 --- Takes the place of a socket's stream: the connection that LuaSec's object has.
 local function link_up(wrapped, state)
   local conn = state.stream
   local link = { stream = conn, state = state, block = state.block, total = state.total, has_part = false }
   original.settimeout(wrapped, 0)
   raw.note(conn, 0, 0) -- what comes from now on is LuaSec's
-  conn:set_farewell(function() -- the ladder closes a connection that no task reads
-    if not link.is_closed then part(wrapped, link) end
-  end)
+  conn:set_farewell(function() say_goodbye(wrapped, link) end) -- the ladder closes what no task reads
   links[wrapped] = link
   state.stream, state.tls = nil, wrapped
 end
@@ -226,6 +234,7 @@ local function patch(ssl)
   known.answered = methods.answered
   original.wrap, original.collect = ssl.wrap, class.__gc
   class.__close, class.__gc = methods.close, collected
+  run.before_abandoned(say_all_goodbyes)
 
   --- Replaces LuaSec's wrap; `sock` cannot be used afterwards, as in LuaSec.
   function ssl.wrap(sock, config)
