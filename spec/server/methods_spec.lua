@@ -1,3 +1,4 @@
+-- scripts/test: fast clock
 local helper = require "spec.helper"
 local lastcall = require "lastcall"
 local process = require "spec.support.process"

@@ -1,3 +1,4 @@
+-- scripts/test: fast clock
 local helper = require "spec.helper"
 local system = require "spec_system"
 

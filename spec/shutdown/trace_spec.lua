@@ -1,4 +1,4 @@
--- scripts/test: early
+-- scripts/test: early, fast clock
 local helper = require "spec.helper"
 local process = require "spec.support.process"
 
@@ -21,19 +21,26 @@ local function wait_for(lastcall, condition)
   while not condition() do lastcall.sleep(0.02) end
 end
 
+--- Waits for the line that says who holds the shutdown. It comes every five seconds.
+local function wait_for_held(lastcall, told)
+  while not find(told, "shutdown held") do lastcall.sleep(0.5) end
+  return find(told, "shutdown held")
+end
+
 -- A program whose shutdown is held: by a connection over a unix-domain socket, a guard, and at last a hook.
 local HELD = [[
+  if os.getenv "LASTCALL_CLOCK" == "fast" then require "spec_clock" end
   local lastcall = require "lastcall"
   local path = os.tmpname()
   os.remove(path)
   lastcall.on_shutdown("flush", function() lastcall.sleep(5.3) end)
   lastcall.run(function()
     local server = assert(lastcall.listen("unix:" .. path))
-    lastcall.go(function() server:serve(function(conn) conn:read() lastcall.sleep(5.5) end) end)
+    lastcall.go(function() server:serve(function(conn) conn:read() lastcall.sleep(9) end) end)
     for _ = 1, 7 do
       lastcall.go(function()
         local _ <close> = lastcall.work "job"
-        lastcall.sleep(5.5)
+        lastcall.sleep(9)
       end)
     end
     local client = assert(lastcall.connect("unix:" .. path))
@@ -62,12 +69,7 @@ describe("a shutdown leaves a trace", function()
     helper.task(function(lastcall)
       local server, address = helper.serve(lastcall, function(conn)
         for line in conn:lines() do
-          if line == "hold" then
-            wait_for(lastcall, function()
-              held = find(told, "shutdown held")
-              return held
-            end)
-          end
+          if line == "hold" then held = wait_for_held(lastcall, told) end
           conn:write(line, "\n")
         end
       end, { log = servers_log })
@@ -116,7 +118,7 @@ describe("a shutdown leaves a trace", function()
         for _, conn in ipairs(server:connections()) do peers[#peers + 1] = conn end
       end
       lastcall.shutdown()
-      wait_for(lastcall, function() return find(told, "shutdown held") end)
+      wait_for_held(lastcall, told)
       for _, conn in ipairs(clients) do conn:abort() end
     end, { log = log, drain = 20 })
     local by = find(told, "shutdown held").fields.by
@@ -136,7 +138,7 @@ describe("a shutdown leaves a trace", function()
     local said, shown = plain:finish(), live:finish()
     assert.matches("info: shutdown signal signal=TERM\n", said)
     assert.matches("info: shutdown active=1 closing=0 idle=0 seconds_left=%d+%.%d step=drain\n", said)
-    assert.matches("info: shutdown held active=1 by=work 'job', held after %d%.%d s, taken at [^\n]*:10;", said)
+    assert.matches("info: shutdown held active=1 by=work 'job', held after %d%.%d s, taken at [^\n]*:11;", said)
     assert.matches("; 3 more closing=0 ", said)
     assert.matches("info: shutdown held active=0 by=hook flush [^\n]*step=hooks\n", said)
     assert.matches("lastcall: drain", shown)
