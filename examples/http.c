@@ -47,8 +47,7 @@ static void send_reply(lc_conn *conn, lc_http_exchange *x, work *one)
 
 static void begin_reply(lc_conn *conn, lc_http_exchange *x, work *one, int status)
 {
-  lc_http_reply reply = {
-    .status = status, .type = "text/plain", .length = (int64_t)strlen(one->text)};
+  lc_http_reply reply = {.status = status, .is_plain = 1, .length = (int64_t)strlen(one->text)};
   one->length = strlen(one->text);
   one->written = 0;
   if (lc_http_begin(x, conn, &reply) < 0) lc_conn_unit_failed(conn);

@@ -20,6 +20,8 @@
 
 #define LC_HTTP_SERVICE_OF(protocol) LC_OWNER(protocol, lc_http_service, own)
 
+enum { LC_HTTP_DATE_LINE = sizeof "Date: \r\n" - 1 + LC_HTTP_DATE_SIZE };
+
 typedef enum lc_http_stage {
   LC_HTTP_STAGE_HEAD,
   LC_HTTP_STAGE_UNIT,
@@ -83,8 +85,8 @@ struct lc_http_service {
   uint32_t in_flight;
   uint64_t last_id;
   int is_over;     /* it is freed with its last exchange */
-  int64_t date_of; /* the second whose date is in `date` */
-  char date[LC_HTTP_DATE_SIZE];
+  int64_t date_of; /* the second that `date_line` has */
+  char date_line[LC_HTTP_DATE_LINE];
 };
 
 /* exchange.c */

@@ -29,23 +29,35 @@ static int is_last(const lc_http_exchange *x, const lc_conn *conn, const lc_http
 
 /* -------------------------------------------------------------- the head -- */
 
-/* "Date: ", the date, and the end of the line. */
-static void write_date(lc_http_service *service, const lc_conn *conn, lc_http_writer *writer)
-{
-  const lc_sys *sys = conn->loop->sys;
-  int64_t now = sys->time_of_day(sys) / LC_SECOND;
-  if (now != service->date_of) {
-    lc_http_date(service->date, now);
-    service->date_of = now;
-  }
-  lc_http_write_field(writer, "Date", 4, service->date, LC_HTTP_DATE_SIZE);
-}
-
+/* What was checked before, or needs no check. */
 static void write_text(lc_http_writer *writer, const char *text, size_t length)
 {
   if (length && writer->length + length <= writer->room)
     memcpy(writer->data + writer->length, text, length);
   writer->length += length;
+}
+#define WRITE(writer, text) write_text(writer, text, sizeof(text) - 1)
+
+/* The line is made once a second. */
+static void write_date(lc_http_service *service, const lc_conn *conn, lc_http_writer *writer)
+{
+  const lc_sys *sys = conn->loop->sys;
+  int64_t now = sys->time_of_day(sys) / LC_SECOND;
+  if (now != service->date_of) {
+    memcpy(service->date_line, "Date: ", 6);
+    lc_http_date(service->date_line + 6, now);
+    memcpy(service->date_line + 6 + LC_HTTP_DATE_SIZE, "\r\n", 2);
+    service->date_of = now;
+  }
+  write_text(writer, service->date_line, sizeof service->date_line);
+}
+
+static int write_status(lc_http_writer *writer, const lc_http_reply *reply)
+{
+  if (reply->status != 200 || reply->reason)
+    return lc_http_write_status(writer, reply->status, reply->reason, reply->reason_length);
+  WRITE(writer, "HTTP/1.1 200 OK\r\n");
+  return 0;
 }
 
 static int has_no_body(const lc_http_exchange *x, int status)
@@ -66,25 +78,20 @@ static void frame(lc_http_exchange *x, const lc_http_reply *reply)
 static void write_framing(const lc_http_exchange *x, const lc_http_reply *reply,
                           lc_http_writer *writer)
 {
-  static const char chunked[] = "Transfer-Encoding: chunked\r\n";
-  static const char closes[] = "Connection: close\r\n";
-  static const char keeps[] = "Connection: keep-alive\r\n";
   if (x->sized && reply->status != 204) lc_http_write_length(writer, x->reply_left);
   else if (x->chunked && reply->status != 204 && reply->status != 304)
-    write_text(writer, chunked, sizeof chunked - 1);
-  if (x->closes) write_text(writer, closes, sizeof closes - 1);
-  else if (!x->head.minor) write_text(writer, keeps, sizeof keeps - 1);
+    WRITE(writer, "Transfer-Encoding: chunked\r\n");
+  if (x->closes) WRITE(writer, "Connection: close\r\n");
+  else if (!x->head.minor) WRITE(writer, "Connection: keep-alive\r\n");
 }
 
 static int write_head(lc_http_exchange *x, lc_conn *conn, const lc_http_reply *reply,
                       lc_http_writer *writer)
 {
-  int result = lc_http_write_status(writer, reply->status, reply->reason, reply->reason_length);
+  int result = write_status(writer, reply);
   if (result < 0) return result;
   if (!reply->has_date) write_date(x->service, conn, writer);
-  if (reply->type &&
-      lc_http_write_field(writer, "Content-Type", 12, reply->type, strlen(reply->type)))
-    return -EINVAL;
+  if (reply->is_plain) WRITE(writer, "Content-Type: text/plain; charset=utf-8\r\n");
   write_text(writer, reply->fields, reply->fields_length);
   write_framing(x, reply, writer);
   return lc_http_write_end(writer);
@@ -145,7 +152,7 @@ int lc_http_answer(lc_http_exchange *x, lc_conn *conn, int status, const char *f
   const char *words = lc_http_reason(status);
   size_t size = strlen(words);
   lc_http_reply reply = {.status = status,
-                         .type = "text/plain; charset=utf-8",
+                         .is_plain = 1,
                          .fields = fields,
                          .fields_length = length,
                          .length = (int64_t)size + 1};

@@ -85,8 +85,8 @@ typedef struct lc_http_reply {
    * Keep-Alive are the library's. */
   const char *fields;
   size_t fields_length;
-  const char *type;      /* Content-Type, of less than 128 bytes. NULL: none is added */
   int64_t length;        /* of the body, in bytes; -1: not known yet */
+  unsigned is_plain : 1; /* "Content-Type: text/plain; charset=utf-8" is added */
   unsigned has_date : 1; /* among the fields: none is added */
   unsigned closes : 1;   /* the connection is to end with this reply */
 } lc_http_reply;

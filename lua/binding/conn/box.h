@@ -34,6 +34,7 @@ struct conn_box {
   unsigned is_detached : 1;   /* its ticket is not done yet */
   unsigned is_drain_told : 1; /* its on_drain of detach has been called */
   unsigned logged : 1;
+  unsigned keeps : 1;        /* the user value is a table */
   unsigned half_way : 1;     /* the writer waits with part of its write accepted */
   unsigned is_findable : 1;  /* in the table of boxes without an anchor */
   unsigned is_socket : 1;    /* of lastcall.socket, where it may be collected while open */

@@ -36,25 +36,31 @@ void conn_dismiss(lua_State *L, conn_box *box, const char *cause)
   lc_conn_dismiss(box->conn, cause);
 }
 
-static int end_handler(lua_State *L)
+static int dismiss(lua_State *L)
 {
-  const task *t = lua_touserdata(L, 1);
-  conn_box *box = LC_OWNER(t->by, conn_box, as_owner);
-  int by_ladder = box->cut || box->last_failure == LC_DRAINING;
+  conn_box *box = lua_touserdata(L, 1);
+  conn_dismiss(L, box, box->cut == LC_CANCELED ? "drain timeout" : "drain");
+  return 0;
+}
+
+/* Script code runs only for the farewell, and only that call is protected. */
+static void end_handler(const task *t, conn_box *box)
+{
   if (t->killing)
     lc_conn_abort(box->conn, "killed"); /* the peer must not take half a reply for a whole one */
-  else if (by_ladder) conn_dismiss(L, box, box->cut == LC_CANCELED ? "drain timeout" : "drain");
+  else if (box->cut || box->last_failure == LC_DRAINING)
+    runtime_protect_script(box->rt, dismiss, box);
   else if (t->failed) lc_conn_unit_failed(box->conn);
   else if (lc_conn_unit_ended(box->conn)) conn_park(box);
   else lc_conn_finish(box->conn, "handler returned");
-  return 0;
 }
 
 void conn_finished(owner *by, task *t)
 {
+  conn_box *box = LC_OWNER(by, conn_box, as_owner);
   if (t->is_handler) {
-    runtime_protect_script(by->rt, end_handler, t);
-    conn_leave_exchange(LC_OWNER(by, conn_box, as_owner));
+    end_handler(t, box);
+    conn_leave_exchange(box);
   }
   if (t->is_goodbye) lc_conn_unguard(by->conn);
 }

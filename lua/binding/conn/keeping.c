@@ -26,6 +26,8 @@ void conn_keep_value(lua_State *L, int index, int key)
 {
   index = lua_absindex(L, index);
   if (lua_getiuservalue(L, index, 1) != LUA_TTABLE) {
+    conn_box *box = lua_touserdata(L, index);
+    box->keeps = 1;
     lua_createtable(L, 0, 2);
     lua_insert(L, -2);
     lua_rawseti(L, -2, CONN_SERVER);
@@ -121,6 +123,7 @@ static int unanchor_parked(lua_State *L)
   if (is_table) {
     lua_rawgeti(L, -1, CONN_SERVER);
     lua_setiuservalue(L, -3, 1);
+    box->keeps = 0;
   }
   lua_pop(L, 1);
   conn_remember(L, box, -1);
@@ -128,11 +131,18 @@ static int unanchor_parked(lua_State *L)
   return 0;
 }
 
+/* A parked connection whose object has been remembered, and keeps nothing, needs no more than this. */
+static void unanchor_when_parked(conn_box *box)
+{
+  if (box->is_findable && !box->keeps) unanchor(box);
+  else runtime_protect(box->rt, unanchor_parked, box);
+}
+
 void conn_unanchor_when_over(conn_box *box)
 {
   if (box->tasks || box->untold || box->is_detached || box->anchor == LUA_NOREF) return;
   if (lc_conn_state(box->conn) == LC_STATE_CLOSED || !box->is_served) unanchor(box);
-  else if (box->is_unstarted) runtime_protect(box->rt, unanchor_parked, box);
+  else if (box->is_unstarted) unanchor_when_parked(box);
 }
 
 void conn_park(conn_box *box)

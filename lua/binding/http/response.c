@@ -18,8 +18,6 @@
 
 enum { LINES = 1024 }; /* bytes of headers that need no memory of their own */
 
-static const char PLAIN[] = "text/plain; charset=utf-8";
-
 /* ----------------------------------------------------------------- the head -- */
 
 static int check_status(lua_State *L, lua_Integer status, const char *operation)
@@ -32,26 +30,26 @@ static int check_status(lua_State *L, lua_Integer status, const char *operation)
 
 /* Begins the reply with the tables of headers at `first` to `last`. `length`: of the body; -1: not known. A body whose
  * type the script does not name is plain text, which no browser takes for a page. */
-static void begin(lua_State *L, const http_object *self, int status, int first, int last,
-                  int64_t length, const char *operation)
+static void begin(lua_State *L, conn_box *box, int status, int first, int last, int64_t length,
+                  const char *operation)
 {
   char place[LINES];
   http_fields fields;
   int top = lua_gettop(L);
   http_fields_read(L, first, last, operation, place, sizeof place, &fields);
   int is_other = length >= 0 && fields.length >= 0 && fields.length != length;
-  if (is_other && lc_http_sends_body(self->exchange))
+  if (is_other && lc_http_sends_body(box->exchange))
     raise_error(L, "%s: Content-Length is %d, but the body has %d bytes", operation,
                 (int)fields.length, (int)length);
   if (fields.length >= 0) length = fields.length;
   lc_http_reply reply = {.status = status,
-                         .type = length && !fields.has_type ? PLAIN : NULL,
+                         .is_plain = length && !fields.has_type ? 1 : 0,
                          .fields = fields.lines.data,
                          .fields_length = fields.lines.length,
                          .length = length,
                          .has_date = fields.has_date ? 1 : 0,
                          .closes = fields.closes ? 1 : 0};
-  int result = lc_http_begin(self->exchange, self->box->conn, &reply);
+  int result = lc_http_begin(box->exchange, box->conn, &reply);
   lua_settop(L, top);
   if (result < 0) luaL_error(L, "%s: %s", operation, lc_code_text(result));
 }
@@ -77,7 +75,7 @@ static int response_write(lua_State *L)
   if (lc_http_has_ended(self->exchange)) raise_error(L, "response:write: the response has ended");
   if (!lc_http_has_begun(self->exchange)) {
     lua_getiuservalue(L, 1, HTTP_HEADERS);
-    begin(L, self, status_of(L, "response:write"), last + 1, last + 1, -1, "response:write");
+    begin(L, self->box, status_of(L, "response:write"), last + 1, last + 1, -1, "response:write");
     lua_settop(L, last);
   }
   if (total > lc_http_room(self->exchange))
@@ -130,14 +128,18 @@ static int end_more(lua_State *L, int status, lua_KContext kept)
   return 0;
 }
 
-/* The response lies at 1; the body, a string or nil, is at the top. */
+/* The response, or the connection, lies at 1; the body, a string or nil, is at the top. */
 static int end_with_body(lua_State *L, conn_box *box)
 {
   task *t = task_running(L, box->rt);
-  lua_getiuservalue(L, 1, HTTP_CONN);
-  lua_replace(L, 1);
-  lua_replace(L, BODY);
-  lua_settop(L, BODY);
+  if (lua_gettop(L) > BODY) {
+    lua_replace(L, BODY);
+    lua_settop(L, BODY);
+  }
+  if (lua_touserdata(L, 1) != box) {
+    lua_getiuservalue(L, 1, HTTP_CONN);
+    lua_replace(L, 1);
+  }
   if (t) t->woken = 0;
   return end_more(L, LUA_OK, 0);
 }
@@ -176,44 +178,71 @@ static void arrange(lua_State *L)
   if (!is_body(L, 4)) refuse_result(L, "what stands for the body", 4);
 }
 
+/* A handler that takes no response has the connection in its place, and has set nothing. */
+static int is_response(lua_State *L, const conn_box *box) { return lua_touserdata(L, 1) != box; }
+
 /* Whether the script has said what to answer: by results, or by response.status. */
-static int has_answer(lua_State *L)
+static int has_answer(lua_State *L, const conn_box *box)
 {
+  if (!lua_isnil(L, 2) || !is_response(L, box)) return !lua_isnil(L, 2);
   int is_set = lua_getiuservalue(L, 1, HTTP_STATUS) != LUA_TNIL;
   lua_pop(L, 1);
-  return is_set || !lua_isnil(L, 2);
+  return is_set;
 }
 
-/* Begins the response by the results, which have been arranged, and its own settings. Leaves the body at the top. */
-static void begin_by_results(lua_State *L, const http_object *self)
+/* Begins the response by the results, which have been arranged, and by what the script has set. Leaves the body at the
+ * top. */
+static void begin_by_results(lua_State *L, conn_box *box)
 {
-  int streams = lua_type(L, 4) == LUA_TFUNCTION;
-  int status = lua_isnil(L, 2) ? status_of(L, "response.status")
-                               : check_status(L, lua_tointeger(L, 2), "http");
+  int streams = lua_type(L, 4) == LUA_TFUNCTION, status = 200;
   size_t length = 0;
+  if (!lua_isnil(L, 2)) status = check_status(L, lua_tointeger(L, 2), "http");
+  else if (is_response(L, box)) status = status_of(L, "response.status");
   if (!streams) lua_tolstring(L, 4, &length); /* a number becomes a string here */
-  lua_getiuservalue(L, 1, HTTP_HEADERS);
+  if (is_response(L, box)) lua_getiuservalue(L, 1, HTTP_HEADERS);
+  else lua_pushnil(L);
   lua_insert(L, 3);
-  begin(L, self, status, 3, 4, streams ? -1 : (int64_t)length, "http");
+  begin(L, box, status, 3, 4, streams ? -1 : (int64_t)length, "http");
 }
 
-/* http_answer(response, what the handler has returned...): ends the response. Returns the function that gives the pieces
- * of the body, if there is one: then the response has begun, and http_end ends it. */
+/* The one result is the body, and nothing else has been set. Returns whether that is so. */
+static int begin_plainly(lua_State *L, conn_box *box)
+{
+  if (lua_gettop(L) != 2 || lua_type(L, 2) != LUA_TSTRING || is_response(L, box)) return 0;
+  size_t length = lua_rawlen(L, 2);
+  lc_http_reply reply = {.status = 200, .length = (int64_t)length, .is_plain = length > 0};
+  if (lc_http_begin(box->exchange, box->conn, &reply) == 0) return 1;
+  luaL_error(L, "not enough memory for a reply");
+  return 0;
+}
+
+static conn_box *answered_conn(lua_State *L)
+{
+  conn_box *box = conn_of_object(L);
+  if (!box) return http_self(L, HTTP_RESPONSE_TYPE)->box;
+  if (!box->exchange) raise_error(L, "http: the request is over, because its handler has returned");
+  return box;
+}
+
+/* http_answer(response or conn, what the handler has returned...): ends the response. Returns the function that gives
+ * the pieces of the body, if there is one: then the response has begun, and http_end ends it. */
 static int http_answer(lua_State *L)
 {
-  const http_object *self = http_self(L, HTTP_RESPONSE_TYPE);
+  conn_box *box = answered_conn(L);
+  if (!lc_http_has_begun(box->exchange) && begin_plainly(L, box)) return end_with_body(L, box);
   lua_settop(L, 4);
-  if (lc_http_has_ended(self->exchange)) return 0;
-  if (lc_http_has_begun(self->exchange)) {
+  if (lc_http_has_ended(box->exchange)) return 0;
+  if (lc_http_has_begun(box->exchange)) {
     if (!lua_isnil(L, 2))
       raise_error(L, "http: the handler has written to the response, and returns something too");
     lua_settop(L, 2);
-    return end_with_body(L, self->box);
+    return end_with_body(L, box);
   }
-  if (!has_answer(L)) raise_error(L, "http: the handler has returned nothing, and written nothing");
+  if (!has_answer(L, box))
+    raise_error(L, "http: the handler has returned nothing, and written nothing");
   arrange(L);
-  begin_by_results(L, self);
-  return lua_type(L, -1) == LUA_TFUNCTION ? 1 : end_with_body(L, self->box);
+  begin_by_results(L, box);
+  return lua_type(L, -1) == LUA_TFUNCTION ? 1 : end_with_body(L, box);
 }
 
 /* http_end(response): ends a response that has begun. */

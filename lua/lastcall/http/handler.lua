@@ -6,7 +6,8 @@ local options = require "lastcall.options"
 
 local handler = {}
 
-local exchange, answer, finish = core.http_exchange, core.http_answer, core.http_end
+local exchange, exchange_response = core.http_exchange, core.http_response
+local answer, finish = core.http_answer, core.http_end
 
 --- Writes the pieces of a body that a function gives, until it gives nil.
 local function stream(response, next_piece)
@@ -17,36 +18,44 @@ local function stream(response, next_piece)
   finish(response)
 end
 
---- The function that serves one request of a connection.
-local function unit_of(fn)
-  return function(conn, ctx)
-    local request, response = exchange(conn)
-    local next_piece = answer(response, fn(request, response, ctx))
-    if next_piece then stream(response, next_piece) end
-  end
-end
-
---- Without a third parameter of `fn` no context need be made.
-local function unit_without_context_of(fn)
-  return function(conn)
-    local request, response = exchange(conn)
-    local next_piece = answer(response, fn(request, response))
-    if next_piece then stream(response, next_piece) end
-  end
-end
-
-local function wants_context(fn)
+--- What a handler's function takes besides the request: nothing, a response, a response and a context. What it does not
+-- take need not be made.
+local function parameters_of(fn)
   local shape = debug.getinfo(fn, "u")
-  return shape.isvararg or shape.nparams > 2
+  return shape.isvararg and 3 or shape.nparams
 end
+
+--- Makes the function that serves one request of a connection.
+local UNITS = {
+  function(fn)
+    return function(conn)
+      local next_piece = answer(conn, fn(exchange(conn)))
+      if next_piece then stream(exchange_response(conn), next_piece) end
+    end
+  end,
+  function(fn)
+    return function(conn)
+      local request, response = exchange(conn, true)
+      local next_piece = answer(response, fn(request, response))
+      if next_piece then stream(response, next_piece) end
+    end
+  end,
+  function(fn)
+    return function(conn, ctx)
+      local request, response = exchange(conn, true)
+      local next_piece = answer(response, fn(request, response, ctx))
+      if next_piece then stream(response, next_piece) end
+    end
+  end,
+}
 
 local Handler = { __name = "lastcall.http.handler" }
 
 function handler.new(fn, given)
   misuse.check_function(fn, "http.handler", "the handler")
   given = options.check("http.handler", given, options.http)
-  local unit = wants_context(fn) and unit_of(fn) or unit_without_context_of(fn)
-  return setmetatable({ unit = unit, protocol = given }, Handler)
+  local make = UNITS[math.max(1, math.min(3, parameters_of(fn)))]
+  return setmetatable({ unit = make(fn), protocol = given }, Handler)
 end
 
 return handler
