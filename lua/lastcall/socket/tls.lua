@@ -197,10 +197,12 @@ local function say_all_goodbyes()
   for wrapped, link in pairs(links) do say_goodbye(wrapped, link) end
 end
 
---- Takes the place of a socket's stream: the connection that LuaSec's object has.
+--- Takes the place of a socket's stream: the connection that LuaSec's object has. Its timeouts are not the socket's, as
+-- with LuaSec. A socket that its peer has reset has no descriptor, and gives an object that is closed.
 local function link_up(wrapped, state)
   local conn = state.stream
-  local link = { stream = conn, state = state, block = state.block, total = state.total, has_part = false }
+  local link = { stream = conn, state = state, block = -1.0, total = -1.0, has_part = false }
+  link.is_closed = raw.trouble(conn) ~= nil
   original.settimeout(wrapped, 0)
   raw.note(conn, 0, 0) -- what comes from now on is LuaSec's
   conn:set_farewell(function() say_goodbye(wrapped, link) end) -- the ladder closes what no task reads
@@ -241,7 +243,8 @@ local function patch(ssl)
     local state = raw.state(sock)
     local conn = state and stream.connection(state)
     if not conn then return original.wrap(sock, config) end
-    local fd, problem = raw.lend(raw.stream_fd(conn))
+    local fd, problem = raw.stream_fd(conn), nil
+    if fd >= 0 then fd, problem = raw.lend(fd) end
     if not fd then return nil, problem end
     local wrapped
     wrapped, problem = original.wrap({ getfd = function() return fd end, setfd = function() end }, config)
