@@ -101,7 +101,7 @@ struct lc_conn {
   unsigned in_shut : 1;     /* our reading half is shut */
   unsigned foreign : 1;     /* a library of the embedder's moves the bytes: foreign.c */
   unsigned in_part : 1;     /* it holds half a record, or half a handshake */
-  unsigned out_part : 1;    /* it has been given more than the kernel took */
+  unsigned out_part : 1;    /* the last write was accepted in part: its rest is to follow */
   unsigned out_blocked : 1; /* the kernel took less than it was offered: wait for an event */
   unsigned out_refused : 1; /* the kernel lacks memory: no event tells, the timer tries again */
   unsigned out_waits : 1;   /* a write waits, half-way through */

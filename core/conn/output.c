@@ -201,19 +201,14 @@ static ssize_t write_all_through(lc_conn *conn, const struct iovec *pieces, int 
   return (ssize_t)done;
 }
 
-ssize_t lc_conn_write(lc_conn *conn, const struct iovec *pieces, int count)
+static ssize_t accept_pieces(lc_conn *conn, const struct iovec *pieces, int count, size_t total)
 {
-  int result = writable(conn);
-  if (result < 0) return result;
-  size_t total = total_of(pieces, count), limit = lc_conn_settings(conn)->gather;
-  if (!total) return 0;
-  conn->wrote = 1;
-  conn->consumed = 0;
+  size_t limit = lc_conn_settings(conn)->gather, done = 0;
+  int result;
   if (lc_buffer_size(conn->out)) { /* the queue comes first */
     result = lc_output_send(conn);
     if (result < 0 && result != LC_AGAIN) return result;
   }
-  size_t done = 0;
   if (!lc_buffer_size(conn->out) && !conn->out_blocked && !conn->connecting && !conn->opening) {
     if (lc_queue_gathered(conn) + total < limit) {
       result = gather(conn, pieces, count, total);
@@ -229,6 +224,20 @@ ssize_t lc_conn_write(lc_conn *conn, const struct iovec *pieces, int count)
   ssize_t queued = enqueue(conn, pieces, count, done);
   if (queued < 0) return done ? (ssize_t)done : queued;
   return (ssize_t)(done + (size_t)queued);
+}
+
+/* What was accepted in part is no answer yet. */
+ssize_t lc_conn_write(lc_conn *conn, const struct iovec *pieces, int count)
+{
+  int result = writable(conn);
+  if (result < 0) return result;
+  size_t total = total_of(pieces, count);
+  if (!total) return 0;
+  conn->wrote = 1;
+  conn->consumed = 0;
+  ssize_t accepted = accept_pieces(conn, pieces, count, total);
+  if (accepted >= 0) conn->out_part = (size_t)accepted < total;
+  return accepted;
 }
 
 void lc_conn_wait_write(lc_conn *conn, lc_time deadline)

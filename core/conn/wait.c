@@ -29,6 +29,19 @@ void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline)
   lc_conn_update(conn);
 }
 
+int lc_conn_ask(lc_conn *conn)
+{
+  if (conn->error) return conn->error;
+  if (conn->wait == LC_WAIT_NONE) { /* else a task waits: the ladder tells it */
+    lc_conn_wait(conn, LC_WAIT_READ, LC_NEVER);
+    if (!conn->error && lc_conn_is_draining(conn)) conn->owner->look(conn);
+    if (conn->error) return conn->error;
+    conn->wait = LC_WAIT_NONE;
+    lc_conn_end_read(conn);
+  }
+  return conn->dismissed ? LC_DRAINING : LC_AGAIN;
+}
+
 void lc_conn_look(lc_conn *conn)
 {
   conn->in_drained = 0;

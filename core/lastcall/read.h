@@ -52,6 +52,10 @@ typedef enum lc_wait {
  * settings.read_timeout counts). A read that waits several times keeps the deadline of its first
  * wait until it succeeds, fails, or is given up. */
 void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline);
+/* For a read that returned LC_AGAIN and does not wait: it counts as a wait that ends at once, so
+ * that a connection that is asked again and again can be idle. Returns LC_AGAIN; LC_DRAINING when
+ * the ladder closes the connection as idle; or the code of its end. */
+int lc_conn_ask(lc_conn *conn);
 /* The deadline of the read that waits, or that an event has just woken; LC_NEVER when there is
  * none. A read of several parts passes it to lc_conn_wait for the next part, and so has one
  * deadline for all. */

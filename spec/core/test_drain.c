@@ -107,6 +107,101 @@ static void one_whose_first_byte_is_in_the_kernel_is_served(void **state)
   assert_int_equal(lc_server_report(w->server)->finished, 1);
 }
 
+/* How many turns the loop makes within `time`, in which nothing happens. */
+static uint64_t turns_within(world *w, lc_time time)
+{
+  lc_loop_stats before, now;
+  lc_time end = w->sys->now(w->sys) + time, left;
+  lc_loop_stats_get(w->loop, &before);
+  while ((left = end - w->sys->now(w->sys)) > 0) lc_loop_turn(w->loop, left);
+  lc_loop_stats_get(w->loop, &now);
+  return now.turns - before.turns;
+}
+
+static void a_request_that_is_not_read_takes_no_turns(void **state)
+{
+  world *w = *state;
+  int before, during;
+  w->options.drain.quiet = 50 * LC_MILLISECOND;
+  world_serve(w);
+  seen *one = world_accept(w, &before), *other = world_accept(w, &during);
+  peer_say(before, "request");
+  world_turn_for(w, 60 * LC_MILLISECOND);
+  drain_within(w, world_seconds(10));
+  TURN_UNTIL(w, lc_server_step(w->server) == LC_STEP_DRAIN);
+  peer_say(during, "request");
+  TURN_UNTIL(w, !lc_server_is_listening(w->server));
+  world_turn_for(w, 200 * LC_MILLISECOND); /* past `quiet` for both */
+  assert_true(turns_within(w, 100 * LC_MILLISECOND) < 10);
+  assert_int_equal(lc_conn_admit(one->conn, LC_WAIT_READ), 0);
+  assert_int_equal(lc_conn_admit(other->conn, LC_WAIT_READ), 0);
+  world_swallow(one);
+  world_swallow(other);
+  lc_conn_finish(one->conn, "finished");
+  lc_conn_finish(other->conn, "finished");
+  peer_close(before);
+  peer_close(during);
+  UNTIL_DONE(w);
+  assert_int_equal(lc_server_report(w->server)->closed_idle, 0);
+}
+
+/* As a loop of the embedder's does that asks each connection in turn. */
+static int ask_until_told(world *w, seen *one)
+{
+  lc_time end = w->sys->now(w->sys) + world_seconds(5);
+  int result = LC_AGAIN;
+  while (result == LC_AGAIN && w->sys->now(w->sys) < end) {
+    world_turn_for(w, 5 * LC_MILLISECOND);
+    result = lc_conn_ask(one->conn);
+  }
+  return result;
+}
+
+static void one_that_is_asked_in_vain_is_idle_after_quiet(void **state)
+{
+  world *w = *state;
+  int spoken, silent, half;
+  w->options.drain.quiet = 100 * LC_MILLISECOND;
+  world_serve(w);
+  seen *one = world_accept_busy(w, &spoken), *other = world_accept(w, &silent);
+  seen *busy = world_accept_busy(w, &half);
+  lc_conn_hold(other->conn); /* a task asks */
+  world_write(one, "answer");
+  assert_int_equal(lc_conn_ask(one->conn), LC_AGAIN);
+  assert_int_equal(lc_conn_state(one->conn), LC_STATE_IDLE);
+  drain_within(w, world_seconds(10));
+  assert_true(ask_until_told(w, one) < 0);
+  assert_true(ask_until_told(w, other) < 0);
+  assert_int_equal(lc_conn_ask(busy->conn), LC_AGAIN);
+  assert_int_equal(lc_conn_state(busy->conn), LC_STATE_ACTIVE);
+  lc_conn_release(other->conn);
+  lc_conn_finish(other->conn, "finished");
+  lc_conn_finish(busy->conn, "finished");
+  peer_close(spoken);
+  peer_close(silent);
+  peer_close(half);
+  UNTIL_DONE(w);
+}
+
+static void one_to_which_a_write_was_accepted_in_part_is_not_idle(void **state)
+{
+  world *w = *state;
+  int peer;
+  w->options.drain.quiet = 0;
+  w->options.settings.gather = 0;
+  world_serve(w);
+  seen *one = world_accept_busy(w, &peer);
+  world_fill(one);
+  drain_within(w, world_seconds(10));
+  TURN_UNTIL(w, lc_server_step(w->server) == LC_STEP_DRAIN);
+  world_turn_for(w, 20 * LC_MILLISECOND);
+  assert_int_equal(lc_conn_ask(one->conn), LC_AGAIN);
+  assert_int_equal(lc_conn_state(one->conn), LC_STATE_ACTIVE);
+  lc_conn_abort(one->conn, "done");
+  peer_close(peer);
+  UNTIL_DONE(w);
+}
+
 static void after_quiet_a_read_for_new_work_is_told_that_it_drains(void **state)
 {
   world *w = *state;
@@ -416,6 +511,9 @@ int main(void)
     WORLD_TEST(the_busy_are_waited_for_and_it_ends_with_the_last_of_them),
     WORLD_TEST(one_that_never_spoke_is_closed_only_after_quiet),
     WORLD_TEST(one_whose_first_byte_is_in_the_kernel_is_served),
+    WORLD_TEST(a_request_that_is_not_read_takes_no_turns),
+    WORLD_TEST(one_that_is_asked_in_vain_is_idle_after_quiet),
+    WORLD_TEST(one_to_which_a_write_was_accepted_in_part_is_not_idle),
     WORLD_TEST(after_quiet_a_read_for_new_work_is_told_that_it_drains),
     WORLD_TEST(idle_ones_are_closed_over_the_time_of_spread),
     WORLD_TEST(the_embedder_cancels_and_it_is_counted),
