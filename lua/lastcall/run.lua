@@ -18,6 +18,8 @@ local trace = require "lastcall.trace"
 
 local run = {}
 
+local LEARN = 0.1 -- seconds in which loops that have just been told that no client is left end by themselves
+local TIDY_EVERY = 0.5 -- seconds, in a drain
 local HURRIED = 0.1 -- seconds for tasks of the process to end after the third signal
 
 local state -- of the run under way
@@ -34,15 +36,30 @@ local function close_abandoned()
   local tasks, servers = core.left()
   if tasks > 0 or servers > 0 then return end
   for _, say in ipairs(last_words) do say() end
-  for _, one in ipairs(server.all) do
-    core.socket.retire(one)
-    for conn in one:each() do conn:close("background") end
-  end
+  core.socket.abandon()
   core.close_outbound()
 end
 
 --- Calls `fn` each time before sockets that no code can use any more are closed.
 function run.before_abandoned(fn) last_words[#last_words + 1] = fn end
+
+--- Closes, during a drain, the sockets that no task uses any more. Those that no task can reach, because a task has
+-- failed, for instance, are garbage.
+local function tidy()
+  state.has_sockets = core.socket.has_clients()
+  while core.socket.has_clients() do
+    core.collect()
+    local all_ended = core.wait_process_tasks(TIDY_EVERY)
+    close_abandoned()
+    if all_ended then core.sleep(TIDY_EVERY) end
+  end
+end
+
+--- Step stop.
+local function on_stop()
+  hooks.leave_unready()
+  core.system_task(core.context.root(), tidy)
+end
 
 --- Step unready: runs the script's own preparations, then lets the ladder go on.
 local function on_unready()
@@ -66,6 +83,7 @@ end
 --- Ends the tasks of the process within `grace` seconds; the report has those that this cuts. A script for LuaSocket
 -- that sleeps, selects or keeps accepting cannot learn of the end: it ends there, as the signal would have ended it.
 local function end_tasks(grace)
+  if state.has_sockets then core.wait_process_tasks(math.min(LEARN, grace / 2)) end
   core.cancel_process()
   core.limit(grace)
   local all_ended = core.wait_process_tasks(grace)
@@ -97,7 +115,7 @@ local function on_kill()
   end)
 end
 
-local ON_STEP = { unready = on_unready, stop = hooks.leave_unready, kill = on_kill, hooks = on_hooks }
+local ON_STEP = { unready = on_unready, stop = on_stop, kill = on_kill, hooks = on_hooks }
 
 local function on_step(step)
   trace.step(step)
@@ -232,6 +250,7 @@ local function run_with(open, main, given)
   local failed, failure
   core.spawn(function()
     local fine, err = xpcall(main, debug.traceback, core.context.process())
+    if core.socket.has_clients() then core.collect() end
     if not fine then
       failed, failure = true, err -- which may be any value, false too
       core.shutdown()

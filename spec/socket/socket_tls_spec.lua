@@ -31,6 +31,63 @@ describe("LuaSec on lastcall.socket", function()
     end)
   end
 
+  test("is woken in select when another task closes it, also when its peer reads nothing", function()
+    tls.task(function(lastcall, socket, ssl, contexts)
+      local server = assert(socket.bind("127.0.0.1", 0))
+      local _, port = server:getsockname()
+      lastcall.spawn(function()
+        while true do
+          local peer = server:accept()
+          if not peer then return end
+          peer = assert(ssl.wrap(peer, contexts.server))
+          assert(peer:dohandshake())
+          lastcall.spawn(function() lastcall.sleep(helper.seconds(1)) peer:close() end)
+        end
+      end)
+      for _, data in ipairs { "x", ("x"):rep(8 * 1024 * 1024) } do
+        local client = connect(socket, ssl, contexts.client, port)
+        client:settimeout(0)
+        client:send(data)
+        lastcall.sleep(0.1)
+        assert.equal("wantread", select(2, client:receive())) -- the tickets
+        local waiter = lastcall.go(function() return socket.select({ client }) end)
+        lastcall.sleep(0.05)
+        assert.equal("waiting", waiter:status())
+        client:close()
+        local readable = assert(waiter:wait(helper.seconds(0.5)))
+        assert.equal(client, readable[1])
+        assert.equal("closed", select(2, client:receive()))
+      end
+    end)
+  end)
+
+  test("is not idle while a loop that does not wait has more to send", function()
+    tls.task(function(lastcall, socket, ssl, contexts)
+      local server = assert(socket.bind("127.0.0.1", 0))
+      local _, port = server:getsockname()
+      local data, upto, _, problem, word = ("x"):rep(16 * 1024 * 1024), 0, nil, nil, nil
+      lastcall.spawn(function()
+        local client = assert(ssl.wrap(assert(server:accept()), contexts.server))
+        assert(client:dohandshake())
+        client:receive()
+        client:settimeout(0)
+        repeat
+          _, problem, upto = client:send(data, upto + 1)
+          word = select(2, client:receive())
+          lastcall.sleep(0.01)
+        until problem ~= "wantwrite" or word ~= "wantread"
+        client:close()
+      end)
+      local client = connect(socket, ssl, contexts.client, port)
+      assert(client:send "all of it\n")
+      lastcall.sleep(0.1)
+      lastcall.spawn(function() lastcall.shutdown() end)
+      lastcall.sleep(1.8) -- more than `quiet`, for an idle client
+      assert.same({ "wantwrite", "wantread" }, { problem, word })
+      client:close()
+    end)
+  end)
+
   test("shakes hands with many at once, one of whom never answers", function()
     tls.task(function(lastcall, socket, ssl, contexts)
       local port = echo_server(lastcall, socket, ssl, contexts)

@@ -140,6 +140,13 @@ static int core_cancel_process(lua_State *L)
   return 0;
 }
 
+/* collect(): collects what is garbage now, when the loop has nothing else to do. */
+static int core_collect(lua_State *L)
+{
+  collector_want(runtime_upvalue(L));
+  return 0;
+}
+
 /* left() -> unfinished process-owned tasks, servers that are not done. */
 static int core_left(lua_State *L)
 {
@@ -336,6 +343,7 @@ void process_open(lua_State *L, runtime *rt)
                                        {"reserve_for_hooks", core_set_hooks},
                                        {"ladder", core_ladder},
                                        {"cancel_process", core_cancel_process},
+                                       {"collect", core_collect},
                                        {"left", core_left},
                                        {"run", core_run},
                                        {"settle", core_settle},

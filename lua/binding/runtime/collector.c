@@ -80,6 +80,7 @@ static size_t worth_a_cycle(size_t bytes)
 static void plan_next(lua_State *L, runtime *rt)
 {
   size_t bytes = bytes_in_use(L);
+  if (rt->collector.wanted) rt->collector.wanted--;
   rt->collector.is_collecting = 0;
   rt->collector.collect_at = worth_a_cycle(bytes);
   set_pause(L, pause_for(bytes));
@@ -127,6 +128,7 @@ static void end_generational(lua_State *L, runtime *rt)
 void collector_begin(lua_State *L, runtime *rt)
 {
   let_malloc_keep_some();
+  rt->collector.wanted = 0;
   rt->collector.mode_before = lua_gc(L, LUA_GCINC, 0, 0, 0);
   rt->collector.is_generational = 0;
   plan_next(L, rt);
@@ -148,12 +150,16 @@ int collector_has_work(lua_State *L, runtime *rt)
 {
   if (!lua_gc(L, LUA_GCISRUNNING)) return 0;          /* the script has stopped it */
   if (rt->collector.collect_at == SIZE_MAX) return 0; /* or has chosen a mode */
+  if (rt->collector.wanted) return 1;
   size_t bytes = bytes_in_use(L), worth = worth_a_cycle(bytes);
   if (rt->collector.is_generational) return bytes >= SMALL_NO_MORE;
   if (worth < rt->collector.collect_at)
     rt->collector.collect_at = worth; /* after a cycle that Lua ran by itself */
   return rt->collector.is_collecting || bytes >= rt->collector.collect_at;
 }
+
+/* The cycle under way has passed some of what is garbage now, so it takes another one. */
+void collector_want(runtime *rt) { rt->collector.wanted = 2; }
 
 /* The step may run finalizers of the script. */
 static int step(lua_State *L)

@@ -12,6 +12,7 @@ typedef struct collector {
   int is_generational; /* lastcall has chosen this */
   int is_resting;      /* until the run is over */
   int is_collecting;   /* in the midst of a cycle that began when the loop had nothing else to do */
+  unsigned wanted;     /* cycles to be made, whatever the heap has grown by */
   size_t collect_at;   /* the bytes in use that make the next cycle worth while */
 } collector;
 
@@ -21,6 +22,8 @@ void collector_end(lua_State *L, runtime *rt);
 int collector_has_work(lua_State *L, runtime *rt);
 void collector_step(runtime *rt);
 void collector_find_no_time(runtime *rt); /* else */
+/* Collects what is garbage now when the loop has nothing else to do. */
+void collector_want(runtime *rt);
 /* Called at each step of a shutdown, and before tasks run: stops the collector when the deadline is
  * near. */
 void collector_rest(runtime *rt);

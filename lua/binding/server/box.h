@@ -15,7 +15,8 @@ typedef struct server_box server_box;
 
 /* All servers of a runtime. */
 typedef struct servers {
-  unsigned live;       /* servers that are not done, and that a run waits for */
+  unsigned live;   /* servers that are not done, and that a run waits for */
+  lc_link by_hand; /* those from which only LuaSocket's accept takes clients: server/by_hand.h */
   struct moves *moves; /* of connections, for on_state; NULL before the first */
 } servers;
 
@@ -32,10 +33,12 @@ struct server_box {
   int on_drain;
   straggler_list list; /* `stragglers` points here */
   int is_done;
-  int starts_with_data;    /* handlers begin with the first byte, or with a unit of the protocol */
-  int gives_context;       /* the handler has a second parameter: without one none need be made */
-  int tells;               /* how many of its arguments on_state takes: likewise */
-  int is_uncounted;        /* a run does not wait for it */
+  int starts_with_data; /* handlers begin with the first byte, or with a unit of the protocol */
+  int gives_context;    /* the handler has a second parameter: without one none need be made */
+  int tells;            /* how many of its arguments on_state takes: likewise */
+  int is_by_hand;       /* in servers.by_hand, until it is collected */
+  int is_deserted;      /* no code can accept from it any more */
+  lc_link in_by_hand;
   lc_http_service *http;   /* when its connections speak HTTP; NULL */
   struct late_peers *late; /* server/late.c; NULL while no connection was late */
   task_walk walk;          /* over all tasks, at the steps cancel and kill */

@@ -15,6 +15,7 @@
 #include "runtime/runtime.h"
 #include "script/arguments.h"
 #include "server/box.h"
+#include "server/by_hand.h"
 #include "server/conns.h"
 #include "server/http.h"
 #include "server/late.h"
@@ -55,6 +56,7 @@ static int queue_state(lua_State *L)
 static void on_state(lc_conn *conn, lc_state from, lc_state to, const char *cause, void *user)
 {
   server_box *box = user;
+  if (to >= LC_STATE_CLOSING && lc_server_is_leaving(box->server)) by_hand_changed(box);
   if (box->on_state == LUA_NOREF || moves_tell(box, conn, from, to, cause)) return;
   move m = {box, conn, from, to, cause};
   runtime_protect(box->rt, queue_state, &m);
@@ -201,6 +203,7 @@ static void on_acceptable(lc_server *server, void *user)
   tasks_wake(&box->acceptors, 0);
   /* No event of the listener's descriptor tells of these two. */
   if (!lc_server_is_listening(server) || lc_server_unclaimed(server)) select_look_again(box->rt);
+  by_hand_changed(box);
 }
 
 void server_forget_functions(server_box *box)
@@ -231,7 +234,7 @@ static void on_done(lua_State *L, server_box *box)
 {
   box->is_done = 1;
   task_walk_end(&box->walk);
-  if (!box->is_uncounted) box->rt->servers->live--;
+  if (!box->is_by_hand) box->rt->servers->live--;
   context_end(L, box->ctx, LC_CANCELED, "server done");
   tasks_wake(&box->waiters, 0);
   tasks_wake(&box->acceptors, 0);
@@ -251,6 +254,7 @@ static int take_step(lua_State *L)
   } else if (note->step == LC_STEP_DONE) {
     on_done(L, box);
   }
+  by_hand_changed(box);
   if (box->on_step != LUA_NOREF && note->step != LC_STEP_SERVING) {
     runtime_push_anchored(L, box->rt, box->on_step);
     lua_pushstring(L, lc_step_name(note->step));

@@ -217,6 +217,7 @@ static int call_moves(lua_State *L)
 void servers_open(lua_State *L, runtime *rt)
 {
   rt->servers = runtime_part(L, sizeof *rt->servers);
+  lc_list_init(&rt->servers->by_hand);
   rt->calls.call_apart = call_moves;
 }
 

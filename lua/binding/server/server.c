@@ -15,6 +15,7 @@
 #include "script/raise.h"
 #include "script/register.h"
 #include "server/box.h"
+#include "server/by_hand.h"
 #include "server/conns.h"
 #include "server/events.h"
 #include "server/facts.h"
@@ -157,6 +158,7 @@ static int server_collect(lua_State *L)
   server_box *box = check_object(L, 1, SERVER_TYPE);
   runtime *rt = box->rt;
   if (!rt->loop) return 0;
+  by_hand_remove(box);
   server_forget_functions(box);
   stragglers_release(rt, &box->list);
   if (box->ctx) context_unhold(box->ctx);

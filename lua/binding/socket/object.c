@@ -19,7 +19,7 @@
 #include "script/arguments.h"
 #include "script/raise.h"
 #include "script/register.h"
-#include "server/box.h"
+#include "server/by_hand.h"
 #include "socket/blocking.h"
 #include "socket/functions.h"
 #include "sys/sys.h"
@@ -75,7 +75,7 @@ static int object_collect(lua_State *L)
   if (take_field(L, 2, "stream") == LUA_TUSERDATA) close_stream(L);
   server_box *server = take_field(L, 2, "server") == LUA_TUSERDATA ? lua_touserdata(L, -1) : NULL;
   int is_ours = server && server->server && server->handler == LUA_NOREF; /* or the ladder's */
-  if (is_ours) lc_server_retire(server->server);
+  if (is_ours) by_hand_desert(server);
   if (take_field(L, 2, "fd") == LUA_TNUMBER && lua_tointeger(L, -1) >= 0)
     socket_sys(rt)->close(socket_sys(rt), (int)lua_tointeger(L, -1));
   return 0;

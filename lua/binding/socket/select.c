@@ -59,9 +59,28 @@ static unsigned take_streams(lua_State *L)
   return count;
 }
 
+/* Whether a descriptor of the wait has been closed meanwhile. Another socket may even have its
+ * number by now. */
+static int is_outdated(const struct pollfd *fds, unsigned count, int woken)
+{
+  if (woken == LC_CLOSED || woken == LC_DRAINING) return 1;
+  for (unsigned i = 0; i < count; i++)
+    if (fds[i].revents & POLLNVAL) return 1;
+  return 0;
+}
+
+/* The caller looks at everything again. */
+static int nothing_known(lua_State *L)
+{
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_pushboolean(L, 1);
+  return 3;
+}
+
 /* Stack: READING ... BOXES, and the values of the wait. The third result is true if neither the
- * time nor the context ended the wait. Then, if nothing is ready (the ready one was closed), the
- * caller looks at everything again. */
+ * time nor the context ended the wait. Then, if nothing is ready, the caller looks at everything
+ * again. */
 static int select_woken(lua_State *L, int status, lua_KContext kept)
 {
   runtime *rt = runtime_upvalue(L);
@@ -71,6 +90,7 @@ static int select_woken(lua_State *L, int status, lua_KContext kept)
   (void)status;
   LC_RETRY(ready, sys->poll(sys, fds, (unsigned)kept, 0));
   if (ready < 0) return socket_failure(L, rt, ready);
+  if (is_outdated(fds, (unsigned)kept, ended)) return nothing_known(L);
   answer(L, fds);
   if (task_ended(rt->current)) task_failed(rt->current);
   lua_pushboolean(L, ended != LC_TIMEOUT && !task_ended(rt->current));

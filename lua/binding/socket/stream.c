@@ -10,6 +10,7 @@
 #include "script/arguments.h"
 #include "script/register.h"
 #include "server/box.h"
+#include "server/by_hand.h"
 #include "server/events.h"
 #include "socket/blocking.h"
 #include "socket/functions.h"
@@ -73,6 +74,7 @@ static int stream_accept(lua_State *L, int status, lua_KContext kept)
   (void)status;
   (void)kept;
   int result = lc_server_accept(box->server, &conn);
+  if (result == LC_CLOSED && !by_hand_is_over(box->rt)) result = LC_AGAIN;
   if (result < 0) return socket_failure(L, box->rt, result);
   prepare(conn);
   conn_box *made = conn_box_new(L, box->rt, conn, &box->as_base);
@@ -167,8 +169,8 @@ static int stream_receive(lua_State *L, int status, lua_KContext kept)
   attempting *try = !t || lua_toboolean(L, 4) ? attempt_all : attempt;
   int result = lc_conn_admit(box->conn, LC_WAIT_READ);
   if (!result) result = try(box->conn, kind, size, &slice);
-  if (result == LC_AGAIN && box->cut)
-    result = box->cut; /* select calls the socket readable because of this */
+  if (result == LC_AGAIN && box->cut) result = box->cut;
+  if (result == LC_AGAIN && lua_toboolean(L, 4)) result = lc_conn_ask(box->conn);
   if (result == LC_RESET || result == LC_PEER_LOST)
     result = before_end(box->conn, kind, size, &slice);
   if (result < 0) {
@@ -269,11 +271,19 @@ static int stream_begin_send(lua_State *L)
 
 /* ------------------------------------------------------------------------- ending -- */
 
-/* is_cut(connection): whether a receive would return the ladder's code, or the connection's end. */
-static int stream_is_cut(lua_State *L)
+/* Whether a receive that finds no bytes would return the ladder's code, or the connection's end. */
+static int is_over(const conn_box *box, int is_busy)
 {
-  const conn_box *box = conn_check(L, 1);
-  lua_pushboolean(L, box->cut || lc_conn_error(box->conn));
+  if (box->cut || lc_conn_error(box->conn)) return 1;
+  if (is_busy || box->reader) return 0; /* a task that is reading already is told itself */
+  return lc_conn_ask(box->conn) != LC_AGAIN;
+}
+
+/* is_over(connection, [is_busy]): select calls it readable because of this. `is_busy`: the script
+ * has something to send, so the connection is not idle. */
+static int stream_is_over(lua_State *L)
+{
+  lua_pushboolean(L, is_over(conn_check(L, 1), lua_toboolean(L, 2)));
   return 1;
 }
 
@@ -346,6 +356,14 @@ static int stream_shut_write(lua_State *L)
   return 0;
 }
 
+/* is_ended(server): whether accept would return the end. */
+static int listener_is_ended(lua_State *L)
+{
+  const server_box *box = server_check(L, 1);
+  lua_pushboolean(L, !lc_server_is_listening(box->server) && by_hand_is_over(box->rt));
+  return 1;
+}
+
 static int listener_fd(lua_State *L)
 {
   server_box *box = server_check(L, 1);
@@ -369,12 +387,24 @@ static int listener_retire(lua_State *L)
   return 0;
 }
 
-/* uncount(server): a run does not wait for the server, because only tasks accept from it. */
-static int listener_uncount(lua_State *L)
+/* by_hand(server): only tasks accept from it. */
+static int listener_by_hand(lua_State *L)
 {
-  server_box *box = server_check(L, 1);
-  if (!box->is_uncounted && !box->is_done) box->rt->servers->live--;
-  box->is_uncounted = 1;
+  by_hand_add(server_check(L, 1));
+  return 0;
+}
+
+/* has_clients(): whether a script can serve clients of such servers, or will be able to. */
+static int socket_has_clients(lua_State *L)
+{
+  lua_pushboolean(L, !by_hand_is_over(runtime_upvalue(L)));
+  return 1;
+}
+
+/* abandon(): no code is left that could use a socket. */
+static int socket_abandon(lua_State *L)
+{
+  by_hand_abandon(runtime_upvalue(L));
   return 0;
 }
 
@@ -389,7 +419,7 @@ void socket_open_stream(lua_State *L, runtime *rt)
                                        {"unread", stream_unread},
                                        {"send", stream_begin_send},
                                        {"trouble", stream_trouble},
-                                       {"is_cut", stream_is_cut},
+                                       {"is_over", stream_is_over},
                                        {"note", stream_note},
                                        {"note_part", stream_note_part},
                                        {"note_rest", stream_note_rest},
@@ -402,7 +432,10 @@ void socket_open_stream(lua_State *L, runtime *rt)
                                        {"listener_fd", listener_fd},
                                        {"unclaimed", listener_unclaimed},
                                        {"retire", listener_retire},
-                                       {"uncount", listener_uncount},
+                                       {"is_ended", listener_is_ended},
+                                       {"by_hand", listener_by_hand},
+                                       {"has_clients", socket_has_clients},
+                                       {"abandon", socket_abandon},
                                        {NULL, NULL}};
   register_functions(L, rt, "", functions);
 }

@@ -89,6 +89,7 @@ function datagram.setfd(group)
   return function(self, fd)
     local state = expect(self, group)
     fd = object.integer(2, fd)
+    raw.wake(state.fd or -1)
     state.fd = fd >= 0 and fd or nil
   end
 end

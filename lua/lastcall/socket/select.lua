@@ -2,90 +2,112 @@
 
 local core = require "lastcall.core"
 local object = require "lastcall.socket.object"
+local stream = require "lastcall.socket.stream"
 
 local raw = core.socket
 
 local ENOUGH = 3
 
---- Whether a listener has ended. A caller learns of it ENOUGH times; if it still selects the listener, it waits.
+--- Whether accept has no client left to give. A caller learns of it ENOUGH times; if it still selects the listener,
+-- it waits.
 local function has_ended(state)
-  if raw.listener_fd(state.server) >= 0 then return false end
+  if not raw.is_ended(state.server) then return false end
   state.told = (state.told or 0) + 1
   return state.told <= ENOUGH
 end
 
---- Whether a read has something already: bytes in the object's own buffer, or its end.
-local function has_input(one, fd)
+local around = setmetatable({}, { __mode = "k" }) -- a script's own objects around sockets -> their connections
+
+--- The connection behind an object: a socket, or a script's own object around one, which has the same descriptor.
+-- Where the descriptor has ended meanwhile, the caller learns of it once.
+local function connection_of(one, state, fd)
+  if state then return state.stream end
+  local conn = around[one]
+  around[one] = fd >= 0 and stream.by_descriptor(fd) or nil
+  return around[one] or fd < 0 and conn or nil
+end
+
+--- The descriptor to wait for; negative when there is none.
+local function descriptor_of(one)
+  local getfd = one.getfd
+  local fd = getfd and getfd(one)
+  return type(fd) == "number" and math.tointeger(fd // 1) or -1
+end
+
+--- Whether a read has something already: bytes in the object's own buffer, or its end. `is_busy`: the script waits to
+-- send to it, too.
+local function has_input(one, state, fd, conn, is_busy)
   local dirty = fd >= 0 and one.dirty
   if dirty and dirty(one) then return true end
-  local state = object.state(one)
-  if not state then return false end
-  if state.server then return raw.unclaimed(state.server) > 0 or has_ended(state) end
-  return state.stream and raw.is_cut(state.stream)
+  if state and state.server then return stream.reserve(state) or has_ended(state) end
+  return conn and raw.is_over(conn, is_busy)
 end
 
 --- Whether a send would fail at once, because the connection has ended.
-local function has_failed(one)
-  local state = object.state(one)
-  return state and state.stream and raw.trouble(state.stream)
+local function has_failed(_, _, _, conn) return conn and raw.trouble(conn) end
+
+--- Whether another task has closed the object since an earlier look: each operation on it returns at once.
+local function was_closed(seen, state, fd)
+  return fd < 0 and seen and not (state and state.server) -- a listener that the ladder ends is not closed
 end
 
---- The descriptors of `list`, and for each descriptor its object. Objects for which `is_due` is true go to `due`
--- instead; connections of lastcall go to `streams` too.
-local function collect(list, is_due, due, streams)
-  local fds, owner, count = {}, {}, 0
-  if not list then return fds, owner end
-  local i = 1
-  local one = list[i]
+--- One list of select's, for one call. `seen` has the objects that had a descriptor at a look of this call.
+local function new_list(objects, is_due) return { objects = objects, is_due = is_due, seen = {} } end
+
+--- Sorts the objects of a list anew. Those for which nothing has to be waited go to `due`. `fds` gets the descriptors
+-- of the others, `owner` has for each descriptor its object, and `streams` the connections among them that may be
+-- idle. `busy` has the descriptors to which the script waits to send.
+local function sort(list, busy)
+  local due, fds, owner, streams, count = {}, {}, {}, {}, 0
+  list.due, list.fds, list.owner, list.streams = due, fds, owner, streams
+  local objects, i = list.objects, 1
+  local one = objects and objects[1]
   while one ~= nil do
     if type(one) == "number" or type(one) == "boolean" then
       error(("attempt to index a %s value"):format(type(one)), 0)
     end
-    local getfd = one.getfd
-    local fd = getfd and getfd(one)
-    fd = type(fd) == "number" and math.tointeger(fd // 1) or -1
-    if is_due(one, fd) then
+    local state, fd = object.state(one), descriptor_of(one)
+    local conn = connection_of(one, state, fd)
+    if list.is_due(one, state, fd, conn, busy[fd]) or was_closed(list.seen[one], state, fd) then
       due[#due + 1] = one
     elseif fd >= 0 then
+      list.seen[one] = true
       if owner[fd] == nil then
         count = count + 1
         fds[count] = fd
       end
       owner[fd] = one
-      local state = streams and object.state(one)
-      if state and state.stream then streams[#streams + 1] = state.stream end
+      if not busy[fd] then streams[#streams + 1] = conn end
     end
     i = i + 1
-    one = list[i]
+    one = objects[i]
   end
-  return fds, owner
 end
 
---- Appends to `result` the objects whose descriptors are ready, and maps each object to its place there.
-local function give(result, indices, fds, owner)
-  local ready = {}
-  for i, index in ipairs(indices) do ready[i] = fds[index] end
+--- What is due, and the objects whose descriptors are ready; each object also maps to its place in the result.
+local function result_of(list, indices)
+  local result, ready = list.due, {}
+  for i, index in ipairs(indices) do ready[i] = list.fds[index] end
   table.sort(ready)
-  for _, fd in ipairs(ready) do result[#result + 1] = owner[fd] end
+  for _, fd in ipairs(ready) do result[#result + 1] = list.owner[fd] end
   for i = 1, #result do result[result[i]] = i + 0.0 end
+  return result
 end
 
 local function check_table(i, list)
   if list ~= nil and type(list) ~= "table" then raw.type_error(i, "table") end
 end
 
---- One look, which waits until `limit` at most. Returns the two results, whether anything is ready, and whether
--- another look is worth while.
+--- One look, which waits until `limit` at most. Returns the two results, and whether another look is worth while
+-- because nothing is ready.
 local function look(reading, writing, limit)
-  local to_read, to_write, streams = {}, {}, {}
-  local read_fds, readers = collect(reading, has_input, to_read, streams)
-  local write_fds, writers = collect(writing, has_failed, to_write)
-  if #to_read + #to_write > 0 then limit = 0 end
-  local readable, writable, again = raw.select(read_fds, write_fds, limit, streams)
+  sort(writing, {})
+  sort(reading, writing.owner)
+  if #reading.due + #writing.due > 0 then limit = 0 end
+  local readable, writable, again = raw.select(reading.fds, writing.fds, limit, reading.streams)
   if not readable then error("select failed: " .. writable, 0) end
-  give(to_read, readable, read_fds, readers)
-  give(to_write, writable, write_fds, writers)
-  return to_read, to_write, #to_read + #to_write > 0, again
+  local to_read, to_write = result_of(reading, readable), result_of(writing, writable)
+  return to_read, to_write, again and #to_read + #to_write == 0
 end
 
 --- Returns the objects of `reading` that are readable and those of `writing` that are writable, and "timeout" if
@@ -95,10 +117,11 @@ return function(reading, writing, seconds)
   check_table(1, reading)
   check_table(2, writing)
   local limit = seconds >= 0 and core.now() + seconds or nil
-  local readable, writable, some, again
+  local to_read, to_write = new_list(reading, has_input), new_list(writing, has_failed)
+  local readable, writable, again
   repeat
-    readable, writable, some, again = look(reading, writing, limit)
-  until some or not again
-  if some then return readable, writable end
+    readable, writable, again = look(to_read, to_write, limit)
+  until not again
+  if #readable + #writable > 0 then return readable, writable end
   return readable, writable, "timeout"
 end

@@ -1,8 +1,8 @@
 --- lastcall.socket.serve: the whole ladder for a listening socket made by LuaSocket's functions.
 
 local core = require "lastcall.core"
-local object = require "lastcall.socket.object"
 local run = require "lastcall.run"
+local stream = require "lastcall.socket.stream"
 
 local raw = core.socket
 
@@ -25,9 +25,10 @@ return function(listener, handler, options)
   local function serve()
     return server:serve(function(conn, ctx)
       raw.prepare(conn)
-      local client = { family = state.family, stream = conn }
-      handler(object.new(CLIENTS[class], client), ctx)
-      if client.tls then client.tls:close() end -- the peer gets close_notify before the FIN
+      local client = stream.object(CLIENTS[class], state.family, conn)
+      handler(client, ctx)
+      local tls_object = raw.state(client).tls
+      if tls_object then tls_object:close() end -- the peer gets close_notify before the FIN
     end)
   end
 

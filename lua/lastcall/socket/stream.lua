@@ -13,12 +13,30 @@ local expect, deadline = object.expect, object.deadline
 
 local stream = {}
 
+local streams = setmetatable({}, { __mode = "v" }) -- connections, by the descriptors that they had first
+
+local function note(conn)
+  streams[raw.stream_fd(conn)] = conn
+  return conn
+end
+
+--- The connection that has this descriptor, if there is one.
+function stream.by_descriptor(fd)
+  local conn = streams[fd]
+  return conn and raw.stream_fd(conn) == fd and conn or nil
+end
+
+--- A new socket with a connection.
+function stream.object(class, family, conn)
+  return object.new(class, { family = family, stream = note(conn) })
+end
+
 -- ----------------------------------------------------------------- connecting
 
 local function adopt(state)
   local conn, problem = raw.adopt(state.fd)
   if not conn then return nil, problem end
-  state.fd, state.stream = nil, conn
+  state.fd, state.stream = nil, note(conn)
   if state.linger then conn:set_linger(state.linger) end
   return conn
 end
@@ -198,10 +216,19 @@ local function refuse(state, word)
   return nil, word
 end
 
+--- Whether a client waits whom the library has accepted during a stop. Takes it, so that accept has one when select has
+-- said so, also if the drain closes the client meanwhile.
+function stream.reserve(state)
+  if not state.reserved and raw.unclaimed(state.server) > 0 then state.reserved = raw.accept(state.server) end
+  return state.reserved
+end
+
 local function accept(state, limit)
   local listener = state.server
   if not listener then return nil, "closed" end
-  local conn, word = raw.accept(listener)
+  local conn, word = state.reserved, nil
+  state.reserved = nil
+  if not conn then conn, word = raw.accept(listener) end
   local in_vain = 0
   while word == "again" do
     if state.block == 0 then return nil, "timeout" end
@@ -222,7 +249,7 @@ function stream.accept(family)
     local conn, word = accept(state, deadline(state))
     if not conn then return refuse(state, word) end
     state.refusals = nil
-    return object.new(client, { family = state.family, stream = conn })
+    return stream.object(client, state.family, conn)
   end
 end
 
@@ -236,7 +263,7 @@ function stream.listen(family)
     if not fine then return nil, problem end
     local made, _, message = server.adopt(state.fd, stream.server_options, backlog)
     if not made then return nil, message end
-    raw.uncount(made)
+    raw.by_hand(made)
     state.fd, state.server = nil, made
     object.become(self, class)
     return 1.0
@@ -265,11 +292,14 @@ end
 function stream.drop(state)
   local conn, listener, fd = state.stream, state.server, state.fd
   state.received, state.sent = counts(state)
-  state.stream, state.server, state.fd, state.ticket = nil, nil, nil, nil
+  raw.wake(object.descriptor(state))
+  local reserved = state.reserved
+  state.stream, state.server, state.fd, state.ticket, state.reserved = nil, nil, nil, nil, nil
   raw.turn()
   if conn then
     if state.linger == 0 then conn:abort() else conn:close("background") end
   end
+  if reserved then reserved:abort() end
   if listener then raw.retire(listener) end
   if fd then raw.close(fd) end
   raw.turn()
@@ -325,6 +355,7 @@ function stream.setfd(group)
   return function(self, fd)
     local state = expect(self, group)
     fd = object.integer(2, fd)
+    raw.wake(object.descriptor(state))
     if state.stream then
       local _, _, ticket = state.stream:detach()
       state.stream, state.ticket = nil, ticket

@@ -30,7 +30,7 @@ local WAITS = { wantread = "r", timeout = "r", wantwrite = "w" }
 -- operation that must not wait learns here, too, that the ladder has dismissed the connection.
 local function wait(link, problem, limit)
   local direction = WAITS[problem]
-  if link.block == 0 then return false, direction == "r" and raw.is_cut(link.stream) and "closed" or problem end
+  if link.block == 0 then return false, direction == "r" and raw.is_over(link.stream) and "closed" or problem end
   local fine, word = raw.wait_stream(link.stream, direction, limit)
   if fine then return true end
   return false, word == "timeout" and problem or word
@@ -159,11 +159,10 @@ local function has_room(self, limit)
   return writable and #writable > 0
 end
 
---- Ends LuaSec's side, with a close_notify.
-local function part(self, link)
+--- From now on each operation says "closed", also to a task that waits.
+local function shut(self, link)
   link.is_closed = true
   raw.wake(math.tointeger(original.getfd(self)))
-  original.close(self)
 end
 
 --- Waits for room in the kernel, because close_notify follows what was sent.
@@ -171,7 +170,7 @@ local function leave(self, link)
   local conn = link.stream
   local is_over = raw.trouble(conn) or has_room(self, core.now())
   if not is_over and not has_room(self, core.now() + (link.state.linger or 3)) then conn:abort() end
-  part(self, link)
+  original.close(self) -- with a close_notify
   if link.state.linger == 0 then conn:abort() else conn:close("background") end
 end
 
@@ -180,7 +179,7 @@ function methods.close(self)
   local link = link_of(self)
   if not link then return original.close(self) end
   if link.is_closed then return end
-  link.is_closed = true
+  shut(self, link)
   local conn = link.stream
   local _, in_task = core.running()
   if not in_task or raw.trouble(conn) or has_room(self, core.now()) then return leave(self, link) end
@@ -190,7 +189,9 @@ end
 
 --- For a connection that lastcall closes: it must not wait.
 local function say_goodbye(self, link)
-  if not link.is_closed and has_room(self, core.now()) then part(self, link) end
+  if link.is_closed or not has_room(self, core.now()) then return end
+  shut(self, link)
+  original.close(self)
 end
 
 local function say_all_goodbyes()
