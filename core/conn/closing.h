@@ -14,7 +14,7 @@
  *
  * A strict closing has one time for everything. A patient closing goes on while the peer's host
  * acknowledges more within each `write_timeout`, and then waits `linger` for the peer's FIN. No
- * event tells of acknowledgements, so the timer looks at them. Bytes from the peer are no progress.
+ * event announces acknowledgements, so the timer looks at them. Bytes from the peer do not count.
  *
  * No function here waits: each event, and the connection's timer, makes the step that is due. The
  * verdict comes from the kernel: once the FIN was sent, SIOCOUTQ is 0 exactly when the peer's host

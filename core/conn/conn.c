@@ -37,8 +37,8 @@ static unsigned finish_connect(lc_conn *conn)
   return conn->error ? 0 : LC_CONNECTED;
 }
 
-/* The transport is open. The owner is told of an unheard connection; any other goes on with what it
- * has begun. */
+/* Called when the transport is open. The owner now hears of an unheard connection. Any other
+ * connection goes on with what it has begun. */
 static unsigned finish_opening(lc_conn *conn)
 {
   unsigned what = conn->in_finished && !conn->in_shut ? LC_FINISHED : 0;
@@ -50,10 +50,10 @@ static unsigned finish_opening(lc_conn *conn)
   } else if (conn->outbound) {
     what |= LC_CONNECTED;
   }
-  return what | LC_READABLE; /* bytes may have come behind the handshake's */
+  return what | LC_READABLE; /* bytes may have come after those of the handshake */
 }
 
-/* Makes one step of the transport's handshake. The owner is told of an accepted connection when the
+/* Makes one step of the transport's handshake. The owner hears of an accepted connection when the
  * handshake is over. */
 static unsigned go_on_opening(lc_conn *conn, uint32_t events)
 {

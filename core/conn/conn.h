@@ -8,10 +8,10 @@
  * reference, and no descriptor. */
 lc_conn *lc_conn_new(lc_loop *loop, const lc_owner *owner, size_t size);
 int lc_conn_begin(lc_conn *conn, int fd); /* begins to watch the descriptor: 0 or a code */
-/* Whether the owner may be told of the connection now. Else it is told when the transport is
- * open. */
+/* Returns whether the owner may hear of the connection now. If not, it hears of it when the
+ * transport is open. */
 int lc_conn_announce(lc_conn *conn);
-/* The embedder asks for an unheard connection, and hears of it from now on. */
+/* Called when the embedder asks for an unheard connection. From now on the owner hears of it. */
 void lc_conn_hear(lc_conn *conn);
 void lc_conn_orphan(lc_conn *conn); /* the connection has departed, or its owner ends */
 

@@ -19,7 +19,7 @@ static ssize_t checked(ssize_t result, size_t most)
   return result > (ssize_t)most || result < INT16_MIN ? -EPROTO : result;
 }
 
-/* A transport may receive bytes while it sends, and keeps them: no event tells of those. */
+/* A transport may receive bytes while it sends, and keep them. No event announces such bytes. */
 static void look_for_arrivals(lc_conn *conn)
 {
   if (conn->transport->is_in_place || !conn->in_drained || !lc_crossing_unread(conn)) return;

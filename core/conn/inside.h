@@ -118,7 +118,7 @@ struct lc_conn {
   unsigned has_unit : 1;     /* of a protocol that knows its units: the embedder works for one */
   unsigned leaving : 1;      /* its protocol has been asked to leave */
   unsigned opening : 1;      /* the transport's handshake is under way */
-  unsigned unheard : 1;      /* the embedder does not know of it, and is told of no event */
+  unsigned unheard : 1;      /* the embedder does not know of it, and gets none of its events */
   unsigned in_wants_out : 1; /* the transport has to write before it can receive */
   unsigned out_wants_in : 1; /* the reverse */
   unsigned aged : 1;         /* max_age has passed: closes at its next idle moment */

@@ -9,7 +9,8 @@
  *   closing -> closed   closing.c: FIN acknowledged and seen, a bound reached, a failure
  *   any -> closed       release.c: an abort, a reset, a detach
  *
- * Closed is told once, from a job; the connection departs when its tasks have ended too.
+ * A job tells the owner once that the connection is closed. The connection departs when its tasks
+ * have ended too.
  */
 #ifndef LC_STATE_H
 #define LC_STATE_H

@@ -5,7 +5,7 @@
 
 #include "conn/inside.h"
 
-/* Reads for a protocol that knows its units. Returns what the embedder is told of these events. */
+/* Reads for a protocol that knows its units. Returns those of the events that the embedder gets. */
 unsigned lc_units_filter(lc_conn *conn, unsigned what);
 /* The ladder dismisses an idle connection, or the connection has reached a limit. */
 void lc_units_leave(lc_conn *conn, const char *cause);

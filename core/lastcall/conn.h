@@ -1,4 +1,4 @@
-/* lastcall/conn.h - a connection: how it is made, who holds it, and what is known of it. */
+/* lastcall/conn.h - a connection: making it, holding it, and what it tells about itself. */
 #ifndef LASTCALL_CONN_H
 #define LASTCALL_CONN_H
 
@@ -24,25 +24,25 @@ int lc_conn_connect(lc_server *server, const lc_address *to, const lc_address *f
  * from then on; or a code, and the descriptor stays the caller's. */
 int lc_conn_adopt(lc_server *server, int fd, const lc_settings *settings, lc_conn **conn);
 
-/* For a caller who moves bytes on a duplicate of the descriptor (with a TLS library): counts them,
- * for the state, the statistics, and the idle rule. Called with 0 and 0 before the library begins,
- * it says that what comes is the library's. Does nothing when the transport of the server keeps
- * something of the connection. */
+/* For an embedder that moves bytes itself on a duplicate of the descriptor (with a TLS library).
+ * Counts the bytes for the state, the statistics and the idle rule. A call with 0 and 0, before the
+ * library begins, declares that all bytes to come are the library's. Does nothing when the
+ * transport of the server keeps a state for the connection. */
 void lc_conn_note(lc_conn *conn, size_t received, size_t sent);
-/* The same caller: its library has taken all that had come. `has_part`: it holds some of it that is
- * not whole yet, half a record or a handshake under way; the connection is not idle until the rest
- * has come. */
+/* For the same embedder, when its library has received all that had come. `has_part` says that the
+ * library holds an incomplete part: half a record, or a handshake under way. Until the rest has
+ * come, the connection is not idle. */
 void lc_conn_note_part(lc_conn *conn, int has_part);
-/* The same caller, after a send: whether some of what its library was given is still to be sent. */
+/* For the same embedder, after a send. `has_rest` says that its library still has bytes to send. */
 void lc_conn_note_rest(lc_conn *conn, int has_rest);
-/* For a caller who learns from elsewhere (poll) that the descriptor is ready: the next read or
+/* For an embedder that learns by other means (poll) that the descriptor is ready. The next read or
  * write asks the kernel, whatever the loop knows. */
 void lc_conn_look(lc_conn *conn);
 
-/* Another protocol takes over from here on, with the buffered bytes: an upgrade. NULL: the library
+/* Replaces the protocol, for an upgrade. The new one gets the buffered bytes. NULL: the library
  * guesses by what tasks wait for, as in lc_server_options. A unit under way goes on. Outside of a
- * unit, a protocol that knows its units begins to read; then the embedder must not read. Returns 0,
- * or a code, and the protocol before stays. */
+ * unit, a protocol that knows its units begins to read, and the embedder must not read. Returns 0;
+ * or a code, and the old protocol stays. */
 int lc_conn_set_protocol(lc_conn *conn, const lc_protocol *protocol);
 /* The work for the unit that LC_UNIT announced is done: the connection is parked, or LC_UNIT
  * announces the next in a later turn. The unit's deadline (lc_conn_set_deadline) ends with it.
@@ -65,9 +65,9 @@ void lc_conn_release(lc_conn *conn);
 /* A guarded connection is not idle. */
 void lc_conn_guard(lc_conn *conn);
 void lc_conn_unguard(lc_conn *conn);
-/* For a caller who moves the bytes itself and knows which side spoke last: when both sides will
- * have been silent long enough for the ladder to take the connection to be idle. LC_NEVER while
- * bytes wait to be read or sent. */
+/* For an embedder that moves the bytes itself and knows which side spoke last. Returns when both
+ * sides will have been silent long enough for the ladder to take the connection to be idle;
+ * LC_NEVER while bytes wait to be read or sent. */
 lc_time lc_conn_quiet_from(lc_conn *conn);
 
 /* ------------------------------------------------------------------ known -- */

@@ -32,8 +32,8 @@ typedef struct lc_notice {
  * lc_server_options. */
 typedef struct lc_events {
   /* A connection was accepted; its state is new. Where the transport has a handshake, this comes
-   * after it, and nothing is told of a connection whose handshake fails, unless the embedder has
-   * accepted or made the connection itself. */
+   * after the handshake. A connection whose handshake fails causes no callback, unless the embedder
+   * has accepted or made the connection itself. */
   void (*opened)(lc_conn *conn, void *user);
   /* A wait may go on, or is over: LC_READABLE and the other flags. */
   void (*ready)(lc_conn *conn, unsigned what, void *user);

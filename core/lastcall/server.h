@@ -69,7 +69,7 @@ int lc_server_set_protocol(lc_server *server, const lc_protocol *protocol,
  * closed and no accepted connection is left. The server holds the connection; lc_conn_ref keeps it.
  *
  * A listener that stops is emptied by the library. Connections that it accepts wait for this
- * function, and nothing is told of them until then. A drain closes those that stay silent for
+ * function, and cause no callback until then. A drain closes those that stay silent for
  * `quiet`. One that still waits at LC_STEP_CANCEL, or when the server is retired, is lost: it is
  * reset, and the stop of its listener was not lossless. */
 int lc_server_accept(lc_server *server, lc_conn **conn);

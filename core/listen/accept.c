@@ -151,7 +151,7 @@ static int take(lc_listener *listener, int fd, lc_address *peer, lc_conn **conn)
   int result = owner->calls->take(owner, fd, peer, conn);
   if (result < 0) {
     sys->close(sys, fd);
-    pause_accepting(listener, result); /* no event tells of the clients behind */
+    pause_accepting(listener, result); /* no event announces the other clients */
   } else {
     accepting_again(listener);
   }

@@ -37,7 +37,7 @@ void lc_listener_describe(const lc_listener *listener, lc_listener_report *repor
 int lc_listener_accept(lc_listener *listener, lc_conn **conn);
 /* To be called when the reason for holding back may be gone. */
 void lc_listener_unhold(lc_listener *listener);
-/* The same after a time without accepting: no event tells of the clients that came then. */
+/* The same after a time without accepting, because no event announces clients that came then. */
 void lc_listener_look_again(lc_listener *listener);
 
 /* stop.c: stops without losing a client. Called once, in a turn. */

@@ -20,7 +20,7 @@ typedef enum lc_listener_state {
 
 typedef struct lc_stop_method {
   const char *name; /* in the report */
-  int is_lossless;  /* 0: a stop by this method is degraded, and an operator is told */
+  int is_lossless;  /* 0: a stop by this method is degraded, and a notice says so */
   /* the machine widens a small backlog before this method begins, so that handshakes complete */
   int has_handshakes;
   int (*suits)(const lc_listener *listener); /* NULL: any */

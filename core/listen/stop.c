@@ -153,7 +153,7 @@ void lc_listener_stop(lc_listener *listener)
   listener->stop_began = loop->now;
   listener->paused = listener->held = 0;
   if (has_waited)
-    lc_job_queue(loop, &listener->job); /* no event tells of the clients that waited */
+    lc_job_queue(loop, &listener->job); /* no event announces the clients that waited */
   const lc_stop_method *first = *next_method(listener, METHODS);
   if (!first->has_handshakes || !widen(listener)) begin(listener);
 }

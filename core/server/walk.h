@@ -1,6 +1,6 @@
 /* walk.h - what a step of the ladder does to every connection.
  *
- *   reach   follows the ladder: every connection is told of the drain, then canceled, then reset.
+ *   reach   follows the ladder: every connection hears of the drain, then is canceled, then reset.
  *           The walk of a step ends before the next begins, though the ladder may be further then
  *   visit   after the walk of the drain: closes idle connections
  *   mark    `quiet` after the drain began: takes the marks

@@ -34,7 +34,7 @@ void task_wrap_error(lua_State *L)
     int is_described = lua_rawgetp(L, -1, &DESCRIBED) != LUA_TNIL;
     lua_pop(L, 1);
     if (is_described)
-      return; /* it has passed it: the handler stays in force while a coroutine is closed */
+      return; /* the error has passed the handler, which stays in force while a coroutine closes */
   }
   lua_createtable(L, 1, 0);
   lua_insert(L, -2);

@@ -27,7 +27,7 @@ static task *find_task(const runtime *rt, const lua_State *co)
   return NULL;
 }
 
-/* The coroutine L is being closed, or its suspension is over, or its task. */
+/* Called when the coroutine L is closed, or when its suspension or its task is over. */
 static int mark_close(lua_State *L)
 {
   runtime *rt = lua_touserdata(L, lua_upvalueindex(1));
