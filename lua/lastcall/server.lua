@@ -210,7 +210,7 @@ function methods:wait() return wait_done(self) end
 local function taken_apart(what, handler)
   if type(handler) == "function" then return handler end
   local is_of_requests = type(handler) == "table" and type(handler.unit) == "function" and handler.protocol
-  if is_of_requests then return handler.unit, handler.protocol end
+  if is_of_requests then return handler.unit, handler.protocol, handler.takes_context end
   misuse.raise("%s: the handler is a function(conn, ctx), or made by http.handler, not a %s", what, type(handler))
 end
 
@@ -218,8 +218,8 @@ server.check_handler = taken_apart
 
 --- Gives the server its handler. It accepts connections from the next turn on.
 function server.hand_to(self, handler)
-  local fn, protocol = taken_apart("server:serve", handler)
-  core.server_hand_to(self, fn, protocol)
+  local fn, protocol, takes_context = taken_apart("server:serve", handler)
+  core.server_hand_to(self, fn, protocol, takes_context)
   local mine = details[self]
   mine.is_served = true
   mine.quiet = protocol and HTTP_QUIET

@@ -9,6 +9,7 @@
 #include "http/fields.h"
 #include "http/methods.h"
 #include "http/object.h"
+#include "http/response.h"
 #include "runtime/runtime.h"
 #include "script/arguments.h"
 #include "script/failure.h"
@@ -216,19 +217,10 @@ static int begin_plainly(lua_State *L, conn_box *box)
   return 0;
 }
 
-static conn_box *answered_conn(lua_State *L)
+/* Stack: the response, or the connection; the results. Ends the response. Returns 1, with the function that gives the
+ * pieces of the body at the top, if there is one: then the response has begun, and http_end ends it. */
+int http_answer(lua_State *L, conn_box *box)
 {
-  conn_box *box = conn_of_object(L);
-  if (!box) return http_self(L, HTTP_RESPONSE_TYPE)->box;
-  if (!box->exchange) raise_error(L, "http: the request is over, because its handler has returned");
-  return box;
-}
-
-/* http_answer(response or conn, what the handler has returned...): ends the response. Returns the function that gives
- * the pieces of the body, if there is one: then the response has begun, and http_end ends it. */
-static int http_answer(lua_State *L)
-{
-  conn_box *box = answered_conn(L);
   if (!lc_http_has_begun(box->exchange) && begin_plainly(L, box)) return end_with_body(L, box);
   lua_settop(L, 4);
   if (lc_http_has_ended(box->exchange)) return 0;
@@ -320,8 +312,7 @@ void http_open_response(lua_State *L, runtime *rt)
                                      {"flush", response_flush},
                                      {"inform", response_inform},
                                      {NULL, NULL}};
-  static const luaL_Reg functions[] = {
-    {"http_answer", http_answer}, {"http_end", http_end}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"http_end", http_end}, {NULL, NULL}};
   static const struct {
     const char *name;
     intptr_t what;

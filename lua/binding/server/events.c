@@ -355,15 +355,15 @@ static int parameters_of(lua_State *L, int index)
   return shape.isvararg ? INT_MAX : shape.nparams;
 }
 
-/* server_hand_to(server, handler, [options of HTTP]): from now on the handler gets the server's connections, or, with
- * the options, their requests. */
+/* server_hand_to(server, handler, [options of HTTP, whether it takes a context]): from now on the handler gets the
+ * server's connections, or, with the options, their requests. */
 static int server_hand_to(lua_State *L)
 {
   server_box *box = server_check(L, 1);
   check_type(L, 2, LUA_TFUNCTION);
   if (!lua_isnoneornil(L, 3)) server_speak_http(L, box, 3);
   replace_anchor(L, box->rt, &box->handler, 2);
-  box->gives_context = parameters_of(L, 2) > 1;
+  box->gives_context = lua_isnoneornil(L, 4) ? parameters_of(L, 2) > 1 : lua_toboolean(L, 4);
   lc_server_serve(box->server, 1);
   return 0;
 }

@@ -1,0 +1,90 @@
+/* http/handler.c - what a task runs for a request: the script's function, between a request and its response. */
+#include <lua.h>
+
+#include "conn/box.h"
+#include "http/methods.h"
+#include "http/object.h"
+#include "http/response.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/raise.h"
+#include "script/register.h"
+
+enum { FUNCTION = 1, PARAMETERS, STREAM }; /* upvalues of http_unit */
+
+static int stream_done(lua_State *L, int status, lua_KContext kept)
+{
+  (void)L;
+  (void)status;
+  (void)kept;
+  return 0;
+}
+
+/* The function that gives the pieces lies at the top. A Lua function writes them. */
+static int stream(lua_State *L, conn_box *box)
+{
+  lua_pushvalue(L, lua_upvalueindex(STREAM));
+  if (lua_touserdata(L, 1) == box) http_object_new(L, HTTP_RESPONSE_TYPE, box, 1);
+  else lua_pushvalue(L, 1);
+  lua_pushvalue(L, -3);
+  lua_callk(L, 2, 0, 0, stream_done);
+  return stream_done(L, LUA_OK, 0);
+}
+
+/* The results lie behind the response, or the connection. */
+static int handler_returned(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = (conn_box *)kept;
+  (void)status;
+  return http_answer(L, box) ? stream(L, box) : 0;
+}
+
+/* http_unit(conn, context): serves the request that the connection has. What the script's function does not take is not
+ * made. */
+static int http_unit(lua_State *L)
+{
+  conn_box *box = conn_self(L);
+  lua_Integer parameters = lua_tointeger(L, lua_upvalueindex(PARAMETERS));
+  lc_http_exchange *exchange = lc_http_exchange_of(box->conn);
+  if (!exchange || box->exchange)
+    raise_error(L, "http: this connection has no request that waits for a handler");
+  lc_http_hold(exchange);
+  box->exchange = exchange;
+  if (parameters < 2) {
+    lua_settop(L, 1);
+    lua_pushvalue(L, lua_upvalueindex(FUNCTION));
+    http_object_new(L, HTTP_REQUEST_TYPE, box, 1);
+    lua_callk(L, 1, LUA_MULTRET, (lua_KContext)box, handler_returned);
+    return handler_returned(L, LUA_OK, (lua_KContext)box);
+  }
+  lua_settop(L, 2);
+  http_object_new(L, HTTP_RESPONSE_TYPE, box, 1);
+  lua_pushvalue(L, lua_upvalueindex(FUNCTION));
+  http_object_new(L, HTTP_REQUEST_TYPE, box, 1);
+  lua_pushvalue(L, 3);
+  lua_pushvalue(L, 2);
+  lua_remove(L, 2); /* the context; the response takes the connection's place */
+  lua_remove(L, 1);
+  lua_callk(L, 3, LUA_MULTRET, (lua_KContext)box, handler_returned);
+  return handler_returned(L, LUA_OK, (lua_KContext)box);
+}
+
+/* http_handler(function, how many parameters it has, function(response, next_piece) that writes pieces) -> a handler of
+ * connections. */
+static int http_handler(lua_State *L)
+{
+  check_type(L, FUNCTION, LUA_TFUNCTION);
+  check_integer(L, PARAMETERS);
+  check_type(L, STREAM, LUA_TFUNCTION);
+  lua_settop(L, STREAM);
+  lua_pushcclosure(L, http_unit, STREAM);
+  return 1;
+}
+
+void http_open(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg functions[] = {{"http_handler", http_handler}, {NULL, NULL}};
+  register_functions(L, rt, "", functions);
+  http_open_request(L, rt);
+  http_open_response(L, rt);
+}
