@@ -22,7 +22,7 @@ function socket.serve(server, handler, options) end
 local Client = {}
 
 --- Says that everything received so far needs no answer: a shutdown may close the connection before the next request.
---- A server that never answers calls it for each unit. Never waits.
+--- A server that never answers the client that spoke (a collector, a relay) calls it for each unit. Never waits.
 ---@return number 1
 function Client:answered() end
 
