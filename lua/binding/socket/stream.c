@@ -75,6 +75,7 @@ static int stream_accept(lua_State *L, int status, lua_KContext kept)
   (void)kept;
   int result = lc_server_accept(box->server, &conn);
   if (result == LC_CLOSED && !by_hand_is_over(box->rt)) result = LC_AGAIN;
+  if (result == LC_CLOSED && lc_server_is_leaving(box->server)) result = LC_DRAINING;
   if (result < 0) return socket_failure(L, box->rt, result);
   prepare(conn);
   conn_box *made = conn_box_new(L, box->rt, conn, &box->as_base);
@@ -329,10 +330,14 @@ static int stream_has_come(lua_State *L)
   return 1;
 }
 
-/* admitted(connection): whether the ladder hands over what would be read next. */
+/* admitted(connection): true if the ladder hands over what would be read next; else nil, a word and
+ * the reason. */
 static int stream_admitted(lua_State *L)
 {
-  lua_pushboolean(L, !lc_conn_admit(conn_check(L, 1)->conn, LC_WAIT_READ));
+  const conn_box *box = conn_check(L, 1);
+  int code = lc_conn_admit(box->conn, LC_WAIT_READ);
+  if (code < 0) return socket_failure(L, box->rt, code);
+  lua_pushboolean(L, 1);
   return 1;
 }
 

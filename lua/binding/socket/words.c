@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "lastcall.h"
+#include "runtime/runtime.h"
+#include "task/task.h"
 #include "task/wait.h"
 
 const char *socket_word(int code)
@@ -32,13 +34,31 @@ const char *socket_word(int code)
   }
 }
 
+static int is_leaving(const runtime *rt, const task *t)
+{
+  if (rt->shutdown && lc_shutdown_step(rt->shutdown) > LC_STEP_SERVING) return 1;
+  const server_base *server = t ? owner_server(t->by) : NULL;
+  return server && server->server && lc_server_is_leaving(server->server);
+}
+
+/* What a program for LuaSocket is told behind "closed" when its peer has not closed anything. */
+static const char *reason(const runtime *rt, const task *t, int code)
+{
+  if (code == LC_DRAINING) return "we are leaving: no new work is begun";
+  if (code != LC_CANCELED) return NULL;
+  return is_leaving(rt, t) ? "we are leaving: the time to finish is over" : lc_code_text(code);
+}
+
 int socket_failure(lua_State *L, runtime *rt, int code)
 {
   task *t = task_running(L, rt);
   if (t && code != LC_AGAIN && code != LC_TIMEOUT) task_failed(t);
+  const char *why = reason(rt, t, code);
   lua_pushnil(L);
   lua_pushstring(L, socket_word(code));
-  return 2;
+  if (!why) return 2;
+  lua_pushstring(L, why);
+  return 3;
 }
 
 static const char *family_name(int family)

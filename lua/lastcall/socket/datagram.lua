@@ -20,14 +20,14 @@ local function insist(state, direction, attempt, ...)
     if result or second ~= "again" then return result, second, third end
     if state.block == 0 then return nil, "timeout" end
     limit = limit or deadline(state)
-    local fine, word = raw.wait_descriptor(state.fd, direction, limit)
-    if not fine then return nil, told(word) end
+    local fine, word, why = raw.wait_descriptor(state.fd, direction, limit)
+    if not fine then return nil, told(word), why end
   end
 end
 
 function datagram.send_to(state, data, address)
-  local sent, problem = insist(state, "w", raw.send_datagram, data, address)
-  if not sent then return nil, told(problem) end
+  local sent, problem, why = insist(state, "w", raw.send_datagram, data, address)
+  if not sent then return object.failed(why, told(problem)) end
   return sent + 0.0
 end
 
@@ -43,8 +43,8 @@ function datagram.receive(group)
     local state = expect(self, group)
     size = object.integer(2, size, datagram.SIZE)
     if not state.fd then return "" end -- as in LuaSocket, where this end is an empty datagram
-    local data, problem = insist(state, "r", raw.receive_datagram, size)
-    if not data then return nil, told(problem) end
+    local data, problem, why = insist(state, "r", raw.receive_datagram, size)
+    if not data then return object.failed(why, told(problem)) end
     return data
   end
 end
@@ -55,7 +55,7 @@ function datagram.receivefrom(group)
     if not state.fd and state.family == "unix" then return "", "" end
     if not state.fd then return nil, "ai_family not supported" end -- LuaSocket's word for no sender
     local data, host, port = insist(state, "r", raw.receive_datagram, object.integer(2, size, datagram.SIZE))
-    if not data then return nil, told(host) end
+    if not data then return object.failed(port, told(host)) end -- these two are a word and a reason then
     if state.family == "unix" then return data, host end
     return data, host, port
   end

@@ -54,6 +54,13 @@ function object.expect(self, group)
   return state
 end
 
+--- LuaSocket's results of a failure, and behind them, if there is one, the reason that lies on this side.
+function object.failed(why, word, ...)
+  if not why then return nil, word, ... end
+  if select("#", ...) == 0 then return nil, word, why end
+  return nil, word, ..., why
+end
+
 -- ------------------------------------------------------------------ arguments
 
 --- The number at argument `i`, or a string that is a numeral.

@@ -41,7 +41,7 @@ local function adopt(state)
   return conn
 end
 
---- Waits until the connect under way has ended: returns the connection, or nil and a word.
+--- Waits until the connect under way has ended: returns the connection, or nil, a word and perhaps a reason.
 local function finish_connect(state, limit)
   local waited = false
   while state.fd do
@@ -50,8 +50,9 @@ local function finish_connect(state, limit)
     if word ~= "again" then return nil, word end
     if state.block == 0 then return nil, "timeout" end
     if waited then return nil, "closed" end -- ready, and not connected: no connect is under way
-    fine, word = raw.wait_descriptor(state.fd, "w", limit)
-    if not fine then return nil, word end
+    local why
+    fine, word, why = raw.wait_descriptor(state.fd, "w", limit)
+    if not fine then return nil, word, why end
     waited = true
   end
   return nil, "closed"
@@ -94,8 +95,9 @@ function stream.connect(state, family, address)
   if fine or word == "already connected" then return adopt(state) end
   if word ~= "again" then return nil, word end
   if state.block == 0 then return nil, "timeout" end
-  fine, word = raw.wait_descriptor(state.fd, "w", limit)
-  if not fine then return nil, word end
+  local why
+  fine, word, why = raw.wait_descriptor(state.fd, "w", limit)
+  if not fine then return nil, word, why end
   return finish_connect(state, limit)
 end
 
@@ -116,16 +118,17 @@ local function receive_pattern(pattern, prefix)
 end
 
 local function receive_data(state, conn, kind, size, limit)
-  local data, word = raw.receive(conn, kind, size, state.block == 0)
-  if data or word ~= "again" then return data, word end
+  local data, word, why = raw.receive(conn, kind, size, state.block == 0)
+  if data or word ~= "again" then return data, word, why end
   if state.block == 0 then return nil, "timeout" end
   limit = limit or deadline(state)
   repeat
-    local fine, why = raw.wait_stream(conn, "r", limit)
-    if not fine then return nil, why end
-    data, word = raw.receive_more(conn, kind, size)
+    local fine
+    fine, word, why = raw.wait_stream(conn, "r", limit)
+    if not fine then return nil, word, why end
+    data, word, why = raw.receive_more(conn, kind, size)
   until word ~= "again"
-  return data, word
+  return data, word, why
 end
 
 function stream.receive(group)
@@ -136,13 +139,13 @@ function stream.receive(group)
     if kind == "n" and size <= 0 and prefix ~= "" then return prefix, nil, nil end
     local conn, limit = state.stream, nil
     if not conn then
-      local problem
+      local problem, reason
       limit = deadline(state)
-      conn, problem = finish_connect(state, limit)
-      if not conn then return nil, problem, prefix end
+      conn, problem, reason = finish_connect(state, limit)
+      if not conn then return object.failed(reason, problem, prefix) end
     end
-    local data, word = receive_data(state, conn, kind, size, limit)
-    if not data then return nil, word, prefix .. raw.partial(conn, kind) end
+    local data, word, why = receive_data(state, conn, kind, size, limit)
+    if not data then return object.failed(why, word, prefix .. raw.partial(conn, kind)) end
     if kind == "a" and data == "" then return nil, "closed", prefix end
     if prefix ~= "" then data = prefix .. data end
     return data, nil, nil
@@ -166,21 +169,21 @@ stream.NOT_CONNECTED = "Transport endpoint is not connected"
 local function send_data(state, data, first, last)
   local conn, limit = state.stream, nil
   if not conn then
-    local problem
+    local problem, reason
     limit = deadline(state)
-    conn, problem = finish_connect(state, limit)
-    if not conn then return 0, problem == stream.NOT_CONNECTED and "closed" or problem end
+    conn, problem, reason = finish_connect(state, limit)
+    if not conn then return 0, problem == stream.NOT_CONNECTED and "closed" or problem, reason end
   end
   local zero, sent, size = state.block == 0, 0, last - first + 1
   while true do
-    local accepted, word = raw.send(conn, data, first - 1 + sent, size - sent, zero)
-    if not accepted then return sent, word end
+    local accepted, word, why = raw.send(conn, data, first - 1 + sent, size - sent, zero)
+    if not accepted then return sent, word, why end
     sent = sent + accepted
     if sent == size then return sent end
     if zero then return sent, "timeout" end
     limit = limit or deadline(state)
-    accepted, word = raw.wait_stream(conn, "w", limit)
-    if not accepted then return sent, word end
+    accepted, word, why = raw.wait_stream(conn, "w", limit)
+    if not accepted then return sent, word, why end
   end
 end
 
@@ -189,10 +192,10 @@ function stream.send(group)
     local state = expect(self, group)
     data = object.string(2, data)
     first, last = range(#data, first, last)
-    local sent, word = 0, nil
-    if first <= last then sent, word = send_data(state, data, first, last) end
+    local sent, word, why = 0, nil, nil
+    if first <= last then sent, word, why = send_data(state, data, first, last) end
     local index = sent + first - 1 + 0.0
-    if word then return nil, word, index end
+    if word then return object.failed(why, word, index) end
     return index, nil, nil
   end
 end
@@ -208,12 +211,12 @@ stream.server_options = {
 local PAUSE = 0.05
 
 --- Refuses to accept. A loop that ignores this must not keep the processor busy, unless it asked never to wait.
-local function refuse(state, word)
+local function refuse(state, word, why)
   if word == "closed" and state.block ~= 0 then
     state.refusals = (state.refusals or 0) + 1
     if state.refusals > 2 then raw.sleep_until(now() + PAUSE) end
   end
-  return nil, word
+  return object.failed(why, word)
 end
 
 --- Whether a client waits whom the library has accepted during a stop. Takes it, so that accept has one when select has
@@ -226,28 +229,29 @@ end
 local function accept(state, limit)
   local listener = state.server
   if not listener then return nil, "closed" end
-  local conn, word = state.reserved, nil
+  local conn, word, why = state.reserved, nil, nil
   state.reserved = nil
-  if not conn then conn, word = raw.accept(listener) end
+  if not conn then conn, word, why = raw.accept(listener) end
   local in_vain = 0
   while word == "again" do
     if state.block == 0 then return nil, "timeout" end
-    local fine, why = raw.wait_server(listener, limit)
-    if not fine then return nil, why end
-    conn, word = raw.accept(listener)
+    local fine
+    fine, word, why = raw.wait_server(listener, limit)
+    if not fine then return nil, word, why end
+    conn, word, why = raw.accept(listener)
     in_vain = in_vain + 1
     -- Ready, but no client: the process is out of descriptors, or another process was faster.
     if word == "again" and in_vain > 1 then raw.sleep_until(now() + 0.005) end
   end
-  return conn, word
+  return conn, word, why
 end
 
 function stream.accept(family)
   local group, client = family .. "{server}", family .. "{client}"
   return function(self)
     local state = expect(self, group)
-    local conn, word = accept(state, deadline(state))
-    if not conn then return refuse(state, word) end
+    local conn, word, why = accept(state, deadline(state))
+    if not conn then return refuse(state, word, why) end
     state.refusals = nil
     return stream.object(client, state.family, conn)
   end

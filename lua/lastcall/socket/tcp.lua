@@ -14,15 +14,15 @@ local ANY, MASTER, CLIENT = "tcp{any}", "tcp{master}", "tcp{client}"
 
 --- Tries each address of `list` until one succeeds, or is still under way when the time is over.
 local function try_each(state, list, try)
-  local fine, problem
+  local fine, problem, why
   for i, one in ipairs(list) do
-    fine, problem = try(state, one.family, one.address)
+    fine, problem, why = try(state, one.family, one.address)
     if problem == "closed" and i > 1 then -- this is still the end of the attempt before
-      fine, problem = try(state, one.family, one.address)
+      fine, problem, why = try(state, one.family, one.address)
     end
     if fine or problem == "timeout" then break end
   end
-  return fine, problem
+  return fine, problem, why
 end
 
 local function find(state, host, port, passive)
@@ -34,11 +34,11 @@ local function connect(self, host, port)
   host, port = object.string(2, host), object.string(3, port)
   local family = state.family
   local list, problem = find(state, host, port)
-  local fine
-  if list then fine, problem = try_each(state, list, stream.connect) end
+  local fine, why
+  if list then fine, problem, why = try_each(state, list, stream.connect) end
   if not fine and problem ~= "timeout" then state.family = family end -- the next attempt takes a new descriptor
   object.become(self, CLIENT) -- even after a failure: the connect may still succeed
-  if not fine then return nil, problem end
+  if not fine then return object.failed(why, problem) end
   return 1.0
 end
 
@@ -106,7 +106,7 @@ function tcp.connect(host, port, local_host, local_port, family)
   if FAMILIES[name] == nil then raw.argument_error(5, ("invalid option '%s'"):format(name)) end
   local state = { family = FAMILIES[name] or nil }
   local self = object.new(CLIENT, state)
-  local fine, problem = true, nil
+  local fine, problem, why = true, nil, nil
   if local_host then
     local list
     list, problem = find(state, local_host, local_port, true)
@@ -119,11 +119,11 @@ function tcp.connect(host, port, local_host, local_port, family)
     local list
     list, problem = find(state, host, port)
     fine = list
-    if list then fine, problem = try_each(state, list, stream.connect) end
+    if list then fine, problem, why = try_each(state, list, stream.connect) end
   end
   if fine then return self end
   stream.drop(state)
-  return nil, problem
+  return object.failed(why, problem)
 end
 
 return tcp

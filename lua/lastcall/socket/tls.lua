@@ -26,14 +26,14 @@ end
 
 local WAITS = { wantread = "r", timeout = "r", wantwrite = "w" }
 
---- Waits for the readiness that `problem` asks for: returns true, or the word with which the operation fails. An
--- operation that must not wait learns here, too, that the ladder has dismissed the connection.
+--- Waits for the readiness that `problem` asks for: returns true; or false, the word with which the operation fails,
+-- and perhaps a reason. An operation that must not wait learns here, too, that the ladder has dismissed the connection.
 local function wait(link, problem, limit)
   local direction = WAITS[problem]
   if link.block == 0 then return false, direction == "r" and raw.is_over(link.stream) and "closed" or problem end
-  local fine, word = raw.wait_stream(link.stream, direction, limit)
+  local fine, word, why = raw.wait_stream(link.stream, direction, limit)
   if fine then return true end
-  return false, word == "timeout" and problem or word
+  return false, word == "timeout" and problem or word, why
 end
 
 --- How many bytes the script has received and sent.
@@ -65,8 +65,9 @@ function methods.dohandshake(self)
   while true do
     local fine, problem = take(self, link, original.dohandshake)
     if fine or not WAITS[problem] then return fine, problem end
-    fine, problem = wait(link, problem, limit)
-    if not fine then return false, problem end
+    local why
+    fine, problem, why = wait(link, problem, limit)
+    if not fine then return false, select(2, object.failed(why, problem)) end
   end
 end
 
@@ -90,8 +91,8 @@ local function collect(self, link, pattern, prefix)
       return nil, problem, table.concat(parts)
     end
     limit = limit or deadline(link)
-    local fine, word = wait(link, problem, limit)
-    if not fine then return nil, word, table.concat(parts) end
+    local fine, word, why = wait(link, problem, limit)
+    if not fine then return object.failed(why, word, table.concat(parts)) end
   end
 end
 
@@ -104,7 +105,9 @@ function methods.receive(self, pattern, prefix)
   if prefix ~= "" and type(size) == "number" and size <= 0 then return prefix, nil, nil end
   if link.is_closed then return nil, "closed", prefix end
   -- The bytes that LuaSec holds have arrived, too.
-  if not self:dirty() and not raw.admitted(link.stream) then return nil, "closed", prefix end
+  local admitted, word, why = self:dirty(), nil, nil
+  if not admitted then admitted, word, why = raw.admitted(link.stream) end
+  if not admitted then return object.failed(why, word, prefix) end
   return collect(self, link, pattern, prefix)
 end
 
@@ -131,8 +134,8 @@ function methods.send(self, data, first, last)
     if not waits then return sent, problem, partial end
     first = math.tointeger(partial) + 1
     limit = limit or deadline(link)
-    local fine, word = wait(link, problem, limit)
-    if not fine then return nil, word, partial end
+    local fine, word, why = wait(link, problem, limit)
+    if not fine then return object.failed(why, word, partial) end
   end
 end
 

@@ -39,10 +39,10 @@ local function stream_connect(self, path)
   local state, address = with_path(self, MASTER, path)
   if not state then return nil, address end
   if not state.fd then return nil, "closed" end
-  local fine, problem = stream.connect(state, "unix", address)
+  local fine, problem, why = stream.connect(state, "unix", address)
   if not fine then
     stream.drop(state)
-    return nil, problem
+    return object.failed(why, problem)
   end
   object.become(self, CLIENT)
   return 1.0
