@@ -78,7 +78,6 @@ static void check_linger(handler *h, const lc_verdict *verdict)
   const sim_truth *truth = &h->at_close;
   const lc_settings *settings = &in->plan->server.settings;
   lc_time least = settings->linger > 0 ? settings->linger : 3 * LC_SECOND;
-  lc_time now = sim_now(in->kernel);
   if (h->least_linger && h->least_linger < least) least = h->least_linger;
   if (truth->read_after_fin > settings->linger_bytes + AT_ONCE)
     run_fail(h->in, "connection %u: %llu bytes were discarded, %llu over the limit", of(h),
@@ -86,9 +85,10 @@ static void check_linger(handler *h, const lc_verdict *verdict)
              beyond(truth->read_after_fin, settings->linger_bytes));
   int is_cut = verdict->code || h->is_cut_short || truth->linger_is_zero || truth->is_over ||
                truth->read_after_fin > settings->linger_bytes;
-  if (!is_cut && !truth->fin_received && now + 2000 * in->plan->cost < h->closing_at + least)
+  if (!is_cut && !truth->fin_received &&
+      h->closed_at + 2000 * in->plan->cost < h->closing_at + least)
     run_fail(h->in, "connection %u: closed %.6f before its time, and the peer has not finished",
-             of(h), lc_to_seconds(h->closing_at + least - now));
+             of(h), lc_to_seconds(h->closing_at + least - h->closed_at));
 }
 
 /* Then what is unread stays unread. */
@@ -128,21 +128,21 @@ static void check_manner(handler *h, const lc_verdict *verdict)
 }
 
 /* A closing that is not strict goes on while the peer's host acknowledges something within each
- * write_timeout. */
+ * write_timeout. What it acknowledges after the turn began may come too late. */
 static void check_patience(handler *h, const lc_verdict *verdict)
 {
   const run *in = h->in;
   const sim_truth *truth = &h->at_close;
   const lc_settings *settings = &in->plan->server.settings;
   lc_time since = truth->acknowledged_at > h->closing_at ? truth->acknowledged_at : h->closing_at;
-  lc_time now = sim_now(in->kernel);
   int is_strict = h->least_linger || !strcmp(h->cause, "timeout");
-  int is_bounded = settings->max_age != LC_NEVER && lc_server_step(in->server) < LC_STEP_DRAIN;
+  int is_bounded = settings->max_age != LC_NEVER && !h->was_draining;
   if (!h->closing_at || is_strict || is_bounded || h->is_cut_short || truth->is_over) return;
   if (verdict->code != LC_TIMEOUT || truth->delivered == truth->written) return;
-  if (now + 2000 * in->plan->cost < since + settings->write_timeout)
+  if (truth->acknowledged_at > h->turn_at) return;
+  if (h->closed_at + 2000 * in->plan->cost < since + settings->write_timeout)
     run_fail(h->in, "connection %u: given up %.6f before its time, and its peer still takes bytes",
-             of(h), lc_to_seconds(since + settings->write_timeout - now));
+             of(h), lc_to_seconds(since + settings->write_timeout - h->closed_at));
 }
 
 void check_closed(handler *h)

@@ -157,12 +157,17 @@ static const lc_shutdown_events SHUTDOWN_EVENTS = {.step = shutdown_stepped};
 static void closing(void *user, int fd, const sim_truth *truth)
 {
   run *in = user;
+  lc_step step = lc_server_step(in->server);
   for (unsigned i = 0; i < in->handlers; i++) {
-    if (lc_conn_fd(in->handler[i].conn) != fd) continue;
-    in->handler[i].closes++;
-    in->handler[i].at_close = *truth;
-    in->handler[i].was_reading = in->handler[i].waits_read && !in->handler[i].closing_at;
-    if (lc_server_step(in->server) >= LC_STEP_KILL) in->handler[i].is_cut_short = 1;
+    handler *h = &in->handler[i];
+    if (lc_conn_fd(h->conn) != fd) continue;
+    h->closes++;
+    h->at_close = *truth;
+    h->closed_at = sim_now(in->kernel);
+    h->turn_at = lc_loop_now(in->loop);
+    h->was_draining = step >= LC_STEP_DRAIN;
+    h->was_reading = h->waits_read && !h->closing_at;
+    if (step >= LC_STEP_KILL) h->is_cut_short = 1;
     return;
   }
 }

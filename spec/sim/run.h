@@ -107,12 +107,16 @@ typedef struct handler {
   uint64_t accepted; /* bytes taken by the core for writing */
   int may_say_farewell;
   int is_torn;
-  int was_reading;  /* when its descriptor was closed, and before it began to close */
   int is_cut_short; /* by a kill, or somebody's reset: it had no time to end in order */
   int closed;       /* how often it was told */
   int closes;       /* of its descriptor */
-  sim_truth at_close;
   lc_time closing_at;
+  /* When its descriptor was closed. The script is told later. */
+  sim_truth at_close;
+  lc_time closed_at;
+  lc_time turn_at;      /* when that turn began: the core may not have seen what came since */
+  int was_draining;     /* the server */
+  int was_reading;      /* and had not begun to close */
   lc_time least_linger; /* of all that closed it */
   lc_state state;
   const char *cause;
