@@ -65,6 +65,7 @@ build = {
       ["lastcall.log_limit"] = "lua/lastcall/log_limit.lua",
       ["lastcall.meta"] = "lua/lastcall/meta.lua",
       ["lastcall.meta_connection"] = "lua/lastcall/meta_connection.lua",
+      ["lastcall.meta_http"] = "lua/lastcall/meta_http.lua",
       ["lastcall.meta_options"] = "lua/lastcall/meta_options.lua",
       ["lastcall.meta_report"] = "lua/lastcall/meta_report.lua",
       ["lastcall.meta_server"] = "lua/lastcall/meta_server.lua",

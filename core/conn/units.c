@@ -56,6 +56,11 @@ int lc_conn_unit_ended(lc_conn *conn)
   return lc_protocol_of(conn)->arrived != NULL;
 }
 
+void lc_conn_unit_again(lc_conn *conn)
+{
+  if (conn->has_unit && conn->owner && conn->state < LC_STATE_CLOSING) lc_conn_tell(conn, LC_UNIT);
+}
+
 void lc_conn_unit_failed(lc_conn *conn)
 {
   if (conn->has_unit && conn->owner && conn->state < LC_STATE_CLOSING) {

@@ -23,6 +23,7 @@ static void free_when_over(lc_http_service *service)
 {
   if (!service->is_over || service->exchanges) return;
   free(service->ready_path);
+  free(service->trusted);
   free(service);
 }
 

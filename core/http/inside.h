@@ -78,6 +78,7 @@ struct lc_http_service {
   lc_protocol own;
   lc_http_options options;
   char *ready_path;
+  lc_network *trusted;
   size_t ready_length;
   lc_http_exchange *pool;
   uint32_t pooled;

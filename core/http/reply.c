@@ -167,12 +167,28 @@ int lc_http_answer(lc_http_exchange *x, lc_conn *conn, int status, const char *f
 
 /* ----------------------------------------------------------------- upgrade -- */
 
+/* What goes on for as long as the client likes does not begin at a server that stops. */
+static int is_too_late(const lc_conn *conn)
+{
+  const lc_owner *owner = conn->owner;
+  return !owner || owner->step >= LC_STEP_STOP || conn->aged || conn->dismissed;
+}
+
+/* What the client has sent behind the head is no HTTP, perhaps. */
+static int refuse_upgrade(lc_http_exchange *x, lc_conn *conn)
+{
+  static const char later[] = "Retry-After: 1\r\n";
+  x->head.persists = 0;
+  int result = lc_http_answer(x, conn, 503, later, sizeof later - 1);
+  return result && result != LC_AGAIN ? result : LC_DRAINING;
+}
+
 int lc_http_upgrade(lc_http_exchange *x, lc_conn *conn, const char *fields, size_t length)
 {
   if (!x->ended) {
     if (x->begun) return -EALREADY;
     if (!x->head.upgrade.length || !x->body_over) return -EINVAL;
-    if (lc_http_is_leaving(conn)) return LC_DRAINING;
+    if (is_too_late(conn)) return refuse_upgrade(x, conn);
     static const char upgraded[] = "Connection: Upgrade\r\n";
     char lines[1024];
     if (length > sizeof lines - sizeof upgraded) return -EINVAL;
@@ -181,8 +197,11 @@ int lc_http_upgrade(lc_http_exchange *x, lc_conn *conn, const char *fields, size
     int result = add_interim(x, 101, lines, sizeof upgraded - 1 + length);
     if (result < 0) return result;
     x->begun = x->ended = x->bodyless = x->upgraded = 1;
+    lc_http_exchange_uncount(x);
   }
   int result = lc_http_out_send(x, conn);
   if (result < 0) return result;
-  return lc_conn_set_protocol(conn, NULL);
+  result = lc_conn_set_protocol(conn, NULL);
+  if (!result) lc_conn_unit_ended(conn); /* the request is over; what follows is no unit of ours */
+  return result;
 }

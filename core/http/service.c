@@ -16,6 +16,14 @@ void lc_http_options_init(lc_http_options *options)
                                .ready_path = ""};
 }
 
+static lc_network *copy_networks(const lc_http_options *options)
+{
+  lc_network *copy = calloc(options->trusted_count + 1, sizeof *copy);
+  if (copy && options->trusted_count)
+    memcpy(copy, options->trusted, options->trusted_count * sizeof *copy);
+  return copy;
+}
+
 lc_http_service *lc_http_service_new(const lc_http_options *options)
 {
   lc_http_service *service = calloc(1, sizeof *service);
@@ -25,11 +33,15 @@ lc_http_service *lc_http_service_new(const lc_http_options *options)
   const char *path = service->options.ready_path;
   service->ready_length = path ? strlen(path) : 0;
   service->ready_path = strndup(path ? path : "", service->ready_length);
-  if (!service->ready_path) {
+  service->trusted = copy_networks(&service->options);
+  if (!service->ready_path || !service->trusted) {
+    free(service->ready_path);
+    free(service->trusted);
     free(service);
     return NULL;
   }
   service->options.ready_path = service->ready_path;
+  service->options.trusted = service->trusted;
   service->date_of = -1;
   lc_http_arrival_init(&service->own);
   return service;

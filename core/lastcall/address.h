@@ -52,6 +52,17 @@ char *lc_address_format(const lc_address *address, char *text, size_t size);
  * "unix". `host` has room for LC_HOST_MAX + 1 bytes. */
 const char *lc_address_parts(const lc_address *address, char *host, uint16_t *port);
 
+/* A set of addresses: "10.0.0.0/8", "fd00::/8", a single address, or "unix:" for all unix-domain
+ * sockets. */
+typedef struct lc_network {
+  uint8_t host[16]; /* as IPv6: an IPv4 address is mapped */
+  uint8_t bits;     /* how many of them count */
+  uint8_t is_unix;
+} lc_network;
+/* Returns 0 or -EINVAL, also when bits are set behind those that count. */
+int lc_network_parse(const char *text, size_t length, lc_network *network);
+int lc_network_has(const lc_network *network, const lc_address *address);
+
 #ifdef __cplusplus
 }
 #endif

@@ -49,6 +49,9 @@ int lc_conn_set_protocol(lc_conn *conn, const lc_protocol *protocol);
  * Returns 1; or 0 when the library will not announce anything: no unit was under way, or it has
  * taken the connection to a protocol that leaves reading to the embedder. */
 int lc_conn_unit_ended(lc_conn *conn);
+/* LC_UNIT announces the unit under way once more, in a later turn: the embedder could not begin it
+ * when it was told of it. */
+void lc_conn_unit_again(lc_conn *conn);
 /* The work for the unit has failed: the protocol may say so to the peer, and the connection closes
  * as lc_conn_finish does. Without a unit it closes too. */
 void lc_conn_unit_failed(lc_conn *conn);

@@ -13,6 +13,7 @@
 
 #include <sys/uio.h>
 
+#include "lastcall/address.h"
 #include "lastcall/http.h"
 #include "lastcall/options.h"
 #include "lastcall/time.h"
@@ -42,6 +43,9 @@ typedef struct lc_http_options {
   /* "" : none. GET of this path is answered by the library: 200, and 503 from the moment on when
    * the server is to leave. Copied. */
   const char *ready_path;
+  /* None: the peers whose X-Forwarded-For and X-Forwarded-Proto are believed. Copied. */
+  const lc_network *trusted;
+  size_t trusted_count;
 } lc_http_options;
 void lc_http_options_init(lc_http_options *options);
 
@@ -63,6 +67,12 @@ void lc_http_hold(lc_http_exchange *exchange);
 void lc_http_release(lc_http_exchange *exchange);
 /* The head; `*bytes` is what its spans refer to. */
 const lc_http_head *lc_http_request(const lc_http_exchange *exchange, const char **bytes);
+
+/* Where the request comes from: the peer, or, as far as that is trusted, whom it names. The port of
+ * a named client is 0 where the peer does not tell it. */
+void lc_http_client(const lc_http_exchange *exchange, const lc_conn *conn, lc_address *client);
+/* "http" or "https": how the client has sent it. Static storage. */
+const char *lc_http_scheme(const lc_http_exchange *exchange, const lc_conn *conn);
 
 /* The next piece of the body, 1 to `max` bytes, valid until the next call on any connection of the
  * loop. Returns 0; LC_EOF at the end; LC_AGAIN: lc_conn_wait until lc_http_body_deadline, and call
@@ -118,10 +128,11 @@ int lc_http_sends_body(const lc_http_exchange *exchange);
 /* A short reply in plain text, whole at once: 0, LC_AGAIN as lc_http_end, or a code. */
 int lc_http_answer(lc_http_exchange *exchange, lc_conn *conn, int status, const char *fields,
                    size_t fields_length);
-/* Answers 101 to a request that wants to upgrade, with these fields. Then the library leaves
+/* Answers 101 to a request that wants to upgrade, with these fields. Then its unit has ended, and
+ * the exchange is valid while it is held only. The library leaves
  * reading to the embedder: what lies behind the head is in lc_conn_buffered. Returns 0, LC_AGAIN as
- * lc_http_end, LC_DRAINING when the server is to leave, -EINVAL when the request has no upgrade, or
- * another code. */
+ * lc_http_end, -EINVAL when the request has no upgrade or its body has not been read, or another
+ * code. LC_DRAINING, from LC_STEP_STOP on: the library has answered 503, and the connection ends. */
 int lc_http_upgrade(lc_http_exchange *exchange, lc_conn *conn, const char *fields, size_t length);
 
 #ifdef __cplusplus

@@ -59,7 +59,7 @@
 
 ---@class lastcall.ServerOptions: lastcall.ConnectionOptions, lastcall.ListenerOptions
 ---@field start? "accept"|"data" the handler begins at once, or with the first byte ("accept")
----@field on_eof? "cancel" the peer's FIN ends the connection's context, also while no task reads: for protocols in which no client half-closes (nothing)
+---@field on_eof? "cancel"|"finish" the peer's FIN ends the connection's context, also while no task reads: for protocols in which no client half-closes; or it does not ("finish"; "cancel" for requests of HTTP)
 ---@field max_connections? integer further clients wait in the kernel's queue (as many as the limit of descriptors leaves)
 ---@field drain? number|lastcall.DrainOptions
 ---@field late? boolean the report counts connections whose last bytes no handler got; false for protocols whose clients say goodbye after a FIN (true)

@@ -1,6 +1,7 @@
 --- Option tables: what they may hold. A table is checked before it has any effect.
 -- An unknown name raises an error that names the nearest known one; so does a wrong type or range, naming the option.
 
+local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
 
 local options = {}
@@ -118,7 +119,7 @@ local function start(value)
   return value == "accept" or value == "data", '"accept" or "data"'
 end
 
-local function on_eof(value) return value == "cancel", '"cancel"' end
+local function on_eof(value) return value == "cancel" or value == "finish", '"cancel" or "finish"' end
 
 local handling = {
   start = start, on_eof = on_eof,
@@ -140,10 +141,16 @@ options.serve = with(options.server, options.run)
 
 local function path(value) return type(value) == "string" and value:find("^/") ~= nil, 'a path, such as "/ready"' end
 
+local function networks(value)
+  local fine = type(value) == "table"
+  for _, one in pairs(fine and value or {}) do fine = fine and type(one) == "string" and core.http_is_network(one) end
+  return fine, 'a list of networks, such as {"10.0.0.0/8", "::1", "unix:"}'
+end
+
 options.http = {
   head_timeout = limit, body_timeout = limit, body_rate = whole(0, 2 ^ 31), keepalive_timeout = limit,
   max_in_flight = whole(1, 2 ^ 31), max_body = whole(0, 2 ^ 53), max_head = whole(256, 2 ^ 24),
-  max_fields = whole(1, 10000), ready = path,
+  max_fields = whole(1, 10000), ready = path, trusted = networks,
 }
 
 options.http_serve = with(options.serve, options.http)

@@ -51,6 +51,12 @@ describe("doc/options.md", function()
   end
 end)
 
+describe("doc/http.md", function()
+  it("has every option of a handler of requests, and no other", function()
+    assert.same(names_of(options.http), documented(read_file "doc/http.md", "Options"))
+  end)
+end)
+
 describe("doc/contract.md", function()
   local text = read_file("doc/contract.md")
 

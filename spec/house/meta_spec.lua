@@ -63,6 +63,10 @@ describe("lastcall/meta.lua", function()
     assert.equal("string", type(lastcall.version))
   end)
 
+  it("has every function of lastcall.http, and no other", function()
+    assert.same(sorted(functions_in(require "lastcall.http")), sorted(functions.http))
+  end)
+
   it("has what lastcall.socket adds to LuaSocket's names, and no other", function()
     local additions = getmetatable(require "lastcall.socket").__index
     assert.same(sorted(functions_in(additions)), sorted(functions.socket))
@@ -80,6 +84,8 @@ describe("lastcall/meta.lua", function()
     Semaphore = function() return debug.getmetatable(lastcall.semaphore(1)) end,
     Channel = function() return debug.getmetatable(lastcall.channel()).__index end,
     Socket = function() return methods_of "socket" end,
+    HttpRequest = function() return require "lastcall.core".http_request_methods end,
+    HttpResponse = function() return require "lastcall.core".http_response_methods end,
   } do
     it("has every method of a " .. class:lower() .. ", and no other", function()
       assert.same(sorted(functions_in(methods())), sorted(functions[class]))
@@ -91,7 +97,7 @@ describe("lastcall/meta.lua", function()
     KeepaliveOptions = "keepalive", DrainOptions = "drain", ConnectionOptions = "connection",
     ListenerOptions = "listener", ServerOptions = "server", RunOptions = "run", ServeOptions = "serve",
     ConnectOptions = "connect", PipeOptions = "pipe", HeartbeatOptions = "heartbeat",
-    ReuseportOptions = "reuseport", HookOptions = "hook",
+    ReuseportOptions = "reuseport", HookOptions = "hook", HttpOptions = "http", HttpServeOptions = "http_serve",
   } do
     it("has every option of " .. known .. ", and no other", function()
       assert.same(sorted(options[known]), sorted(all_fields(class)))

@@ -19,6 +19,7 @@
 #include <lua.h>
 
 #include "base/list.h"
+#include "conn/exchange.h"
 #include "conn/farewell.h"
 #include "conn/keeping.h"
 #include "runtime/runtime.h"
@@ -165,12 +166,21 @@ static void renew_context(conn_box *box)
   else box->ended = 0;
 }
 
+/* The tasks of a unit have ended. The next unit may have arrived meanwhile. */
+static void rest(conn_box *box)
+{
+  renew_context(box);
+  if (box->cut) lc_conn_dismiss(box->conn, box->cut == LC_CANCELED ? "drain timeout" : "drain");
+  else if (box->unit_waits) lc_conn_unit_again(box->conn);
+  box->unit_waits = 0;
+}
+
 static void release(owner *by)
 {
   conn_box *box = LC_OWNER(by, conn_box, as_owner);
   box->tasks--;
   if (!box->tasks) end_own_context(box, "finished");
-  if (!box->tasks && box->is_unstarted && !lc_conn_error(box->conn)) renew_context(box);
+  if (!box->tasks && box->is_unstarted && !lc_conn_error(box->conn)) rest(box);
   lc_conn_release(box->conn);
   conn_unanchor_when_over(box);
 }
@@ -189,12 +199,20 @@ static owner *heir(owner *by)
   return box->of_server ? box->of_server->type->heir(&box->of_server->as_owner) : NULL;
 }
 
+/* The context of a request ends with its handler, before the next request is looked for. */
+static void finished(owner *by, task *t)
+{
+  conn_box *box = LC_OWNER(by, conn_box, as_owner);
+  if (t->is_handler && conn_speaks_http(box)) conn_end_context(box, "request over");
+  conn_finished(by, t);
+}
+
 static const owner_type CONN_OWNER = {.push = push,
                                       .hold = hold,
                                       .release = release,
                                       .heir = heir,
                                       .push_context = push_context,
-                                      .finished = conn_finished};
+                                      .finished = finished};
 
 /* ------------------------------------------------------------------ failures -- */
 

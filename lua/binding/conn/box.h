@@ -29,6 +29,7 @@ struct conn_box {
   int16_t last_failure;       /* for conn:error() */
   unsigned is_served : 1;     /* by a handler */
   unsigned is_unstarted : 1;  /* the handler begins with the first byte, or the next unit */
+  unsigned unit_waits : 1;    /* for the tasks of the unit before it */
   unsigned connecting : 1;    /* until the connecting task has taken it */
   unsigned connected : 1;     /* the handshake of an outbound connection is done */
   unsigned is_detached : 1;   /* its ticket is not done yet */

@@ -9,6 +9,7 @@
 #include <lua.h>
 
 #include "conn/box.h"
+#include "conn/exchange.h"
 #include "conn/keeping.h"
 #include "conn/methods.h"
 #include "runtime/callbacks.h"
@@ -41,11 +42,18 @@ static int tell(lua_State *L)
   return 0;
 }
 
+void conn_cancel_when_finished(conn_box *box)
+{
+  eof_policy policy = box->of_server ? box->of_server->at_eof : EOF_BY_PROTOCOL;
+  int cancels = policy == EOF_CANCELS || (policy == EOF_BY_PROTOCOL && conn_speaks_http(box));
+  if (cancels && lc_conn_is_finished(box->conn)) conn_end_context(box, "eof");
+}
+
 void conn_on_finished(conn_box *box)
 {
   if (lc_conn_state(box->conn) >= LC_STATE_CLOSING) return;
   runtime_protect(box->rt, tell, box);
-  if (box->of_server && box->of_server->cancels_at_eof) conn_end_context(box, "eof");
+  conn_cancel_when_finished(box);
 }
 
 /* The function that on_eof returns: it removes the script's function, and returns true if that was

@@ -6,6 +6,8 @@
 
 #include "conn/box.h"
 
+/* The context of a connection whose peer has finished ends, if its server wants that. */
+void conn_cancel_when_finished(conn_box *box);
 void conn_on_finished(conn_box *box); /* the peer's FIN has come; the box is pinned */
 
 #endif

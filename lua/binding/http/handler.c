@@ -2,6 +2,7 @@
 #include <lua.h>
 
 #include "conn/box.h"
+#include "conn/eof.h"
 #include "http/methods.h"
 #include "http/object.h"
 #include "http/response.h"
@@ -50,6 +51,7 @@ static int http_unit(lua_State *L)
     raise_error(L, "http: this connection has no request that waits for a handler");
   lc_http_hold(exchange);
   box->exchange = exchange;
+  conn_cancel_when_finished(box);
   if (parameters < 2) {
     lua_settop(L, 1);
     lua_pushvalue(L, lua_upvalueindex(FUNCTION));
@@ -81,9 +83,20 @@ static int http_handler(lua_State *L)
   return 1;
 }
 
+/* http_is_network(text): whether it names a set of addresses. */
+static int http_is_network(lua_State *L)
+{
+  size_t length;
+  lc_network network;
+  const char *text = check_bytes(L, 1, &length);
+  lua_pushboolean(L, !lc_network_parse(text, length, &network));
+  return 1;
+}
+
 void http_open(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg functions[] = {{"http_handler", http_handler}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+    {"http_handler", http_handler}, {"http_is_network", http_is_network}, {NULL, NULL}};
   register_functions(L, rt, "", functions);
   http_open_request(L, rt);
   http_open_response(L, rt);

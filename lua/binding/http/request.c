@@ -148,10 +148,22 @@ static int push_host(lua_State *L, const view *v)
   return 1;
 }
 
+/* A client that a proxy has named, mostly without a port, is known by its host. */
 static int push_peer(lua_State *L, const view *v)
 {
-  char text[LC_ADDRESS_TEXT_MAX];
-  lua_pushstring(L, peer_text(v->self->box->conn, text, sizeof text));
+  char text[LC_ADDRESS_TEXT_MAX], host[LC_HOST_MAX + 1];
+  lc_address client;
+  uint16_t port;
+  lc_http_client(v->self->exchange, v->self->box->conn, &client);
+  const char *family = lc_address_parts(&client, host, &port);
+  int is_host = !port && strcmp(family, "unix") != 0;
+  lua_pushstring(L, is_host ? host : address_text(&client, text, sizeof text));
+  return 1;
+}
+
+static int push_scheme(lua_State *L, const view *v)
+{
+  lua_pushstring(L, lc_http_scheme(v->self->exchange, v->self->box->conn));
   return 1;
 }
 
@@ -176,7 +188,7 @@ static const struct property {
 } PROPERTIES[] = {{"method", push_method}, {"path", push_path},       {"query", push_query},
                   {"target", push_target}, {"version", push_version}, {"headers", push_headers},
                   {"host", push_host},     {"peer", push_peer},       {"conn", push_conn},
-                  {"id", push_id}};
+                  {"id", push_id},         {"scheme", push_scheme}};
 
 /* Upvalue: the methods, and the properties as light userdata. */
 static int request_index(lua_State *L)
@@ -247,6 +259,7 @@ void http_open_request(lua_State *L, runtime *rt)
   lua_newtable(L);
   register_functions(L, rt, "request:", methods);
   http_open_body(L, rt);
+  http_open_upgrade(L, rt);
   for (size_t i = 0; i < sizeof PROPERTIES / sizeof *PROPERTIES; i++) {
     lua_pushlightuserdata(L, (void *)(uintptr_t)&PROPERTIES[i]);
     lua_setfield(L, -2, PROPERTIES[i].name);

@@ -27,13 +27,18 @@ static void escape(const char *raw, char *text, size_t size)
   *text = '\0';
 }
 
+const char *address_text(const lc_address *address, char *text, size_t size)
+{
+  char raw[LC_ADDRESS_TEXT_MAX];
+  escape(lc_address_format(address, raw, sizeof raw), text, size);
+  return text;
+}
+
 const char *peer_text(const lc_conn *conn, char *text, size_t size)
 {
   lc_address peer;
-  char raw[LC_ADDRESS_TEXT_MAX];
   lc_conn_peer(conn, &peer);
-  escape(lc_address_format(&peer, raw, sizeof raw), text, size);
-  return text;
+  return address_text(&peer, text, size);
 }
 
 /* Every connection's end uses this, so it uses a buffer: lua_pushfstring takes four times as

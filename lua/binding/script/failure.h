@@ -7,6 +7,7 @@
 #include "lastcall.h"
 
 /* Its address, in printable characters. */
+const char *address_text(const lc_address *address, char *text, size_t size); /* likewise */
 const char *peer_text(const lc_conn *conn, char *text, size_t size);
 /* Pushes nil, code, message; returns 3. */
 int push_failure(lua_State *L, int code, const char *peer, const char *operation);

@@ -123,10 +123,16 @@ static int start_late(lua_State *L)
   return 0;
 }
 
-/* One whose handler begins with the first byte, or with a unit: it has come, or it will not. */
+/* One whose handler begins with the first byte, or with a unit: it has come, or it will not. A unit
+ * waits for the tasks of the one before it. */
 static void on_first_byte(server_box *box, lc_conn *conn, int is_unit)
 {
   move m = {.box = box, .conn = conn};
+  conn_box *of = lc_conn_user(conn);
+  if (is_unit && of && of->tasks) {
+    of->unit_waits = 1;
+    return;
+  }
   int result = is_unit ? 0 : lc_conn_await(conn);
   if (result == LC_EOF) lc_conn_finish(conn, "no data");
   else if (!result) protect_start(&m, start_late);

@@ -10,7 +10,23 @@
 /* Longer than the 60 s after which balancers usually close, so that they do it first. */
 #define KEEPALIVE_TIMEOUT (75 * LC_SECOND)
 
-/* The path stays on the stack, because the options refer to it [0, +1]. */
+/* Leaves the list on the stack [0, +1]. The modules have checked it by http_is_network. */
+static void take_trusted(lua_State *L, int index, lc_http_options *options)
+{
+  lua_getfield(L, index, "trusted");
+  size_t count = lua_istable(L, -1) ? (size_t)lua_rawlen(L, -1) : 0;
+  lc_network *list = lua_newuserdatauv(L, (count + 1) * sizeof *list, 0);
+  for (size_t i = 0, length; i < count; i++, lua_pop(L, 1)) {
+    lua_rawgeti(L, -2, (lua_Integer)i + 1);
+    const char *text = lua_tolstring(L, -1, &length);
+    lc_network_parse(text, length, &list[i]);
+  }
+  lua_remove(L, -2);
+  options->trusted = list;
+  options->trusted_count = count;
+}
+
+/* The path and the list stay on the stack, because the options refer to them [0, +2]. */
 static void take_options(lua_State *L, int index, lc_http_options *options)
 {
   lc_http_options_init(options);
@@ -25,6 +41,7 @@ static void take_options(lua_State *L, int index, lc_http_options *options)
     (uint32_t)option_integer(L, index, "max_in_flight", options->max_in_flight);
   lua_getfield(L, index, "ready");
   options->ready_path = lua_tostring(L, -1);
+  take_trusted(L, index, options);
 }
 
 void server_speak_http(lua_State *L, server_box *box, int index)
@@ -33,8 +50,9 @@ void server_speak_http(lua_State *L, server_box *box, int index)
   take_options(L, index, &options);
   if (!box->http) box->http = lc_http_service_new(&options);
   if (!box->http) luaL_error(L, "not enough memory for a server");
-  lua_pop(L, 1);
+  lua_pop(L, 2);
   lc_settings settings = lc_server_options_get(box->server)->settings;
+  box->idle_timeout = settings.idle_timeout;
   if (settings.idle_timeout == LC_NEVER)
     settings.idle_timeout = option_time(L, index, "keepalive_timeout", KEEPALIVE_TIMEOUT);
   if (lc_server_set_protocol(box->server, lc_http_service_protocol(box->http), &settings) < 0)

@@ -110,7 +110,8 @@ static void take_options(lua_State *L, server_box *box, int index, const lc_serv
   lua_pop(L, 1);
   box->told.log = anchor_field(L, rt, index, "log");
   box->max_block = option_time(L, index, "max_block", 0);
-  box->cancels_at_eof = option_is(L, index, "on_eof", "cancel");
+  if (option_is(L, index, "on_eof", "cancel")) box->at_eof = EOF_CANCELS;
+  else if (option_is(L, index, "on_eof", "finish")) box->at_eof = EOF_FINISHES;
   box->starts_with_data = option_is(L, index, "start", "data") || options->protocol;
 }
 

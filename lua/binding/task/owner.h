@@ -52,17 +52,21 @@ struct owner {
   OWNER_FIELDS;
 };
 
+/* Whether the peer's FIN ends a context; by default, that of a request. */
+typedef enum eof_policy { EOF_BY_PROTOCOL, EOF_CANCELS, EOF_FINISHES } eof_policy;
+
 /* The fields of a server that its tasks and connections use. */
-#define SERVER_FIELDS                                              \
-  OWNER_FIELDS;                                                    \
-  lc_server *server; /* NULL once freed */                         \
-  reporters told;                                                  \
-  lc_time max_block; /* for its tasks; 0: the run's */             \
-  straggler_list *stragglers;                                      \
-  int handler;       /* anchors: a function, LUA_NOREF for none */ \
-  int farewell;      /* likewise, or a string */                   \
-  int beat;          /* what a heartbeat says: likewise */         \
-  int cancels_at_eof /* the peer's FIN ends a connection's context */
+#define SERVER_FIELDS                                             \
+  OWNER_FIELDS;                                                   \
+  lc_server *server; /* NULL once freed */                        \
+  reporters told;                                                 \
+  lc_time max_block;    /* for its tasks; 0: the run's */         \
+  lc_time idle_timeout; /* of a connection that has left HTTP */  \
+  straggler_list *stragglers;                                     \
+  int handler;      /* anchors: a function, LUA_NOREF for none */ \
+  int farewell;     /* likewise, or a string */                   \
+  int beat;         /* what a heartbeat says: likewise */         \
+  eof_policy at_eof /* what the peer's FIN does to a connection's context */
 
 struct server_base {
   union {

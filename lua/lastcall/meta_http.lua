@@ -1,0 +1,149 @@
+---@meta lastcall.http
+-- lastcall.http: requests, their replies, and what serves them. See meta.lua, and doc/http.md.
+
+local http = {}
+
+--- Makes a handler of requests, which `server:serve` takes.
+---@param fn lastcall.HttpFunction
+---@param options? lastcall.HttpOptions
+---@return lastcall.HttpHandler
+function http.handler(fn, options) end
+
+--- `listen`, `serve` and `run` in one. Raises when the address cannot be listened on.
+---@param address lastcall.Address|{fd: integer, shared: boolean?}
+---@param fn lastcall.HttpFunction
+---@param options? lastcall.HttpServeOptions
+---@return lastcall.Report
+function http.serve(address, fn, options) end
+
+--- Runs as a task for each request. It returns a body; a status and a body; a status, headers and a body (a string, a
+--- number, or a function that gives pieces); or nothing, when it wrote to the response.
+---@alias lastcall.HttpFunction fun(request: lastcall.HttpRequest, response: lastcall.HttpResponse, ctx: lastcall.Context): ...
+
+---@class lastcall.HttpHandler
+local HttpHandler = {}
+
+---@class lastcall.HttpOptions
+---@field head_timeout? number|false seconds for a head, from its first byte on; then 408 (10)
+---@field body_timeout? number|false seconds for each piece of a body (30)
+---@field body_rate? integer bytes a second of a body on the average, after the first body_timeout; 0: no bound (240)
+---@field keepalive_timeout? number|false seconds between two requests (75)
+---@field max_in_flight? integer requests at work; one more is answered with 503 (no bound)
+---@field max_body? integer bytes; then 413 (16 MiB)
+---@field max_head? integer bytes; then 431 (32 KiB)
+---@field max_fields? integer (100)
+---@field ready? string a path that is answered by lastcall: 200, and 503 from the moment on when the server is to leave
+---@field trusted? string[] networks whose X-Forwarded-For and X-Forwarded-Proto are believed: "10.0.0.0/8", "::1", "unix:" (none)
+
+---@class lastcall.HttpServeOptions: lastcall.ServeOptions, lastcall.HttpOptions
+
+--- One request. It raises once its handler has returned.
+---@class lastcall.HttpRequest
+---@field method string
+---@field path string as it was sent, without the query
+---@field query? string
+---@field target string as it was sent
+---@field version "1.1"|"1.0"
+---@field headers lastcall.HttpHeaders
+---@field host? string of the URL, or of the header Host
+---@field scheme "http"|"https" "https" only where a trusted proxy says so
+---@field peer string the client's address: "host:port"; as far as trusted proxies name it, "host" or "host:port"
+---@field conn lastcall.Connection its bytes are HTTP's until an upgrade
+---@field id integer
+local HttpRequest = {}
+
+--- The path in parts, each decoded once.
+---@return string[]? parts
+---@return lastcall.Code? code "invalid" for a % that is no escape
+---@return string? message
+function HttpRequest:segments() end
+
+--- The query, decoded once.
+---@return table<string, string>? first the first value of each name
+---@return {[1]: string, [2]: string}[]|lastcall.Code|nil all every pair, in order
+---@return string? message
+function HttpRequest:arguments() end
+
+--- (waits) A form (application/x-www-form-urlencoded) that was sent as the body, decoded once.
+---@param max? integer bytes
+---@return table<string, string>? first the first value of each name
+---@return {[1]: string, [2]: string}[]|lastcall.Code|nil all every pair, in order
+---@return string? message
+function HttpRequest:form(max) end
+
+--- (waits) What is left of the body.
+---@param max? integer bytes; more are "too long"
+---@return string? body
+---@return lastcall.Code? code
+---@return string? message
+function HttpRequest:body(max) end
+
+--- (waits) The next piece of the body; nil alone at its end.
+---@param max? integer bytes (64 KiB)
+---@return string? piece
+---@return lastcall.Code? code
+---@return string? message
+function HttpRequest:read(max) end
+
+--- (waits) A loop over the pieces of the body. It raises when the body is cut.
+---@param max? integer bytes of a piece (64 KiB)
+---@return fun(): string?
+function HttpRequest:chunks(max) end
+
+--- The fields behind a chunked body that has been read, by their names in lower case.
+---@return table<string, string>?
+function HttpRequest:trailers() end
+
+--- (waits) Sends 101: the connection leaves HTTP, and is the handler's. What came behind the head is read first. From the
+--- step stop on the client gets 503 instead, and the connection ends.
+---@param protocol string one of those that the client asks for
+---@param headers? table<string, string|string[]>
+---@return lastcall.Connection? conn
+---@return lastcall.Code? code "invalid" when the client has not asked for it, "draining"
+---@return string? message
+function HttpRequest:upgrade(protocol, headers) end
+
+--- `headers["name"]`, in any case: fields of one name are joined. `pairs` gives each field as it was sent.
+---@class lastcall.HttpHeaders
+---@field [string] string?
+local HttpHeaders = {}
+
+--- Each value of the name.
+---@param name string
+---@return string[]
+function HttpHeaders:all(name) end
+
+---@class lastcall.HttpResponse
+---@field status integer (200) to be set before the response begins
+---@field headers table<string, string|number|(string|number)[]> likewise
+---@field begun boolean whether its head is written
+local HttpResponse = {}
+
+--- (waits) Writes a piece of the body; the first call begins the response.
+---@param ... string|number
+---@return true? written
+---@return lastcall.Code? code
+---@return string? message
+function HttpResponse:write(...) end
+
+--- (waits) Until the kernel has everything written.
+---@return true? flushed
+---@return lastcall.Code? code
+---@return string? message
+function HttpResponse:flush() end
+
+--- Sends an interim reply, such as 103, before the response begins.
+---@param status integer 102 to 199
+---@param headers? table<string, string|string[]>
+---@return true? sent
+---@return lastcall.Code? code
+---@return string? message
+function HttpResponse:inform(status, headers) end
+
+--- Sends the client elsewhere: `return response:redirect "/there"`.
+---@param location string
+---@param status? 301|302|303|307|308 (302)
+---@return integer status
+---@return table headers
+---@return string body
+function HttpResponse:redirect(location, status) end
