@@ -213,7 +213,7 @@ end
 describe("a TLS server of LuaSocket's and LuaSec's, stopped in mid-work", function()
   local PROGRAMS = {
     chat = "a select chat", round_robin = "a round robin", coroutines = "a dispatcher of coroutines",
-    tasks = "a task for each client",
+    tasks = "a task for each client", sessions = "a select loop over objects of its own",
   }
   for name, what in pairs(PROGRAMS) do
     it(("loses nobody who has sent, and waits for nobody who has not: %s"):format(what), function()

@@ -14,6 +14,7 @@ local expect, deadline = object.expect, object.deadline
 local stream = {}
 
 local streams = setmetatable({}, { __mode = "v" }) -- connections, by the descriptors that they had first
+local lent = setmetatable({}, { __mode = "v" }) -- and by the duplicates that LuaSec has
 
 local function note(conn)
   streams[raw.stream_fd(conn)] = conn
@@ -23,8 +24,11 @@ end
 --- The connection that has this descriptor, if there is one.
 function stream.by_descriptor(fd)
   local conn = streams[fd]
-  return conn and raw.stream_fd(conn) == fd and conn or nil
+  return conn and raw.stream_fd(conn) == fd and conn or lent[fd]
 end
+
+--- LuaSec uses `fd` for the connection from now on; without a connection, it does so no more.
+function stream.lend(fd, conn) lent[fd] = conn end
 
 --- A new socket with a connection.
 function stream.object(class, family, conn)

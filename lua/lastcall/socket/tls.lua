@@ -162,9 +162,15 @@ local function has_room(self, limit)
   return writable and #writable > 0
 end
 
---- From now on each operation says "closed", also to a task that waits.
-local function shut(self, link)
+--- From now on each operation says "closed".
+local function mark_closed(self, link)
   link.is_closed = true
+  stream.lend(math.tointeger(original.getfd(self)), nil)
+end
+
+--- The same, also to a task that waits.
+local function shut(self, link)
+  mark_closed(self, link)
   raw.wake(math.tointeger(original.getfd(self)))
 end
 
@@ -211,6 +217,7 @@ local function link_up(wrapped, state)
   raw.note(conn, 0, 0) -- what comes from now on is LuaSec's
   conn:set_farewell(function() say_goodbye(wrapped, link) end) -- the ladder closes what no task reads
   links[wrapped] = link
+  stream.lend(math.tointeger(original.getfd(wrapped)), conn)
   state.stream, state.tls = nil, wrapped
 end
 
@@ -225,7 +232,7 @@ end
 
 local function collected(self)
   local link = links[self]
-  if link then link.is_closed = true end -- for finalizers of a script that use the object later
+  if link then mark_closed(self, link) end -- for finalizers of a script that use the object later
   return original.collect(self)
 end
 
