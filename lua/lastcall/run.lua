@@ -19,7 +19,7 @@ local trace = require "lastcall.trace"
 local run = {}
 
 local LEARN = 0.1 -- seconds in which loops that have just been told that no client is left end by themselves
-local TIDY_EVERY = 0.5 -- seconds, in a drain
+local TIDY_EVERY, TIDY_PER_MEBIBYTE = 0.5, 0.05 -- seconds, in a drain; a large heap takes long to traverse
 local HURRIED = 0.1 -- seconds for tasks of the process to end after the third signal
 
 local state -- of the run under way
@@ -48,10 +48,12 @@ function run.before_abandoned(fn) last_words[#last_words + 1] = fn end
 local function tidy()
   state.has_sockets = core.socket.has_clients()
   while core.socket.has_clients() do
-    core.collect()
-    local all_ended = core.wait_process_tasks(TIDY_EVERY)
-    close_abandoned()
-    if all_ended then core.sleep(TIDY_EVERY) end
+    if core.wait_process_tasks(TIDY_EVERY + collectgarbage "count" / 1024 * TIDY_PER_MEBIBYTE) then
+      close_abandoned()
+      core.sleep(TIDY_EVERY)
+    else
+      core.collect()
+    end
   end
 end
 

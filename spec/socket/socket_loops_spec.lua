@@ -4,7 +4,7 @@ local process = require "spec.support.process"
 
 -- Programs with a loop of their own, as those that were written for LuaSocket have one, are stopped in mid-work. Each
 -- has a client that has been served and is idle, one that has sent half a line, one that sends its line with the
--- signal, and one that never speaks.
+-- signal, one that finishes its side after that, and one that never speaks.
 
 local FOLDER = "spec/support/programs/loops/"
 local DRAIN = 20
@@ -19,21 +19,23 @@ end
 --- Drives one program: what each of its clients is told, and after how many seconds the last of them is closed.
 local function stop_in_mid_work(lastcall, server, address)
   local function open() return assert(lastcall.connect(address)) end
-  local idle, half, late, silent = open(), open(), open(), open()
+  local idle, half, late, last, silent = open(), open(), open(), open(), open()
   ask(idle, "first\n")
   assert(idle:read() == "you said: first")
   ask(half, "half a ")
   lastcall.sleep(0.1)
   server:signal "TERM"
   ask(late, "late\n")
+  ask(last, "last\n")
+  last:shutdown "write"
   local began = lastcall.now()
   ask(half, "line\n")
-  local told = { half:read(), late:read() }
-  for _, conn in ipairs { idle, half, late, silent } do told[#told + 1] = helper.ends(conn) end
+  local told = { half:read(), late:read(), last:read() }
+  for _, conn in ipairs { idle, half, late, last, silent } do told[#told + 1] = helper.ends(conn) end
   return table.concat(told, ", "), lastcall.now() - began
 end
 
-local ANSWERED = "you said: half a line, you said: late, eof, eof, eof, eof"
+local ANSWERED = "you said: half a line, you said: late, you said: last, eof, eof, eof, eof, eof"
 
 --- All at once, because each of them takes some seconds.
 local function stop_all(programs, path_of)
