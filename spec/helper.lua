@@ -168,6 +168,11 @@ function helper.spoken(address, word)
   return conn
 end
 
+--- Waits until so many of the server's connections (1) are at work: their handlers have read a request.
+function helper.at_work(server, count)
+  while server:count "active" < (count or 1) do require "lastcall".sleep(0.002) end
+end
+
 --- Closes the connection; the last line that came, or the code with which it ended.
 function helper.ends(conn)
   local line, code = conn:read()
