@@ -31,6 +31,21 @@ describe("a wait that a shutdown ends", function()
     assert.same({ nil, "closed", REFUSED, n = 3 }, cut(function() return listen():accept() end))
   end)
 
+  it("says so behind the results of listen and bind", function()
+    local function late(open)
+      return cut(function(lastcall)
+        lastcall.sleep(5) -- until cancel
+        return open()
+      end)
+    end
+    assert.same({ nil, "closed", REFUSED, n = 3 }, late(function() return socket.bind("127.0.0.1", 0) end))
+    assert.same({ nil, "closed", REFUSED, n = 3 }, late(function()
+      local master = socket.tcp4()
+      assert(master:bind("127.0.0.1", 0))
+      return master:listen()
+    end))
+  end)
+
   it("says so behind the partial of receive, when it is refused and when it is cut", function()
     local held = {}
     local function receive(sent)

@@ -383,6 +383,12 @@ static int listener_unclaimed(lua_State *L)
   return 1;
 }
 
+/* refuse(): nil, a word and the reason, for what a shutdown refuses. */
+static int stream_refuse(lua_State *L)
+{
+  return socket_failure(L, runtime_upvalue(L), LC_DRAINING);
+}
+
 /* retire(server): stops listening; connections go on. */
 static int listener_retire(lua_State *L)
 {
@@ -436,6 +442,7 @@ void socket_open_stream(lua_State *L, runtime *rt)
                                        {"shut_write", stream_shut_write},
                                        {"listener_fd", listener_fd},
                                        {"unclaimed", listener_unclaimed},
+                                       {"refuse", stream_refuse},
                                        {"retire", listener_retire},
                                        {"is_ended", listener_is_ended},
                                        {"by_hand", listener_by_hand},

@@ -53,25 +53,26 @@ local function listen_on(one, port, backlog)
   local self, problem = (one.family == "inet" and socket.tcp4 or socket.tcp6)()
   if not self then return nil, problem end
   self:setoption("reuseaddr", true)
-  local fine
+  local fine, why
   fine, problem = self:bind(one.addr, port)
-  if fine then fine, problem = self:listen(backlog) end
+  if fine then fine, problem, why = self:listen(backlog) end
   if fine then return self end
   self:close()
-  return nil, problem
+  return nil, problem, why
 end
 
 --- Returns a socket that listens on the first possible address of `host`; "*" means every interface.
 function socket.bind(host, port, backlog)
   local list, problem = socket.dns.getaddrinfo(host == "*" and "0.0.0.0" or host)
   if not list then return nil, problem end
+  local why
   problem = "no info on address"
   for _, one in ipairs(list) do
     local self
-    self, problem = listen_on(one, port, backlog)
+    self, problem, why = listen_on(one, port, backlog)
     if self then return self end
   end
-  return nil, problem
+  return object.failed(why, problem)
 end
 
 require "lastcall.socket.ltn12" (socket)

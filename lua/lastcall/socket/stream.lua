@@ -266,7 +266,7 @@ function stream.listen(family)
   return function(self, backlog)
     local state = expect(self, group)
     backlog = object.integer(2, backlog, 32)
-    if server.is_too_late() then return nil, "closed" end -- as accept returns then
+    if server.is_too_late() then return raw.refuse() end -- as accept does then
     local fine, problem = raw.listen(state.fd or -1, backlog)
     if not fine then return nil, problem end
     local made, _, message = server.adopt(state.fd, stream.server_options, backlog)
