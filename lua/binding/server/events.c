@@ -119,7 +119,9 @@ static void on_opened(lc_conn *conn, void *user)
 static int start_late(lua_State *L)
 {
   move *m = lua_touserdata(L, 1);
-  if (server_push_conn(L, m->box, m->conn)) start_handler(L, lc_conn_user(m->conn));
+  if (!server_push_conn(L, m->box, m->conn)) return 0;
+  conn_keep_unstarted(L, -1); /* as its task would, which would have to find it first */
+  start_handler(L, lc_conn_user(m->conn));
   return 0;
 }
 
