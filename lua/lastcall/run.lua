@@ -23,7 +23,14 @@ local TIDY_EVERY, TIDY_PER_MEBIBYTE = 0.5, 0.05 -- seconds, in a drain; a large 
 local HURRIED = 0.1 -- seconds for tasks of the process to end after the third signal
 
 local state -- of the run under way
-local last_words = {} -- functions: see run.before_abandoned
+local last_words = {} -- functions: see run.before_closing
+
+--- Calls `fn` each time before lastcall closes sockets that no code uses any more.
+function run.before_closing(fn) last_words[#last_words + 1] = fn end
+
+local function say_last_words()
+  for _, say in ipairs(last_words) do say() end
+end
 
 local function drain_options(given)
   local drain = given.drain
@@ -35,13 +42,10 @@ end
 local function close_abandoned()
   local tasks, servers = core.left()
   if tasks > 0 or servers > 0 then return end
-  for _, say in ipairs(last_words) do say() end
+  say_last_words()
   core.socket.abandon()
   core.close_outbound()
 end
-
---- Calls `fn` each time before sockets that no code can use any more are closed.
-function run.before_abandoned(fn) last_words[#last_words + 1] = fn end
 
 --- Closes, during a drain, the sockets that no task uses any more. Those that no task can reach, because a task has
 -- failed, for instance, are garbage.
@@ -74,6 +78,7 @@ end
 
 --- Closes, after the hooks, the connections that tasks of the process have opened.
 local function close_outbound(deadline)
+  say_last_words()
   local left = core.close_outbound()
   while left > 0 and core.now() < deadline do
     core.sleep(0.005)

@@ -253,4 +253,24 @@ describe("a TLS server of LuaSocket's and LuaSec's, stopped in mid-work", functi
       assert.equal(how == "ends", fine, output)
     end)
   end
+
+  it("says close_notify on a connection that the script has opened, too", function()
+    if not tls.is_here then return pending("LuaSec is not installed (lua-sec)") end
+    tls.task(function(lastcall, socket, ssl, contexts)
+      local listener = assert(socket.bind("127.0.0.1", 0))
+      local _, port = listener:getsockname()
+      local caller = start("caller", contexts, port)
+      local peer = assert(ssl.wrap(assert(listener:accept()), contexts.server))
+      listener:close()
+      assert(peer:dohandshake())
+      assert.equal("hello", (peer:receive()))
+      caller:signal "TERM"
+      local began = lastcall.now()
+      assert.equal("closed", select(2, peer:receive()))
+      assert.is_true(lastcall.now() - began < helper.seconds(3))
+      peer:close()
+      local output, fine = caller:finish()
+      assert.is_true(fine, output)
+    end)
+  end)
 end)

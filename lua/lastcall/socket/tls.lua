@@ -204,7 +204,9 @@ local function say_goodbye(self, link)
 end
 
 local function say_all_goodbyes()
-  for wrapped, link in pairs(links) do say_goodbye(wrapped, link) end
+  local all = {}
+  for wrapped, link in pairs(links) do all[wrapped] = link end -- other tasks may wrap more meanwhile
+  for wrapped, link in pairs(all) do say_goodbye(wrapped, link) end
 end
 
 --- Takes the place of a socket's stream: the connection that LuaSec's object has. Its timeouts are not the socket's, as
@@ -247,7 +249,7 @@ local function patch(ssl)
   known.answered = methods.answered
   original.wrap, original.collect = ssl.wrap, class.__gc
   class.__close, class.__gc = methods.close, collected
-  run.before_abandoned(say_all_goodbyes)
+  run.before_closing(say_all_goodbyes)
 
   --- Replaces LuaSec's wrap; `sock` cannot be used afterwards, as in LuaSec.
   function ssl.wrap(sock, config)
