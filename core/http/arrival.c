@@ -88,9 +88,12 @@ static lc_arrival on_head(lc_conn *conn, lc_http_exchange *x, const lc_slice *he
   return LC_ARRIVAL_UNIT;
 }
 
-/* What is left of a body is out of the way, or not yet. */
+/* What is left of a body is out of the way, or not yet. The rest has as long as one piece of a body
+ * that is read: a client that sends it byte by byte does not keep the connection. */
 static lc_arrival skip(lc_conn *conn, lc_http_exchange *x)
 {
+  lc_time until = lc_time_add(x->body_began, x->service->options.body_timeout);
+  if (conn->loop->now > until) return LC_ARRIVAL_LEFT;
   int result = lc_http_body_skip(x, conn);
   if (result == LC_AGAIN) return LC_ARRIVAL_MORE;
   if (result < 0) return LC_ARRIVAL_LEFT;
@@ -139,6 +142,7 @@ static void unit_ended(lc_conn *conn, void *state)
     lc_conn_finish(conn, "answered");
   } else if (!x->body_over) {
     x->stage = LC_HTTP_STAGE_SKIPPING;
+    x->body_began = conn->loop->now;
   } else {
     lc_http_exchange_leave(conn);
   }

@@ -52,7 +52,7 @@ struct lc_http_exchange {
   lc_http_chunks chunks;
   uint64_t body_left; /* LC_HTTP_SIZED: bytes that have not been read */
   uint64_t body_read;
-  lc_time body_began;     /* the time of the first attempt to read it; 0: none */
+  lc_time body_began;     /* when reading it began, or skipping it; 0: neither has */
   unsigned body_over : 1; /* all of it has been read */
   unsigned has_trailers : 1;
   uint16_t refusal;       /* the status that a failure to read it asks for; 0: none */

@@ -199,6 +199,24 @@ static void a_short_body_that_nobody_reads_is_skipped_and_a_long_one_ends_the_co
   peer_close(peer);
 }
 
+static void a_body_that_nobody_reads_has_as_long_as_a_piece_of_one(void **state)
+{
+  world *w = *state;
+  int peer;
+  app.options.body_timeout = world_seconds(0.1);
+  serve(w);
+  seen *one = world_accept(w, &peer);
+  peer_say(peer, "POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 60000\r\n\r\n");
+  expect(w, peer, OK);
+  lc_time until = w->sys->now(w->sys) + world_seconds(10);
+  while (lc_conn_state(one->conn) < LC_STATE_CLOSING) {
+    if (w->sys->now(w->sys) > until) fail_msg("the connection goes on");
+    send(peer, "x", 1, MSG_NOSIGNAL);
+    world_turn_for(w, world_seconds(0.01));
+  }
+  close(peer);
+}
+
 static void a_client_that_waits_is_invited_once(void **state)
 {
   world *w = *state;
@@ -428,6 +446,7 @@ int main(void)
     HTTP_TEST(pipelined_requests_are_answered_in_order),
     HTTP_TEST(a_body_is_read_in_pieces_sized_or_chunked),
     HTTP_TEST(a_short_body_that_nobody_reads_is_skipped_and_a_long_one_ends_the_connection),
+    HTTP_TEST(a_body_that_nobody_reads_has_as_long_as_a_piece_of_one),
     HTTP_TEST(a_client_that_waits_is_invited_once),
     HTTP_TEST(what_makes_no_sense_is_answered_and_closed_without_the_embedder),
     HTTP_TEST(half_a_head_is_answered_with_408_in_time),
