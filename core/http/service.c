@@ -16,11 +16,11 @@ void lc_http_options_init(lc_http_options *options)
                                .ready_path = ""};
 }
 
-static lc_network *copy_networks(const lc_http_options *options)
+/* There is a zero byte behind, and memory also for nothing. */
+static void *copy_of(const void *from, size_t size)
 {
-  lc_network *copy = calloc(options->trusted_count + 1, sizeof *copy);
-  if (copy && options->trusted_count)
-    memcpy(copy, options->trusted, options->trusted_count * sizeof *copy);
+  char *copy = calloc(size + 1, 1);
+  if (copy && size) memcpy(copy, from, size);
   return copy;
 }
 
@@ -32,8 +32,9 @@ lc_http_service *lc_http_service_new(const lc_http_options *options)
   else lc_http_options_init(&service->options);
   const char *path = service->options.ready_path;
   service->ready_length = path ? strlen(path) : 0;
-  service->ready_path = strndup(path ? path : "", service->ready_length);
-  service->trusted = copy_networks(&service->options);
+  service->ready_path = copy_of(path, service->ready_length);
+  size_t size = service->options.trusted_count * sizeof *service->trusted;
+  service->trusted = copy_of(service->options.trusted, size);
   if (!service->ready_path || !service->trusted) {
     free(service->ready_path);
     free(service->trusted);
