@@ -1,5 +1,6 @@
 -- scripts/test: early, fast clock
 local helper = require "spec.helper"
+local http = require "lastcall.http"
 local system = require "spec_system"
 
 -- A connection that a silent server holds open, and the server.
@@ -139,8 +140,42 @@ end
 for _, name in ipairs(READS) do CALLS["Connection:" .. name] = calling(silent, name) end
 for _, name in ipairs(WRITES) do CALLS["Connection:" .. name] = calling(full, name) end
 
+local HEAD = "POST / HTTP/1.1\r\nHost: here\r\nContent-Type: application/x-www-form-urlencoded\r\n" ..
+  "Content-Length: 9\r\n\r\n"
+
+-- The call, on the request and the response of a client that has sent the head alone and reads nothing.
+local function serving(call)
+  return function(lastcall)
+    local given = lastcall.channel(1)
+    local _, address = helper.serve(lastcall, http.handler(function(request, response)
+      given:send { request, response }
+      lastcall.sleep(60)
+    end))
+    local conn = assert(lastcall.connect(address, { linger = 0 }))
+    helper.send(conn, HEAD)
+    local request, response = table.unpack(given:receive())
+    return function() return call(request, response) end, function() conn:abort() end
+  end
+end
+
+for _, name in ipairs { "form", "body", "read" } do
+  CALLS["HttpRequest:" .. name] = serving(function(request) return request[name](request) end)
+end
+for _, name in ipairs { "write", "flush" } do
+  CALLS["HttpResponse:" .. name] = serving(function(_, response)
+    local fine, code
+    repeat
+      fine, code = response:write(("x"):rep(65536))
+      if fine and name == "flush" then fine, code = response:flush() end
+    until not fine
+    return fine, code
+  end)
+end
+
 -- Those that the table cannot have, and why.
 local ELSEWHERE = {
+  ["HttpRequest:chunks"] = "raises: it is read that waits",
+  ["HttpRequest:upgrade"] = "waits for what is left of the body, as body does",
   ["lastcall.listen"] = "waits for a name to be looked up: address_spec has it",
   ["lastcall.resolve"] = "waits for a name to be looked up: resolve_spec has it",
   ["Server:listen"] = "waits for a name to be looked up: address_spec has it",
