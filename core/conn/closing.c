@@ -173,13 +173,15 @@ static void say_farewell(lc_conn *conn)
     lc_queue_append(conn, extra->farewell, extra->farewell_length);
 }
 
-/* Whether the report counts bytes that no handler receives. Not those of a peer that has finished,
+/* Whether bytes that no handler receives are counted, because we have ended the connection: the
+ * ladder, or a limit. Not those of a peer that has finished,
  * unless the ladder refused what it had sent: its bytes could have been read. Nor when the handler
  * has shut the reading half. */
 static int must_count_late(const lc_conn *conn)
 {
   const lc_owner *owner = conn->owner;
-  if (!owner || owner->step < LC_STEP_STOP || !owner->tells_late) return 0;
+  if (!owner || !owner->tells_late) return 0;
+  if (owner->step < LC_STEP_STOP && !conn->leaving) return 0;
   if (conn->in_shut || conn->transport->is_opaque) return 0;
   return conn->dismissed || !conn->in_eof;
 }

@@ -20,6 +20,7 @@ static void answer(lc_conn *conn, lc_http_exchange *x, int status, const char *f
                    size_t length)
 {
   if (lc_http_answer(x, conn, status, fields, length)) lc_conn_abort(conn, "reply not sent");
+  lc_http_note_replied(x, conn);
   lc_http_exchange_leave(conn);
 }
 
@@ -70,6 +71,7 @@ static int keep_head(lc_http_exchange *x, const char *bytes, size_t length)
 /* The whole head has come. */
 static lc_arrival on_head(lc_conn *conn, lc_http_exchange *x, const lc_slice *held, size_t length)
 {
+  x->began = conn->loop->now;
   if (keep_head(x, held->data, length) < 0) return refuse(conn, x, 503);
   lc_slice behind = {held->data + length, held->length - length};
   lc_http_body_begin(x);
@@ -115,6 +117,7 @@ static lc_arrival arrived(lc_conn *conn, void *state)
     } else {
       if (!x) x = conn->protocol_state = lc_http_exchange_begin(service_of(conn));
       if (!x) return LC_ARRIVAL_REFUSED;
+      if (!x->began) x->began = conn->loop->now;
       ssize_t length = lc_http_head_read(&x->head, held.data, held.length);
       if (length == LC_AGAIN) return LC_ARRIVAL_MORE;
       if (length < 0) return refuse(conn, x, lc_http_fault_status((lc_http_fault)x->head.fault));
@@ -136,6 +139,7 @@ static void unit_ended(lc_conn *conn, void *state)
     x->head.persists = 0;
     lc_http_answer(x, conn, 500, NULL, 0);
   }
+  lc_http_note_replied(x, conn);
   if (!x->ended || lc_http_out_send(x, conn)) {
     lc_conn_abort(conn, "reply not finished");
   } else if (x->closes) {
@@ -157,6 +161,7 @@ static int leave(lc_conn *conn, void *state)
   x->head.persists = 0;
   if (x->begun || lc_http_answer(x, conn, 503, later, sizeof later - 1))
     lc_conn_abort(conn, "reply not finished");
+  lc_http_note_replied(x, conn);
   return 0;
 }
 
@@ -170,6 +175,7 @@ static void unit_failed(lc_conn *conn, void *state)
   int status = x->refusal ? x->refusal : 500;
   if (x->begun || lc_http_answer(x, conn, status, NULL, 0))
     lc_conn_abort(conn, "reply not finished");
+  lc_http_note_replied(x, conn);
 }
 
 static void end(void *state) { lc_http_release(state); }

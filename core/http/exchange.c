@@ -68,7 +68,9 @@ lc_http_exchange *lc_http_exchange_begin(lc_http_service *service)
 
 void lc_http_exchange_uncount(lc_http_exchange *x)
 {
-  if (x->counted) x->service->in_flight--;
+  if (!x->counted) return;
+  x->service->in_flight--;
+  x->service->served++;
   x->counted = 0;
 }
 

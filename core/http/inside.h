@@ -43,6 +43,8 @@ struct lc_http_exchange {
   uint32_t holds; /* of the connection, and of the embedder */
   uint8_t stage;  /* lc_http_stage */
 
+  lc_time began; /* when its head was whole */
+
   /* The request. */
   lc_http_head head;
   char *bytes; /* the head, and the trailers behind it */
@@ -67,6 +69,9 @@ struct lc_http_exchange {
   unsigned bodyless : 1; /* HEAD, 204, 304: bytes of a body are counted, and not sent */
   unsigned sized : 1;    /* reply_left counts */
   unsigned upgraded : 1;
+  unsigned told : 1; /* options.replied has been called */
+  uint16_t status;
+  uint64_t sent; /* bytes of the body */
   uint64_t reply_left;
   uint64_t chunk_left; /* of the chunk under way */
   lc_http_outgoing out;
@@ -85,6 +90,7 @@ struct lc_http_service {
   uint32_t exchanges; /* all of them, also those in the pool */
   uint32_t in_flight;
   uint64_t last_id;
+  uint64_t served;
   int is_over;     /* it is freed with its last exchange */
   int64_t date_of; /* the second that `date_line` has */
   char date_line[LC_HTTP_DATE_LINE];

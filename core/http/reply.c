@@ -114,6 +114,7 @@ int lc_http_begin(lc_http_exchange *x, lc_conn *conn, const lc_http_reply *reply
   int result = write_head(x, conn, reply, &writer);
   if (result < 0) return result;
   x->out.length += writer.length;
+  x->status = (uint16_t)reply->status;
   x->begun = 1;
   return 0;
 }
@@ -162,6 +163,7 @@ int lc_http_answer(lc_http_exchange *x, lc_conn *conn, int status, const char *f
   if (!x->bodyless) result = lc_http_out_add(&x->out, words, size);
   if (!x->bodyless && !result) result = lc_http_out_add(&x->out, "\n", 1);
   x->reply_left = 0;
+  x->sent = x->bodyless ? 0 : size + 1;
   return result < 0 ? result : lc_http_end(x, conn, NULL, 0);
 }
 
@@ -197,6 +199,7 @@ int lc_http_upgrade(lc_http_exchange *x, lc_conn *conn, const char *fields, size
     int result = add_interim(x, 101, lines, sizeof upgraded - 1 + length);
     if (result < 0) return result;
     x->begun = x->ended = x->bodyless = x->upgraded = 1;
+    x->status = 101;
     lc_http_exchange_uncount(x);
   }
   int result = lc_http_out_send(x, conn);

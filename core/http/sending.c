@@ -118,6 +118,7 @@ ssize_t lc_http_write(lc_http_exchange *x, lc_conn *conn, const struct iovec *pi
   if (x->chunked && total > x->chunk_left)
     return -EINVAL; /* the caller has not gone on with the rest */
   ssize_t accepted = write_all(x, conn, pieces, count, total);
+  if (accepted > 0) x->sent += (uint64_t)accepted;
   if (accepted > 0 && x->sized) x->reply_left -= (uint64_t)accepted;
   return accepted;
 }

@@ -46,6 +46,10 @@ typedef struct lc_http_options {
   /* None: the peers whose X-Forwarded-For and X-Forwarded-Proto are believed. Copied. */
   const lc_network *trusted;
   size_t trusted_count;
+  /* NULL. Called once for each reply, also of the library, when it has been written or given up;
+   * for a log. It may look at the exchange, and change nothing. */
+  void (*replied)(const lc_http_exchange *exchange, const lc_conn *conn, void *user);
+  void *user;
 } lc_http_options;
 void lc_http_options_init(lc_http_options *options);
 
@@ -54,8 +58,9 @@ lc_http_service *lc_http_service_new(const lc_http_options *options);
 /* It must outlive the servers that have its protocol. Exchanges that are held stay valid. */
 void lc_http_service_free(lc_http_service *service);
 const lc_protocol *lc_http_service_protocol(const lc_http_service *service);
-/* Requests at work. */
+/* Requests at work, and those whose work has ended. */
 uint32_t lc_http_service_in_flight(const lc_http_service *service);
+uint64_t lc_http_service_served(const lc_http_service *service);
 
 /* --------------------------------------------------------------- requests -- */
 
@@ -65,8 +70,18 @@ lc_http_exchange *lc_http_exchange_of(const lc_conn *conn);
 uint64_t lc_http_exchange_id(const lc_http_exchange *exchange); /* never reused by its service */
 void lc_http_hold(lc_http_exchange *exchange);
 void lc_http_release(lc_http_exchange *exchange);
+/* The embedder's work has ended, also where the connection had ended before: options.replied is
+ * called, unless it was. */
+void lc_http_note_replied(lc_http_exchange *exchange, const lc_conn *conn);
 /* The head; `*bytes` is what its spans refer to. */
 const lc_http_head *lc_http_request(const lc_http_exchange *exchange, const char **bytes);
+/* The bytes of the head; none when it was refused. */
+void lc_http_head_bytes(const lc_http_exchange *exchange, lc_slice *bytes);
+/* When the head was whole; of a refused one: when its first byte was looked at. */
+lc_time lc_http_began(const lc_http_exchange *exchange);
+/* "GET /path", shortened to fit: the request that the connection is at work for. NULL when there is
+ * none. Returns `text`. */
+const char *lc_http_label(const lc_conn *conn, char *text, size_t size);
 
 /* Where the request comes from: the peer, or, as far as that is trusted, whom it names. The port of
  * a named client is 0 where the peer does not tell it. */
@@ -119,6 +134,9 @@ int lc_http_end(lc_http_exchange *exchange, lc_conn *conn, const char *trailers,
 /* Whether the head of the reply has begun; whether all of it has been written. */
 int lc_http_has_begun(const lc_http_exchange *exchange);
 int lc_http_has_ended(const lc_http_exchange *exchange);
+/* The status of the reply, 0 before it has begun; the bytes of its body that were accepted. */
+int lc_http_status(const lc_http_exchange *exchange);
+uint64_t lc_http_sent(const lc_http_exchange *exchange);
 /* How many bytes the body may still have. UINT64_MAX: as many as the embedder wants. */
 uint64_t lc_http_room(const lc_http_exchange *exchange);
 /* Whether lc_http_upgrade has answered: the bytes are the embedder's from then on. */

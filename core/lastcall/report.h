@@ -41,6 +41,8 @@ typedef struct lc_report {
   uint64_t undelivered_bytes;
   uint64_t failed_flushes;
   uint64_t late; /* connections with bytes that no handler received: lc_conn_stats.late */
+  /* The same before the shutdown: a limit, such as idle_timeout, had ended them. */
+  uint64_t late_before;
 
   int lossless; /* every listener is known to have stopped without loss */
 } lc_report;

@@ -242,7 +242,7 @@ static void end_process(lc_watchdog *w, lc_time now)
   make_stand_still(w, now);
   for (lc_server *server = NULL; (server = lc_fleet_next(w->fleet, server));)
     lc_server_reset_at_exit(server);
-  w->sys->say(w->sys, w->text,
+  w->sys->say(w->sys, LC_STDERR, w->text,
               w->events->stuck(LC_BEAT_WORK(w->seen), w->text, sizeof w->text, w->user),
               LAST_WORDS);
   w->sys->exit(w->sys, LC_EXIT_STUCK);

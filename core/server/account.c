@@ -39,6 +39,7 @@ void lc_account_ended(lc_conn *conn, int by_reset)
   report->sent += conn->sent;
   report->resets_at_rest += conn->reset_at_rest;
   report->detached += conn->detached;
+  if (server->owner.step < LC_STEP_STOP && conn->late) report->late_before++;
   if (server->owner.step < LC_STEP_STOP || conn->detached) return;
   account_end(report, lc_member_of(conn), by_reset);
   account_undelivered(report, lc_member_of(conn));

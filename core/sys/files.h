@@ -7,7 +7,7 @@
 
 #include "sys/sys.h"
 
-ssize_t lc_sys_say(const lc_sys *sys, const char *text, size_t length, lc_time patience);
+ssize_t lc_sys_say(const lc_sys *sys, int fd, const char *text, size_t length, lc_time patience);
 
 int lc_sys_descriptor_limit(const lc_sys *sys);
 int lc_sys_descriptors_open(const lc_sys *sys);

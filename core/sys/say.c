@@ -1,6 +1,6 @@
-/* say.c - writes to stderr, and never waits long for its reader.
+/* say.c - writes to stderr, or another log, and never waits long for its reader.
  *
- * The shell and other processes share the file description behind stderr, so
+ * The shell and other processes share the file description behind it, so
  * O_NONBLOCK must not be set on it. Instead, a pipe or a terminal is opened once
  * more for the message: that description is ours alone. Where it cannot be opened
  * (a process that has changed its user), small pieces are written when there is
@@ -53,18 +53,29 @@ static ssize_t put_to_shared(int fd, const char *text, size_t length)
   return write(fd, piece.iov_base, piece.iov_len);
 }
 
+static int open_again(int fd)
+{
+  char path[32] = "/proc/self/fd/";
+  char digits[12];
+  size_t at = strlen(path), count = 0;
+  for (; fd > 0 || !count; fd /= 10) digits[count++] = (char)('0' + fd % 10);
+  while (count) path[at++] = digits[--count];
+  path[at] = 0;
+  return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
 static int choose_way(way *chosen)
 {
   struct stat status;
-  int flags = fcntl(STDERR_FILENO, F_GETFL);
-  if (flags < 0 || fstat(STDERR_FILENO, &status) < 0) return -errno;
+  int fd = chosen->fd, flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || fstat(fd, &status) < 0) return -errno;
   if ((flags & O_ACCMODE) == O_RDONLY) return -EBADF;
   if (S_ISREG(status.st_mode)) {
     chosen->put = put_at_once;
   } else if (S_ISSOCK(status.st_mode)) {
     chosen->put = put_to_socket;
-  } else if (S_ISFIFO(status.st_mode) || isatty(STDERR_FILENO)) {
-    int ours = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  } else if (S_ISFIFO(status.st_mode) || isatty(fd)) {
+    int ours = open_again(fd);
     if (ours >= 0) *chosen = (way){ours, put_at_once};
   }
   return 0;
@@ -92,11 +103,11 @@ static ssize_t put_all(const way *to, const char *text, size_t length, lc_time u
 
 /* SIGPIPE goes to the thread that writes. It is blocked during the write, and taken away afterwards
  * unless one was pending before. */
-ssize_t lc_sys_say(const lc_sys *sys, const char *text, size_t length, lc_time patience)
+ssize_t lc_sys_say(const lc_sys *sys, int fd, const char *text, size_t length, lc_time patience)
 {
   static const struct timespec none;
   sigset_t broken, before, pending;
-  way to = {STDERR_FILENO, put_to_shared};
+  way to = {fd, put_to_shared};
   (void)sys;
   ssize_t result = choose_way(&to);
   if (result < 0) return result;
@@ -110,6 +121,6 @@ ssize_t lc_sys_say(const lc_sys *sys, const char *text, size_t length, lc_time p
     while (sigtimedwait(&broken, NULL, &none) < 0 && errno == EINTR) continue;
   }
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (to.fd != STDERR_FILENO) close(to.fd);
+  if (to.fd != fd) close(to.fd);
   return result;
 }

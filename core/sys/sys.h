@@ -82,6 +82,8 @@ typedef struct lc_poll_event {
   uint64_t tag; /* as it was given to poller_control */
 } lc_poll_event;
 
+#define LC_STDERR 2
+
 struct lc_sys {
   void *state; /* the table's own; the real kernel needs none */
 
@@ -170,10 +172,10 @@ struct lc_sys {
   lc_time (*ran)(const lc_sys *, int number);
   int (*blocked)(const lc_sys *, int number);
 
-  /* Writes to stderr, and waits for room there at most `patience` in all. Leaves the flags of the
+  /* Writes to a descriptor of a log, and waits for room there at most `patience` in all. Leaves the flags of the
    * descriptor alone, and raises no SIGPIPE. Returns how many bytes were written; -EAGAIN or
    * another code when there were none. */
-  ssize_t (*say)(const lc_sys *, const char *text, size_t length, lc_time patience);
+  ssize_t (*say)(const lc_sys *, int fd, const char *text, size_t length, lc_time patience);
   void (*exit)(const lc_sys *, int status); /* _exit */
 
   int (*descriptor_limit)(const lc_sys *); /* RLIMIT_NOFILE, the soft one */

@@ -40,9 +40,14 @@ local function task_line(task)
   return table.concat(parts, ", ")
 end
 
-local function conn_line(conn)
-  local parts = { ("connection %d from %s"):format(conn.id, conn.peer), conn.state,
-    ("%.1f s old"):format(conn.age), ("silent for %.1f s"):format(conn.quiet) }
+--- `task`: the first of its tasks that is listed, or nil.
+local function conn_line(conn, task)
+  local where = task and report.place(task.traceback)
+  local parts = { report.request_of(conn, where, task and task.waits_for, task and task.waited) }
+  parts[#parts + 1] = ("connection %d%s"):format(conn.id, #parts == 0 and " from " .. conn.peer or "")
+  parts[#parts + 1] = conn.state
+  parts[#parts + 1] = ("%.1f s old"):format(conn.age)
+  parts[#parts + 1] = ("silent for %.1f s"):format(conn.quiet)
   parts[#parts + 1] = report.owed(conn)
   return table.concat(parts, ", ")
 end
@@ -164,13 +169,13 @@ local function say_places(say, tasks)
   if #order > PLACES then say(0, ("tasks: %d at %s"):format(left, plural(#order - PLACES, "other place"))) end
 end
 
-local function say_servers(say, connections, say_tasks)
+local function say_servers(say, connections, tasks_by, say_tasks)
   for i, one in ipairs(server.all) do
     if i > MOST then break end
     local where = table.concat(one:addresses(), " ")
     say(0, ("server %s, %s"):format(where ~= "" and where or "(not listening)", one:step()))
     for _, conn in ipairs(connections.of[one] or {}) do
-      say(1, conn_line(conn))
+      say(1, conn_line(conn, tasks_by[conn.id] and tasks_by[conn.id][1]))
       say_tasks(2, conn.id)
     end
     say_tasks(1, one)
@@ -200,7 +205,7 @@ return function()
     plural(tasks.count, "task")))
   say_states(say, connections)
   say_places(say, tasks)
-  say_servers(say, connections, say_tasks)
+  say_servers(say, connections, by, say_tasks)
   say(0, ("process, %s"):format((core.ladder())))
   say_tasks(1, "process")
   for owner in pairs(by) do say_tasks(1, owner) end -- of servers that a run does not count

@@ -44,25 +44,27 @@ function log.text_of(err)
   return told and text or ("an error object (%s) whose __tostring raises"):format(type(err))
 end
 
-local function error_text(err, traceback, conn)
-  local where = conn and (" (%s)"):format(tostring(conn)) or ""
+local function error_text(err, traceback, conn, request)
+  local where = conn and (" (%s%s)"):format(request and request .. ", " or "", tostring(conn)) or ""
   return ("lastcall: error%s: %s\n%s\n"):format(where, log.escaped(log.text_of(err)), traceback or "")
 end
 
 --- The default for the `on_error` option.
-function log.error_to_stderr(err, traceback, conn) stderr.say(stderr.time() .. error_text(err, traceback, conn)) end
+function log.error_to_stderr(err, traceback, conn, request)
+  stderr.say(stderr.time() .. error_text(err, traceback, conn, request))
+end
 
 local function describe(err) return { err, debug.traceback(nil, 2) } end
 
 --- Wraps a script's `on_error`. When `on_error` itself raises, both errors go to stderr, so that none is lost.
 function log.guarded(on_error)
   if not on_error then return nil end
-  return function(err, traceback, conn)
-    local fine, own = xpcall(on_error, describe, err, traceback, conn)
+  return function(err, traceback, conn, request)
+    local fine, own = xpcall(on_error, describe, err, traceback, conn, request)
     if fine then return end
     if type(own) ~= "table" then own = { own } end -- there was no memory to describe it
     stderr.say(("%s%slastcall: and on_error, which was told of it, raised itself:\n%s"):format(stderr.time(),
-      error_text(err, traceback, conn), error_text(own[1], own[2], conn)))
+      error_text(err, traceback, conn, request), error_text(own[1], own[2], conn, request)))
   end
 end
 

@@ -59,9 +59,9 @@ end
 
 --- Adds the limit to an error function. Errors raised at the same place are equal.
 function limit.limited_errors(tell)
-  return function(err, traceback, conn)
+  return function(err, traceback, conn, request)
     local function tell_more(more) tell(("%d more like the last"):format(more), traceback) end
-    if allows(tostring(tell) .. "\0" .. tostring(traceback), tell_more) then tell(err, traceback, conn) end
+    if allows(tostring(tell) .. "\0" .. tostring(traceback), tell_more) then tell(err, traceback, conn, request) end
   end
 end
 

@@ -16,6 +16,12 @@ function http.handler(fn, options) end
 ---@return lastcall.Report
 function http.serve(address, fn, options) end
 
+--- Makes a function for the option `access_log`: it writes a line for each reply.
+---@param format? string "combined" (the default), "common", or a text with names in braces: {client}, {time}, {request}, {method}, {target}, {path}, {version}, {host}, {status}, {bytes}, {seconds}, {referer}, {user_agent}, {header:NAME}
+---@param write? fun(line: string) gets each line, with its end; may not wait (to stdout, dropped where there is no room)
+---@return fun(head: string, status: integer, bytes: integer, seconds: number, client: string)
+function http.access_log(format, write) end
+
 --- Runs as a task for each request. It returns a body; a status and a body; a status, headers and a body (a string, a
 --- number, or a function that gives pieces); or nothing, when it wrote to the response.
 ---@alias lastcall.HttpFunction fun(request: lastcall.HttpRequest, response: lastcall.HttpResponse, ctx: lastcall.Context): ...
@@ -34,6 +40,7 @@ local HttpHandler = {}
 ---@field max_fields? integer (100)
 ---@field ready? string a path that is answered by lastcall: 200, and 503 from the moment on when the server is to leave
 ---@field trusted? string[] networks whose X-Forwarded-For and X-Forwarded-Proto are believed: "10.0.0.0/8", "::1", "unix:" (none)
+---@field access_log? fun(head: string, status: integer, bytes: integer, seconds: number, client: string) gets each reply, also those of lastcall: http.access_log() makes one; may not wait (none)
 
 ---@class lastcall.HttpServeOptions: lastcall.ServeOptions, lastcall.HttpOptions
 

@@ -66,14 +66,14 @@
 ---@field on_drain? fun(conn: lastcall.Connection) runs as a task for each connection when draining begins: say goodbye in the protocol's words
 ---@field farewell? string|fun(conn: lastcall.Connection): string? the last words to a connection that the ladder closes; a function may not wait
 ---@field max_block? number|false seconds that a task may hold the loop before that is logged, with its traceback (0.25)
----@field on_error? fun(err: any, traceback: string, conn: lastcall.Connection?) gets each error that no other code gets; may not wait (to stderr)
+---@field on_error? fun(err: any, traceback: string, conn: lastcall.Connection?, request: string?) gets each error that no other code gets; may not wait (to stderr)
 ---@field log? fun(level: "info"|"warning"|"error", event: string, fields: table) may not wait (to stderr)
 
 ---@class lastcall.RunOptions
 ---@field signals? string[]|false those that begin the shutdown ({"INT", "TERM"}); SIGPIPE does nothing in a run
 ---@field drain? number|lastcall.DrainOptions
 ---@field log? fun(level: "info"|"warning"|"error", event: string, fields: table) may not wait (to stderr)
----@field on_error? fun(err: any, traceback: string, conn: lastcall.Connection?) may not wait (to stderr)
+---@field on_error? fun(err: any, traceback: string, conn: lastcall.Connection?, request: string?) may not wait (to stderr)
 ---@field max_block? number|false seconds that a task or callback may hold the loop before that is logged, with its traceback; a turn of the loop that takes as long, with its longest parts (0.25)
 ---@field raise_descriptors? boolean the soft limit of descriptors becomes the hard limit, 1,048,576 at most; children get the old limit (false)
 ---@field exit_when_stuck? boolean past the deadline, code that cannot be interrupted (one endless call into C) ends the process with status 70 and a report on stderr (true)

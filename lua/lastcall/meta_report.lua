@@ -69,4 +69,6 @@
 ---@field taken? string file and line where the guard was taken
 ---@field waits_for? string the operation that its task waited in
 ---@field waited? number seconds that it had waited
+---@field request? string "GET /path", when a handler was at work for a request of HTTP
+---@field in_handler? number seconds that it had been
 ---@field traceback? string of the coroutine that held it

@@ -146,6 +146,9 @@ function Server:on_step(fn) end
 ---@field received integer bytes, of connections that are closed already
 ---@field sent integer
 ---@field resets_at_rest integer connections that their peer reset while neither side owed anything
+---@field requests integer of HTTP, whose handlers have returned
+---@field in_flight integer requests of HTTP at work
+---@field late integer connections on which bytes came after lastcall had ended them, by a limit (keepalive_timeout, idle_timeout, max_age) or in the shutdown
 
 --- A connection at one moment.
 ---@class lastcall.Snapshot
@@ -159,6 +162,8 @@ function Server:on_step(fn) end
 ---@field unsent integer bytes accepted for writing that the kernel has not taken
 ---@field unacked? integer bytes in the kernel that the peer's host has not acknowledged; nil on a unix-domain socket
 ---that has any, because the kernel does not say how many there
+---@field request? string "GET /path", while a handler is at work for a request of HTTP
+---@field in_handler? number seconds since the head of that request was whole
 
 --- A socket before it listens, as `control` gets it; it cannot be used afterwards.
 ---@class lastcall.Socket

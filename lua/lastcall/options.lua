@@ -150,7 +150,7 @@ end
 options.http = {
   head_timeout = limit, body_timeout = limit, body_rate = whole(0, 2 ^ 31), keepalive_timeout = limit,
   max_in_flight = whole(1, 2 ^ 31), max_body = whole(0, 2 ^ 53), max_head = whole(256, 2 ^ 24),
-  max_fields = whole(1, 10000), ready = path, trusted = networks,
+  max_fields = whole(1, 10000), ready = path, trusted = networks, access_log = is_function,
 }
 
 options.http_serve = with(options.serve, options.http)

@@ -56,9 +56,30 @@ function report.owed(one)
   return ("%d bytes unsent, %d unacknowledged"):format(one.unsent, one.unacked)
 end
 
+--- A request of HTTP, by its name, its client, and how long it has been at work; nil when there is none. With the
+-- place and the wait of its task, where they are known.
+function report.request_of(one, where, waits_for, waited)
+  if not one.request then return nil end
+  local text = ("%s from %s, %.1f s in handler"):format(one.request, one.peer, one.in_handler)
+  if where then text = ("%s at %s"):format(text, where) end
+  if not waits_for then return text end
+  return ("%s, waiting for %s%s"):format(text, waits_for, waited and (" (%.1f s)"):format(waited) or "")
+end
+
 local function fate_of(one)
   if not one.fate then return ("%.1f s old"):format(one.age) end
   return ("%s after %.1f s%s"):format(one.fate, one.age, one.cause and (" (%s)"):format(one.cause) or "")
+end
+
+--- Where its task is. The name of a request has its place and its wait already.
+local function add_place(parts, one, where, what)
+  local outer = outermost(one.traceback)
+  if not one.request then
+    parts[#parts + 1] = ("held in %s at %s%s"):format(one.waits_for or "Lua", where,
+      what ~= "" and (" (%s)"):format(what) or "")
+  end
+  if outer and outer ~= where then parts[#parts + 1] = "called from " .. outer end
+  if one.waited and not one.request then parts[#parts + 1] = ("waiting for %.1f s"):format(one.waited) end
 end
 
 --- The line of a straggler, or of a holder of the shutdown under way, which has no fate yet.
@@ -68,19 +89,15 @@ function report.straggler_line(one)
     return ("work%s, held after %.1f s, taken at %s"):format(one.name and (" '%s'"):format(one.name) or "", one.age,
       one.taken)
   end
+  local where, what = report.place(one.traceback)
+  parts[1] = report.request_of(one, where, where and one.waits_for, one.waited)
   if one.task then parts[1] = ("task %d"):format(one.task)
+  elseif parts[1] then parts[2] = ("connection %d, %s"):format(one.id, one.state)
   else parts[1] = ("connection %d from %s, %s"):format(one.id, one.peer, one.state) end
   parts[#parts + 1] = fate_of(one)
   if one.quiet then parts[#parts + 1] = ("silent for %.1f s"):format(one.quiet) end
   parts[#parts + 1] = report.owed(one)
-  local where, what = report.place(one.traceback)
-  if where then
-    local outer = outermost(one.traceback)
-    parts[#parts + 1] = ("held in %s at %s%s"):format(one.waits_for or "Lua", where,
-      what ~= "" and (" (%s)"):format(what) or "")
-    if outer and outer ~= where then parts[#parts + 1] = "called from " .. outer end
-    if one.waited then parts[#parts + 1] = ("waiting for %.1f s"):format(one.waited) end
-  end
+  if where then add_place(parts, one, where, what) end
   return table.concat(parts, ", ")
 end
 

@@ -6,6 +6,7 @@ local address = require "lastcall.address"
 local descriptors = require "lastcall.descriptors"
 local dump = require "lastcall.dump"
 local hooks = require "lastcall.hooks"
+local lines = require "lastcall.lines"
 local log = require "lastcall.log"
 local log_limit = require "lastcall.log_limit"
 local options = require "lastcall.options"
@@ -204,6 +205,7 @@ local function forget()
   core.unwatch()
   hooks.forget()
   signals.forget()
+  lines.conclude()
   stderr.conclude()
   server.forget()
   state = nil

@@ -255,7 +255,10 @@ function methods:stats()
   local facts = core.server_facts(self)
   local stats = { step = self:step(), connections = methods.count(self) }
   for _, name in ipairs { "new", "active", "idle", "closing", "closed" } do stats[name] = methods.count(self, name) end
-  for _, name in ipairs { "accepted", "received", "sent", "resets_at_rest" } do stats[name] = facts[name] end
+  for _, name in ipairs { "accepted", "received", "sent", "resets_at_rest", "requests", "in_flight" } do
+    stats[name] = facts[name]
+  end
+  stats.late = facts.late + facts.late_before
   return stats
 end
 

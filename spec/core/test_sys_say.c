@@ -35,7 +35,7 @@ static ssize_t say_to(int fd, const char *text, size_t length, lc_time *took)
   if (fd >= 0) dup2(fd, STDERR_FILENO);
   else close(STDERR_FILENO);
   began = sys->now(sys);
-  result = sys->say(sys, text, length, PATIENCE);
+  result = sys->say(sys, STDERR_FILENO, text, length, PATIENCE);
   if (took) *took = sys->now(sys) - began;
   dup2(before, STDERR_FILENO);
   close(before);
@@ -208,7 +208,7 @@ static void nor_does_it_wait_where_the_pipe_cannot_be_opened_again(void **state)
     if (open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK) >= 0) _exit(3);
     while (result >= 0) {
       lc_time began = sys->now(sys);
-      result = sys->say(sys, "a line\n", 7, PATIENCE);
+      result = sys->say(sys, STDERR_FILENO, "a line\n", 7, PATIENCE);
       took = sys->now(sys) - began;
     }
     _exit(result == -EAGAIN && took >= PATIENCE ? 0 : 1);

@@ -33,8 +33,9 @@ static void our_exit(const lc_sys *sys, int status)
   atomic_store(&((place *)sys->state)->exit_status, status);
 }
 
-static ssize_t our_say(const lc_sys *sys, const char *text, size_t length, lc_time patience)
+static ssize_t our_say(const lc_sys *sys, int fd, const char *text, size_t length, lc_time patience)
 {
+  (void)fd;
   (void)text;
   (void)patience;
   atomic_fetch_add(&((place *)sys->state)->complaints, 1);

@@ -83,9 +83,10 @@ static int machine_interrupt(const lc_sys *sys, int number)
   return 0;
 }
 
-static ssize_t machine_say(const lc_sys *sys, const char *text, size_t length, lc_time patience)
+static ssize_t machine_say(const lc_sys *sys, int fd, const char *text, size_t length,
+                           lc_time patience)
 {
-  (void)sys, (void)text, (void)patience;
+  (void)sys, (void)fd, (void)text, (void)patience;
   return (ssize_t)length;
 }
 

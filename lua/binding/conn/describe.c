@@ -6,6 +6,19 @@
 #include "lastcall.h"
 #include "script/failure.h"
 
+enum { LABEL = 120 }; /* bytes of a request's name */
+
+/* The request that the connection is at work for, and for how long. */
+static void describe_request(lua_State *L, const lc_conn *conn, lc_time now)
+{
+  char label[LABEL];
+  if (!lc_http_label(conn, label, sizeof label)) return;
+  lua_pushstring(L, label);
+  lua_setfield(L, -2, "request");
+  lua_pushnumber(L, lc_to_seconds(now - lc_http_began(lc_http_exchange_of(conn))));
+  lua_setfield(L, -2, "in_handler");
+}
+
 void conn_describe(lua_State *L, const lc_conn *conn)
 {
   char text[LC_ADDRESS_TEXT_MAX];
@@ -34,4 +47,5 @@ void conn_describe(lua_State *L, const lc_conn *conn)
   lua_setfield(L, -2, "age");
   lua_pushnumber(L, lc_to_seconds(now - stats.last_byte_at));
   lua_setfield(L, -2, "quiet");
+  describe_request(L, conn, now);
 }

@@ -7,7 +7,9 @@ void conn_leave_exchange(conn_box *box)
 {
   lc_http_exchange *exchange = box->exchange;
   box->exchange = NULL;
-  if (exchange) lc_http_release(exchange);
+  if (!exchange) return;
+  lc_http_note_replied(exchange, box->conn);
+  lc_http_release(exchange);
 }
 
 void conn_refuse_http(lua_State *L, const conn_box *box, const char *operation)

@@ -39,6 +39,7 @@ const char *conn_words(lua_State *L, conn_box *box, int own, int otherwise, cons
     if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
       lua_pushstring(L, where);
       lua_pushvalue(L, kept);
+      lua_pushnil(L);
       report_error(L, box->rt, owner_reporters(&box->as_owner));
       return NULL;
     }

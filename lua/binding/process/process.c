@@ -302,13 +302,14 @@ static int core_loop_stats(lua_State *L)
   return 1;
 }
 
-/* say(text, patience) -> how many bytes stderr took. */
+/* say(text, patience, descriptor) -> how many bytes the descriptor took; stderr unless it is named. */
 static int core_say(lua_State *L)
 {
   const runtime *rt = runtime_upvalue(L);
   size_t length;
   const char *text = check_bytes(L, 1, &length);
-  ssize_t said = rt->sys->say(rt->sys, text, length, lc_seconds(check_number(L, 2)));
+  ssize_t said = rt->sys->say(rt->sys, (int)optional_integer(L, 3, STDERR_FILENO), text, length,
+                              lc_seconds(check_number(L, 2)));
   lua_pushinteger(L, said > 0 ? (lua_Integer)said : 0);
   return 1;
 }

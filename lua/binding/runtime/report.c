@@ -7,23 +7,23 @@
 #include "runtime/callbacks.h"
 #include "runtime/runtime.h"
 
-static void tell(lua_State *L, runtime *rt, int anchor, const char *hook)
+static void tell(lua_State *L, runtime *rt, int anchor, const char *hook, int count)
 {
   if (anchor == LUA_NOREF) {
-    runtime_hook(L, rt, hook, 3);
+    runtime_hook(L, rt, hook, count);
     return;
   }
   runtime_push_anchored(L, rt, anchor);
-  lua_insert(L, -4);
-  runtime_callback(L, rt, 3);
+  lua_insert(L, -(count + 1));
+  runtime_callback(L, rt, count);
 }
 
 void report_log(lua_State *L, runtime *rt, const reporters *own)
 {
-  tell(L, rt, own ? own->log : LUA_NOREF, "log");
+  tell(L, rt, own ? own->log : LUA_NOREF, "log", 3);
 }
 
 void report_error(lua_State *L, runtime *rt, const reporters *own)
 {
-  tell(L, rt, own ? own->on_error : LUA_NOREF, "on_error");
+  tell(L, rt, own ? own->on_error : LUA_NOREF, "on_error", 4);
 }

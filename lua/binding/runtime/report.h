@@ -15,7 +15,8 @@ typedef struct reporters {
 /* Queues a message for the log of a server, or of the process (NULL): pops level, event, fields.
  * [-3, 0] */
 void report_log(lua_State *L, runtime *rt, const reporters *own);
-/* Queues a call to on_error likewise: pops error, traceback, connection. [-3, 0] */
+/* Queues a call to on_error likewise: pops error, traceback, connection, the name of its request.
+ * [-4, 0] */
 void report_error(lua_State *L, runtime *rt, const reporters *own);
 
 #endif

@@ -40,6 +40,7 @@ struct server_box {
   int is_deserted;      /* no code can accept from it any more */
   lc_link in_by_hand;
   lc_http_service *http;   /* when its connections speak HTTP; NULL */
+  int access_log;          /* anchor of the function that gets each reply; LUA_NOREF */
   struct late_peers *late; /* server/late.c; NULL while no connection was late */
   task_walk walk;          /* over all tasks, at the steps cancel and kill */
   lc_step noted;           /* those that were to be noted have been, at this step */

@@ -65,10 +65,13 @@ int server_facts(lua_State *L)
                 {"held_back", report->held_back},
                 {"stopped_earlier", report->stopped_earlier},
                 {"late", report->late},
+                {"late_before", report->late_before},
+                {"requests", box->http ? lc_http_service_served(box->http) : 0},
+                {"in_flight", box->http ? lc_http_service_in_flight(box->http) : 0},
                 {"resets_at_rest", report->resets_at_rest},
                 {"received", report->received},
                 {"sent", report->sent}};
-  lua_createtable(L, 0, 23);
+  lua_createtable(L, 0, 26);
   for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
     lua_pushinteger(L, (lua_Integer)counts[i].value);
     lua_setfield(L, -2, counts[i].name);

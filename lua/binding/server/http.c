@@ -3,7 +3,10 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <string.h>
 
+#include "runtime/callbacks.h"
+#include "runtime/runtime.h"
 #include "script/options.h"
 #include "script/raise.h"
 
@@ -44,10 +47,64 @@ static void take_options(lua_State *L, int index, lc_http_options *options)
   take_trusted(L, index, options);
 }
 
+/* ---------------------------------------------------------------- the access log -- */
+
+typedef struct replied {
+  server_box *box;
+  const lc_http_exchange *exchange;
+  const lc_conn *conn;
+} replied;
+
+static void push_client(lua_State *L, const replied *r)
+{
+  lc_address client;
+  char host[LC_HOST_MAX + 1];
+  uint16_t port;
+  lc_http_client(r->exchange, r->conn, &client);
+  const char *family = lc_address_parts(&client, host, &port);
+  lua_pushstring(L, strcmp(family, "unix") == 0 ? "unix:" : host);
+}
+
+/* Queues a call of the function: head, status, bytes of the body, seconds, client. */
+static int queue_reply(lua_State *L)
+{
+  const replied *r = lua_touserdata(L, 1);
+  lc_slice head;
+  lua_settop(L, 0);
+  runtime_push_anchored(L, r->box->rt, r->box->access_log);
+  lc_http_head_bytes(r->exchange, &head);
+  lua_pushlstring(L, head.data, head.length);
+  lua_pushinteger(L, lc_http_status(r->exchange));
+  lua_pushinteger(L, (lua_Integer)lc_http_sent(r->exchange));
+  lc_time took = lc_loop_clock(r->box->rt->loop) - lc_http_began(r->exchange);
+  lua_pushnumber(L, lc_to_seconds(took));
+  push_client(L, r);
+  runtime_callback(L, r->box->rt, 5);
+  return 0;
+}
+
+static void on_replied(const lc_http_exchange *exchange, const lc_conn *conn, void *user)
+{
+  replied r = {user, exchange, conn};
+  if (r.box->access_log != LUA_NOREF) runtime_protect(r.box->rt, queue_reply, &r);
+}
+
+static void take_access_log(lua_State *L, server_box *box, int index, lc_http_options *options)
+{
+  if (lua_getfield(L, index, "access_log") == LUA_TFUNCTION) {
+    lua_pushvalue(L, -1);
+    box->access_log = runtime_anchor(L, box->rt);
+    options->replied = on_replied;
+    options->user = box;
+  }
+  lua_pop(L, 1);
+}
+
 void server_speak_http(lua_State *L, server_box *box, int index)
 {
   lc_http_options options;
   take_options(L, index, &options);
+  take_access_log(L, box, index, &options);
   if (!box->http) box->http = lc_http_service_new(&options);
   if (!box->http) luaL_error(L, "not enough memory for a server");
   lua_pop(L, 2);

@@ -24,7 +24,7 @@ void late_note(server_box *box, const lc_conn *conn)
 {
   lc_conn_stats stats;
   lc_conn_stats_get(conn, &stats);
-  if (!stats.late) return;
+  if (!stats.late || lc_server_step(box->server) < LC_STEP_STOP) return;
   if (!box->late) box->late = calloc(1, sizeof *box->late);
   if (!box->late || box->late->count == LATE_PEERS) return;
   late_peer *one = &box->late->of[box->late->count++];

@@ -73,6 +73,7 @@ static server_box *push_box(lua_State *L, runtime *rt)
                       .told = {.log = LUA_NOREF, .on_error = LUA_NOREF},
                       .on_state = LUA_NOREF,
                       .on_step = LUA_NOREF,
+                      .access_log = LUA_NOREF,
                       .on_drain = LUA_NOREF,
                       .farewell = LUA_NOREF,
                       .beat = LUA_NOREF,

@@ -17,7 +17,10 @@ static void report_failure(lua_State *L, task *t)
   lua_rawgeti(L, -1, 1);
   lua_rawgeti(L, -2, 2);
   lua_remove(L, -3);
-  if (!owner_conn(t->by) || !owner_push(L, t->by)) lua_pushnil(L);
+  char label[120];
+  const lc_conn *conn = owner_conn(t->by);
+  if (!conn || !owner_push(L, t->by)) lua_pushnil(L);
+  lua_pushstring(L, conn ? lc_http_label(conn, label, sizeof label) : NULL);
   report_error(L, t->rt, owner_reporters(t->by));
 }
 

@@ -259,9 +259,10 @@ static lc_time table_never_ran(const lc_sys *sys, int number)
   return -EINVAL;
 }
 
-static ssize_t table_say(const lc_sys *sys, const char *text, size_t length, lc_time patience)
+static ssize_t table_say(const lc_sys *sys, int fd, const char *text, size_t length,
+                         lc_time patience)
 {
-  (void)sys, (void)text, (void)patience;
+  (void)sys, (void)fd, (void)text, (void)patience;
   return (ssize_t)length;
 }
 
