@@ -22,6 +22,11 @@ function http.serve(address, fn, options) end
 ---@return fun(head: string, status: integer, bytes: integer, seconds: number, client: string)
 function http.access_log(format, write) end
 
+--- Makes a handler of a WSAPI application: `http.serve(address, http.wsapi(app))`.
+---@param app (fun(env: table): number|string, table, fun(): string?)|{run: function}
+---@return fun(request: lastcall.HttpRequest): integer, table, fun(): string?
+function http.wsapi(app) end
+
 --- Runs as a task for each request. It returns a body; a status and a body; a status, headers and a body (a string, a
 --- number, or a function that gives pieces); or nothing, when it wrote to the response.
 ---@alias lastcall.HttpFunction fun(request: lastcall.HttpRequest, response: lastcall.HttpResponse, ctx: lastcall.Context): ...

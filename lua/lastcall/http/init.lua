@@ -6,7 +6,9 @@ local run = require "lastcall.run"
 require "lastcall.http.request"
 require "lastcall.http.response"
 
-local http = { handler = handler.new, access_log = require "lastcall.http.access_log" }
+local http = {
+  handler = handler.new, access_log = require "lastcall.http.access_log", wsapi = require "lastcall.http.wsapi",
+}
 
 --- listen, serve and run in one, with options of all three and of http.handler.
 function http.serve(where, fn, given)

@@ -1,18 +1,12 @@
 --- Requests: the methods that are written in Lua.
 
 local core = require "lastcall.core"
+local escapes = require "lastcall.http.escapes"
 local misuse = require "lastcall.misuse"
 
 local methods = core.http_request_methods
 
-local function undo(hex) return string.char(tonumber(hex, 16)) end
-
---- Decodes %XX once. Returns nil when a % is not followed by two hexadecimal digits.
-local function decode(text)
-  local rest = text:gsub("%%%x%x", "")
-  if rest:find("%", 1, true) then return nil end
-  return (text:gsub("%%(%x%x)", undo))
-end
+local decode = escapes.decode
 
 --- The names and values of a query, or of a form: each name's first value, and a list of all pairs in order.
 local function decode_pairs(text)
