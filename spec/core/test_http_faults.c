@@ -200,7 +200,7 @@ static void end(world *w, const char *what, unsigned run, long pieces)
 
 static void walk(fault_call call, int code)
 {
-  for (unsigned run = 1; run <= RUNS_AT_MOST; run += 1 + run / 32) {
+  for (unsigned run = 1; run <= RUNS_AT_MOST; run += 1 + run / 8) {
     long pieces = memory_live();
     world *w = begin();
     faults_fail(&bad, call, run, 1, code);
