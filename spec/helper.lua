@@ -92,7 +92,7 @@ function helper.task(body, options)
   return report
 end
 
---- A log that is not told of the run's shutdown, for specs that look at all else.
+--- A log without the messages of the run's shutdown, for specs about all other messages.
 function helper.apart_from_shutdown(log)
   local stop = helper.stopping.here().event
   return function(level, event, fields)
@@ -100,7 +100,7 @@ function helper.apart_from_shutdown(log)
   end
 end
 
---- What a program printed, without what its log was told of the shutdown.
+--- What a program printed, without the log messages of its shutdown.
 function helper.without_trace(output)
   local stop = helper.stopping.here().event
   if stop then output = output:gsub("[^\n]*lastcall: warning: " .. stop .. "[^\n]*\n", "") end

@@ -1,8 +1,8 @@
 /* raw.c - the reference: an echo server by hand, on epoll and nothing else.
  *
  * Edge-triggered, each connection registered once, one receive buffer for all. What a slow peer
- * does not take is kept, and nothing is read from it meanwhile. On SIGTERM it accepts who is
- * queued, and closes each connection in order: FIN, wait for the peer's, close.
+ * does not take is kept, and nothing is read from it meanwhile. On SIGTERM it accepts the
+ * queued clients, and closes each connection in order: FIN, wait for the peer's, close.
  *
  *   raw        prints its port, serves until SIGTERM
  */

@@ -47,7 +47,7 @@ static void echo(seen *one, unsigned what)
 
 static void greet(seen *one) { echo(one, LC_READABLE); }
 
-/* Turns as an embedder does who takes an error of a turn for what it is: told, not fatal. */
+/* Turns the loop like an embedder that goes on after an error of a turn. */
 static int turn(world *w, int expected)
 {
   int result = lc_loop_turn(w->loop, 5 * LC_MILLISECOND);

@@ -1,4 +1,4 @@
-/* test_loop.c - turns: what is told, in which order, how much of it, and to whom it is not told. */
+/* test_loop.c - turns: which events are delivered, in which order, how many, and which are not. */
 #include "loop/loop.h"
 
 #include <poll.h>

@@ -138,7 +138,7 @@ static void walks_in_the_order_of_arrival(void **state)
   assert_int_equal(i, MANY);
 }
 
-/* A walk in shares sees everyone who was there and stayed, and nobody twice, whoever leaves. */
+/* A walk in shares sees each connection that was there and stayed, and none of them twice. */
 static void a_walk_in_shares_survives_departures(void **state)
 {
   int visits[100] = {0}, gone[100] = {0}, step = 0;

@@ -89,8 +89,8 @@ static void places_that_cannot_be_are_refused(void **state)
   close(fd);
 }
 
-/* A member that stops: nobody is refused or late, whatever handshakes the others have, and the
- * group is left without a program. */
+/* A member stops: no client is refused or late, whatever handshakes the others have, and the group
+ * is left without a program. */
 static void a_listener_that_stops_sends_its_clients_to_the_others_and_cleans_up(void **state)
 {
   world *w = *state;

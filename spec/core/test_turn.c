@@ -1,5 +1,5 @@
-/* test_turn.c - how long a turn may take: what it leaves over, what comes first in the next, and
- * what is told of it.
+/* test_turn.c - how long a turn may take: what it leaves over, what comes first in the next turn,
+ * and what the embedder hears of it.
  *
  * The clock is ours, and stands still: work takes as long as the test says.
  */

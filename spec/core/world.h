@@ -1,7 +1,7 @@
-/* world.h - what the tests of the upper storeys share: a server that writes down what it is told,
- * and peers that are plain sockets.
+/* world.h - what the tests of the upper storeys share: a server that writes down its events, and
+ * peers that are plain sockets.
  *
- * Server and peers live on one thread: whoever waits for something turns the
+ * Server and peers live on one thread: a test that waits for something turns the
  * loop meanwhile. Every wait is bounded and fails the test when it is over;
  * LASTCALL_SLOW stretches the bounds. A test ends with the check that the
  * process has as many descriptors open as before.
@@ -23,7 +23,7 @@ enum { WORLD_CONNS = 64, WORLD_TEXT = 512 };
 
 typedef struct world world;
 
-/* What the server was told of one connection. */
+/* The events of one connection. */
 typedef struct seen {
   world *in;
   lc_conn *conn;           /* held until the world ends */

@@ -1,4 +1,4 @@
---- Connecting: by name, to nobody, from an address, with options; and what a connection can be asked.
+--- Connecting: by name, where no server listens, from an address, with options; and what a connection can be asked.
 local life = require "spec.faults.life"
 local try = life.try
 

@@ -169,7 +169,7 @@ function story:in_coroutine(place)
   if self.decide(2) == 0 then coroutine.close(co) end
 end
 
---- Heeds nobody; until the ladder ends it. Which it cannot in a coroutine that it does not know.
+--- Ignores its cancel until the ladder ends it. The ladder cannot end it in a coroutine that lastcall does not know.
 function story:be_stubborn()
   local can_end = coroutine.create == lastcall.coroutine.create
   if self.decide(4) == 0 and can_end and not lastcall.ready() then while self.left > 0 do self.spun = true end end

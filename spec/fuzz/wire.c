@@ -1,4 +1,4 @@
-/* wire.c - a kernel with two sockets, on which bytes arrive when they are told to. */
+/* wire.c - a kernel with two sockets, on which bytes arrive when the fuzz target says so. */
 #include "wire.h"
 
 #include <string.h>

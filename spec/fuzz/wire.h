@@ -1,4 +1,4 @@
-/* wire.h - a kernel with two sockets, on which bytes arrive when they are told to.
+/* wire.h - a kernel with two sockets, on which bytes arrive when the fuzz target says so.
  *
  * Enough of lc_sys for a loop and its connections, without a system call: so a
  * fuzz target can decide how a stream is cut into pieces, and when a receive is

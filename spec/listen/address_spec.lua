@@ -20,7 +20,7 @@ local function has_ipv6()
   return text ~= ""
 end
 
---- One exchange with whoever listens at `address`.
+--- One exchange with the server at `address`.
 local function reaches(address)
   local conn = assert(lastcall.connect(address))
   local line = conn:read()

@@ -28,7 +28,7 @@ local function ended(one, method)
   assert.is_nil(output:find("not lossless", 1, true), output)
 end
 
---- Asks the group `n` times, and fails unless each time somebody answers at once.
+--- Asks the group `n` times, and fails unless a member answers at once each time.
 local function ask(lastcall, address, n)
   for i = 1, n do
     local conn = assert(lastcall.connect(address, { timeout = helper.seconds(0.9), linger = 0 }))

@@ -16,7 +16,7 @@ local function in_folder(body)
   assert(fine, problem)
 end
 
---- Leaves a socket behind there on which nobody answers.
+--- Leaves a socket file there on which no process listens.
 local function leave_stale(path)
   helper.task(function()
     local old = assert(lastcall.listen("unix:" .. path))

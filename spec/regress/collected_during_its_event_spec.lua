@@ -1,6 +1,6 @@
---- Found by the fuzz target of the option tables (its input collected_while_its_failure_is_logged): what was
--- done about an event of a connection took memory, and so the connection, which nobody held any longer, was
--- collected while that was going on.
+--- Found by the fuzz target of the option tables (its input collected_while_its_failure_is_logged): handling
+-- an event of a connection allocated memory. So the connection, which the script no longer held, was collected in the
+-- middle of it.
 local helper = require "spec.helper"
 
 describe("a connection that nobody holds", function()

@@ -1,7 +1,7 @@
 -- scripts/test: busy
 local helper = require "spec.helper"
 
--- Whether a stop there loses nobody: where no listener can be hidden, one of TCP may.
+-- Whether a stop there loses no client. Where no listener can be hidden, a TCP listener may lose one.
 local function loses_nobody(address)
   return address:find "^unix:" or helper.stopping.here().method == "hide"
 end

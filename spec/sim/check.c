@@ -9,8 +9,8 @@
 #include "conn/state.h"
 #include "run.h"
 
-/* What is ready and not told of, for so long, has been forgotten: longer than any retry of the
- * core's. */
+/* A ready socket that the core has not heard of for so long is forgotten. The time is longer than
+ * any retry of the core. */
 #define FORGOTTEN (100 * LC_MILLISECOND)
 
 enum { TURNS_TO_END = 8 };

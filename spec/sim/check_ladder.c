@@ -1,9 +1,9 @@
-/* check_ladder.c - what the ladder may do to whom, and by when: by the plan, the clock and the
- * truth, whatever the core makes of them.
+/* check_ladder.c - what the ladder may do to each connection, and by when. It judges by the plan,
+ * the clock and the truth, and not by what the core makes of them.
  *
- * A connection is called idle, or dismissed by the drain, only between two requests and when
- * nothing has arrived; nobody who is idle is waited for; steps come by the times that signals and
- * calls have set.
+ * A connection is called idle, or dismissed by the drain, only between two requests and when no
+ * bytes have arrived. The drain waits for no idle connection. Steps come by the times that signals
+ * and calls have set.
  */
 #include "run.h"
 
@@ -128,8 +128,8 @@ static void check_time(run *in, lc_time must, lc_step step)
              lc_to_seconds(sim_now(in->kernel) - must));
 }
 
-/* The server's own time counts from the call or signal too, but it is told only when the process is
- * no longer unready. */
+/* The server's own time counts from the call or signal too, but the server hears of it only when
+ * the process is no longer unready. */
 static lc_time own_kill(const run *in)
 {
   if (!in->asked_at || !in->process_stop_at) return 0;

@@ -1,4 +1,4 @@
-/* check_listener.c - whoever queues is accepted, and whoever comes after the stop is refused. */
+/* check_listener.c - queued clients are accepted, and clients after the stop are refused. */
 #include "run.h"
 
 #define FORGOTTEN (100 * LC_MILLISECOND)

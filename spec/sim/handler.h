@@ -1,4 +1,4 @@
-/* handler.h - between the two halves of a handler: what it is told (handler.c), and what it does
+/* handler.h - between the two halves of a handler: its events (handler.c), and what it does
  * (handler_deeds.c). */
 #ifndef SIM_HANDLER_H
 #define SIM_HANDLER_H

@@ -81,8 +81,8 @@ void sim_process_move(sim_process *process, int host);
 /* From now on nothing that is sent to this TCP socket arrives; or it does again. 0, or a code. */
 int sim_process_deafen(sim_process *process, int fd, int on);
 
-/* Calls `changed` (NULL: nobody) each time that something may have become of the socket: what epoll
- * would be told, for those who act by sim_at instead of waiting. It may make calls. */
+/* Calls `changed` each time that the state of the socket may have changed, as epoll would hear of
+ * it. For code that acts by sim_at instead of waiting. NULL: no call. `changed` may make calls. */
 void sim_process_notify(sim_process *process, int fd, void (*changed)(void *user), void *user);
 
 #endif

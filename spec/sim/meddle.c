@@ -1,8 +1,9 @@
 /* meddle.c - a callback that resets some other connection, whose own event may wait in the same
  * batch.
  *
- * The place of that one in the loop is taken at once, by a wait for a descriptor that nobody ever
- * makes ready: should the event of who has gone be told to whoever came after, this one is told.
+ * A wait for a descriptor that never becomes ready takes the place of the reset connection in the
+ * loop at once. If the loop passed the old connection's event to the new owner of the place, this
+ * wait would hear of it.
  */
 #include "run.h"
 

@@ -86,7 +86,8 @@ static int wait_for(pid_t command, double seconds)
   }
 }
 
-/* Ends those whose parent this program is, until nobody is left: the children of each are next. */
+/* Ends the children of this program until none is left. When a child ends, its children become
+ * ours, and are next. */
 static void end_all(void)
 {
   char path[64];

@@ -2,7 +2,7 @@
 -- answers, tasks that wait deep inside coroutines while they are dumped, errors, and a stderr that is not read. It is
 -- stopped in the middle of it, again and again. Usage: lua soak_hardships.lua [SECONDS], 600 by default.
 --
--- Clients who ask in order and have connected must be answered, whenever the stop comes, unless the request crossed
+-- Clients that have connected and ask in order must be answered, whenever the stop comes, unless the request crossed
 -- the FIN of an idle connection: those are counted, and the server's reports must not count fewer. Every server must
 -- end by itself with status 0. Under the address sanitizer a finding ends it with another one.
 

@@ -3,8 +3,8 @@
 --
 -- Two addresses: one server lives for the whole time, to see that its memory stays as it is; the other's process is
 -- replaced every second or so, by one that listens before it stops (they share the port) or only after. Clients
--- ask and are answered, or reset their connection, or say nothing and leave. Whoever has connected, and has not
--- left by himself, must be answered; whoever comes between two servers may be refused, and nothing else.
+-- ask and are answered, or reset their connection, or say nothing and leave. A client that has connected and not
+-- left by itself must be answered. A client that comes between two servers may be refused, and nothing else.
 -- Prints what happened; the exit status tells whether all was well.
 
 local core = require "lastcall.core"

@@ -83,7 +83,7 @@ int sim_file_install(sim_process *process, sim_file *file);
 sim_file *sim_file_at(const sim_process *process, int fd);
 int sim_file_close(sim_process *process, int fd);
 uint32_t sim_file_poll(const sim_file *file);
-/* Whoever waits for one of these is told; 0: everybody. */
+/* Wakes the waits for one of these events; 0: all waits. */
 void sim_file_wake(sim_file *file, uint32_t key);
 
 /* --------------------------------------------------------------- processes -- */
@@ -168,7 +168,7 @@ typedef struct sim_tcp sim_tcp;
 typedef struct sim_request sim_request;
 
 /* Bytes on their way from one end to the other, from when they are written until they are read.
- * They are the reader's: once it is gone, nobody wants them. */
+ * They belong to the reader: once the reader is gone, they are dropped. */
 typedef struct sim_stream {
   char *bytes;
   size_t capacity; /* a power of two: byte n of the stream is at n & (capacity - 1) */

@@ -33,7 +33,7 @@ static int is_for(const sim_tcp *listener, const sim_address *to)
          !memcmp(listener->local.host, to->host, sizeof to->host);
 }
 
-/* One of those who listen there, by chance, be it hidden or not: then who asked must ask again. */
+/* One of the listeners there, by chance. If it is hidden, the client must ask again. */
 sim_tcp *sim_listener_for(sim_kernel *kernel, const sim_address *to)
 {
   sim_tcp *found = NULL;

@@ -88,7 +88,7 @@ void sim_tcp_ack_soon(sim_tcp *tcp)
   else if (!tcp->ack.at) sim_alarm_set(&tcp->ack, tcp->file.kernel->now + most);
 }
 
-/* Not repeated: who has not heard it is told again when it sends something. */
+/* The reset is not repeated. A peer that missed it gets another when it sends something. */
 void sim_tcp_reset_peer(sim_tcp *tcp) { sim_tcp_send(tcp, SIM_RST, tcp->most_sent, 0); }
 
 /* The peer hears of room when it is worth a packet. */

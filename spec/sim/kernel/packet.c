@@ -9,7 +9,7 @@ sim_tcp *sim_port_owner(const sim_kernel *kernel, uint16_t port)
   return tcp;
 }
 
-/* The socket, or one on its host; NULL: nobody has such a port. */
+/* The socket, or one on its host; NULL: no socket has such a port. */
 static const sim_tcp *destination(const sim_packet *packet)
 {
   const sim_tcp *from = packet->from;

@@ -1,7 +1,7 @@
 /* pool.c - memory of one kernel, taken piece by piece and given back at once.
  *
- * Not by malloc, which the linker hands to whoever makes the core's allocations
- * fail: a simulated kernel has none of that luck.
+ * Not by malloc: the linker replaces it by one that makes the core's allocations
+ * fail, and the simulated kernel's must not.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -167,7 +167,7 @@ static int take_error(sim_tcp *tcp)
   return -error;
 }
 
-/* What became of the connect before is told once, also when SO_ERROR has told more. */
+/* The result of the earlier connect is returned once, also when SO_ERROR has returned it before. */
 static int end_connect(sim_tcp *tcp)
 {
   tcp->is_connecting = 0;

@@ -1,10 +1,10 @@
 /* wait.c - epoll, poll, and the descriptors that wake.
  *
- * As Linux does it: whatever happens to a file puts its registrations into
- * their sets' lists, when they asked for that kind of thing; epoll_wait then
- * asks each file in the list how it is now. So an event may tell of less than
- * what happened, or of more, and several make one. Edge-triggered ones leave the
- * list when they are told, the others stay.
+ * As Linux does it: an event of a file puts those registrations of the file that
+ * asked for such an event into the lists of their sets. epoll_wait then asks each
+ * file in the list for its present state. So what it reports may be less than what
+ * happened, or more, and several events may become one. An edge-triggered
+ * registration leaves the list when it is reported, the others stay.
  */
 #include "inside.h"
 

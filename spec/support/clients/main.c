@@ -2,8 +2,8 @@
  *
  * Runs one or more tempers against one address, says READY when all the waiting
  * ones have connected and sent what they had to send, and at the end prints what
- * became of everybody. Exit status: 0 nobody was left without what they were
- * owed, 1 somebody was, 2 wrong usage, 3 the test itself could not be run.
+ * became of each client. Exit status: 0 each client got its answer, 1 some client
+ * did not, 2 wrong usage, 3 the test itself could not be run.
  */
 #include <errno.h>
 #include <signal.h>
@@ -226,8 +226,8 @@ static void run_tempers(struct run *run)
   client_reap(&run->engine);
 }
 
-/* A crowd that never stood proves nothing, whatever became of its clients;
- * otherwise somebody lost outweighs somebody whom we could not even open. */
+/* If the crowd was never complete, the run proves nothing, whatever became of its
+ * clients. Otherwise a lost client counts more than one that we could not open. */
 static int verdict(const struct run *run)
 {
   bool our_fault = false;
