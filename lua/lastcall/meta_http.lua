@@ -31,7 +31,10 @@ function http.wsapi(app) end
 --- number, or a function that gives pieces); or nothing, when it wrote to the response.
 ---@alias lastcall.HttpFunction fun(request: lastcall.HttpRequest, response: lastcall.HttpResponse, ctx: lastcall.Context): ...
 
+--- `server:serve` takes it. Called with a connection of a server, in that connection's handler, it serves its requests
+--- in the calling task, until no other will come: (waits).
 ---@class lastcall.HttpHandler
+---@overload fun(conn: lastcall.Connection): true?, lastcall.Code?, string?
 local HttpHandler = {}
 
 ---@class lastcall.HttpOptions

@@ -79,7 +79,7 @@ static void wake_those_who_wait(conn_box *box, unsigned what)
 {
   if (what & LC_CONNECTED) box->connected = 1;
   if (box->reader) {
-    if (what & LC_READABLE) task_wake(box->reader, 0);
+    if (what & (LC_READABLE | LC_UNIT)) task_wake(box->reader, 0);
     else if (what & LC_READ_TIMEOUT) task_wake(box->reader, LC_TIMEOUT);
   }
   if (box->writer) {

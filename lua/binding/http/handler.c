@@ -100,4 +100,5 @@ void http_open(lua_State *L, runtime *rt)
   register_functions(L, rt, "", functions);
   http_open_request(L, rt);
   http_open_response(L, rt);
+  http_open_serving(L, rt);
 }

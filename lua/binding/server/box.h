@@ -39,13 +39,12 @@ struct server_box {
   int is_by_hand;       /* in servers.by_hand, until it is collected */
   int is_deserted;      /* no code can accept from it any more */
   lc_link in_by_hand;
-  lc_http_service *http;   /* when its connections speak HTTP; NULL */
-  int access_log;          /* anchor of the function that gets each reply; LUA_NOREF */
-  struct late_peers *late; /* server/late.c; NULL while no connection was late */
-  task_walk walk;          /* over all tasks, at the steps cancel and kill */
-  lc_step noted;           /* those that were to be noted have been, at this step */
-  lc_link acceptors;       /* tasks in accept */
-  lc_link waiters;         /* tasks in serve, wait and wait_for */
+  struct http_service *http; /* server/http.c; NULL while none of its connections speaks HTTP */
+  struct late_peers *late;   /* server/late.c; NULL while no connection was late */
+  task_walk walk;            /* over all tasks, at the steps cancel and kill */
+  lc_step noted;             /* those that were to be noted have been, at this step */
+  lc_link acceptors;         /* tasks in accept */
+  lc_link waiters;           /* tasks in serve, wait and wait_for */
 };
 
 extern const char SERVER_TYPE[];

@@ -216,13 +216,13 @@ static void on_acceptable(lc_server *server, void *user)
 
 void server_forget_functions(server_box *box)
 {
-  int *const anchors[] = {&box->handler,  &box->told.on_error, &box->on_drain,
-                          &box->farewell, &box->beat,          &box->told.log,
-                          &box->on_state, &box->on_step,       &box->access_log};
+  int *const anchors[] = {&box->handler, &box->told.on_error, &box->on_drain, &box->farewell,
+                          &box->beat,    &box->told.log,      &box->on_state, &box->on_step};
   for (size_t i = 0; i < sizeof anchors / sizeof *anchors; i++) {
     runtime_release(box->rt, *anchors[i]);
     *anchors[i] = LUA_NOREF;
   }
+  http_services_forget(box);
 }
 
 static int forget_functions(lua_State *L)

@@ -5,6 +5,7 @@
 #include <lua.h>
 
 #include "server/box.h"
+#include "server/http.h"
 #include "server/late.h"
 
 static void set_seconds(lua_State *L, const char *name, lc_time time)
@@ -48,6 +49,8 @@ int server_facts(lua_State *L)
 {
   server_box *box = server_check(L, 1);
   const lc_report *report = lc_server_report(box->server);
+  uint64_t served, in_flight;
+  http_services_count(box, &served, &in_flight);
   const struct {
     const char *name;
     uint64_t value;
@@ -66,8 +69,8 @@ int server_facts(lua_State *L)
                 {"stopped_earlier", report->stopped_earlier},
                 {"late", report->late},
                 {"late_before", report->late_before},
-                {"requests", box->http ? lc_http_service_served(box->http) : 0},
-                {"in_flight", box->http ? lc_http_service_in_flight(box->http) : 0},
+                {"requests", served},
+                {"in_flight", in_flight},
                 {"resets_at_rest", report->resets_at_rest},
                 {"received", report->received},
                 {"sent", report->sent}};

@@ -3,12 +3,16 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/callbacks.h"
 #include "runtime/runtime.h"
+#include "script/arguments.h"
 #include "script/options.h"
 #include "script/raise.h"
+#include "server/methods.h"
+#include "task/wait.h"
 
 /* Longer than the 60 s after which balancers usually close, so that they do it first. */
 #define KEEPALIVE_TIMEOUT (75 * LC_SECOND)
@@ -28,6 +32,16 @@ static void take_trusted(lua_State *L, int index, lc_http_options *options)
   options->trusted = list;
   options->trusted_count = count;
 }
+
+/* A server has one for each handler of requests that serves its connections. */
+typedef struct http_service {
+  struct http_service *next;
+  server_box *box;
+  const void *key; /* the handler's table of options, by its address */
+  int options;     /* anchor of that table */
+  int access_log;  /* anchor of the function that gets each reply; LUA_NOREF */
+  lc_http_service *service;
+} http_service;
 
 /* The path and the list stay on the stack, because the options refer to them [0, +2]. */
 static void take_options(lua_State *L, int index, lc_http_options *options)
@@ -50,7 +64,7 @@ static void take_options(lua_State *L, int index, lc_http_options *options)
 /* ---------------------------------------------------------------- the access log -- */
 
 typedef struct replied {
-  server_box *box;
+  const http_service *of;
   const lc_http_exchange *exchange;
   const lc_conn *conn;
 } replied;
@@ -69,51 +83,145 @@ static void push_client(lua_State *L, const replied *r)
 static int queue_reply(lua_State *L)
 {
   const replied *r = lua_touserdata(L, 1);
+  runtime *rt = r->of->box->rt;
   lc_slice head;
   lua_settop(L, 0);
-  runtime_push_anchored(L, r->box->rt, r->box->access_log);
+  runtime_push_anchored(L, rt, r->of->access_log);
   lc_http_head_bytes(r->exchange, &head);
   lua_pushlstring(L, head.data, head.length);
   lua_pushinteger(L, lc_http_status(r->exchange));
   lua_pushinteger(L, (lua_Integer)lc_http_sent(r->exchange));
-  lc_time took = lc_loop_clock(r->box->rt->loop) - lc_http_began(r->exchange);
+  lc_time took = lc_loop_clock(rt->loop) - lc_http_began(r->exchange);
   lua_pushnumber(L, lc_to_seconds(took));
   push_client(L, r);
-  runtime_callback(L, r->box->rt, 5);
+  runtime_callback(L, rt, 5);
   return 0;
 }
 
 static void on_replied(const lc_http_exchange *exchange, const lc_conn *conn, void *user)
 {
   replied r = {user, exchange, conn};
-  if (r.box->access_log != LUA_NOREF) runtime_protect(r.box->rt, queue_reply, &r);
+  if (r.of->access_log != LUA_NOREF) runtime_protect(r.of->box->rt, queue_reply, &r);
 }
 
-static void take_access_log(lua_State *L, server_box *box, int index, lc_http_options *options)
+/* ---------------------------------------------------------------------- services -- */
+
+static http_service *find_service(const server_box *box, const void *key)
 {
-  if (lua_getfield(L, index, "access_log") == LUA_TFUNCTION) {
-    lua_pushvalue(L, -1);
-    box->access_log = runtime_anchor(L, box->rt);
-    options->replied = on_replied;
-    options->user = box;
+  http_service *one = box->http;
+  while (one && one->key != key) one = one->next;
+  return one;
+}
+
+/* The table of options at `index` is the service's key, and is kept for that. */
+static http_service *make_service(lua_State *L, server_box *box, int index)
+{
+  lc_http_options options;
+  int top = lua_gettop(L);
+  http_service *made = calloc(1, sizeof *made);
+  if (!made) luaL_error(L, "not enough memory for a server");
+  *made = (http_service){.next = box->http,
+                         .box = box,
+                         .key = lua_topointer(L, index),
+                         .options = LUA_NOREF,
+                         .access_log = LUA_NOREF};
+  box->http = made;
+  lua_pushvalue(L, index);
+  made->options = runtime_anchor(L, box->rt);
+  if (lua_getfield(L, index, "access_log") == LUA_TFUNCTION)
+    made->access_log = runtime_anchor(L, box->rt);
+  take_options(L, index, &options);
+  if (made->access_log != LUA_NOREF) {
+    options.replied = on_replied;
+    options.user = made;
   }
-  lua_pop(L, 1);
+  made->service = lc_http_service_new(&options);
+  lua_settop(L, top);
+  return made;
+}
+
+static lc_http_service *service_of(lua_State *L, server_box *box, int index)
+{
+  http_service *one = find_service(box, lua_topointer(L, index));
+  if (!one) one = make_service(L, box, index);
+  if (!one->service) luaL_error(L, "not enough memory for a server");
+  return one->service;
+}
+
+void http_services_forget(server_box *box)
+{
+  for (http_service *one = box->http; one; one = one->next) {
+    runtime_release(box->rt, one->options);
+    runtime_release(box->rt, one->access_log);
+    one->options = one->access_log = LUA_NOREF;
+    one->key = NULL;
+  }
+}
+
+void http_services_free(server_box *box)
+{
+  while (box->http) {
+    http_service *one = box->http;
+    box->http = one->next;
+    lc_http_service_free(one->service);
+    free(one);
+  }
+}
+
+void http_services_count(const server_box *box, uint64_t *served, uint64_t *in_flight)
+{
+  *served = *in_flight = 0;
+  for (const http_service *one = box->http; one; one = one->next) {
+    if (!one->service) continue;
+    *served += lc_http_service_served(one->service);
+    *in_flight += lc_http_service_in_flight(one->service);
+  }
+}
+
+/* ------------------------------------------------------------------ speaking HTTP -- */
+
+/* Between two requests a connection is closed after this time. */
+static void set_keepalive(lua_State *L, int index, lc_settings *settings)
+{
+  if (settings->idle_timeout == LC_NEVER)
+    settings->idle_timeout = option_time(L, index, "keepalive_timeout", KEEPALIVE_TIMEOUT);
 }
 
 void server_speak_http(lua_State *L, server_box *box, int index)
 {
-  lc_http_options options;
-  take_options(L, index, &options);
-  take_access_log(L, box, index, &options);
-  if (!box->http) box->http = lc_http_service_new(&options);
-  if (!box->http) luaL_error(L, "not enough memory for a server");
-  lua_pop(L, 2);
+  const lc_http_service *service = service_of(L, box, index);
   lc_settings settings = lc_server_options_get(box->server)->settings;
-  box->idle_timeout = settings.idle_timeout;
-  if (settings.idle_timeout == LC_NEVER)
-    settings.idle_timeout = option_time(L, index, "keepalive_timeout", KEEPALIVE_TIMEOUT);
-  if (lc_server_set_protocol(box->server, lc_http_service_protocol(box->http), &settings) < 0)
+  set_keepalive(L, index, &settings);
+  if (lc_server_set_protocol(box->server, lc_http_service_protocol(service), &settings) < 0)
     raise_error(L,
                 "server:serve: the server has connections already, and cannot begin to speak HTTP");
   box->starts_with_data = 1;
+}
+
+/* http_take(conn, options): the connection of the calling handler speaks HTTP from now on. Returns true; or nil, code,
+ * message. */
+static int http_take(lua_State *L)
+{
+  conn_box *box = conn_self(L);
+  check_type(L, 2, LUA_TTABLE);
+  task_current(L, box->rt, "a handler of requests");
+  if (!box->of_server || !box->of_server->server)
+    raise_error(L, "http.handler: it serves connections of a server alone");
+  if (box->exchange || lc_http_exchange_of(box->conn) || box->reader)
+    raise_error(L, "http.handler: this connection speaks HTTP already, or another task reads it");
+  const lc_http_service *service = service_of(L, server_of(box), 2);
+  lc_settings settings = *lc_conn_settings(box->conn);
+  set_keepalive(L, 2, &settings);
+  int result = lc_conn_set_protocol(box->conn, lc_http_service_protocol(service));
+  if (!result) result = lc_conn_set_settings(box->conn, &settings);
+  if (result < 0) return conn_failure(L, box, result, "http");
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+void server_open_http(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg functions[] = {{"http_take", http_take}, {NULL, NULL}};
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  server_register(L, rt, none, functions);
 }

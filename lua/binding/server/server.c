@@ -19,6 +19,7 @@
 #include "server/conns.h"
 #include "server/events.h"
 #include "server/facts.h"
+#include "server/http.h"
 #include "server/late.h"
 #include "server/methods.h"
 #include "task/context.h"
@@ -73,7 +74,6 @@ static server_box *push_box(lua_State *L, runtime *rt)
                       .told = {.log = LUA_NOREF, .on_error = LUA_NOREF},
                       .on_state = LUA_NOREF,
                       .on_step = LUA_NOREF,
-                      .access_log = LUA_NOREF,
                       .on_drain = LUA_NOREF,
                       .farewell = LUA_NOREF,
                       .beat = LUA_NOREF,
@@ -110,6 +110,7 @@ static void take_options(lua_State *L, server_box *box, int index, const lc_serv
     box->beat = anchor_field(L, rt, lua_gettop(L), "send");
   lua_pop(L, 1);
   box->told.log = anchor_field(L, rt, index, "log");
+  box->idle_timeout = options->settings.idle_timeout;
   box->max_block = option_time(L, index, "max_block", 0);
   if (option_is(L, index, "on_eof", "cancel")) box->at_eof = EOF_CANCELS;
   else if (option_is(L, index, "on_eof", "finish")) box->at_eof = EOF_FINISHES;
@@ -167,8 +168,7 @@ static int server_collect(lua_State *L)
   box->ctx = NULL;
   lc_server_free(box->server);
   box->server = NULL;
-  lc_http_service_free(box->http);
-  box->http = NULL;
+  http_services_free(box);
   late_free(box);
   return 0;
 }
@@ -358,6 +358,7 @@ void server_open(lua_State *L, runtime *rt)
   lua_newtable(L);
   server_register(L, rt, methods, functions);
   server_open_events(L, rt);
+  server_open_http(L, rt);
   server_open_listening(L, rt);
   server_open_waiting(L, rt);
   new_type(L, SERVER_TYPE);

@@ -23,6 +23,20 @@ end
 
 local Handler = { __name = "lastcall.http.handler" }
 
+--- Serves the requests of a connection in the calling handler's task, until no other will come. Returns true; or nil,
+-- code, message.
+function Handler:__call(conn)
+  local fine, code, message = core.http_take(conn, self.protocol)
+  if not fine then return nil, code, message end
+  while core.http_next(conn) do
+    local ctx, finish = core.context.with_cancel()
+    ctx:call(self.unit, conn, ctx)
+    finish()
+    if not core.http_done(conn) then break end
+  end
+  return true
+end
+
 function handler.new(fn, given)
   misuse.check_function(fn, "http.handler", "the handler")
   given = options.check("http.handler", given, options.http)

@@ -1,0 +1,58 @@
+/* http/serving.c - serves requests in a task of the script's own: waits for each, and ends it. */
+#include <lua.h>
+
+#include "conn/box.h"
+#include "conn/exchange.h"
+#include "http/methods.h"
+#include "runtime/runtime.h"
+#include "script/register.h"
+#include "task/wait.h"
+
+static void forget_reader(task *t) { ((conn_box *)t->wait_object)->reader = NULL; }
+
+static int next_request(lua_State *L, int status, lua_KContext kept)
+{
+  conn_box *box = conn_self(L);
+  task *t = box->rt->current;
+  int why = t->woken;
+  (void)status;
+  t->woken = 0;
+  if (lc_http_exchange_of(box->conn)) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  if (!why) why = box->cut ? box->cut : task_ended(t);
+  if (why || lc_conn_error(box->conn)) return 0;
+  box->reader = t;
+  t->at_rest = t->is_kept = 1;
+  return task_suspend(L, t, "request", box, forget_reader, kept, next_request);
+}
+
+/* http_next(conn) -> true once a request waits; nothing when no other will come. */
+static int http_next(lua_State *L)
+{
+  conn_box *box = conn_self(L);
+  task *t = task_current(L, box->rt, "a handler of requests");
+  lua_settop(L, 1);
+  t->woken = 0;
+  if (task_is_spent(t)) return task_yield(L, t, 0, next_request);
+  return next_request(L, LUA_OK, 0);
+}
+
+/* http_done(conn) -> whether another request may come. A connection that the ladder has cut is left to the end of its
+ * handler, which says so to the client. */
+static int http_done(lua_State *L)
+{
+  conn_box *box = conn_self(L);
+  int goes_on = !box->cut && lc_conn_unit_ended(box->conn);
+  if (!box->cut) conn_leave_exchange(box);
+  lua_pushboolean(L, goes_on);
+  return 1;
+}
+
+void http_open_serving(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg functions[] = {
+    {"http_next", http_next}, {"http_done", http_done}, {NULL, NULL}};
+  register_functions(L, rt, "", functions);
+}
