@@ -7,14 +7,6 @@ local tls = require "spec.support.tls"
 
 local QUIET, DRAIN = 1, 15
 
---- The processor time of a program that `timeout` runs.
-local function processor_time(server)
-  local pid = helper.read_file(("/proc/%d/task/%d/children"):format(server.pid, server.pid)):match "%d+"
-  local fields = helper.read_file(("/proc/%s/stat"):format(pid)):match "^.*%) (.*)$"
-  local user, system = fields:match(("%S+ "):rep(11) .. "(%d+) (%d+)")
-  return (user + system) / 100
-end
-
 local function start(name, contexts, argument)
   local command = "env TLS_KEY=%s TLS_CERTIFICATE=%s lua5.4 bin/lastcall --drain %d spec/support/programs/tls/%s.lua %s"
   return process.start(command:format(contexts.key, contexts.certificate, math.ceil(helper.seconds(DRAIN)), name,
@@ -199,9 +191,9 @@ local function play(name, path)
     server:signal "TERM"
     local began = lastcall.now()
     ends(silent, began, QUIET + 2)
-    local before, at = processor_time(server), lastcall.now()
+    local before, at = server:processor_time(), lastcall.now()
     lastcall.sleep(1)
-    share = (processor_time(server) - before) / (lastcall.now() - at)
+    share = (server:processor_time() - before) / (lastcall.now() - at)
     for _, one in ipairs(busy) do one.resumed:send(true) end
     ends(busy, began, QUIET + 4)
     return began

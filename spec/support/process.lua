@@ -36,6 +36,14 @@ function process:signal(name)
   assert(os.execute(("kill -%s %d"):format(name, self.pid)))
 end
 
+--- How many seconds of processor time it has taken so far.
+function process:processor_time()
+  local pid = helper.read_file(("/proc/%d/task/%d/children"):format(self.pid, self.pid)):match "%d+" -- timeout's child
+  local fields = helper.read_file(("/proc/%s/stat"):format(pid)):match "^.*%) (.*)$"
+  local user, system = fields:match(("%S+ "):rep(11) .. "(%d+) (%d+)")
+  return (user + system) / 100
+end
+
 --- Waits for its end: what else it printed, whether it succeeded, and its exit status.
 function process:finish()
   local output = self.pipe:read("a")

@@ -16,7 +16,8 @@ local function has_ended(state)
   return state.told <= ENOUGH
 end
 
-local around = setmetatable({}, { __mode = "k" }) -- a script's own objects around sockets -> their connections
+-- What a script's own objects are around: connections, and the states of listening sockets.
+local around, around_listeners = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
 
 --- The connection behind an object: a socket, or a script's own object around one, which has the same descriptor.
 -- Where the descriptor has ended meanwhile, the caller learns of it once.
@@ -25,6 +26,15 @@ local function connection_of(one, state, fd)
   local conn = around[one]
   around[one] = fd >= 0 and stream.by_descriptor(fd) or nil
   return around[one] or fd < 0 and conn or nil
+end
+
+--- In the same way the state of a listening socket, which stays one when the ladder has ended its descriptor.
+local function listener_of(one, state, fd)
+  if not state then
+    if fd >= 0 then around_listeners[one] = stream.listener_by_descriptor(fd) end
+    state = around_listeners[one]
+  end
+  return state and state.server and state
 end
 
 --- The descriptor to wait for; negative when there is none.
@@ -36,19 +46,19 @@ end
 
 --- Whether a read has something already: bytes in the object's own buffer, or its end. `is_busy`: the script waits to
 -- send to it, too.
-local function has_input(one, state, fd, conn, is_busy)
+local function has_input(one, fd, conn, listener, is_busy)
   local dirty = fd >= 0 and one.dirty
   if dirty and dirty(one) then return true end
-  if state and state.server then return stream.reserve(state) or has_ended(state) end
+  if listener then return stream.reserve(listener) or has_ended(listener) end
   return conn and raw.is_over(conn, is_busy)
 end
 
 --- Whether a send would fail at once, because the connection has ended.
-local function has_failed(_, _, _, conn) return conn and raw.trouble(conn) end
+local function has_failed(_, _, conn) return conn and raw.trouble(conn) end
 
 --- Whether another task has closed the object since an earlier look: each operation on it returns at once.
-local function was_closed(seen, state, fd)
-  return fd < 0 and seen and not (state and state.server) -- a listener that the ladder ends is not closed
+local function was_closed(seen, fd, listener)
+  return fd < 0 and seen and not listener -- a listener that the ladder ends is not closed
 end
 
 --- One list of select's, for one call. `seen` has the objects that had a descriptor at a look of this call.
@@ -67,8 +77,8 @@ local function sort(list, busy)
       error(("attempt to index a %s value"):format(type(one)), 0)
     end
     local state, fd = object.state(one), descriptor_of(one)
-    local conn = connection_of(one, state, fd)
-    if list.is_due(one, state, fd, conn, busy[fd]) or was_closed(list.seen[one], state, fd) then
+    local conn, listener = connection_of(one, state, fd), listener_of(one, state, fd)
+    if list.is_due(one, fd, conn, listener, busy[fd]) or was_closed(list.seen[one], fd, listener) then
       due[#due + 1] = one
     elseif fd >= 0 then
       list.seen[one] = true

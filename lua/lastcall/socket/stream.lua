@@ -15,6 +15,7 @@ local stream = {}
 
 local streams = setmetatable({}, { __mode = "v" }) -- connections, by the descriptors that they had first
 local lent = setmetatable({}, { __mode = "v" }) -- and by the duplicates that LuaSec has
+local listening = setmetatable({}, { __mode = "v" }) -- the states of listening sockets, by their descriptors
 
 local function note(conn)
   streams[raw.stream_fd(conn)] = conn
@@ -25,6 +26,12 @@ end
 function stream.by_descriptor(fd)
   local conn = streams[fd]
   return conn and raw.stream_fd(conn) == fd and conn or lent[fd]
+end
+
+--- The state of the listening socket that has this descriptor, if there is one.
+function stream.listener_by_descriptor(fd)
+  local state = listening[fd]
+  return state and object.descriptor(state) == fd and state or nil
 end
 
 --- LuaSec uses `fd` for the connection from now on; without a connection, it does so no more.
@@ -273,6 +280,7 @@ function stream.listen(family)
     if not made then return nil, message end
     raw.by_hand(made)
     state.fd, state.server = nil, made
+    listening[object.descriptor(state)] = state
     object.become(self, class)
     return 1.0
   end
