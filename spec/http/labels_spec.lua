@@ -96,8 +96,8 @@ describe("a request at work is named", function()
   it("in the log of a task that holds the loop, shortened", function()
     local request
     at_work(function()
-      local ends = lastcall.now() + 0.1
-      while lastcall.now() < ends do end
+      local ends = os.clock() + 0.1 -- of the processor's time: only work holds the loop
+      while os.clock() < ends do end
       return "ok"
     end, "/" .. ("x"):rep(1000), function() lastcall.sleep(0.05) end, {
       max_block = 0.03,

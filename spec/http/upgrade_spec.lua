@@ -120,6 +120,23 @@ describe("request:upgrade", function()
     assert.same({ "draining", "draining" }, refused)
   end)
 
+  it("is granted while the process is not ready, before stop", function()
+    local granted, step
+    helper.task(function()
+      local _, address = helper.serve(lastcall, http.handler(function(request)
+        lastcall.shutdown()
+        repeat lastcall.sleep(0.001) until not request.conn:server():ready()
+        step = request.conn:server():step()
+        granted = request:upgrade "echo" ~= nil
+      end))
+      local conn = assert(lastcall.connect(address))
+      helper.send(conn, ASKS)
+      assert.equal("HTTP/1.1 101 Switching Protocols", head_of(conn)[1])
+      conn:close()
+    end, { drain = { timeout = 5, delay = 0.3 } })
+    assert.same({ true, "serving" }, { granted, step })
+  end)
+
   it("frees the connection from keepalive_timeout, and its place from max_in_flight", function()
     serving(function(request)
       if request.path == "/plain" then return "plain" end
