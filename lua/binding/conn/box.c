@@ -66,7 +66,7 @@ conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_base *se
     runtime_push_anchored(L, rt, server->anchor);
     lua_setiuservalue(L, -2, 1);
   }
-  lua_rawgetp(L, LUA_REGISTRYINDEX, CONN_TYPE);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->conns->type);
   lua_setmetatable(L, -2);
   box->conn = lc_conn_ref(conn);
   lc_conn_set_user(conn, box);

@@ -49,6 +49,8 @@ struct conn_box {
 typedef struct conns {
   lc_server *outbound; /* the registry of outbound connections */
   struct leak *leaks;  /* collected while open, not logged yet */
+  int boxes;           /* reference: the objects without an anchor, by address, in a weak table */
+  int type;            /* reference: their metatable */
   int reads_large;     /* the last read_some got a large piece: the next may */
 } conns;
 

@@ -5,21 +5,22 @@
 #include <lua.h>
 
 #include "conn/box.h"
+#include "conn/methods.h"
 #include "runtime/runtime.h"
 
-static const char BOXES_KEY = 0; /* weak table: boxes without an anchor, by address */
-
-static void push_boxes(lua_State *L)
+void conn_open_keeping(lua_State *L, runtime *rt)
 {
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &BOXES_KEY) == LUA_TTABLE) return;
-  lua_pop(L, 1);
   lua_newtable(L);
   lua_createtable(L, 0, 1);
   lua_pushliteral(L, "v");
   lua_setfield(L, -2, "__mode");
   lua_setmetatable(L, -2);
-  lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &BOXES_KEY);
+  rt->conns->boxes = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+static void push_boxes(lua_State *L, const runtime *rt)
+{
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->conns->boxes);
 }
 
 void conn_keep_value(lua_State *L, int index, int key)
@@ -58,7 +59,7 @@ int conn_kept_value(lua_State *L, int index, int key)
 void conn_remember(lua_State *L, conn_box *box, int index)
 {
   index = lua_absindex(L, index);
-  push_boxes(L);
+  push_boxes(L, box->rt);
   lua_pushvalue(L, index);
   lua_rawsetp(L, -2, box);
   lua_pop(L, 1);
@@ -87,7 +88,7 @@ int conn_push(lua_State *L, conn_box *box)
     return 1;
   }
   if (!box->is_findable) return 0;
-  push_boxes(L);
+  push_boxes(L, box->rt);
   int found = lua_rawgetp(L, -1, box) == LUA_TUSERDATA;
   lua_remove(L, -2);
   if (!found) lua_pop(L, 1);

@@ -167,11 +167,12 @@ void conn_open(lua_State *L, runtime *rt)
     {"state", conn_state}, {"server", conn_server}, {"context", conn_context},
     {"error", conn_error}, {"work", conn_work},     {NULL, NULL}};
   conn_open_relay(L, rt);
+  conn_open_keeping(L, rt);
   register_ending(L, "lastcall.guard", guard_done);
 
   new_type(L, CONN_TYPE);
   lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, CONN_TYPE); /* a look-up by address is faster than by name */
+  rt->conns->type = luaL_ref(L, LUA_REGISTRYINDEX); /* a look-up by number is faster than by name */
   lua_newtable(L);
   register_functions(L, rt, "conn:", methods);
   conn_open_reading(L, rt);

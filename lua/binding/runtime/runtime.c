@@ -44,11 +44,34 @@ runtime *runtime_get(lua_State *L)
 
 /* ------------------------------------------------------------------ anchors -- */
 
+/* As luaL_ref, in half the time: most connections and requests take an anchor. A free place has the
+ * number of the next free one; 0: none. */
+static int free_anchor(lua_State *L, runtime *rt, int table)
+{
+  int anchor = rt->free_anchor;
+  if (!anchor) return 0;
+  lua_rawgeti(L, table, anchor);
+  rt->free_anchor = (int)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  return anchor;
+}
+
 int runtime_anchor(lua_State *L, runtime *rt)
 {
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    return LUA_REFNIL;
+  }
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->anchors);
   lua_insert(L, -2);
-  int anchor = luaL_ref(L, -2);
+  int table = lua_gettop(L) - 1, anchor = free_anchor(L, rt, table);
+  if (!anchor) {
+    anchor = rt->last_anchor + 1;
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, table, anchor); /* raises where memory is short */
+    rt->last_anchor = anchor;
+  }
+  lua_rawseti(L, table, anchor);
   lua_pop(L, 1);
   return anchor;
 }
@@ -57,7 +80,9 @@ void runtime_release(runtime *rt, int anchor)
 {
   if (anchor == LUA_NOREF || anchor == LUA_REFNIL || !lua_checkstack(rt->L, 3)) return;
   lua_rawgeti(rt->L, LUA_REGISTRYINDEX, rt->anchors);
-  luaL_unref(rt->L, -1, anchor);
+  lua_pushinteger(rt->L, rt->free_anchor);
+  lua_rawseti(rt->L, -2, anchor);
+  rt->free_anchor = anchor;
   lua_pop(rt->L, 1);
 }
 

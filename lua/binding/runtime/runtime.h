@@ -36,6 +36,8 @@ struct runtime {
   lc_loop *loop;
   lc_shutdown *shutdown; /* while run is under way or a shutdown was asked for */
   int anchors;           /* reference into Lua's registry: the anchor table */
+  int last_anchor;       /* its length */
+  int free_anchor;       /* a free place in it, 0: none */
   int running;           /* inside core.run */
   int debug;             /* note where connections are opened */
   int has_raised;        /* the limit of descriptors */

@@ -52,14 +52,14 @@ static int body_done(lua_State *L, int status, lua_KContext kept)
   return lua_gettop(L) - 1;
 }
 
-/* Called with a function and its arguments. */
+/* Called with a function and its arguments. Upvalue: the runtime. */
 int task_body(lua_State *L)
 {
-  runtime *rt = runtime_get(L);
+  runtime *rt = lua_touserdata(L, lua_upvalueindex(1));
   task *t = rt->current;
   int count = lua_gettop(L) - 1;
   lua_KContext kept = (lua_KContext)t;
-  suspension_push_base(L);
+  suspension_push_base(L, rt);
   if (!t->is_handler) {
     lua_pushvalue(L, 2);
     lua_insert(L, 2);

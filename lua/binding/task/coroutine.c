@@ -205,7 +205,7 @@ static int run(lua_State *L, runtime *rt, lua_State *co, int arguments, lua_KFun
   if (!t) return take_results(L, co, status, count);
   if (status == LUA_YIELD && t->lets_go) {
     mark_levels(L, t);
-    suspension_begin(L);
+    suspension_begin(L, rt);
     return lua_yieldk(L, 0, (lua_KContext)t, again);
   }
   if (status == LUA_YIELD && task_scopes(t)) scopes_leave(L, t, co);

@@ -21,22 +21,21 @@
 #include "task/task.h"
 
 static const char MARK_TYPE[] = "lastcall.suspension";
-static const char MARK_KEY = 0; /* registry: the object that lies in each of these slots */
 
 /* The room for a call of __close: the method, its two arguments, and the slots that each C function
  * gets. More would make the stack of every connection's coroutine larger. */
 enum { CLOSING_TAKES = 3 + LUA_MINSTACK };
 
-void suspension_push_base(lua_State *L)
+void suspension_push_base(lua_State *L, const runtime *rt)
 {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &MARK_KEY);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->tasks->mark);
   lua_insert(L, 1);
   lua_toclose(L, 1);
 }
 
-int suspension_begin(lua_State *L)
+int suspension_begin(lua_State *L, const runtime *rt)
 {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &MARK_KEY);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->tasks->mark);
   lua_toclose(L, -1);
   return lua_gettop(L);
 }
@@ -58,5 +57,5 @@ void suspension_open(lua_State *L, runtime *rt, lua_CFunction on_close, lua_CFun
   new_type(L, MARK_TYPE);
   register_functions(L, rt, "suspension:", metamethods);
   lua_setmetatable(L, -2);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &MARK_KEY);
+  rt->tasks->mark = luaL_ref(L, LUA_REGISTRYINDEX);
 }

@@ -9,9 +9,9 @@ typedef struct runtime runtime;
 /* Makes a slot at the base of the running function, below its arguments. It is closed after all
  * others, and is also the message handler: one value more would double the stacks of many
  * coroutines. [0, +1] */
-void suspension_push_base(lua_State *L);
+void suspension_push_base(lua_State *L, const runtime *rt);
 /* Makes a slot on top, before L yields to the loop. Returns where it lies. [0, +1] */
-int suspension_begin(lua_State *L);
+int suspension_begin(lua_State *L, const runtime *rt);
 /* The coroutine goes on: drops that slot, and the values above it. */
 void suspension_end(lua_State *L, runtime *rt, int mark);
 /* `on_close` is called with the coroutine's stack when the suspension is over, or the coroutine is

@@ -32,6 +32,9 @@ void tasks_open(lua_State *L, runtime *rt)
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) lc_list_init(lists[i]);
   lua_newtable(L);
   all->busy = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_pushlightuserdata(L, rt);
+  lua_pushcclosure(L, task_body, 1);
+  all->body = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 static task *task_take(lua_State *L, runtime *rt)
@@ -87,7 +90,7 @@ task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
   t->at_rest = t->is_wordless = t->is_kept = t->is_main = t->doomed = t->killing = t->is_forced =
     t->is_frozen = t->has_begun = t->has_failed = t->is_deaf = 0;
   t->noted = 0;
-  lua_pushcfunction(co, task_body);
+  lua_rawgeti(co, LUA_REGISTRYINDEX, rt->tasks->body);
   lua_xmove(L, co, count + 1);
   assert(ctx || by); /* only a connection's tasks need no context */
   lc_list_append(ctx ? &ctx->tasks : &by->own_tasks, &t->in_context);

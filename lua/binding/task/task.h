@@ -124,6 +124,8 @@ struct tasks {
   unsigned of_ours;
   lc_link process_waiters; /* for of_process to be 0 */
   unsigned scopes_aside;   /* of ctx:call, in generators that are suspended */
+  int body;                /* reference: task_body, with the runtime as its upvalue */
+  int mark;                /* reference: what lies in the slots of suspension.c */
   int busy;                /* reference: a set of coroutines that the loop alone may resume */
 };
 

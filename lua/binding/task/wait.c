@@ -86,7 +86,7 @@ static int let_go(lua_State *L, task *t, int needs_slot, lua_KContext kept, lua_
   t->kept = kept;
   t->lets_go = 1;
   t->has_slot = L != t->co || needs_slot;
-  int end = t->has_slot ? suspension_begin(L) : lua_gettop(L);
+  int end = t->has_slot ? suspension_begin(L, t->rt) : lua_gettop(L);
   t->mark = (unsigned)end & MARK_MOST;
   return lua_yieldk(L, 0, (lua_KContext)t, go_on);
 }
