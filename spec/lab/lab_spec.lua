@@ -30,6 +30,15 @@ describe("a server stopped 40 ms away from its clients", function()
   end)
 end)
 
+describe("an HTTP server stopped 40 ms away from its keep-alive clients", function()
+  it("loses no request of those that ask often, and counts whom it loses", function()
+    if not helper.long then return pending("at full length only (make check)") end
+    local output, fine, status = helper.run("env ONLY=lastcall STOPS=2 spec/lab/keepalive.sh", 200)
+    if status == NO_LAB then return pending(output:match("skipped: ([^\n]*)")) end
+    assert.is_true(fine, output)
+  end)
+end)
+
 describe("a peer that vanishes from the network", function()
   it("is noticed in the time configured, whatever it was doing", function()
     local output, fine, status = helper.run("spec/lab/vanish.sh", 60)

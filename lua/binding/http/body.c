@@ -103,6 +103,7 @@ static int read_all(lua_State *L, int status, lua_KContext kept)
     }
     append(L, length, &piece);
     length += piece.length;
+    if (task_is_spent(t)) return task_yield(L, t, (lua_KContext)length, read_all);
   }
   if (result == LC_AGAIN)
     return wait_for_piece(L, self, t, "request:body", (lua_KContext)length, read_all);
