@@ -106,6 +106,15 @@ describe("a request at work is named", function()
     assert.equal("GET /" .. ("x"):rep(114), request)
   end)
 
+  it("in the log of a connection that its client has reset", function()
+    local request
+    at_work(asleep, "/reset", function(_, conn)
+      conn:abort()
+      lastcall.sleep(0.05)
+    end, { log = function(_, event, fields) if event == "connection failed" then request = fields.request end end })
+    assert.equal("GET /reset", request)
+  end)
+
   it("in the snapshot of its connection, and no longer when it is over", function()
     at_work(function(request)
       request.conn:work():done()

@@ -24,17 +24,19 @@ typedef struct failure {
 static int log_failure(lua_State *L)
 {
   const failure *f = lua_touserdata(L, 1);
-  char text[LC_ADDRESS_TEXT_MAX];
+  char text[LC_ADDRESS_TEXT_MAX], label[120];
   lua_settop(L, 0);
   lua_pushstring(L, lc_conn_was_at_rest(f->conn) ? "info" : "warning");
   lua_pushliteral(L, "connection failed");
-  lua_createtable(L, 0, 3);
+  lua_createtable(L, 0, 4);
   lua_pushinteger(L, (lua_Integer)lc_conn_id(f->conn));
   lua_setfield(L, -2, "id");
   lua_pushstring(L, peer_text(f->conn, text, sizeof text));
   lua_setfield(L, -2, "peer");
   lua_pushstring(L, lc_code_name(lc_conn_error(f->conn)));
   lua_setfield(L, -2, "cause");
+  lua_pushstring(L, lc_http_label(f->conn, label, sizeof label));
+  lua_setfield(L, -2, "request");
   report_log(L, f->rt, f->server ? &f->server->told : NULL);
   return 0;
 }
