@@ -118,7 +118,7 @@ RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/be
 # --- build -----------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all rivals tests fuzzers demo test check sim sim-fidelity mutants bench bench-full bench-scale bench-tasks bench-heads soak hardships fuzz faults deny coverage lint format asan tsan valgrind lab rockspec rock rock-doc install uninstall clean help
+.PHONY: all rivals tests fuzzers demo test check sim sim-fidelity mutants bench bench-full bench-scale bench-tasks bench-heads bench-http soak hardships fuzz faults deny coverage lint format asan tsan valgrind lab rockspec rock rock-doc install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -311,6 +311,11 @@ bench-tasks: ## Ten thousand tasks canceled at once, beside Go where there is on
 	@scripts/install-deps build
 	@$(MAKE) -s all
 	@scripts/bench-tasks $(ROUNDS)
+
+bench-http: ## What a small HTTP request costs beside nginx, Go and node: ROUNDS=
+	@scripts/install-deps build
+	@$(MAKE) -s all rivals
+	@scripts/bench-http $(ROUNDS)
 
 bench-heads: ## What it costs to read the head of an HTTP request: nanoseconds and instructions
 	@scripts/install-deps build
