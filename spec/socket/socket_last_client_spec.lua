@@ -177,3 +177,31 @@ describe("a script that leaves open clients behind in a drain", function()
     end)
   end
 end)
+
+describe("a script that ignores the end of its listeners", function()
+  local WAYS = {
+    ["selects two of them, and accepts"] = [[
+      local other = assert(socket.bind("127.0.0.1", 0))
+      while true do
+        for _, one in ipairs((socket.select { server, other })) do one:accept() end
+      end]],
+    ["accepts for ever"] = [[while true do server:accept() end]],
+    ["accepts for ever in two tasks"] = [[
+      for _ = 1, 2 do lastcall.go(function() while true do server:accept() end end) end
+      while true do server:accept() end]],
+  }
+  for name, text in pairs(WAYS) do
+    it(("is ended where it waits, and nothing is cut: it %s"):format(name), function()
+      local path = helper.write_file(([[
+        local socket, lastcall = require "socket", require "lastcall"
+        local server = require "spec.support.programs.loops.listener"()
+        %s
+      ]]):format(text))
+      local server = process.start("lua5.4 bin/lastcall --drain 20 " .. path)
+      server:address()
+      local output = server:drain()
+      os.remove(path)
+      helper.stopping.assert_says_clean(output)
+    end)
+  end
+end)

@@ -100,7 +100,7 @@ static int wait_server(lua_State *L)
   return task_suspend(L, t, "accept", box, NULL, 0, woken);
 }
 
-/* sleep_until(deadline) */
+/* sleep_until(deadline, [at_rest]): `at_rest` says that the script has no work to do meanwhile. */
 static int sleep_until(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -118,6 +118,7 @@ static int sleep_until(lua_State *L)
   }
   task_alarm(t, deadline);
   t->is_wordless = 1;
+  t->at_rest = lua_toboolean(L, 2) != 0;
   return task_suspend(L, t, "sleep", NULL, NULL, 0, task_return);
 }
 

@@ -219,13 +219,13 @@ stream.server_options = {
   keepalive = false, user_timeout = false, write_timeout = false, nodelay = false,
 }
 
-local PAUSE = 0.05
+local PAUSE = 0.2 -- longer than a loop that has been told of the end is given to end by itself
 
 --- Refuses to accept. A loop that ignores this must not keep the processor busy, unless it asked never to wait.
 local function refuse(state, word, why)
   if word == "closed" and state.block ~= 0 then
     state.refusals = (state.refusals or 0) + 1
-    if state.refusals > 2 then raw.sleep_until(now() + PAUSE) end
+    if state.refusals > 3 then raw.sleep_until(now() + PAUSE, true) end
   end
   return object.failed(why, word)
 end
