@@ -123,7 +123,7 @@ describe("a request that is sent through a proxy", function()
       helper.task(function(lastcall)
         local back = "unix:" .. helper.socket_path()
         helper.serve(lastcall, http.handler(fn), { at = back, on_error = function() end })
-        local address, stop = proxy.start(name, back)
+        local address, stop = proxy.start(name, { back })
         local tasks = {}
         for _, list in ipairs { cases.refused, cases.plain, cases.refused } do
           for _, case in ipairs(list) do

@@ -9,7 +9,7 @@ local process = require "spec.support.process"
 local proxy = { names = { "nginx", "haproxy" } }
 
 -- Connections to the server are shared by all clients, as is usual: a reply that is too many reaches another client.
--- {folder}, {front}, {back} and what `more` has are filled in.
+-- {folder}, {front}, the lines {servers} and {more} are filled in.
 local NGINX = [[
 daemon off;
 master_process off;
@@ -26,7 +26,10 @@ http {
   keepalive_timeout 300ms;
   client_header_timeout 300ms;
   client_body_timeout 300ms;
-  upstream back { server unix:{back}; keepalive 8; }
+  upstream back {
+    {servers}
+    keepalive 8;
+  }
   server {
     listen unix:{front};
     location / {
@@ -63,7 +66,7 @@ frontend front
 backend back
   http-reuse always
   {more}
-  server one unix@{back}
+  {servers}
 ]]
 
 --- Where the program is; nothing when it is not installed.
@@ -81,12 +84,22 @@ local function await(address)
   error "the proxy does not listen"
 end
 
---- Starts a proxy in front of the unix socket `back`; its address, and a function that ends it. In a task.
-function proxy.start(name, back, more)
+--- The lines that name the servers behind the proxy. nginx must not take one that refuses a client for dead.
+local function lines_of(name, backs)
+  local lines, line = {}, name == "nginx" and "server unix:%s max_fails=0;" or "server %s unix@%s"
+  for i, back in ipairs(backs) do
+    local path = back:gsub("^unix:", "")
+    lines[i] = name == "nginx" and line:format(path) or line:format("s" .. i, path)
+  end
+  return table.concat(lines, "\n  ")
+end
+
+--- Starts a proxy in front of these unix sockets; its address, and a function that ends it. In a task.
+function proxy.start(name, backs, more)
   local folder = helper.socket_path()
   assert(os.execute("mkdir " .. folder))
   local front = folder .. "/front"
-  local values = { folder = folder, front = front, back = back:gsub("^unix:", ""), more = more or "" }
+  local values = { folder = folder, front = front, servers = lines_of(name, backs), more = more or "" }
   local text = (name == "nginx" and NGINX or HAPROXY):gsub("{(%l+)}", values)
   helper.write_file(text, folder .. "/conf")
   local command = name == "nginx" and "%s -p %s -c %s/conf" or "%s -db -C %s -f %s/conf"
