@@ -121,6 +121,18 @@ static void make_client(plan_client *client, lc_time span, dice *d)
   for (unsigned i = 0; i < client->requests; i++) make_request(&client->asked[i], d);
 }
 
+/* Every second reset comes right behind what the client says first: the server hears of both at
+ * once. */
+static void hasten_resets(plan *p, dice *d)
+{
+  for (unsigned i = 0; i < p->clients; i++) {
+    plan_client *client = &p->client[i];
+    if (client->temper != RESETTING || !one_in(d, 2)) continue;
+    client->ends = one_in(d, 2) ? 0 : (lc_time)below(d, LC_MILLISECOND);
+    if (client->think >= LC_MILLISECOND) client->ends += client->think;
+  }
+}
+
 /* ----------------------------------------------------------------------- acts -- */
 
 /* The shutdown, how it is hurried on, and what may come before it. */
@@ -215,4 +227,5 @@ void plan_make(plan *p, uint64_t seed)
   if (one_in(&d, 3)) p->disorder = (unsigned)scaled(&d, 10, 1000);
   if (!is_ordinary && one_in(&d, 8)) p->meddles = (unsigned)between(&d, 2, 40);
   if (one_in(&d, 4)) p->by_hand = (unsigned)between(&d, 1, 3);
+  hasten_resets(p, &d);
 }
