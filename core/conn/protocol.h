@@ -56,8 +56,8 @@ struct lc_protocol {
    * something. */
   int (*is_sure)(const lc_conn *conn, const void *state);
   /* Says goodbye, because the ladder dismisses the connection or the connection has reached a
-   * limit. Called once, between two units or when a unit is refused; from then on every unit is
-   * refused. Returns 0 when the connection may be closed at once; NULL means the same. Returns
+   * limit. Called once, between two units, or when a unit is refused or canceled; from then on
+   * every unit is refused. Returns 0 when the connection may be closed at once; NULL means the same. Returns
    * LC_AGAIN when the peer is to answer: the core then waits for LC_ARRIVAL_LEFT, but no longer
    * than `linger`, and not beyond the step cancel. */
   int (*leave)(lc_conn *conn, void *state);

@@ -94,9 +94,9 @@ void lc_units_leave(lc_conn *conn, const char *cause)
   if (!say_goodbye(conn)) lc_conn_finish(conn, cause);
 }
 
-/* In the middle of a unit, the connection says goodbye and does not wait for the answer. */
-static void leave_unit(lc_conn *conn, const char *cause)
+void lc_units_cut(lc_conn *conn, const char *cause)
 {
+  if (conn->state >= LC_STATE_CLOSING) return;
   say_goodbye(conn);
   lc_conn_finish(conn, cause);
 }
@@ -105,7 +105,7 @@ void lc_conn_dismiss(lc_conn *conn, const char *cause)
 {
   conn->dismissed = 1;
   if (conn->state >= LC_STATE_CLOSING) return;
-  if (conn->has_unit) leave_unit(conn, cause);
+  if (conn->has_unit) lc_units_cut(conn, cause);
   else lc_units_leave(conn, cause);
 }
 
@@ -132,7 +132,7 @@ static void wait_for_more(lc_conn *conn)
 {
   int is_partial = !lc_protocol_of(conn)->is_between(conn, lc_protocol_state(conn));
   if (is_partial && !conn->leaving && is_refused(conn)) {
-    leave_unit(conn, "drain");
+    lc_units_cut(conn, "drain");
     return;
   }
   if (!is_partial) forget_unit(conn);
@@ -147,7 +147,7 @@ static void wait_for_more(lc_conn *conn)
 static unsigned hand_over(lc_conn *conn)
 {
   if (is_refused(conn)) {
-    leave_unit(conn, "drain");
+    lc_units_cut(conn, "drain");
     return 0;
   }
   conn->has_unit = 1;

@@ -9,5 +9,8 @@
 unsigned lc_units_filter(lc_conn *conn, unsigned what);
 /* The ladder dismisses an idle connection, or the connection has reached a limit. */
 void lc_units_leave(lc_conn *conn, const char *cause);
+/* Ends the connection, also in the middle of a unit: it says goodbye and does not wait for the
+ * answer. */
+void lc_units_cut(lc_conn *conn, const char *cause);
 
 #endif

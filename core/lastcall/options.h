@@ -50,7 +50,8 @@ typedef struct lc_server_options {
   /* 1: a drain closes idle connections, as lc_conn_dismiss does. 0: `draining` names them, and the
    * embedder closes them. */
   int closes_idle;
-  /* 1: LC_STEP_CANCEL closes connections. 0: the embedder ends its own work then. */
+  /* 1: LC_STEP_CANCEL closes connections, as their protocol takes leave. 0: the embedder ends its
+   * own work then. */
   int closes_at_cancel;
   /* NULL: bytes cross as they are. */
   const lc_transport *transport;

@@ -3,6 +3,7 @@
 
 #include "conn/activity.h"
 #include "conn/mark.h"
+#include "conn/units.h"
 #include "server/idle.h"
 #include "server/unclaimed.h"
 
@@ -19,7 +20,7 @@ static void reach(lc_conn *conn, lc_step step)
   if (step == LC_STEP_KILL && lc_conn_end_linger(conn)) return; /* it lost nothing: not killed */
   if (events->reached && !conn->unheard) events->reached(conn, step, server->user);
   int is_ours = server->options.closes_at_cancel || conn->leaving || conn->unheard;
-  if (step == LC_STEP_CANCEL && is_ours) lc_conn_finish(conn, "canceled");
+  if (step == LC_STEP_CANCEL && is_ours) lc_units_cut(conn, "canceled");
   if (step != LC_STEP_KILL) return;
   lc_conn_abort(conn, "killed");
   lc_conn_release_detached(conn);

@@ -109,6 +109,10 @@ static void expect(world *w, int peer, const char *wanted)
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 #define LAST "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 #define PLAIN "Content-Type: text/plain; charset=utf-8\r\n"
+#define LATER                                  \
+  "HTTP/1.1 503 Service Unavailable\r\n" PLAIN \
+  "Retry-After: 1\r\nContent-Length: 20\r\n"   \
+  "Connection: close\r\n\r\nService Unavailable\n"
 #define IS_PARKED(one) (lc_conn_state((one)->conn) == LC_STATE_IDLE)
 
 /* ------------------------------------------------------------------ serving -- */
@@ -296,10 +300,7 @@ static void a_request_too_many_is_asked_to_come_later(void **state)
   TURN_UNTIL(w, app.told == 1);
   world_accept(w, &second);
   peer_say(second, GET("/"));
-  expect(w, second,
-         "HTTP/1.1 503 Service Unavailable\r\n" PLAIN
-         "Retry-After: 1\r\nContent-Length: 20\r\n"
-         "Connection: close\r\n\r\nService Unavailable\n");
+  expect(w, second, LATER);
   reply(one, "ok");
   expect(w, first, OK);
   assert_int_equal(lc_http_service_in_flight(app.service), 0);
@@ -325,6 +326,15 @@ static void a_unit_without_a_reply_is_a_failure(void **state)
   peer_close(peer);
 }
 
+static void begin_reply(seen *one)
+{
+  lc_http_exchange *x = lc_http_exchange_of(one->conn);
+  lc_http_reply head = {.status = 200, .length = -1};
+  struct iovec piece = {"part", 4};
+  assert_int_equal(lc_http_begin(x, one->conn, &head), 0);
+  assert_int_equal(lc_http_write(x, one->conn, &piece, 1), 4);
+}
+
 static void half_a_reply_ends_in_a_reset(void **state)
 {
   world *w = *state;
@@ -334,11 +344,7 @@ static void half_a_reply_ends_in_a_reset(void **state)
   seen *one = world_accept(w, &peer);
   peer_say(peer, GET("/"));
   TURN_UNTIL(w, app.told == 1);
-  lc_http_exchange *x = lc_http_exchange_of(one->conn);
-  lc_http_reply head = {.status = 200, .length = -1};
-  struct iovec piece = {"part", 4};
-  assert_int_equal(lc_http_begin(x, one->conn, &head), 0);
-  assert_int_equal(lc_http_write(x, one->conn, &piece, 1), 4);
+  begin_reply(one);
   lc_conn_unit_ended(one->conn);
   world_expect_sight(w, peer, PEER_RESET);
   close(peer);
@@ -419,6 +425,36 @@ static void a_reply_that_had_begun_leaves_its_connection_the_time_of_quiet(void 
   peer_close(peer);
 }
 
+static void cancel_at_work(world *w, int *peer, int has_begun)
+{
+  app.holds = 1;
+  w->options.closes_at_cancel = 1;
+  serve(w);
+  seen *one = world_accept(w, peer);
+  peer_say(*peer, GET("/"));
+  TURN_UNTIL(w, app.told == 1);
+  if (has_begun) begin_reply(one);
+  lc_server_advance(w->server, LC_STEP_CANCEL);
+}
+
+static void a_request_that_is_canceled_at_work_is_answered(void **state)
+{
+  world *w = *state;
+  int peer;
+  cancel_at_work(w, &peer, 0);
+  expect(w, peer, LATER);
+  world_expect_sight(w, peer, PEER_EOF);
+  peer_close(peer);
+}
+
+static void a_reply_that_is_canceled_half_way_ends_in_a_reset(void **state)
+{
+  int peer;
+  cancel_at_work(*state, &peer, 1);
+  world_expect_sight(*state, peer, PEER_RESET);
+  close(peer);
+}
+
 static void the_ready_path_says_whether_the_server_is_ready(void **state)
 {
   world *w = *state;
@@ -456,6 +492,8 @@ int main(void)
     HTTP_TEST(a_drain_waits_for_quiet_and_its_replies_say_close),
     HTTP_TEST(pipelined_requests_are_answered_in_a_drain_and_the_last_reply_says_close),
     HTTP_TEST(a_reply_that_had_begun_leaves_its_connection_the_time_of_quiet),
+    HTTP_TEST(a_request_that_is_canceled_at_work_is_answered),
+    HTTP_TEST(a_reply_that_is_canceled_half_way_ends_in_a_reset),
     HTTP_TEST(the_ready_path_says_whether_the_server_is_ready),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

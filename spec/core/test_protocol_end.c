@@ -389,7 +389,7 @@ static void a_goodbye_without_an_answer_ends_with_cancel(void **state)
   assert_string_equal(w->steps, " stop drain cancel done");
 }
 
-static void at_cancel_units_and_parts_of_messages_end_in_order(void **state)
+static void at_cancel_units_and_parts_of_messages_end_with_a_goodbye(void **state)
 {
   world *w = *state;
   int canceled, part;
@@ -401,7 +401,9 @@ static void at_cancel_units_and_parts_of_messages_end_in_order(void **state)
   say_part(w, half, part);
   drain_within(w, world_seconds(60));
   lc_server_advance(w->server, LC_STEP_CANCEL);
+  frame_expect(w, canceled, FRAME_GOODBYE, "");
   world_expect_sight(w, canceled, PEER_EOF);
+  frame_expect(w, part, FRAME_GOODBYE, "");
   world_expect_sight(w, part, PEER_EOF);
   assert_string_equal(one->cause, "canceled");
   lc_conn_unit_ended(one->conn); /* its embedder was told that it has ended */
@@ -450,7 +452,7 @@ int main(void)
     FRAME_TEST(a_part_behind_the_mark_is_refused_before_it_is_whole),
     FRAME_TEST(a_goodbye_without_an_answer_ends_with_the_linger),
     FRAME_TEST(a_goodbye_without_an_answer_ends_with_cancel),
-    FRAME_TEST(at_cancel_units_and_parts_of_messages_end_in_order),
+    FRAME_TEST(at_cancel_units_and_parts_of_messages_end_with_a_goodbye),
     FRAME_TEST(kill_resets_units_and_parts_of_messages),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
