@@ -31,7 +31,9 @@ void check_move(handler *h, lc_state from, lc_state to)
   if (to == LC_STATE_IDLE) check_idle(h);
   if (to != LC_STATE_CLOSING) return;
   h->closing_at = sim_now(h->in->kernel);
-  if (!strcmp(h->cause, "drain") && h->stage != OVER) check_dismissed(h);
+  h->was_leaving = lc_server_step(h->in->server) >= LC_STEP_STOP;
+  int is_dismissed = !strcmp(h->cause, "drain") && !h->in->cancel_at;
+  if (is_dismissed && h->stage != OVER) check_dismissed(h);
 }
 
 void check_ready(handler *h, unsigned what)
@@ -136,7 +138,7 @@ static void check_patience(handler *h, const lc_verdict *verdict)
   const lc_settings *settings = &in->plan->server.settings;
   lc_time since = truth->acknowledged_at > h->closing_at ? truth->acknowledged_at : h->closing_at;
   int is_strict = h->least_linger || !strcmp(h->cause, "timeout");
-  int is_bounded = settings->max_age != LC_NEVER && !h->was_draining;
+  int is_bounded = settings->max_age != LC_NEVER && h->step_then < LC_STEP_DRAIN;
   if (!h->closing_at || is_strict || is_bounded || h->is_cut_short || truth->is_over) return;
   if (verdict->code != LC_TIMEOUT || truth->delivered == truth->written) return;
   if (truth->acknowledged_at > h->turn_at) return;
@@ -157,8 +159,10 @@ void check_closed(handler *h)
   }
   run_trace(h->in, "connection %u: closed: %s, %zu bytes undelivered", of(h),
             verdict.code ? lc_code_name(verdict.code) : "delivered", verdict.unacked);
-  check_verdict(h, &verdict);
-  check_manner(h, &verdict);
+  if (!h->in->plan->speaks_http) { /* else the library writes too */
+    check_verdict(h, &verdict);
+    check_manner(h, &verdict);
+  }
   check_linger(h, &verdict);
   check_patience(h, &verdict);
   check_late(h);
@@ -355,6 +359,7 @@ void check_end(run *in)
     check_served(in, c);
     check_refused(in, c);
     check_whole(in, c);
+    if (in->plan->speaks_http) check_http(in, c);
   }
   check_late_count(in);
 }

@@ -85,12 +85,24 @@ void check_late(handler *h)
              (unsigned long long)ungiven, (unsigned long long)stats.late);
 }
 
-void check_late_count(run *in)
+static void check_late_sum(run *in, const char *when, unsigned long long late, uint64_t counted)
 {
-  uint64_t late = 0, counted = lc_server_report(in->server)->late;
-  for (unsigned i = 0; i < in->handlers; i++) late += in->handler[i].is_late ? 1 : 0;
   int is_exact_count = !in->plan->by_hand; /* one that was never handed out has no handler here */
   if (is_exact_count ? late != counted : late > counted)
-    run_fail(in, "%llu connections were late, the report says %llu", (unsigned long long)late,
+    run_fail(in, "%llu connections were late %s the stop, the report says %llu", late, when,
              (unsigned long long)counted);
+}
+
+void check_late_count(run *in)
+{
+  const lc_report *report = lc_server_report(in->server);
+  unsigned long long before = 0, since = 0;
+  for (unsigned i = 0; i < in->handlers; i++) {
+    const handler *h = &in->handler[i];
+    if (!h->is_late) continue;
+    if (h->step_then < LC_STEP_STOP) before++;
+    else since++;
+  }
+  check_late_sum(in, "before", before, report->late_before);
+  check_late_sum(in, "since", since, report->late);
 }

@@ -2,7 +2,10 @@
  * own. */
 #include <string.h>
 
+#include "http_words.h"
 #include "run.h"
+
+enum { HTTP_ROUNDS = 8 }; /* a client of HTTP asks for the same so many times */
 
 static void go(void *user);
 
@@ -53,9 +56,8 @@ static void answer_begins(client *c)
   }
 }
 
-static void take(client *c, const char *bytes, size_t size)
+void client_takes(client *c, const char *bytes, size_t size)
 {
-  c->received += size;
   while (size && !c->in->failure[0]) {
     size_t some;
     if (c->reply_left) {
@@ -95,7 +97,9 @@ static int reads(client *c)
     over(c, end_of(got));
     return 0;
   }
-  take(c, buffer, (size_t)got);
+  c->received += (uint64_t)got;
+  if (c->in->plan->speaks_http) http_client_takes(c, buffer, (size_t)got);
+  else client_takes(c, buffer, (size_t)got);
   if (c->plan->temper != SLOW_READER) return 1;
   c->next_at = now(c) + c->plan->pause;
   go_at(c, c->next_at);
@@ -111,18 +115,30 @@ static ssize_t say(client *c, const char *bytes, size_t size)
   return c->sys->sendmsg(c->sys, c->fd, &message, 0);
 }
 
-/* What comes next of the request under way; 0 when it is whole. */
-static size_t next_bytes(const client *c, char head[WORDS_SIZE], const char **bytes)
+const plan_request *client_asked(const client *c, unsigned request)
 {
-  const plan_request *asked = &c->plan->asked[c->request];
-  uint64_t left;
-  if (c->sent < WORDS_SIZE) {
-    words_write(head, &(words){'Q', c->index, c->request, asked->body, asked->reply});
+  return &c->plan->asked[request % c->plan->requests];
+}
+
+static unsigned requests_of(const client *c)
+{
+  return c->plan->requests * (c->in->plan->speaks_http ? HTTP_ROUNDS : 1);
+}
+
+/* What comes next of the request under way; 0 when it is whole. */
+static size_t next_bytes(const client *c, char head[HTTP_WORDS_SIZE], const char **bytes)
+{
+  const plan_request *asked = client_asked(c, c->request);
+  words said = {'Q', c->index, c->request, asked->body, asked->reply};
+  uint64_t size = c->in->plan->speaks_http ? HTTP_WORDS_SIZE : WORDS_SIZE, left;
+  if (c->sent < size) {
+    if (c->in->plan->speaks_http) http_words_write(head, &said);
+    else words_write(head, &said);
     *bytes = head + c->sent;
-    return WORDS_SIZE - (size_t)c->sent;
+    return (size_t)(size - c->sent);
   }
-  left = WORDS_SIZE + asked->body - c->sent;
-  *bytes = words_bytes('Q', c->index, c->request, c->sent - WORDS_SIZE);
+  left = size + asked->body - c->sent;
+  *bytes = words_bytes('Q', c->index, c->request, c->sent - size);
   return left < WORDS_MOST ? (size_t)left : WORDS_MOST;
 }
 
@@ -133,9 +149,15 @@ static void request_sent(client *c)
   c->request++;
   c->sent = 0;
   if (c->plan->temper != HURRIED && c->plan->think) {
-    c->next_at = now(c) + c->plan->think;
+    c->next_at = now(c) + (c->in->plan->speaks_http ? http_client_pause(c) : c->plan->think);
     go_at(c, c->next_at);
   }
+}
+
+/* Behind a reply that is the last it asks no more. */
+static int has_said_all(const client *c)
+{
+  return c->request >= requests_of(c) || (c->http.is_last && !c->sent);
 }
 
 static int is_its_turn(const client *c)
@@ -166,14 +188,14 @@ static void all_said(client *c)
     case VANISHING:
     case SILENT: break;
     default:
-      if (c->answered >= c->plan->requests) finish(c);
+      if (c->answered >= requests_of(c) || c->http.is_last) finish(c);
   }
 }
 
 static void writes(client *c)
 {
-  while (c->fd >= 0 && c->request < c->plan->requests && is_its_turn(c)) {
-    char head[WORDS_SIZE];
+  while (c->fd >= 0 && !has_said_all(c) && is_its_turn(c)) {
+    char head[HTTP_WORDS_SIZE];
     const char *bytes;
     size_t size = next_bytes(c, head, &bytes);
     if (!size) {
@@ -190,7 +212,7 @@ static void writes(client *c)
     c->next_at = now(c) + c->plan->pause;
     go_at(c, c->next_at);
   }
-  if (c->fd >= 0 && c->request >= c->plan->requests) all_said(c);
+  if (c->fd >= 0 && has_said_all(c)) all_said(c);
 }
 
 /* ---------------------------------------------------------------- its life -- */

@@ -113,7 +113,7 @@ void handlers_kill(run *in)
 
 /* --------------------------------------------------------------- callbacks -- */
 
-void handler_begins(run *in, lc_conn *conn)
+handler *handler_of_new(run *in, lc_conn *conn)
 {
   lc_address peer;
   lc_conn_peer(conn, &peer);
@@ -121,12 +121,19 @@ void handler_begins(run *in, lc_conn *conn)
   in->accepted++;
   if (!of || in->handlers == RUN_HANDLERS) {
     run_fail(in, "a connection that no client has made");
-    return;
+    return NULL;
   }
   handler *h = &in->handler[in->handlers++];
   *h = (handler){.in = in, .conn = lc_conn_ref(conn), .client = of};
   lc_conn_set_user(conn, h);
   run_trace(in, "handler %u: accepted", of->index);
+  return h;
+}
+
+void handler_begins(run *in, lc_conn *conn)
+{
+  handler *h = handler_of_new(in, conn);
+  if (!h) return;
   lc_conn_hold(conn);
   if (lc_timer_open(in->loop, &h->timer, timer_due) < 0 ||
       lc_timer_open(in->loop, &h->spawned, spawned_due) < 0) {
@@ -212,7 +219,7 @@ static void stepped(lc_server *server, lc_step step, void *user)
   if (step == LC_STEP_DRAIN) check_drain_begins(in);
   if (step == LC_STEP_CANCEL || step == LC_STEP_KILL) {
     if (!in->cancel_at) in->cancel_at = sim_now(in->kernel);
-    if (step == LC_STEP_CANCEL) handlers_cancel(in);
+    if (step == LC_STEP_CANCEL && !in->http) handlers_cancel(in);
   }
 }
 

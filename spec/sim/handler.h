@@ -11,6 +11,9 @@ int handler_advance(handler *h);
 int handler_awakes(handler *h);
 /* What it waits for will not come: `code` says why. */
 void handler_gives_up(handler *h, int code);
+/* The handler of a connection that was accepted, which is noted as its user; NULL: the run has
+ * failed. */
+handler *handler_of_new(run *in, lc_conn *conn);
 /* Posts a note, unless it would be taken for a part of a reply. */
 void handler_notes(handler *h);
 /* Its task is over, whatever it was at; and that of the task it left behind, if there is one. */

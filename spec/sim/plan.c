@@ -200,6 +200,15 @@ static void be_ordinary(plan *p, dice *d)
   p->server.drain.quiet = time_between(d, 500 * LC_MILLISECOND, 2 * LC_SECOND);
 }
 
+/* Many do not wait for replies. */
+static void speak_http(plan *p, dice *d)
+{
+  p->speaks_http = 1;
+  p->by_hand = 0;
+  for (unsigned i = 0; i < p->clients; i++)
+    if (one_in(d, 4)) p->client[i].temper = HURRIED;
+}
+
 void plan_make(plan *p, uint64_t seed)
 {
   dice d = {seed * UINT64_C(0xd1342543de82ef95) + 1};
@@ -228,4 +237,5 @@ void plan_make(plan *p, uint64_t seed)
   if (!is_ordinary && one_in(&d, 8)) p->meddles = (unsigned)between(&d, 2, 40);
   if (one_in(&d, 4)) p->by_hand = (unsigned)between(&d, 1, 3);
   hasten_resets(p, &d);
+  if (one_in(&d, 6)) speak_http(p, &d);
 }

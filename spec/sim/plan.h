@@ -106,8 +106,9 @@ typedef struct plan {
   int has_hooks;
   lc_time hook_time;
   waiting waiting;
-  unsigned by_hand;   /* so many workers accept, and serve one client each; 0: the server serves */
-  unsigned meddles;   /* one in so many callbacks resets some other connection; 0: none */
+  unsigned by_hand; /* so many workers accept, and serve one client each; 0: the server serves */
+  int speaks_http;  /* the server is one of HTTP, and so are the clients, which keep connections */
+  unsigned meddles; /* one in so many callbacks resets some other connection; 0: none */
   int tells_draining; /* connections are told that the server drains, in place of being closed */
   unsigned clients;
   plan_client client[PLAN_CLIENTS];

@@ -29,6 +29,7 @@ static const field PROCESS[] = {
   FIELD(plan, "hooks", FIELD_TIME, hook_time),
   FIELD(plan, "waits", FIELD_WAITING, waiting),
   FIELD(plan, "by-hand", FIELD_NUMBER, by_hand),
+  FIELD(plan, "http", FIELD_NUMBER, speaks_http),
   FIELD(plan, "meddles", FIELD_NUMBER, meddles),
   FIELD(plan, "tells-draining", FIELD_NUMBER, tells_draining),
   FIELD(plan, "allocation", FIELD_NUMBER, allocation),

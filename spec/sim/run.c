@@ -165,7 +165,7 @@ static void closing(void *user, int fd, const sim_truth *truth)
     h->at_close = *truth;
     h->closed_at = sim_now(in->kernel);
     h->turn_at = lc_loop_now(in->loop);
-    h->was_draining = step >= LC_STEP_DRAIN;
+    h->step_then = step;
     h->was_reading = h->waits_read && !h->closing_at;
     if (step >= LC_STEP_KILL) h->is_cut_short = 1;
     return;
@@ -180,6 +180,16 @@ static void spoil(run *in)
       sim_process_fail(in->process, fault->call, fault->nth, fault->times, fault->code);
   }
   if (in->plan->allocation) memory_fail(in->plan->allocation, in->plan->allocations);
+}
+
+static int speak_http(run *in, lc_server_options *options)
+{
+  in->http = lc_http_service_new(NULL);
+  if (!in->http) return 0;
+  options->protocol = lc_http_service_protocol(in->http);
+  options->closes_idle = options->closes_at_cancel = 1;
+  http_handler_events(&in->events);
+  return 1;
 }
 
 /* 0, or the code with which it cannot begin: without faults there is none. */
@@ -197,8 +207,9 @@ static int set_up(run *in)
   options.closes_idle = !p->tells_draining;
   options.accepts_by_hand = p->by_hand > 0;
   options.closes_at_cancel = 0; /* the handlers are told to end, by `stepped` */
-  const lc_events *events = p->tells_draining ? &HANDLER_EVENTS_TELLING : &HANDLER_EVENTS;
-  in->server = lc_server_new(in->loop, &options, events, in, &error);
+  in->events = p->tells_draining ? HANDLER_EVENTS_TELLING : HANDLER_EVENTS;
+  if (p->speaks_http && !speak_http(in, &options)) return -ENOMEM;
+  in->server = lc_server_new(in->loop, &options, &in->events, in, &error);
   if (!in->server) return error;
   error = lc_loop_signal(in->loop, SIGTERM, signal_seen, in);
   if (error < 0) return error;
@@ -268,6 +279,7 @@ static void take_down(run *in)
     lc_timer_close(in->loop, &in->hook);
   }
   for (unsigned i = 0; i < in->handlers; i++) lc_conn_unref(in->handler[i].conn);
+  lc_http_service_free(in->http);
   meddle_take_down(in);
   lc_loop_free(in->loop);
 }

@@ -29,6 +29,20 @@ typedef enum client_end {
   OWN_WISH     /* by its temper */
 } client_end;
 
+enum { HTTP_FIELDS = 8, HTTP_HEAD = 512 };
+
+/* The replies of a plan that speaks HTTP. */
+typedef struct http_talk {
+  lc_http_head head; /* the one being read */
+  lc_http_field fields[HTTP_FIELDS];
+  char text[HTTP_HEAD];
+  unsigned length;
+  uint16_t status;
+  uint64_t left;      /* of its body */
+  int is_last;        /* it says "Connection: close" */
+  unsigned otherwise; /* replies of another status than 200 */
+} http_talk;
+
 typedef struct client {
   run *in;
   const plan_client *plan;
@@ -54,11 +68,20 @@ typedef struct client {
   words reply;
   uint64_t reply_left;
   unsigned answered; /* replies that came whole */
+  http_talk http;
   client_end end;
   lc_time ended_at;
 } client;
 
 void client_start(client *c);
+/* What the plan has for one of its requests. */
+const plan_request *client_asked(const client *c, unsigned request);
+void client_takes(client *c, const char *bytes, size_t size); /* answers */
+
+/* http_client.c: for plans that speak HTTP */
+void http_client_takes(client *c, const char *bytes, size_t size);
+int http_client_is_between(const client *c); /* two replies */
+lc_time http_client_pause(const client *c);  /* before its next request */
 
 /* --------------------------------------------------------------- handlers -- */
 
@@ -111,11 +134,12 @@ typedef struct handler {
   int closed;       /* how often it was told */
   int closes;       /* of its descriptor */
   lc_time closing_at;
+  int was_leaving; /* the server, then */
   /* When its descriptor was closed. The script is told later. */
   sim_truth at_close;
   lc_time closed_at;
   lc_time turn_at;      /* when that turn began: the core may not have seen what came since */
-  int was_draining;     /* the server */
+  lc_step step_then;    /* of the server */
   int was_reading;      /* and had not begun to close */
   lc_time least_linger; /* of all that closed it */
   lc_state state;
@@ -123,7 +147,8 @@ typedef struct handler {
 } handler;
 
 extern const lc_events HANDLER_EVENTS, HANDLER_EVENTS_TELLING;
-int handlers_run(void *user); /* for lc_loop_on_turn */
+void http_handler_events(lc_events *events); /* http_handler.c: for plans that speak HTTP */
+int handlers_run(void *user);                /* for lc_loop_on_turn */
 void handlers_cancel(run *in);
 void handlers_kill(run *in);
 
@@ -142,6 +167,8 @@ struct run {
   lc_loop *loop;
   lc_server *server;
   lc_shutdown *shutdown;
+  lc_http_service *http; /* NULL: the plan does not speak it */
+  lc_events events;
   lc_address address;
   lc_timer hook;
   int hook_holds;
@@ -219,6 +246,9 @@ void check_refused(run *in, const client *c); /* at the end */
 /* check_by_hand.c */
 void check_workers_wait(run *in);
 int check_spoke_in_time(const run *in, const client *c); /* before silence could end it */
+
+/* check_http.c */
+void check_http(const run *in, const client *c); /* at the end */
 
 /* check.c */
 const handler *check_handler_of(const run *in, const client *c);

@@ -9,18 +9,19 @@
 #include "kernel.h"
 
 typedef struct sim_truth {
-  int is_open;             /* else nothing below counts */
-  int is_listening;        /* then only `queued` and `half_open` count */
-  int is_connected;        /* the handshake was completed */
-  uint64_t unread;         /* bytes received and not read */
-  uint64_t came;           /* bytes received, read or not */
-  uint64_t read_after_fin; /* bytes read since shutdown(SHUT_WR) */
-  uint64_t written;        /* bytes taken for sending, since the beginning */
-  uint64_t delivered;      /* of those, acknowledged by the peer's host */
-  uint64_t arrived;        /* of those, really there, acknowledged or not */
-  int fin_sent;            /* shutdown(SHUT_WR) succeeded */
-  int fin_acknowledged;    /* by the peer's host */
-  lc_time acknowledged_at; /* when the peer's host last acknowledged more; 0: never */
+  int is_open;              /* else nothing below counts */
+  int is_listening;         /* then only `queued` and `half_open` count */
+  int is_connected;         /* the handshake was completed */
+  uint64_t unread;          /* bytes received and not read */
+  uint64_t came;            /* bytes received, read or not */
+  uint64_t came_before_fin; /* of those, before shutdown(SHUT_WR) */
+  uint64_t read_after_fin;  /* bytes read since shutdown(SHUT_WR) */
+  uint64_t written;         /* bytes taken for sending, since the beginning */
+  uint64_t delivered;       /* of those, acknowledged by the peer's host */
+  uint64_t arrived;         /* of those, really there, acknowledged or not */
+  int fin_sent;             /* shutdown(SHUT_WR) succeeded */
+  int fin_acknowledged;     /* by the peer's host */
+  lc_time acknowledged_at;  /* when the peer's host last acknowledged more; 0: never */
   int fin_received;
   int was_reset;
   int is_over;        /* nothing goes either way any more */

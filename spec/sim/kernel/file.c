@@ -170,6 +170,7 @@ void sim_truth_of(const sim_process *process, int fd, sim_truth *truth)
   truth->delivered = bytes_of(tcp, tcp->acknowledged);
   truth->arrived = tcp->peer ? bytes_of(tcp, tcp->peer->received) : 0;
   truth->fin_sent = tcp->fin_wanted;
+  truth->came_before_fin = tcp->fin_wanted ? tcp->received_by_then : tcp->received;
   truth->read_after_fin = tcp->fin_wanted ? tcp->read - tcp->read_by_then : 0;
   truth->fin_acknowledged = tcp->fin_wanted && tcp->acknowledged > tcp->out.end;
   truth->fin_received = tcp->fin_received;

@@ -209,7 +209,7 @@ struct sim_tcp {
   unsigned backoff;
   unsigned retransmits;
   int fin_wanted; /* counted in written */
-  uint64_t read_by_then;
+  uint64_t read_by_then, received_by_then;
   int wants_space;
   sim_alarm retransmit;
 

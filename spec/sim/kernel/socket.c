@@ -273,6 +273,7 @@ static void send_fin(sim_tcp *tcp)
   if (tcp->fin_wanted) return;
   tcp->fin_wanted = 1;
   tcp->read_by_then = tcp->read;
+  tcp->received_by_then = tcp->received;
   tcp->written++;
   tcp->state = tcp->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT1;
   sim_tcp_push(tcp);
