@@ -14,7 +14,7 @@ local NGINX = [[
 daemon off;
 master_process off;
 pid {folder}/pid;
-error_log stderr crit;
+error_log {folder}/log crit;
 events { worker_connections 512; }
 http {
   access_log off;
