@@ -25,14 +25,21 @@ static void answer(lc_conn *conn, lc_http_exchange *x, int status, const char *f
 }
 
 /* The reply ends the connection: what follows cannot be told apart from a body. */
-static lc_arrival refuse(lc_conn *conn, lc_http_exchange *x, int status)
+static lc_arrival refuse(lc_conn *conn, lc_http_exchange *x, int status, const char *why)
 {
+  const lc_http_options *options = &x->service->options;
+  if (options->refused) options->refused(conn, status, why, options->user);
   x->head.persists = 0;
   x->body_over = 1;
   static const char later[] = "Retry-After: 1\r\n";
   int is_later = status == 503;
   answer(conn, x, status, is_later ? later : NULL, is_later ? sizeof later - 1 : 0);
   return LC_ARRIVAL_REFUSED;
+}
+
+static lc_arrival refuse_fault(lc_conn *conn, lc_http_exchange *x, lc_http_fault fault)
+{
+  return refuse(conn, x, lc_http_fault_status(fault), lc_http_fault_text(fault));
 }
 
 static int asks_if_ready(const lc_http_exchange *x)
@@ -72,18 +79,18 @@ static int keep_head(lc_http_exchange *x, const char *bytes, size_t length)
 static lc_arrival on_head(lc_conn *conn, lc_http_exchange *x, const lc_slice *held, size_t length)
 {
   x->began = conn->loop->now;
-  if (keep_head(x, held->data, length) < 0) return refuse(conn, x, 503);
+  if (keep_head(x, held->data, length) < 0) return refuse(conn, x, 503, "no memory for its head");
   lc_slice behind = {held->data + length, held->length - length};
   lc_http_body_begin(x);
   uint8_t fault = 0;
   if (lc_http_body_check(x, &behind, &fault) < 0)
-    return refuse(conn, x, lc_http_fault_status((lc_http_fault)fault));
+    return refuse_fault(conn, x, (lc_http_fault)fault);
   lc_conn_take(conn, length);
   const lc_http_options *options = &x->service->options;
-  if (x->body_left > options->max_body) return refuse(conn, x, 413);
+  if (x->body_left > options->max_body) return refuse(conn, x, 413, "the body is too long");
   if (asks_if_ready(x)) return tell_if_ready(conn, x);
   if (options->max_in_flight && x->service->in_flight >= options->max_in_flight)
-    return refuse(conn, x, 503);
+    return refuse(conn, x, 503, "too many requests are at work");
   x->stage = LC_HTTP_STAGE_UNIT;
   x->counted = 1;
   x->service->in_flight++;
@@ -120,7 +127,7 @@ static lc_arrival arrived(lc_conn *conn, void *state)
       if (!x->began) x->began = conn->loop->now;
       ssize_t length = lc_http_head_read(&x->head, held.data, held.length);
       if (length == LC_AGAIN) return LC_ARRIVAL_MORE;
-      if (length < 0) return refuse(conn, x, lc_http_fault_status((lc_http_fault)x->head.fault));
+      if (length < 0) return refuse_fault(conn, x, (lc_http_fault)x->head.fault);
       arrival = on_head(conn, x, &held, (size_t)length);
     }
     if (arrival != LC_ARRIVAL_MORE || conn->protocol_state) return arrival;
@@ -202,7 +209,7 @@ static lc_time patience(const lc_conn *conn, const void *state)
 static void timed_out(lc_conn *conn, void *state)
 {
   lc_http_exchange *x = state;
-  if (x && x->stage == LC_HTTP_STAGE_HEAD) refuse(conn, x, 408);
+  if (x && x->stage == LC_HTTP_STAGE_HEAD) refuse(conn, x, 408, "the head has taken too long");
 }
 
 void lc_http_arrival_init(lc_protocol *protocol)

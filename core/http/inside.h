@@ -22,6 +22,8 @@
 
 enum { LC_HTTP_DATE_LINE = sizeof "Date: \r\n" - 1 + LC_HTTP_DATE_SIZE };
 
+enum { LC_HTTP_KEEP_LINE = 48 }; /* "Keep-Alive: timeout=" and the digits of any time */
+
 typedef enum lc_http_stage {
   LC_HTTP_STAGE_HEAD,
   LC_HTTP_STAGE_UNIT,
@@ -88,6 +90,9 @@ struct lc_http_service {
   lc_http_exchange *pool;
   uint32_t pooled;
   uint32_t exchanges; /* all of them, also those in the pool */
+  lc_time keep_of;    /* the time that `keep_line` has */
+  char keep_line[LC_HTTP_KEEP_LINE];
+  size_t keep_length;
   uint32_t in_flight;
   uint64_t last_id;
   uint64_t served;

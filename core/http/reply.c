@@ -75,14 +75,38 @@ static void frame(lc_http_exchange *x, const lc_http_reply *reply)
   if (!x->sized && !x->chunked && !x->bodyless) x->closes = 1;
 }
 
-static void write_framing(const lc_http_exchange *x, const lc_http_reply *reply,
-                          lc_http_writer *writer)
+static void make_keep_line(lc_http_service *service, lc_time idle)
+{
+  char value[LC_HTTP_KEEP_LINE] = "timeout=", digits[20];
+  size_t length = sizeof "timeout=" - 1, count = 0;
+  for (lc_time seconds = idle / LC_SECOND; !count || seconds; seconds /= 10)
+    digits[count++] = (char)('0' + seconds % 10);
+  while (count) value[length++] = digits[--count];
+  lc_http_writer writer;
+  lc_http_write_begin(&writer, service->keep_line, sizeof service->keep_line);
+  lc_http_write_field(&writer, "Keep-Alive", 10, value, length);
+  service->keep_length = writer.length;
+  service->keep_of = idle;
+}
+
+/* A client that knows how long a connection may be idle sends no request that crosses its end. The
+ * line is made when the time is another than that of the reply before. */
+static void write_keep(lc_http_service *service, lc_time idle, lc_http_writer *writer)
+{
+  if (idle == LC_NEVER) return;
+  if (idle != service->keep_of || !service->keep_length) make_keep_line(service, idle);
+  write_text(writer, service->keep_line, service->keep_length);
+}
+
+static void write_framing(const lc_http_exchange *x, const lc_conn *conn,
+                          const lc_http_reply *reply, lc_http_writer *writer)
 {
   if (x->sized && reply->status != 204) lc_http_write_length(writer, x->reply_left);
   else if (x->chunked && reply->status != 204 && reply->status != 304)
     WRITE(writer, "Transfer-Encoding: chunked\r\n");
   if (x->closes) WRITE(writer, "Connection: close\r\n");
   else if (!x->head.minor) WRITE(writer, "Connection: keep-alive\r\n");
+  if (!x->closes) write_keep(x->service, lc_conn_settings(conn)->idle_timeout, writer);
 }
 
 static int write_head(lc_http_exchange *x, lc_conn *conn, const lc_http_reply *reply,
@@ -93,7 +117,7 @@ static int write_head(lc_http_exchange *x, lc_conn *conn, const lc_http_reply *r
   if (!reply->has_date) write_date(x->service, conn, writer);
   if (reply->is_plain) WRITE(writer, "Content-Type: text/plain; charset=utf-8\r\n");
   write_text(writer, reply->fields, reply->fields_length);
-  write_framing(x, reply, writer);
+  write_framing(x, conn, reply, writer);
   return lc_http_write_end(writer);
 }
 

@@ -49,6 +49,9 @@ typedef struct lc_http_options {
   /* NULL. Called once for each reply, also of the library, when it has been written or given up;
    * for a log. It may look at the exchange, and change nothing. */
   void (*replied)(const lc_http_exchange *exchange, const lc_conn *conn, void *user);
+  /* NULL. Called for each request that the library refuses, before its answer; for a log. `why` is
+   * static. It may look at the connection, and change nothing. */
+  void (*refused)(const lc_conn *conn, int status, const char *why, void *user);
   void *user;
 } lc_http_options;
 void lc_http_options_init(lc_http_options *options);

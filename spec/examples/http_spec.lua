@@ -88,7 +88,7 @@ describe("examples/http.c", function()
       say(again, "BREW / HTTP/1.0\r\n\r\n")
       assert.equal("HTTP/1.1 200 OK\r\n", again:read "L")
       local rest = again:read "a"
-      assert.matches("\r\nContent-Length: 6\r\n\r\nHTTP/1.1 404 ", rest, 1, true)
+      assert.matches("\r\nContent-Length: 6\r\nKeep-Alive: timeout=75\r\n\r\nHTTP/1.1 404 ", rest, 1, true)
       again:close()
       server:signal "TERM"
     end)

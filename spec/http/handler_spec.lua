@@ -62,6 +62,7 @@ describe("a handler of requests", function()
       local reply = get(address, "/body")
       assert.same({ 200, "hello" }, { reply.status, reply.body })
       assert.equal("text/plain; charset=utf-8", reply.headers["content-type"])
+      assert.equal("timeout=75", reply.headers["keep-alive"])
       assert.is_truthy(reply.headers.date:find "^%a%a%a, %d%d %a%a%a %d%d%d%d %d%d:%d%d:%d%d GMT$")
       reply = get(address, "/number")
       assert.equal("42.5", reply.body)
@@ -247,5 +248,28 @@ describe("a server of requests that drains", function()
       server:wait()
     end, { drain = { timeout = 20 } })
     assert.is_true(took >= 2.9 and took < helper.seconds(8), took)
+  end)
+end)
+
+describe("a request that is refused", function()
+  it("is logged with its reason, at the level info", function()
+    local logged = {}
+    local function log(level, event, fields)
+      if event == "request refused" then logged[#logged + 1] = { level, fields.status, fields.cause } end
+    end
+    serving(function() return "ok" end, function(address)
+      local long = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n"
+      for _, text in ipairs { "GET / HTTP/1.1\r\n\r\n", long, "GET" } do
+        local conn = assert(lastcall.connect(address))
+        conn:write(text)
+        hear(conn)
+        conn:close()
+      end
+    end, { log = log }, { max_body = 10, head_timeout = 0.1 })
+    assert.same({
+      { "info", 400, "there is no Host" },
+      { "info", 413, "the body is too long" },
+      { "info", 408, "the head has taken too long" },
+    }, logged)
   end)
 end)

@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "runtime/callbacks.h"
+#include "runtime/report.h"
 #include "runtime/runtime.h"
 #include "script/arguments.h"
+#include "script/failure.h"
 #include "script/options.h"
 #include "script/raise.h"
 #include "server/methods.h"
@@ -104,6 +106,40 @@ static void on_replied(const lc_http_exchange *exchange, const lc_conn *conn, vo
   if (r.of->access_log != LUA_NOREF) runtime_protect(r.of->box->rt, queue_reply, &r);
 }
 
+/* ---------------------------------------------------------------------- the log -- */
+
+typedef struct refusal {
+  const server_box *box;
+  const lc_conn *conn;
+  int status;
+  const char *why;
+} refusal;
+
+static int log_refusal(lua_State *L)
+{
+  const refusal *r = lua_touserdata(L, 1);
+  char text[LC_ADDRESS_TEXT_MAX];
+  lua_settop(L, 0);
+  lua_pushliteral(L, "info");
+  lua_pushliteral(L, "request refused");
+  lua_createtable(L, 0, 3);
+  lua_pushstring(L, peer_text(r->conn, text, sizeof text));
+  lua_setfield(L, -2, "peer");
+  lua_pushinteger(L, r->status);
+  lua_setfield(L, -2, "status");
+  lua_pushstring(L, r->why);
+  lua_setfield(L, -2, "cause");
+  report_log(L, r->box->rt, &r->box->told);
+  return 0;
+}
+
+static void on_refused(const lc_conn *conn, int status, const char *why, void *user)
+{
+  const http_service *of = user;
+  refusal r = {of->box, conn, status, why};
+  runtime_protect(of->box->rt, log_refusal, &r);
+}
+
 /* ---------------------------------------------------------------------- services -- */
 
 static http_service *find_service(const server_box *box, const void *key)
@@ -131,10 +167,9 @@ static http_service *make_service(lua_State *L, server_box *box, int index)
   if (lua_getfield(L, index, "access_log") == LUA_TFUNCTION)
     made->access_log = runtime_anchor(L, box->rt);
   take_options(L, index, &options);
-  if (made->access_log != LUA_NOREF) {
-    options.replied = on_replied;
-    options.user = made;
-  }
+  if (made->access_log != LUA_NOREF) options.replied = on_replied;
+  options.refused = on_refused;
+  options.user = made;
   made->service = lc_http_service_new(&options);
   lua_settop(L, top);
   return made;
