@@ -24,6 +24,15 @@ static void answer(lc_conn *conn, lc_http_exchange *x, int status, const char *f
   lc_http_exchange_leave(conn);
 }
 
+/* The bytes of a head that was refused are not kept. So nothing may refer to them. */
+static void forget_places(lc_http_head *head)
+{
+  static const lc_http_span nothing;
+  head->count = 0;
+  head->method = head->target = head->path = head->query = nothing;
+  head->host = head->upgrade = nothing;
+}
+
 /* The reply ends the connection: what follows cannot be told apart from a body. */
 static lc_arrival refuse(lc_conn *conn, lc_http_exchange *x, int status, const char *why)
 {
@@ -31,6 +40,7 @@ static lc_arrival refuse(lc_conn *conn, lc_http_exchange *x, int status, const c
   if (options->refused) options->refused(conn, status, why, options->user);
   x->head.persists = 0;
   x->body_over = 1;
+  if (!x->head_length) forget_places(&x->head);
   static const char later[] = "Retry-After: 1\r\n";
   int is_later = status == 503;
   answer(conn, x, status, is_later ? later : NULL, is_later ? sizeof later - 1 : 0);

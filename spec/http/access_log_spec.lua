@@ -97,6 +97,20 @@ describe("http.access_log", function()
     assert.same({ "192.0.2.1" }, lines)
   end)
 
+  it("names the peer where a head was refused, whatever it or the head before it had said", function()
+    local named = "GET / HTTP/1.1\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n"
+    local lines = logged("{client} {status} {target} {host}", function() return "ok" end, function(address)
+      send(address, named .. "No colon\r\n\r\n")
+      send(address, named .. LAST .. "\r\n") -- its memory serves the next head
+      send(address, named .. "Host: a b\r\n\r\n")
+      send(address, named .. "X-Long: " .. ("x"):rep(2000))
+      send(address, named) -- the rest is awaited in vain
+    end, { trusted = { "127.0.0.0/8" }, max_head = 1024, head_timeout = 0.1 })
+    assert.same({
+      "127.0.0.1 400 - -", "192.0.2.1 200 / here", "127.0.0.1 400 - -", "127.0.0.1 431 - -", "127.0.0.1 408 - -",
+    }, lines)
+  end)
+
   --- Answers 500 requests with an access log to stdout, of so many bytes a line, and says on stderr how long that took.
   local PROGRAM = [[
     local lastcall, http = require "lastcall", require "lastcall.http"
