@@ -60,15 +60,15 @@ static int write_status(lc_http_writer *writer, const lc_http_reply *reply)
   return 0;
 }
 
-static int has_no_body(const lc_http_exchange *x, int status)
+int lc_http_sends_body(const lc_http_exchange *x, int status)
 {
-  return x->head.method_known == LC_HTTP_HEAD || status == 204 || status == 304;
+  return x->head.method_known != LC_HTTP_HEAD && status != 204 && status != 304;
 }
 
 /* How the client learns where the body ends. */
 static void frame(lc_http_exchange *x, const lc_http_reply *reply)
 {
-  x->bodyless = has_no_body(x, reply->status) ? 1 : 0;
+  x->bodyless = !lc_http_sends_body(x, reply->status);
   x->sized = reply->length >= 0;
   x->reply_left = x->sized ? (uint64_t)reply->length : 0;
   x->chunked = !x->sized && x->head.minor >= 1;

@@ -61,6 +61,17 @@ static int open_chunk(lc_http_exchange *x, size_t size)
   return 0;
 }
 
+/* While nothing of a chunk has been sent, not even its head, it is none yet: the write may be given
+ * up, and the next one be of another size. */
+static void take_back_chunk(lc_http_exchange *x, size_t size)
+{
+  char head[LC_HTTP_CHUNK_HEAD];
+  size_t length = lc_http_chunk_head(head, size);
+  if (x->chunk_left != size || x->out.length - x->out.from < length) return;
+  x->out.length -= length;
+  x->chunk_left = 0;
+}
+
 /* The end of a chunk, which the kernel may not have taken. */
 static int close_chunk(lc_http_exchange *x, size_t sent)
 {
@@ -118,6 +129,7 @@ ssize_t lc_http_write(lc_http_exchange *x, lc_conn *conn, const struct iovec *pi
   if (x->chunked && total > x->chunk_left)
     return -EINVAL; /* the caller has not gone on with the rest */
   ssize_t accepted = write_all(x, conn, pieces, count, total);
+  if (!accepted && x->chunked) take_back_chunk(x, total);
   if (accepted > 0) x->sent += (uint64_t)accepted;
   if (accepted > 0 && x->sized) x->reply_left -= (uint64_t)accepted;
   return accepted;
@@ -147,4 +159,3 @@ int lc_http_has_begun(const lc_http_exchange *x) { return (int)x->begun; }
 int lc_http_has_ended(const lc_http_exchange *x) { return (int)x->ended; }
 uint64_t lc_http_room(const lc_http_exchange *x) { return x->sized ? x->reply_left : UINT64_MAX; }
 int lc_http_is_upgraded(const lc_http_exchange *x) { return (int)x->upgraded; }
-int lc_http_sends_body(const lc_http_exchange *x) { return !x->bodyless; }

@@ -144,8 +144,8 @@ uint64_t lc_http_sent(const lc_http_exchange *exchange);
 uint64_t lc_http_room(const lc_http_exchange *exchange);
 /* Whether lc_http_upgrade has answered: the bytes are the embedder's from then on. */
 int lc_http_is_upgraded(const lc_http_exchange *exchange);
-/* Whether another body byte would be sent: not for HEAD, 204 and 304. */
-int lc_http_sends_body(const lc_http_exchange *exchange);
+/* Whether a reply of that status has a body: not to HEAD, and none of 204 and 304 has one. */
+int lc_http_sends_body(const lc_http_exchange *exchange, int status);
 /* A short reply in plain text, whole at once: 0, LC_AGAIN as lc_http_end, or a code. */
 int lc_http_answer(lc_http_exchange *exchange, lc_conn *conn, int status, const char *fields,
                    size_t fields_length);

@@ -30,12 +30,12 @@ static void reader_unwait(task *t)
   if (t->woken && t->woken != LC_DRAINING) lc_conn_wait(box->conn, LC_WAIT_NONE, LC_NEVER);
 }
 
-static void refuse_second_reader(lua_State *L, const conn_box *box, const task *t,
-                                 const char *operation)
+void conn_refuse_second_reader(lua_State *L, const conn_box *box, const task *t,
+                               const char *operation)
 {
   if (box->reader && box->reader != t)
     raise_error(L,
-                "conn:%s: another task is already reading this connection; let one task read, and "
+                "%s: another task is already reading this connection; let one task read, and "
                 "pass on what it gets",
                 operation);
 }
@@ -44,7 +44,7 @@ static inline int wait_for_input(lua_State *L, task *t, conn_box *box, lc_wait w
                                  lc_time deadline, const char *operation, lua_KContext kept,
                                  lua_KFunction again)
 {
-  refuse_second_reader(
+  conn_refuse_second_reader(
     L, box, t, operation); /* another task may have begun to read while this one was suspended */
   box->reader = t;
   lc_conn_wait(box->conn, wait, deadline);
@@ -64,7 +64,7 @@ static task *begin_read(lua_State *L, conn_box *box, const char *method)
 {
   task *t = task_current(L, box->rt, method);
   conn_refuse_http(L, box, method);
-  refuse_second_reader(L, box, t, method + sizeof "conn:" - 1);
+  conn_refuse_second_reader(L, box, t, method);
   return t;
 }
 

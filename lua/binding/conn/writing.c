@@ -105,14 +105,15 @@ int conn_can_wait(lua_State *L, const task *t) { return t && (t->killing || lua_
 
 /* --------------------------------------------------------------------- write -- */
 
-/* Collects the pieces that follow the first `done` bytes, as many as one call takes. Returns their
- * number. */
-static int gather_pieces(lua_State *L, int first, int last, size_t done, struct iovec *pieces,
+/* Collects the pieces that follow the first `done` bytes, as many as one call takes. Where one call
+ * ends does not depend on `done`: the rest of a call that was accepted in part is no more than that
+ * call had. Returns their number; `*next` is where the next call begins. */
+static int gather_pieces(lua_State *L, int *next, int last, size_t done, struct iovec *pieces,
                          size_t *total)
 {
-  int count = 0;
+  int count = 0, first = *next, i = first;
   *total = 0;
-  for (int i = first; i <= last && count < PIECES; i++) {
+  for (; i <= last && !(count && (i - first) % PIECES == 0); i++) {
     size_t length;
     const char *data = lua_tolstring(L, i, &length);
     if (done >= length) {
@@ -123,6 +124,7 @@ static int gather_pieces(lua_State *L, int first, int last, size_t done, struct 
     *total += length - done;
     done = 0;
   }
+  *next = i;
   return count;
 }
 
@@ -164,7 +166,7 @@ static int write_more(lua_State *L, int status, lua_KContext kept)
   }
   for (;;) {
     struct iovec pieces[PIECES];
-    int count = gather_pieces(L, 2, last, done, pieces, &total);
+    int next = 2, count = gather_pieces(L, &next, last, done, pieces, &total);
     ssize_t accepted = put(box, pieces, count);
     if (accepted < 0) {
       conn_end_write(box, t);
@@ -173,7 +175,7 @@ static int write_more(lua_State *L, int status, lua_KContext kept)
     done += (size_t)accepted;
     if (t) t->rt->tasks->bytes -= accepted;
     if ((size_t)accepted < total) break;
-    if (count < PIECES) {
+    if (next > last) {
       conn_end_write(box, t);
       lua_pushboolean(L, 1);
       return 1;
@@ -307,7 +309,7 @@ static int conn_post(lua_State *L)
     last = 2;
   }
   size_t total;
-  int count = gather_pieces(L, 2, last, 0, pieces, &total);
+  int next = 2, count = gather_pieces(L, &next, last, 0, pieces, &total);
   int result = lc_conn_post(box->conn, pieces, count);
   if (result < 0) return conn_fail_fairly(L, box, result, "post");
   box->rt->tasks->bytes -=

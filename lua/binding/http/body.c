@@ -33,6 +33,13 @@ static int next_piece(const http_object *self, task *t, size_t max, lc_slice *pi
   return task_ended(t) ? task_ended(t) : LC_AGAIN;
 }
 
+static task *begin_read(lua_State *L, const http_object *self, const char *operation)
+{
+  task *t = task_current(L, self->box->rt, operation);
+  conn_refuse_second_reader(L, self->box, t, operation);
+  return t;
+}
+
 static int wait_for_piece(lua_State *L, const http_object *self, task *t, const char *operation,
                           lua_KContext kept, lua_KFunction again)
 {
@@ -62,7 +69,7 @@ static int request_read(lua_State *L)
   lua_Integer max = optional_integer(L, 2, PIECE);
   check_that(L, max > 0, 2, "at least one byte");
   lua_settop(L, 1);
-  task *t = task_current(L, self->box->rt, "request:read");
+  task *t = begin_read(L, self, "request:read");
   t->woken = 0;
   if (task_is_spent(t)) return task_yield(L, t, (lua_KContext)max, read_piece);
   return read_piece(L, LUA_OK, (lua_KContext)max);
@@ -120,7 +127,7 @@ static int request_body(lua_State *L)
   lua_settop(L, 1);
   lua_pushinteger(L, most);
   lua_pushnil(L);
-  task *t = task_current(L, self->box->rt, "request:body");
+  task *t = begin_read(L, self, "request:body");
   t->woken = 0;
   if (task_is_spent(t)) return task_yield(L, t, 0, read_all);
   return read_all(L, LUA_OK, 0);

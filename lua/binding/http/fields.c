@@ -38,7 +38,8 @@ static void write_one(lua_State *L, http_fields *fields, const char *operation, 
 {
   size_t name_length, length;
   const char *text = lua_tolstring(L, name, &name_length);
-  const char *value = luaL_tolstring(L, -1, &length); /* the value itself stays as it is */
+  lua_pushvalue(L, -1); /* the value itself stays as it is */
+  const char *value = lua_tolstring(L, -1, &length);
   if (lc_http_write_field(&fields->lines, text, name_length, value, length) < 0)
     raise_error(L,
                 lc_http_is_token(text, name_length)
@@ -103,4 +104,6 @@ void http_fields_read(lua_State *L, int first, int last, const char *operation, 
   if (length <= room) return;
   char *more = lua_newuserdatauv(L, length, 0);
   write_tables(L, first, last, operation, more, length, fields);
+  if (fields->lines.length > length) /* a finalizer has run between */
+    raise_error(L, "%s: the headers have changed while they were read", operation);
 }

@@ -32,6 +32,12 @@ http_object *http_object_new(lua_State *L, const char *type, conn_box *box, int 
   return object;
 }
 
+int http_is_over(const http_object *object)
+{
+  return object->exchange != object->box->exchange ||
+         object->id != lc_http_exchange_id(object->exchange);
+}
+
 static const char *word_of(const char *type) { return strrchr(type, '.') + 1; }
 
 /* Recognizes it by its contents, as conn_of_object does. */
@@ -41,8 +47,7 @@ http_object *http_self(lua_State *L, const char *type)
   if (!object || lua_rawlen(L, 1) != sizeof *object || object->type != type)
     raise_error(L, "expected a %s as self: call its methods with ':', as in %s:method()",
                 word_of(type), word_of(type));
-  if (object->exchange != object->box->exchange ||
-      object->id != lc_http_exchange_id(object->exchange))
+  if (http_is_over(object))
     raise_error(L, "%s: the request is over, because its handler has returned", word_of(type));
   return object;
 }

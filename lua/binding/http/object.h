@@ -23,6 +23,7 @@ extern const char HTTP_REQUEST_TYPE[], HTTP_HEADERS_TYPE[], HTTP_RESPONSE_TYPE[]
 void http_new_type(lua_State *L, const char *type); /* its metatable [0, +1] */
 /* Pushes a new object for the exchange of the connection at `index` [0, +1]. */
 http_object *http_object_new(lua_State *L, const char *type, conn_box *box, int index);
+int http_is_over(const http_object *object); /* the handler of its request has returned */
 /* Argument 1 of a method. Raises for another value, and when the handler of the request has returned. */
 http_object *http_self(lua_State *L, const char *type);
 void http_push_span(lua_State *L, const char *bytes, const lc_http_span *span); /* [0, +1] */

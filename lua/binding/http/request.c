@@ -228,7 +228,7 @@ static int request_trailers(lua_State *L)
 static int request_tostring(lua_State *L)
 {
   const http_object *self = lua_touserdata(L, 1);
-  if (self->exchange != self->box->exchange) {
+  if (http_is_over(self)) {
     lua_pushliteral(L, "request (over)");
     return 1;
   }

@@ -24,8 +24,8 @@ enum { LINES = 1024 }; /* bytes of headers that need no memory of their own */
 static int check_status(lua_State *L, lua_Integer status, const char *operation)
 {
   if (status < 200 || status > 599)
-    raise_error(L, "%s: %d is no status of a final reply, which goes from 200 to 599", operation,
-                (int)status);
+    raise_error(L, "%s: %I is no status of a final reply, which goes from 200 to 599", operation,
+                (LUAI_UACINT)status);
   return (int)status;
 }
 
@@ -39,9 +39,9 @@ static void begin(lua_State *L, conn_box *box, int status, int first, int last, 
   int top = lua_gettop(L);
   http_fields_read(L, first, last, operation, place, sizeof place, &fields);
   int is_other = length >= 0 && fields.length >= 0 && fields.length != length;
-  if (is_other && lc_http_sends_body(box->exchange))
-    raise_error(L, "%s: Content-Length is %d, but the body has %d bytes", operation,
-                (int)fields.length, (int)length);
+  if (is_other && lc_http_sends_body(box->exchange, status))
+    raise_error(L, "%s: Content-Length is %I, but the body has %I bytes", operation,
+                (LUAI_UACINT)fields.length, (LUAI_UACINT)length);
   if (fields.length >= 0) length = fields.length;
   lc_http_reply reply = {.status = status,
                          .is_plain = length && !fields.has_type ? 1 : 0,
@@ -80,7 +80,8 @@ static int response_write(lua_State *L)
     lua_settop(L, last);
   }
   if (total > lc_http_room(self->exchange))
-    raise_error(L, "response:write: %d bytes are more than Content-Length leaves", (int)total);
+    raise_error(L, "response:write: %I bytes are more than Content-Length leaves",
+                (LUAI_UACINT)total);
   lua_getiuservalue(L, 1, HTTP_CONN);
   lua_replace(L, 1);
   return conn_write_body(L, self->box);

@@ -100,6 +100,8 @@ static int request_upgrade(lua_State *L)
   if (!lua_isnil(L, 3)) check_type(L, 3, LUA_TTABLE);
   if (lc_http_has_begun(self->exchange))
     raise_error(L, "request:upgrade: the response has begun already");
+  if (conn_is_being_written(self->box, task_running(L, self->box->rt)))
+    raise_error(L, "request:upgrade: another task waits for what was written before");
   const lc_http_head *head = lc_http_request(self->exchange, &bytes);
   if (!head->upgrade.length) return refuse(L, "the client has not asked for another protocol");
   if (!names(bytes + head->upgrade.at, head->upgrade.length, protocol, size))
