@@ -125,8 +125,4 @@ char *lc_http_out_room(lc_http_outgoing *out,
                        size_t size); /* behind what it has; NULL: no memory */
 int lc_http_out_send(lc_http_exchange *exchange, lc_conn *conn); /* 0, LC_AGAIN, or a code */
 
-/* reply.c */
-/* Whether the server of the connection is to leave, or the connection itself. */
-int lc_http_is_leaving(const lc_conn *conn);
-
 #endif

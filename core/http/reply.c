@@ -6,7 +6,8 @@
 
 /* ------------------------------------------------------------- going on -- */
 
-int lc_http_is_leaving(const lc_conn *conn)
+/* Whether the server of the connection is to leave, or the connection itself. */
+static int is_leaving(const lc_conn *conn)
 {
   const lc_owner *owner = conn->owner;
   return !owner || owner->is_leaving || conn->aged || conn->dismissed;
@@ -24,7 +25,7 @@ static int is_more_there(const lc_http_exchange *x, const lc_conn *conn)
 static int is_last(const lc_http_exchange *x, const lc_conn *conn, const lc_http_reply *reply)
 {
   if (!x->head.persists || reply->closes || !lc_http_body_is_short(x)) return 1;
-  return lc_http_is_leaving(conn) && !is_more_there(x, conn);
+  return is_leaving(conn) && !is_more_there(x, conn);
 }
 
 /* -------------------------------------------------------------- the head -- */

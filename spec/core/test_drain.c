@@ -4,13 +4,6 @@
 #include "conn/guess.h"
 #include "world.h"
 
-static void drain_within(world *w, lc_time time)
-{
-  assert_int_equal(lc_server_shutdown(w->server, lc_loop_clock(w->loop) + time), 0);
-}
-
-#define UNTIL_DONE(w) TURN_UNTIL(w, lc_server_step((w)->server) == LC_STEP_DONE)
-
 static seen *make_idle(world *w, int *peer)
 {
   seen *one = world_accept_busy(w, peer);
@@ -23,7 +16,7 @@ static void with_nothing_open_it_is_done_at_once(void **state)
 {
   world *w = *state;
   assert_int_equal(world_new_server(w, 0), 0); /* not even a listener, which would settle */
-  drain_within(w, 100 * LC_SECOND);
+  world_drain_within(w, 100 * LC_SECOND);
   world_turn(w);
   assert_int_equal(lc_server_step(w->server), LC_STEP_DONE);
   assert_string_equal(w->steps, " stop drain done");
@@ -37,12 +30,12 @@ static void the_idle_are_closed_and_counted(void **state)
   int peers[MANY];
   world_serve(w);
   for (int i = 0; i < MANY; i++) make_idle(w, &peers[i]);
-  drain_within(w, world_seconds(10));
+  world_drain_within(w, world_seconds(10));
   for (int i = 0; i < MANY; i++) {
     world_expect_sight(w, peers[i], PEER_EOF);
     peer_close(peers[i]);
   }
-  UNTIL_DONE(w);
+  TURN_UNTIL_DONE(w);
   const lc_report *report = lc_server_report(w->server);
   assert_int_equal(report->closed_idle, MANY);
   assert_int_equal(report->finished, 0);
@@ -56,7 +49,7 @@ static void the_busy_are_waited_for_and_it_ends_with_the_last_of_them(void **sta
   int peer;
   world_serve(w);
   seen *one = world_accept_busy(w, &peer);
-  drain_within(w, world_seconds(10));
+  world_drain_within(w, world_seconds(10));
   TURN_UNTIL(w, !lc_server_is_listening(w->server));
   assert_int_equal(lc_server_step(w->server), LC_STEP_DRAIN);
   world_write(one, "response");
@@ -79,11 +72,11 @@ static void one_that_never_spoke_is_closed_only_after_quiet(void **state)
   seen *one = world_accept(w, &peer);
   lc_conn_wait(one->conn, LC_WAIT_READ, LC_NEVER);
   lc_time opened = lc_loop_now(w->loop);
-  drain_within(w, world_seconds(10));
+  world_drain_within(w, world_seconds(10));
   world_expect_sight(w, peer, PEER_EOF);
   assert_true(lc_loop_clock(w->loop) - opened >= 140 * LC_MILLISECOND);
   peer_close(peer);
-  UNTIL_DONE(w);
+  TURN_UNTIL_DONE(w);
 }
 
 static void one_whose_first_byte_is_in_the_kernel_is_served(void **state)
@@ -96,14 +89,14 @@ static void one_whose_first_byte_is_in_the_kernel_is_served(void **state)
   lc_conn_wait(one->conn, LC_WAIT_READ, LC_NEVER);
   world_turn_for(w, 5 * LC_MILLISECOND);
   peer_say(peer, "request"); /* has not been read when the drain begins */
-  drain_within(w, world_seconds(10));
+  world_drain_within(w, world_seconds(10));
   TURN_UNTIL(w, lc_server_step(w->server) == LC_STEP_DRAIN);
   world_swallow(one);
   world_write(one, "response");
   lc_conn_finish(one->conn, "finished");
   world_expect(w, peer, "response");
   peer_close(peer);
-  UNTIL_DONE(w);
+  TURN_UNTIL_DONE(w);
   assert_int_equal(lc_server_report(w->server)->finished, 1);
 }
 
@@ -127,7 +120,7 @@ static void a_request_that_is_not_read_takes_no_turns(void **state)
   seen *one = world_accept(w, &before), *other = world_accept(w, &during);
   peer_say(before, "request");
   world_turn_for(w, 60 * LC_MILLISECOND);
-  drain_within(w, world_seconds(10));
+  world_drain_within(w, world_seconds(10));
   TURN_UNTIL(w, lc_server_step(w->server) == LC_STEP_DRAIN);
   peer_say(during, "request");
   TURN_UNTIL(w, !lc_server_is_listening(w->server));
@@ -141,7 +134,7 @@ static void a_request_that_is_not_read_takes_no_turns(void **state)
   lc_conn_finish(other->conn, "finished");
   peer_close(before);
   peer_close(during);
-  UNTIL_DONE(w);
+  TURN_UNTIL_DONE(w);
   assert_int_equal(lc_server_report(w->server)->closed_idle, 0);
 }
 
@@ -169,7 +162,7 @@ static void one_that_is_asked_in_vain_is_idle_after_quiet(void **state)
   world_write(one, "answer");
   assert_int_equal(lc_conn_ask(one->conn), LC_AGAIN);
   assert_int_equal(lc_conn_state(one->conn), LC_STATE_IDLE);
-  drain_within(w, world_seconds(10));
+  world_drain_within(w, world_seconds(10));
   assert_true(ask_until_told(w, one) < 0);
   assert_true(ask_until_told(w, other) < 0);
   assert_int_equal(lc_conn_ask(busy->conn), LC_AGAIN);
@@ -180,7 +173,7 @@ static void one_that_is_asked_in_vain_is_idle_after_quiet(void **state)
   peer_close(spoken);
   peer_close(silent);
   peer_close(half);
-  UNTIL_DONE(w);
+  TURN_UNTIL_DONE(w);
 }
 
 static void one_to_which_a_write_was_accepted_in_part_is_not_idle(void **state)
@@ -192,14 +185,14 @@ static void one_to_which_a_write_was_accepted_in_part_is_not_idle(void **state)
   world_serve(w);
   seen *one = world_accept_busy(w, &peer);
   world_fill(one);
-  drain_within(w, world_seconds(10));
+  world_drain_within(w, world_seconds(10));
   TURN_UNTIL(w, lc_server_step(w->server) == LC_STEP_DRAIN);
   world_turn_for(w, 20 * LC_MILLISECOND);
   assert_int_equal(lc_conn_ask(one->conn), LC_AGAIN);
   assert_int_equal(lc_conn_state(one->conn), LC_STATE_ACTIVE);
   lc_conn_abort(one->conn, "done");
   peer_close(peer);
-  UNTIL_DONE(w);
+  TURN_UNTIL_DONE(w);
 }
 
 static void after_quiet_a_read_for_new_work_is_told_that_it_drains(void **state)
@@ -210,7 +203,7 @@ static void after_quiet_a_read_for_new_work_is_told_that_it_drains(void **state)
   world_serve(w);
   seen *one = world_accept_busy(w, &peer);
   assert_int_equal(lc_conn_admit(one->conn, LC_WAIT_LINES), 0);
-  drain_within(w, world_seconds(10));
+  world_drain_within(w, world_seconds(10));
   world_turn(w);
   world_write(one, "answer");
   assert_int_equal(lc_conn_admit(one->conn, LC_WAIT_LINES), 0); /* within quiet: handed over */
@@ -218,7 +211,7 @@ static void after_quiet_a_read_for_new_work_is_told_that_it_drains(void **state)
   assert_int_equal(lc_conn_admit(one->conn, LC_WAIT_LINES), LC_DRAINING);
   lc_conn_finish(one->conn, "finished");
   peer_close(peer);
-  UNTIL_DONE(w);
+  TURN_UNTIL_DONE(w);
 }
 
 static void idle_ones_are_closed_over_the_time_of_spread(void **state)
@@ -229,137 +222,12 @@ static void idle_ones_are_closed_over_the_time_of_spread(void **state)
   w->options.drain.spread = 200 * LC_MILLISECOND;
   world_serve(w);
   for (int i = 0; i < MANY; i++) make_idle(w, &peers[i]);
-  drain_within(w, world_seconds(10));
+  world_drain_within(w, world_seconds(10));
   world_turn_for(w, 10 * LC_MILLISECOND);
   for (int i = 0; i < MANY; i++) early += lc_conn_state(w->conns[i].conn) >= LC_STATE_CLOSING;
   assert_true(early < MANY);
   for (int i = 0; i < MANY; i++) peer_close(peers[i]);
-  UNTIL_DONE(w);
-}
-
-/* ----------------------------------------------------------- cancel and kill -- */
-
-static void finish_at_cancel(world *w, lc_step step)
-{
-  for (int i = 0; step == LC_STEP_CANCEL && i < w->count; i++) {
-    lc_server_count_canceled(w->server, w->conns[i].conn);
-    lc_server_count_canceled(w->server, w->conns[i].conn); /* once each */
-    lc_conn_finish(w->conns[i].conn, "canceled");
-  }
-}
-
-static void the_embedder_cancels_and_it_is_counted(void **state)
-{
-  world *w = *state;
-  int peer;
-  w->options.drain.grace = world_seconds(1);
-  w->step = finish_at_cancel;
-  world_serve(w);
-  world_accept_busy(w, &peer);
-  drain_within(w, world_seconds(1) + 100 * LC_MILLISECOND);
-  world_expect_sight(w, peer, PEER_EOF); /* an end in order: there is time left */
-  peer_close(peer);
-  UNTIL_DONE(w);
-  assert_string_equal(w->steps, " stop drain cancel done");
-  assert_int_equal(lc_server_report(w->server)->canceled, 1);
-  assert_int_equal(lc_server_report(w->server)->finished, 0);
-}
-
-/* The world listens to steps, and that decides nothing. */
-static void a_server_closes_what_is_left_at_cancel_whoever_listens(void **state)
-{
-  world *w = *state;
-  int peer;
-  w->options.closes_at_cancel = 1;
-  w->options.drain.grace = world_seconds(1);
-  world_serve(w);
-  world_accept_busy(w, &peer);
-  drain_within(w, world_seconds(1) + 100 * LC_MILLISECOND);
-  world_expect_sight(w, peer, PEER_EOF);
-  peer_close(peer);
-  UNTIL_DONE(w);
-  assert_string_equal(w->steps, " stop drain cancel done");
-}
-
-/* `draining` is told in both cases. */
-static void an_idle_one_is_closed_unless_the_embedder_has_taken_that_on(void **state)
-{
-  world *w = *state;
-  int peer;
-  w->options.closes_idle = 0;
-  world_serve(w);
-  seen *one = world_accept(w, &peer);
-  world_write(one, "hello");
-  lc_conn_wait(one->conn, LC_WAIT_AWAIT, LC_NEVER);
-  drain_within(w, world_seconds(10));
-  TURN_UNTIL(w, one->draining);
-  world_turn_for(w, 50 * LC_MILLISECOND);
-  assert_int_equal(lc_conn_state(one->conn), LC_STATE_IDLE);
-  lc_conn_finish(one->conn, "by hand");
-  world_expect_sight(w, peer, PEER_DATA);
-  peer_skip(peer);
-  peer_close(peer);
-  UNTIL_DONE(w);
-  assert_int_equal(one->draining, 1);
-}
-
-static void who_is_left_at_the_end_is_reset_on_time(void **state)
-{
-  world *w = *state;
-  int peer;
-  w->options.drain.grace = 50 * LC_MILLISECOND;
-  world_serve(w);
-  world_accept_busy(w, &peer);
-  lc_time began = lc_loop_clock(w->loop);
-  drain_within(w, 250 * LC_MILLISECOND);
-  UNTIL_DONE(w);
-  lc_time took = lc_loop_clock(w->loop) - began;
-  assert_true(took >= 250 * LC_MILLISECOND && took < world_seconds(5));
-  assert_string_equal(w->steps, " stop drain cancel kill done");
-  assert_int_equal(peer_look(peer), PEER_RESET); /* not a clean end */
-  assert_int_equal(lc_server_report(w->server)->reset_by_us, 1);
-  peer_close(peer);
-}
-
-static void tasks_are_waited_for_like_connections(void **state)
-{
-  world *w = *state;
-  int peer;
-  world_serve(w);
-  seen *one = world_accept(w, &peer);
-  lc_conn_hold(one->conn);
-  lc_server_hold(w->server);
-  lc_conn_abort(one->conn, "test");
-  drain_within(w, 200 * LC_MILLISECOND);
-  world_turn_for(w, 400 * LC_MILLISECOND);
-  assert_int_equal(lc_server_step(w->server), LC_STEP_KILL); /* cannot be done before they are */
-  lc_conn_release(one->conn);
-  world_turn(w);
-  assert_int_equal(lc_server_step(w->server), LC_STEP_KILL);
-  lc_server_release(w->server);
-  world_turn(w);
-  assert_int_equal(lc_server_step(w->server), LC_STEP_DONE);
-  peer_close(peer);
-}
-
-static void a_detached_one_is_counted_until_it_is_released_or_killed(void **state)
-{
-  world *w = *state;
-  int peers[2], fds[2];
-  world_serve(w);
-  for (int i = 0; i < 2; i++)
-    assert_int_equal(lc_conn_detach(world_accept(w, &peers[i])->conn, &fds[i]), 0);
-  drain_within(w, 300 * LC_MILLISECOND);
-  world_turn_for(w, 150 * LC_MILLISECOND);
-  lc_conn_release_detached(w->conns[0].conn);
-  lc_conn_release_detached(w->conns[0].conn); /* again */
-  world_turn(w);
-  assert_int_equal(lc_server_count(w->server, LC_STATES), 1);
-  UNTIL_DONE(w); /* the ladder does not wait for ever */
-  for (int i = 0; i < 2; i++) {
-    peer_close(fds[i]);
-    peer_close(peers[i]);
-  }
+  TURN_UNTIL_DONE(w);
 }
 
 /* ------------------------------------------------------- again, and meanwhile -- */
@@ -371,11 +239,11 @@ static void a_further_call_may_only_shorten(void **state)
   world_serve(w);
   world_accept_busy(w, &peer);
   lc_time began = lc_loop_clock(w->loop);
-  drain_within(w, 1000 * LC_SECOND);
+  world_drain_within(w, 1000 * LC_SECOND);
   world_turn(w);
-  drain_within(w, 200 * LC_MILLISECOND);
-  drain_within(w, 1000 * LC_SECOND);
-  UNTIL_DONE(w);
+  world_drain_within(w, 200 * LC_MILLISECOND);
+  world_drain_within(w, 1000 * LC_SECOND);
+  TURN_UNTIL_DONE(w);
   assert_true(lc_loop_clock(w->loop) - began < world_seconds(9));
   assert_int_equal(lc_server_shutdown(w->server, LC_NEVER), 0); /* done: nothing happens */
   lc_server_advance(w->server, LC_STEP_KILL);
@@ -391,7 +259,7 @@ static void jumping_to_kill_passes_every_step(void **state)
   world_serve(w);
   for (int i = 0; i < 3; i++) world_accept(w, &peers[i]);
   lc_server_advance(w->server, LC_STEP_KILL);
-  UNTIL_DONE(w);
+  TURN_UNTIL_DONE(w);
   assert_string_equal(w->steps, " stop drain cancel kill done");
   for (int i = 0; i < 3; i++) {
     assert_int_equal(w->conns[i].closed, 1);
@@ -413,7 +281,7 @@ static void a_server_may_be_freed_when_it_is_done(void **state)
   w->step = free_when_done;
   world_serve(w);
   make_idle(w, &peer);
-  drain_within(w, 300 * LC_MILLISECOND);
+  world_drain_within(w, 300 * LC_MILLISECOND);
   TURN_UNTIL(w, !w->server);
   assert_string_equal(strstr(w->steps, "done"), "done");
   peer_close(peer);
@@ -423,10 +291,10 @@ static void nothing_is_listened_on_after_the_shutdown_began(void **state)
 {
   world *w = *state;
   world_serve(w);
-  drain_within(w, 5 * LC_SECOND);
+  world_drain_within(w, 5 * LC_SECOND);
   world_turn(w);
   assert_int_equal(lc_server_listen(w->server, &w->address, NULL), LC_CLOSED);
-  UNTIL_DONE(w);
+  TURN_UNTIL_DONE(w);
   assert_int_equal(lc_server_listen(w->server, &w->address, NULL), LC_CLOSED);
 }
 
@@ -437,8 +305,8 @@ static void the_times_of_the_steps_are_in_order(void **state)
   world_serve(w);
   world_accept(w, &peer);
   w->options.drain.grace = 20 * LC_MILLISECOND;
-  drain_within(w, 100 * LC_MILLISECOND);
-  UNTIL_DONE(w);
+  world_drain_within(w, 100 * LC_MILLISECOND);
+  TURN_UNTIL_DONE(w);
   const lc_time *at = lc_server_report(w->server)->step_at;
   assert_int_equal(at[LC_STEP_SERVING], 0);
   assert_true(at[LC_STEP_STOP] > 0 && at[LC_STEP_STOP] <= at[LC_STEP_DRAIN]);
@@ -516,12 +384,6 @@ int main(void)
     WORLD_TEST(one_to_which_a_write_was_accepted_in_part_is_not_idle),
     WORLD_TEST(after_quiet_a_read_for_new_work_is_told_that_it_drains),
     WORLD_TEST(idle_ones_are_closed_over_the_time_of_spread),
-    WORLD_TEST(the_embedder_cancels_and_it_is_counted),
-    WORLD_TEST(a_server_closes_what_is_left_at_cancel_whoever_listens),
-    WORLD_TEST(an_idle_one_is_closed_unless_the_embedder_has_taken_that_on),
-    WORLD_TEST(who_is_left_at_the_end_is_reset_on_time),
-    WORLD_TEST(tasks_are_waited_for_like_connections),
-    WORLD_TEST(a_detached_one_is_counted_until_it_is_released_or_killed),
     WORLD_TEST(a_further_call_may_only_shorten),
     WORLD_TEST(jumping_to_kill_passes_every_step),
     WORLD_TEST(a_server_may_be_freed_when_it_is_done),

@@ -8,13 +8,6 @@
 
 #define EMBEDDER frame_embedder_of_all
 
-#define UNTIL_DONE(w) TURN_UNTIL(w, lc_server_step((w)->server) == LC_STEP_DONE)
-
-static void drain_within(world *w, lc_time time)
-{
-  assert_int_equal(lc_server_shutdown(w->server, lc_loop_clock(w->loop) + time), 0);
-}
-
 static void say_goodbye(int peer)
 {
   frame_say(peer, FRAME_GOODBYE, "");
@@ -257,7 +250,7 @@ static void those_between_two_leave_at_once_and_count_as_idle(void **state)
   w->options.drain.quiet = world_seconds(60);
   world_serve(w);
   for (int i = 0; i < MANY; i++) frame_parked(w, &peers[i]);
-  drain_within(w, world_seconds(30));
+  world_drain_within(w, world_seconds(30));
   for (int i = 0; i < MANY; i++) {
     frame_expect(w, peers[i], FRAME_GOODBYE, "");
     assert_int_equal(peer_look(peers[i]), PEER_QUIET); /* the answer is awaited */
@@ -267,7 +260,7 @@ static void those_between_two_leave_at_once_and_count_as_idle(void **state)
     world_expect_sight(w, peers[i], PEER_EOF);
     peer_close(peers[i]);
   }
-  UNTIL_DONE(w);
+  TURN_UNTIL_DONE(w);
   assert_int_equal(lc_server_report(w->server)->closed_idle, MANY);
   assert_int_equal(lc_server_report(w->server)->late, 0);
   assert_int_equal(lc_server_report(w->server)->finished, 0);
@@ -282,14 +275,14 @@ static void one_that_never_spoke_is_given_time(void **state)
   w->options.drain.quiet = world_seconds(60);
   world_serve(w);
   seen *one = world_accept(w, &peer);
-  drain_within(w, world_seconds(90));
+  world_drain_within(w, world_seconds(90));
   world_turn_for(w, world_seconds(0.05));
   assert_int_equal(lc_conn_state(one->conn), LC_STATE_NEW);
   frame_say(peer, FRAME_CALL, "first");
   frame_expect(w, peer, FRAME_ANSWER, "");
   frame_expect(w, peer, FRAME_GOODBYE, "");
   say_goodbye(peer);
-  UNTIL_DONE(w);
+  TURN_UNTIL_DONE(w);
   peer_close(peer);
 }
 
@@ -300,13 +293,13 @@ static void a_part_of_a_message_is_finished_and_answered(void **state)
   world_serve(w);
   seen *one = world_accept(w, &peer);
   say_part(w, one, peer);
-  drain_within(w, world_seconds(30));
+  world_drain_within(w, world_seconds(30));
   world_turn_for(w, w->options.drain.quiet + world_seconds(0.05)); /* the mark is behind it */
   say_rest(peer);
   frame_expect(w, peer, FRAME_ANSWER, "");
   frame_expect(w, peer, FRAME_GOODBYE, "");
   say_goodbye(peer);
-  UNTIL_DONE(w);
+  TURN_UNTIL_DONE(w);
   assert_int_equal(lc_server_report(w->server)->closed_idle, 1);
   peer_close(peer);
 }
@@ -318,7 +311,7 @@ static void units_before_the_mark_are_handed_over_and_those_behind_refused(void 
   world_serve(w);
   seen *one = working(w, &peer);
   frame_say(peer, FRAME_CALL, "before");
-  drain_within(w, world_seconds(30));
+  world_drain_within(w, world_seconds(30));
   world_turn_for(w, w->options.drain.quiet + world_seconds(0.05));
   frame_say(peer, FRAME_CALL, "behind");
   frame_end(one);
@@ -329,7 +322,7 @@ static void units_before_the_mark_are_handed_over_and_those_behind_refused(void 
   frame_expect(w, peer, FRAME_GOODBYE, "");
   world_expect_sight(w, peer, PEER_EOF);
   peer_close(peer);
-  UNTIL_DONE(w);
+  TURN_UNTIL_DONE(w);
   assert_string_equal(EMBEDDER.words, " work before");
   assert_int_equal(lc_server_report(w->server)->late, 1);
 }
@@ -343,7 +336,7 @@ static void a_part_behind_the_mark_is_refused_before_it_is_whole(void **state)
   frame_put(text, FRAME_CALL, "behind");
   world_serve(w);
   seen *one = working(w, &peer);
-  drain_within(w, world_seconds(30));
+  world_drain_within(w, world_seconds(30));
   world_turn_for(w, w->options.drain.quiet + world_seconds(0.05));
   assert_int_equal(send(peer, text, 6, 0), 6);
   frame_end(one);
@@ -351,7 +344,7 @@ static void a_part_behind_the_mark_is_refused_before_it_is_whole(void **state)
   frame_expect(w, peer, FRAME_GOODBYE, "");
   world_expect_sight(w, peer, PEER_EOF);
   peer_close(peer);
-  UNTIL_DONE(w);
+  TURN_UNTIL_DONE(w);
 }
 
 static void a_goodbye_without_an_answer_ends_with_the_linger(void **state)
@@ -361,12 +354,12 @@ static void a_goodbye_without_an_answer_ends_with_the_linger(void **state)
   w->options.settings.linger = world_seconds(0.1);
   world_serve(w);
   seen *one = frame_parked(w, &peer);
-  drain_within(w, world_seconds(30));
+  world_drain_within(w, world_seconds(30));
   frame_expect(w, peer, FRAME_GOODBYE, "");
   world_expect_sight(w, peer, PEER_EOF);
   assert_string_equal(one->cause, "goodbye timeout");
   peer_close(peer);
-  UNTIL_DONE(w);
+  TURN_UNTIL_DONE(w);
   assert_int_equal(lc_server_report(w->server)->closed_idle, 1);
 }
 
@@ -379,13 +372,13 @@ static void a_goodbye_without_an_answer_ends_with_cancel(void **state)
   w->options.drain.grace = world_seconds(5);
   world_serve(w);
   seen *one = frame_parked(w, &peer);
-  drain_within(w, world_seconds(5));
+  world_drain_within(w, world_seconds(5));
   frame_expect(w, peer, FRAME_GOODBYE, "");
   lc_server_advance(w->server, LC_STEP_CANCEL);
   world_expect_sight(w, peer, PEER_EOF);
   assert_string_equal(one->cause, "canceled");
   peer_close(peer);
-  UNTIL_DONE(w);
+  TURN_UNTIL_DONE(w);
   assert_string_equal(w->steps, " stop drain cancel done");
 }
 
@@ -399,7 +392,7 @@ static void at_cancel_units_and_parts_of_messages_end_with_a_goodbye(void **stat
   seen *one = working(w, &canceled);
   seen *half = world_accept(w, &part);
   say_part(w, half, part);
-  drain_within(w, world_seconds(60));
+  world_drain_within(w, world_seconds(60));
   lc_server_advance(w->server, LC_STEP_CANCEL);
   frame_expect(w, canceled, FRAME_GOODBYE, "");
   world_expect_sight(w, canceled, PEER_EOF);
@@ -409,7 +402,7 @@ static void at_cancel_units_and_parts_of_messages_end_with_a_goodbye(void **stat
   lc_conn_unit_ended(one->conn); /* its embedder was told that it has ended */
   peer_close(canceled);
   peer_close(part);
-  UNTIL_DONE(w);
+  TURN_UNTIL_DONE(w);
 }
 
 static void kill_resets_units_and_parts_of_messages(void **state)
@@ -420,9 +413,9 @@ static void kill_resets_units_and_parts_of_messages(void **state)
   working(w, &busy);
   seen *half = world_accept(w, &part);
   say_part(w, half, part);
-  drain_within(w, world_seconds(60));
+  world_drain_within(w, world_seconds(60));
   lc_server_advance(w->server, LC_STEP_KILL);
-  UNTIL_DONE(w);
+  TURN_UNTIL_DONE(w);
   assert_int_equal(peer_look(busy), PEER_RESET);
   assert_int_equal(peer_look(part), PEER_RESET);
   assert_int_equal(lc_server_report(w->server)->reset_by_us, 2);

@@ -206,6 +206,11 @@ void world_turn_for(world *w, lc_time time)
     assert_int_equal(lc_loop_turn(w->loop, left), 0);
 }
 
+void world_drain_within(world *w, lc_time time)
+{
+  assert_int_equal(lc_server_shutdown(w->server, lc_loop_clock(w->loop) + time), 0);
+}
+
 void world_write(seen *one, const char *text)
 {
   struct iovec piece = {(void *)(uintptr_t)text, strlen(text)};

@@ -107,6 +107,10 @@ void world_turn_for(world *w, lc_time time);
     }                                                                                    \
   } while (0)
 
+/* Begins the shutdown of the server, with so much time; turns until it is done. */
+void world_drain_within(world *w, lc_time time);
+#define TURN_UNTIL_DONE(w) TURN_UNTIL(w, lc_server_step((w)->server) == LC_STEP_DONE)
+
 /* The server's side: writes the text, whole; reads what has come, into text. */
 void world_write(seen *one, const char *text);
 const char *world_read(seen *one, char *text, size_t size);
