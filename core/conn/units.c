@@ -213,6 +213,11 @@ unsigned lc_units_filter(lc_conn *conn, unsigned what)
   if (!conn->owner || conn->unheard || conn->has_unit || conn->state >= LC_STATE_CLOSING)
     return what;
   if (!lc_protocol_of(conn)->arrived) return what;
+  if (what & LC_ENDED &&
+      conn->failure) { /* what an earlier unit wrote: no task is there to see it */
+    lc_conn_finish(conn, lc_code_name(conn->failure));
+    return what & ~(unsigned)LC_ENDED;
+  }
   if (what & LC_READ_TIMEOUT) {
     const lc_protocol *protocol = lc_protocol_of(conn);
     if (!conn->leaving && protocol->timed_out) protocol->timed_out(conn, lc_protocol_state(conn));

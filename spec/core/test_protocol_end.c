@@ -382,6 +382,21 @@ static void a_goodbye_without_an_answer_ends_with_cancel(void **state)
   assert_string_equal(w->steps, " stop drain cancel done");
 }
 
+/* Nobody works for the connection, and nobody else would close it. */
+static void a_parked_connection_whose_answer_is_not_taken_ends(void **state)
+{
+  world *w = *state;
+  int peer;
+  w->options.settings.linger = w->options.settings.write_timeout = 30 * LC_MILLISECOND;
+  world_serve(w);
+  seen *one = working(w, &peer);
+  world_fill(one);
+  lc_conn_unit_ended(one->conn);
+  TURN_UNTIL(w, one->closed);
+  assert_string_equal(one->cause, "timeout");
+  close(peer);
+}
+
 static void at_cancel_units_and_parts_of_messages_end_with_a_goodbye(void **state)
 {
   world *w = *state;
@@ -445,6 +460,7 @@ int main(void)
     FRAME_TEST(a_part_behind_the_mark_is_refused_before_it_is_whole),
     FRAME_TEST(a_goodbye_without_an_answer_ends_with_the_linger),
     FRAME_TEST(a_goodbye_without_an_answer_ends_with_cancel),
+    FRAME_TEST(a_parked_connection_whose_answer_is_not_taken_ends),
     FRAME_TEST(at_cancel_units_and_parts_of_messages_end_with_a_goodbye),
     FRAME_TEST(kill_resets_units_and_parts_of_messages),
   };

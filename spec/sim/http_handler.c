@@ -149,13 +149,15 @@ static void is_called(handler *h)
 
 /* --------------------------------------------------------------- callbacks -- */
 
-/* The connection closes, or a reply could not be sent in time, perhaps one before. */
+/* The connection closes, or a reply before this one could not be sent in time. */
 static void ended(handler *h)
 {
   if (lc_conn_state(h->conn) < LC_STATE_CLOSING) {
+    if (h->stage == WAITS_REQUEST)
+      run_fail(h->in, "connection %u: it has failed, and no request is at work to see it",
+               h->client->index);
     h->is_cut_short = 1;
-    if (h->stage == WAITS_REQUEST) lc_conn_finish(h->conn, "timeout");
-    else fails(h);
+    fails(h);
   }
   over(h);
 }
