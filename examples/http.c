@@ -104,7 +104,7 @@ static void on_ready(lc_conn *conn, unsigned what, void *user)
   (void)user;
   if (!x || what & LC_ENDED) return;
   if (what & LC_READ_TIMEOUT) {
-    lc_http_body_timed_out(x);
+    lc_http_body_failed(x, LC_TIMEOUT);
     lc_conn_unit_failed(conn);
   } else if (what & LC_WRITE_TIMEOUT) {
     lc_conn_break_write(conn, LC_TIMEOUT);

@@ -147,6 +147,9 @@ static lc_arrival arrived(lc_conn *conn, void *state)
 
 /* -------------------------------------------------------------------- units -- */
 
+/* What a request without a reply is answered with. */
+static int failure_status(const lc_http_exchange *x) { return x->refusal ? x->refusal : 500; }
+
 /* Without a reply the request has failed. A reply that is not whole must not look like one. */
 static void unit_ended(lc_conn *conn, void *state)
 {
@@ -154,7 +157,7 @@ static void unit_ended(lc_conn *conn, void *state)
   lc_http_exchange_uncount(x);
   if (!x->begun) {
     x->head.persists = 0;
-    lc_http_answer(x, conn, 500, NULL, 0);
+    lc_http_answer(x, conn, failure_status(x), NULL, 0);
   }
   lc_http_note_replied(x, conn);
   if (!x->ended || lc_http_out_send(x, conn)) {
@@ -189,8 +192,7 @@ static void unit_failed(lc_conn *conn, void *state)
   lc_http_exchange_uncount(x);
   if (x->ended && !lc_http_out_send(x, conn)) return;
   x->head.persists = 0;
-  int status = x->refusal ? x->refusal : 500;
-  if (x->begun || lc_http_answer(x, conn, status, NULL, 0))
+  if (x->begun || lc_http_answer(x, conn, failure_status(x), NULL, 0))
     lc_conn_abort(conn, "reply not finished");
   lc_http_note_replied(x, conn);
 }

@@ -1,4 +1,5 @@
 /* body.c - the body of a request: read piece by piece, checked ahead, or skipped. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,13 +142,20 @@ static int read_piece(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *
   return read_chunked(x, conn, max, piece);
 }
 
-/* What a handler that gives up because of it should have answered. */
-static void note_refusal(lc_http_exchange *x, int result)
+static uint16_t status_for(int code)
 {
-  if (result == LC_TOO_LONG) x->refusal = 413;
-  else if (result == LC_HTTP_BAD || result == LC_CLOSED) x->refusal = 400;
-  else if (result == LC_TIMEOUT) x->refusal = 408;
+  switch (code) {
+    case LC_TOO_LONG: return 413;
+    case LC_TIMEOUT: return 408;
+    case LC_CANCELED: return 503;
+    case -ENOMEM: return 500;
+    default: return 400; /* it makes no sense, or its end has not come */
+  }
 }
+
+void lc_http_body_failed(lc_http_exchange *x, int code) { x->refusal = status_for(code); }
+
+int lc_http_has_body_failed(const lc_http_exchange *x) { return x->refusal != 0; }
 
 int lc_http_body_read(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *piece)
 {
@@ -159,11 +167,9 @@ int lc_http_body_read(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *
   if (!result) result = read_piece(x, conn, max, piece);
   x->body_read += piece->length;
   if (x->body_read > options->max_body) result = LC_TOO_LONG;
-  if (result < 0) note_refusal(x, result);
+  if (result < 0 && result != LC_AGAIN && result != LC_EOF) lc_http_body_failed(x, result);
   return result;
 }
-
-void lc_http_body_timed_out(lc_http_exchange *x) { note_refusal(x, LC_TIMEOUT); }
 
 /* A body that comes slower than its rate has less time than each of its pieces would have. */
 lc_time lc_http_body_deadline(const lc_http_exchange *x, const lc_conn *conn)

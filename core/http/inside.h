@@ -59,7 +59,7 @@ struct lc_http_exchange {
   lc_time body_began;     /* when reading it began, or skipping it; 0: neither has */
   unsigned body_over : 1; /* all of it has been read */
   unsigned has_trailers : 1;
-  uint16_t refusal;       /* the status that a failure to read it asks for; 0: none */
+  uint16_t refusal;       /* the status that a failure of the body asks for; 0: none */
   unsigned continued : 1; /* "100 Continue" was sent */
   unsigned counted : 1;   /* among the requests at work */
 

@@ -97,8 +97,12 @@ const char *lc_http_scheme(const lc_http_exchange *exchange, const lc_conn *conn
  * again; LC_TOO_LONG; LC_HTTP_BAD; LC_CLOSED when the client has gone before the end; or the code
  * of a failure. The first call sends "100 Continue" to a client that waits for it. */
 int lc_http_body_read(lc_http_exchange *exchange, lc_conn *conn, size_t max, lc_slice *piece);
-/* The client has let that deadline pass. */
-void lc_http_body_timed_out(lc_http_exchange *exchange);
+/* What the embedder has found wrong with the body: LC_TIMEOUT, when that deadline has passed;
+ * LC_TOO_LONG; LC_CANCELED; LC_HTTP_BAD. When the work for a request ends without a reply, the
+ * library answers 408, 413, 503 or 400 for these, and 500 when its body has not failed. */
+void lc_http_body_failed(lc_http_exchange *exchange, int code);
+/* Also where lc_http_body_read has said so. */
+int lc_http_has_body_failed(const lc_http_exchange *exchange);
 lc_time lc_http_body_deadline(const lc_http_exchange *exchange, const lc_conn *conn);
 /* The fields behind a chunked body that has been read; NULL when there are none. */
 const lc_http_head *lc_http_trailers(const lc_http_exchange *exchange, const char **bytes);

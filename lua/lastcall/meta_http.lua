@@ -27,8 +27,9 @@ function http.access_log(format, write) end
 ---@return fun(request: lastcall.HttpRequest): integer, table, fun(): string?
 function http.wsapi(app) end
 
---- Runs as a task for each request. It returns a body; a status and a body; a status, headers and a body (a string, a
---- number, or a function that gives pieces); or nothing, when it wrote to the response.
+--- Runs as a task for each request. It returns a body; a status (a whole number that is returned alone is one); a status
+--- and a body; a status, headers and a body; or nothing, when it wrote to the response, or when the body of the request
+--- has failed. A body is a string, a number, or a function that gives pieces and may wait.
 ---@alias lastcall.HttpFunction fun(request: lastcall.HttpRequest, response: lastcall.HttpResponse, ctx: lastcall.Context): ...
 
 --- `server:serve` takes it. Called with a connection of a server, in that connection's handler, it serves its requests
@@ -46,7 +47,7 @@ local HttpHandler = {}
 ---@field max_body? integer bytes; then 413 (16 MiB)
 ---@field max_head? integer bytes; then 431 (32 KiB)
 ---@field max_fields? integer (100)
----@field ready? string a path that is answered by lastcall: 200, and 503 from the moment on when the server is to leave
+---@field ready? string a path that lastcall answers to GET and HEAD: 200, and 503 from the moment on when the server is to leave
 ---@field trusted? string[] networks whose X-Forwarded-For and X-Forwarded-Proto are believed: "10.0.0.0/8", "::1", "unix:" (none)
 ---@field access_log? fun(head: string, status: integer, bytes: integer, seconds: number, client: string) gets each reply, also those of lastcall: http.access_log() makes one; may not wait (none)
 
@@ -67,7 +68,7 @@ local HttpHandler = {}
 ---@field id integer
 local HttpRequest = {}
 
---- The path in parts, each decoded once.
+--- The path in parts, each decoded once. Empty ones are left out.
 ---@return string[]? parts
 ---@return lastcall.Code? code "invalid" for a % that is no escape
 ---@return string? message
@@ -79,14 +80,15 @@ function HttpRequest:segments() end
 ---@return string? message
 function HttpRequest:arguments() end
 
---- (waits) A form (application/x-www-form-urlencoded) that was sent as the body, decoded once.
+--- (waits) A form (application/x-www-form-urlencoded) that was sent as the body, decoded once. "invalid" when the body is
+--- none, or has a % that is no escape.
 ---@param max? integer bytes
 ---@return table<string, string>? first the first value of each name
 ---@return {[1]: string, [2]: string}[]|lastcall.Code|nil all every pair, in order
 ---@return string? message
 function HttpRequest:form(max) end
 
---- (waits) What is left of the body.
+--- (waits) What is left of the body. When it fails, a handler may return nothing: lastcall answers 413, 408, 400 or 503.
 ---@param max? integer bytes; more are "too long"
 ---@return string? body
 ---@return lastcall.Code? code

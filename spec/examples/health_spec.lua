@@ -1,18 +1,11 @@
+local client = require "spec.support.http.client"
 local helper = require "spec.helper"
 local process = require "spec.support.process"
 
--- Sends a request; the status, the headers in lower case, and the body.
+-- The status, the headers in lower case, and the body.
 local function get(conn, path, more)
-  assert(conn:write("GET ", path, " HTTP/1.1\r\nHost: localhost\r\n", more or "", "\r\n"))
-  local status = assert(conn:read()):match("^HTTP/1%.1 (%d+) ")
-  local headers = {}
-  for line in conn:lines() do
-    line = line:gsub("\r$", "")
-    if line == "" then break end
-    local name, value = line:match("^(.-): (.*)$")
-    headers[name:lower()] = value
-  end
-  return status, headers, assert(conn:read(tonumber(headers["content-length"])))
+  local reply = client.ask(conn, "GET", path, more)
+  return tostring(reply.status), reply.headers, reply.body
 end
 
 local function once(lastcall, address, path)

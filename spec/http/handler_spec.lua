@@ -1,3 +1,4 @@
+local client = require "spec.support.http.client"
 local helper = require "spec.helper"
 local http = require "lastcall.http"
 local lastcall = require "lastcall"
@@ -10,38 +11,7 @@ local function serving(fn, main, options, handler_options)
   end)
 end
 
---- A reply as it came: its status, its headers by lower-case name, its body.
-local function hear(conn, is_bodyless)
-  local line = assert(conn:read())
-  local reply = { status = tonumber(line:match "^HTTP/1%.1 (%d%d%d) .*\r$"), headers = {} }
-  for field in conn:lines() do
-    if field == "\r" then break end
-    local name, value = field:match "^([^:]+): (.*)\r$"
-    reply.headers[name:lower()] = value
-  end
-  if is_bodyless then return reply end
-  local length = reply.headers["content-length"]
-  if length then
-    reply.body = length == "0" and "" or conn:read(tonumber(length))
-  elseif reply.headers["transfer-encoding"] then
-    local pieces = {}
-    repeat
-      local size = tonumber((conn:read():match "^(%x+)\r$"), 16)
-      if size > 0 then pieces[#pieces + 1] = conn:read(size) end
-      assert(conn:read() == "\r")
-    until size == 0
-    reply.body = table.concat(pieces)
-  else
-    reply.body = conn:read("a")
-  end
-  return reply
-end
-
-local function ask(conn, method, target, headers, body)
-  local text = ("%s %s HTTP/1.1\r\nHost: here\r\n%s\r\n%s"):format(method, target, headers or "", body or "")
-  assert(conn:write(text))
-  return hear(conn, method == "HEAD")
-end
+local ask, hear = client.ask, client.hear
 
 local function get(address, target, headers)
   local conn = assert(lastcall.connect(address))
@@ -71,12 +41,9 @@ describe("a handler of requests", function()
       reply = get(address, "/headers")
       assert.same({ 201, "<p>made" }, { reply.status, reply.body })
       assert.equal("text/html", reply.headers["content-type"])
-      local conn = assert(lastcall.connect(address))
-      conn:write "GET /nothing HTTP/1.1\r\nHost: here\r\n\r\n"
-      reply = hear(conn, true)
+      reply = get(address, "/nothing")
       assert.equal(204, reply.status)
       assert.is_nil(reply.headers["content-length"])
-      conn:close()
     end)
   end)
 

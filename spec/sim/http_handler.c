@@ -180,7 +180,7 @@ static void ready(lc_conn *conn, unsigned what, void *user)
   } else if (what & LC_UNIT) {
     is_called(h);
   } else if (h->stage == READS_BODY && what & LC_READ_TIMEOUT) {
-    lc_http_body_timed_out(x);
+    lc_http_body_failed(x, LC_TIMEOUT);
     fails(h);
   } else if (h->stage == WRITES && what & LC_WRITE_TIMEOUT) {
     lc_conn_break_write(conn, LC_TIMEOUT);

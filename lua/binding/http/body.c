@@ -15,7 +15,7 @@
 
 static int failure(lua_State *L, const http_object *self, int code, const char *operation)
 {
-  if (code == LC_TIMEOUT) lc_http_body_timed_out(self->exchange);
+  lc_http_body_failed(self->exchange, code);
   return conn_failure(L, self->box, code == LC_HTTP_BAD ? LC_CLOSED : code, operation);
 }
 

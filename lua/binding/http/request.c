@@ -242,10 +242,19 @@ static int request_tostring(lua_State *L)
   return 1;
 }
 
+/* http_refuse_body(request): what its body says makes no sense. */
+static int http_refuse_body(lua_State *L)
+{
+  lc_http_body_failed(http_self(L, HTTP_REQUEST_TYPE)->exchange, LC_HTTP_BAD);
+  return 0;
+}
+
 void http_open_request(lua_State *L, runtime *rt)
 {
+  static const luaL_Reg functions[] = {{"http_refuse_body", http_refuse_body}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"trailers", request_trailers}, {NULL, NULL}};
   static const luaL_Reg of_headers[] = {{"all", headers_all}, {NULL, NULL}};
+  register_functions(L, rt, "", functions);
   http_new_type(L, HTTP_HEADERS_TYPE);
   lua_newtable(L);
   register_functions(L, rt, "headers:", of_headers);

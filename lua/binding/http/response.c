@@ -231,8 +231,10 @@ int http_answer(lua_State *L, conn_box *box)
     lua_settop(L, 2);
     return end_with_body(L, box);
   }
-  if (!has_answer(L, box))
+  if (!has_answer(L, box)) {
+    if (lc_http_has_body_failed(box->exchange)) return 0; /* the core knows what to answer */
     raise_error(L, "http: the handler has returned nothing, and written nothing");
+  }
   arrange(L);
   begin_by_results(L, box);
   return lua_type(L, -1) == LUA_TFUNCTION ? 1 : end_with_body(L, box);

@@ -39,16 +39,22 @@ function methods:arguments()
   return values, list
 end
 
+--- What lastcall answers with 400, unless the handler answers.
+local function refuse(request, message)
+  core.http_refuse_body(request)
+  return nil, "invalid", message
+end
+
 --- The names and values of a form that was sent as the body.
 function methods:form(max)
   local kind = self.headers["content-type"] or ""
   if not kind:lower():find("^application/x%-www%-form%-urlencoded") then
-    return nil, "invalid", ("the body is no form, but %s"):format(kind == "" and "of no named type" or kind)
+    return refuse(self, ("the body is no form, but %s"):format(kind == "" and "of no named type" or kind))
   end
   local body, code, message = self:body(max)
   if not body then return nil, code, message end
   local values, list = decode_pairs(body)
-  if not values then return nil, "invalid", "the form has a % that is no escape" end
+  if not values then return refuse(self, "the form has a % that is no escape") end
   return values, list
 end
 

@@ -1,0 +1,39 @@
+--- A client of HTTP for specs: requests over connections of lastcall, and their replies.
+
+local client = {}
+
+--- A reply as it came: its status, its headers by lower-case name, its body.
+function client.hear(conn, is_bodyless)
+  local line = assert(conn:read())
+  local reply = { status = tonumber(line:match "^HTTP/1%.1 (%d%d%d) .*\r$"), headers = {} }
+  for field in conn:lines() do
+    if field == "\r" then break end
+    local name, value = field:match "^([^:]+): (.*)\r$"
+    reply.headers[name:lower()] = value
+  end
+  if is_bodyless or reply.status == 204 then return reply end
+  local length = reply.headers["content-length"]
+  if length then
+    reply.body = length == "0" and "" or conn:read(tonumber(length))
+  elseif reply.headers["transfer-encoding"] then
+    local pieces = {}
+    repeat
+      local size = tonumber((conn:read():match "^(%x+)\r$"), 16)
+      if size > 0 then pieces[#pieces + 1] = conn:read(size) end
+      assert(conn:read() == "\r")
+    until size == 0
+    reply.body = table.concat(pieces)
+  else
+    reply.body = conn:read("a")
+  end
+  return reply
+end
+
+--- Sends a whole request over a connection that may be kept, and hears the reply.
+function client.ask(conn, method, target, headers, body)
+  local text = ("%s %s HTTP/1.1\r\nHost: here\r\n%s\r\n%s"):format(method, target, headers or "", body or "")
+  assert(conn:write(text))
+  return client.hear(conn, method == "HEAD")
+end
+
+return client
