@@ -251,6 +251,37 @@ describe("misuse of requests and responses", function()
     assert.equal("/x", results[3])
   end)
 
+  it("raises for a heartbeat, whose words would stand among replies, before an upgrade", function()
+    local beats = { interval = 10, timeout = 5, send = "PING" }
+    local replied, set
+    helper.task(function()
+      local requests = http.handler(function(request)
+        helper.raises("speaks HTTP", request.conn.heartbeat, request.conn, beats)
+        local conn = request:upgrade "x"
+        set = conn and conn:heartbeat(beats)
+        return "ok"
+      end)
+      local server = assert(lastcall.listen("127.0.0.1:0", { heartbeat = beats }))
+      helper.raises("no words for a heartbeat", server.serve, server, requests)
+      local refused
+      lastcall.spawn(function()
+        server:serve(function(conn)
+          refused = select(2, pcall(requests, conn))
+          conn:heartbeat(false)
+          requests(conn)
+        end)
+      end)
+      lastcall.sleep(0)
+      replied = send(server:addresses()[1], GET)
+      assert.matches("no words for a heartbeat", refused)
+      local conn = assert(lastcall.connect(server:addresses()[1]))
+      conn:write "GET / HTTP/1.1\r\nHost: here\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+      assert.matches("^HTTP/1.1 101 ", conn:read "a")
+    end)
+    assert.equal("ok", body_of(replied))
+    assert.equal(true, set)
+  end)
+
   --- Sends the body in another process, so that it comes as fast as it is read.
   local SENDER = [[
     local lastcall = require "lastcall"

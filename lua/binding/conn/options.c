@@ -3,6 +3,7 @@
 #include <lua.h>
 
 #include "conn/box.h"
+#include "conn/exchange.h"
 #include "conn/keeping.h"
 #include "conn/methods.h"
 #include "script/arguments.h"
@@ -88,6 +89,7 @@ static int conn_set_nodelay(lua_State *L)
 static int conn_heartbeat(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
+  conn_refuse_http(L, box, "conn:heartbeat");
   lc_settings settings = *lc_conn_settings(box->conn);
   lua_settop(L, 2);
   lua_createtable(L, 0, 1);
