@@ -33,11 +33,17 @@ static void forget_places(lc_http_head *head)
   head->host = head->upgrade = nothing;
 }
 
-/* The reply ends the connection: what follows cannot be told apart from a body. */
-static lc_arrival refuse(lc_conn *conn, lc_http_exchange *x, int status, const char *why)
+static void tell_refused(const lc_conn *conn, const lc_http_exchange *x, int status,
+                         const char *why)
 {
   const lc_http_options *options = &x->service->options;
   if (options->refused) options->refused(conn, status, why, options->user);
+}
+
+/* The reply ends the connection: what follows cannot be told apart from a body. */
+static lc_arrival refuse(lc_conn *conn, lc_http_exchange *x, int status, const char *why)
+{
+  tell_refused(conn, x, status, why);
   x->head.persists = 0;
   x->body_over = 1;
   if (!x->head_length) forget_places(&x->head);
@@ -156,6 +162,7 @@ static void unit_ended(lc_conn *conn, void *state)
   lc_http_exchange *x = state;
   lc_http_exchange_uncount(x);
   if (!x->begun) {
+    if (x->refusal) tell_refused(conn, x, x->refusal, lc_http_body_failure(x));
     x->head.persists = 0;
     lc_http_answer(x, conn, failure_status(x), NULL, 0);
   }

@@ -155,6 +155,17 @@ static uint16_t status_for(int code)
 
 void lc_http_body_failed(lc_http_exchange *x, int code) { x->refusal = status_for(code); }
 
+const char *lc_http_body_failure(const lc_http_exchange *x)
+{
+  switch (x->refusal) {
+    case 413: return "the body is too long";
+    case 408: return "the body has come too slowly";
+    case 503: return "the wait for the body was canceled";
+    case 500: return "no memory for the body";
+    default: return "the body makes no sense, or is cut";
+  }
+}
+
 int lc_http_has_body_failed(const lc_http_exchange *x) { return x->refusal != 0; }
 
 int lc_http_body_read(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *piece)

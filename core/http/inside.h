@@ -111,6 +111,8 @@ void lc_http_exchange_uncount(lc_http_exchange *exchange);
 
 /* body.c */
 void lc_http_body_begin(lc_http_exchange *exchange);
+/* In words, once it has failed. Static storage. */
+const char *lc_http_body_failure(const lc_http_exchange *x);
 /* Whether what lies in the buffer of the body makes sense: 0 or LC_HTTP_BAD. Takes nothing. */
 int lc_http_body_check(const lc_http_exchange *exchange, const lc_slice *held, uint8_t *fault);
 /* Takes what is there of an unread body, at most so much of it that waiting for the rest is worth

@@ -21,13 +21,16 @@ local CASES = {
   { "late", function(request) return request:body() end, "Content-Length: 4\r\n\r\nab", "timeout", 408 },
 }
 
--- Serves requests with `fn`, sends one: its reply, and the errors that on_error got.
+-- Serves requests with `fn`, sends one: its reply, the errors that on_error got, and what the log had of refusals.
 local function reply_to(text, fn, main, options)
-  local errors, reply = {}, nil
+  local errors, refused, reply = {}, {}, nil
   helper.task(function()
     local handler = http.handler(fn, options or { max_body = 100, body_timeout = 0.1 })
     local server, address = helper.serve(lastcall, handler, {
       on_error = function(err) errors[#errors + 1] = tostring(err) end, drain = { timeout = 2, quiet = 0.1 },
+      log = function(level, event, fields)
+        if event == "request refused" then refused[#refused + 1] = { level, fields.status, fields.cause } end
+      end,
     })
     local conn = assert(lastcall.connect(address))
     assert(conn:write("POST / HTTP/1.1\r\nHost: here\r\n", text))
@@ -36,7 +39,7 @@ local function reply_to(text, fn, main, options)
     conn:close()
     server:close()
   end)
-  return reply, errors
+  return reply, errors, refused
 end
 
 describe("a body that fails", function()
@@ -50,11 +53,13 @@ describe("a body that fails", function()
 
     it(("(%s) is answered with its status when the handler returns nothing, which is no error"):format(what), function()
       local seen
-      local reply, errors = reply_to(text, function(request)
+      local reply, errors, refused = reply_to(text, function(request)
         seen = select(2, read(request))
       end, send_rest)
       assert.same({ code, status, "close" }, { seen, reply.status, reply.headers.connection })
       assert.same({}, errors)
+      assert.same({ 1, "info", status }, { #refused, refused[1][1], refused[1][2] })
+      assert.is_truthy(refused[1][3]:find "^the body ", refused[1][3])
     end)
 
     it(("(%s) is answered with its status when the handler raises"):format(what), function()
