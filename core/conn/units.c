@@ -208,14 +208,21 @@ static unsigned read_for_protocol(lc_conn *conn)
   return 0;
 }
 
+/* What an earlier unit wrote was not taken in time. The embedder hears of the failure, but has no
+ * task that would close the connection. */
+static void end_failed(lc_conn *conn)
+{
+  conn->owner->ready(conn, LC_ENDED);
+  lc_conn_finish(conn, lc_code_name(conn->failure));
+}
+
 unsigned lc_units_filter(lc_conn *conn, unsigned what)
 {
   if (!conn->owner || conn->unheard || conn->has_unit || conn->state >= LC_STATE_CLOSING)
     return what;
   if (!lc_protocol_of(conn)->arrived) return what;
-  if (what & LC_ENDED &&
-      conn->failure) { /* what an earlier unit wrote: no task is there to see it */
-    lc_conn_finish(conn, lc_code_name(conn->failure));
+  if (what & LC_ENDED && conn->failure) {
+    end_failed(conn);
     return what & ~(unsigned)LC_ENDED;
   }
   if (what & LC_READ_TIMEOUT) {

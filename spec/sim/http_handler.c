@@ -135,6 +135,8 @@ static void is_called(handler *h)
   run_trace(h->in, "handler %u: request %u", h->client->index, h->request.request);
   if (h->stage != WAITS_REQUEST)
     run_fail(h->in, "connection %u: a request while another is at work", h->client->index);
+  if (lc_conn_error(h->conn))
+    run_fail(h->in, "connection %u: a request on a connection that has failed", h->client->index);
   if (h->request.kind != 'Q' || h->request.client != h->client->index ||
       h->request.request != h->expected) {
     run_fail(h->in, "client %u: some request came instead of %u", h->client->index, h->expected);
@@ -149,17 +151,16 @@ static void is_called(handler *h)
 
 /* --------------------------------------------------------------- callbacks -- */
 
-/* The connection closes, or a reply before this one could not be sent in time. */
+/* The connection closes; or a reply before this one could not be sent in time. */
 static void ended(handler *h)
 {
-  if (lc_conn_state(h->conn) < LC_STATE_CLOSING) {
-    if (h->stage == WAITS_REQUEST)
-      run_fail(h->in, "connection %u: it has failed, and no request is at work to see it",
-               h->client->index);
+  if (lc_conn_state(h->conn) >= LC_STATE_CLOSING) {
+    over(h);
+  } else if (h->stage != WAITS_REQUEST) { /* else the library closes it */
     h->is_cut_short = 1;
     fails(h);
+    over(h);
   }
-  over(h);
 }
 
 static void opened(lc_conn *conn, void *user)
