@@ -128,7 +128,8 @@ describe("misuse of requests and responses", function()
       lastcall.sleep(0.1)
       local body = unchunked(body_of(assert(conn:read "a")))
       assert.same({ { true }, { true }, { true } }, results)
-      assert.is_truthy(body and body == ("1"):rep(6000000) .. ("2"):rep(6000000) .. ("3"):rep(6000000))
+      assert.equal(18000000, body and #body)
+      for i = 1, 3 do assert.is_truthy(body:find(tostring(i):rep(6000000), 1, true)) end -- in whichever order
     end)
   end)
 
