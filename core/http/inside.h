@@ -107,24 +107,24 @@ void lc_http_exchanges_end(lc_http_service *service); /* those in the pool; the 
 lc_http_exchange *lc_http_exchange_begin(lc_http_service *service); /* held once; NULL: no memory */
 /* Ends the connection's hold: no unit is under way any more. */
 void lc_http_exchange_leave(lc_conn *conn);
-void lc_http_exchange_uncount(lc_http_exchange *exchange);
+void lc_http_exchange_uncount(lc_http_exchange *x);
 
 /* body.c */
-void lc_http_body_begin(lc_http_exchange *exchange);
+void lc_http_body_begin(lc_http_exchange *x);
 /* In words, once it has failed. Static storage. */
 const char *lc_http_body_failure(const lc_http_exchange *x);
 /* Whether what lies in the buffer of the body makes sense: 0 or LC_HTTP_BAD. Takes nothing. */
-int lc_http_body_check(const lc_http_exchange *exchange, const lc_slice *held, uint8_t *fault);
+int lc_http_body_check(const lc_http_exchange *x, const lc_slice *held, uint8_t *fault);
 /* Takes what is there of an unread body, at most so much of it that waiting for the rest is worth
  * while. 0: it is over; LC_AGAIN; or another code: the connection is to end. */
-int lc_http_body_skip(lc_http_exchange *exchange, lc_conn *conn);
+int lc_http_body_skip(lc_http_exchange *x, lc_conn *conn);
 /* Whether so little is unread that the connection can go on after skipping it. */
-int lc_http_body_is_short(const lc_http_exchange *exchange);
+int lc_http_body_is_short(const lc_http_exchange *x);
 
 /* sending.c */
 int lc_http_out_add(lc_http_outgoing *out, const char *bytes, size_t length); /* 0 or -ENOMEM */
 char *lc_http_out_room(lc_http_outgoing *out,
-                       size_t size); /* behind what it has; NULL: no memory */
-int lc_http_out_send(lc_http_exchange *exchange, lc_conn *conn); /* 0, LC_AGAIN, or a code */
+                       size_t size);                      /* behind what it has; NULL: no memory */
+int lc_http_out_send(lc_http_exchange *x, lc_conn *conn); /* 0, LC_AGAIN, or a code */
 
 #endif

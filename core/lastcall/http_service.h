@@ -48,7 +48,7 @@ typedef struct lc_http_options {
   size_t trusted_count;
   /* NULL. Called once for each reply, also of the library, when it has been written or given up;
    * for a log. It may look at the exchange, and change nothing. */
-  void (*replied)(const lc_http_exchange *exchange, const lc_conn *conn, void *user);
+  void (*replied)(const lc_http_exchange *x, const lc_conn *conn, void *user);
   /* NULL. Called for each request that the library refuses, before its answer; for a log. `why` is
    * static. It may look at the connection, and change nothing. */
   void (*refused)(const lc_conn *conn, int status, const char *why, void *user);
@@ -70,42 +70,42 @@ uint64_t lc_http_service_served(const lc_http_service *service);
 /* The request that LC_UNIT announced; NULL when there is none. It is valid until its unit has
  * ended, and while it is held. */
 lc_http_exchange *lc_http_exchange_of(const lc_conn *conn);
-uint64_t lc_http_exchange_id(const lc_http_exchange *exchange); /* never reused by its service */
-void lc_http_hold(lc_http_exchange *exchange);
-void lc_http_release(lc_http_exchange *exchange);
+uint64_t lc_http_exchange_id(const lc_http_exchange *x); /* never reused by its service */
+void lc_http_hold(lc_http_exchange *x);
+void lc_http_release(lc_http_exchange *x);
 /* The embedder's work has ended, also where the connection had ended before: options.replied is
  * called, unless it was. */
-void lc_http_note_replied(lc_http_exchange *exchange, const lc_conn *conn);
+void lc_http_note_replied(lc_http_exchange *x, const lc_conn *conn);
 /* The head; `*bytes` is what its spans refer to. */
-const lc_http_head *lc_http_request(const lc_http_exchange *exchange, const char **bytes);
+const lc_http_head *lc_http_request(const lc_http_exchange *x, const char **bytes);
 /* The bytes of the head; none when it was refused. */
-void lc_http_head_bytes(const lc_http_exchange *exchange, lc_slice *bytes);
+void lc_http_head_bytes(const lc_http_exchange *x, lc_slice *bytes);
 /* When the head was whole; of a refused one: when its first byte was looked at. */
-lc_time lc_http_began(const lc_http_exchange *exchange);
+lc_time lc_http_began(const lc_http_exchange *x);
 /* "GET /path", shortened to fit: the request that the connection is at work for. NULL when there is
  * none. Returns `text`. */
 const char *lc_http_label(const lc_conn *conn, char *text, size_t size);
 
 /* Where the request comes from: the peer, or, as far as that is trusted, whom it names. The port of
  * a named client is 0 where the peer does not tell it. */
-void lc_http_client(const lc_http_exchange *exchange, const lc_conn *conn, lc_address *client);
+void lc_http_client(const lc_http_exchange *x, const lc_conn *conn, lc_address *client);
 /* "http" or "https": how the client has sent it. Static storage. */
-const char *lc_http_scheme(const lc_http_exchange *exchange, const lc_conn *conn);
+const char *lc_http_scheme(const lc_http_exchange *x, const lc_conn *conn);
 
 /* The next piece of the body, 1 to `max` bytes, valid until the next call on any connection of the
  * loop. Returns 0; LC_EOF at the end; LC_AGAIN: lc_conn_wait until lc_http_body_deadline, and call
  * again; LC_TOO_LONG; LC_HTTP_BAD; LC_CLOSED when the client has gone before the end; or the code
  * of a failure. The first call sends "100 Continue" to a client that waits for it. */
-int lc_http_body_read(lc_http_exchange *exchange, lc_conn *conn, size_t max, lc_slice *piece);
+int lc_http_body_read(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *piece);
 /* What the embedder has found wrong with the body: LC_TIMEOUT, when that deadline has passed;
  * LC_TOO_LONG; LC_CANCELED; LC_HTTP_BAD. When the work for a request ends without a reply, the
  * library answers 408, 413, 503 or 400 for these, and 500 when its body has not failed. */
-void lc_http_body_failed(lc_http_exchange *exchange, int code);
+void lc_http_body_failed(lc_http_exchange *x, int code);
 /* Also where lc_http_body_read has said so. */
-int lc_http_has_body_failed(const lc_http_exchange *exchange);
-lc_time lc_http_body_deadline(const lc_http_exchange *exchange, const lc_conn *conn);
+int lc_http_has_body_failed(const lc_http_exchange *x);
+lc_time lc_http_body_deadline(const lc_http_exchange *x, const lc_conn *conn);
 /* The fields behind a chunked body that has been read; NULL when there are none. */
-const lc_http_head *lc_http_trailers(const lc_http_exchange *exchange, const char **bytes);
+const lc_http_head *lc_http_trailers(const lc_http_exchange *x, const char **bytes);
 
 /* ---------------------------------------------------------------- replies -- */
 
@@ -125,40 +125,39 @@ typedef struct lc_http_reply {
 
 /* Begins the reply. Nothing is sent before the first lc_http_write or lc_http_end. Returns 0,
  * -EINVAL for a status or a reason that must not be sent, -EALREADY, or -ENOMEM. */
-int lc_http_begin(lc_http_exchange *exchange, lc_conn *conn, const lc_http_reply *reply);
+int lc_http_begin(lc_http_exchange *x, lc_conn *conn, const lc_http_reply *reply);
 /* Sends 103 or another interim reply. -EALREADY once the reply has begun. A client of version 1.0
  * gets none. LC_AGAIN as lc_http_end. */
-int lc_http_inform(lc_http_exchange *exchange, lc_conn *conn, int status, const char *fields,
+int lc_http_inform(lc_http_exchange *x, lc_conn *conn, int status, const char *fields,
                    size_t fields_length);
 /* A piece of the body: as lc_conn_write, with at most 32 pieces. -EMSGSIZE: more than `length` was
  * to come; nothing is written. A reply without a body takes the bytes and sends none. */
-ssize_t lc_http_write(lc_http_exchange *exchange, lc_conn *conn, const struct iovec *pieces,
-                      int count);
+ssize_t lc_http_write(lc_http_exchange *x, lc_conn *conn, const struct iovec *pieces, int count);
 /* The body is over. Returns 0; LC_AGAIN: call again at LC_WRITABLE, as after lc_conn_write;
  * -EMSGSIZE: less than `length` has come; or a code. `trailers`: whole lines, sent behind a chunked
  * body, or NULL. */
-int lc_http_end(lc_http_exchange *exchange, lc_conn *conn, const char *trailers, size_t length);
+int lc_http_end(lc_http_exchange *x, lc_conn *conn, const char *trailers, size_t length);
 /* Whether the head of the reply has begun; whether all of it has been written. */
-int lc_http_has_begun(const lc_http_exchange *exchange);
-int lc_http_has_ended(const lc_http_exchange *exchange);
+int lc_http_has_begun(const lc_http_exchange *x);
+int lc_http_has_ended(const lc_http_exchange *x);
 /* The status of the reply, 0 before it has begun; the bytes of its body that were accepted. */
-int lc_http_status(const lc_http_exchange *exchange);
-uint64_t lc_http_sent(const lc_http_exchange *exchange);
+int lc_http_status(const lc_http_exchange *x);
+uint64_t lc_http_sent(const lc_http_exchange *x);
 /* How many bytes the body may still have. UINT64_MAX: as many as the embedder wants. */
-uint64_t lc_http_room(const lc_http_exchange *exchange);
+uint64_t lc_http_room(const lc_http_exchange *x);
 /* Whether lc_http_upgrade has answered: the bytes are the embedder's from then on. */
-int lc_http_is_upgraded(const lc_http_exchange *exchange);
+int lc_http_is_upgraded(const lc_http_exchange *x);
 /* Whether a reply of that status has a body: not to HEAD, and none of 204 and 304 has one. */
-int lc_http_sends_body(const lc_http_exchange *exchange, int status);
+int lc_http_sends_body(const lc_http_exchange *x, int status);
 /* A short reply in plain text, whole at once: 0, LC_AGAIN as lc_http_end, or a code. */
-int lc_http_answer(lc_http_exchange *exchange, lc_conn *conn, int status, const char *fields,
+int lc_http_answer(lc_http_exchange *x, lc_conn *conn, int status, const char *fields,
                    size_t fields_length);
 /* Answers 101 to a request that wants to upgrade, with these fields. Then its unit has ended, and
  * the exchange is valid while it is held only. The library leaves
  * reading to the embedder: what lies behind the head is in lc_conn_buffered. Returns 0, LC_AGAIN as
  * lc_http_end, -EINVAL when the request has no upgrade or its body has not been read, or another
  * code. LC_DRAINING, from LC_STEP_STOP on: the library has answered 503, and the connection ends. */
-int lc_http_upgrade(lc_http_exchange *exchange, lc_conn *conn, const char *fields, size_t length);
+int lc_http_upgrade(lc_http_exchange *x, lc_conn *conn, const char *fields, size_t length);
 
 #ifdef __cplusplus
 }

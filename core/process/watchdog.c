@@ -65,17 +65,17 @@ typedef struct lc_watchdog {
   const lc_watchdog_events *events;
   void *user;
   pthread_t thread;
-  int interruptible; /* the loop's thread, for sys->interrupt */
   lc_want limit;
 
   atomic_ullong asked_beat; /* the work that `asked` is about */
+  atomic_llong held_since;  /* likewise */
+  atomic_llong worked;      /* the work time of the loop's thread at the last look */
   atomic_uint asked;
-  atomic_llong held_since; /* likewise */
-  atomic_int answered;     /* the loop's thread has asked: the work is not deaf */
-  atomic_llong worked;     /* the work time of the loop's thread at the last look */
-  atomic_uint arrived;     /* interrupts */
+  atomic_int answered; /* the loop's thread has asked: the work is not deaf */
+  atomic_uint arrived; /* interrupts */
   atomic_int stand_still;
   atomic_int stands_still;
+  int interruptible; /* the loop's thread, for sys->interrupt */
 
   lc_outlook outlook; /* the pulse's lock guards the fields from here on */
   lc_time max_block;
@@ -83,17 +83,17 @@ typedef struct lc_watchdog {
 
   /* The fields from here on are the thread's own. */
   lc_worktime time; /* of the loop's thread */
-  int is_due;       /* a step is: the limits of the work run */
   unsigned long long seen;
-  lc_time since;      /* when `seen` began */
-  lc_time work_since; /* likewise, in work time */
-  lc_time deaf_since; /* work time: the work has not answered since */
-  unsigned deaf_to;   /* the number of interrupts that had arrived by then */
-  lc_time late_from;  /* when the loop's time after the deadline began */
-  lc_time late_since; /* likewise, in work time */
-  unsigned sent;
+  lc_time since;             /* when `seen` began */
+  lc_time work_since;        /* likewise, in work time */
+  lc_time deaf_since;        /* work time: the work has not answered since */
+  lc_time late_from;         /* when the loop's time after the deadline began */
+  lc_time late_since;        /* likewise, in work time */
   lc_time on_our_feet_since; /* when the process last went on after it had stood still */
   lc_time interrupted_at;
+  int is_due;       /* a step is: the limits of the work run */
+  unsigned deaf_to; /* the number of interrupts that had arrived at deaf_since */
+  unsigned sent;
   unsigned noticed;
   char text[TEXT_SIZE];
 } lc_watchdog;

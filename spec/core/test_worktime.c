@@ -107,7 +107,8 @@ static void on_locate(void *user) { (void)user; }
 
 static size_t on_stuck(lc_work work, char *text, size_t size, void *user)
 {
-  (void)work, (void)text, (void)size, (void)user;
+  (void)work, (void)user;
+  if (size) text[0] = '\0';
   return 0;
 }
 

@@ -155,7 +155,10 @@ static http_service *make_service(lua_State *L, server_box *box, int index)
   lc_http_options options;
   int top = lua_gettop(L);
   http_service *made = calloc(1, sizeof *made);
-  if (!made) luaL_error(L, "not enough memory for a server");
+  if (!made) {
+    luaL_error(L, "not enough memory for a server");
+    return NULL;
+  }
   *made = (http_service){.next = box->http,
                          .box = box,
                          .key = lua_topointer(L, index),
