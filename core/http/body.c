@@ -188,7 +188,7 @@ lc_time lc_http_body_deadline(const lc_http_exchange *x, const lc_conn *conn)
   const lc_http_options *options = &x->service->options;
   lc_time piece = lc_time_add(conn->loop->now, options->body_timeout);
   if (!options->body_rate || !x->body_began) return piece;
-  lc_time due = lc_seconds((double)(x->body_read / options->body_rate));
+  lc_time due = lc_seconds((double)x->body_read / options->body_rate);
   lc_time in_all = lc_time_add(lc_time_add(x->body_began, options->body_timeout), due);
   return lc_time_earlier(piece, in_all);
 }
