@@ -30,6 +30,7 @@ typedef enum lc_arrival {
   LC_ARRIVAL_MORE, /* the unit is not complete yet, or the protocol has taken all bytes */
   LC_ARRIVAL_UNIT, /* the buffer holds a complete unit, or as much of it as work needs to begin */
   LC_ARRIVAL_REFUSED, /* the bytes make no sense; an answer, if there is one, has been written */
+  LC_ARRIVAL_LATER,   /* the buffer holds more, for a later turn: other connections come first */
   LC_ARRIVAL_LEFT     /* the peer has said goodbye, first or in answer to ours */
 } lc_arrival;
 

@@ -169,6 +169,7 @@ static int needs_more(lc_conn *conn, unsigned *what)
   switch (arrival) {
     case LC_ARRIVAL_UNIT: *what = hand_over(conn); return 0;
     case LC_ARRIVAL_REFUSED: lc_conn_finish(conn, "refused"); return 0;
+    case LC_ARRIVAL_LATER: lc_conn_tell(conn, LC_READABLE); return 0;
     case LC_ARRIVAL_LEFT: lc_conn_finish(conn, "left"); return 0;
     case LC_ARRIVAL_MORE: break;
   }

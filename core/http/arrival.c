@@ -15,11 +15,15 @@ static lc_http_service *service_of(const lc_conn *conn)
 
 /* -------------------------------------------------------- answered by us -- */
 
-/* A client that does not read its replies may get part of this one: it must not look whole. */
+/* A client that does not read its replies may get part of this one, which must not look whole, or
+ * none of it: then those before still go out. */
 static void answer(lc_conn *conn, lc_http_exchange *x, int status, const char *fields,
                    size_t length)
 {
-  if (lc_http_answer(x, conn, status, fields, length)) lc_conn_abort(conn, "reply not sent");
+  if (lc_http_answer(x, conn, status, fields, length)) {
+    if (x->out.from) lc_conn_break_write(conn, LC_FULL);
+    lc_conn_finish(conn, "reply not sent");
+  }
   lc_http_note_replied(x, conn);
   lc_http_exchange_leave(conn);
 }
@@ -126,10 +130,13 @@ static lc_arrival skip(lc_conn *conn, lc_http_exchange *x)
   return LC_ARRIVAL_MORE;
 }
 
+/* So many requests are answered in a turn without the embedder. */
+enum { OWN_ANSWERS = 16 };
+
 static lc_arrival arrived(lc_conn *conn, void *state)
 {
   (void)state;
-  for (;;) {
+  for (int i = 0; i < OWN_ANSWERS; i++) {
     lc_slice held;
     lc_http_exchange *x = conn->protocol_state;
     lc_arrival arrival = LC_ARRIVAL_MORE;
@@ -149,6 +156,7 @@ static lc_arrival arrived(lc_conn *conn, void *state)
     if (arrival != LC_ARRIVAL_MORE || conn->protocol_state) return arrival;
     if (conn->state >= LC_STATE_CLOSING) return arrival;
   }
+  return LC_ARRIVAL_LATER;
 }
 
 /* -------------------------------------------------------------------- units -- */

@@ -230,6 +230,7 @@ int lc_http_upgrade(lc_http_exchange *x, lc_conn *conn, const char *fields, size
   int result = lc_http_out_send(x, conn);
   if (result < 0) return result;
   result = lc_conn_set_protocol(conn, NULL);
-  if (!result) lc_conn_unit_ended(conn); /* the request is over; what follows is no unit of ours */
+  if (result < 0) x->closes = 1; /* the client has the 101: nothing of HTTP may follow */
+  else lc_conn_unit_ended(conn); /* the request is over; what follows is no unit of ours */
   return result;
 }

@@ -2,12 +2,15 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "memory.h"
 #include "world.h"
 
 static struct {
   lc_http_service *service;
   lc_http_options options;
   lc_network trusted;
+  unsigned fails;        /* the allocation of the upgrade that fails, from 1; 0: none */
+  int replies;           /* that were told */
   int result;            /* of the upgrade */
   char rest[WORLD_TEXT]; /* what came behind its head */
   char known[WORLD_TEXT];
@@ -20,6 +23,7 @@ static void note_reply(const lc_http_exchange *x, const lc_conn *conn, void *use
   char text[LC_ADDRESS_TEXT_MAX];
   size_t held = strlen(app.known);
   assert_ptr_equal(user, &app);
+  app.replies++;
   lc_http_head_bytes(x, &head);
   lc_http_client(x, conn, &client);
   lc_address_format(&client, text, sizeof text);
@@ -38,7 +42,9 @@ static void on_ready(seen *one, unsigned what)
   if (!x || !(what & LC_UNIT)) return;
   assert_string_equal(lc_http_label(one->conn, label, sizeof label), "GET /a-long");
   lc_http_hold(x);
+  if (app.fails) memory_fail(app.fails, 1);
   app.result = lc_http_upgrade(x, one->conn, fields, sizeof fields - 1);
+  memory_well();
   lc_conn_buffered(one->conn, &rest);
   memcpy(app.rest, rest.data, rest.length);
   if (app.result) lc_conn_unit_ended(one->conn);
@@ -97,6 +103,31 @@ static void an_upgrade_leaves_the_bytes_behind_the_head_to_the_embedder(void **s
   assert_int_equal(line.length, 24);
   assert_string_equal(app.known, "GET /a-long-path HTTP/1.1 101 0 - http;");
   peer_close(peer);
+}
+
+/* The first time the head of the 101 has no memory; then that is there, and the connection's next protocol has none.
+ * Whatever the client has got, it gets nothing of HTTP behind it. */
+static void an_upgrade_without_memory_ends_the_connection(void **state)
+{
+  world *w = *state;
+  serve(w);
+  app.fails = 1;
+  for (int i = 0; i < 2; i++) {
+    int peer;
+    char heard[512] = "";
+    *app.known = '\0';
+    world_accept(w, &peer);
+    peer_say(peer, ASK(UPGRADE) ASK(""));
+    TURN_UNTIL(w, app.known[0]);
+    assert_int_equal(app.result, -ENOMEM);
+    size_t held = 0;
+    TURN_UNTIL(w, (held += peer_take(peer, heard + held, sizeof heard - 1 - held)) > 0);
+    world_turn_for(w, world_seconds(0.02));
+    peer_take(peer, heard + held, sizeof heard - 1 - held);
+    assert_null(strstr(heard + 1, "HTTP/1.1"));
+    world_expect_sight(w, peer, PEER_EOF);
+    peer_close(peer);
+  }
 }
 
 static void nobody_upgrades_who_was_not_asked_to(void **state)
@@ -171,14 +202,39 @@ static void a_trusted_peer_is_believed(void **state)
 
 #define HTTP_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* A client with one connection does not have the turn for itself. */
+static void many_requests_for_the_ready_path_take_several_turns(void **state)
+{
+  enum { MANY = 200 };
+  static const char ask[] = "GET /ready HTTP/1.1\r\nHost: here\r\n\r\n";
+  world *w = *state;
+  int peer, turns = 0;
+  char text[MANY * (sizeof ask - 1) + 1], reply[4096];
+  serve(w);
+  world_accept(w, &peer);
+  for (size_t i = 0; i < MANY; i++) strcpy(text + i * (sizeof ask - 1), ask);
+  peer_say(peer, text);
+  while (app.replies < MANY) {
+    int before = app.replies;
+    assert_int_equal(lc_loop_turn(w->loop, 10 * LC_MILLISECOND), 0);
+    while (peer_take(peer, reply, sizeof reply)) continue;
+    *app.known = '\0';
+    turns += app.replies > before;
+  }
+  assert_true(turns > 5);
+  peer_close(peer);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
     HTTP_TEST(an_upgrade_leaves_the_bytes_behind_the_head_to_the_embedder),
+    HTTP_TEST(an_upgrade_without_memory_ends_the_connection),
     HTTP_TEST(nobody_upgrades_who_was_not_asked_to),
     HTTP_TEST(an_upgrade_in_a_drain_is_answered_with_503),
     HTTP_TEST(each_reply_is_told_once_also_those_of_the_library),
     HTTP_TEST(a_trusted_peer_is_believed),
+    HTTP_TEST(many_requests_for_the_ready_path_take_several_turns),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -252,6 +252,21 @@ describe("misuse of requests and responses", function()
     assert.equal("/x", results[3])
   end)
 
+  it("raises for a farewell, and for a detach, before an upgrade", function()
+    helper.task(function()
+      local requests = http.handler(function(request)
+        helper.raises("speaks HTTP", request.conn.set_farewell, request.conn, "bye")
+        helper.raises("speaks HTTP", request.conn.detach, request.conn)
+        return "ok"
+      end)
+      local server = assert(lastcall.listen("127.0.0.1:0", { farewell = "bye" }))
+      helper.raises("no words for a farewell", server.serve, server, requests)
+      server:close()
+      local _, address = helper.serve(lastcall, requests)
+      assert.equal("ok", body_of(send(address, GET)))
+    end)
+  end)
+
   it("raises for a heartbeat, whose words would stand among replies, before an upgrade", function()
     local beats = { interval = 10, timeout = 5, send = "PING" }
     local replied, set

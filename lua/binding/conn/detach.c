@@ -12,6 +12,7 @@
 #include <lua.h>
 
 #include "conn/box.h"
+#include "conn/exchange.h"
 #include "conn/keeping.h"
 #include "conn/methods.h"
 #include "conn/writing.h"
@@ -155,6 +156,7 @@ static int detach_more(lua_State *L, int status, lua_KContext kept)
 static int conn_detach(lua_State *L)
 {
   conn_box *box = conn_check(L, CONN);
+  conn_refuse_http(L, box, "conn:detach");
   lua_settop(L, HOOKS);
   task *t = task_running(L, box->rt);
   if (t) {

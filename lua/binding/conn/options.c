@@ -110,6 +110,7 @@ static int conn_set_farewell(lua_State *L)
              type == LUA_TNONE || type == LUA_TNIL || type == LUA_TSTRING || type == LUA_TNUMBER ||
                type == LUA_TFUNCTION,
              2, "a string, a function that returns one, or nil for the server's");
+  conn_refuse_http(L, box, "conn:set_farewell");
   lua_settop(L, 2);
   if (type == LUA_TNUMBER) lua_tostring(L, 2);
   box->has_farewell = type > LUA_TNIL;

@@ -218,13 +218,17 @@ void http_services_count(const server_box *box, uint64_t *served, uint64_t *in_f
 
 /* ------------------------------------------------------------------ speaking HTTP -- */
 
-/* Its words would stand among the replies. */
-static void refuse_heartbeat(lua_State *L, const lc_settings *settings)
+/* Words of the server's own would stand among the replies. */
+static void refuse_words(lua_State *L, const server_box *box, const lc_settings *settings)
 {
   if (settings->heartbeat.interval != LC_NEVER)
     raise_error(L,
                 "http.handler: HTTP has no words for a heartbeat: leave the option out, and "
                 "call conn:heartbeat after an upgrade");
+  if (box->farewell != LUA_NOREF)
+    raise_error(L,
+                "http.handler: HTTP has no words for a farewell: leave the option out, and "
+                "call conn:set_farewell after an upgrade");
 }
 
 /* Between two requests a connection is closed after this time. */
@@ -238,7 +242,7 @@ void server_speak_http(lua_State *L, server_box *box, int index)
 {
   const lc_http_service *service = service_of(L, box, index);
   lc_settings settings = lc_server_options_get(box->server)->settings;
-  refuse_heartbeat(L, &settings);
+  refuse_words(L, box, &settings);
   set_keepalive(L, index, &settings);
   if (lc_server_set_protocol(box->server, lc_http_service_protocol(service), &settings) < 0)
     raise_error(L,
@@ -259,7 +263,7 @@ static int http_take(lua_State *L)
     raise_error(L, "http.handler: this connection speaks HTTP already, or another task reads it");
   const lc_http_service *service = service_of(L, server_of(box), 2);
   lc_settings settings = *lc_conn_settings(box->conn);
-  refuse_heartbeat(L, &settings);
+  refuse_words(L, server_of(box), &settings);
   set_keepalive(L, 2, &settings);
   int result = lc_conn_set_protocol(box->conn, lc_http_service_protocol(service));
   if (!result) result = lc_conn_set_settings(box->conn, &settings);
