@@ -59,8 +59,9 @@ int conn_wait_input(lua_State *L, task *t, conn_box *box, lc_time deadline, cons
 }
 
 /* Returns the current task. Raises if another task reads already. `method` is "conn:read" and the
- * like. */
-static task *begin_read(lua_State *L, conn_box *box, const char *method)
+ * like. A call would be 20 of the 1,900 instructions of a line. */
+static inline __attribute__((always_inline)) task *begin_read(lua_State *L, conn_box *box,
+                                                              const char *method)
 {
   task *t = task_current(L, box->rt, method);
   conn_refuse_http(L, box, method);

@@ -191,10 +191,11 @@ static int write_more(lua_State *L, int status, lua_KContext kept)
   return conn_wait_half_way(L, t, box, done, write_more);
 }
 
-/* Most writes are small and accepted whole; write_more goes on with the others. */
-static inline int write_pieces(lua_State *L, conn_box *box,
-                               ssize_t (*write)(const conn_box *box, const struct iovec *pieces,
-                                                int count))
+/* Most writes are small and accepted whole; write_more goes on with the others. It is a part of its
+ * two callers: calls of `write` and of itself would be as much as its own work. */
+static inline __attribute__((always_inline)) int write_pieces(
+  lua_State *L, conn_box *box,
+  ssize_t (*write)(const conn_box *box, const struct iovec *pieces, int count))
 {
   struct iovec pieces[PIECES];
   int last = lua_gettop(L);
