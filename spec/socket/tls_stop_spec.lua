@@ -105,6 +105,13 @@ local BUSY = {
   end,
 }
 
+-- Those that a server of one request for each connection can have.
+local SILENT_ONCE = { mute = SILENT.mute, shaken = SILENT.shaken }
+local BUSY_ONCE = {
+  half_a_hello = BUSY.half_a_hello, half_a_handshake = BUSY.half_a_handshake, half_the_first = BUSY.half_the_first,
+  slow = BUSY.slow,
+}
+
 --- Takes its answer late, when the server has long been waiting for room.
 local function read_late(self)
   self:shake()
@@ -184,8 +191,9 @@ local function play(name, path)
   local share
   local took = with(name, path, function(self, server)
     local lastcall = self.lastcall
-    local silent, busy = self:add_all(SILENT), self:add_all(BUSY)
-    if name ~= "chat" then busy[#busy + 1] = self:add_all({ late = read_late })[1] end
+    local is_once = name == "once"
+    local silent, busy = self:add_all(is_once and SILENT_ONCE or SILENT), self:add_all(is_once and BUSY_ONCE or BUSY)
+    if name ~= "chat" and not is_once then busy[#busy + 1] = self:add_all({ late = read_late })[1] end
     busy[#busy + 1] = self:add("holds all up", function(one) one:shake() one:ask "busy" end)
     busy[#busy + 1] = self:add("queued", function(one) one:shake() one:ask "queued" end)
     server:signal "TERM"
@@ -205,7 +213,8 @@ end
 describe("a TLS server of LuaSocket's and LuaSec's, stopped in mid-work", function()
   local PROGRAMS = {
     chat = "a select chat", round_robin = "a round robin", coroutines = "a dispatcher of coroutines",
-    tasks = "a task for each client", sessions = "a select loop over objects of its own",
+    once = "a dispatcher whose clients ask once", tasks = "a task for each client",
+    sessions = "a select loop over objects of its own",
   }
   for name, what in pairs(PROGRAMS) do
     it(("loses nobody who has sent, and waits for nobody who has not: %s"):format(what), function()
