@@ -16,6 +16,7 @@ local deadline, links = object.deadline, object.wrapped
 local tls = {}
 
 local original = {} -- LuaSec's own methods
+local modes = setmetatable({}, { __mode = "k" }) -- context -> "server" or "client"
 
 --- The link of LuaSec's object. A finalizer may use the object after its connection was collected.
 local function link_of(wrapped)
@@ -42,10 +43,20 @@ local function counts(self)
   return math.tointeger(received), math.tointeger(sent)
 end
 
+local function is_readable(self)
+  local readable = raw.select({ math.tointeger(original.getfd(self)) }, {}, core.now())
+  return readable and #readable > 0
+end
+
 --- Calls a method of LuaSec's that receives, and tells the connection what it has done. What had come and gave the
--- script nothing is part of a handshake or of a record.
+-- script nothing is part of a handshake or of a record. A server that waits for the first byte does not call it: a
+-- hello that came during the call would be taken unseen, and its client look silent.
 local function take(self, link, method, pattern)
   if link.is_closed then return false, "closed" end
+  if link.awaits_hello and method == original.dohandshake then
+    if not is_readable(self) then return false, "wantread" end
+    link.awaits_hello = false
+  end
   local came, before = raw.has_come(link.stream), counts(self)
   local result, problem, partial = method(self, pattern)
   local received = counts(self) - before
@@ -211,9 +222,11 @@ end
 
 --- Takes the place of a socket's stream: the connection that LuaSec's object has. Its timeouts are not the socket's, as
 -- with LuaSec. A socket that its peer has reset has no descriptor, and gives an object that is closed.
-local function link_up(wrapped, state)
+local function link_up(wrapped, state, mode)
   local conn = state.stream
-  local link = { stream = conn, state = state, block = -1.0, total = -1.0, has_part = false }
+  local link = {
+    stream = conn, state = state, block = -1.0, total = -1.0, has_part = false, awaits_hello = mode == "server",
+  }
   link.is_closed = raw.trouble(conn) ~= nil
   original.settimeout(wrapped, 0)
   raw.note(conn, 0, 0) -- what comes from now on is LuaSec's
@@ -247,9 +260,16 @@ local function patch(ssl)
     known[name] = methods[name] or type(method) == "function" and guard(method) or method
   end
   known.answered = methods.answered
-  original.wrap, original.collect = ssl.wrap, class.__gc
+  original.wrap, original.newcontext, original.collect = ssl.wrap, ssl.newcontext, class.__gc
   class.__close, class.__gc = methods.close, collected
   run.before_closing(say_all_goodbyes)
+
+  --- Notes what a context is for, because LuaSec does not tell later.
+  function ssl.newcontext(config)
+    local context, problem = original.newcontext(config)
+    if context then modes[context] = config.mode end
+    return context, problem
+  end
 
   --- Replaces LuaSec's wrap; `sock` cannot be used afterwards, as in LuaSec.
   function ssl.wrap(sock, config)
@@ -265,7 +285,7 @@ local function patch(ssl)
       raw.close(fd)
       return nil, problem
     end
-    link_up(wrapped, state)
+    link_up(wrapped, state, type(config) == "table" and config.mode or modes[config])
     return wrapped
   end
 
