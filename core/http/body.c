@@ -6,7 +6,7 @@
 #include "conn/input.h"
 #include "http/inside.h"
 
-/* So much of a body that nobody has read is taken, so that the connection can go on. More would
+/* So much of an unread body is taken, so that the connection can go on. More would
  * cost the client and us more than a new connection. */
 #define SKIPPED_MOST 65536u
 
@@ -201,7 +201,7 @@ const lc_http_head *lc_http_trailers(const lc_http_exchange *x, const char **byt
 
 /* ----------------------------------------------------------------- skipping -- */
 
-/* Of a chunked body nobody knows how much is left, apart from what has arrived. */
+/* How much is left of a chunked body is unknown, apart from what has arrived. */
 int lc_http_body_is_short(const lc_http_exchange *x)
 {
   if (x->body_over) return 1;

@@ -86,7 +86,7 @@ lc_time lc_http_began(const lc_http_exchange *x);
  * none. Returns `text`. */
 const char *lc_http_label(const lc_conn *conn, char *text, size_t size);
 
-/* Where the request comes from: the peer, or, as far as that is trusted, whom it names. The port of
+/* Where the request comes from: the peer, or, if the peer is trusted, the address that it names. The port of
  * a named client is 0 where the peer does not tell it. */
 void lc_http_client(const lc_http_exchange *x, const lc_conn *conn, lc_address *client);
 /* "http" or "https": how the client has sent it. Static storage. */

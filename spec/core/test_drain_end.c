@@ -1,4 +1,4 @@
-/* test_drain_end.c - the end of the ladder of one server: who is canceled, who is reset, and what it waits for. */
+/* test_drain_end.c - the end of the ladder of one server: what it cancels, what it resets, and what it waits for. */
 #include "world.h"
 
 static void finish_at_cancel(world *w, lc_step step)

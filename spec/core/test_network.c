@@ -1,4 +1,4 @@
-/* test_network.c - sets of addresses: what they may look like, and whom they have. */
+/* test_network.c - sets of addresses: what they may look like, and which addresses they have. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>

@@ -382,7 +382,7 @@ static void a_goodbye_without_an_answer_ends_with_cancel(void **state)
   assert_string_equal(w->steps, " stop drain cancel done");
 }
 
-/* Nobody works for the connection, and nobody else would close it. */
+/* No task works for the connection, and no other part would close it. */
 static void a_parked_connection_whose_answer_is_not_taken_ends(void **state)
 {
   world *w = *state;

@@ -276,7 +276,7 @@ static int stream_begin_send(lua_State *L)
 static int is_over(const conn_box *box, int is_busy)
 {
   if (box->cut || lc_conn_error(box->conn)) return 1;
-  if (is_busy || box->reader) return 0; /* a task that is reading already is told itself */
+  if (is_busy || box->reader) return 0; /* a task that is reading already learns of it by itself */
   return lc_conn_ask(box->conn) != LC_AGAIN;
 }
 

@@ -41,7 +41,7 @@ static int is_leaving(const runtime *rt, const task *t)
   return server && server->server && lc_server_is_leaving(server->server);
 }
 
-/* What a program for LuaSocket is told behind "closed" when its peer has not closed anything. */
+/* What a program for LuaSocket gets behind "closed" when its peer has not closed anything. */
 static const char *reason(const runtime *rt, const task *t, int code)
 {
   if (code == LC_DRAINING) return "we are leaving: no new work is begun";

@@ -230,7 +230,7 @@ local function refuse(state, word, why)
   return object.failed(why, word)
 end
 
---- Whether a client waits whom the library has accepted during a stop. Takes it, so that accept has one when select has
+--- Whether a client waits that the library has accepted during a stop. Takes it, so that accept has one when select has
 -- said so, also if the drain closes the client meanwhile.
 function stream.reserve(state)
   if not state.reserved and raw.unclaimed(state.server) > 0 then state.reserved = raw.accept(state.server) end
