@@ -1,15 +1,6 @@
 local client = require "spec.support.http.client"
 local helper = require "spec.helper"
-local http = require "lastcall.http"
 local lastcall = require "lastcall"
-
---- Serves `fn`; calls `main` with the address and the server.
-local function serving(fn, main, options, handler_options)
-  return helper.task(function()
-    local server, address = helper.serve(lastcall, http.handler(fn, handler_options), options)
-    main(address, server)
-  end)
-end
 
 local ask, hear = client.ask, client.hear
 
@@ -22,7 +13,7 @@ end
 
 describe("a handler of requests", function()
   it("answers with what it returns: a body; a status and a body; a status, headers and a body", function()
-    serving(function(request)
+    client.serving(function(request)
       if request.path == "/body" then return "hello" end
       if request.path == "/number" then return 42.5 end
       if request.path == "/status" then return 404, "not here" end
@@ -48,7 +39,7 @@ describe("a handler of requests", function()
   end)
 
   it("streams what a function gives, piece by piece, and what it writes itself", function()
-    serving(function(request, response)
+    client.serving(function(request, response)
       if request.path == "/function" then
         local i = 0
         return 200, function()
@@ -70,7 +61,7 @@ describe("a handler of requests", function()
 
   it("knows its request: line, headers in any case, query, form, path in parts", function()
     local seen
-    serving(function(request)
+    client.serving(function(request)
       local body = request.method == "POST" and assert(request:form()) or nil
       seen = {
         request.method, request.path, request.query, request.version, request.host,
@@ -93,7 +84,7 @@ describe("a handler of requests", function()
   end)
 
   it("reads bodies whole, in pieces, or not at all", function()
-    serving(function(request)
+    client.serving(function(request)
       if request.path == "/whole" then return assert(request:body()) end
       if request.path == "/ignored" then return "ignored" end
       local count = 0
@@ -117,7 +108,7 @@ describe("a handler of requests", function()
 
   it("answers 500 when it raises or says nothing, and tells on_error", function()
     local errors = {}
-    serving(function(request)
+    client.serving(function(request)
       if request.path == "/raises" then error "on purpose" end
     end, function(address)
       for _, path in ipairs { "/raises", "/silent" } do
@@ -130,7 +121,7 @@ describe("a handler of requests", function()
   end)
 
   it("that fails in the middle of its reply leaves no whole one", function()
-    serving(function(_, response)
+    client.serving(function(_, response)
       response:write "part"
       response:flush()
       error "on purpose"
@@ -146,7 +137,7 @@ describe("a handler of requests", function()
 
   it("keeps its request no longer than it runs, and its connection to itself", function()
     local kept, raw
-    serving(function(request, response)
+    client.serving(function(request, response)
       kept = kept or { request, response, request.headers }
       raw = { pcall(request.conn.write, request.conn, "x") }
       return "ok"
@@ -167,7 +158,7 @@ describe("a handler of requests", function()
 
   it("cannot send headers that would split the reply", function()
     local errors = {}
-    serving(function(request)
+    client.serving(function(request)
       local headers = {
         ["/value"] = { ["X-A"] = "a\r\nX-B: b" }, ["/name"] = { ["X A"] = "a" }, ["/type"] = { ["X-A"] = true },
         ["/framing"] = { ["Transfer-Encoding"] = "chunked" },
@@ -188,7 +179,7 @@ end)
 describe("a server of requests that drains", function()
   it("answers what crossed its decision, says that this is the last, and loses nobody", function()
     local report
-    serving(function() return "ok" end, function(address, server)
+    client.serving(function() return "ok" end, function(address, server)
       local conn = assert(lastcall.connect(address))
       assert.is_nil(ask(conn, "GET", "/").headers.connection)
       server:shutdown()
@@ -204,7 +195,7 @@ describe("a server of requests that drains", function()
 
   it("waits three seconds of silence unless its options say otherwise", function()
     local took
-    serving(function() return "ok" end, function(address, server)
+    client.serving(function() return "ok" end, function(address, server)
       local conn = assert(lastcall.connect(address))
       ask(conn, "GET", "/")
       local began = lastcall.now()
@@ -224,7 +215,7 @@ describe("a request that is refused", function()
     local function log(level, event, fields)
       if event == "request refused" then logged[#logged + 1] = { level, fields.status, fields.cause } end
     end
-    serving(function() return "ok" end, function(address)
+    client.serving(function() return "ok" end, function(address)
       local long = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n"
       for _, text in ipairs { "GET / HTTP/1.1\r\n\r\n", long, "GET" } do
         local conn = assert(lastcall.connect(address))

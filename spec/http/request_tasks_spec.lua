@@ -1,15 +1,8 @@
 local helper = require "spec.helper"
-local http = require "lastcall.http"
+local client = require "spec.support.http.client"
 local lastcall = require "lastcall"
 
 local GET = "GET %s HTTP/1.1\r\nHost: here\r\n\r\n"
-
-local function serving(fn, main, options, handler_options)
-  return helper.task(function()
-    local server, address = helper.serve(lastcall, http.handler(fn, handler_options), options)
-    main(address, server)
-  end)
-end
 
 --- The body of the next reply, which has a length.
 local function body_of(conn)
@@ -24,7 +17,7 @@ end
 describe("a task that a handler starts with go", function()
   it("ends with the request, and the next one waits for it", function()
     local order = {}
-    serving(function(request)
+    client.serving(function(request)
       order[#order + 1] = "begins " .. request.path
       lastcall.go(function()
         local _, code = lastcall.sleep(helper.seconds(10))
@@ -46,7 +39,7 @@ describe("a task that a handler starts with go", function()
 
   it("ends also where the next request comes later, with the handler's context", function()
     local contexts, codes = {}, {}
-    serving(function(request, _, ctx)
+    client.serving(function(request, _, ctx)
       contexts[#contexts + 1] = ctx
       assert(not ctx:err())
       lastcall.go(function()
@@ -71,7 +64,7 @@ describe("a task that a handler starts with go", function()
 
   it("holds up a drain no longer than it takes to end", function()
     local report
-    serving(function()
+    client.serving(function()
       lastcall.go(function()
         lastcall.sleep(helper.seconds(10))
         lastcall.context.without_cancel():call(lastcall.sleep, 0.2)
@@ -92,7 +85,7 @@ describe("a task that a handler starts with go", function()
 
   it("is left alone when it was spawned", function()
     local done = lastcall.channel(1)
-    serving(function()
+    client.serving(function()
       lastcall.spawn(function()
         done:send((lastcall.sleep(0.05)))
       end)
@@ -111,7 +104,7 @@ describe("a client that goes in mid-request", function()
   --- Serves a request with `head`; `go_away` ends the client. Returns what the handler's wait returned.
   local function watched(go_away, options, head)
     local seen
-    serving(function(_, _, ctx)
+    client.serving(function(_, _, ctx)
       local fine, code = lastcall.sleep(0.3)
       seen = { fine, code, select(2, ctx:err()) }
       return "late"
@@ -153,7 +146,7 @@ describe("a client that goes in mid-request", function()
 
   it("and has finished before the handler began: it is canceled, and a quick reply goes out", function()
     local seen
-    serving(function(_, _, ctx)
+    client.serving(function(_, _, ctx)
       seen = ctx:err()
       return "quick"
     end, function(address)
@@ -171,7 +164,7 @@ describe("a client that goes in mid-request", function()
   end)
 
   it("is nothing to a connection that has left HTTP", function()
-    serving(function(request, _, ctx)
+    client.serving(function(request, _, ctx)
       local conn = assert(request:upgrade "echo")
       conn:write(assert(conn:read "a"), ctx:err() and " canceled" or " alive")
     end, function(address)

@@ -1,16 +1,9 @@
 local helper = require "spec.helper"
+local client = require "spec.support.http.client"
 local http = require "lastcall.http"
 local lastcall = require "lastcall"
 
 local ASKS = "GET /chat HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: other/2, Echo\r\n\r\n"
-
---- Serves `fn`; calls `main` with the address and the server.
-local function serving(fn, main, options, handler_options)
-  return helper.task(function()
-    local server, address = helper.serve(lastcall, http.handler(fn, handler_options), options)
-    main(address, server)
-  end)
-end
 
 --- The lines of a head, without their ends.
 local function head_of(conn)
@@ -29,7 +22,7 @@ end
 
 describe("request:upgrade", function()
   it("sends 101 and gives the connection, with what came behind the head", function()
-    serving(echo, function(address)
+    client.serving(echo, function(address)
       local conn = assert(lastcall.connect(address))
       helper.send(conn, ASKS .. "one\ntw")
       local lines = head_of(conn)
@@ -46,7 +39,7 @@ describe("request:upgrade", function()
   end)
 
   it("is also for bytes that come later, and closes as any handler does", function()
-    serving(function(request)
+    client.serving(function(request)
       local conn = assert(request:upgrade "ECHO")
       conn:write(assert(conn:read(5)), request.path)
     end, function(address)
@@ -61,7 +54,7 @@ describe("request:upgrade", function()
 
   it("returns nil when the client asks for nothing, or for something else", function()
     local seen = {}
-    serving(function(request)
+    client.serving(function(request)
       local conn, code, message = request:upgrade "websocket"
       seen[#seen + 1] = { conn == nil, code, message:match ": (.*)$" }
       return 426, { Upgrade = "websocket" }, "websocket only\n"
@@ -81,7 +74,7 @@ describe("request:upgrade", function()
 
   it("raises for what cannot be sent, and once the response has begun", function()
     local errors = {}
-    serving(function(request, response)
+    client.serving(function(request, response)
       if request.path == "/chat" then request:upgrade("echo", { ["X-A"] = "a\r\nb" }) end
       response:write "x"
       request:upgrade "echo"
@@ -106,7 +99,7 @@ describe("request:upgrade", function()
       refused[#refused + 1] = conn == nil and code
     end
     for _, behind in ipairs { "", "GET /second HTTP/1.1\r\nHost: here\r\n\r\n" } do
-      serving(late, function(address, server)
+      client.serving(late, function(address, server)
         local conn = assert(lastcall.connect(address))
         helper.send(conn, ASKS .. behind)
         local text = assert(conn:read("a"))
@@ -138,7 +131,7 @@ describe("request:upgrade", function()
   end)
 
   it("frees the connection from keepalive_timeout, and its place from max_in_flight", function()
-    serving(function(request)
+    client.serving(function(request)
       if request.path == "/plain" then return "plain" end
       local conn = assert(request:upgrade "echo")
       conn:await()
@@ -160,7 +153,7 @@ describe("request:upgrade", function()
 
   it("goes on in a drain until its handler is done", function()
     local report
-    serving(echo, function(address, server)
+    client.serving(echo, function(address, server)
       local conn = assert(lastcall.connect(address))
       helper.send(conn, ASKS .. "one\n")
       head_of(conn)

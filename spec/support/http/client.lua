@@ -1,6 +1,18 @@
 --- A client of HTTP for specs: requests over connections of lastcall, and their replies.
 
+local helper = require "spec.helper"
+local http = require "lastcall.http"
+local lastcall = require "lastcall"
+
 local client = {}
+
+--- Serves the requests of a handler `fn`; calls `main` with the address and the server.
+function client.serving(fn, main, options, handler_options)
+  return helper.task(function()
+    local server, address = helper.serve(lastcall, http.handler(fn, handler_options), options)
+    main(address, server)
+  end)
+end
 
 --- A reply as it came: its status, its headers by lower-case name, its body.
 function client.hear(conn, is_bodyless)
