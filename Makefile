@@ -36,7 +36,7 @@ MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 MAKEFLAGS += --no-print-directory
 # Messages of compilers are kept together; what runs for long is seen as it happens.
-ifeq ($(filter demo test check lab fuzz faults hardships soak deny coverage asan valgrind tsan lint install,$(MAKECMDGOALS)),)
+ifeq ($(filter demo test browsers check lab fuzz faults hardships soak deny coverage asan valgrind tsan lint install,$(MAKECMDGOALS)),)
 MAKEFLAGS += --output-sync=target
 endif
 
@@ -118,7 +118,7 @@ RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/be
 # --- build -----------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all rivals tests fuzzers demo test check sim sim-fidelity mutants bench bench-full bench-scale bench-tasks bench-heads bench-http soak hardships fuzz faults deny coverage lint format asan tsan valgrind lab rockspec rock rock-doc install uninstall clean help
+.PHONY: all rivals tests fuzzers demo test browsers check sim sim-fidelity mutants bench bench-full bench-scale bench-tasks bench-heads bench-http soak hardships fuzz faults deny coverage lint format asan tsan valgrind lab rockspec rock rock-doc install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -270,6 +270,12 @@ test: ## Build, run the C tests and every spec; the last line is the count
 	@scripts/install-deps test
 	@$(MAKE) -s tests
 	@scripts/test $(if $(CI),--second-try)
+
+browsers: ## The specs with a real browser, headless Chromium; they are skipped where it cannot be installed (1 min)
+	@scripts/install-deps test
+	@scripts/install-deps browsers || true
+	@$(MAKE) -s tests
+	@LASTCALL_BROWSERS=1 scripts/test $(if $(CI),--second-try) spec/browsers
 
 check: ## Everything at its full length, with one closing count: tests, lab, fuzz, sim, mutants, checkers; STEPS= (1 h)
 	@scripts/check $(STEPS)
