@@ -261,7 +261,7 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/spec/fuzz/fuzz_%.o $(BUILD)/libfuzz.a $(LIBRARY)
 # What is missing may be installed first, so the build is a make of its own
 # which then looks for the Lua headers afresh.
 
-demo: ## Several hundred clients and SIGTERM: nobody loses a reply, who was slow is named (10 s)
+demo: ## Several hundred clients of HTTP, then of lines, and SIGTERM: nobody loses a reply, who was slow is named (15 s)
 	@scripts/install-deps build
 	@$(MAKE) -s all
 	@scripts/demo

@@ -81,16 +81,18 @@ describe("doc/contract.md", function()
   end)
 end)
 
-describe("the transcript in README.md", function()
-  it("names the line of the example that it says", function()
-    local path, number = read_file("README.md"):match("held in sleep at ([^:]+):(%d+)")
-    local wanted, count = math.tointeger(number), 0
-    for line in io.lines(path) do
-      count = count + 1
-      if count == wanted then assert.is_truthy(line:find("lastcall.sleep", 1, true), line) end
-    end
-    assert.is_true(count > wanted)
-  end)
+describe("a transcript in README.md", function()
+  for whose, words in pairs { ["the example"] = "held in sleep", ["the demo's service"] = "in handler" } do
+    it("names the line that it says, of " .. whose, function()
+      local path, number = read_file("README.md"):match(words .. " at ([^:]+):(%d+)")
+      local wanted, count = math.tointeger(number), 0
+      for line in io.lines(path) do
+        count = count + 1
+        if count == wanted then assert.is_truthy(line:find("lastcall.sleep", 1, true), line) end
+      end
+      assert.is_true(count > wanted)
+    end)
+  end
 end)
 
 describe("what a page names", function()
