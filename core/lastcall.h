@@ -37,6 +37,7 @@
 #include "lastcall/conn.h"
 #include "lastcall/events.h"
 #include "lastcall/http.h"
+#include "lastcall/http_client.h"
 #include "lastcall/http_service.h"
 #include "lastcall/kernel.h"
 #include "lastcall/loop.h"

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conn/input.h"
 #include "http/inside.h"
 
 /* So much of an unread body is taken, so that the connection can go on. More would
@@ -70,7 +69,7 @@ static int read_sized(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *
 
 static int receive_more(lc_conn *conn)
 {
-  int result = lc_input_fill(conn, lc_buffer_size(conn->in) + LC_SHARED_BUFFER);
+  int result = lc_http_receive_more(conn);
   return result < 0 ? no_end(result) : 0;
 }
 
@@ -91,19 +90,9 @@ static int keep_trailers(lc_http_exchange *x, const char *bytes, size_t length)
 
 static int read_trailers(lc_http_exchange *x, lc_conn *conn)
 {
-  for (;;) {
-    lc_slice held;
-    lc_conn_buffered(conn, &held);
-    ssize_t size = held.length ? lc_http_head_read(&x->trailers, held.data, held.length) : LC_AGAIN;
-    if (size > 0) {
-      int result = keep_trailers(x, held.data, (size_t)size);
-      lc_conn_take(conn, (size_t)size);
-      return result;
-    }
-    if (size != LC_AGAIN) return LC_HTTP_BAD;
-    int result = receive_more(conn);
-    if (result < 0) return result;
-  }
+  lc_slice bytes;
+  int result = lc_http_head_receive(&x->trailers, conn, &bytes);
+  return result < 0 ? no_end(result) : keep_trailers(x, bytes.data, bytes.length);
 }
 
 static int read_chunked(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *piece)

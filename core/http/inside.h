@@ -109,6 +109,10 @@ lc_http_exchange *lc_http_exchange_begin(lc_http_service *service); /* held once
 void lc_http_exchange_leave(lc_conn *conn);
 void lc_http_exchange_uncount(lc_http_exchange *x);
 
+/* incoming.c */
+int lc_http_receive_more(
+  lc_conn *conn); /* behind what is buffered: 0, LC_AGAIN, LC_EOF, or a code */
+
 /* body.c */
 void lc_http_body_begin(lc_http_exchange *x);
 /* In words, once it has failed. Static storage. */

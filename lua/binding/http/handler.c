@@ -98,6 +98,8 @@ void http_open(lua_State *L, runtime *rt)
   static const luaL_Reg functions[] = {
     {"http_handler", http_handler}, {"http_is_network", http_is_network}, {NULL, NULL}};
   register_functions(L, rt, "", functions);
+  http_open_headers(L, rt);
+  http_open_reply_head(L, rt);
   http_open_request(L, rt);
   http_open_response(L, rt);
   http_open_serving(L, rt);

@@ -3,6 +3,7 @@
 #include <lua.h>
 #include <string.h>
 
+#include "http/headers.h"
 #include "http/methods.h"
 #include "http/object.h"
 #include "runtime/runtime.h"
@@ -11,83 +12,7 @@
 #include "script/raise.h"
 #include "script/register.h"
 
-/* ------------------------------------------------------------------- headers -- */
-
-/* Fields of one name are one value, as if they had been sent in one line. */
-static int push_joined(lua_State *L, const lc_http_head *head, const char *bytes, const char *name,
-                       size_t length)
-{
-  const lc_http_field *field = lc_http_field_find(head, bytes, name, length, NULL);
-  if (!field) return 0;
-  http_push_span(L, bytes, &field->value);
-  int is_cookie = length == 6 && (name[0] | 0x20) == 'c' && (name[1] | 0x20) == 'o';
-  int count = 1;
-  while ((field = lc_http_field_find(head, bytes, name, length, field))) {
-    luaL_checkstack(L, 3, "too many headers");
-    lua_pushstring(L, is_cookie ? "; " : ", ");
-    http_push_span(L, bytes, &field->value);
-    count += 2;
-  }
-  if (count > 1) lua_concat(L, count);
-  return 1;
-}
-
-static int headers_index(lua_State *L)
-{
-  const http_object *self = http_self(L, HTTP_HEADERS_TYPE);
-  const char *bytes;
-  size_t length;
-  const lc_http_head *head = lc_http_request(self->exchange, &bytes);
-  if (lua_type(L, 2) != LUA_TSTRING) return 0;
-  const char *name = lua_tolstring(L, 2, &length);
-  if (push_joined(L, head, bytes, name, length)) return 1;
-  lua_pushvalue(L, 2);
-  lua_rawget(L, lua_upvalueindex(1));
-  return 1;
-}
-
-/* headers:all(name) -> each value of the name, in a list. */
-static int headers_all(lua_State *L)
-{
-  const http_object *self = http_self(L, HTTP_HEADERS_TYPE);
-  const char *bytes;
-  size_t length;
-  const char *name = check_bytes(L, 2, &length);
-  const lc_http_head *head = lc_http_request(self->exchange, &bytes);
-  const lc_http_field *field = NULL;
-  lua_Integer count = 0;
-  lua_newtable(L);
-  while ((field = lc_http_field_find(head, bytes, name, length, field))) {
-    http_push_span(L, bytes, &field->value);
-    lua_rawseti(L, -2, ++count);
-  }
-  return 1;
-}
-
-/* The control value of the loop is the number of the field, and lies in an upvalue: names may repeat. */
-static int headers_next(lua_State *L)
-{
-  lua_settop(L, 1);
-  const http_object *self = http_self(L, HTTP_HEADERS_TYPE);
-  const char *bytes;
-  const lc_http_head *head = lc_http_request(self->exchange, &bytes);
-  lua_Integer i = lua_tointeger(L, lua_upvalueindex(1));
-  if (i >= head->count) return 0;
-  lua_pushinteger(L, i + 1);
-  lua_replace(L, lua_upvalueindex(1));
-  http_push_span(L, bytes, &head->fields[i].name);
-  http_push_span(L, bytes, &head->fields[i].value);
-  return 2;
-}
-
-static int headers_pairs(lua_State *L)
-{
-  http_self(L, HTTP_HEADERS_TYPE);
-  lua_pushinteger(L, 0);
-  lua_pushcclosure(L, headers_next, 1);
-  lua_pushvalue(L, 1);
-  return 2;
-}
+/* ---------------------------------------------------------------- properties -- */
 
 static int request_headers(lua_State *L, const http_object *self)
 {
@@ -98,8 +23,6 @@ static int request_headers(lua_State *L, const http_object *self)
   lua_setiuservalue(L, 1, HTTP_HEADERS);
   return 1;
 }
-
-/* ---------------------------------------------------------------- properties -- */
 
 typedef struct view {
   const http_object *self;
@@ -209,19 +132,7 @@ static int request_trailers(lua_State *L)
   const char *bytes;
   const lc_http_head *trailers = lc_http_trailers(self->exchange, &bytes);
   if (!trailers) return 0;
-  lua_createtable(L, 0, (int)trailers->count);
-  for (uint32_t i = 0; i < trailers->count; i++) {
-    const lc_http_span *name = &trailers->fields[i].name;
-    luaL_Buffer lower;
-    char *place = luaL_buffinitsize(L, &lower, name->length);
-    for (uint32_t k = 0; k < name->length; k++) {
-      char c = bytes[name->at + k];
-      place[k] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-    }
-    luaL_pushresultsize(&lower, name->length);
-    push_joined(L, trailers, bytes, lua_tostring(L, -1), name->length);
-    lua_rawset(L, -3);
-  }
+  http_push_fields(L, trailers, bytes);
   return 1;
 }
 
@@ -253,17 +164,7 @@ void http_open_request(lua_State *L, runtime *rt)
 {
   static const luaL_Reg functions[] = {{"http_refuse_body", http_refuse_body}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"trailers", request_trailers}, {NULL, NULL}};
-  static const luaL_Reg of_headers[] = {{"all", headers_all}, {NULL, NULL}};
   register_functions(L, rt, "", functions);
-  http_new_type(L, HTTP_HEADERS_TYPE);
-  lua_newtable(L);
-  register_functions(L, rt, "headers:", of_headers);
-  lua_pushcclosure(L, headers_index, 1);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, headers_pairs);
-  lua_setfield(L, -2, "__pairs");
-  lua_pop(L, 1);
-
   http_new_type(L, HTTP_REQUEST_TYPE);
   lua_newtable(L);
   register_functions(L, rt, "request:", methods);
