@@ -164,3 +164,69 @@ function HttpResponse:inform(status, headers) end
 ---@return table headers
 ---@return string body
 function HttpResponse:redirect(location, status) end
+
+--- (waits) Begins the response as a stream of events (text/event-stream), for EventSource.
+---@param options? lastcall.HttpEventsOptions
+---@return lastcall.HttpStream? stream
+---@return lastcall.Code? code
+---@return string? message
+function HttpResponse:events(options) end
+
+---@class lastcall.HttpEventsOptions
+---@field retry? number|false seconds after which a client comes back; each is told half to one and a half of it (2)
+---@field heartbeat? number|false seconds of silence after which a comment is sent (15)
+---@field max_queue? integer bytes that were posted and wait for a slow client (64 KiB)
+
+---@class lastcall.HttpEvent
+---@field data? string|number may have several lines
+---@field event? string|number its type; "message" for clients when there is none
+---@field id? string|number what the client names as the last that it has seen, when it comes back
+
+--- A stream of events. From the beginning of a drain on its calls return nil, "draining"; nil, "closed" when the client has
+--- gone or the stream was closed.
+---@class lastcall.HttpStream
+---@field last_id? string the last event that the client has seen before
+local HttpStream = {}
+
+--- (waits) Sends an event.
+---@param event string|number|lastcall.HttpEvent
+---@return true? sent
+---@return lastcall.Code? code
+---@return string? message
+function HttpStream:send(event) end
+
+--- (waits) Sends a comment, which clients leave out.
+---@param text string
+---@return true? sent
+---@return lastcall.Code? code
+---@return string? message
+function HttpStream:comment(text) end
+
+--- Sends an event without waiting, from any task or callback.
+---@param event string|number|lastcall.HttpEvent
+---@return true? posted
+---@return lastcall.Code? code "full" when the client reads too slowly
+---@return string? message
+function HttpStream:post(event) end
+
+--- (waits) The next value of a channel.
+---@param channel lastcall.Channel
+---@param seconds? number the longest wait
+---@return any value
+---@return lastcall.Code? code as those of channel:receive
+---@return string? message
+function HttpStream:receive(channel, seconds) end
+
+--- (waits) Until the stream is over.
+---@param seconds? number the longest wait
+---@return nil
+---@return lastcall.Code code "draining", "closed", "canceled" or "timeout"
+---@return string message
+function HttpStream:wait(seconds) end
+
+--- Ends the stream for its handler: calls return nil, "closed".
+function HttpStream:close() end
+
+--- Whether the drain has begun.
+---@return boolean
+function HttpStream:draining() end

@@ -153,6 +153,8 @@ options.http = {
   max_fields = whole(1, 10000), ready = path, trusted = networks, access_log = is_function,
 }
 
+options.http_events = { retry = limit, heartbeat = limit, max_queue = whole(0, 2 ^ 40) }
+
 options.http_serve = with(options.serve, options.http)
 
 options.connect = with(options.connection, { timeout = limit, bind = is("string") })

@@ -43,20 +43,9 @@ local function ask_on(lastcall, address, text, tally)
   if conn then conn:close() end
 end
 
-local function is_there(pid) return os.execute(("kill -0 %d 2>/dev/null"):format(pid)) end
-
 --- Ends the server at `place`, and starts it again there.
 local function restart(lastcall, servers, place, path, delay)
-  local old = servers[place]
-  old:signal "TERM"
-  while is_there(old.pid) and old.pipe do
-    lastcall.sleep(0.05)
-    local stat = io.open(("/proc/%d/stat"):format(old.pid))
-    local is_dead = not stat or stat:read("a"):find(") Z ", 1, true) -- its end is noticed only by finish
-    if stat then stat:close() end
-    if is_dead then break end
-  end
-  assert.equal("clean\t0\n", (old:finish()))
+  assert.equal("clean\t0\n", servers[place]:drain_beside(lastcall))
   servers[place] = process.script(SERVER:format("unix:" .. path, delay))
   servers[place]:address()
   lastcall.sleep(0.5) -- until the proxy knows of it

@@ -50,6 +50,15 @@ function process:processor_time()
   return (user + system) / 100
 end
 
+--- Whether it has ended, also while nobody has called `finish`: a spec whose own tasks are its clients must not block.
+function process:has_ended()
+  local stat = io.open(("/proc/%d/stat"):format(self.pid))
+  if not stat then return true end
+  local state = stat:read("a"):match "^.*%) (%u)"
+  stat:close()
+  return state == "Z"
+end
+
 --- Waits for its end: what else it printed, whether it succeeded, and its exit status.
 function process:finish()
   local output = self.pipe:read("a")
@@ -61,6 +70,15 @@ end
 --- Ends it by SIGTERM: what else it printed. Raises unless it exits as one for whom all went well.
 function process:drain()
   self:signal "TERM"
+  local output, fine = self:finish()
+  assert(fine, output)
+  return output
+end
+
+--- The same in a task, while others go on.
+function process:drain_beside(lastcall)
+  self:signal "TERM"
+  while not self:has_ended() do lastcall.sleep(0.02) end
   local output, fine = self:finish()
   assert(fine, output)
   return output

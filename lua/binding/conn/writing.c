@@ -128,8 +128,6 @@ static int gather_pieces(lua_State *L, int *next, int last, size_t done, struct 
   return count;
 }
 
-static int write_more(lua_State *L, int status, lua_KContext kept);
-
 int conn_wait_half_way(lua_State *L, task *t, conn_box *box, size_t done, lua_KFunction again)
 {
   box->writer = t;
@@ -139,21 +137,16 @@ int conn_wait_half_way(lua_State *L, task *t, conn_box *box, size_t done, lua_KF
   return task_suspend(L, t, "write", box, writer_unwait, (lua_KContext)done, again);
 }
 
-/* The body of a reply has its own framing. */
-static ssize_t put(const conn_box *box, const struct iovec *pieces, int count)
-{
-  if (conn_speaks_http(box)) return lc_http_write(box->exchange, box->conn, pieces, count);
-  return lc_conn_write(box->conn, pieces, count);
-}
+typedef ssize_t (*put_function)(const conn_box *box, const struct iovec *pieces, int count);
 
-/* The stack has the connection and the pieces, of which `kept` bytes have been accepted. */
-static int write_more(lua_State *L, int status, lua_KContext kept)
+/* The stack has the connection and the pieces, of which `kept` bytes have been accepted. `again` calls this function once
+ * more. */
+static int put_more(lua_State *L, lua_KContext kept, put_function put, lua_KFunction again)
 {
   conn_box *box = lua_touserdata(L, 1);
   task *t = task_running(L, box->rt);
   size_t done = (size_t)kept, total;
   int last = lua_gettop(L), why = t ? t->woken : 0;
-  (void)status;
   if (t) t->woken = 0;
   if (why) {
     conn_give_up_write(box, t, why, done);
@@ -162,7 +155,7 @@ static int write_more(lua_State *L, int status, lua_KContext kept)
   if (conn_is_being_written(box, t)) {
     if (!conn_can_wait(L, t)) t = task_current(L, box->rt, "conn:write");
     if (task_ended(t)) return conn_write_failure(L, box, task_ended(t), done);
-    return conn_wait_turn(L, t, box, "write", kept, write_more);
+    return conn_wait_turn(L, t, box, "write", kept, again);
   }
   for (;;) {
     struct iovec pieces[PIECES];
@@ -188,14 +181,13 @@ static int write_more(lua_State *L, int status, lua_KContext kept)
     if (!conn_can_wait(L, t)) task_current(L, box->rt, "conn:write"); /* raises */
     return conn_write_failure(L, box, refused, done);
   }
-  return conn_wait_half_way(L, t, box, done, write_more);
+  return conn_wait_half_way(L, t, box, done, again);
 }
 
-/* Most writes are small and accepted whole; write_more goes on with the others. It is a part of its
- * two callers: calls of `write` and of itself would be as much as its own work. */
-static inline __attribute__((always_inline)) int write_pieces(
-  lua_State *L, conn_box *box,
-  ssize_t (*write)(const conn_box *box, const struct iovec *pieces, int count))
+/* Most writes are small and accepted whole; `again` goes on with the others. This function is a part of its two callers:
+ * calls of `put` and of itself would be as much as its own work. */
+static inline __attribute__((always_inline)) int write_pieces(lua_State *L, conn_box *box,
+                                                              put_function put, lua_KFunction again)
 {
   struct iovec pieces[PIECES];
   int last = lua_gettop(L);
@@ -209,14 +201,14 @@ static inline __attribute__((always_inline)) int write_pieces(
   task *t = task_running(L, box->rt);
   if (t) {
     t->woken = 0;
-    if (task_is_spent_writing(t)) return task_yield(L, t, 0, write_more);
+    if (task_is_spent_writing(t)) return task_yield(L, t, 0, again);
   }
   if (box->writer || !lc_list_is_empty(&box->waiting) || last - 1 > PIECES)
-    return write_more(L, LUA_OK, 0);
-  ssize_t accepted = write(box, pieces, last - 1);
+    return again(L, LUA_OK, 0);
+  ssize_t accepted = put(box, pieces, last - 1);
   if (accepted < 0) return conn_write_failure(L, box, (int)accepted, 0);
   if (t) t->rt->tasks->bytes -= accepted;
-  if ((size_t)accepted < total) return write_more(L, LUA_OK, accepted);
+  if ((size_t)accepted < total) return again(L, LUA_OK, accepted);
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -226,14 +218,36 @@ static ssize_t put_plain(const conn_box *box, const struct iovec *pieces, int co
   return lc_conn_write(box->conn, pieces, count);
 }
 
+static int write_more(lua_State *L, int status, lua_KContext kept)
+{
+  (void)status;
+  return put_more(L, kept, put_plain, write_more);
+}
+
 static int conn_write(lua_State *L)
 {
   conn_box *box = conn_self(L);
   conn_refuse_http(L, box, "conn:write");
-  return write_pieces(L, box, put_plain);
+  return write_pieces(L, box, put_plain, write_more);
 }
 
-int conn_write_body(lua_State *L, conn_box *box) { return write_pieces(L, box, put); }
+/* The body of a reply has its own framing. While the task waited for its turn, the reply may have ended. */
+static ssize_t put_body(const conn_box *box, const struct iovec *pieces, int count)
+{
+  if (!conn_speaks_http(box) || lc_http_has_ended(box->exchange)) return LC_CLOSED;
+  return lc_http_write(box->exchange, box->conn, pieces, count);
+}
+
+static int write_body_more(lua_State *L, int status, lua_KContext kept)
+{
+  (void)status;
+  return put_more(L, kept, put_body, write_body_more);
+}
+
+int conn_write_body(lua_State *L, conn_box *box)
+{
+  return write_pieces(L, box, put_body, write_body_more);
+}
 
 /* --------------------------------------------------------------------- flush -- */
 

@@ -103,4 +103,5 @@ void http_open(lua_State *L, runtime *rt)
   http_open_request(L, rt);
   http_open_response(L, rt);
   http_open_serving(L, rt);
+  http_open_stream(L, rt);
 }

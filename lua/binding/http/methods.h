@@ -13,6 +13,7 @@ void http_open_request(lua_State *L, runtime *rt);    /* the type; its methods i
 void http_open_body(lua_State *L, runtime *rt); /* methods of requests, into the table at the top */
 void http_open_upgrade(lua_State *L, runtime *rt); /* likewise */
 void http_open_serving(lua_State *L, runtime *rt); /* into that table */
+void http_open_stream(lua_State *L, runtime *rt);  /* likewise */
 void http_open_response(lua_State *L, runtime *rt);
 
 #endif

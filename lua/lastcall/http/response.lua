@@ -2,6 +2,7 @@
 
 local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
+local stream = require "lastcall.http.stream"
 
 local methods = core.http_response_methods
 
@@ -16,3 +17,6 @@ function methods:redirect(location, status)
   end
   return status, { Location = location }, ""
 end
+
+--- Begins the response as a stream of events.
+function methods:events(options) return stream.begin(self, options) end
