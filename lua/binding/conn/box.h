@@ -3,6 +3,7 @@
 #define LC_BINDING_CONN_BOX_H
 
 #include <lua.h>
+#include <stdint.h>
 
 #include "base/list.h"
 #include "lastcall.h"
@@ -40,10 +41,10 @@ struct conn_box {
   unsigned is_findable : 1;  /* in the table of boxes without an anchor */
   unsigned is_socket : 1;    /* of lastcall.socket, where it may be collected while open */
   unsigned has_farewell : 1; /* has a farewell of its own */
-  unsigned untold : 8;       /* moves that wait to be passed to on_state */
+  uint8_t untold;            /* moves that wait to be passed to on_state */
 };
 
-#define UNTOLD_MOST 255
+#define UNTOLD_MOST UINT8_MAX
 
 /* All connections of a runtime. */
 typedef struct conns {
@@ -59,7 +60,7 @@ extern const char CONN_TYPE[];
  * server. */
 enum {
   CONN_SERVER = 1,
-  CONN_DATA, /* conn.data */
+  CONN_DATA, /* conn:data() */
   CONN_CONTEXT,
   CONN_FAREWELL, /* its own: a string or a function */
   CONN_HOOKS,    /* the argument of detach */
