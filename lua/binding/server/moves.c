@@ -63,40 +63,35 @@ static int grow(runtime *rt)
   return 1;
 }
 
-static void tell_first_number(runtime *rt)
-{
-  moves *all = rt->servers->moves;
-  rt->calls.apart_next = is_empty(all) ? 0 : move_at(all, all->first)->number;
-}
-
 int moves_tell(server_box *server, lc_conn *conn, lc_state from, lc_state to, const char *cause)
 {
   runtime *rt = server->rt;
+  moves *all = rt->servers->moves;
   conn_box *box = lc_conn_user(conn);
   int keeps_object = box && box->anchor != LUA_NOREF;
   if (keeps_object ? box->untold == UNTOLD_MOST : !server_is_to_start(server, conn)) return 0;
-  if ((!rt->servers->moves ||
-       rt->servers->moves->last - rt->servers->moves->first == rt->servers->moves->room) &&
-      !grow(rt))
-    return 0;
+  if (!all || all->last - all->first == all->room) {
+    if (!grow(rt)) return 0;
+    all = rt->servers->moves;
+  }
   if (keeps_object) box->untold++;
-  *move_at(rt->servers->moves, rt->servers->moves->last++) =
-    (move){.server = server,
-           .conn = lc_conn_ref(conn),
-           .cause = cause,
-           .number = ++rt->calls.last,
-           .from = (uint8_t)from,
-           .to = (uint8_t)to,
-           .keeps_object = (uint8_t)keeps_object};
-  tell_first_number(rt);
+  uint64_t number = ++rt->calls.last;
+  if (is_empty(all)) rt->calls.apart_next = number;
+  *move_at(all, all->last++) = (move){.server = server,
+                                      .conn = lc_conn_ref(conn),
+                                      .cause = cause,
+                                      .number = number,
+                                      .from = (uint8_t)from,
+                                      .to = (uint8_t)to,
+                                      .keeps_object = (uint8_t)keeps_object};
   return 1;
 }
 
-static move take_first(runtime *rt)
+static inline void take_first(runtime *rt, move *first)
 {
-  move first = *move_at(rt->servers->moves, rt->servers->moves->first++);
-  tell_first_number(rt);
-  return first;
+  moves *all = rt->servers->moves;
+  *first = *move_at(all, all->first++);
+  rt->calls.apart_next = is_empty(all) ? 0 : move_at(all, all->first)->number;
 }
 
 static void forget(const move *told)
@@ -173,7 +168,7 @@ static int begin_move(lua_State *L, telling *now)
   runtime *rt = now->rt;
   if (rt->calls.next != rt->calls.apart_next || rt->calls.next > rt->calls.due || rt->turn.is_over)
     return 0;
-  now->told = take_first(rt);
+  take_first(rt, &now->told);
   now->is_begun = 1;
   rt->calls.next++;
   interrupt_enter(rt, L, LC_WORK_SCRIPT);
@@ -223,7 +218,7 @@ void servers_open(lua_State *L, runtime *rt)
 
 void moves_free(runtime *rt)
 {
-  while (!is_empty(rt->servers->moves)) lc_conn_unref(take_first(rt).conn);
+  for (move told; !is_empty(rt->servers->moves); lc_conn_unref(told.conn)) take_first(rt, &told);
   free(rt->servers->moves);
   rt->servers->moves = NULL;
 }
