@@ -14,6 +14,10 @@ function helper.figure(format, ...) print("figure: " .. format:format(...)) end
 --- Seconds, stretched where a sanitizer or valgrind makes everything slower.
 function helper.seconds(n) return n * slow end
 
+--- The least that a wait of `n` seconds takes by a clock that is read before it. The loop counts from the beginning of
+-- its turn, and others may have had the processor since then. A wait that does not happen takes none of this.
+function helper.least(n) return n / 2 end
+
 --- Whether it is one of these that runs the specs: what costs memory or time is not lastcall's alone then.
 helper.is_slow = slow > 1
 
