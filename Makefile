@@ -113,6 +113,9 @@ ORACLE := $(if $(wildcard $(LLHTTP)/llhttp.c),$(BUILD)/oracle)
 PROGRAMS := $(if $(CLIENTS),$(BUILD)/clients) $(BUILD)/bounded $(BUILD)/deny $(LAB) $(EXAMPLES) $(BENCH_PROGRAMS)
 # What the benches compare with, where its compiler or its headers are there.
 RIVALS := $(if $(shell command -v go),$(patsubst bench/rivals/%.go,$(BUILD)/bench/%,$(wildcard bench/rivals/*.go)))
+# A sketch of a server may be in a folder of its own: SKETCH=FOLDER.
+export SKETCH
+RIVALS += $(if $(SKETCH),$(BUILD)/bench/sketch/proto.so)
 RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/bench/uv)
 
 # --- build -----------------------------------------------------------------
@@ -217,6 +220,10 @@ $(BUILD)/bench/uv: LIBRARIES = -luv
 $(BUILD)/bench/raw_again: $(BUILD)/bench/raw
 	@cp $< $@
 
+$(BUILD)/bench/sketch/proto.so: $(SKETCH)/proto.c
+	@mkdir -p $(@D)
+	$(call say,link)$(CC) -O2 -fPIC -shared $(LUA_CFLAGS) -o $@ $<
+
 $(BUILD)/bench/%: bench/rivals/%.go
 	@mkdir -p $(@D)
 	$(call say,go)GO111MODULE=off go build -o $@ $<
@@ -298,12 +305,12 @@ lab: ## Who is lost at a distance, by ways of stopping: STOPS=, RTT= ms, LOSS= (
 	@echo; spec/lab/vanish.sh || [ $$? = 77 ]
 
 # BENCH: further options, such as BENCH='--only "64 connections" --servers luv'; bench/run.lua has them all.
-bench: ## Throughput, CPU, memory, drain beside a server by hand in C, and rivals: ROUNDS=, BENCH= (3 min)
+bench: ## Processor time, throughput, memory, drain beside a server by hand in C, and rivals: ROUNDS=, BENCH=, SKETCH= (3 min)
 	@scripts/install-deps bench
 	@$(MAKE) -s all rivals
 	@scripts/bench --rounds $(or $(ROUNDS),4) $(BENCH)
 
-bench-full: ## The same, often enough to trust it; rewrites doc/benchmarks.md: ROUNDS=, BENCH= (17 min)
+bench-full: ## The same, often enough to trust it; rewrites doc/benchmarks.md: ROUNDS=, BENCH=, SKETCH= (17 min)
 	@scripts/install-deps bench
 	@$(MAKE) -s all rivals
 	@scripts/bench --rounds $(or $(ROUNDS),31) --page doc/benchmarks.md $(BENCH)

@@ -5,11 +5,12 @@ local statistics = require "statistics"
 local report = {}
 
 local REFERENCE = "raw C"
+local COPY = REFERENCE .. " again"
 
 --- figure -> what it is called, its unit, how it is written
 local FIGURES = {
   rate = { "throughput", "a second", "%.0f" },
-  cpu = { "CPU", "µs of CPU each", "%.2f" },
+  cpu = { "processor time", "µs of processor time each", "%.2f" },
   p50 = { "p50", "p50, µs", "%.0f" },
   p99 = { "p99", "p99, µs", "%.0f" },
   p999 = { "p99.9", "p99.9, µs", "%.0f" },
@@ -22,23 +23,30 @@ local FIGURES = {
   exit = { "until exit", "ms until exit", "%.0f" },
   lost = { "lost", "lost", "%.0f" },
   longest_turn = { "longest turn", "longest turn, ms", "%.1f" },
+  drain_turn = { "longest turn of the drain", "longest turn of the drain, ms", "%.1f" },
+  capacity = { "lines for the processor time", "lines a second of every process's processor time", "%.0f" },
   slow_memory = { "memory", "bytes for each slow reader", "%.0f" },
 }
 
 --- What is shown of a kind of work: ratios to the reference, and figures as they are.
 local COLUMNS = {
-  traffic = { ratios = { "rate", "cpu", "p99" }, plain = { "rate", "cpu", "p50", "p99", "p999", "busy" } },
+  traffic = { ratios = { "cpu", "rate", "p99" }, plain = { "cpu", "rate", "p50", "p99", "p999", "busy" } },
   idle = {
     ratios = { "exit", "eof" },
     plain = { "memory", "accept_cpu", "request_cpu", "close_cpu", "eof", "exit", "lost" },
   },
-  turns = { ratios = {}, plain = { "longest_turn", "rate", "cpu", "p50", "p99", "p999" } },
+  turns = { ratios = {}, plain = { "longest_turn", "drain_turn", "cpu", "rate", "p50", "p99", "p999" } },
   processes = {
     reference = "lastcall, processes: 1",
-    ratios = { "rate", "cpu" },
-    plain = { "rate", "cpu", "p50", "p99", "p999", "busy" },
+    ratios = { "cpu", "rate" },
+    plain = { "cpu", "rate", "p50", "p99", "p999", "busy" },
   },
-  slow = { ratios = { "rate" }, plain = { "slow_memory", "rate", "cpu", "p50", "p99", "p999" } },
+  bursts = {
+    reference = "lastcall, processes: 1",
+    ratios = { "capacity", "rate" },
+    plain = { "cpu", "capacity", "rate", "busy" },
+  },
+  slow = { ratios = { "cpu", "rate" }, plain = { "slow_memory", "cpu", "rate", "p50", "p99", "p999" } },
 }
 
 local function ratio(results, work, server, reference, figure)
@@ -61,27 +69,46 @@ local function is_met(bar, summary)
   return summary.median <= bar.at_most
 end
 
+--- A server's figure, against that of the reference when there is one: as a summary and as text.
+local function figure_of(results, work, server, reference, figure)
+  local summary, format
+  if reference then summary, format = ratio(results, work.name, server, reference, figure), "%.2f"
+  else summary, format = statistics.summary(results:values(work.name, server, figure)), FIGURES[figure][3] end
+  return summary, with_spread(summary, format)
+end
+
+--- What stands beside a server's figure: those of a copy of the reference, and of the sketch.
+local function beside(results, work, reference, figure)
+  local texts = { [COPY] = "", sketch = "" }
+  if reference and reference ~= REFERENCE then return texts end
+  for _, server in ipairs(work.servers) do
+    local key = server:match "^sketch" or reference and server
+    if texts[key] then texts[key] = select(2, figure_of(results, work, server, reference, figure)) end
+  end
+  return texts
+end
+
 --- The cells of a bar, and whether it is met; nil where it was not measured.
 local function judge(results, work, bar)
   local server, reference, figure = bar[1], bar[2], bar[3]
-  local _, unit, format = table.unpack(FIGURES[figure])
-  local summary
-  if reference then summary, format = ratio(results, work.name, server, reference, figure), "%.2f"
-  else summary = statistics.summary(results:values(work.name, server, figure)) end
-  local met
-  if summary then met = is_met(bar, summary) end
+  local summary, text = figure_of(results, work, server, reference, figure)
+  local others = beside(results, work, reference, figure)
+  local met, verdict = nil, "not measured here"
+  if summary then
+    met = is_met(bar, summary)
+    verdict = met and "met" or "**not met**"
+  end
   return met, {
-    work.name, server, reference or "", reference and FIGURES[figure][1] or unit,
+    work.name, server, reference or "", FIGURES[figure][reference and 1 or 2], text,
     bar.at_least and ("≥ %g"):format(bar.at_least) or ("≤ %g"):format(bar.at_most),
-    summary and with_spread(summary, format) or "not measured here",
-    met == nil and "" or met and "met" or "**not met**",
+    verdict, others[COPY], others.sketch,
   }
 end
 
 local function write_bars(out, results, works)
   local count, met_count = 0, 0
-  row(out, { "work", "server", "against", "figure", "has to be", "is: median (quartiles)", "" })
-  rule(out, 7)
+  row(out, { "work", "server", "against", "figure", "is: median (quartiles)", "has to be", "", COPY, "sketch" })
+  rule(out, 9)
   for _, work in ipairs(works) do
     for _, bar in ipairs(results.all[work.name] and work.bars or {}) do
       local met, cells = judge(results, work, bar)
@@ -106,18 +133,6 @@ local function write_stolen(out, results)
   out:write(("\nThe hypervisor gave a share of the processors' time to others: in half of the measurements that " ..
     "count %.1f %% or less, in three quarters %.1f %% or less, at most %.1f %%. A measurement that lacked more than " ..
     "3 %% was repeated, up to three times.\n"):format(summary.median * 100, summary.high * 100, summary.most * 100))
-end
-
-local function write_noise(out, results, works)
-  local lines = {}
-  for _, work in ipairs(works) do
-    local noise = ratio(results, work.name, REFERENCE .. " again", REFERENCE, work.kind == "idle" and "exit" or "rate")
-    if noise then lines[#lines + 1] = ("- %s: %s"):format(work.name, with_spread(noise, "%.3f")) end
-  end
-  if #lines > 0 then
-    out:write("\nThe noise between two copies of one program: throughput or time until exit of ", REFERENCE,
-      " again, ", REFERENCE, " = 1:\n\n", table.concat(lines, "\n"), "\n")
-  end
 end
 
 local function write_work(out, results, work)
@@ -147,7 +162,6 @@ end
 --- Writes all of it to a file.
 function report.write(out, results, works)
   write_bars(out, results, works)
-  write_noise(out, results, works)
   write_stolen(out, results)
   for _, work in ipairs(works) do
     if results.all[work.name] then write_work(out, results, work) end

@@ -13,6 +13,8 @@
 -- order drawn anew: whatever slows the machine down for a while meets them all alike. A measurement during
 -- which the hypervisor gave much of the processors to others is repeated. Ratios are taken within a round, and
 -- their medians shown. A measurement that fails is left out, and told at the end.
+--
+-- SKETCH in the environment is a folder with a proto.c and a server.lua: a sketch of a server, which is measured too.
 
 package.path = "bench/?.lua;" .. package.path
 local machine = require "machine"
@@ -60,7 +62,8 @@ local function succeeds(command) return (os.execute(command .. " >/dev/null 2>&1
 
 --- Why a server cannot be measured here; nil when it can.
 local function hindrance(server)
-  if server.file and not succeeds("test -x " .. server.file) then
+  if server.lacks then return server.lacks
+  elseif server.file and not succeeds("test -x " .. server.file) then
     return ("%s was not built, for want of %s"):format(server.file, server.from)
   elseif server.runner and not succeeds("command -v " .. server.runner) then
     return ("there is no %s here"):format(server.runner)

@@ -14,6 +14,15 @@ local function program(name, words, from)
   return { command = path .. " " .. (words or ""), file = path, from = from }
 end
 
+--- The sketch of a server like lastcall, which lies in a folder of its own outside of this project.
+local sketch = os.getenv "SKETCH"
+local function sketched(words)
+  if not sketch then return { lacks = "SKETCH=FOLDER was not given: the folder with its proto.c and server.lua" } end
+  local module = build .. "/bench/sketch/proto.so"
+  return { command = ("bench/rivals/sketch.sh %s %s timeout=30000 %s"):format(sketch, module, words), file = module,
+    from = "proto.c in " .. sketch }
+end
+
 --- Each prints its port and serves. `load` is what the load generator is told besides.
 local servers = {
   ["raw C"] = program("raw", "", "C"),
@@ -33,6 +42,8 @@ local servers = {
   ["LuaSocket"] = script("luasocket.lua", "", "socket"),
   ["copas"] = script("copas.lua", "", "copas"),
   ["node"] = script "node.js",
+  ["sketch"] = sketched "",
+  ["sketch, lines"] = sketched "app=line cork=true",
 }
 servers["Go net/http"].load = "--http"
 for processes = 1, 2 do
@@ -47,59 +58,45 @@ local works = {
     name = "echo, 64 B, 64 connections",
     kind = "traffic",
     load = "--connections 64 --size 64",
-    servers = { "raw C", "raw C again", "lastcall", "lastcall, all off", "libuv", "Go", "Go, deadlines", "luv",
-      "cqueues", "copas", "LuaSocket", "node" },
+    servers = { "raw C", "raw C again", "sketch", "lastcall", "lastcall, all off", "libuv", "Go", "Go, deadlines",
+      "luv", "cqueues", "copas", "LuaSocket", "node" },
     bars = {
-      { "lastcall", "raw C", "rate", at_least = 0.95 },
-      { "lastcall", "raw C", "cpu", at_most = 1.06 },
-      { "lastcall", "raw C", "p99", at_most = 1.15 },
-      { "lastcall", "Go, deadlines", "rate", at_least = 1.25 },
-      { "lastcall", "luv", "rate", at_least = 1.35 },
-      { "lastcall", "cqueues", "rate", at_least = 1.6 },
-      { "lastcall", "copas", "rate", at_least = 2.2 },
-      { "lastcall", "lastcall, all off", "rate", at_least = 0.98 },
+      { "lastcall", "raw C", "cpu", at_most = 1.13 },
+      { "lastcall", "Go", "cpu", at_most = 0.92 },
+      { "lastcall", "Go, deadlines", "cpu", at_most = 0.83 },
+      { "lastcall", "luv", "cpu", at_most = 0.83 },
+      { "lastcall", "cqueues", "cpu", at_most = 0.70 },
+      { "lastcall", "copas", "cpu", at_most = 0.62 },
+      { "lastcall", "raw C", "p99", at_most = 1.25 },
     },
   },
   {
     name = "echo, 64 B, 1000 connections",
     kind = "traffic",
     load = "--connections 1000 --size 64",
-    servers = { "raw C", "raw C again", "lastcall", "Go, deadlines" },
-    bars = {
-      { "lastcall", "raw C", "rate", at_least = 0.90 },
-      { "lastcall", "raw C", "cpu", at_most = 1.15 },
-      { "lastcall", "Go, deadlines", "rate", at_least = 1.40 },
-    },
+    servers = { "raw C", "raw C again", "sketch", "lastcall", "Go, deadlines" },
+    bars = { { "lastcall", "raw C", "cpu", at_most = 1.18 } },
   },
   {
     name = "connect, echo, close",
     kind = "traffic",
     load = "--connections 64 --size 64 --close",
-    servers = { "raw C", "raw C again", "lastcall", "Go, deadlines" },
-    bars = {
-      { "lastcall", "raw C", "rate", at_least = 0.97 },
-      { "lastcall", "raw C", "cpu", at_most = 1.05 },
-    },
+    servers = { "raw C", "raw C again", "sketch", "lastcall", "Go, deadlines" },
+    bars = { { "lastcall", "raw C", "cpu", at_most = 1.10 } },
   },
   {
     name = "messages of 64 KiB, 16 connections, two under way on each",
     kind = "traffic",
     load = "--connections 16 --size 65536 --depth 2",
     servers = { "raw C", "raw C again", "lastcall", "Go, 64 KiB buffers" },
-    bars = {
-      { "lastcall", "raw C", "rate", at_least = 0.92 },
-      { "lastcall", "raw C", "cpu", at_most = 1.12 },
-    },
+    bars = { { "lastcall", "raw C", "cpu", at_most = 1.12 } },
   },
   {
     name = "16 pipelined lines of 64 B, 64 connections",
     kind = "traffic",
     load = "--connections 64 --size 64 --lines 16",
-    servers = { "raw C", "raw C again", "lastcall, lines", "Go bufio" },
-    bars = {
-      { "lastcall, lines", "raw C", "rate", at_least = 0.70 },
-      { "lastcall, lines", "Go bufio", "rate", at_least = 1.05 },
-    },
+    servers = { "raw C", "raw C again", "sketch, lines", "lastcall, lines", "Go bufio" },
+    bars = { { "lastcall, lines", "raw C", "cpu", at_most = 1.40 } },
   },
   {
     name = "10,000 idle connections, and their drain",
@@ -107,11 +104,12 @@ local works = {
     load = "--connections 0 --idle 10000",
     -- With `lines` a handler says itself that it is between two requests, as net/http knows. Who only waits
     -- in `read_some` is idle when `drain.quiet`, a second, has passed: that is what "lastcall" shows.
-    servers = { "raw C", "raw C again", "lastcall, lines", "lastcall", "Go, deadlines", "Go net/http" },
+    servers = { "raw C", "raw C again", "sketch, lines", "lastcall, lines", "lastcall", "Go, deadlines",
+      "Go net/http" },
     bars = {
-      { "lastcall", nil, "memory", at_most = 1400 },
-      { "lastcall, lines", "raw C", "exit", at_most = 1.10 },
-      { "lastcall, lines", "Go net/http", "exit", at_most = 0.65 },
+      { "lastcall, lines", nil, "memory", at_most = 1650 },
+      { "lastcall, lines", "raw C", "exit", at_most = 1.15 },
+      { "lastcall, lines", "Go net/http", "exit", at_most = 0.70 },
     },
   },
   {
@@ -120,21 +118,24 @@ local works = {
     load = "--connections 0 --idle 10000 --silent",
     every = 6,
     servers = { "raw C", "lastcall", "lastcall, start on data" },
-    bars = { { "lastcall, start on data", nil, "memory", at_most = 300 } },
+    bars = { { "lastcall, start on data", nil, "memory", at_most = 280 } },
   },
   {
     name = "64 active connections beside 10,000 idle ones",
     kind = "turns",
     load = "--connections 64 --idle 10000 --mark --settle 0",
-    servers = { "lastcall" },
-    bars = { { "lastcall", nil, "longest_turn", at_most = 6 } },
+    servers = { "lastcall", "lastcall, lines" },
+    bars = {
+      { "lastcall", nil, "longest_turn", at_most = 4 },
+      { "lastcall, lines", nil, "drain_turn", at_most = 4 },
+    },
   },
   {
     name = "64 active connections beside 10,000 that never spoke",
     kind = "turns",
     load = "--connections 64 --idle 10000 --silent --mark --settle 0",
     servers = { "lastcall, start on data" },
-    bars = { { "lastcall, start on data", nil, "longest_turn", at_most = 2 } },
+    bars = { { "lastcall, start on data", nil, "longest_turn", at_most = 3 } },
   },
   {
     name = "64 active connections beside 100 slow readers",
@@ -152,6 +153,16 @@ local works = {
     every = 3,
     servers = { "lastcall, processes: 1", "lastcall, processes: 2" },
     bars = {},
+  },
+  {
+    -- The processes of the server have both processors: they stand still while the lines are sent to them, and the
+    -- load generator sleeps until every answer has come.
+    name = "bursts of 256 lines of 64 B on 512 connections, one process and two",
+    kind = "bursts",
+    load = "--connections 512 --lines 256 --burst --server-cpu -1 --load-cpu -1",
+    every = 3,
+    servers = { "lastcall, processes: 1", "lastcall, processes: 2" },
+    bars = { { "lastcall, processes: 2", "lastcall, processes: 1", "capacity", at_least = 1.8 } },
   },
 }
 

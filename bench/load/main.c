@@ -12,6 +12,7 @@
  *   p50 p99 p999      microseconds from sending a message to its answer
  *   busy              the share of its time that the server worked; the load generator, which has a
  *                     processor of its own, never sleeps
+ *   capacity          with --burst: lines a second, if each process had a processor all of the time
  *   failed            connections that ended too early
  *   slow_memory       bytes of the server's for each slow reader
  *   eof lost          milliseconds from SIGTERM until the last idle connection saw its end, and
@@ -35,6 +36,8 @@ static const char usage[] =
   "  --lines N          lines in a message (1)\n"
   "  --depth N          messages under way on each connection (1)\n"
   "  --close            connect anew for each message\n"
+  "  --burst            one message on each connection while the server stands still, then all "
+  "answers\n"
   "  --idle N           connections that say two words and are then silent (0)\n"
   "  --silent           they do not even say those\n"
   "  --http             they speak HTTP\n"
@@ -65,6 +68,7 @@ static bool read_flag(struct measurement *wanted, const char *name)
 {
   if (strcmp(name, "--close") == 0) wanted->traffic.close_each = true;
   else if (strcmp(name, "--silent") == 0) wanted->silent = true;
+  else if (strcmp(name, "--burst") == 0) wanted->burst = true;
   else if (strcmp(name, "--mark") == 0) wanted->mark = true;
   else if (strcmp(name, "--http") == 0) {
     wanted->idle.request = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";

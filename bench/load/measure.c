@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "burst.h"
 #include "common.h"
 #include "subject.h"
 
@@ -79,6 +80,16 @@ static void measure_traffic(const struct measurement *wanted, const struct subje
   traffic_free(traffic);
 }
 
+static void measure_bursts(const struct measurement *wanted, const struct subject *subject)
+{
+  struct burst_result result;
+  burst_run(&wanted->traffic, subject, wanted->seconds, &result);
+  double answers = (double)result.answers, used = (double)result.used;
+  printf("rate=%.0f cpu=%.4f busy=%.3f capacity=%.0f ",
+         answers / (double)result.elapsed * one_second, microseconds(used / answers),
+         used / (double)result.elapsed, answers / used * one_second * subject_servers(subject));
+}
+
 /* Stops the server; what remains of the crowd is what it has to close. */
 static void end_all(const struct measurement *wanted, struct subject *subject, struct crowd *crowd)
 {
@@ -108,7 +119,8 @@ void measure(struct measurement *wanted)
   if (wanted->idle.count > 0) idle = hold_idle(wanted, &subject);
   int64_t before = subject_memory(&subject);
   if (wanted->slow > 0) slow = hold_slow(wanted);
-  if (wanted->traffic.connections > 0) measure_traffic(wanted, &subject);
+  if (wanted->burst) measure_bursts(wanted, &subject);
+  else if (wanted->traffic.connections > 0) measure_traffic(wanted, &subject);
   if (slow) {
     printf("slow_memory=%.0f ", (double)(subject_memory(&subject) - before) / wanted->slow);
     crowd_leave(slow);

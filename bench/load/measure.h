@@ -12,6 +12,7 @@ struct measurement {
   struct crowd_options idle;      /* count may be 0 */
   unsigned slow;                  /* connections that send and hardly read */
   bool silent;                    /* the idle ones never say a word */
+  bool burst;                     /* the traffic comes in bursts: burst.h */
   bool mark;                      /* SIGUSR2 tells the server when the measurement begins */
   double warm, seconds, settle;
   int server_processor, load_processor;

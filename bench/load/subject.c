@@ -52,7 +52,8 @@ static uint16_t port_in(const char *line)
   return (uint16_t)strtoul(digits, NULL, 10);
 }
 
-static pid_t parent_of(pid_t pid)
+/* Returns the parent, and sets the state as a letter; 0 when the process is gone. */
+static pid_t look_at(pid_t pid, char *state)
 {
   char path[64], text[512];
   int parent = 0;
@@ -61,7 +62,7 @@ static pid_t parent_of(pid_t pid)
   if (!file) return 0;
   if (fgets(text, sizeof text, file)) {
     const char *name_end = strrchr(text, ')');
-    if (!name_end || sscanf(name_end + 1, " %*c %d", &parent) != 1) parent = 0;
+    if (!name_end || sscanf(name_end + 1, " %c %d", state, &parent) != 2) parent = 0;
   }
   fclose(file);
   return parent;
@@ -73,7 +74,9 @@ static void find_children(struct subject *subject)
   if (!proc) give_up("/proc");
   for (struct dirent *entry; (entry = readdir(proc)) != NULL;) {
     pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-    if (pid > 0 && parent_of(pid) == subject->process[0] && subject->processes < SUBJECT_PROCESSES)
+    char state;
+    if (pid > 0 && look_at(pid, &state) == subject->process[0] &&
+        subject->processes < SUBJECT_PROCESSES)
       subject->process[subject->processes++] = pid;
   }
   closedir(proc);
@@ -131,6 +134,27 @@ int64_t subject_memory(const struct subject *subject)
   int64_t sum = 0;
   for (unsigned i = 0; i < subject->processes; i++) sum += memory_of(subject->process[i]);
   return sum;
+}
+
+unsigned subject_servers(const struct subject *subject)
+{
+  return subject->processes > 1 ? subject->processes - 1 : 1;
+}
+
+/* ---- standing still ---- */
+
+void subject_freeze(const struct subject *subject)
+{
+  const struct timespec moment = {.tv_nsec = 100000};
+  for (unsigned i = 0; i < subject->processes; i++) kill(subject->process[i], SIGSTOP);
+  for (unsigned i = 0; i < subject->processes; i++)
+    for (char state = 'T'; look_at(subject->process[i], &state) && state != 'T';)
+      nanosleep(&moment, NULL);
+}
+
+void subject_thaw(const struct subject *subject)
+{
+  for (unsigned i = 0; i < subject->processes; i++) kill(subject->process[i], SIGCONT);
 }
 
 /* ---- end ---- */

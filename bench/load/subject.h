@@ -34,6 +34,13 @@ int64_t subject_processor(const struct subject *subject);
 /* Bytes of memory that its processes have to themselves, and are resident. */
 int64_t subject_memory(const struct subject *subject);
 
+/* How many of them serve: a process with children leaves that to them. */
+unsigned subject_servers(const struct subject *subject);
+
+/* Its processes stand still, and go on. */
+void subject_freeze(const struct subject *subject);
+void subject_thaw(const struct subject *subject);
+
 /* SIGTERM. */
 void subject_stop(const struct subject *subject);
 

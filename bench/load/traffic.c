@@ -136,6 +136,12 @@ static void receive(struct traffic *traffic, struct link *link)
 
 /* ---- the whole ---- */
 
+void traffic_fill(char *message, const struct traffic_options *options)
+{
+  for (size_t i = 0; i < options->size * options->lines; i++)
+    message[i] = (i + 1) % options->size == 0 ? '\n' : (char)('a' + i % 23);
+}
+
 struct traffic *traffic_new(const struct traffic_options *options)
 {
   size_t links = sizeof(struct link) * options->connections;
@@ -145,8 +151,7 @@ struct traffic *traffic_new(const struct traffic_options *options)
   traffic->length = options->size * options->lines;
   traffic->message = must_have(malloc(traffic->length));
   traffic->scratch = must_have(malloc(SCRATCH));
-  for (size_t i = 0; i < traffic->length; i++)
-    traffic->message[i] = (i + 1) % options->size == 0 ? '\n' : (char)('a' + i % 23);
+  traffic_fill(traffic->message, options);
   traffic->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (traffic->epoll < 0) give_up("epoll_create1");
   for (unsigned i = 0; i < options->connections; i++)

@@ -32,6 +32,9 @@ struct traffic_result {
 
 struct traffic;
 
+/* Writes one message. */
+void traffic_fill(char *message, const struct traffic_options *options);
+
 /* Connects, and sends the first messages. */
 struct traffic *traffic_new(const struct traffic_options *options);
 

@@ -3,7 +3,7 @@
 -- lines: reads lines and writes them back, instead of echoing what comes.
 -- off: without deadlines, keepalive, on_state. They are on otherwise.
 -- data: a handler begins with its connection's first byte.
--- When it ends it prints the longest turn of the loop, in milliseconds, since SIGUSR2.
+-- When it ends it prints the longest turn of the loop, in milliseconds, from SIGUSR2 until SIGTERM, and from then on.
 
 local core = require "lastcall.core"
 local lastcall = require "lastcall"
@@ -31,7 +31,7 @@ else
   options.first_byte_timeout, options.idle_timeout, options.max_age = 60, 60, 3600
 end
 
-lastcall.run(function()
+local report = lastcall.run(function()
   local server = assert(lastcall.listen("127.0.0.1:0", options))
   local moves = 0
   if not words.off then server:on_state(function() moves = moves + 1 end) end
@@ -39,7 +39,9 @@ lastcall.run(function()
   io.stdout:flush()
   lastcall.on_signal("USR2", function() core.loop_stats(true) end)
   lastcall.before_shutdown("note the longest turn", function()
-    print(("longest_turn=%.2f"):format(core.loop_stats().longest_turn * 1e3))
+    print(("longest_turn=%.2f"):format(core.loop_stats(true).longest_turn * 1e3))
   end)
   server:serve(words.lines and echo_lines or echo)
 end, { log = function() end })
+print(("drain_turn=%.2f"):format(core.loop_stats().longest_turn * 1e3))
+os.exit(report.ok)

@@ -3,8 +3,10 @@ local helper = require "spec.helper"
 
 package.path = "bench/?.lua;" .. package.path
 local machine = require "machine"
+local report = require "report"
 local results = require "results"
 local statistics = require "statistics"
+local works = require "works"
 
 --- The figures that the load generator prints of one server.
 local function figures_of(options, server)
@@ -41,6 +43,18 @@ describe("the load generator", function()
     assert.is_false(fine)
   end)
 
+  it("sends bursts while the server stands still: to one process, and to several", function()
+    local prefork = "lua5.4 examples/prefork.lua 127.0.0.1:0 2"
+    for servers, server in ipairs { helper.program "bench/raw", prefork } do
+      local figures, output = figures_of("--connections 8 --lines 4 --burst --seconds 0.002", server)
+      for _, name in ipairs { "rate", "cpu", "busy" } do assert.is_true((figures[name] or 0) > 0, name .. output) end
+      assert.is_true(math.abs(figures.capacity * figures.cpu / 1e6 / servers - 1) < 0.01, output)
+    end
+    local output, fine = helper.run(helper.program "bench/load" ..
+      " --connections 1 --size 5 --lines 2 --burst -- lua5.4 spec/support/line_server.lua 127.0.0.1:0 5")
+    assert.is_false(fine, output) -- it answers something else
+  end)
+
   it("says how it is used", function()
     local output, _, status = helper.run(helper.program "bench/load" .. " --colour red -- true")
     assert.equal(2, status)
@@ -67,6 +81,31 @@ describe("the figures of a run", function()
   it("are compared within each round", function()
     local ratio = statistics.ratio({ 10, 30, [3] = 50, [4] = 7 }, { 10, 20, [4] = 0 })
     assert.same({ 1.25, 2 }, { ratio.median, ratio.count })
+  end)
+
+  it("stand beside what they have to be, with a copy of the reference and the sketch", function()
+    local work = {
+      name = "a work", kind = "traffic", servers = { "raw C", "raw C again", "sketch", "lastcall" },
+      bars = { { "lastcall", "raw C", "cpu", at_most = 1.1 }, { "lastcall", "sketch", "cpu", at_most = 1.1 },
+        { "lastcall", nil, "memory", at_least = 2 }, { "lastcall", "raw C", "p99", at_most = 1 } },
+    }
+    local values = { ["raw C"] = { cpu = { 2, 2 } }, ["raw C again"] = { cpu = { 3, 1 } },
+      sketch = { cpu = { 2, 2 } }, lastcall = { cpu = { 2, 2.2 }, memory = { 1 } } }
+    local found = setmetatable({ all = { ["a work"] = values } }, results)
+    local path = os.tmpname()
+    local file <close> = assert(io.open(path, "w+"))
+    os.remove(path)
+    report.write(file, found, { work })
+    file:seek "set"
+    local text = file:read "a"
+    for _, line in ipairs {
+      "| processor time | 1.05 (1.02 to 1.08) | ≤ 1.1 | met | 1.00 (0.75 to 1.25) | 1.00 (1.00 to 1.00) |\n",
+      "| sketch | processor time | 1.05 (1.02 to 1.08) | ≤ 1.1 | met |  |  |\n",
+      "| bytes each | 1 (1 to 1) | ≥ 2 | **not met** |  |  |\n",
+      "| p99 |  | ≤ 1 | not measured here |  |  |\n",
+      "\n2 of 3 met.\n",
+    } do assert.is_truthy(text:find(line, 1, true), text) end
+    assert.is_truthy(os.getenv "SKETCH" or works.servers.sketch.lacks:find "SKETCH=FOLDER was not given")
   end)
 
   it("are read back as they were written down", function()
