@@ -7,8 +7,9 @@
  * closed in the background, and that is logged.
  *
  * With `start = "data"` no box exists before the handler begins, nor after a handler has returned
- * between two units. It is made when the script needs to see it, and made again if it was collected
- * meanwhile. So a box is anchored as soon as a value is kept with it.
+ * between two units; only that of a busy connection stays for a second (staying.c). It is made when
+ * the script needs to see it, and made again if it was collected meanwhile. So a box is anchored as
+ * soon as a value is kept with it.
  *
  * The user value of a box is the server. When more is kept with the box, it is a table with
  * CONN_SERVER and so on.
@@ -22,6 +23,7 @@
 #include "conn/exchange.h"
 #include "conn/farewell.h"
 #include "conn/keeping.h"
+#include "conn/staying.h"
 #include "runtime/runtime.h"
 #include "script/failure.h"
 #include "script/raise.h"

@@ -11,6 +11,7 @@
 #include "task/task.h"
 
 typedef struct conn_box conn_box;
+typedef struct staying staying;
 
 /* Kept small, because each connection has one. Things that few connections need are in a table,
  * which then is the user value. */
@@ -41,15 +42,19 @@ struct conn_box {
   unsigned is_findable : 1;  /* in the table of boxes without an anchor */
   unsigned is_socket : 1;    /* of lastcall.socket, where it may be collected while open */
   unsigned has_farewell : 1; /* has a farewell of its own */
+  unsigned is_fresh : 1;     /* it has had a unit since the last look of staying.c */
+  unsigned place : 10;       /* there, from 1; 0: it does not stay */
   uint8_t untold;            /* moves that wait to be passed to on_state */
 };
 
 #define UNTOLD_MOST UINT8_MAX
+#define STAYING_MOST 1023u
 
 /* All connections of a runtime. */
 typedef struct conns {
   lc_server *outbound; /* the registry of outbound connections */
   struct leak *leaks;  /* collected while open, not logged yet */
+  staying *staying;    /* the objects of busy connections */
   int boxes;           /* reference: the objects without an anchor, by address, in a weak table */
   int type;            /* reference: their metatable */
   int reads_large;     /* the last read_some got a large piece: the next may */

@@ -15,6 +15,7 @@
 #include "conn/exchange.h"
 #include "conn/keeping.h"
 #include "conn/methods.h"
+#include "conn/staying.h"
 #include "conn/writing.h"
 #include "runtime/callbacks.h"
 #include "runtime/runtime.h"

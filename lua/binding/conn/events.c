@@ -8,6 +8,7 @@
 #include "conn/eof.h"
 #include "conn/farewell.h"
 #include "conn/keeping.h"
+#include "conn/staying.h"
 #include "conn/stragglers.h"
 #include "runtime/report.h"
 #include "runtime/runtime.h"

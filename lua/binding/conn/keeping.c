@@ -95,7 +95,7 @@ int conn_push(lua_State *L, conn_box *box)
   return found;
 }
 
-static void unanchor(conn_box *box)
+void conn_unanchor(conn_box *box)
 {
   runtime_release(box->rt, box->anchor);
   box->anchor = LUA_NOREF;
@@ -128,22 +128,15 @@ static int unanchor_parked(lua_State *L)
   }
   lua_pop(L, 1);
   conn_remember(L, box, -1);
-  unanchor(box);
+  conn_unanchor(box);
   return 0;
 }
 
-/* A parked connection whose object has been remembered, and keeps nothing, needs no more than this. */
-static void unanchor_when_parked(conn_box *box)
+/* Once the object has been remembered, and while it keeps nothing, there is no more to do than this. */
+void conn_let_go(conn_box *box)
 {
-  if (box->is_findable && !box->keeps) unanchor(box);
+  if (box->is_findable && !box->keeps) conn_unanchor(box);
   else runtime_protect(box->rt, unanchor_parked, box);
-}
-
-void conn_unanchor_when_over(conn_box *box)
-{
-  if (box->tasks || box->untold || box->is_detached || box->anchor == LUA_NOREF) return;
-  if (lc_conn_state(box->conn) == LC_STATE_CLOSED || !box->is_served) unanchor(box);
-  else if (box->is_unstarted) unanchor_when_parked(box);
 }
 
 void conn_park(conn_box *box)

@@ -14,9 +14,9 @@ int conn_push(lua_State *L,
 void conn_keep(lua_State *L, conn_box *box); /* anchors the box at the top [0, 0] */
 /* Anchors it, if its handler has not begun. [0, 0] */
 void conn_keep_unstarted(lua_State *L, int index);
-/* Lets the object go with the last of its tasks, when the connection is over or nothing is kept
- * with a parked one. */
-void conn_unanchor_when_over(conn_box *box);
+void conn_unanchor(conn_box *box);
+/* Lets the object of a parked connection go, unless something is kept with it. */
+void conn_let_go(conn_box *box);
 /* Its handler begins anew with the next unit. */
 void conn_park(conn_box *box);
 /* Without an anchor, until it is collected. */

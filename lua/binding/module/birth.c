@@ -8,6 +8,7 @@
 #include "conn/box.h"
 #include "conn/connect.h"
 #include "conn/leaks.h"
+#include "conn/staying.h"
 #include "conn/stragglers.h"
 #include "runtime/allocator.h"
 #include "runtime/callbacks.h"
@@ -53,6 +54,7 @@ static int runtime_collect(lua_State *L)
   task_pool_free(rt);
   polls_free(rt);
   conn_forget_leaks(rt);
+  conn_forget_staying(rt);
   moves_free(rt);
   works_free(rt);
   allocator_end(L, rt); /* the state is closed during a run */

@@ -125,6 +125,17 @@ static int start_late(lua_State *L)
   return 0;
 }
 
+/* A connection that is busy has its object and a coroutine at hand: nothing has to be made. */
+static int start_at_once(const server_box *box, conn_box *of)
+{
+  if (!of || of->anchor == LUA_NOREF || of->has_context || box->gives_context) return 0;
+  task *t = task_start_anchored(box->rt, &of->as_owner, box->handler, of->anchor);
+  if (!t) return 0;
+  t->is_handler = 1;
+  of->is_unstarted = 0;
+  return 1;
+}
+
 /* One whose handler begins with the first byte, or with a unit: it has come, or it will not. A unit
  * waits for the tasks of the one before it. */
 static void on_first_byte(server_box *box, lc_conn *conn, int is_unit)
@@ -137,7 +148,7 @@ static void on_first_byte(server_box *box, lc_conn *conn, int is_unit)
   }
   int result = is_unit ? 0 : lc_conn_await(conn);
   if (result == LC_EOF) lc_conn_finish(conn, "no data");
-  else if (!result) protect_start(&m, start_late);
+  else if (!result && !start_at_once(box, of)) protect_start(&m, start_late);
   else if (result == -ENOMEM || result == -ENOBUFS) lc_conn_abort(conn, "no memory for a handler");
 }
 

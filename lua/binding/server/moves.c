@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "conn/keeping.h"
+#include "conn/staying.h"
 #include "runtime/calling.h"
 #include "runtime/interrupt.h"
 #include "runtime/report.h"

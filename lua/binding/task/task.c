@@ -71,6 +71,27 @@ static void task_pool(task *t)
   t->rt->tasks->pooled++;
 }
 
+/* The task, which has been taken and whose function and arguments lie on its stack, begins its life. */
+static task *enlist(task *t, owner *by, context *ctx)
+{
+  runtime *rt = t->rt;
+  t->by = by;
+  t->ctx = ctx;
+  t->id = ++rt->tasks->last_id;
+  t->began = lc_loop_now(rt->loop);
+  t->is_handler = t->is_goodbye = t->is_system = t->canceled = t->failed = t->is_exposed = 0;
+  t->at_rest = t->is_wordless = t->is_kept = t->is_main = t->doomed = t->killing = t->is_forced =
+    t->is_frozen = t->has_begun = t->has_failed = t->is_deaf = 0;
+  t->noted = 0;
+  assert(ctx || by); /* only a connection's tasks need no context */
+  lc_list_append(ctx ? &ctx->tasks : &by->own_tasks, &t->in_context);
+  lc_list_append(&rt->tasks->all, &t->in_tasks);
+  lc_list_append(&rt->tasks->ready, &t->in_queue);
+  if (!by) rt->tasks->of_process++;
+  if (!rt->tasks->in_turn) lc_loop_hurry(rt->loop);
+  return t;
+}
+
 task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
 {
   task *t = task_take(L, rt);
@@ -82,23 +103,25 @@ task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
   if (ctx) context_hold(L, ctx);
   t = task_take(L, rt);
   co = t->co;
-  t->by = by;
-  t->ctx = ctx;
-  t->id = ++rt->tasks->last_id;
-  t->began = lc_loop_now(rt->loop);
-  t->is_handler = t->is_goodbye = t->is_system = t->canceled = t->failed = t->is_exposed = 0;
-  t->at_rest = t->is_wordless = t->is_kept = t->is_main = t->doomed = t->killing = t->is_forced =
-    t->is_frozen = t->has_begun = t->has_failed = t->is_deaf = 0;
-  t->noted = 0;
   lua_rawgeti(co, LUA_REGISTRYINDEX, rt->tasks->body);
   lua_xmove(L, co, count + 1);
-  assert(ctx || by); /* only a connection's tasks need no context */
-  lc_list_append(ctx ? &ctx->tasks : &by->own_tasks, &t->in_context);
-  lc_list_append(&rt->tasks->all, &t->in_tasks);
-  lc_list_append(&rt->tasks->ready, &t->in_queue);
-  if (!by) rt->tasks->of_process++;
-  if (!rt->tasks->in_turn) lc_loop_hurry(rt->loop);
-  return t;
+  return enlist(t, by, ctx);
+}
+
+task *task_start_anchored(runtime *rt, owner *by, int function, int argument)
+{
+  enum { ROOM = 5 };
+  if (lc_list_is_empty(&rt->tasks->pool)) return NULL;
+  task *t = LC_OWNER(rt->tasks->pool.previous, task, in_tasks);
+  if (!lua_checkstack(t->co, ROOM)) return NULL;
+  t = task_take(rt->L, rt);
+  by->type->hold(rt->L, by);
+  lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->tasks->body);
+  lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->anchors);
+  lua_rawgeti(t->co, -1, function);
+  lua_rawgeti(t->co, -2, argument);
+  lua_remove(t->co, -3);
+  return enlist(t, by, NULL);
 }
 
 task_extra *task_need_extra(task *t)

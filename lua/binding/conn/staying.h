@@ -1,0 +1,12 @@
+/* conn/staying.h - when the object of a connection goes; those of busy connections stay for their next units. */
+#ifndef LC_BINDING_CONN_STAYING_H
+#define LC_BINDING_CONN_STAYING_H
+
+#include "conn/box.h"
+
+/* Lets the object go with the last of its tasks, when the connection is over; that of a parked one after a second without
+ * a unit. */
+void conn_unanchor_when_over(conn_box *box);
+void conn_forget_staying(runtime *rt); /* with the Lua state */
+
+#endif
