@@ -296,7 +296,7 @@ sim-fidelity: ## The same scenes on the real and on the simulated kernel: SCENES
 	@$(MAKE) -s $(BUILD)/fidelity $(BUILD)/link
 	@scripts/sim-fidelity $(SCENES)
 
-lab: ## Who is lost at a distance, by ways of stopping: STOPS=, RTT= ms, LOSS= (root; under 8 min)
+lab: ## Who is lost at a distance, by ways of stopping: STOPS=, RTT= ms, LOSS= (root; under 10 min)
 	@scripts/install-deps build lab
 	@$(MAKE) -s all
 	@spec/lab/compare.sh

@@ -33,7 +33,7 @@ end)
 describe("an HTTP server stopped 40 ms away from its keep-alive clients", function()
   it("loses no request of those that ask often, and counts whom it loses", function()
     if not helper.long then return pending("at full length only (make check)") end
-    local output, fine, status = helper.run("env ONLY=lastcall STOPS=2 spec/lab/keepalive.sh", 200)
+    local output, fine, status = helper.run("env ONLY=lastcall STOPS=2 spec/lab/keepalive.sh", 260)
     if status == NO_LAB then return pending(output:match("skipped: ([^\n]*)")) end
     assert.is_true(fine, output)
   end)
