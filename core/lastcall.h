@@ -55,6 +55,7 @@
 #include "lastcall/timer.h"
 #include "lastcall/turn.h"
 #include "lastcall/watchdog.h"
+#include "lastcall/websocket.h"
 #include "lastcall/write.h"
 
 #endif
