@@ -56,6 +56,7 @@
 #include "lastcall/turn.h"
 #include "lastcall/watchdog.h"
 #include "lastcall/websocket.h"
+#include "lastcall/websocket_conn.h"
 #include "lastcall/write.h"
 
 #endif

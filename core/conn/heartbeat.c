@@ -3,6 +3,7 @@
 
 #include "conn/crossing.h"
 #include "conn/deadline.h"
+#include "conn/protocol.h"
 #include "conn/release.h"
 #include "conn/settings.h"
 
@@ -64,5 +65,8 @@ void lc_heartbeat_due(lc_conn *conn, lc_time now)
     return;
   }
   extra->asked_at = now;
-  if (conn->owner) conn->owner->heartbeat(conn);
+  if (!conn->owner) return;
+  const lc_protocol *protocol = lc_protocol_of(conn);
+  if (protocol->ask) protocol->ask(conn, lc_protocol_state(conn));
+  else conn->owner->heartbeat(conn);
 }

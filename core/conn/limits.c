@@ -41,7 +41,10 @@ static lc_time aged_limit(const lc_conn *conn)
 static lc_time idle_limit(const lc_conn *conn)
 {
   if (conn->state != LC_STATE_IDLE || conn->leaving) return LC_NEVER;
-  return lc_time_add(conn->idle_since, lc_conn_settings(conn)->idle_timeout);
+  const lc_protocol *protocol = lc_protocol_of(conn);
+  lc_time since =
+    protocol->idle_since ? protocol->idle_since(conn, lc_protocol_state(conn)) : conn->idle_since;
+  return lc_time_add(since, lc_conn_settings(conn)->idle_timeout);
 }
 
 void lc_conn_rearm(lc_conn *conn)

@@ -319,12 +319,11 @@ static int make_room(lc_conn *conn, size_t total)
   return lc_queue_size(conn) + total > limit ? LC_FULL : 0;
 }
 
-int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count)
+int lc_output_post(lc_conn *conn, const struct iovec *pieces, int count)
 {
   int result = output_state(conn); /* a post does not wait, so no deadline counts */
   if (result < 0) return result;
   size_t total = total_of(pieces, count);
-  if ((result = make_room(conn, total)) < 0) return result;
   lc_conn_extra *extra = lc_conn_need_extra(conn);
   if (!extra) return -ENOMEM;
   result = lc_buffer_reserve(&extra->posted, total);
@@ -338,4 +337,11 @@ int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count)
   lc_output_merge_posted(conn);
   lc_conn_update(conn);
   return conn->error;
+}
+
+int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count)
+{
+  int result = output_state(conn);
+  if (!result) result = make_room(conn, total_of(pieces, count));
+  return result ? result : lc_output_post(conn, pieces, count);
 }

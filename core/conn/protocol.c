@@ -20,3 +20,13 @@ void lc_protocol_end(lc_conn *conn)
   conn->protocol_state = NULL;
   lc_protocol_of(conn)->end(state);
 }
+
+const char *lc_conn_label(const lc_conn *conn, char *text, size_t size, lc_time *since)
+{
+  lc_time ignored;
+  const lc_protocol *protocol = conn->owner ? lc_protocol_of(conn) : NULL;
+  if (!protocol || !protocol->label || !size) return NULL;
+  int is_known =
+    protocol->label(conn, lc_protocol_state(conn), text, size, since ? since : &ignored);
+  return is_known ? text : NULL;
+}

@@ -44,14 +44,26 @@ struct lc_protocol {
   /* Called when bytes lie in the buffer (lc_conn_buffered) and no unit is under way. May write, and
    * may take bytes that belong to no unit. NULL: the embedder reads by itself. */
   lc_arrival (*arrived)(lc_conn *conn, void *state);
+  /* For a protocol without `arrived`, whose embedder reads through the protocol: looks at events
+   * (LC_READABLE and the like) first, and returns those that the embedder gets. May be NULL. */
+  unsigned (*ready)(lc_conn *conn, void *state, unsigned what);
+  /* Asks the peer for a sign of life (settings.heartbeat). NULL: the embedder asks. */
+  void (*ask)(lc_conn *conn, void *state);
   /* Called when the work for the unit is done. Takes the bytes of the unit that the embedder has
    * left. May be NULL. */
   void (*unit_ended)(lc_conn *conn, void *state);
-  /* Called when the work has failed; the connection ends. May write an answer. May be NULL. */
+  /* Called when the work has failed; the connection ends. May write an answer. May be NULL.
+   * Without `arrived`, all of the embedder's work counts as one unit. */
   void (*unit_failed)(lc_conn *conn, void *state);
+  /* Called when the embedder has done with the connection (lc_conn_leave), before `leave`. May be
+   * NULL. */
+  void (*abandoned)(lc_conn *conn, void *state);
   /* Whether the connection is idle: neither side owes the other anything. Every doubt counts as
    * work. */
   int (*is_between)(const lc_conn *conn, const void *state);
+  /* Since when an idle connection has been idle. NULL: since it came to be so. Frames that only keep
+   * a connection alive make it busy, and are no reason to keep it. */
+  lc_time (*idle_since)(const lc_conn *conn, const void *state);
   /* Whether `is_between` is certain, and not only likely. If it is certain, a drain closes the
    * connection without waiting for silence. Called only for idle connections that have received
    * something. */
@@ -67,6 +79,9 @@ struct lc_protocol {
   lc_time (*patience)(const lc_conn *conn, const void *state);
   /* Called when it took longer; the connection ends. May write an answer. May be NULL. */
   void (*timed_out)(lc_conn *conn, void *state);
+  /* Names what the connection is at work for, in `size` bytes, and since when. Returns whether
+   * there is anything. May be NULL. */
+  int (*label)(const lc_conn *conn, const void *state, char *text, size_t size, lc_time *since);
   /* 1: an answer can say that it is the last one. Then a drain refuses no unit because it began
    * late, and max_age closes the connection only after the silence `quiet`. */
   int ends_by_answer;

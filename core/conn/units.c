@@ -63,9 +63,10 @@ void lc_conn_unit_again(lc_conn *conn)
 
 void lc_conn_unit_failed(lc_conn *conn)
 {
-  if (conn->has_unit && conn->owner && conn->state < LC_STATE_CLOSING) {
+  if (conn->owner && conn->state < LC_STATE_CLOSING) {
     const lc_protocol *protocol = lc_protocol_of(conn);
-    if (protocol->unit_failed) protocol->unit_failed(conn, lc_protocol_state(conn));
+    int is_at_work = conn->has_unit || !protocol->arrived;
+    if (is_at_work && protocol->unit_failed) protocol->unit_failed(conn, lc_protocol_state(conn));
   }
   lc_conn_finish(conn, "handler failed");
 }
@@ -92,6 +93,14 @@ void lc_units_leave(lc_conn *conn, const char *cause)
 {
   if (conn->state >= LC_STATE_CLOSING) return; /* a callback has ended the connection */
   if (!say_goodbye(conn)) lc_conn_finish(conn, cause);
+}
+
+void lc_conn_leave(lc_conn *conn, const char *cause)
+{
+  if (!conn->owner || conn->state >= LC_STATE_CLOSING) return;
+  const lc_protocol *protocol = lc_protocol_of(conn);
+  if (protocol->abandoned) protocol->abandoned(conn, lc_protocol_state(conn));
+  lc_units_leave(conn, cause);
 }
 
 void lc_units_cut(lc_conn *conn, const char *cause)
@@ -221,13 +230,14 @@ unsigned lc_units_filter(lc_conn *conn, unsigned what)
 {
   if (!conn->owner || conn->unheard || conn->has_unit || conn->state >= LC_STATE_CLOSING)
     return what;
-  if (!lc_protocol_of(conn)->arrived) return what;
+  const lc_protocol *protocol = lc_protocol_of(conn);
+  if (!protocol->arrived)
+    return protocol->ready ? protocol->ready(conn, lc_protocol_state(conn), what) : what;
   if (what & LC_ENDED && conn->failure) {
     end_failed(conn);
     return what & ~(unsigned)LC_ENDED;
   }
   if (what & LC_READ_TIMEOUT) {
-    const lc_protocol *protocol = lc_protocol_of(conn);
     if (!conn->leaving && protocol->timed_out) protocol->timed_out(conn, lc_protocol_state(conn));
     lc_conn_finish(conn, conn->leaving ? "goodbye timeout" : "read timeout");
     return what & ~(unsigned)LC_READ_TIMEOUT;

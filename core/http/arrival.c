@@ -251,5 +251,6 @@ void lc_http_arrival_init(lc_protocol *protocol)
                             .leave = leave,
                             .patience = patience,
                             .timed_out = timed_out,
+                            .label = lc_http_label,
                             .ends_by_answer = 1};
 }

@@ -122,8 +122,11 @@ int lc_http_body_check(const lc_http_exchange *x, const lc_slice *held, uint8_t 
 /* Takes what is there of an unread body, at most so much of it that waiting for the rest is worth
  * while. 0: it is over; LC_AGAIN; or another code: the connection is to end. */
 int lc_http_body_skip(lc_http_exchange *x, lc_conn *conn);
-/* Whether so little is unread that the connection can go on after skipping it. May receive. */
-int lc_http_body_is_short(const lc_http_exchange *x, lc_conn *conn);
+/* Whether so little is unread that the connection can go on after skipping it. */
+int lc_http_body_is_short(const lc_http_exchange *x);
+
+/* known.c */
+int lc_http_label(const lc_conn *conn, const void *state, char *text, size_t size, lc_time *since);
 
 /* sending.c */
 int lc_http_out_add(lc_http_outgoing *out, const char *bytes, size_t length); /* 0 or -ENOMEM */

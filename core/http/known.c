@@ -29,15 +29,17 @@ static size_t add(char *text, size_t at, size_t size, const char *more, size_t l
 }
 
 /* Both parts are visible ASCII: anything else is refused. */
-const char *lc_http_label(const lc_conn *conn, char *text, size_t size)
+int lc_http_label(const lc_conn *conn, const void *state, char *text, size_t size, lc_time *since)
 {
   const lc_http_exchange *x = lc_http_exchange_of(conn);
-  if (!x || !size) return NULL;
+  (void)state;
+  if (!x) return 0;
+  *since = x->began;
   const lc_http_head *head = &x->head;
   size_t at = add(text, 0, size, x->bytes + head->method.at, head->method.length);
   at = add(text, at, size, " ", 1);
   if (head->path.length) at = add(text, at, size, x->bytes + head->path.at, head->path.length);
   else at = add(text, at, size, "/", 1);
   text[at] = 0;
-  return text;
+  return 1;
 }

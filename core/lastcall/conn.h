@@ -55,6 +55,8 @@ void lc_conn_unit_again(lc_conn *conn);
 /* The work for the unit has failed: the protocol may say so to the peer, and the connection closes
  * as lc_conn_finish does. Without a unit it closes too. */
 void lc_conn_unit_failed(lc_conn *conn);
+/* The embedder has done with the connection: it says goodbye as its protocol wants, and closes as lc_conn_finish does. */
+void lc_conn_leave(lc_conn *conn, const char *cause);
 
 /* ------------------------------------------------------------------- held -- */
 
@@ -89,6 +91,9 @@ int lc_conn_error(const lc_conn *conn);
 /* Whether the peer's FIN is known to have come, read or not. 0 once we have shut our reading
  * half. */
 int lc_conn_is_finished(const lc_conn *conn);
+/* "GET /path", shortened to fit: what the connection is at work for, and since when (NULL: not asked for). Returns
+ * `text`; NULL when its protocol knows of nothing. */
+const char *lc_conn_label(const lc_conn *conn, char *text, size_t size, lc_time *since);
 /* Whether the ladder closes the connection: it was idle, or would have begun new work. */
 int lc_conn_is_dismissed(const lc_conn *conn);
 

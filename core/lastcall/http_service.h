@@ -82,9 +82,6 @@ const lc_http_head *lc_http_request(const lc_http_exchange *x, const char **byte
 void lc_http_head_bytes(const lc_http_exchange *x, lc_slice *bytes);
 /* When the head was whole; of a refused one: when its first byte was looked at. */
 lc_time lc_http_began(const lc_http_exchange *x);
-/* "GET /path", shortened to fit: the request that the connection is at work for. NULL when there is
- * none. Returns `text`. */
-const char *lc_http_label(const lc_conn *conn, char *text, size_t size);
 
 /* Where the request comes from: the peer, or, if the peer is trusted, the address that it names. The port of
  * a named client is 0 where the peer does not tell it. */

@@ -12,10 +12,11 @@ enum { LABEL = 120 }; /* bytes of a request's name */
 static void describe_request(lua_State *L, const lc_conn *conn, lc_time now)
 {
   char label[LABEL];
-  if (!lc_http_label(conn, label, sizeof label)) return;
+  lc_time since;
+  if (!lc_conn_label(conn, label, sizeof label, &since)) return;
   lua_pushstring(L, label);
   lua_setfield(L, -2, "request");
-  lua_pushnumber(L, lc_to_seconds(now - lc_http_began(lc_http_exchange_of(conn))));
+  lua_pushnumber(L, lc_to_seconds(now - since));
   lua_setfield(L, -2, "in_handler");
 }
 

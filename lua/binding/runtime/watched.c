@@ -64,7 +64,7 @@ static int tell(lua_State *L)
     lua_pushinteger(L, (lua_Integer)lc_conn_id(by->conn));
     lua_setfield(L, -2, "connection");
     set_string(L, "peer", peer_text(by->conn, peer, sizeof peer));
-    set_string(L, "request", lc_http_label(by->conn, label, sizeof label));
+    set_string(L, "request", lc_conn_label(by->conn, label, sizeof label, NULL));
   }
   set_string(L, "traceback", atomic_load(&i->has_trace) ? i->trace : "in a C function");
   report_log(L, now->rt, by->told);

@@ -20,7 +20,7 @@ static void report_failure(lua_State *L, task *t)
   char label[120];
   const lc_conn *conn = owner_conn(t->by);
   if (!conn || !owner_push(L, t->by)) lua_pushnil(L);
-  lua_pushstring(L, conn ? lc_http_label(conn, label, sizeof label) : NULL);
+  lua_pushstring(L, conn ? lc_conn_label(conn, label, sizeof label, NULL) : NULL);
   report_error(L, t->rt, owner_reporters(t->by));
 }
 
