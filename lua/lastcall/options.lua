@@ -155,6 +155,25 @@ options.http = {
 
 options.http_events = { retry = limit, heartbeat = limit, max_queue = whole(0, 2 ^ 40) }
 
+local function tokens(value)
+  local fine = type(value) == "table"
+  for _, one in ipairs(fine and value or {}) do
+    fine = fine and type(one) == "string" and one:find "^[%w!#$%%&'*+.^_`|~-]+$" ~= nil
+  end
+  return fine, 'a list of names, such as {"chat.v2", "chat"}'
+end
+
+local function close_code(value)
+  return math.type(value) == "integer" and core.websocket_is_code(value),
+    "a code that a Close frame may have, such as 1001 or 1012"
+end
+
+options.websocket = {
+  max_message = whole(1, 2 ^ 40), message_timeout = limit, heartbeat = nested("heartbeat", is_false),
+  protocols = tokens, drain_code = close_code,
+  origins = either("a list of origins, or a function", "table", is_function),
+}
+
 options.http_serve = with(options.serve, options.http)
 
 options.connect = with(options.connection, { timeout = limit, bind = is("string") })

@@ -55,6 +55,10 @@ describe("doc/http.md", function()
   it("has every option of a handler of requests, and no other", function()
     assert.same(names_of(options.http), documented(read_file "doc/http.md", "Options"))
   end)
+
+  it("has every option of a WebSocket on its own page, and no other", function()
+    assert.same(names_of(options.websocket), documented(read_file "doc/websocket.md", "Options"))
+  end)
 end)
 
 describe("doc/contract.md", function()

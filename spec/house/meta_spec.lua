@@ -86,6 +86,7 @@ describe("lastcall/meta.lua", function()
     Socket = function() return methods_of "socket" end,
     HttpRequest = function() return require "lastcall.core".http_request_methods end,
     HttpResponse = function() return require "lastcall.core".http_response_methods end,
+    Websocket = function() return require "lastcall.core".websocket_methods end,
     HttpStream = function() return require "lastcall.http.stream".methods end,
   } do
     it("has every method of a " .. class:lower() .. ", and no other", function()
@@ -99,7 +100,7 @@ describe("lastcall/meta.lua", function()
     ListenerOptions = "listener", ServerOptions = "server", RunOptions = "run", ServeOptions = "serve",
     ConnectOptions = "connect", PipeOptions = "pipe", HeartbeatOptions = "heartbeat",
     ReuseportOptions = "reuseport", HookOptions = "hook", HttpOptions = "http", HttpServeOptions = "http_serve",
-    HttpEventsOptions = "http_events",
+    HttpEventsOptions = "http_events", WebsocketOptions = "websocket",
   } do
     it("has every option of " .. known .. ", and no other", function()
       assert.same(sorted(options[known]), sorted(all_fields(class)))

@@ -165,26 +165,6 @@ describe("a reply without its body being read", function()
     end)
   end)
 
-  it("costs nobody a connection when its end has come in chunks, also if the reply begins before", function()
-    local whole = "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3;x=y\r\ncde\r\n0\r\nX: y\r\n\r\n"
-    serving(function(request)
-      if request.path ~= "/echo" then return "early" end
-      local chunks = request:chunks()
-      return 200, function() return chunks() end
-    end, function(lastcall, address)
-      local last = "GET /" .. HEAD .. "Connection: close\r\n\r\n"
-      for _, path in ipairs { "/", "/echo" } do
-        local statuses, answer = exchange(lastcall, address, ("POST " .. path .. HEAD .. whole):rep(2) .. last)
-        assert.same({ 200, 200, 200 }, statuses, answer)
-      end
-      local half = "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"
-      assert.same({ 200 }, (exchange(lastcall, address, "POST /" .. HEAD .. half)))
-      local piece = ("2000\r\n%s\r\n"):format(("x"):rep(8192))
-      local long = "Transfer-Encoding: chunked\r\n\r\n" .. piece:rep(9) .. "0\r\n\r\n"
-      assert.same({ 200 }, (exchange(lastcall, address, "POST /" .. HEAD .. long .. last)))
-    end)
-  end)
-
   it("invites a client that waits only when the body is read", function()
     serving(function(request)
       if request.path == "/reads" then return assert(request:body()) end
@@ -206,35 +186,6 @@ describe("a reply without its body being read", function()
       local tea = "POST /" .. HEAD .. "Expect: tea\r\nContent-Length: 0\r\n\r\n"
       assert.same({ 417 }, (exchange(lastcall, address, tea)))
     end)
-  end)
-end)
-
-describe("a connection without a request", function()
-  --- How a silent client's connection ends, when the server serves `handler`; nothing when it does not.
-  local function silent(handler, options)
-    local code
-    helper.task(function(lastcall)
-      local server, address = helper.serve(lastcall, handler, options)
-      local conn = assert(lastcall.connect(address, { read_timeout = helper.seconds(0.3) }))
-      code = select(2, conn:read())
-      conn:abort()
-      server:close()
-    end)
-    return code
-  end
-  local function ok() return "ok" end
-
-  it("is closed after keepalive_timeout, also before a first one", function()
-    assert.equal("eof", silent(http.handler(ok, { keepalive_timeout = 0.05 })))
-    assert.equal("eof", silent(http.handler(ok, { keepalive_timeout = 0.05 }), { at = helper.abstract "silent" }))
-    local own = http.handler(ok, { keepalive_timeout = 0.05 })
-    assert.equal("eof", silent(function(conn) own(conn) end))
-  end)
-
-  it("is closed by the server's limit for the first byte, where it has one", function()
-    assert.equal("eof", silent(http.handler(ok), { first_byte_timeout = 0.05 }))
-    assert.equal("timeout", silent(http.handler(ok, { keepalive_timeout = 0.05 }), { first_byte_timeout = 9 }))
-    assert.equal("timeout", silent(http.handler(ok, { keepalive_timeout = false })))
   end)
 end)
 

@@ -1,4 +1,6 @@
 /* conn/closing.c - close, abort, and half-close. */
+#include "conn/closing_wait.h"
+
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -60,22 +62,33 @@ static int must_not_wait(const task *t, const conn_box *box)
   return !is_its_own && task_ended(t) && lc_conn_state(box->conn) < LC_STATE_CLOSING;
 }
 
+int conn_may_await_end(lua_State *L, const conn_box *box)
+{
+  const task *t = task_running(L, box->rt);
+  return t && lua_isyieldable(L) && !must_not_wait(t, box);
+}
+
+int conn_await_end(lua_State *L, conn_box *box, int waits)
+{
+  if (lc_conn_state(box->conn) == LC_STATE_CLOSED) return push_verdict(L, box);
+  if (!waits) return push_pending(L);
+  task *t = task_running(L, box->rt);
+  lc_list_append(&box->waiting, &t->in_queue);
+  t->is_kept = 1;
+  return task_suspend(L, t, "close", box, NULL, 0, close_done);
+}
+
 static int close_with(lua_State *L, int status, lua_KContext kept)
 {
   conn_box *box = conn_check(L, 1);
-  task *t = task_running(L, box->rt);
   lc_time linger = (lc_time)kept;
-  int waits = linger >= 0 && t && lua_isyieldable(L) && !must_not_wait(t, box);
+  int waits = linger >= 0 && conn_may_await_end(L, box);
   (void)status;
   if (lc_conn_state(box->conn) != LC_STATE_CLOSED) {
     lc_conn_close(box->conn, linger, "close");
     conn_end_context(box, "closed");
   }
-  if (lc_conn_state(box->conn) == LC_STATE_CLOSED) return push_verdict(L, box);
-  if (!waits) return push_pending(L);
-  lc_list_append(&box->waiting, &t->in_queue);
-  t->is_kept = 1;
-  return task_suspend(L, t, "close", box, NULL, 0, close_done);
+  return conn_await_end(L, box, waits);
 }
 
 static int close_fairly(lua_State *L, const conn_box *box, lc_time linger)

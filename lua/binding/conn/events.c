@@ -36,7 +36,7 @@ static int log_failure(lua_State *L)
   lua_setfield(L, -2, "peer");
   lua_pushstring(L, lc_code_name(lc_conn_error(f->conn)));
   lua_setfield(L, -2, "cause");
-  lua_pushstring(L, lc_http_label(f->conn, label, sizeof label));
+  lua_pushstring(L, lc_conn_label(f->conn, label, sizeof label, NULL));
   lua_setfield(L, -2, "request");
   report_log(L, f->rt, f->server ? &f->server->told : NULL);
   return 0;
@@ -132,6 +132,10 @@ static int dismiss_protected(lua_State *L)
 void conn_on_draining(lc_conn *conn)
 {
   conn_box *box = lc_conn_user(conn);
+  if (lc_websocket_of(conn)) { /* its task goes on: the client may have sent more */
+    lc_conn_dismiss(conn, "drain");
+    return;
+  }
   if (box) box->cut = LC_DRAINING;
   if (box && box->reader) task_wake(box->reader, LC_DRAINING);
   else if (box && !box->tasks && conn_has_farewell(box))

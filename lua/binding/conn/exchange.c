@@ -12,8 +12,12 @@ void conn_leave_exchange(conn_box *box)
   lc_http_release(exchange);
 }
 
-void conn_raise_http(lua_State *L, const char *operation)
+void conn_raise_http(lua_State *L, const conn_box *box, const char *operation)
 {
+  if (!conn_speaks_http(box))
+    raise_error(
+      L, "%s: this connection speaks WebSocket: use the methods of what http.websocket returned",
+      operation);
   raise_error(L,
               "%s: this connection speaks HTTP: read from the request, and write to the response",
               operation);

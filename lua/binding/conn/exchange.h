@@ -10,11 +10,14 @@ static inline int conn_speaks_http(const conn_box *box)
 {
   return box->exchange && !lc_http_is_upgraded(box->exchange);
 }
-void conn_raise_http(lua_State *L, const char *operation) __attribute__((noreturn));
-/* Raises if so: its bytes may not be read or written past the request and its reply. */
+void conn_raise_http(lua_State *L, const conn_box *box, const char *operation)
+  __attribute__((noreturn));
+/* Raises if so, and for WebSocket: the bytes may not be read or written past the request and its reply, or past the
+ * messages. */
 static inline void conn_refuse_http(lua_State *L, const conn_box *box, const char *operation)
 {
-  if (conn_speaks_http(box)) conn_raise_http(L, operation);
+  if (box->exchange && (conn_speaks_http(box) || lc_websocket_of(box->conn)))
+    conn_raise_http(L, box, operation);
 }
 
 #endif

@@ -22,6 +22,7 @@ static void say_farewell(lua_State *L, conn_box *box)
   size_t length;
   int top = lua_gettop(L);
   if (!conn_has_farewell(box) || lc_conn_state(box->conn) >= LC_STATE_CLOSING) return;
+  if (lc_websocket_of(box->conn)) return; /* nothing follows its Close */
   int otherwise = box->of_server ? box->of_server->farewell : LUA_NOREF;
   const char *text =
     conn_words(L, box, CONN_FAREWELL, otherwise, "in the farewell function", &length);
@@ -52,7 +53,7 @@ static void end_handler(const task *t, conn_box *box)
     runtime_protect_script(box->rt, dismiss, box);
   else if (t->failed) lc_conn_unit_failed(box->conn);
   else if (lc_conn_unit_ended(box->conn)) conn_park(box);
-  else lc_conn_finish(box->conn, "handler returned");
+  else lc_conn_leave(box->conn, "handler returned");
 }
 
 void conn_finished(owner *by, task *t)

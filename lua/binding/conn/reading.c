@@ -58,6 +58,16 @@ int conn_wait_input(lua_State *L, task *t, conn_box *box, lc_time deadline, cons
   return wait_for_input(L, t, box, LC_WAIT_READ, deadline, operation, kept, again);
 }
 
+int conn_wait_message(lua_State *L, task *t, conn_box *box, lc_websocket *ws, const char *operation,
+                      lua_KContext kept, lua_KFunction again)
+{
+  conn_refuse_second_reader(L, box, t, operation);
+  box->reader = t;
+  lc_websocket_wait(ws, LC_NEVER);
+  t->is_kept = 1;
+  return task_suspend(L, t, operation, box, reader_unwait, kept, again);
+}
+
 /* Returns the current task. Raises if another task reads already. `method` is "conn:read" and the
  * like. A call would be 20 of the 1,900 instructions of a line. */
 static inline __attribute__((always_inline)) task *begin_read(lua_State *L, conn_box *box,

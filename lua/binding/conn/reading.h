@@ -11,6 +11,10 @@
 int conn_wait_input(lua_State *L, task *t, conn_box *box, lc_time deadline, const char *operation,
                     lua_KContext kept, lua_KFunction again);
 
+/* The same for a message of a WebSocket. */
+int conn_wait_message(lua_State *L, task *t, conn_box *box, lc_websocket *ws, const char *operation,
+                      lua_KContext kept, lua_KFunction again);
+
 /* Raises if another task waits for input. `operation` is "conn:read" and the like. */
 void conn_refuse_second_reader(lua_State *L, const conn_box *box, const task *t,
                                const char *operation);

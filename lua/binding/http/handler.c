@@ -104,4 +104,6 @@ void http_open(lua_State *L, runtime *rt)
   http_open_response(L, rt);
   http_open_serving(L, rt);
   http_open_stream(L, rt);
+  http_open_websocket(L, rt);
+  http_open_broadcast(L, rt);
 }

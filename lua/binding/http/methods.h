@@ -15,5 +15,7 @@ void http_open_upgrade(lua_State *L, runtime *rt); /* likewise */
 void http_open_serving(lua_State *L, runtime *rt); /* into that table */
 void http_open_stream(lua_State *L, runtime *rt);  /* likewise */
 void http_open_response(lua_State *L, runtime *rt);
+void http_open_websocket(lua_State *L, runtime *rt);
+void http_open_broadcast(lua_State *L, runtime *rt);
 
 #endif

@@ -3,11 +3,13 @@
 local handler = require "lastcall.http.handler"
 local options = require "lastcall.options"
 local run = require "lastcall.run"
+local websocket = require "lastcall.http.websocket"
 require "lastcall.http.request"
 require "lastcall.http.response"
 
 local http = {
   handler = handler.new, access_log = require "lastcall.http.access_log", wsapi = require "lastcall.http.wsapi",
+  websocket = websocket.accept, broadcast = websocket.broadcast,
 }
 
 --- listen, serve and run in one, with options of all three and of http.handler.

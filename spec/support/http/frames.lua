@@ -1,0 +1,94 @@
+--- Frames of WebSocket for specs, made and read by hand, so that they may be illegal.
+
+local client = require "spec.support.http.client"
+local lastcall = require "lastcall"
+
+local frames = { CONTINUATION = 0, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 }
+
+local MASK = "\x12\xAB\x34\x7F"
+
+function frames.mask(payload, key)
+  local bytes = {}
+  for i = 1, #payload do bytes[i] = string.char(payload:byte(i) ~ key:byte((i - 1) % 4 + 1)) end
+  return table.concat(bytes)
+end
+
+local function length_of(payload, form)
+  local length = #payload
+  form = form or length < 126 and 7 or length < 65536 and 16 or 64
+  if form == 7 then return length, "" end
+  if form == 16 then return 126, (">I2"):pack(length) end
+  return 127, (">I8"):pack(length)
+end
+
+--- A frame. `how`: more (another fragment follows), reserved (bits), form (bits of the length: 7, 16, 64), is_plain
+-- (no mask: a server's).
+function frames.frame(opcode, payload, how)
+  how = how or {}
+  local short, long = length_of(payload, how.form)
+  local first = (how.more and 0 or 0x80) | (how.reserved or 0) << 4 | opcode
+  local head = string.char(first, (how.is_plain and 0 or 0x80) | short) .. long
+  if how.is_plain then return head .. payload end
+  return head .. MASK .. frames.mask(payload, MASK)
+end
+
+function frames.text(payload, how) return frames.frame(frames.TEXT, payload, how) end
+
+function frames.close(code, reason)
+  return frames.frame(frames.CLOSE, code and (">I2"):pack(code) .. (reason or "") or "")
+end
+
+local KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+
+--- The head of a handshake; `fields` are lines of its own.
+function frames.handshake(path, fields)
+  return ("GET %s HTTP/1.1\r\nHost: here\r\n"):format(path or "/chat")
+    .. "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
+    .. "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " .. KEY .. "\r\n" .. (fields or "") .. "\r\n"
+end
+
+--- A connection whose handshake is done; `more` is sent together with it. Returns the reply as well.
+function frames.connect(address, path, fields, more)
+  local conn = assert(lastcall.connect(address, { read_timeout = 10 }))
+  assert(conn:write(frames.handshake(path, fields), more or ""))
+  local reply = client.hear(conn, true)
+  assert(reply.status == 101, reply.status)
+  assert(reply.headers["sec-websocket-accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+  return conn, reply
+end
+
+--- The next frame of a server: its opcode, payload, and whether it is final; or nil, code.
+function frames.read(conn)
+  local head, code = conn:read(2)
+  if not head then return nil, code end
+  local first, length = head:byte(1, 2)
+  assert(length < 128, "a server's frame is masked")
+  assert(first & 0x70 == 0, "a reserved bit is set")
+  if length == 126 then length = (">I2"):unpack(conn:read(2))
+  elseif length == 127 then length = (">I8"):unpack(conn:read(8)) end
+  local payload = length == 0 and "" or assert(conn:read(length))
+  return first & 15, payload, first & 0x80 ~= 0
+end
+
+--- What a Close frame says: its code and reason; nil when it has none.
+function frames.close_code(payload)
+  if payload == "" then return nil end
+  return (">I2"):unpack(payload), payload:sub(3)
+end
+
+--- Everything that still comes, as a text: "text hello, pong p, close 1000, eof".
+function frames.rest(conn)
+  local names = { [0] = "continuation", "text", "binary", [8] = "close", [9] = "ping", [10] = "pong" }
+  local seen = {}
+  while true do
+    local opcode, payload = frames.read(conn)
+    if not opcode then
+      seen[#seen + 1] = payload
+      return table.concat(seen, ", ")
+    end
+    if opcode == frames.CLOSE then payload = tostring(frames.close_code(payload) or "") end
+    seen[#seen + 1] = (names[opcode] .. " " .. payload):match "^(.-)%s*$"
+  end
+end
+
+return frames
