@@ -36,6 +36,7 @@
 #include "lastcall/code.h"
 #include "lastcall/conn.h"
 #include "lastcall/events.h"
+#include "lastcall/file.h"
 #include "lastcall/http.h"
 #include "lastcall/http_client.h"
 #include "lastcall/http_service.h"

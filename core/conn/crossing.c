@@ -62,12 +62,23 @@ ssize_t lc_crossing_receive(lc_conn *conn, void *into, size_t room)
 ssize_t lc_crossing_send(lc_conn *conn, const struct iovec *pieces, int count, size_t total)
 {
   lc_line line = line_of(conn, LC_POLL_OUT);
+  line.has_more = (int)conn->out_more;
   ssize_t sent = checked(conn->transport->send(&line, pieces, count), total);
   int is_refused = sent == LC_AGAIN || (sent == 0 && total) || line.keeps;
   conn->out_kept = line.keeps ? 1 : 0;
   conn->out_wants_in = is_refused && line.wants & LC_POLL_IN ? 1 : 0;
   if (sent >= 0 && (size_t)sent < total && conn->transport->is_in_place) is_refused = 1;
   if (is_refused) conn->out_blocked = 1;
+  look_for_arrivals(conn);
+  return sent;
+}
+
+ssize_t lc_crossing_send_file(lc_conn *conn, int file, uint64_t offset, size_t size)
+{
+  lc_line line = line_of(conn, LC_POLL_OUT);
+  ssize_t sent = checked(conn->transport->send_file(&line, file, offset, size), size);
+  conn->out_wants_in = sent == LC_AGAIN && line.wants & LC_POLL_IN ? 1 : 0;
+  if (sent == LC_AGAIN) conn->out_blocked = 1;
   look_for_arrivals(conn);
   return sent;
 }

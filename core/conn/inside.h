@@ -104,6 +104,7 @@ struct lc_conn {
   unsigned out_part : 1;    /* the last write was accepted in part: its rest is to follow */
   unsigned out_blocked : 1; /* the kernel took less than it was offered: wait for an event */
   unsigned out_refused : 1; /* the kernel lacks memory: no event tells, the timer tries again */
+  unsigned out_more : 1;    /* what is sent now is followed by more at once */
   unsigned out_waits : 1;   /* a write waits, half-way through */
   unsigned out_kept : 1;    /* the transport keeps bytes that the kernel refused */
   unsigned out_ending : 1;  /* the transport has been told to finish: nothing more is written */

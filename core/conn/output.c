@@ -27,7 +27,11 @@ static void made_progress(lc_conn *conn, int is_all)
 /* Sends once. Returns the number of bytes taken (0 when the kernel is full), or a code. */
 static ssize_t send_pieces(lc_conn *conn, struct iovec *pieces, int count, size_t total)
 {
-  ssize_t sent = lc_crossing_send(conn, pieces, count, total);
+  return lc_output_note(conn, lc_crossing_send(conn, pieces, count, total), total);
+}
+
+ssize_t lc_output_note(lc_conn *conn, ssize_t sent, size_t total)
+{
   if (sent == LC_AGAIN) sent = 0;
   if (sent == -ENOMEM || sent == -ENOBUFS) {
     conn->out_refused = conn->out_blocked = 1;
@@ -108,7 +112,7 @@ static int output_state(const lc_conn *conn)
   return conn->failure;
 }
 
-static int writable(const lc_conn *conn)
+int lc_output_writable(const lc_conn *conn)
 {
   int result = output_state(conn);
   return !result && conn->deadline <= conn->loop->now ? LC_TIMEOUT : result;
@@ -129,19 +133,33 @@ static void copy_pieces(char *to, const struct iovec *pieces, int count)
   }
 }
 
-/* Copies the pieces into the shared buffer, which the connection gets on loan. */
-static int gather(lc_conn *conn, const struct iovec *pieces, int count, size_t total)
+char *lc_output_place(lc_conn *conn, size_t *room)
 {
   lc_loop *loop = conn->loop;
   if (loop->output_tenant && loop->output_tenant != conn) lc_loop_flush(loop);
-  if (conn->error) return conn->error;
+  *room = LC_SHARED_BUFFER - loop->output_length;
+  return loop->output + loop->output_length;
+}
+
+void lc_output_placed(lc_conn *conn, size_t size)
+{
+  lc_loop *loop = conn->loop;
   if (!loop->output_tenant) {
     loop->output_tenant = conn;
     loop->output_job.run = send_gathered;
     lc_job_hurry(loop, &loop->output_job);
   }
-  copy_pieces(loop->output + loop->output_length, pieces, count);
-  loop->output_length += total;
+  loop->output_length += size;
+}
+
+/* Copies the pieces into the shared buffer, which the connection gets on loan. */
+static int gather(lc_conn *conn, const struct iovec *pieces, int count, size_t total)
+{
+  size_t room;
+  char *place = lc_output_place(conn, &room);
+  if (conn->error) return conn->error;
+  copy_pieces(place, pieces, count);
+  lc_output_placed(conn, total);
   return 0;
 }
 
@@ -229,7 +247,7 @@ static ssize_t accept_pieces(lc_conn *conn, const struct iovec *pieces, int coun
 /* What was accepted in part is no answer yet. */
 ssize_t lc_conn_write(lc_conn *conn, const struct iovec *pieces, int count)
 {
-  int result = writable(conn);
+  int result = lc_output_writable(conn);
   if (result < 0) return result;
   size_t total = total_of(pieces, count);
   if (!total) return 0;
@@ -250,6 +268,9 @@ void lc_conn_wait_write(lc_conn *conn, lc_time deadline)
     lc_time limit = lc_conn_limit(conn, lc_conn_settings(conn)->write_timeout);
     conn->write_deadline = lc_time_earlier(deadline, limit);
   }
+  /* A write that has had its share waits for its turn: no event needs to come. */
+  if (!conn->out_blocked && !conn->connecting && !conn->opening && !lc_buffer_size(conn->out))
+    lc_conn_tell(conn, LC_WRITABLE);
   conn->out_waits = 1; /* the whole write has one deadline, however often it waits */
   lc_conn_arm(conn, lc_time_earlier(conn->write_deadline, conn->deadline));
 }
@@ -270,7 +291,7 @@ void lc_conn_break_write(lc_conn *conn, int code)
 
 int lc_conn_flush(lc_conn *conn)
 {
-  int result = writable(conn);
+  int result = lc_output_writable(conn);
   if (result < 0) return result;
   result = lc_output_send(conn);
   if (!result) lc_conn_update(conn);

@@ -15,8 +15,16 @@ ssize_t lc_plain_send(lc_line *line, const struct iovec *pieces, int count)
   struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces,
                            .msg_iovlen = (size_t)count};
   ssize_t sent;
-  LC_RETRY(sent, line->sys->sendmsg(line->sys, line->fd, &message, MSG_NOSIGNAL));
+  int flags = MSG_NOSIGNAL | (line->has_more ? MSG_MORE : 0);
+  LC_RETRY(sent, line->sys->sendmsg(line->sys, line->fd, &message, flags));
   return sent == -EAGAIN ? LC_AGAIN : sent;
+}
+
+static ssize_t send_file(lc_line *line, int file, uint64_t offset, size_t size)
+{
+  ssize_t sent;
+  LC_RETRY(sent, line->sys->send_file(line->sys, line->fd, file, offset, size));
+  return sent;
 }
 
 int lc_plain_unread(lc_line *line) { return line->sys->unread(line->sys, line->fd); }
@@ -34,6 +42,7 @@ const lc_transport lc_plain = {.version = LC_TRANSPORT_VERSION,
                                .is_in_place = 1,
                                .receive = lc_plain_receive,
                                .send = lc_plain_send,
+                               .send_file = send_file,
                                .unread = lc_plain_unread,
                                .unacked = lc_plain_unacked,
                                .finish = lc_plain_finish};

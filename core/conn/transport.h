@@ -49,7 +49,7 @@
 
 #include "sys/sys.h"
 
-#define LC_TRANSPORT_VERSION 1
+#define LC_TRANSPORT_VERSION 2
 
 typedef struct lc_line {
   const lc_sys *sys;
@@ -57,6 +57,7 @@ typedef struct lc_line {
   void *state;    /* the transport's, of this connection */
   uint32_t wants; /* LC_POLL_IN, LC_POLL_OUT, or both */
   int keeps;      /* set by a send that has taken bytes which the kernel refused */
+  int has_more;   /* of a send: more bytes follow at once */
 } lc_line;
 
 struct lc_transport {
@@ -81,6 +82,9 @@ struct lc_transport {
    * refuses. Each call that leaves kept bytes sets `keeps`. The core then calls again, without
    * pieces if there is nothing else to send, and the transport sends the kept bytes first. */
   ssize_t (*send)(lc_line *line, const struct iovec *pieces, int count);
+  /* Sends a piece of a file without a copy. Returns how many bytes it has sent; 0 when the file ends before `offset`;
+   * LC_AGAIN when the kernel is full; or another code: then the core reads the piece and sends it. May be NULL. */
+  ssize_t (*send_file)(lc_line *line, int file, uint64_t offset, size_t size);
   /* Returns how many bytes have come and were not received, or a code. Bytes that no event
    * announces count too; an estimate may be too large. After a receive has returned LC_AGAIN, the
    * result is 0 until more bytes come. Kept bytes of an incomplete record do not count, or else the

@@ -135,6 +135,21 @@ ssize_t lc_http_write(lc_http_exchange *x, lc_conn *conn, const struct iovec *pi
   return accepted;
 }
 
+ssize_t lc_http_write_file(lc_http_exchange *x, lc_conn *conn, int file, uint64_t offset,
+                           uint64_t length)
+{
+  if (!x->begun || x->ended || !x->sized) return -EINVAL;
+  if (length > x->reply_left) return -EMSGSIZE;
+  if (x->bodyless) return swallow(x, conn, length);
+  int result = lc_http_out_send(x, conn);
+  if (result < 0) return result == LC_AGAIN ? 0 : result;
+  ssize_t accepted = lc_conn_write_file(conn, file, offset, length);
+  if (accepted <= 0) return accepted;
+  x->sent += (uint64_t)accepted;
+  x->reply_left -= (uint64_t)accepted;
+  return accepted;
+}
+
 static int end_chunks(lc_http_exchange *x, const char *trailers, size_t length)
 {
   int result = open_chunk(x, 0);

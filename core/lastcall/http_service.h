@@ -130,6 +130,9 @@ int lc_http_inform(lc_http_exchange *x, lc_conn *conn, int status, const char *f
 /* A piece of the body: as lc_conn_write, with at most 32 pieces. -EMSGSIZE: more than `length` was
  * to come; nothing is written. A reply without a body takes the bytes and sends none. */
 ssize_t lc_http_write(lc_http_exchange *x, lc_conn *conn, const struct iovec *pieces, int count);
+/* A piece of a file as a piece of a body whose `length` was given: as lc_conn_write_file. */
+ssize_t lc_http_write_file(lc_http_exchange *x, lc_conn *conn, int file, uint64_t offset,
+                           uint64_t length);
 /* The body is over. Returns 0; LC_AGAIN: call again at LC_WRITABLE, as after lc_conn_write;
  * -EMSGSIZE: less than `length` has come; or a code. `trailers`: whole lines, sent behind a chunked
  * body, or NULL. */

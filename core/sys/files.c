@@ -4,11 +4,15 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "sys/quiet.h"
 
 /* Where 0, 1 or 2 is closed, a socket would take its number, and what the script prints would go to
  * a client. */
@@ -97,4 +101,81 @@ int lc_sys_lock_directory(const lc_sys *sys, const char *path)
   error = errno;
   close(fd);
   return error == EWOULDBLOCK ? -EAGAIN : -error;
+}
+
+/* ------------------------------------------------------------------ reading -- */
+
+static int flags_of(unsigned how)
+{
+  int flags = how & LC_OPEN_DIRECTORY ? O_PATH | O_DIRECTORY : O_RDONLY | O_NONBLOCK | O_NOCTTY;
+  return flags | O_CLOEXEC | (how & LC_OPEN_NO_LINK ? O_NOFOLLOW : 0);
+}
+
+#ifndef SYS_openat2
+#define SYS_openat2 437 /* unknown to kernel headers before 5.6, as are the next ones */
+#endif
+
+/* struct open_how, and values of its `resolve`. */
+struct how {
+  uint64_t flags, mode, resolve;
+};
+enum { NO_MAGIC_LINKS = 0x02, BENEATH = 0x08 };
+
+/* The kernel asks for another attempt when a directory was moved meanwhile. */
+enum { ATTEMPTS = 4 };
+
+static int open_beneath(int directory, const char *path, unsigned how)
+{
+  struct how wanted = {.flags = (unsigned)flags_of(how), .resolve = BENEATH | NO_MAGIC_LINKS};
+  int fd = -1;
+  for (int i = 0; i < ATTEMPTS; i++) {
+    fd = (int)syscall(SYS_openat2, directory, path, &wanted, sizeof wanted);
+    if (fd >= 0 || errno != EAGAIN) break;
+  }
+  return lc_sys_above_standard(fd);
+}
+
+int lc_sys_open_file(const lc_sys *sys, int directory, const char *path, unsigned how)
+{
+  (void)sys;
+  if (directory < 0) directory = AT_FDCWD;
+  if (how & LC_OPEN_BENEATH) return open_beneath(directory, path, how);
+  return lc_sys_above_standard(openat(directory, path, flags_of(how)));
+}
+
+int lc_sys_file_facts(const lc_sys *sys, int fd, lc_file_facts *facts)
+{
+  struct stat status;
+  (void)sys;
+  if (fstat(fd, &status) < 0) return -errno;
+  facts->size = (uint64_t)status.st_size;
+  facts->modified = status.st_mtim.tv_sec * LC_SECOND + status.st_mtim.tv_nsec;
+  facts->is_regular = S_ISREG(status.st_mode);
+  facts->is_directory = S_ISDIR(status.st_mode);
+  return 0;
+}
+
+ssize_t lc_sys_read_at(const lc_sys *sys, int fd, void *buffer, size_t size, uint64_t offset)
+{
+  (void)sys;
+  ssize_t got = pread(fd, buffer, size, (off_t)offset);
+  return got < 0 ? -errno : got;
+}
+
+ssize_t lc_sys_send_file(const lc_sys *sys, int fd, int file, uint64_t offset, size_t size)
+{
+  off_t at = (off_t)offset;
+  lc_quiet quiet;
+  (void)sys;
+  lc_sys_quiet_begin(&quiet);
+  ssize_t sent = sendfile(fd, file, &at, size);
+  int error = errno;
+  lc_sys_quiet_end(&quiet, sent < 0 && error == EPIPE);
+  return sent < 0 ? -error : sent;
+}
+
+int lc_sys_read_ahead(const lc_sys *sys, int fd, uint64_t offset, size_t size)
+{
+  (void)sys;
+  return -posix_fadvise(fd, (off_t)offset, (off_t)size, POSIX_FADV_WILLNEED);
 }

@@ -351,6 +351,11 @@ const lc_sys *lc_sys_linux(void)
     .unlink = lc_sys_unlink,
     .chmod = lc_sys_chmod,
     .rename = lc_sys_rename,
+    .open_file = lc_sys_open_file,
+    .file_facts = lc_sys_file_facts,
+    .read_at = lc_sys_read_at,
+    .send_file = lc_sys_send_file,
+    .read_ahead = lc_sys_read_ahead,
     .lock_directory = lc_sys_lock_directory,
     .resolve = linux_resolve,
   };

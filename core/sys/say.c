@@ -21,6 +21,7 @@
 
 #include "sys/clock.h"
 #include "sys/files.h"
+#include "sys/quiet.h"
 
 typedef struct way {
   int fd;
@@ -101,26 +102,16 @@ static ssize_t put_all(const way *to, const char *text, size_t length, lc_time u
   return (ssize_t)done;
 }
 
-/* SIGPIPE goes to the thread that writes. It is blocked during the write, and taken away afterwards
- * unless one was pending before. */
 ssize_t lc_sys_say(const lc_sys *sys, int fd, const char *text, size_t length, lc_time patience)
 {
-  static const struct timespec none;
-  sigset_t broken, before, pending;
   way to = {fd, put_to_shared};
+  lc_quiet quiet;
   (void)sys;
   ssize_t result = choose_way(&to);
   if (result < 0) return result;
-  sigemptyset(&broken);
-  sigaddset(&broken, SIGPIPE);
-  sigemptyset(&pending);
-  sigpending(&pending);
-  pthread_sigmask(SIG_BLOCK, &broken, &before);
+  lc_sys_quiet_begin(&quiet);
   result = put_all(&to, text, length, lc_sys_clock(CLOCK_MONOTONIC) + patience);
-  if (!sigismember(&pending, SIGPIPE)) {
-    while (sigtimedwait(&broken, NULL, &none) < 0 && errno == EINTR) continue;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  lc_sys_quiet_end(&quiet, 1);
   if (to.fd != fd) close(to.fd);
   return result;
 }

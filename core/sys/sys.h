@@ -62,6 +62,13 @@ typedef struct lc_file_identity {
   int is_socket;
 } lc_file_identity;
 
+/* How open_file opens. */
+enum {
+  LC_OPEN_BENEATH = 0x1,
+  LC_OPEN_NO_LINK = 0x2,  /* -ELOOP when the last part of the path is a symbolic link */
+  LC_OPEN_DIRECTORY = 0x4 /* only to open what is in it */
+};
+
 /* The events that a poller waits for and reports. */
 enum {
   LC_POLL_IN = 0x1,         /* something can be read */
@@ -184,6 +191,17 @@ struct lc_sys {
   int (*unlink)(const lc_sys *, const char *path);
   int (*chmod)(const lc_sys *, const char *path, unsigned mode);
   int (*rename)(const lc_sys *, const char *from, const char *to);
+  /* Opens for reading, never waiting for a writer of a FIFO. `directory` is the descriptor of the one that a relative path
+   * begins at; -1: the current one. LC_OPEN_BENEATH: neither the path nor a link in it leads out of it, or -EXDEV;
+   * -ENOSYS where the kernel cannot tell. */
+  int (*open_file)(const lc_sys *, int directory, const char *path, unsigned how);
+  int (*file_facts)(const lc_sys *, int fd, lc_file_facts *facts); /* fstat */
+  ssize_t (*read_at)(const lc_sys *, int fd, void *buffer, size_t size, uint64_t offset);
+  /* To a socket, without a copy. Raises no SIGPIPE. 0: the file ends before `offset`. -EINVAL: not from this file, or not
+   * here. */
+  ssize_t (*send_file)(const lc_sys *, int fd, int file, uint64_t offset, size_t size);
+  /* The kernel begins to read this part from the disk. */
+  int (*read_ahead)(const lc_sys *, int fd, uint64_t offset, size_t size);
   /* Returns a descriptor that keeps the directory locked (flock) until it is closed. -EAGAIN:
    * another process has the lock. */
   int (*lock_directory)(const lc_sys *, const char *path);

@@ -22,6 +22,18 @@ function http.serve(address, fn, options) end
 ---@return fun(head: string, status: integer, bytes: integer, seconds: number, client: string)
 function http.access_log(format, write) end
 
+--- Makes a function of a request and its response, which serves the files of a directory.
+---@param root string
+---@param options? lastcall.HttpFilesOptions
+---@return fun(request: lastcall.HttpRequest, response: lastcall.HttpResponse): ...
+function http.files(root, options) end
+
+---@class lastcall.HttpFilesOptions
+---@field prefix? string the part of the path that stands for the directory ("/")
+---@field index? string a file that stands for its directory, such as "index.html" (none)
+---@field max_age? integer seconds, for Cache-Control (none)
+---@field types? table<string, string> types by the ending of a name; others are known
+
 --- Makes a handler of a WSAPI application: `http.serve(address, http.wsapi(app))`.
 ---@param app (fun(env: table): number|string, table, fun(): string?)|{run: function}
 ---@return fun(request: lastcall.HttpRequest): integer, table, fun(): string?
@@ -164,6 +176,20 @@ function HttpResponse:inform(status, headers) end
 ---@return table headers
 ---@return string body
 function HttpResponse:redirect(location, status) end
+
+--- (waits) Sends a file: the part that the request asks for, or none when the client has it. `return response:file(path) or 404`.
+---@param file string|file* a path, or an open file
+---@param options? lastcall.HttpFileOptions
+---@return true? sent
+---@return lastcall.Code? code when there is no such file: the response has not begun; or when it was not sent whole
+---@return string? message
+function HttpResponse:file(file, options) end
+
+---@class lastcall.HttpFileOptions
+---@field root? string a directory that the path does not lead out of
+---@field type? string the Content-Type (by the ending of the name)
+---@field max_age? integer seconds, for Cache-Control (none)
+---@field types? table<string, string> types by the ending of a name; others are known
 
 --- (waits) Begins the response as a stream of events (text/event-stream), for EventSource.
 ---@param options? lastcall.HttpEventsOptions

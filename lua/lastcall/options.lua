@@ -174,6 +174,14 @@ options.websocket = {
   origins = either("a list of origins, or a function", "table", is_function),
 }
 
+local sent = { types = is("table"), max_age = whole(0, 2 ^ 31) }
+
+options.http_file = with(sent, { root = is("string"), type = is("string") })
+
+local function part(value) return type(value) == "string" and not value:find "/", "a name without a slash" end
+
+options.http_files = with(sent, { prefix = path, index = part })
+
 options.http_serve = with(options.serve, options.http)
 
 options.connect = with(options.connection, { timeout = limit, bind = is("string") })

@@ -101,6 +101,7 @@ describe("lastcall/meta.lua", function()
     ConnectOptions = "connect", PipeOptions = "pipe", HeartbeatOptions = "heartbeat",
     ReuseportOptions = "reuseport", HookOptions = "hook", HttpOptions = "http", HttpServeOptions = "http_serve",
     HttpEventsOptions = "http_events", WebsocketOptions = "websocket",
+    HttpFileOptions = "http_file", HttpFilesOptions = "http_files",
   } do
     it("has every option of " .. known .. ", and no other", function()
       assert.same(sorted(options[known]), sorted(all_fields(class)))

@@ -10,10 +10,39 @@
 #include "handler.h"
 #include "http_words.h"
 
+/* ------------------------------------------------------------------ files -- */
+
+/* Every other reply is a file. */
+static void fill(void *user, uint64_t offset, char *bytes, size_t size)
+{
+  const handler *h = user;
+  while (size) {
+    size_t most = size < WORDS_MOST ? size : WORDS_MOST;
+    memcpy(bytes, words_bytes('A', h->client->index, h->request.request, offset), most);
+    offset += most;
+    bytes += most;
+    size -= most;
+  }
+}
+
+static void open_file(handler *h)
+{
+  int fd = -ENOENT;
+  if (h->request.request % 2) fd = sim_disk_open(h->in->process, h->request.reply, fill, h);
+  h->file = fd > 0 ? fd : 0;
+}
+
+static void close_file(handler *h)
+{
+  if (h->file) lc_file_close(h->in->sys, h->file);
+  h->file = 0;
+}
+
 /* ------------------------------------------------------------------- ends -- */
 
 static void over(handler *h)
 {
+  close_file(h);
   if (h->stage == OVER) return;
   run_trace(h->in, "handler %u: over", h->client->index);
   h->stage = OVER;
@@ -24,6 +53,7 @@ static void over(handler *h)
 static void fails(handler *h)
 {
   run_trace(h->in, "handler %u: fails", h->client->index);
+  close_file(h);
   h->stage = WAITS_REQUEST;
   lc_conn_unit_failed(h->conn);
 }
@@ -31,6 +61,7 @@ static void fails(handler *h)
 static void is_done(handler *h)
 {
   run_trace(h->in, "handler %u: reply %u written", h->client->index, h->request.request);
+  close_file(h);
   h->stage = WAITS_REQUEST;
   lc_conn_end_write(h->conn);
   lc_conn_unit_ended(h->conn);
@@ -44,6 +75,7 @@ static ssize_t write_some(handler *h, lc_http_exchange *x)
   uint64_t left = WORDS_SIZE - h->position;
   if (h->position >= WORDS_SIZE) {
     left = h->reply_size - h->position;
+    if (h->file) return lc_http_write_file(x, h->conn, h->file, h->position - WORDS_SIZE, left);
     bytes = words_bytes('A', h->client->index, h->request.request, h->position - WORDS_SIZE);
   }
   size_t size = left < WORDS_MOST ? (size_t)left : WORDS_MOST;
@@ -56,8 +88,10 @@ static void writes(handler *h)
   lc_http_exchange *x = lc_http_exchange_of(h->conn);
   ssize_t result = 1;
   while (result > 0 && h->position < h->reply_size) {
+    int is_share = h->file && h->position >= WORDS_SIZE; /* others come first then */
     result = write_some(h, x);
     if (result > 0) h->position += (uint64_t)result;
+    if (is_share && result > 0) result = 0;
   }
   if (h->position == h->reply_size) result = lc_http_end(x, h->conn, NULL, 0);
   else if (!result) result = LC_AGAIN;
@@ -73,6 +107,7 @@ static void replies(handler *h)
   uint32_t size = h->request.reply;
   words_write(h->head, &(words){'A', h->client->index, h->request.request, 0, size});
   h->stage = WRITES;
+  open_file(h);
   h->position = 0;
   h->reply_size = WORDS_SIZE + size;
   lc_http_reply reply = {

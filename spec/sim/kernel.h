@@ -76,6 +76,9 @@ int sim_process_descriptors(const sim_process *process); /* how many are open */
 void sim_process_kill(sim_process *process);
 /* Its host is gone from the network without a word: nothing is sent or received any more. */
 void sim_process_vanish(sim_process *process);
+/* Opens a file of so many bytes, which `fill` makes when they are read: a descriptor, or -EMFILE. */
+typedef void sim_fill(void *user, uint64_t offset, char *bytes, size_t size);
+int sim_disk_open(sim_process *process, uint64_t size, sim_fill *fill, void *user);
 /* It goes to another host; what it has opened already stays where it is. */
 void sim_process_move(sim_process *process, int host);
 /* From now on nothing that is sent to this TCP socket arrives; or it does again. 0, or a code. */

@@ -116,6 +116,7 @@ typedef struct handler {
   uint64_t reply_size;           /* of what is written as one reply, head included */
   uint64_t position;             /* of it, with the core already */
   uint64_t write_from, write_to; /* the write under way */
+  int file;                      /* with the body of the reply; 0: it is written */
 
   int waits_read, waits_write; /* since when nothing has come of it is: */
   lc_time stuck_since;

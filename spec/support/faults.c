@@ -90,6 +90,16 @@ FORWARD(int, FAULT_CHMOD, chmod, (const lc_sys *sys, const char *path, unsigned 
         (real(), path, mode))
 FORWARD(int, FAULT_RENAME, rename, (const lc_sys *sys, const char *from, const char *to),
         (real(), from, to))
+FORWARD(int, FAULT_FILE_FACTS, file_facts, (const lc_sys *sys, int fd, lc_file_facts *facts),
+        (real(), fd, facts))
+FORWARD(ssize_t, FAULT_READ_AT, read_at,
+        (const lc_sys *sys, int fd, void *buffer, size_t size, uint64_t offset),
+        (real(), fd, buffer, size, offset))
+FORWARD(ssize_t, FAULT_SEND_FILE, send_file,
+        (const lc_sys *sys, int fd, int file, uint64_t offset, size_t size),
+        (real(), fd, file, offset, size))
+FORWARD(int, FAULT_READ_AHEAD, read_ahead,
+        (const lc_sys *sys, int fd, uint64_t offset, size_t size), (real(), fd, offset, size))
 FORWARD(int, FAULT_RESOLVE, resolve,
         (const lc_sys *sys, const char *host, uint16_t port, lc_address *found, int capacity),
         (real(), host, port, found, capacity))
@@ -120,6 +130,9 @@ HAND_OUT(FAULT_ACCEPT, accept,
 HAND_OUT(FAULT_POLLER_CREATE, poller_create, (const lc_sys *sys), (real()))
 HAND_OUT(FAULT_LOCK_DIRECTORY, lock_directory, (const lc_sys *sys, const char *path),
          (real(), path))
+HAND_OUT(FAULT_OPEN_FILE, open_file,
+         (const lc_sys *sys, int directory, const char *path, unsigned how),
+         (real(), directory, path, how))
 HAND_OUT(FAULT_WAKE_CREATE, wake_create, (const lc_sys *sys), (real()))
 
 static int faulty_close(const lc_sys *sys, int fd)
@@ -174,6 +187,11 @@ void faults_init(faults *f)
   f->sys.chmod = faulty_chmod;
   f->sys.rename = faulty_rename;
   f->sys.lock_directory = faulty_lock_directory;
+  f->sys.open_file = faulty_open_file;
+  f->sys.file_facts = faulty_file_facts;
+  f->sys.read_at = faulty_read_at;
+  f->sys.send_file = faulty_send_file;
+  f->sys.read_ahead = faulty_read_ahead;
   f->sys.resolve = faulty_resolve;
 }
 
@@ -197,7 +215,8 @@ static const char *const NAMES[FAULT_CALLS] = {
   "recv",        "sendmsg",     "shutdown",      "close",          "set_nonblocking",
   "unread",      "unacked",     "poller_create", "poller_control", "poller_wait",
   "wake_create", "wake",        "wake_clear",    "signal_watch",   "file_identity",
-  "unlink",      "chmod",       "rename",        "lock_directory", "resolve"};
+  "unlink",      "chmod",       "rename",        "lock_directory", "open_file",
+  "file_facts",  "read_at",     "send_file",     "read_ahead",     "resolve"};
 
 const char *fault_name(fault_call call) { return call < FAULT_CALLS ? NAMES[call] : "none"; }
 

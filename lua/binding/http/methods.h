@@ -14,6 +14,7 @@ void http_open_body(lua_State *L, runtime *rt); /* methods of requests, into the
 void http_open_upgrade(lua_State *L, runtime *rt); /* likewise */
 void http_open_serving(lua_State *L, runtime *rt); /* into that table */
 void http_open_stream(lua_State *L, runtime *rt);  /* likewise */
+void http_open_file(lua_State *L, runtime *rt);    /* likewise */
 void http_open_response(lua_State *L, runtime *rt);
 void http_open_websocket(lua_State *L, runtime *rt);
 void http_open_broadcast(lua_State *L, runtime *rt);

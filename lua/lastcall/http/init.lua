@@ -10,6 +10,7 @@ require "lastcall.http.response"
 local http = {
   handler = handler.new, access_log = require "lastcall.http.access_log", wsapi = require "lastcall.http.wsapi",
   websocket = websocket.accept, broadcast = websocket.broadcast,
+  files = require "lastcall.http.files",
 }
 
 --- listen, serve and run in one, with options of all three and of http.handler.

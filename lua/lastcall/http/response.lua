@@ -1,6 +1,7 @@
 --- Responses: the methods that are written in Lua.
 
 local core = require "lastcall.core"
+local file = require "lastcall.http.file"
 local misuse = require "lastcall.misuse"
 local stream = require "lastcall.http.stream"
 
@@ -17,6 +18,9 @@ function methods:redirect(location, status)
   end
   return status, { Location = location }, ""
 end
+
+--- Sends a file as the response.
+function methods:file(what, options) return file.respond(self, what, options) end
 
 --- Begins the response as a stream of events.
 function methods:events(options) return stream.begin(self, options) end

@@ -61,6 +61,7 @@ uint32_t sim_file_poll(const sim_file *file)
     case SIM_EVENT: return EPOLLOUT | (((const sim_counter *)file)->count ? EPOLLIN : 0u);
     case SIM_EPOLL: return ((const sim_epoll *)file)->first_ready ? EPOLLIN : 0;
     case SIM_NETLINK: return sim_diag_poll(file);
+    case SIM_DISK: return EPOLLIN | EPOLLOUT;
   }
   return 0;
 }

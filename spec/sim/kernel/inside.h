@@ -60,7 +60,7 @@ lc_time sim_next_at(const sim_kernel *kernel); /* LC_NEVER: nothing is planned *
 
 /* ------------------------------------------------------------------ files -- */
 
-typedef enum sim_kind { SIM_TCP, SIM_EVENT, SIM_EPOLL, SIM_NETLINK } sim_kind;
+typedef enum sim_kind { SIM_TCP, SIM_EVENT, SIM_EPOLL, SIM_NETLINK, SIM_DISK } sim_kind;
 
 typedef struct sim_item sim_item;
 typedef struct sim_file {
@@ -146,6 +146,13 @@ typedef struct sim_counter { /* an eventfd */
   sim_file file;
   uint64_t count;
 } sim_counter;
+
+typedef struct sim_disk {
+  sim_file file;
+  uint64_t size;
+  sim_fill *fill;
+  void *user;
+} sim_disk;
 
 int sim_epoll_create(sim_process *process);
 int sim_epoll_control(sim_process *process, int epoll, int operation, int fd,
@@ -323,6 +330,9 @@ int sim_name(sim_process *process, int fd, int of_peer, struct sockaddr *address
              socklen_t *length);
 ssize_t sim_recv(sim_process *process, int fd, void *buffer, size_t size, int flags);
 ssize_t sim_sendmsg(sim_process *process, int fd, const struct msghdr *message);
+int sim_file_facts(sim_process *process, int fd, lc_file_facts *facts);
+ssize_t sim_read_at(sim_process *process, int fd, void *buffer, size_t size, uint64_t offset);
+ssize_t sim_send_file(sim_process *process, int fd, int from, uint64_t offset, size_t size);
 int sim_shutdown(sim_process *process, int fd, int how);
 int sim_unread(sim_process *process, int fd);
 int sim_unacked(sim_process *process, int fd);

@@ -72,6 +72,8 @@ CALL(FAULT_GETSOCKOPT, getsockopt,
 CALL(FAULT_SHUTDOWN, shutdown, (const lc_sys *sys, int fd, int how), (process, fd, how))
 CALL(FAULT_UNREAD, unread, (const lc_sys *sys, int fd), (process, fd))
 CALL(FAULT_UNACKED, unacked, (const lc_sys *sys, int fd), (process, fd))
+CALL(FAULT_FILE_FACTS, file_facts, (const lc_sys *sys, int fd, lc_file_facts *facts),
+     (process, fd, facts))
 CALL(FAULT_WAKE_CREATE, wake_create, (const lc_sys *sys), (process))
 CALL(FAULT_WAKE, wake, (const lc_sys *sys, int fd), (process, fd))
 CALL(FAULT_WAKE_CLEAR, wake_clear, (const lc_sys *sys, int fd), (process, fd))
@@ -161,6 +163,20 @@ static ssize_t table_sendmsg(const lc_sys *sys, int fd, const struct msghdr *mes
   int code = luck(process, FAULT_SENDMSG);
   (void)flags;
   return end_bytes(process, code ? code : sim_sendmsg(process, fd, message));
+}
+
+static ssize_t table_read_at(const lc_sys *sys, int fd, void *buffer, size_t size, uint64_t offset)
+{
+  sim_process *process = begin(sys);
+  int code = luck(process, FAULT_READ_AT);
+  return end_bytes(process, code ? code : sim_read_at(process, fd, buffer, size, offset));
+}
+
+static ssize_t table_send_file(const lc_sys *sys, int fd, int file, uint64_t offset, size_t size)
+{
+  sim_process *process = begin(sys);
+  int code = luck(process, FAULT_SEND_FILE);
+  return end_bytes(process, code ? code : sim_send_file(process, fd, file, offset, size));
 }
 
 static int table_close(const lc_sys *sys, int fd)
@@ -276,7 +292,19 @@ static int table_descriptor_limit(const lc_sys *sys) { return of(sys)->limit; }
 
 static int table_descriptors_open(const lc_sys *sys) { return of(sys)->open + 3; }
 
-/* There are no files. */
+static int table_read_ahead(const lc_sys *sys, int fd, uint64_t offset, size_t size)
+{
+  (void)sys, (void)fd, (void)offset, (void)size;
+  return 0;
+}
+
+/* No path names a file. */
+static int table_open_file(const lc_sys *sys, int directory, const char *path, unsigned how)
+{
+  (void)sys, (void)directory, (void)path, (void)how;
+  return -ENOENT;
+}
+
 static int table_file_identity(const lc_sys *sys, const char *path, lc_file_identity *identity)
 {
   (void)sys, (void)path;
@@ -371,6 +399,11 @@ void sim_table_fill(sim_process *process)
     .chmod = table_chmod,
     .rename = table_rename,
     .lock_directory = table_lock_directory,
+    .open_file = table_open_file,
+    .file_facts = table_file_facts,
+    .read_at = table_read_at,
+    .send_file = table_send_file,
+    .read_ahead = table_read_ahead,
     .resolve = table_resolve,
   };
 }

@@ -23,7 +23,7 @@ function client.hear(conn, is_bodyless)
     local name, value = field:match "^([^:]+): (.*)\r$"
     reply.headers[name:lower()] = value
   end
-  if is_bodyless or reply.status == 204 then return reply end
+  if is_bodyless or reply.status == 204 or reply.status == 304 then return reply end
   local length = reply.headers["content-length"]
   if length then
     reply.body = length == "0" and "" or conn:read(tonumber(length))
