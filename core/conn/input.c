@@ -237,3 +237,17 @@ int lc_conn_await(lc_conn *conn)
   result = lc_input_fill(conn, LC_SHARED_BUFFER);
   return over(conn, result < 0 ? result : 0);
 }
+
+int lc_conn_read_more(lc_conn *conn)
+{
+  int result = begin(conn);
+  if (!result) result = lc_input_fill(conn, lc_buffer_size(conn->in) + LC_SHARED_BUFFER);
+  return over(conn, result < 0 ? result : 0);
+}
+
+/* What the loop has heard of the descriptor may be older than what its kernel knows. */
+int lc_conn_is_silent(lc_conn *conn)
+{
+  conn->in_drained = 0;
+  return lc_conn_await(conn) == LC_AGAIN;
+}

@@ -9,6 +9,7 @@
 #include "conn/activity.h"
 #include "conn/crossing.h"
 #include "conn/deadline.h"
+#include "conn/input.h"
 #include "conn/queue.h"
 #include "conn/release.h"
 #include "conn/settings.h"
@@ -39,6 +40,8 @@ ssize_t lc_output_note(lc_conn *conn, ssize_t sent, size_t total)
     sent = 0;
   }
   if (sent < 0) {
+    /* what the peer has said before it left may be why */
+    if (!conn->opening && !conn->foreign) lc_input_rescue(conn);
     lc_conn_fail(conn, (int)sent);
     return conn->error;
   }

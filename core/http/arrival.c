@@ -49,7 +49,7 @@ static lc_arrival refuse(lc_conn *conn, lc_http_exchange *x, int status, const c
 {
   tell_refused(conn, x, status, why);
   x->head.persists = 0;
-  x->body_over = 1;
+  x->body.is_over = 1;
   if (!x->head_length) forget_places(&x->head);
   static const char later[] = "Retry-After: 1\r\n";
   int is_later = status == 503;
@@ -68,7 +68,7 @@ static int asks_if_ready(const lc_http_exchange *x)
   const lc_http_span *path = &x->head.path;
   if (!service->ready_length || path->length != service->ready_length) return 0;
   if (x->head.method_known != LC_HTTP_GET && x->head.method_known != LC_HTTP_HEAD) return 0;
-  return x->body_over && !memcmp(x->bytes + path->at, service->ready_path, path->length);
+  return x->body.is_over && !memcmp(x->bytes + path->at, service->ready_path, path->length);
 }
 
 static lc_arrival tell_if_ready(lc_conn *conn, lc_http_exchange *x)
@@ -107,7 +107,7 @@ static lc_arrival on_head(lc_conn *conn, lc_http_exchange *x, const lc_slice *he
     return refuse_fault(conn, x, (lc_http_fault)fault);
   lc_conn_take(conn, length);
   const lc_http_options *options = &x->service->options;
-  if (x->body_left > options->max_body) return refuse(conn, x, 413, "the body is too long");
+  if (x->body.left > options->max_body) return refuse(conn, x, 413, "the body is too long");
   if (asks_if_ready(x)) return tell_if_ready(conn, x);
   if (options->max_in_flight && x->service->in_flight >= options->max_in_flight)
     return refuse(conn, x, 503, "too many requests are at work");
@@ -179,7 +179,7 @@ static void unit_ended(lc_conn *conn, void *state)
     lc_conn_abort(conn, "reply not finished");
   } else if (x->closes) {
     lc_conn_finish(conn, "answered");
-  } else if (!x->body_over) {
+  } else if (!x->body.is_over) {
     x->stage = LC_HTTP_STAGE_SKIPPING;
     x->body_began = conn->loop->now;
   } else {

@@ -11,14 +11,9 @@
 
 void lc_http_body_begin(lc_http_exchange *x)
 {
-  x->body_left = x->head.body == LC_HTTP_SIZED ? x->head.content_length : 0;
-  x->body_over =
-    x->head.body == LC_HTTP_NO_BODY || (x->head.body == LC_HTTP_SIZED && !x->body_left);
-  if (x->head.body != LC_HTTP_CHUNKED) return;
-  lc_http_chunks_init(&x->chunks);
-  lc_http_field *fields = x->fields + x->service->options.max_fields;
-  lc_http_head_init(&x->trailers, LC_HTTP_TRAILERS, fields, x->service->options.max_fields);
-  x->trailers.max_head = x->service->options.max_head;
+  const lc_http_options *options = &x->service->options;
+  lc_http_incoming_begin(&x->body, &x->head, x->fields + options->max_fields, options->max_fields);
+  x->body.trailers.max_head = options->max_head;
 }
 
 /* ----------------------------------------------------------------- checking -- */
@@ -40,14 +35,14 @@ static ssize_t check_chunks(lc_http_chunks *chunks, const lc_slice *held)
 int lc_http_body_check(const lc_http_exchange *x, const lc_slice *held, uint8_t *fault)
 {
   if (x->head.body != LC_HTTP_CHUNKED) return 0;
-  lc_http_chunks chunks = x->chunks;
+  lc_http_chunks chunks = x->body.chunks;
   ssize_t done = check_chunks(&chunks, held);
   if (done < 0) {
     *fault = chunks.fault;
     return LC_HTTP_BAD;
   }
   if (!chunks.is_over) return 0;
-  lc_http_head trailers = x->trailers;
+  lc_http_head trailers = x->body.trailers;
   ssize_t result = lc_http_head_read(&trailers, held->data + done, held->length - (size_t)done);
   *fault = trailers.fault;
   return result < 0 && result != LC_AGAIN ? LC_HTTP_BAD : 0;
@@ -55,63 +50,17 @@ int lc_http_body_check(const lc_http_exchange *x, const lc_slice *held, uint8_t 
 
 /* ------------------------------------------------------------------ reading -- */
 
-/* The client's FIN in the middle of a body is no end of it. */
-static int no_end(int result) { return result == LC_EOF ? LC_CLOSED : result; }
-
-static int read_sized(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *piece)
-{
-  int result = lc_conn_read_some(conn, max < x->body_left ? max : (size_t)x->body_left, piece);
-  if (result < 0) return no_end(result);
-  x->body_left -= piece->length;
-  x->body_over = !x->body_left;
-  return 0;
-}
-
-static int receive_more(lc_conn *conn)
-{
-  int result = lc_http_receive_more(conn);
-  return result < 0 ? no_end(result) : 0;
-}
-
 /* The trailers are kept behind the head's bytes. */
-static int keep_trailers(lc_http_exchange *x, const char *bytes, size_t length)
+static int keep_trailers(lc_http_exchange *x, const lc_slice *bytes)
 {
-  if (x->trailers.count) {
-    char *room = realloc(x->bytes, x->head_length + length);
-    if (!room) return -ENOMEM;
-    memcpy(room + x->head_length, bytes, length);
-    x->bytes = room;
-    x->room = x->head_length + length;
-    x->has_trailers = 1;
-  }
-  x->body_over = 1;
+  if (!x->body.trailers.count) return LC_EOF;
+  char *room = realloc(x->bytes, x->head_length + bytes->length);
+  if (!room) return -ENOMEM;
+  memcpy(room + x->head_length, bytes->data, bytes->length);
+  x->bytes = room;
+  x->room = x->head_length + bytes->length;
+  x->has_trailers = 1;
   return LC_EOF;
-}
-
-static int read_trailers(lc_http_exchange *x, lc_conn *conn)
-{
-  lc_slice bytes;
-  int result = lc_http_head_receive(&x->trailers, conn, &bytes);
-  return result < 0 ? no_end(result) : keep_trailers(x, bytes.data, bytes.length);
-}
-
-static int read_chunked(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *piece)
-{
-  while (!x->chunks.is_over) {
-    lc_slice held;
-    lc_conn_buffered(conn, &held);
-    if (!held.length) {
-      int result = receive_more(conn);
-      if (result < 0) return result;
-      continue;
-    }
-    size_t length = held.length < max ? held.length : max;
-    ssize_t size = lc_http_chunks_read(&x->chunks, held.data, length, piece);
-    if (size < 0) return LC_HTTP_BAD;
-    lc_conn_take(conn, (size_t)size); /* the bytes stay where they are until the next receive */
-    if (piece->length) return 0;
-  }
-  return read_trailers(x, conn);
 }
 
 /* A client that waits for it may send the body. Once the reply has begun it is too late. */
@@ -125,10 +74,14 @@ static int invite(lc_http_exchange *x, lc_conn *conn)
   return result == LC_AGAIN ? 0 : result; /* the rest goes out with the reply */
 }
 
+/* The client's FIN in the middle of a body is no end of it. */
 static int read_piece(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *piece)
 {
-  if (x->head.body == LC_HTTP_SIZED) return read_sized(x, conn, max, piece);
-  return read_chunked(x, conn, max, piece);
+  lc_slice bytes;
+  int result = lc_http_incoming_read(&x->body, conn, max, &bytes);
+  if (result == LC_HTTP_OVER) return keep_trailers(x, &bytes);
+  *piece = bytes;
+  return result == LC_EOF ? LC_CLOSED : result;
 }
 
 static uint16_t status_for(int code)
@@ -161,7 +114,7 @@ int lc_http_body_read(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *
 {
   const lc_http_options *options = &x->service->options;
   *piece = (lc_slice){"", 0};
-  if (x->body_over) return LC_EOF;
+  if (x->body.is_over) return LC_EOF;
   if (!x->body_began) x->body_began = conn->loop->now;
   int result = invite(x, conn);
   if (!result) result = read_piece(x, conn, max, piece);
@@ -185,7 +138,7 @@ lc_time lc_http_body_deadline(const lc_http_exchange *x, const lc_conn *conn)
 const lc_http_head *lc_http_trailers(const lc_http_exchange *x, const char **bytes)
 {
   *bytes = x->has_trailers ? x->bytes + x->head_length : "";
-  return x->has_trailers ? &x->trailers : NULL;
+  return x->has_trailers ? &x->body.trailers : NULL;
 }
 
 /* ----------------------------------------------------------------- skipping -- */
@@ -193,19 +146,19 @@ const lc_http_head *lc_http_trailers(const lc_http_exchange *x, const char **byt
 /* How much is left of a chunked body is unknown, apart from what has arrived. */
 int lc_http_body_is_short(const lc_http_exchange *x)
 {
-  if (x->body_over) return 1;
+  if (x->body.is_over) return 1;
   if (x->head.expects_continue && !x->continued) return 0;
-  return x->head.body == LC_HTTP_SIZED && x->body_left <= SKIPPED_MOST;
+  return x->head.body == LC_HTTP_SIZED && x->body.left <= SKIPPED_MOST;
 }
 
 int lc_http_body_skip(lc_http_exchange *x, lc_conn *conn)
 {
   size_t skipped = 0;
-  while (!x->body_over && skipped <= SKIPPED_MOST) {
+  while (!x->body.is_over && skipped <= SKIPPED_MOST) {
     lc_slice piece = {"", 0};
     int result = read_piece(x, conn, SKIPPED_MOST, &piece);
     if (result < 0 && result != LC_EOF) return result;
     skipped += piece.length;
   }
-  return x->body_over ? 0 : LC_TOO_LONG;
+  return x->body.is_over ? 0 : LC_TOO_LONG;
 }

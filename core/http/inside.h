@@ -52,12 +52,9 @@ struct lc_http_exchange {
   char *bytes; /* the head, and the trailers behind it */
   size_t room;
   size_t head_length;
-  lc_http_head trailers;
-  lc_http_chunks chunks;
-  uint64_t body_left; /* LC_HTTP_SIZED: bytes that have not been read */
+  lc_http_incoming body;
   uint64_t body_read;
-  lc_time body_began;     /* when reading it began, or skipping it; 0: neither has */
-  unsigned body_over : 1; /* all of it has been read */
+  lc_time body_began; /* when reading it began, or skipping it; 0: neither has */
   unsigned has_trailers : 1;
   uint16_t refusal;       /* the status that a failure of the body asks for; 0: none */
   unsigned continued : 1; /* "100 Continue" was sent */

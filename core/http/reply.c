@@ -17,7 +17,7 @@ static int is_leaving(const lc_conn *conn)
  * connection's mark in a drain. */
 static int is_more_there(const lc_http_exchange *x, const lc_conn *conn)
 {
-  if (!x->body_over || conn->dismissed) return 0;
+  if (!x->body.is_over || conn->dismissed) return 0;
   if (conn->marked && conn->received - lc_buffer_size(conn->in) >= conn->mark) return 0;
   return lc_buffer_size(conn->in) > 0 || lc_crossing_unread(conn) > 0;
 }
@@ -214,7 +214,7 @@ int lc_http_upgrade(lc_http_exchange *x, lc_conn *conn, const char *fields, size
 {
   if (!x->ended) {
     if (x->begun) return -EALREADY;
-    if (!x->head.upgrade.length || !x->body_over) return -EINVAL;
+    if (!x->head.upgrade.length || !x->body.is_over) return -EINVAL;
     if (is_too_late(conn)) return refuse_upgrade(x, conn);
     static const char upgraded[] = "Connection: Upgrade\r\n";
     char lines[1024];

@@ -34,6 +34,10 @@ int lc_conn_read_until(lc_conn *conn, const char *delimiter, size_t length, size
 int lc_conn_read_all(lc_conn *conn, size_t max, lc_slice *slice);
 /* Returns 0 when at least one byte has arrived. Consumes nothing. */
 int lc_conn_await(lc_conn *conn);
+/* Receives more behind the bytes that are buffered. Returns 0 when at least one byte has come. Consumes nothing. */
+int lc_conn_read_more(lc_conn *conn);
+/* Whether nothing has come that was not consumed, and no FIN: it asks the kernel. Ends a read that waited. */
+int lc_conn_is_silent(lc_conn *conn);
 /* The bytes that have been received and not consumed. lc_conn_take consumes `size` of them. */
 void lc_conn_buffered(const lc_conn *conn, lc_slice *slice);
 void lc_conn_take(lc_conn *conn, size_t size);

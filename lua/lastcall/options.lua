@@ -182,6 +182,25 @@ local function part(value) return type(value) == "string" and not value:find "/"
 
 options.http_files = with(sent, { prefix = path, index = part })
 
+local function is_headers(value)
+  return type(value) == "table", "a table of headers, such as {Accept = \"text/html\"}"
+end
+
+options.http_client = {
+  connect_timeout = limit, read_timeout = limit, write_timeout = limit, idle_timeout = seconds(0), timeout = limit,
+  max_connections = whole(1, 2 ^ 31), max_per_host = whole(1, 2 ^ 31), max_idle = whole(0, 2 ^ 31),
+  max_head = whole(256, 2 ^ 24), max_fields = whole(1, 10000), max_body = whole(0, 2 ^ 53),
+  redirects = whole(0, 100), headers = is_headers, proxy = either("the URL of a proxy, or false", "string", is_false),
+}
+
+local function anything() return true end -- checked where it is used
+
+options.http_request = {
+  method = anything, url = anything, headers = is_headers, body = anything, timeout = limit, deadline = is "number",
+  redirects = whole(0, 100), auth = either('"name:password"', "string"), retry = is "boolean",
+  expect = either("true, or seconds to wait for 100 Continue", "boolean", seconds(0)),
+}
+
 options.http_serve = with(options.serve, options.http)
 
 options.connect = with(options.connection, { timeout = limit, bind = is("string") })

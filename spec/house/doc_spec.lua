@@ -61,6 +61,15 @@ describe("doc/http.md", function()
   end)
 end)
 
+describe("doc/http-client.md", function()
+  local text = read_file "doc/http-client.md"
+
+  it("has every option of a request and of a client, and no other", function()
+    assert.same(names_of(options.http_request), documented(text, "Options of a request"))
+    assert.same(names_of(options.http_client), documented(text, "Options of a client"))
+  end)
+end)
+
 describe("doc/contract.md", function()
   local text = read_file("doc/contract.md")
 

@@ -88,6 +88,8 @@ describe("lastcall/meta.lua", function()
     HttpResponse = function() return require "lastcall.core".http_response_methods end,
     Websocket = function() return require "lastcall.core".websocket_methods end,
     HttpStream = function() return require "lastcall.http.stream".methods end,
+    HttpClient = function() return debug.getmetatable(require "lastcall.http".client()).__index end,
+    HttpReply = function() return require "lastcall.http.client".reply_methods end,
   } do
     it("has every method of a " .. class:lower() .. ", and no other", function()
       assert.same(sorted(functions_in(methods())), sorted(functions[class]))
@@ -102,6 +104,7 @@ describe("lastcall/meta.lua", function()
     ReuseportOptions = "reuseport", HookOptions = "hook", HttpOptions = "http", HttpServeOptions = "http_serve",
     HttpEventsOptions = "http_events", WebsocketOptions = "websocket",
     HttpFileOptions = "http_file", HttpFilesOptions = "http_files",
+    HttpClientOptions = "http_client", HttpRequestOptions = "http_request",
   } do
     it("has every option of " .. known .. ", and no other", function()
       assert.same(sorted(options[known]), sorted(all_fields(class)))

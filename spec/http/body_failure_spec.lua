@@ -95,3 +95,22 @@ describe("a body that fails", function()
     assert.is_truthy(errors[1]:find("returned nothing", 1, true), errors[1])
   end)
 end)
+
+describe("a body whose pieces come in time", function()
+  it("may take longer than body_timeout in all: chunked as well as of a known length", function()
+    for _, text in ipairs { sized "abcd", chunked "1\r\na\r\n1\r\nb\r\n1\r\nc\r\n1\r\nd\r\n0\r\n\r\n" } do
+      local head, body = text:match "^(.-\r\n\r\n)(.*)$"
+      local seen
+      reply_to(head, function(request)
+        seen = { request:body() }
+        return "heard"
+      end, function(_, conn)
+        for piece in body:gmatch(#body == 4 and "." or "%x\r\n%a?\r?\n?") do
+          helper.send(conn, piece)
+          lastcall.sleep(helper.seconds(0.3))
+        end
+      end, { body_timeout = helper.seconds(0.6), body_rate = 0 })
+      assert.same({ "abcd" }, seen)
+    end
+  end)
+end)

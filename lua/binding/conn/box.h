@@ -37,14 +37,14 @@ struct conn_box {
   unsigned is_detached : 1;   /* its ticket is not done yet */
   unsigned is_drain_told : 1; /* its on_drain of detach has been called */
   unsigned logged : 1;
-  unsigned keeps : 1;        /* the user value is a table */
-  unsigned half_way : 1;     /* the writer waits with part of its write accepted */
-  unsigned is_findable : 1;  /* in the table of boxes without an anchor */
-  unsigned is_socket : 1;    /* of lastcall.socket, where it may be collected while open */
-  unsigned has_farewell : 1; /* has a farewell of its own */
-  unsigned is_fresh : 1;     /* it has had a unit since the last look of staying.c */
-  unsigned place : 10;       /* there, from 1; 0: it does not stay */
-  uint8_t untold;            /* moves that wait to be passed to on_state */
+  unsigned keeps : 1;            /* the user value is a table */
+  unsigned half_way : 1;         /* the writer waits with part of its write accepted */
+  unsigned is_findable : 1;      /* in the table of boxes without an anchor */
+  unsigned may_be_collected : 1; /* while open: of lastcall.socket, and of pools */
+  unsigned has_farewell : 1;     /* has a farewell of its own */
+  unsigned is_fresh : 1;         /* it has had a unit since the last look of staying.c */
+  unsigned place : 10;           /* there, from 1; 0: it does not stay */
+  uint8_t untold;                /* moves that wait to be passed to on_state */
 };
 
 #define UNTOLD_MOST UINT8_MAX

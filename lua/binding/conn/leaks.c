@@ -114,14 +114,15 @@ int conn_collect(lua_State *L)
   if (!conn) return 0;
   if (box->rt->loop) conn_end_waits(box); /* their coroutines were closed by other code */
   int is_open = box->rt->loop && !box->is_unstarted && lc_conn_state(conn) < LC_STATE_CLOSING;
-  if (is_open && !box->is_socket) leaked(L, box);
+  if (is_open && !box->may_be_collected) leaked(L, box);
   if (lc_conn_user(conn) == box)
     lc_conn_set_user(conn, NULL); /* if another box is its user, that box was made later */
   if (box->has_context && box->rt->loop) {
     conn_kept_value(L, 1, CONN_CONTEXT);
     context_leave_conn(L, -1);
   }
-  if (is_open) lc_conn_close(conn, LC_LINGER_BACKGROUND, box->is_socket ? "collected" : "leaked");
+  if (is_open)
+    lc_conn_close(conn, LC_LINGER_BACKGROUND, box->may_be_collected ? "collected" : "leaked");
   conn_leave_exchange(box);
   box->conn = NULL;
   lc_conn_unref(conn);

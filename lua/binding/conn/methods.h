@@ -10,6 +10,7 @@ typedef struct runtime runtime;
 void conn_open(lua_State *L,
                runtime *rt); /* all; and functions of the module, into the table at the top */
 void conn_open_keeping(lua_State *L, runtime *rt); /* registers nothing */
+void conn_open_lending(lua_State *L, runtime *rt); /* functions of the module alone */
 void conn_open_reading(lua_State *L, runtime *rt);
 void conn_open_writing(lua_State *L, runtime *rt);
 void conn_open_sockopt(lua_State *L, runtime *rt);

@@ -155,6 +155,7 @@ void conn_open(lua_State *L, runtime *rt)
                                      {NULL, NULL}};
   conn_open_relay(L, rt);
   conn_open_keeping(L, rt);
+  conn_open_lending(L, rt);
   register_ending(L, "lastcall.guard", guard_done);
 
   new_type(L, CONN_TYPE);

@@ -37,7 +37,11 @@ static void next_writer(conn_box *box)
 static void writer_unwait(task *t)
 {
   conn_box *box = t->wait_object;
-  if (!t->woken) return; /* the write has not finished, so the task stays the writer */
+  if (
+    !t->woken) { /* the write has not finished, so the task stays the writer, unless it is killed before it goes on */
+    t->unwait = writer_unwait;
+    return;
+  }
   if (box->half_way) lc_conn_break_write(box->conn, t->woken);
   box->writer = NULL;
   lc_conn_end_write(box->conn);

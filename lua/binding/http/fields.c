@@ -1,4 +1,4 @@
-/* http/fields.c - the headers of a response, from a script's tables to lines. */
+/* http/fields.c - the headers of a message, from a script's tables to lines. */
 #include "http/fields.h"
 
 #include <lauxlib.h>
@@ -6,7 +6,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http/methods.h"
+#include "script/arguments.h"
 #include "script/raise.h"
+#include "script/register.h"
 
 /* A header whose meaning is lastcall's business. Returns whether it is one. */
 static int note_special(lua_State *L, http_fields *fields, const char *operation, const char *name,
@@ -106,4 +109,27 @@ void http_fields_read(lua_State *L, int first, int last, const char *operation, 
   write_tables(L, first, last, operation, more, length, fields);
   if (fields->lines.length > length) /* a finalizer has run between */
     raise_error(L, "%s: the headers have changed while they were read", operation);
+}
+
+/* http_header_lines(operation, table, ...) -> the lines of these headers; their Content-Length or nil; whether they say
+ * Connection: close. */
+static int http_header_lines(lua_State *L)
+{
+  char place[1024];
+  http_fields fields;
+  const char *operation = check_string(L, 1);
+  int last = lua_gettop(L);
+  for (int i = 2; i <= last; i++) check_type(L, i, LUA_TTABLE);
+  http_fields_read(L, 2, last, operation, place, sizeof place, &fields);
+  lua_pushlstring(L, fields.lines.data, fields.lines.length);
+  if (fields.length >= 0) lua_pushinteger(L, fields.length);
+  else lua_pushnil(L);
+  lua_pushboolean(L, fields.closes);
+  return 3;
+}
+
+void http_open_fields(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg functions[] = {{"http_header_lines", http_header_lines}, {NULL, NULL}};
+  register_functions(L, rt, "", functions);
 }

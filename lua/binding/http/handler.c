@@ -99,7 +99,9 @@ void http_open(lua_State *L, runtime *rt)
     {"http_handler", http_handler}, {"http_is_network", http_is_network}, {NULL, NULL}};
   register_functions(L, rt, "", functions);
   http_open_headers(L, rt);
+  http_open_fields(L, rt);
   http_open_reply_head(L, rt);
+  http_open_reply_body(L, rt);
   http_open_request(L, rt);
   http_open_response(L, rt);
   http_open_serving(L, rt);

@@ -9,7 +9,9 @@ typedef struct runtime runtime;
 void http_open(lua_State *L, runtime *rt);            /* all, into the table at the top */
 void http_open_headers(lua_State *L, runtime *rt);    /* the types */
 void http_open_reply_head(lua_State *L, runtime *rt); /* into that table */
-void http_open_request(lua_State *L, runtime *rt);    /* the type; its methods into that table */
+void http_open_fields(lua_State *L, runtime *rt);
+void http_open_reply_body(lua_State *L, runtime *rt);
+void http_open_request(lua_State *L, runtime *rt); /* the type; its methods into that table */
 void http_open_body(lua_State *L, runtime *rt); /* methods of requests, into the table at the top */
 void http_open_upgrade(lua_State *L, runtime *rt); /* likewise */
 void http_open_serving(lua_State *L, runtime *rt); /* into that table */

@@ -6,9 +6,9 @@
 #include "http/headers.h"
 #include "http/methods.h"
 #include "http/object.h"
+#include "http/reply.h"
 #include "runtime/runtime.h"
 #include "script/arguments.h"
-#include "script/failure.h"
 #include "script/register.h"
 #include "task/wait.h"
 
@@ -20,26 +20,12 @@ typedef struct head_reader {
   lc_http_field fields[];
 } head_reader;
 
-static int is_too_long(int fault)
-{
-  return fault == LC_HTTP_BAD_HEAD_LONG || fault == LC_HTTP_BAD_LINE_LONG ||
-         fault == LC_HTTP_BAD_FIELDS;
-}
-
 /* nil, code, message; and whether a part of the head has come. */
 static int failure(lua_State *L, conn_box *box, const lc_http_head *head, int code)
 {
-  char peer[LC_ADDRESS_TEXT_MAX];
   lc_slice held;
   lc_conn_buffered(box->conn, &held);
-  if (code == LC_HTTP_BAD) {
-    lua_pushnil(L);
-    lua_pushstring(L, is_too_long(head->fault) ? lc_code_name(LC_TOO_LONG) : "invalid");
-    lua_pushfstring(L, "%s: reply: %s", peer_text(box->conn, peer, sizeof peer),
-                    lc_http_fault_text(head->fault));
-  } else {
-    conn_failure(L, box, code, "reply");
-  }
+  http_push_reply_failure(L, box, code, head->fault);
   lua_pushboolean(L, held.length > 0);
   return 4;
 }
@@ -71,6 +57,8 @@ static int push_reply(lua_State *L, const lc_http_head *head, const lc_slice *by
   lua_setfield(L, -2, "persists");
   http_push_headers(L, head, bytes);
   lua_setfield(L, -2, "headers");
+  http_push_reply_body(L, head);
+  lua_setfield(L, -2, "incoming");
   return 1;
 }
 
@@ -103,7 +91,7 @@ static lua_Integer option(lua_State *L, const char *name, lua_Integer otherwise)
 }
 
 /* http_read_reply(conn, {answers_head =, max_head =, max_fields =}, deadline) -> {status =, reason =, version =, framing =
- * "none", "length", "chunked" or "close", length =, upgrade =, persists =, headers =}, an interim reply included; or nil,
+ * "none", "length", "chunked" or "close", length =, upgrade =, persists =, headers =, incoming = its body}, an interim reply included; or nil,
  * code, message, whether a part of the head has come. What lies behind the head stays readable. */
 static int http_read_reply(lua_State *L)
 {

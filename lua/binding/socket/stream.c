@@ -42,7 +42,7 @@ static int stream_adopt(lua_State *L)
   int result = lc_conn_adopt(rt->conns->outbound, fd, &settings, &conn);
   if (result < 0) return socket_failure(L, rt, result);
   conn_box *box = conn_box_new(L, rt, conn, NULL);
-  box->is_socket = box->logged = 1; /* the script gets its failures */
+  box->may_be_collected = box->logged = 1; /* the script gets its failures */
   conn_keep_weakly(L, box);
   return 1;
 }
@@ -61,7 +61,7 @@ static void prepare(lc_conn *conn)
 static int stream_prepare(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
-  box->is_socket = 1;
+  box->may_be_collected = 1;
   prepare(box->conn);
   return 0;
 }
@@ -79,7 +79,7 @@ static int stream_accept(lua_State *L, int status, lua_KContext kept)
   if (result < 0) return socket_failure(L, box->rt, result);
   prepare(conn);
   conn_box *made = conn_box_new(L, box->rt, conn, &box->as_base);
-  made->is_socket = 1;
+  made->may_be_collected = 1;
   conn_keep_weakly(L, made);
   server_tell_new(L, box, conn);
   return 1;

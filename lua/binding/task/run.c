@@ -53,6 +53,8 @@ static int close_by_force(lua_State *L, task *t)
 {
   runtime *rt = t->rt;
   task *before = rt->current;
+  t->woken = LC_CANCELED;
+  if (t->waits_for || t->unwait) task_stop_waiting(t);
   t->killing = 1;
   rt->current = t;
   int status = task_close_coroutines(L, t);
@@ -72,8 +74,6 @@ void task_kill(lua_State *L, task *t)
     t->doomed = 1;
     return;
   }
-  t->woken = LC_CANCELED;
-  if (t->waits_for) task_stop_waiting(t);
   lc_list_remove(&t->in_queue);
   if (!t->has_begun) lua_settop(t->co, 0);
   t->failed = close_by_force(L, t) != LUA_OK; /* an error in a __close */
@@ -139,6 +139,7 @@ static void task_resume(runtime *rt, task *t)
   rt->tasks->operations = TASK_OPERATIONS;
   rt->tasks->bytes = TASK_BYTES;
   t->lets_go = t->at_rest = t->is_wordless = t->is_kept = 0;
+  t->unwait = NULL;
   rt->current = t;
   lc_work before = interrupt_enter(rt, t->co, LC_WORK_SCRIPT);
   int status = lua_resume(t->co, rt->L, arguments, &count);

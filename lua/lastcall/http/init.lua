@@ -1,5 +1,6 @@
 --- HTTP/1.1: a server that finishes every request. The API is described in lastcall/meta_http.lua.
 
+local client = require "lastcall.http.client"
 local handler = require "lastcall.http.handler"
 local options = require "lastcall.options"
 local run = require "lastcall.run"
@@ -11,6 +12,7 @@ local http = {
   handler = handler.new, access_log = require "lastcall.http.access_log", wsapi = require "lastcall.http.wsapi",
   websocket = websocket.accept, broadcast = websocket.broadcast,
   files = require "lastcall.http.files",
+  client = client.client, request = client.request, get = client.get, post = client.post,
 }
 
 --- listen, serve and run in one, with options of all three and of http.handler.
