@@ -3,6 +3,7 @@
 # Sources are found by their folders, so a new file needs no change here:
 #   core/<folder>/*.c          build/liblastcall.a
 #   lua/binding/<folder>/*.c   build/lua/lastcall/core.so   (module lastcall.core, with the core inside)
+#   tls/*/*.c                  build/lua/lastcall/tls/core.so   (module lastcall.tls.core, where OpenSSL's headers are)
 #   examples/<name>.c          build/examples/<name>
 #   bench/load/*.c             build/bench/load
 #   bench/heads/*.c            build/bench/heads
@@ -99,6 +100,13 @@ FIDELITY := $(call objects,$(FIDELITY_SOURCES))
 SIM := $(call objects,$(SIM_SOURCES))
 
 LIBRARY := $(if $(CORE),$(BUILD)/liblastcall.a)
+# The rock lastcall-tls: a module of its own, built where OpenSSL's headers are there.
+TLS_SOURCES := $(wildcard tls/*/*.c)
+OPENSSL_CFLAGS ?= $(if $(OPENSSL_INCDIR),-I$(OPENSSL_INCDIR))
+OPENSSL_LIBS ?= $(if $(OPENSSL_LIBDIR),-L$(OPENSSL_LIBDIR)) -lssl -lcrypto
+HAS_OPENSSL := $(shell echo '\#include <openssl/ssl.h>' | $(CC) $(OPENSSL_CFLAGS) -E -o /dev/null - 2>/dev/null && echo yes)
+TLS := $(if $(HAS_OPENSSL),$(call objects,$(TLS_SOURCES)))
+TLS_MODULE := $(if $(TLS),$(BUILD)/lua/lastcall/tls/core.so)
 MODULE := $(if $(BINDING),$(BUILD)/lua/lastcall/core.so)
 SPEC_MODULES := $(patsubst spec/support/%_module.c,$(BUILD)/lua/spec_%.so,$(wildcard spec/support/*_module.c))
 BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,load heads raw raw_again)
@@ -125,7 +133,7 @@ RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/be
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(LIBRARY) $(MODULE) $(SPEC_MODULES) $(PROGRAMS) ## Build the library, the Lua module, the examples and the test clients (default)
+all: $(LIBRARY) $(MODULE) $(TLS_MODULE) $(SPEC_MODULES) $(PROGRAMS) ## Build the library, the Lua module, the examples and the test clients (default)
 
 rivals: $(RIVALS)
 
@@ -150,6 +158,10 @@ $(BUILD)/obj/core/%.o: core/%.c $(FLAGS_FILE)
 $(BUILD)/obj/lua/binding/%.o: lua/binding/%.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
 	$(call say,cc)$(COMPILE) $(TOGETHER) -fPIC -fvisibility=hidden -Ilua/binding -Icore $(LUA_CFLAGS) -c -o $@ $<
+
+$(BUILD)/obj/tls/%.o: tls/%.c $(FLAGS_FILE)
+	@mkdir -p $(@D)
+	$(call say,cc)$(COMPILE) -fPIC -fvisibility=hidden -Itls -Icore $(LUA_CFLAGS) $(OPENSSL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/obj/spec/support/%_module.o: spec/support/%_module.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
@@ -186,6 +198,10 @@ $(BUILD)/exports: $(FLAGS_FILE)
 $(BUILD)/lua/lastcall/core.so: $(BINDING) $(CORE) $(BUILD)/exports
 	@mkdir -p $(@D)
 	$(call say,link)$(LINK) $(TOGETHER) -shared -Wl,--version-script=$(BUILD)/exports,-z,nodelete -o $@ $(BINDING) $(CORE)
+
+$(BUILD)/lua/lastcall/tls/core.so: $(TLS) $(BUILD)/exports
+	@mkdir -p $(@D)
+	$(call say,link)$(LINK_PROGRAM) -shared -Wl,--version-script=$(BUILD)/exports,-z,nodelete -o $@ $(TLS) $(OPENSSL_LIBS)
 
 $(BUILD)/lua/spec_%.so: $(BUILD)/obj/spec/support/%_module.o
 	@mkdir -p $(@D)
@@ -394,7 +410,7 @@ lint: ## Formatting, static analysis and both compilers with -Werror
 	@scripts/lint
 
 format: ## Rewrite the C sources in the house format
-	clang-format -i $(shell find core lua spec examples bench -name '*.[ch]')
+	clang-format -i $(shell find core lua tls spec examples bench -name '*.[ch]')
 
 rockspec: ## Rewrite the rockspec's list of Lua modules from the tree
 	@scripts/rockspec

@@ -128,6 +128,7 @@ build = {
       ["lastcall.tasks.select"] = "lua/lastcall/tasks/select.lua",
       ["lastcall.tasks.semaphore"] = "lua/lastcall/tasks/semaphore.lua",
       ["lastcall.tasks.waitgroup"] = "lua/lastcall/tasks/waitgroup.lua",
+      ["lastcall.tls"] = "lua/lastcall/tls.lua",
       ["lastcall.trace"] = "lua/lastcall/trace.lua",
       -- END files
     },

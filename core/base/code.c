@@ -24,6 +24,13 @@ static const word contract_words[] = {
   {EMSGSIZE, "too long", "over the size limit"},
   {EDQUOT, "full", "the queue is full"},
   {ENXIO, "host not found", "the host name has no address"},
+  {ENOLINK, "truncated", "the peer finished without saying so in TLS"},
+  {EBADE, "handshake failed", "the TLS handshake failed"},
+  {EPROTOTYPE, "not tls", "the peer does not speak TLS"},
+  {EKEYREJECTED, "certificate not trusted", "the peer's certificate is not trusted"},
+  {EKEYEXPIRED, "certificate expired", "the peer's certificate is not valid at this time"},
+  {EKEYREVOKED, "certificate revoked", "the peer's certificate was revoked"},
+  {ENOTUNIQ, "wrong name", "the peer's certificate is for another name"},
   {ECONNREFUSED, "refused", "nobody listens there"},
   {EHOSTUNREACH, "unreachable", "no way leads to the host"},
   {ENETUNREACH, "unreachable", "no way leads to the network"},
@@ -71,8 +78,10 @@ const char *lc_code_text(int code)
 
 static int is_our_own(int error)
 {
-  static const int own[] = {-LC_EOF,      -LC_TIMEOUT,  -LC_CLOSED, -LC_DRAINING,
-                            -LC_CANCELED, -LC_TOO_LONG, -LC_FULL,   -LC_HOST_NOT_FOUND};
+  static const int own[] = {-LC_EOF,       -LC_TIMEOUT,   -LC_CLOSED,    -LC_DRAINING,
+                            -LC_CANCELED,  -LC_TOO_LONG,  -LC_FULL,      -LC_HOST_NOT_FOUND,
+                            -LC_TRUNCATED, -LC_HANDSHAKE, -LC_NOT_TLS,   -LC_UNTRUSTED,
+                            -LC_EXPIRED,   -LC_REVOKED,   -LC_WRONG_NAME};
   for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
     if (own[i] == error) return 1;
   }

@@ -33,6 +33,7 @@ static int discard(lc_conn *conn)
     if (conn->in_drained) return NOTHING_NOW;
     ssize_t got = lc_input_receive(conn, sink, sizeof sink);
     if (got == LC_AGAIN) return NOTHING_NOW;
+    if (got == LC_TRUNCATED) continue; /* like a FIN in order: nothing else is to be read */
     if (got == -ENOMEM || got == -ENOBUFS) {
       lc_conn_arm(conn, conn->loop->now + LC_MEMORY_RETRY);
       return NOTHING_NOW;
@@ -138,8 +139,18 @@ void lc_closing_step(lc_conn *conn)
   lc_conn_arm(conn, lc_closing_deadline(conn));
 }
 
-void lc_closing_ready(lc_conn *conn)
+/* Behind the peer's end of the stream nothing is received any more that would tell of a reset. */
+static int has_been_reset(lc_conn *conn, uint32_t events)
 {
+  return events & LC_POLL_ERROR && conn->in_eof && lc_conn_take_error(conn) < 0;
+}
+
+void lc_closing_ready(lc_conn *conn, uint32_t events)
+{
+  if (has_been_reset(conn, events)) {
+    lc_conn_fail(conn, LC_RESET);
+    return;
+  }
   conn->out_blocked = 0;
   lc_closing_step(conn);
   if (conn->state == LC_STATE_CLOSING) look_at_progress(conn);
@@ -231,6 +242,26 @@ void lc_conn_finish(lc_conn *conn, const char *cause)
     return;
   }
   begin_closing(conn, LC_LINGER_BACKGROUND, cause);
+  lc_closing_step(conn);
+}
+
+/* Of what was accepted for writing nothing may leave in clear, nor does a handler get what comes. */
+void lc_closing_refuse(lc_conn *conn, int code)
+{
+  if (code == LC_RESET || code == LC_PEER_LOST || code == -ENOMEM) {
+    lc_conn_fail(conn, code);
+    return;
+  }
+  lc_crossing_end(conn);
+  lc_queue_drop(conn);
+  conn->opening = conn->out_kept = 0;
+  conn->out_ending = 1; /* no farewell */
+  begin_closing(conn, LC_LINGER_BACKGROUND, lc_code_name(code));
+  if (conn->state == LC_STATE_CLOSED) return;
+  conn->error = (int16_t)code;
+  conn->counts_late = 0;
+  conn->late = 0;
+  conn->in_drained = 0;
   lc_closing_step(conn);
 }
 

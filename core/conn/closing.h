@@ -26,9 +26,11 @@
 #include "conn/inside.h"
 
 void lc_closing_step(lc_conn *conn);
-void lc_closing_ready(lc_conn *conn); /* an event has come */
+void lc_closing_ready(lc_conn *conn, uint32_t events); /* an event has come */
 void lc_closing_due(lc_conn *conn, lc_time now);
 lc_time lc_closing_deadline(const lc_conn *conn);
+/* The transport did not open: ends it, and closes with the code. */
+void lc_closing_refuse(lc_conn *conn, int code);
 /* The linger is over: the kernel delivers the bytes that it has. */
 void lc_closing_give_up(lc_conn *conn);
 

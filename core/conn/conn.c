@@ -10,6 +10,7 @@
 #include "conn/input.h"
 #include "conn/limits.h"
 #include "conn/loan.h"
+#include "conn/opening.h"
 #include "conn/output.h"
 #include "conn/protocol.h"
 #include "conn/queue.h"
@@ -35,34 +36,6 @@ static unsigned finish_connect(lc_conn *conn)
   if (conn->opening) return 0;
   lc_output_send(conn);
   return conn->error ? 0 : LC_CONNECTED;
-}
-
-/* Called when the transport is open. The owner now hears of an unheard connection. Any other
- * connection goes on with what it has begun. */
-static unsigned finish_opening(lc_conn *conn)
-{
-  unsigned what = conn->in_finished && !conn->in_shut ? LC_FINISHED : 0;
-  conn->opening = 0;
-  conn->in_drained = 0;
-  lc_heartbeat_begin(conn);
-  if (conn->unheard) {
-    conn->owner->opened(conn);
-  } else if (conn->outbound) {
-    what |= LC_CONNECTED;
-  }
-  return what | LC_READABLE; /* bytes may have come after those of the handshake */
-}
-
-/* Makes one step of the transport's handshake. The owner hears of an accepted connection when the
- * handshake is over. */
-static unsigned go_on_opening(lc_conn *conn, uint32_t events)
-{
-  if (events & LC_POLL_IN) conn->last_byte_at = conn->loop->now;
-  int result = lc_crossing_open(conn);
-  if (result == LC_AGAIN) return 0;
-  if (!result) return finish_opening(conn);
-  lc_conn_fail(conn, result);
-  return 0;
 }
 
 int lc_conn_announce(lc_conn *conn)
@@ -101,7 +74,7 @@ static void conn_ready(lc_watch *watch, uint32_t events)
   if (events & (LC_POLL_FINISHED | LC_POLL_HANG_UP)) conn->in_finished = 1;
   if (events & LC_POLL_URGENT) conn->in_marked = 1;
   if (conn->state == LC_STATE_CLOSING) {
-    lc_closing_ready(conn);
+    lc_closing_ready(conn, events);
     lc_conn_rearm(conn);
   } else if (conn->connecting) {
     if (events & (LC_POLL_OUT | LC_POLL_ERROR | LC_POLL_HANG_UP)) what = finish_connect(conn);
@@ -109,11 +82,12 @@ static void conn_ready(lc_watch *watch, uint32_t events)
     int error = lc_conn_take_error(conn);
     if (error < 0) {
       if (!conn->opening && !conn->foreign) lc_input_rescue(conn);
-      lc_conn_fail(conn, error);
+      if (conn->opening) lc_opening_fail(conn, error);
+      else lc_conn_fail(conn, error);
     }
   }
   if (conn->opening && !conn->connecting && conn->state < LC_STATE_CLOSING)
-    what = go_on_opening(conn, events);
+    lc_opening_ready(conn, events);
   if (conn->state < LC_STATE_CLOSING && !conn->connecting && !conn->opening) {
     if (events & LC_POLL_OUT) what |= on_writable(conn);
     if (events & (LC_POLL_IN | LC_POLL_FINISHED | LC_POLL_HANG_UP)) what |= LC_READABLE;
@@ -167,7 +141,6 @@ lc_conn *lc_conn_new(lc_loop *loop, const lc_owner *owner, size_t size)
   conn->watch.ready = conn_ready;
   conn->loop = loop;
   conn->owner = owner;
-  conn->transport = owner->transport;
   conn->references = 1;
   conn->deadline = conn->read_deadline = conn->write_deadline = LC_NEVER;
   lc_job_init(&conn->job, conn_job);
@@ -178,7 +151,7 @@ lc_conn *lc_conn_new(lc_loop *loop, const lc_owner *owner, size_t size)
 static int begin(lc_conn *conn, int fd)
 {
   int result = lc_heartbeat_begin(conn);
-  if (!result) result = lc_crossing_begin(conn);
+  if (!result) result = lc_opening_begin(conn, conn->owner->transport);
   if (!result) result = lc_protocol_begin(conn);
   if (result < 0) return result;
   conn->watch.fd = fd;

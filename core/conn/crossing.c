@@ -1,6 +1,8 @@
 /* crossing.c - calls the transport of a connection. */
 #include "conn/crossing.h"
 
+#include "conn/deadline.h"
+#include "conn/plain.h"
 #include "conn/settings.h"
 #include "conn/state.h"
 #include "conn/transport.h"
@@ -19,18 +21,25 @@ static ssize_t checked(ssize_t result, size_t most)
   return result > (ssize_t)most || result < INT16_MIN ? -EPROTO : result;
 }
 
-/* A transport may receive bytes while it sends, and keep them. No event announces such bytes. */
-static void look_for_arrivals(lc_conn *conn)
+/* Notes why a call has failed: later the state of the transport is gone. */
+static void ask_for_reason(lc_conn *conn, ssize_t result)
 {
-  if (conn->transport->is_in_place || !conn->in_drained || !lc_crossing_unread(conn)) return;
+  if (result >= 0 || result == LC_AGAIN || !conn->transport->explain || !conn->extra) return;
+  conn->extra->reason = conn->transport->explain(conn->extra->transport_state);
+}
+
+/* A transport may receive bytes while it sends, and keep them. No event announces such bytes. */
+static void look_for_arrivals(lc_conn *conn, const lc_line *line)
+{
+  if (!line->has_received || !conn->in_drained || !lc_crossing_unread(conn)) return;
   conn->in_drained = 0;
   if (conn->state < LC_STATE_CLOSING) lc_conn_tell(conn, LC_READABLE);
   else lc_job_queue(conn->loop, &conn->job);
 }
 
-int lc_crossing_begin(lc_conn *conn)
+int lc_crossing_begin(lc_conn *conn, const lc_transport *transport)
 {
-  const lc_transport *transport = conn->transport;
+  conn->transport = transport;
   if (transport->begin) {
     lc_conn_extra *extra = lc_conn_need_extra(conn);
     if (!extra) return -ENOMEM;
@@ -41,14 +50,15 @@ int lc_crossing_begin(lc_conn *conn)
       return result;
     }
   }
-  conn->opening = transport->open ? 1 : 0;
   return 0;
 }
 
 int lc_crossing_open(lc_conn *conn)
 {
   lc_line line = line_of(conn, LC_POLL_OUT);
-  return (int)checked(conn->transport->open(&line), 0);
+  int result = (int)checked(conn->transport->open(&line), 0);
+  ask_for_reason(conn, result);
+  return result;
 }
 
 ssize_t lc_crossing_receive(lc_conn *conn, void *into, size_t room)
@@ -56,6 +66,7 @@ ssize_t lc_crossing_receive(lc_conn *conn, void *into, size_t room)
   lc_line line = line_of(conn, LC_POLL_IN);
   ssize_t got = checked(conn->transport->receive(&line, into, room), room);
   conn->in_wants_out = got == LC_AGAIN && line.wants & LC_POLL_OUT ? 1 : 0;
+  ask_for_reason(conn, got);
   return got;
 }
 
@@ -69,7 +80,12 @@ ssize_t lc_crossing_send(lc_conn *conn, const struct iovec *pieces, int count, s
   conn->out_wants_in = is_refused && line.wants & LC_POLL_IN ? 1 : 0;
   if (sent >= 0 && (size_t)sent < total && conn->transport->is_in_place) is_refused = 1;
   if (is_refused) conn->out_blocked = 1;
-  look_for_arrivals(conn);
+  if (line.keeps && line.lacks_memory) {
+    conn->out_refused = 1;
+    lc_conn_arm(conn, conn->loop->now + LC_MEMORY_RETRY);
+  }
+  ask_for_reason(conn, sent);
+  look_for_arrivals(conn, &line);
   return sent;
 }
 
@@ -101,15 +117,20 @@ int lc_crossing_finish(lc_conn *conn)
   lc_line line = line_of(conn, LC_POLL_OUT);
   int result = (int)checked(conn->transport->finish(&line), 0);
   conn->out_wants_in = result == LC_AGAIN && line.wants & LC_POLL_IN ? 1 : 0;
-  look_for_arrivals(conn);
+  ask_for_reason(conn, result);
+  look_for_arrivals(conn, &line);
   return result;
 }
 
 void lc_crossing_end(lc_conn *conn)
 {
-  if (!conn->extra || !conn->extra->transport_state) return;
-  if (conn->transport->end) conn->transport->end(conn->extra->transport_state);
+  void *state = conn->extra ? conn->extra->transport_state : NULL;
+  const lc_transport *transport = conn->transport;
+  conn->transport = &lc_plain; /* the other may be freed with its last connection */
+  if (conn->extra) lc_job_cancel(&conn->extra->opening_job);
+  if (!state) return;
   conn->extra->transport_state = NULL;
+  if (transport->end) transport->end(state);
 }
 
 uint32_t lc_crossing_meaning(lc_conn *conn, uint32_t events)

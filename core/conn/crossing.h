@@ -5,7 +5,7 @@
 #include "conn/inside.h"
 
 /* The transport takes over the descriptor. Returns 0 or a code. */
-int lc_crossing_begin(lc_conn *conn);
+int lc_crossing_begin(lc_conn *conn, const lc_transport *transport);
 int lc_crossing_open(lc_conn *conn); /* 0, LC_AGAIN, or a code */
 ssize_t lc_crossing_receive(lc_conn *conn, void *into, size_t room);
 /* Sends `total` bytes in all, or none, for a transport that keeps bytes. out_blocked and out_kept

@@ -28,14 +28,18 @@ ssize_t lc_input_receive(lc_conn *conn, void *into, size_t room)
     conn->in_marked = 0;
     return LC_AGAIN;
   }
-  if (got == 0) conn->in_eof = 1;
-  else if (got > 0 && (size_t)got < room && has_taken_all(conn)) conn->in_drained = 1;
+  if (got == 0 || got == LC_TRUNCATED) {
+    conn->in_eof = 1;
+    conn->in_torn = got ? 1 : 0;
+  }
+  if (got > 0 && (size_t)got < room && has_taken_all(conn)) conn->in_drained = 1;
   return got;
 }
 
 /* Returns why nothing can be received now, or 0. */
 static int nothing_to_receive(const lc_conn *conn)
 {
+  if (conn->in_eof && conn->in_torn && !conn->in_shut) return LC_TRUNCATED;
   if (conn->in_eof || conn->in_shut) return LC_EOF;
   return conn->in_drained || conn->connecting || conn->opening ? LC_AGAIN : 0;
 }
@@ -45,6 +49,7 @@ static int received(lc_conn *conn, ssize_t got)
 {
   if (got == LC_AGAIN) return LC_AGAIN;
   if (got == 0) return LC_EOF;
+  if (got == LC_TRUNCATED) return LC_TRUNCATED; /* the peer may still read */
   /* the kernel lacks memory; the peer is well */
   if (got == -ENOMEM || got == -ENOBUFS) return (int)got;
   if (got < 0) {
@@ -67,7 +72,7 @@ int lc_input_fill(lc_conn *conn, size_t want)
   size_t room = conn->in->capacity - conn->in->end;
   ssize_t got = lc_input_receive(conn, conn->in->data + conn->in->end, room);
   if (got > 0) conn->in->end += (size_t)got;
-  else if (got == LC_AGAIN || got == 0) lc_loan_release(conn);
+  else if (got == LC_AGAIN || got == 0 || got == LC_TRUNCATED) lc_loan_release(conn);
   return received(conn, got);
 }
 

@@ -18,12 +18,16 @@
 
 /* The fields that only some connections need, allocated when they do. */
 typedef struct lc_conn_extra {
+  lc_conn *conn;
+  lc_job opening_job;   /* a step of the transport's handshake */
   lc_settings settings; /* this connection's own, when has_settings */
   lc_buffer *posted;    /* posted during a write that waits, to be sent after it */
   char *farewell;
   size_t farewell_length;
   int has_settings;
   void *transport_state;
+  const char *reason;          /* of the transport, for the failure of the connection; static */
+  lc_time opening_at;          /* when a handshake began that was not the connection's first act */
   const lc_protocol *protocol; /* NULL: the owner's */
   uint64_t heard;              /* bytes received by the last look of the heartbeat */
   lc_time heard_at;            /* when the last byte came from the peer */
@@ -98,6 +102,7 @@ struct lc_conn {
   unsigned in_finished : 1; /* the peer's FIN has been announced: recv until it returns 0 */
   unsigned in_marked : 1;   /* an urgent byte was announced: recv stops before it */
   unsigned in_eof : 1;      /* recv has returned 0 */
+  unsigned in_torn : 1;     /* and the transport takes that for no proper end */
   unsigned in_shut : 1;     /* our reading half is shut */
   unsigned foreign : 1;     /* a library of the embedder's moves the bytes: foreign.c */
   unsigned in_part : 1;     /* it holds half a record, or half a handshake */

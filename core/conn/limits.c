@@ -9,6 +9,7 @@
 #include "conn/deadline.h"
 #include "conn/heartbeat.h"
 #include "conn/mark.h"
+#include "conn/opening.h"
 #include "conn/output.h"
 #include "conn/protocol.h"
 #include "conn/queue.h"
@@ -58,6 +59,7 @@ void lc_conn_rearm(lc_conn *conn)
   if (conn->out_waits)
     next = lc_time_earlier(next, lc_time_earlier(conn->write_deadline, conn->deadline));
   else if (lc_queue_size(conn)) next = lc_time_earlier(next, conn->write_deadline);
+  next = lc_time_earlier(next, lc_opening_limit(conn));
   next = lc_time_earlier(next, first_byte_limit(conn));
   next = lc_time_earlier(next, idle_limit(conn));
   next = lc_time_earlier(next, aged_limit(conn));
@@ -71,6 +73,10 @@ void lc_conn_rearm(lc_conn *conn)
 static int over_a_limit(lc_conn *conn, lc_time now)
 {
   const char *cause = NULL;
+  if (lc_opening_limit(conn) <= now) {
+    lc_opening_fail(conn, LC_TIMEOUT);
+    return 1;
+  }
   if (age_limit(conn) <= now) conn->aged = 1;
   if (first_byte_limit(conn) <= now) cause = "first byte timeout";
   else if (idle_limit(conn) <= now) cause = "idle timeout";

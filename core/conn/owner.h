@@ -19,8 +19,10 @@ struct lc_owner {
   lc_step reached;               /* the walk of this step has reached all connections */
   int tells_late;                /* from STOP on, bytes that no handler receives are counted */
 
-  /* The transport of an unheard connection is open: the owner may let the embedder hear of it. */
+  /* The transport of a connection is open: the owner may let the embedder hear of an unheard one. */
   void (*opened)(lc_conn *conn);
+  void (*unopened)(lc_conn *conn,
+                   int code); /* or it has failed; the connection ends with the code */
   void (*moved)(lc_conn *conn, lc_state from, lc_state to, const char *cause);
   void (*ready)(lc_conn *conn, unsigned what); /* from a turn of the loop only */
   /* the embedder may ask the peer for a sign of life */

@@ -12,7 +12,8 @@
  * not set `wants` waits for LC_POLL_IN when it receives, and for LC_POLL_OUT otherwise.
  *
  * A call may receive and send whatever it needs, and keep bytes in its state. No event announces
- * the bytes that a send has received, so the core calls `unread` after each send. When a send waits
+ * the bytes that a send or a finish has received: it sets `has_received`, and the core calls
+ * `unread`. When a send waits
  * for LC_POLL_IN, the core tries it again even if a receive has already taken the bytes.
  *
  * The list below says what the core does when a call fails. A code is LC_RESET, LC_BROKEN_PIPE, ...
@@ -20,9 +21,12 @@
  *
  *   begin     the core closes the descriptor, and the owner never hears of the connection;
  *             accepting pauses, as after any shortage
- *   open      the connection ends with the code; an owner that has not heard of it never does
+ *   open      the transport ends, and the connection closes with the code, as orderly as any: what
+ *             the transport has said last is to arrive. An owner that has not heard of the
+ *             connection is told the code alone
  *   receive   the connection ends with the code; but the reader gets -ENOMEM and -ENOBUFS, and may
- *             try again
+ *             try again; and LC_TRUNCATED is an end like 0: the peer has finished, and the transport
+ *             knows that bytes are missing, or cannot know that none are
  *   send      the connection ends with the code; but after -ENOMEM and -ENOBUFS the core tries
  *             again
  *   finish    the connection ends with the code
@@ -30,8 +34,8 @@
  *   unacked   the result counts as unknown: delivery is not confirmed, and the connection ends
  *             after its linger
  *
- * A call that returns LC_AGAIN for ever ends with a limit of the settings: first_byte_timeout and
- * max_age in `open`, read_timeout, write_timeout, and the linger in `finish`. The ladder ends it in
+ * A call that returns LC_AGAIN for ever ends with a limit of the settings: handshake_timeout,
+ * first_byte_timeout and max_age in `open`, read_timeout, write_timeout, and the linger in `finish`. The ladder ends it in
  * any case.
  *
  * The connection ends with -EPROTO when a receive returns more bytes than it had room for, when a
@@ -49,21 +53,27 @@
 
 #include "sys/sys.h"
 
-#define LC_TRANSPORT_VERSION 2
+#define LC_TRANSPORT_VERSION 3
+/* Where modules of a script's exchange transports: the name of the metatable of a userdata that
+ * holds one pointer to a table such as this one. */
+#define LC_TRANSPORT_TYPE "lastcall.transport"
 
 typedef struct lc_line {
   const lc_sys *sys;
   int fd;
-  void *state;    /* the transport's, of this connection */
-  uint32_t wants; /* LC_POLL_IN, LC_POLL_OUT, or both */
-  int keeps;      /* set by a send that has taken bytes which the kernel refused */
-  int has_more;   /* of a send: more bytes follow at once */
+  void *state;      /* the transport's, of this connection */
+  uint32_t wants;   /* LC_POLL_IN, LC_POLL_OUT, or both */
+  int keeps;        /* set by a send that has taken bytes which the kernel refused */
+  int lacks_memory; /* beside `keeps`: no event will come, because the kernel lacks memory */
+  int has_received; /* set by a send or a finish that has received bytes */
+  int has_more;     /* of a send: more bytes follow at once */
 } lc_line;
 
 struct lc_transport {
   unsigned version;
   const char *name;
   int is_opaque; /* the bytes in the kernel's buffers are not those that handlers get */
+  int is_secret; /* nobody on the way can read the bytes */
   /* The transport keeps no bytes itself. A receive that returns less than its room has emptied the
    * kernel's buffer, and a send that returns less than it was given has filled it. */
   int is_in_place;
@@ -96,6 +106,9 @@ struct lc_transport {
   /* Ends sending: the kept bytes, a last record of its own, then the FIN. Returns 0, LC_AGAIN, or a
    * code. */
   int (*finish)(lc_line *line);
+  /* Says more about the failure that the last call returned: a static string, or NULL. May be
+   * NULL. */
+  const char *(*explain)(const void *state);
   void (*end)(void *state); /* frees the state; may be NULL */
 };
 

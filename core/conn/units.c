@@ -213,7 +213,7 @@ static unsigned read_for_protocol(lc_conn *conn)
   } while (result > 0 && received < LC_BYTES_PER_TURN);
   if (result > 0) lc_conn_tell(conn, LC_READABLE); /* the rest is read in the next turn */
   else if (result == LC_AGAIN) wait_for_more(conn);
-  else if (result == LC_EOF) lc_conn_finish(conn, "peer finished");
+  else if (result == LC_EOF || result == LC_TRUNCATED) lc_conn_finish(conn, "peer finished");
   else if (conn->state < LC_STATE_CLOSING) lc_conn_abort(conn, lc_code_name(result));
   return 0;
 }

@@ -110,9 +110,10 @@ const char *lc_http_scheme(const lc_http_exchange *x, const lc_conn *conn)
 {
   lc_address peer, client;
   lc_conn_peer(conn, &peer);
-  if (!is_trusted(x->service, &peer)) return "http";
+  const char *own = lc_conn_is_secret(conn) ? "https" : "http";
+  if (!is_trusted(x->service, &peer)) return own;
   size_t count = count_entries(x, PROTO, sizeof PROTO - 1);
-  if (!count) return "http";
+  if (!count) return own;
   size_t index = count - 1;
   if (count > 1 && count == count_entries(x, FOR, sizeof FOR - 1)) {
     size_t believed = find_client(x, conn, &client, count);

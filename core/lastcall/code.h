@@ -21,6 +21,15 @@ extern "C" {
 #define LC_FULL (-EDQUOT)          /* a queue is full */
 #define LC_HOST_NOT_FOUND (-ENXIO) /* the name has no address */
 
+/* Of encrypted connections. */
+#define LC_TRUNCATED (-ENOLINK)      /* the peer's FIN came, and its encrypted goodbye did not */
+#define LC_HANDSHAKE (-EBADE)        /* the handshake failed */
+#define LC_NOT_TLS (-EPROTOTYPE)     /* one side speaks TLS, the other does not */
+#define LC_UNTRUSTED (-EKEYREJECTED) /* nobody whom we trust vouches for the certificate */
+#define LC_EXPIRED (-EKEYEXPIRED)    /* the certificate's time is over, or has not begun */
+#define LC_REVOKED (-EKEYREVOKED)    /* the certificate was revoked */
+#define LC_WRONG_NAME (-ENOTUNIQ)    /* the certificate is for another name */
+
 /* The word of doc/contract.md for a code ("reset", "peer lost", "address in use"). For any other
  * code, the name of the errno in lower case ("emfile"). Static storage. */
 const char *lc_code_name(int code);

@@ -39,6 +39,21 @@ void lc_conn_note_rest(lc_conn *conn, int has_rest);
  * write asks the kernel, whatever the loop knows. */
 void lc_conn_look(lc_conn *conn);
 
+/* Gives a connection whose bytes crossed as they are another transport, such as an encrypted one:
+ * at once after lc_conn_connect, or in the middle of the connection. What was written is sent first
+ * (LC_AGAIN until then). From then on nothing is received or sent until the handshake is over:
+ * LC_CONNECTED, or LC_ENDED. Returns 0, or a code, and the connection is as before: -EBADMSG when
+ * bytes were received and not read, which would then look as if they had come encrypted; -EALREADY
+ * when it has another transport; -EPROTONOSUPPORT for a transport of another version. */
+int lc_conn_set_transport(lc_conn *conn, const lc_transport *transport);
+/* Why the transport has failed, in more words than the code: a static string, or NULL. */
+const char *lc_conn_reason(const lc_conn *conn);
+/* The name of the transport, and what it keeps of the connection: NULL before the handshake is
+ * over. Valid until the next call that concerns the connection. */
+const char *lc_conn_transport(const lc_conn *conn, void **state);
+/* Whether the transport encrypts. */
+int lc_conn_is_secret(const lc_conn *conn);
+
 /* Replaces the protocol, for an upgrade. The new one gets the buffered bytes. NULL: the library
  * guesses by what tasks wait for, as in lc_server_options. A unit under way goes on. Outside of a
  * unit, a protocol that knows its units begins to read, and the embedder must not read. Returns 0;

@@ -14,7 +14,7 @@ extern "C" {
 
 /* A message for an operator's log. The strings are static, or valid during the call. */
 typedef struct lc_notice {
-  const char *event;   /* "accept paused", "accept resumed", "stop degraded", "flush failed", ... */
+  const char *event;   /* "accept paused", "accept resumed", "handshake failed", ... */
   int code;            /* or 0 */
   const char *address; /* of the listener, or NULL */
   lc_conn *conn;       /* or NULL */
@@ -32,8 +32,8 @@ typedef struct lc_notice {
  * lc_server_options. */
 typedef struct lc_events {
   /* A connection was accepted; its state is new. Where the transport has a handshake, this comes
-   * after the handshake. A connection whose handshake fails causes no callback, unless the embedder
-   * has accepted or made the connection itself. */
+   * after the handshake. A connection whose handshake fails causes a notice and no other callback,
+   * unless the embedder has accepted or made the connection itself. */
   void (*opened)(lc_conn *conn, void *user);
   /* A wait may go on, or is over: LC_READABLE and the other flags. */
   void (*ready)(lc_conn *conn, unsigned what, void *user);

@@ -55,6 +55,9 @@ typedef struct lc_server_options {
   int closes_at_cancel;
   /* NULL: bytes cross as they are. */
   const lc_transport *transport;
+  /* 4096: so many handshakes of the transport may be under way at once; further clients wait in the
+   * kernel's queue. 0: no limit. */
+  uint32_t max_handshakes;
   /* NULL: the library guesses by what tasks wait for. */
   const lc_protocol *protocol;
   lc_settings settings;

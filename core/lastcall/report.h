@@ -29,6 +29,8 @@ typedef struct lc_report {
   uint64_t held_back;       /* how often a limit made clients wait */
   uint64_t stopped_earlier; /* listeners stopped before the last 16, which have reports */
   uint64_t detached;
+  uint64_t handshakes;        /* of transports: done */
+  uint64_t handshakes_failed; /* likewise */
 
   /* Since the ladder began. */
   uint64_t accepted_while_stopping;

@@ -37,6 +37,7 @@ typedef struct lc_settings {
   lc_heartbeat heartbeat;     /* off; 10 s to answer */
   lc_time read_timeout;       /* LC_NEVER: ends a read with LC_TIMEOUT */
   lc_time write_timeout;      /* 30 s: ends a write with LC_TIMEOUT */
+  lc_time handshake_timeout;  /* 10 s: ends a transport's handshake with LC_TIMEOUT */
   lc_time first_byte_timeout; /* LC_NEVER: closes a connection that has not sent a byte */
   lc_time idle_timeout;       /* LC_NEVER: closes a connection that has been idle this long */
   lc_time max_age;            /* LC_NEVER: closes at the next idle moment; +-10 % of jitter */

@@ -128,6 +128,11 @@ void lc_job_queue(lc_loop *loop, lc_job *job)
   if (!lc_job_is_queued(job)) lc_list_append(&loop->jobs, &job->link);
 }
 
+void lc_job_queue_slow(lc_loop *loop, lc_job *job)
+{
+  if (!lc_job_is_queued(job)) lc_list_append(&loop->slow_jobs, &job->link);
+}
+
 void lc_job_queue_ladder(lc_loop *loop, lc_job *job)
 {
   if (!lc_job_is_queued(job)) lc_list_append(&loop->ladders, &job->link);
@@ -145,16 +150,16 @@ static void run_first(lc_link *jobs)
   job->run(job);
 }
 
-static void run_jobs(lc_loop *loop)
+static void run_jobs(lc_loop *loop, lc_link *jobs)
 {
   lc_link present;
   lc_list_init(&present);
-  lc_list_take(&present, &loop->jobs);
+  lc_list_take(&present, jobs);
   while (!lc_list_is_empty(&present)) {
     run_first(&present);
     if (lc_turn_is_over(&loop->turn)) break;
   }
-  lc_list_put_before(&loop->jobs, &present);
+  lc_list_put_before(jobs, &present);
 }
 
 /* Runs every ladder, even when their walks have used up the time. The ladder that walks first in
@@ -289,7 +294,8 @@ int lc_loop_pollfd(const lc_loop *loop) { return loop->poller; }
 
 static int has_work(const lc_loop *loop)
 {
-  return loop->turn_again || !lc_list_is_empty(&loop->jobs) || !lc_list_is_empty(&loop->ladders) ||
+  return loop->turn_again || !lc_list_is_empty(&loop->jobs) ||
+         !lc_list_is_empty(&loop->slow_jobs) || !lc_list_is_empty(&loop->ladders) ||
          !lc_list_is_empty(&loop->urgent_jobs);
 }
 
@@ -338,7 +344,11 @@ static void run_shares(lc_loop *loop)
   begin_share(loop, "ladders");
   if (!lc_list_is_empty(&loop->ladders)) run_ladders(loop);
   begin_share(loop, "jobs");
-  if (!lc_list_is_empty(&loop->jobs)) run_jobs(loop);
+  if (!lc_list_is_empty(&loop->jobs)) run_jobs(loop, &loop->jobs);
+  if (!lc_list_is_empty(&loop->slow_jobs)) {
+    begin_share(loop, "handshakes");
+    run_jobs(loop, &loop->slow_jobs);
+  }
   loop->turn_again = 0;
   loop->turn.is_embedders = 1;
   if (loop->on_turn && loop->on_turn(loop->on_turn_user)) loop->turn_again = 1;
@@ -462,6 +472,7 @@ lc_loop *lc_loop_new(const lc_sys *sys, int *error)
   loop->slot_free = LC_NO_SLOT;
   loop->now = loop->sys->now(loop->sys);
   lc_list_init(&loop->jobs);
+  lc_list_init(&loop->slow_jobs);
   lc_list_init(&loop->urgent_jobs);
   lc_list_init(&loop->ladders);
   lc_list_init(&loop->children);

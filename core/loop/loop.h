@@ -81,6 +81,7 @@ struct lc_loop {
   uint32_t slot_free; /* the first free slot among them, or LC_NO_SLOT */
 
   lc_link jobs;
+  lc_link slow_jobs;
   lc_link ladders;
   /* the process's deadline has passed: shares of a turn have no end any more */
   int is_overdue;
@@ -116,6 +117,9 @@ void lc_loop_unwatch(lc_loop *loop, lc_watch *watch);
 
 void lc_job_init(lc_job *job, void (*run)(lc_job *job));
 void lc_job_queue(lc_loop *loop, lc_job *job); /* a job that is queued already stays where it is */
+/* Queues a job that computes for long, such as a step of a handshake. Such jobs have a share of the
+ * turn for themselves. */
+void lc_job_queue_slow(lc_loop *loop, lc_job *job);
 /* Queues a job of a ladder. */
 void lc_job_queue_ladder(lc_loop *loop, lc_job *job);
 void lc_job_cancel(lc_job *job);

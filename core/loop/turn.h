@@ -1,6 +1,7 @@
 /* turn.h - limits the time of one turn of the loop, and finds what took long in it.
  *
- * A turn has 5 ms, in five shares of one: timers, ladders, jobs, and two of the embedder's. A share
+ * A turn has 5 ms, in five shares of one: timers, ladders, jobs, and two of the embedder's; and one
+ * more when there are slow jobs, such as steps of handshakes. A share
  * has its own millisecond, however long earlier shares took, and the time that they left over. So
  * no share starves another. A share does at least one piece of work, the oldest first, so no piece
  * starves.

@@ -25,6 +25,7 @@ struct lc_server {
   /* a descriptor to be closed so that a stop can accept one more client; -1: none */
   int reserve;
   uint32_t max_connections;
+  uint32_t opening;          /* accepted connections in their handshake */
   uint32_t unclaimed;        /* connections that wait until the embedder asks for them */
   int is_outbound;           /* outbound connections only: the process's ladder leaves it alone */
   int retiring;              /* the server is done when it has no connection left */

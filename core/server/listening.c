@@ -6,6 +6,7 @@
 #include "listen/listener.h"
 #include "server/adopt.h"
 #include "server/fleet.h"
+#include "server/member.h"
 #include "server/state.h"
 #include "server/unclaimed.h"
 
@@ -23,6 +24,8 @@ static uint32_t limit_reached(const lc_listen_owner *owner)
 {
   const lc_server *server = server_of(owner);
   if (server->owner.step >= LC_STEP_STOP) return 0; /* the clients in the queue are to be served */
+  uint32_t handshakes = server->options.max_handshakes;
+  if (handshakes && server->opening >= handshakes) return handshakes;
   if (server->registry.counts[LC_STATES] < server->max_connections) return 0;
   return server->max_connections;
 }
@@ -38,6 +41,10 @@ static int take(lc_listen_owner *owner, int fd, const lc_address *peer, lc_conn 
   int result = lc_server_adopt(server, fd, peer, conn);
   if (result < 0) return result;
   server->report.accepted++;
+  if ((*conn)->opening) {
+    lc_member_of(*conn)->opening = 1;
+    server->opening++;
+  }
   if (server->owner.step >= LC_STEP_STOP) server->report.accepted_while_stopping++;
   return 0;
 }

@@ -12,6 +12,7 @@ typedef struct lc_member {
   unsigned counted_canceled : 1;
   unsigned counted_killed : 1;
   unsigned counted_undelivered : 1;
+  unsigned opening : 1;   /* counted in server.opening */
   unsigned unclaimed : 1; /* waits until the embedder asks for it: unclaimed.h */
   unsigned listener;      /* of an unclaimed one: the number of its listener */
 } lc_member;

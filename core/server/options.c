@@ -3,13 +3,15 @@
 
 void lc_server_options_init(lc_server_options *options)
 {
-  *options = (lc_server_options){.settings = {.linger = 3 * LC_SECOND,
+  *options = (lc_server_options){.max_handshakes = 4096,
+                                 .settings = {.linger = 3 * LC_SECOND,
                                               .linger_bytes = 1024 * 1024,
                                               .keepalive = {30 * LC_SECOND, 10 * LC_SECOND, 3},
                                               .user_timeout = 60 * LC_SECOND,
                                               .heartbeat = {LC_NEVER, 10 * LC_SECOND},
                                               .read_timeout = LC_NEVER,
                                               .write_timeout = 30 * LC_SECOND,
+                                              .handshake_timeout = 10 * LC_SECOND,
                                               .first_byte_timeout = LC_NEVER,
                                               .idle_timeout = LC_NEVER,
                                               .max_age = LC_NEVER,

@@ -12,12 +12,40 @@
 #include "server/state.h"
 #include "server/unclaimed.h"
 
+/* A connection's handshake is over: another client may begin one. */
+static void end_handshake(lc_server *server, lc_conn *conn)
+{
+  lc_member *member = lc_member_of(conn);
+  if (!member->opening) return;
+  member->opening = 0;
+  if (server->opening-- == server->options.max_handshakes) lc_listening_unhold(server);
+}
+
 static void member_opened(lc_conn *conn)
 {
   lc_server *server = lc_conn_server(conn);
-  if (lc_member_of(conn)->unclaimed) return; /* the embedder hears of it when it asks */
+  end_handshake(server, conn);
+  server->report.handshakes++;
+  if (!conn->unheard || lc_member_of(conn)->unclaimed)
+    return; /* the embedder hears of an unclaimed one when it asks */
   conn->unheard = 0;
   if (server->events->opened) server->events->opened(conn, server->user);
+}
+
+static void member_unopened(lc_conn *conn, int code)
+{
+  lc_server *server = lc_conn_server(conn);
+  if (code == LC_EOF) return; /* came and went, as health checks do */
+  server->report.handshakes_failed++;
+  lc_notice notice = {.event = "handshake failed", .code = code, .conn = conn};
+  if (conn->unheard && server->events->notice)
+    server->events->notice(server, &notice, server->user);
+}
+
+static void member_ended(lc_conn *conn, int by_reset)
+{
+  end_handshake(lc_conn_server(conn), conn);
+  lc_account_ended(conn, by_reset);
 }
 
 static void member_moved(lc_conn *conn, lc_state from, lc_state to, const char *cause)
@@ -64,12 +92,13 @@ lc_owner lc_reports_owner(const lc_server *server)
                     .drain = &server->options.drain,
                     .tells_late = server->options.late,
                     .opened = member_opened,
+                    .unopened = member_unopened,
                     .moved = member_moved,
                     .ready = member_ready,
                     .heartbeat = member_heartbeat,
                     .look_at = lc_idle_look_at,
                     .look = lc_idle_look,
-                    .ended = lc_account_ended,
+                    .ended = member_ended,
                     .closed = member_closed,
                     .departed = member_departed};
 }

@@ -3,6 +3,7 @@
 local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
+local tls = require "lastcall.tls"
 
 local methods = core.connection_methods
 local detach, set_keepalive, heartbeat = methods.detach, methods.set_keepalive, methods.heartbeat
@@ -39,4 +40,23 @@ function methods:set_keepalive(given)
     options.check("conn:set_keepalive", given, options.keepalive)
   end
   return set_keepalive(self, given)
+end
+
+--- Goes over to TLS in the middle of a connection: as the server where it was accepted, else as the client.
+function methods:starttls(given)
+  methods.state(self)
+  local is_server = methods.server(self) ~= nil
+  options.check("conn:starttls", { tls = given == nil and not is_server or given },
+    { tls = is_server and tls.is_server or tls.is_client })
+  local transport, code, message
+  if is_server then transport, code, message = tls.of_server("conn:starttls", given)
+  else transport, code, message = tls.of_client("conn:starttls", given or true)
+  end
+  if not transport then return nil, code, message end
+  return core.conn_set_transport(self, transport)
+end
+
+function methods:tls()
+  methods.state(self)
+  return tls.describe(self)
 end

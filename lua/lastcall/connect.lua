@@ -3,6 +3,7 @@
 local core = require "lastcall.core"
 local address = require "lastcall.address"
 local options = require "lastcall.options"
+local tls = require "lastcall.tls"
 
 --- How long one attempt runs alone before the next address is tried beside it (RFC 8305).
 local STAGGER = 0.25
@@ -86,8 +87,15 @@ end
 return function(where, given)
   given = options.check("connect", given, options.connect)
   local endpoint = address.check("connect", where)
+  local transport, code, message
+  if given.tls then
+    transport, code, message = tls.of_client("connect", given.tls, endpoint.host)
+    if not transport then return nil, code, message end
+    given = setmetatable({ transport = transport }, { __index = given })
+  end
   local deadline = core.now() + (given.timeout == nil and 10 or given.timeout or math.huge)
-  local list, code, message = address.resolve(where, endpoint, deadline - core.now())
+  local list
+  list, code, message = address.resolve(where, endpoint, deadline - core.now())
   if not list then return nil, code, message end
   local race = setmetatable({
     list = interleave(list), begun = 0, next_at = 0, pending = {}, addresses = {}, messages = {},

@@ -28,6 +28,13 @@
 ---| "refused"
 ---| "unreachable"
 ---| "host not found"
+---| "truncated"    # the peer finished, and did not say so in TLS
+---| "handshake failed"
+---| "not tls"
+---| "certificate not trusted"
+---| "certificate expired"
+---| "certificate revoked"
+---| "wrong name"   # the certificate is for another
 ---| "address in use"
 ---| "address not available"
 ---| "permission denied"

@@ -116,6 +116,18 @@ function Connection:abort() end
 ---@return string? message
 function Connection:shutdown(how) end
 
+--- (waits) Goes over to TLS: as the server where the connection was accepted, as the client where it was dialed. Sends
+--- what was written first. With bytes in the buffer that came in clear it fails ("unread bytes") and resets the connection.
+---@param options? lastcall.TlsServerOptions|lastcall.TlsClientOptions a client's may be absent
+---@return true? open
+---@return lastcall.Code? code
+---@return string? message
+function Connection:starttls(options) end
+
+--- What was agreed on with the peer; nil for a connection in clear.
+---@return lastcall.TlsFacts?
+function Connection:tls() end
+
 --- (waits) for a flush, then hands over the descriptor and the bytes already read. The connection object is
 --- closed; the server still counts the connection until the ticket is done.
 ---@param hooks? { on_drain?: fun(conn: lastcall.Connection), on_kill?: fun(conn: lastcall.Connection) } run as a task when the drain begins (at once when it has begun); called when its time is over, without waiting
@@ -239,3 +251,20 @@ local Ticket = {}
 
 --- Says that the descriptor is closed: the server need not wait for it.
 function Ticket:done() end
+
+---@class lastcall.TlsFacts
+---@field version string "TLSv1.3"
+---@field cipher string
+---@field alpn string?
+---@field sni string? the name that the client asked for
+---@field resumed boolean
+---@field peer lastcall.Certificate? that the peer has shown
+---@field verified boolean? whether it was checked, and found good
+
+---@class lastcall.Certificate
+---@field subject string "CN=example.org"
+---@field issuer string
+---@field not_before string "2026-01-31T23:59:59Z"
+---@field not_after string
+---@field sha256 string its fingerprint, in hexadecimal digits
+---@field pem string

@@ -74,7 +74,7 @@ local HttpHandler = {}
 ---@field version "1.1"|"1.0"
 ---@field headers lastcall.HttpHeaders
 ---@field host? string of the URL, or of the header Host
----@field scheme "http"|"https" "https" only where a trusted proxy says so
+---@field scheme "http"|"https" "https" over TLS, or where a trusted proxy says so
 ---@field peer string the client's address: "host:port"; as far as trusted proxies name it, "host" or "host:port"
 ---@field conn lastcall.Connection its bytes are HTTP's until an upgrade
 ---@field id integer

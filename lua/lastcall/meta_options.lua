@@ -32,6 +32,7 @@
 ---@field user_timeout? number|false seconds that sent data may stay unacknowledged (idle + interval * count)
 ---@field read_timeout? number|false seconds a read may wait; ends it with "timeout" (none)
 ---@field write_timeout? number|false seconds a write may wait; ends it with "timeout"; seconds without an acknowledgement after which a closing connection is given up (30)
+---@field handshake_timeout? number|false seconds that a handshake of TLS may take (10)
 ---@field first_byte_timeout? number|false seconds; closes a connection that has sent no byte by then (none)
 ---@field idle_timeout? number|false seconds; closes a connection that has been idle for this time (none)
 ---@field max_age? number|false seconds, give or take a tenth; closes a connection of this age at its next idle moment (none)
@@ -57,7 +58,28 @@
 ---@field unix_mode? integer permissions of the path of a unix-domain socket (as the umask leaves it)
 ---@field shared? boolean another process accepts from this socket too, so lastcall closes it without hiding it (false; true for {fd=})
 
+--- TLS, of both sides. A PEM option is the path of a file, or the text. See doc/tls.md.
+---@class lastcall.TlsOptions
+---@field certificate? string PEM; the chain may stand behind it (a server needs one)
+---@field key? string PEM, without a password (in the file of the certificate)
+---@field chain? string PEM: the certificates between this one and the root
+---@field ca? string PEM: whom to trust (the system's)
+---@field alpn? string[] protocols, in order
+---@field min_version? "1.2"|"1.3" ("1.2")
+---@field ciphers? string in OpenSSL's words
+
+---@class lastcall.TlsServerOptions: lastcall.TlsOptions
+---@field sni? table<string, lastcall.TlsOptions> certificates by the name that the client asks for; "*.b.org" too
+---@field verify? boolean|"optional" clients have to show a certificate of `ca` (false)
+---@field tickets? boolean|string false: no session is resumed; 80 bytes: the key of the tickets (true)
+
+---@class lastcall.TlsClientOptions: lastcall.TlsOptions
+---@field name? string that the certificate has to have, or an IP address (the host of the address)
+---@field verify? boolean false: trusts anybody (true)
+
 ---@class lastcall.ServerOptions: lastcall.ConnectionOptions, lastcall.ListenerOptions
+---@field tls? lastcall.TlsServerOptions needs the rock lastcall-tls (none: in clear)
+---@field max_handshakes? integer of TLS, under way at once; further clients wait in the kernel's queue (4096)
 ---@field start? "accept"|"data" the handler begins at once, or with the first byte ("accept")
 ---@field on_eof? "cancel"|"finish" the peer's FIN ends the connection's context, also while no task reads: for protocols in which no client half-closes; or it does not ("finish"; "cancel" for requests of HTTP)
 ---@field max_connections? integer further clients wait in the kernel's queue (as many as the limit of descriptors leaves)
@@ -85,6 +107,7 @@
 
 ---@class lastcall.ConnectOptions: lastcall.ConnectionOptions
 ---@field timeout? number|false seconds for everything, the look-up of the name included (10)
+---@field tls? boolean|lastcall.TlsClientOptions needs the rock lastcall-tls (none: in clear)
 ---@field bind? string the local address, "host:port", to connect from
 
 ---@class lastcall.ResolveOptions

@@ -39,6 +39,14 @@ function Server:listen(address, options) end
 ---@return string? message
 function Server:unlisten(address) end
 
+--- Replaces the certificates and other options of TLS, for handshakes that begin from now on; see doc/tls.md. When
+--- something is wrong with the new ones, the old ones stay.
+---@param options lastcall.TlsServerOptions
+---@return true? renewed
+---@return lastcall.Code? code
+---@return string? message
+function Server:set_tls(options) end
+
 ---@return string[] addresses "host:port" with the port in use
 function Server:addresses() end
 
@@ -148,6 +156,8 @@ function Server:on_step(fn) end
 ---@field resets_at_rest integer connections that their peer reset while neither side owed anything
 ---@field requests integer of HTTP, whose handlers have returned
 ---@field in_flight integer requests of HTTP at work
+---@field handshakes integer of TLS, done
+---@field handshakes_failed integer
 ---@field late integer connections on which bytes came after lastcall had ended them, by a limit (keepalive_timeout, idle_timeout, max_age) or in the shutdown
 
 --- A connection at one moment.

@@ -3,6 +3,7 @@
 
 local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
+local tls = require "lastcall.tls"
 
 local options = {}
 
@@ -95,7 +96,7 @@ options.connection = {
   linger_bytes = whole(0, 2 ^ 53), keepalive = nested("keepalive", is_false),
   heartbeat = nested("heartbeat", is_false),
   user_timeout = limit, read_timeout = limit, write_timeout = limit,
-  first_byte_timeout = limit, idle_timeout = limit, max_age = limit,
+  handshake_timeout = limit, first_byte_timeout = limit, idle_timeout = limit, max_age = limit,
   max_line = whole(1, 2 ^ 40), max_read = whole(1, 2 ^ 40), max_queue = whole(0, 2 ^ 40),
   nodelay = is("boolean"),
 }
@@ -128,7 +129,9 @@ local handling = {
   farewell = either("a string or a function", "string", is_function),
 }
 
-options.server = with(options.connection, options.listener, handling)
+options.server = with(options.connection, options.listener, handling, {
+  tls = tls.is_server, max_handshakes = whole(1, 2 ^ 31 - 1),
+})
 
 options.run = {
   signals = either("a list of signal names, or false", "table", is_false),
@@ -203,7 +206,9 @@ options.http_request = {
 
 options.http_serve = with(options.serve, options.http)
 
-options.connect = with(options.connection, { timeout = limit, bind = is("string") })
+options.connect = with(options.connection, {
+  timeout = limit, bind = is("string"), tls = tls.is_client,
+})
 
 options.resolve = { timeout = limit }
 

@@ -7,6 +7,7 @@ local log_limit = require "lastcall.log_limit"
 local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 local report = require "lastcall.report"
+local tls = require "lastcall.tls"
 
 local HTTP_QUIET = 3 -- seconds: a client's next request may be under way when its connection looks idle
 local KEPT = 16 -- the last servers done before a shutdown: the report has each of them
@@ -52,9 +53,9 @@ local function layered(first, ...)
 end
 
 --- The options for the core: the script's, and the run's where the script has set none.
-local function core_options(given)
+local function core_options(given, transport)
   return layered({
-    drain = given.drain or server.drain, on_error = log.guarded(given.on_error), log = log_limit.limited(given.log),
+    transport = transport, drain = given.drain or server.drain, on_error = log.guarded(given.on_error), log = log_limit.limited(given.log),
   }, given)
 end
 
@@ -117,9 +118,14 @@ function server.new(where, given)
   given = options.check("listen", given, options.server)
   local list, own, message = places("listen", where)
   if not list then return nil, own, message end
-  local self = core.new_server(core_options(given))
-  details[self] = { drain = given.drain, listener = options.pick(given, options.listener) }
-  local ran, fine, code
+  local transport, code
+  if given.tls then
+    transport, code, message = tls.of_server("listen", given.tls)
+    if not transport then return nil, code, message end
+  end
+  local self = core.new_server(core_options(given, transport))
+  details[self] = { drain = given.drain, listener = options.pick(given, options.listener), transport = transport }
+  local ran, fine
   ran, fine, code, message = pcall(listen_on, self, list, layered(own, given))
   if not ran or not fine then self:close() end
   if not ran then error(fine, 0) end -- by its `control` function
@@ -173,6 +179,15 @@ function methods:listen(where, given)
   fine, code, message = listen_on(self, list, layered(own, given))
   if not fine then return nil, code, message end
   return true
+end
+
+--- Handshakes that begin from now on use these options.
+function methods:set_tls(given)
+  check_self(self, "server:set_tls")
+  options.check("server:set_tls", { tls = given }, { tls = tls.is_server })
+  local transport = details[self].transport
+  if not transport then misuse.raise("server:set_tls: this server speaks in clear: listen with the option 'tls'") end
+  return tls.renew("server:set_tls", transport, given)
 end
 
 function methods:unlisten(where)
@@ -255,7 +270,7 @@ function methods:stats()
   local facts = core.server_facts(self)
   local stats = { step = self:step(), connections = methods.count(self) }
   for _, name in ipairs { "new", "active", "idle", "closing", "closed" } do stats[name] = methods.count(self, name) end
-  for _, name in ipairs { "accepted", "received", "sent", "resets_at_rest", "requests", "in_flight" } do
+  for _, name in ipairs { "accepted", "received", "sent", "resets_at_rest", "requests", "in_flight", "handshakes", "handshakes_failed" } do
     stats[name] = facts[name]
   end
   stats.late = facts.late + facts.late_before

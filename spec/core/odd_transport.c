@@ -93,6 +93,7 @@ static ssize_t fetch(odd_state *state, lc_line *line)
   }
   if (got <= 0) return got;
   odd_decode(&state->in_key, state->in, (size_t)got);
+  line->has_received = 1;
   state->in_start = 0;
   state->in_end = (size_t)got;
   return got;

@@ -223,7 +223,9 @@ int conn_failure(lua_State *L, conn_box *box, int code, const char *operation)
   char text[LC_ADDRESS_TEXT_MAX];
   task *t = task_running(L, box->rt);
   if (t && code != LC_FULL) task_failed(t);
-  return push_failure(L, code, peer_text(box->conn, text, sizeof text), operation);
+  const char *reason =
+    code == lc_conn_error(box->conn) || code == LC_TRUNCATED ? lc_conn_reason(box->conn) : NULL;
+  return push_failure_because(L, code, peer_text(box->conn, text, sizeof text), operation, reason);
 }
 
 static int failed_fairly(lua_State *L, int status, lua_KContext count)

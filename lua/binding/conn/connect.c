@@ -9,6 +9,7 @@
 #include "conn/detach.h"
 #include "conn/events.h"
 #include "conn/leaks.h"
+#include "conn/starttls.h"
 #include "conn/words.h"
 #include "context/current.h"
 #include "runtime/runtime.h"
@@ -61,7 +62,9 @@ static int begun(lua_State *L, runtime *rt, conn_box *box)
   lua_settop(L, 3);
   conn_keep_weakly(L, box);
   option_settings(L, 2, &settings);
+  const lc_transport *transport = option_transport(L, 2);
   int result = lc_conn_set_settings(box->conn, &settings);
+  if (result >= 0 && transport) result = lc_conn_set_transport(box->conn, transport);
   if (result >= 0) {
     box->connecting = 1;
     return 1;
@@ -157,8 +160,9 @@ static int core_connect_end(lua_State *L)
   lua_pushboolean(L, 1);
   if (!code) return 1;
   box->logged = 1; /* the caller gets the failure as a result, so it is not logged */
-  lc_conn_abort(box->conn, "connect failed");
-  return push_failure(L, code, where, "connect");
+  /* One that closes in order still has something to say: why it does not trust the peer. */
+  if (lc_conn_state(box->conn) < LC_STATE_CLOSING) lc_conn_abort(box->conn, "connect failed");
+  return push_failure_because(L, code, where, "connect", lc_conn_reason(box->conn));
 }
 
 /* connect_drop(connection begun): called when another address was faster, or when the time is

@@ -18,6 +18,7 @@ void conn_open_settings(lua_State *L, runtime *rt);
 void conn_open_detach(lua_State *L, runtime *rt);
 void conn_open_eof(lua_State *L, runtime *rt);
 void conn_open_closing(lua_State *L, runtime *rt);
-void conn_open_relay(lua_State *L, runtime *rt); /* functions of the module alone */
+void conn_open_starttls(lua_State *L, runtime *rt); /* functions of the module alone */
+void conn_open_relay(lua_State *L, runtime *rt);    /* functions of the module alone */
 
 #endif

@@ -154,6 +154,7 @@ void conn_open(lua_State *L, runtime *rt)
                                      {"work", conn_work},
                                      {NULL, NULL}};
   conn_open_relay(L, rt);
+  conn_open_starttls(L, rt);
   conn_open_keeping(L, rt);
   conn_open_lending(L, rt);
   register_ending(L, "lastcall.guard", guard_done);

@@ -43,15 +43,23 @@ const char *peer_text(const lc_conn *conn, char *text, size_t size)
 
 /* Every connection's end uses this, so it uses a buffer: lua_pushfstring takes four times as
  * long. */
-int push_failure(lua_State *L, int code, const char *peer, const char *operation)
+int push_failure_because(lua_State *L, int code, const char *peer, const char *operation,
+                         const char *reason)
 {
   luaL_Buffer message;
   char name[LC_ADDRESS_TEXT_MAX];
   const char *number = lc_code_errno(code);
   if (peer) escape(peer, name, sizeof name);
-  const char *const parts[] = {
-    peer ? name : NULL, peer ? ": " : NULL,   operation, ": ",
-    lc_code_text(code), number ? " (" : NULL, number,    number ? ")" : NULL};
+  const char *const parts[] = {peer ? name : NULL,
+                               peer ? ": " : NULL,
+                               operation,
+                               ": ",
+                               lc_code_text(code),
+                               number ? " (" : NULL,
+                               number,
+                               number ? ")" : NULL,
+                               reason ? ": " : NULL,
+                               reason};
   lua_pushnil(L);
   lua_pushstring(L, lc_code_name(code));
   luaL_buffinit(L, &message);
@@ -59,4 +67,9 @@ int push_failure(lua_State *L, int code, const char *peer, const char *operation
     if (parts[i]) luaL_addstring(&message, parts[i]);
   luaL_pushresult(&message);
   return 3;
+}
+
+int push_failure(lua_State *L, int code, const char *peer, const char *operation)
+{
+  return push_failure_because(L, code, peer, operation, NULL);
 }

@@ -9,7 +9,9 @@
 /* Its address, in printable characters. */
 const char *address_text(const lc_address *address, char *text, size_t size); /* likewise */
 const char *peer_text(const lc_conn *conn, char *text, size_t size);
-/* Pushes nil, code, message; returns 3. */
+/* Pushes nil, code, message; returns 3. The second has a reason beside the words for the code. */
 int push_failure(lua_State *L, int code, const char *peer, const char *operation);
+int push_failure_because(lua_State *L, int code, const char *peer, const char *operation,
+                         const char *reason);
 
 #endif

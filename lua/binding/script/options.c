@@ -94,6 +94,8 @@ void option_settings(lua_State *L, int index, lc_settings *settings)
   settings->user_timeout = given == LC_NEVER ? 0 : given;
   settings->read_timeout = option_time(L, index, "read_timeout", settings->read_timeout);
   settings->write_timeout = option_time(L, index, "write_timeout", settings->write_timeout);
+  settings->handshake_timeout =
+    option_time(L, index, "handshake_timeout", settings->handshake_timeout);
   settings->first_byte_timeout =
     option_time(L, index, "first_byte_timeout", settings->first_byte_timeout);
   settings->idle_timeout = option_time(L, index, "idle_timeout", settings->idle_timeout);

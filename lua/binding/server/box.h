@@ -31,6 +31,7 @@ struct server_box {
   int on_state; /* anchors: LUA_NOREF when there is none */
   int on_step;
   int on_drain;
+  int transport;       /* of its connections; until it is collected */
   straggler_list list; /* `stragglers` points here */
   int is_done;
   int starts_with_data; /* handlers begin with the first byte, or with a unit of the protocol */

@@ -14,6 +14,7 @@
 #include "runtime/report.h"
 #include "runtime/runtime.h"
 #include "script/arguments.h"
+#include "script/failure.h"
 #include "server/box.h"
 #include "server/by_hand.h"
 #include "server/conns.h"
@@ -147,7 +148,7 @@ static void on_first_byte(server_box *box, lc_conn *conn, int is_unit)
     return;
   }
   int result = is_unit ? 0 : lc_conn_await(conn);
-  if (result == LC_EOF) lc_conn_finish(conn, "no data");
+  if (result == LC_EOF || result == LC_TRUNCATED) lc_conn_finish(conn, "no data");
   else if (!result && !start_at_once(box, of)) protect_start(&m, start_late);
   else if (result == -ENOMEM || result == -ENOBUFS) lc_conn_abort(conn, "no memory for a handler");
 }
@@ -301,14 +302,26 @@ typedef struct notice_note {
   const lc_notice *notice;
 } notice_note;
 
+/* At the top: what the log gets. */
+static void set_peer(lua_State *L, const lc_conn *conn)
+{
+  char text[LC_ADDRESS_TEXT_MAX];
+  lua_pushstring(L, peer_text(conn, text, sizeof text));
+  lua_setfield(L, -2, "peer");
+  lua_pushstring(L, lc_conn_reason(conn));
+  lua_setfield(L, -2, "reason");
+}
+
 static int log_notice(lua_State *L)
 {
   notice_note *note = lua_touserdata(L, 1);
   const lc_notice *notice = note->notice;
   lua_settop(L, 0);
-  lua_pushstring(L, strstr(notice->event, "resumed") ? "info" : "warning");
+  int is_news = notice->conn || strstr(notice->event, "resumed");
+  lua_pushstring(L, is_news ? "info" : "warning");
   lua_pushstring(L, notice->event);
   lua_createtable(L, 0, 3);
+  if (notice->conn) set_peer(L, notice->conn);
   lua_pushstring(L, notice->address);
   lua_setfield(L, -2, "address");
   if (notice->code) {

@@ -65,6 +65,8 @@ int server_facts(lua_State *L)
                 {"undelivered_bytes", report->undelivered_bytes},
                 {"failed_flushes", report->failed_flushes},
                 {"detached", report->detached},
+                {"handshakes", report->handshakes},
+                {"handshakes_failed", report->handshakes_failed},
                 {"held_back", report->held_back},
                 {"stopped_earlier", report->stopped_earlier},
                 {"late", report->late},

@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "conn/describe.h"
+#include "conn/starttls.h"
 #include "runtime/report.h"
 #include "runtime/runtime.h"
 #include "script/arguments.h"
@@ -75,6 +76,7 @@ static server_box *push_box(lua_State *L, runtime *rt)
                       .on_state = LUA_NOREF,
                       .on_step = LUA_NOREF,
                       .on_drain = LUA_NOREF,
+                      .transport = LUA_NOREF,
                       .farewell = LUA_NOREF,
                       .beat = LUA_NOREF,
                       .stragglers = &box->list,
@@ -131,14 +133,17 @@ static int core_new_server(lua_State *L)
   option_settings(L, 1, &options.settings);
   option_drain(L, 1, &options.drain);
   options.late = option_boolean(L, 1, "late", options.late);
+  options.max_handshakes = (uint32_t)option_integer(L, 1, "max_handshakes", options.max_handshakes);
   options.max_connections = (uint32_t)option_integer(L, 1, "max_connections", 0);
   lua_getfield(L, 1, "protocol"); /* a light userdata: no option for users yet */
   options.protocol = lua_touserdata(L, -1);
+  options.transport = option_transport(L, 1);
   lua_settop(L, 1);
 
   server_box *box = push_box(L, rt);
   make_context(L, box, 2);
   take_options(L, box, 1, &options);
+  box->transport = anchor_field(L, rt, 1, "transport");
   stragglers_open(L, rt, &box->list);
   lua_pushvalue(L, 2);
   box->anchor = runtime_anchor(L, rt);
@@ -168,6 +173,7 @@ static int server_collect(lua_State *L)
   box->ctx = NULL;
   lc_server_free(box->server);
   box->server = NULL;
+  runtime_release(rt, box->transport);
   http_services_free(box);
   late_free(box);
   return 0;
