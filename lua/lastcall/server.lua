@@ -124,7 +124,9 @@ function server.new(where, given)
     if not transport then return nil, code, message end
   end
   local self = core.new_server(core_options(given, transport))
-  details[self] = { drain = given.drain, listener = options.pick(given, options.listener), transport = transport }
+  details[self] = {
+    drain = given.drain, listener = options.pick(given, options.listener), transport = transport,
+  }
   local ran, fine
   ran, fine, code, message = pcall(listen_on, self, list, layered(own, given))
   if not ran or not fine then self:close() end
@@ -270,7 +272,8 @@ function methods:stats()
   local facts = core.server_facts(self)
   local stats = { step = self:step(), connections = methods.count(self) }
   for _, name in ipairs { "new", "active", "idle", "closing", "closed" } do stats[name] = methods.count(self, name) end
-  for _, name in ipairs { "accepted", "received", "sent", "resets_at_rest", "requests", "in_flight", "handshakes", "handshakes_failed" } do
+  for _, name in ipairs { "accepted", "received", "sent", "resets_at_rest", "requests", "in_flight",
+    "handshakes", "handshakes_failed" } do
     stats[name] = facts[name]
   end
   stats.late = facts.late + facts.late_before

@@ -70,7 +70,7 @@ end
 
 local server_options = with {
   sni = names, tickets = tickets,
-  verify = function(value) return value == true or value == false or value == "optional", 'true, false or "optional"' end,
+  verify = function(value) return type(value) == "boolean" or value == "optional", 'true, false or "optional"' end,
 }
 
 local client_options = with {
@@ -123,29 +123,45 @@ local function verify_of(given, is_client)
   return given.verify == "optional" and IF_THERE or given.verify and ALWAYS or NEVER
 end
 
---- Makes a config. Returns it, or nil, code, message.
-local function make(given, is_client, defaults)
-  local raw = {
+--- What the module takes, without the texts and the names.
+local function plain_of(given, is_client)
+  return {
     is_client = is_client and 1 or 0, min_version = given.min_version == "1.3" and 13 or 12,
     verify = verify_of(given, is_client), ciphers = given.ciphers, alpn = given.alpn and wire_of(given.alpn),
-    has_tickets = given.tickets == false and 0 or 1, ticket_key = given.tickets or nil, names = {},
+    has_tickets = given.tickets == false and 0 or 1, ticket_key = given.tickets or nil,
   }
+end
+
+--- Reads the PEM options. Returns true, or nil, code, message.
+local function read_texts(raw, given)
   for name in pairs(TEXT) do
-    local value = given[name]
-    if value then
-      local text, code, message = text_of(name, value)
+    if given[name] then
+      local text, code, message = text_of(name, given[name])
       if not text then return nil, code, message end
       raw[name] = text
     end
   end
-  for name, of in pairs(given.sni or {}) do
-    local layered = setmetatable({ chain = of.chain or false, key = of.key or false, sni = false },
-      { __index = function(_, field) return of[field] or given[field] end })
-    local config, code, message = make(layered, false, defaults)
+  return true
+end
+
+--- The options of one name: its own certificate, and all else as the server has it.
+local function of_name(given, own)
+  return setmetatable({ certificate = own.certificate, chain = own.chain or false, key = own.key or false, sni = false },
+    { __index = given })
+end
+
+--- Makes a config. Returns it, or nil, code, message.
+local function make(given, is_client)
+  local raw = plain_of(given, is_client)
+  local config, code, message = read_texts(raw, given)
+  if not config then return nil, code, message end
+  raw.names = {}
+  for name, own in pairs(given.sni or {}) do
+    config, code, message = make(of_name(given, own), false)
     if not config then return nil, code, ("%s (of the name %s)"):format(message, name) end
     raw.names[name] = config
   end
-  local config, code, message = module.config(raw)
+  config, code, message = module.config(raw)
   if not config then return nil, code, "tls: " .. message end
   return config
 end
@@ -168,7 +184,7 @@ end
 
 -- Reading the system's certificates takes some 20 ms, so clients with equal options share a config while one uses it.
 local shared = setmetatable({}, { __mode = "v" })
-local default -- the config of clients without options of their own
+local default -- luacheck: ignore 231 -- the config of clients without options of their own
 
 local function key_of(given)
   local parts = {}
@@ -183,13 +199,12 @@ end
 
 local function client_config(given)
   local key = key_of(given)
-  local config, code, message = key == "" and default or shared[key], nil, nil
-  if not config then
-    config, code, message = make(given, true)
-    if not config then return nil, code, message end
-    shared[key] = config
-  end
-  if key == "" then default = config end
+  local known = shared[key]
+  if known then return known end
+  local config, code, message = make(given, true)
+  if not config then return nil, code, message end
+  shared[key] = config
+  if key == "" then default = config end -- kept for good
   return config
 end
 
