@@ -55,7 +55,8 @@ end
 --- The options for the core: the script's, and the run's where the script has set none.
 local function core_options(given, transport)
   return layered({
-    transport = transport, drain = given.drain or server.drain, on_error = log.guarded(given.on_error), log = log_limit.limited(given.log),
+    transport = transport, drain = given.drain or server.drain,
+    on_error = log.guarded(given.on_error), log = log_limit.limited(given.log),
   }, given)
 end
 

@@ -146,8 +146,8 @@ end
 
 --- The options of one name: its own certificate, and all else as the server has it.
 local function of_name(given, own)
-  return setmetatable({ certificate = own.certificate, chain = own.chain or false, key = own.key or false, sni = false },
-    { __index = given })
+  local layer = { certificate = own.certificate, chain = own.chain or false, key = own.key or false, sni = false }
+  return setmetatable(layer, { __index = given })
 end
 
 --- Makes a config. Returns it, or nil, code, message.
