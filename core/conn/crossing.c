@@ -95,7 +95,7 @@ ssize_t lc_crossing_send_file(lc_conn *conn, int file, uint64_t offset, size_t s
   ssize_t sent = checked(conn->transport->send_file(&line, file, offset, size), size);
   conn->out_wants_in = sent == LC_AGAIN && line.wants & LC_POLL_IN ? 1 : 0;
   if (sent == LC_AGAIN) conn->out_blocked = 1;
-  look_for_arrivals(conn);
+  look_for_arrivals(conn, &line);
   return sent;
 }
 
