@@ -16,11 +16,14 @@ static lc_http_service *service_of(const lc_conn *conn)
 /* -------------------------------------------------------- answered by us -- */
 
 /* A client that does not read its replies may get part of this one, which must not look whole, or
- * none of it: then those before still go out. */
+ * none of it: then those before still go out. Where there is no memory for it, a reset says so. */
 static void answer(lc_conn *conn, lc_http_exchange *x, int status, const char *fields,
                    size_t length)
 {
-  if (lc_http_answer(x, conn, status, fields, length)) {
+  int result = lc_http_answer(x, conn, status, fields, length);
+  if (result == -ENOMEM) {
+    lc_conn_abort(conn, "no memory for a reply");
+  } else if (result) {
     if (x->out.from) lc_conn_break_write(conn, LC_FULL);
     lc_conn_finish(conn, "reply not sent");
   }
@@ -54,6 +57,20 @@ static lc_arrival refuse(lc_conn *conn, lc_http_exchange *x, int status, const c
   static const char later[] = "Retry-After: 1\r\n";
   int is_later = status == 503;
   answer(conn, x, status, is_later ? later : NULL, is_later ? sizeof later - 1 : 0);
+  return LC_ARRIVAL_REFUSED;
+}
+
+/* There is no memory for a request. It is answered all the same, with bytes that need none. */
+static lc_arrival refuse_without_memory(lc_conn *conn, const lc_slice *held)
+{
+  static const char words[] =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+    "Content-Length: 0\r\nConnection: close\r\n\r\n";
+  const lc_http_options *options = &service_of(conn)->options;
+  struct iovec all = {(void *)(uintptr_t)words, sizeof words - 1};
+  if (options->refused) options->refused(conn, 503, "no memory for a request", options->user);
+  if (lc_conn_write(conn, &all, 1) == (ssize_t)all.iov_len) lc_conn_take(conn, held->length);
+  else lc_conn_abort(conn, "no memory for a request");
   return LC_ARRIVAL_REFUSED;
 }
 
@@ -146,7 +163,7 @@ static lc_arrival arrived(lc_conn *conn, void *state)
       arrival = skip(conn, x);
     } else {
       if (!x) x = conn->protocol_state = lc_http_exchange_begin(service_of(conn));
-      if (!x) return LC_ARRIVAL_REFUSED;
+      if (!x) return refuse_without_memory(conn, &held);
       if (!x->began) x->began = conn->loop->now;
       ssize_t length = lc_http_head_read(&x->head, held.data, held.length);
       if (length == LC_AGAIN) return LC_ARRIVAL_MORE;

@@ -238,6 +238,50 @@ static void several_allocations_may_fail(void **state)
   walk_allocations(5);
 }
 
+/* Turns until the peer hears something, or its connection ends. */
+static peer_sight look(world *w, int peer)
+{
+  lc_time until = w->sys->now(w->sys) + SPEED * world_seconds(10);
+  peer_sight sight;
+  while ((sight = peer_look(peer)) == PEER_QUIET) {
+    turn(w, -ENOMEM);
+    if (w->sys->now(w->sys) > until) fail_msg("the client was left hanging");
+  }
+  return sight;
+}
+
+/* The client can tell that its request was not served: by an answer, or by a reset where that has no
+ * memory either, or the kernel does not take it. */
+static void a_request_may_have_no_memory(void **state)
+{
+  static const char ask[] = HEAD("GET", "/") "\r\n", answer[] = "HTTP/1.1 503 ";
+  static const struct {
+    unsigned first, times; /* allocations that fail: the first is that of the request */
+    int is_refused;        /* by the kernel, once */
+    peer_sight sight;
+  } cases[] = {
+    {1, 1, 0, PEER_DATA}, {1, 9, 1, PEER_RESET}, {2, 1, 0, PEER_DATA}, {2, 9, 0, PEER_RESET}};
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char heard[512] = "";
+    long pieces = memory_live();
+    world *w = begin();
+    int peer;
+    world_accept(w, &peer);
+    memory_fail(cases[i].first, cases[i].times);
+    if (cases[i].is_refused) faults_fail(&bad, FAULT_SENDMSG, 1, 1, -ENOMEM);
+    send(peer, ask, sizeof ask - 1, MSG_NOSIGNAL);
+    assert_int_equal(look(w, peer), cases[i].sight);
+    assert_true(memory_failed() > 0);
+    memory_well();
+    peer_take(peer, heard, sizeof heard - 1);
+    if (cases[i].sight == PEER_DATA) assert_memory_equal(heard, answer, sizeof answer - 1);
+    peer_close(peer);
+    drain(w, 0);
+    end(w, "allocation of a request", 1, pieces);
+  }
+}
+
 static void a_service_may_not_be_made(void **state)
 {
   (void)state;
@@ -284,6 +328,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(any_allocation_may_fail),
     cmocka_unit_test(several_allocations_may_fail),
+    cmocka_unit_test(a_request_may_have_no_memory),
     cmocka_unit_test(a_service_may_not_be_made),
     cmocka_unit_test(receiving_may_fail),
     cmocka_unit_test(sending_may_fail),
