@@ -49,6 +49,62 @@ describe("a handler of requests that is called with a connection", function()
     assert.equal(1, count)
   end)
 
+  --- Two pipelined requests, and one that comes later; each starts a task by `start`. What happened, in order.
+  local function order_of(start)
+    local order = {}
+    local h = http.handler(function(request, _, ctx)
+      local path = request.path
+      order[#order + 1] = "begins " .. path
+      start(ctx, function()
+        lastcall.sleep(helper.seconds(10))
+        lastcall.context.without_cancel():call(lastcall.sleep, 0.02)
+        order[#order + 1] = "is over " .. path
+      end)
+      return path
+    end)
+    local mine
+    serving(function(conn)
+      mine = lastcall.go(lastcall.sleep, helper.seconds(10)) -- no request waits for this one
+      h(conn)
+    end, function(address)
+      local conn = assert(lastcall.connect(address))
+      helper.send(conn, GET:format "/1", GET:format "/2")
+      assert.equal("/1", (body_of(conn)))
+      assert.equal("/2", (body_of(conn)))
+      helper.send(conn, GET:format "/3")
+      assert.equal("/3", (body_of(conn)))
+      order[#order + 1] = "has its reply"
+      conn:close()
+      mine:wait()
+    end)
+    return order
+  end
+
+  it("lets the next request wait for the tasks of the one before, and no reply", function()
+    local wanted = { "begins /1", "is over /1", "begins /2", "is over /2", "begins /3", "has its reply", "is over /3" }
+    assert.same(wanted, order_of(function(_, fn) lastcall.go(fn) end))
+    assert.same(wanted, order_of(function(ctx, fn) lastcall.context.with_cancel(ctx):go(fn) end))
+  end)
+
+  it("is not held by a task that fails, whose error is told", function()
+    local errors = {}
+    local h = http.handler(function(request)
+      lastcall.go(function()
+        lastcall.sleep(helper.seconds(10))
+        error("on purpose", 0)
+      end)
+      return request.path
+    end)
+    serving(function(conn) h(conn) end, function(address)
+      local conn = assert(lastcall.connect(address))
+      helper.send(conn, GET:format "/1", GET:format "/2")
+      assert.equal("/1", (body_of(conn)))
+      assert.equal("/2", (body_of(conn)))
+      conn:close()
+    end, { on_error = function(err) errors[#errors + 1] = err end })
+    assert.same({ "on purpose", "on purpose" }, errors)
+  end)
+
   it("takes over what was read behind a first line of another protocol, and gives upgrades back", function()
     local h = http.handler(function(request) assert(request:upgrade "echo") end, { max_in_flight = 1 })
     local said

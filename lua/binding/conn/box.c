@@ -205,6 +205,10 @@ static owner *heir(owner *by)
 static void finished(owner *by, task *t)
 {
   conn_box *box = LC_OWNER(by, conn_box, as_owner);
+  if (t->is_awaited) {
+    if (!--box->awaited && box->reader_rests) task_wake(box->reader, 0);
+    return;
+  }
   if (t->is_handler && conn_speaks_http(box)) conn_end_context(box, "request over");
   conn_finished(by, t);
 }

@@ -26,12 +26,14 @@ struct conn_box {
   task *writer;               /* the task whose write is half-way through */
   lc_link waiting;            /* tasks that wait for their turn to write, or for the close */
   unsigned tasks;             /* owned by the connection */
+  unsigned awaited;           /* those of a request whose context has ended */
   lc_http_exchange *exchange; /* the HTTP request that the handler works for, held; NULL */
   int16_t cut; /* LC_DRAINING or LC_CANCELED: the ladder ends every wait for input with this code */
   int16_t last_failure;       /* for conn:error() */
   unsigned is_served : 1;     /* by a handler */
   unsigned is_unstarted : 1;  /* the handler begins with the first byte, or the next unit */
   unsigned unit_waits : 1;    /* for the tasks of the unit before it */
+  unsigned reader_rests : 1;  /* until those that are awaited have ended */
   unsigned connecting : 1;    /* until the connecting task has taken it */
   unsigned connected : 1;     /* the handshake of an outbound connection is done */
   unsigned is_detached : 1;   /* its ticket is not done yet */

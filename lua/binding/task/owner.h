@@ -27,7 +27,8 @@ typedef struct owner_type {
   /* For a connection only: its own context, made now if there is none yet; nil when it has none.
    * [0, +1] */
   void (*push_context)(lua_State *L, owner *by);
-  void (*finished)(owner *by, task *t); /* its handler, or the task of its on_drain */
+  void (*finished)(owner *by,
+                   task *t); /* its handler, the task of its on_drain, or one that it awaits */
 } owner_type;
 
 /* The first fields of a connection's box, and of a server's. `conn` is NULL for a server;

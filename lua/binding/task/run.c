@@ -33,7 +33,7 @@ static void task_finish(task *t, int reusable)
   lc_list_remove(&t->in_context);
   if (t->is_system) rt->tasks->of_ours--;
   else if (!t->by && !--rt->tasks->of_process) tasks_wake(&rt->tasks->process_waiters, 0);
-  if (t->by && (t->is_handler || t->is_goodbye)) t->by->type->finished(t->by, t);
+  if (t->by && (t->is_handler || t->is_goodbye || t->is_awaited)) t->by->type->finished(t->by, t);
   scopes_forget(t);
   if (t->ctx) context_unhold(t->ctx);
   if (t->by) t->by->type->release(t->by);

@@ -79,7 +79,8 @@ static task *enlist(task *t, owner *by, context *ctx)
   t->ctx = ctx;
   t->id = ++rt->tasks->last_id;
   t->began = lc_loop_now(rt->loop);
-  t->is_handler = t->is_goodbye = t->is_system = t->canceled = t->failed = t->is_exposed = 0;
+  t->is_handler = t->is_goodbye = t->is_awaited = t->is_system = t->canceled = t->failed =
+    t->is_exposed = 0;
   t->at_rest = t->is_wordless = t->is_kept = t->is_main = t->doomed = t->killing = t->is_forced =
     t->is_frozen = t->has_begun = t->has_failed = t->is_deaf = 0;
   t->noted = 0;

@@ -77,6 +77,7 @@ struct task {
   unsigned has_slot : 1;    /* a slot of its own for this wait, at `mark` */
   int16_t woken;            /* why it was resumed: 0, or a code */
   unsigned is_forced : 1;   /* an error was raised in it to end it */
+  unsigned is_awaited : 1;  /* its owner counts it until it ends */
   unsigned is_frozen : 1;   /* it is never resumed again, only killed */
   unsigned lets_go : 1;     /* its yield is for the loop, not for the code that resumed it */
   unsigned is_main : 1;     /* its coroutine looks like the main one to its script */

@@ -31,8 +31,11 @@ function Handler:__call(conn)
   while core.http_next(conn) do
     local ctx, finish = core.context.with_cancel()
     ctx:call(self.unit, conn, ctx)
+    core.http_await(conn, ctx)
     finish()
-    if not core.http_done(conn) then break end
+    local goes_on = core.http_done(conn)
+    core.http_rest(conn)
+    if not goes_on then break end
   end
   return true
 end
