@@ -32,20 +32,20 @@ function process:address()
   return address or error(line or "it printed nothing")
 end
 
---- The program itself, a child of `timeout`; or that one while it has none.
-local function pid_of(self)
+--- The process of the program itself, a child of `timeout`; or that one while it has none.
+function process:program()
   local children = helper.read_file(("/proc/%d/task/%d/children"):format(self.pid, self.pid))
   return children and children:match "%d+" or self.pid
 end
 
 --- To the program: `timeout` does not pass on a signal that comes before it knows its child.
 function process:signal(name)
-  assert(os.execute(("kill -%s %s"):format(name, pid_of(self))))
+  assert(os.execute(("kill -%s %s"):format(name, self:program())))
 end
 
 --- How many seconds of processor time it has taken so far.
 function process:processor_time()
-  local fields = helper.read_file(("/proc/%s/stat"):format(pid_of(self))):match "^.*%) (.*)$"
+  local fields = helper.read_file(("/proc/%s/stat"):format(self:program())):match "^.*%) (.*)$"
   local user, system = fields:match(("%S+ "):rep(11) .. "(%d+) (%d+)")
   return (user + system) / 100
 end
