@@ -157,6 +157,8 @@ int lc_websocket_read_ahead(lc_websocket *ws)
 {
   lc_conn *conn = ws->conn;
   size_t received = 0;
+  if (!lc_websocket_is_coming(ws) && !ws->is_whole)
+    lc_buffer_free(&ws->message); /* what is left of the message that the embedder had */
   for (;;) {
     look_at_all(ws);
     if (is_over(ws)) return 1;
@@ -177,13 +179,6 @@ int lc_websocket_read_ahead(lc_websocket *ws)
 }
 
 /* ----------------------------------------------------------------- reading -- */
-
-/* What is left of the message that the embedder had. */
-static void forget_message(lc_websocket *ws)
-{
-  ws->is_working = 0;
-  if (!lc_websocket_is_coming(ws) && !ws->is_whole) lc_buffer_free(&ws->message);
-}
 
 /* What a closed connection had in its buffer is gone. */
 static int has_message(const lc_websocket *ws)
@@ -222,7 +217,7 @@ int lc_websocket_read(lc_websocket *ws, lc_websocket_message *message)
 {
   *message = (lc_websocket_message){.data = {"", 0}};
   if (!ws->conn) return end_of(ws);
-  forget_message(ws);
+  ws->is_working = 0;
   ws->conn->wait = LC_WAIT_NONE;
   lc_conn_end_read(ws->conn);
   if (!ws->drops && !is_over(ws)) lc_websocket_read_ahead(ws);

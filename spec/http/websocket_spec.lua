@@ -179,6 +179,28 @@ describe("http.websocket", function()
     end)
   end)
 
+  it("puts the next message together while the handler works for one that came in parts", function()
+    local heard = {}
+    serving(function(ws)
+      for message in ws:messages() do
+        heard[#heard + 1] = message
+        lastcall.sleep(0.2)
+      end
+    end, function(address)
+      local conn = frames.connect(address)
+      for _, message in ipairs { "one", "two", "six" } do
+        conn:write(text(message:sub(1, 1), { more = true }))
+        lastcall.sleep(0.02)
+        conn:write(frames.frame(0, message:sub(2)))
+        lastcall.sleep(0.02)
+      end
+      conn:write(text(("x"):rep(100000)), close(1000))
+      assert.equal("close 1000, eof", frames.rest(conn))
+      conn:close()
+    end)
+    assert.same({ "one", "two", "six", ("x"):rep(100000) }, heard)
+  end)
+
   it("lets the handler answer the message it works for, though Close has come", function()
     serving(function(ws)
       local message = ws:read()
