@@ -48,4 +48,24 @@ function client.ask(conn, method, target, headers, body)
   return client.hear(conn, method == "HEAD")
 end
 
+--- Sends the first part of a request, tells the program to stop, and sends the rest when it accepts nobody any more:
+-- the reply. Raises unless the program then exits as one that has lost nothing. In a task.
+function client.across_stop(program, address, first, rest)
+  local conn = assert(lastcall.connect(address))
+  helper.send(conn, first)
+  program:signal "TERM"
+  repeat
+    local other, code = lastcall.connect(address)
+    if other then other:close() end
+    lastcall.sleep(0.01)
+  until code == "refused"
+  helper.send(conn, rest)
+  local reply = client.hear(conn)
+  conn:close()
+  local output, fine = program:finish()
+  assert(fine, output)
+  helper.stopping.assert_says_clean(output)
+  return reply
+end
+
 return client
