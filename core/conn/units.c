@@ -20,12 +20,23 @@ static void forget_unit(lc_conn *conn)
   if (!conn->leaving) conn->read_deadline = LC_NEVER;
 }
 
+static void wait_for_more(lc_conn *conn);
+
+/* Whether nothing of the next unit has come: there is nothing in the buffer, and the last receive
+ * took all there was. */
+static int has_nothing(const lc_conn *conn)
+{
+  if (lc_buffer_size(conn->in) || !conn->in_drained || conn->in_eof || conn->in_shut) return 0;
+  return !conn->unheard && lc_protocol_of(conn)->is_between(conn, lc_protocol_state(conn));
+}
+
 /* For a protocol that knows its units, a job shows it the bytes in the buffer. For any other, the
  * state is updated. */
 static void look_again(lc_conn *conn)
 {
-  if (!conn->has_unit && lc_protocol_of(conn)->arrived) lc_conn_tell(conn, LC_READABLE);
-  else lc_conn_update(conn);
+  if (conn->has_unit || !lc_protocol_of(conn)->arrived) lc_conn_update(conn);
+  else if (has_nothing(conn)) wait_for_more(conn);
+  else lc_conn_tell(conn, LC_READABLE);
 }
 
 int lc_conn_set_protocol(lc_conn *conn, const lc_protocol *protocol)

@@ -5,6 +5,9 @@
  *   trailers   -----------------------------------'     `-> OVER, at an empty line
  *
  * `at` is where to go on, and `mark` where the present piece of text has begun.
+ *
+ * A line that has come whole and is in order, as most are, is read in one go. The steps read any other: they wait for its
+ * rest, or say what is wrong with it.
  */
 #include <string.h>
 
@@ -57,10 +60,12 @@ static step end_line(lc_http_head *head, const char *data, size_t at, size_t end
 
 /* ------------------------------------------------------------ the first line -- */
 
+static step read_whole_request_line(lc_http_head *head, const char *data, size_t at, size_t end);
+
 /* One empty line may come before a request. */
 static step read_start(lc_http_head *head, const char *data, size_t end)
 {
-  if (data[0] != '\r') return go_on(head, METHOD, 0);
+  if (data[0] != '\r') return read_whole_request_line(head, data, 0, end);
   step result = end_line(head, data, 0, end, LC_HTTP_BAD_METHOD);
   return result == ON ? go_on(head, METHOD, 2) : result;
 }
@@ -111,6 +116,26 @@ static step read_version(lc_http_head *head, const char *data, size_t end)
   if (!note_version(head, version)) return refuse(head, LC_HTTP_BAD_VERSION_OTHER);
   lc_http_fault fault = lc_http_target_read(head, data);
   return fault ? refuse(head, fault) : go_on(head, FIELD, head->at + SIZE);
+}
+
+static step read_whole_request_line(lc_http_head *head, const char *data, size_t at, size_t end)
+{
+  static const char VERSION_1[] = "HTTP/1.";
+  enum { SIZE = sizeof VERSION_1 - 1 + sizeof "1\r\n" - 1 };
+  size_t method = lc_http_skip(data, at, end, LC_HTTP_IN_TOKEN);
+  if (method == at || method == end || data[method] != ' ' || method - at > METHOD_MAX)
+    return go_on(head, METHOD, at);
+  size_t target = method + 1, stop = lc_http_skip(data, target, end, LC_HTTP_IN_TARGET);
+  if (stop == target || end - stop < 1 + SIZE || data[stop] != ' ') return go_on(head, METHOD, at);
+  const char *version = data + stop + 1;
+  if (memcmp(version, VERSION_1, sizeof VERSION_1 - 1) || (version[7] | 1) != '1' ||
+      version[8] != '\r' || version[9] != '\n')
+    return go_on(head, METHOD, at);
+  head->method = (lc_http_span){(uint32_t)at, (uint32_t)(method - at)};
+  head->target = (lc_http_span){(uint32_t)target, (uint32_t)(stop - target)};
+  head->minor = version[7] == '1';
+  lc_http_fault fault = lc_http_target_read(head, data);
+  return fault ? refuse(head, fault) : go_on(head, FIELD, stop + 1 + SIZE);
 }
 
 /* The space in front of an empty reason is often left out. */
@@ -188,10 +213,41 @@ static step read_value(lc_http_head *head, const char *data, size_t end)
   return go_on(head, FIELD, stop + 2);
 }
 
+/* Returns how many bytes the line at `at` has; 0: it is for the steps. */
+static size_t whole_field(const char *data, size_t at, size_t end, lc_http_field *field)
+{
+  size_t colon = lc_http_skip(data, at, end, LC_HTTP_IN_TOKEN);
+  if (colon == at || colon == end || data[colon] != ':') return 0;
+  size_t from = lc_http_skip_space(data, colon + 1, end);
+  size_t stop = lc_http_skip_value(data, from, end);
+  if (end - stop < 2 || data[stop] != '\r' || data[stop + 1] != '\n') return 0;
+  size_t to = lc_http_trim(data, from, stop);
+  field->name = (lc_http_span){(uint32_t)at, (uint32_t)(colon - at)};
+  field->value = (lc_http_span){(uint32_t)from, (uint32_t)(to - from)};
+  return stop + 2 - at;
+}
+
+static step read_whole_fields(lc_http_head *head, const char *data, size_t end)
+{
+  size_t at = head->at, size = 0;
+  lc_http_fault fault = LC_HTTP_NO_FAULT;
+  for (; !fault && head->count < head->max_fields; at += size) {
+    lc_http_field *field = &head->fields[head->count];
+    size = whole_field(data, at, end, field);
+    if (!size) break;
+    fault = lc_http_field_note(head, data, field);
+    if (!fault) head->count++;
+  }
+  if (fault) return refuse(head, fault);
+  go_on(head, FIELD, at);
+  return at < end ? ON : MORE;
+}
+
 static step read_line(lc_http_head *head, const char *data, size_t end)
 {
   step result = ON;
-  if (head->state == FIELD) result = read_field(head, data, end);
+  if (head->state == FIELD) result = read_whole_fields(head, data, end);
+  if (result == ON && head->state == FIELD) result = read_field(head, data, end);
   if (result == ON && head->state == NAME) result = read_name(head, data, end);
   if (result == ON && head->state == SPACE) result = read_space(head, data, end);
   if (result == ON && head->state == VALUE) result = read_value(head, data, end);

@@ -59,6 +59,7 @@ typedef struct conns {
   staying *staying;    /* the objects of busy connections */
   int boxes;           /* reference: the objects without an anchor, by address, in a weak table */
   int type;            /* reference: their metatable */
+  int of_exchanges[3]; /* references: those of requests, headers and responses */
   int reads_large;     /* the last read_some got a large piece: the next may */
 } conns;
 

@@ -51,7 +51,7 @@ static int wait_for_piece(lua_State *L, const http_object *self, task *t, const 
 
 static int read_piece(lua_State *L, int status, lua_KContext kept)
 {
-  const http_object *self = http_self(L, HTTP_REQUEST_TYPE);
+  const http_object *self = http_self(L, &HTTP_REQUEST);
   task *t = self->box->rt->current;
   lc_slice piece;
   (void)status;
@@ -65,7 +65,7 @@ static int read_piece(lua_State *L, int status, lua_KContext kept)
 
 static int request_read(lua_State *L)
 {
-  const http_object *self = http_self(L, HTTP_REQUEST_TYPE);
+  const http_object *self = http_self(L, &HTTP_REQUEST);
   lua_Integer max = optional_integer(L, 2, PIECE);
   check_that(L, max > 0, 2, "at least one byte");
   lua_settop(L, 1);
@@ -95,7 +95,7 @@ static void append(lua_State *L, size_t length, const lc_slice *piece)
 /* Stack: the request, the most bytes, what has come. `kept`: how many bytes those are. */
 static int read_all(lua_State *L, int status, lua_KContext kept)
 {
-  const http_object *self = http_self(L, HTTP_REQUEST_TYPE);
+  const http_object *self = http_self(L, &HTTP_REQUEST);
   task *t = self->box->rt->current;
   size_t length = (size_t)kept, most = (size_t)lua_tointeger(L, MOST);
   int result;
@@ -121,7 +121,7 @@ static int read_all(lua_State *L, int status, lua_KContext kept)
 
 static int request_body(lua_State *L)
 {
-  const http_object *self = http_self(L, HTTP_REQUEST_TYPE);
+  const http_object *self = http_self(L, &HTTP_REQUEST);
   lua_Integer most = optional_integer(L, 2, LUA_MAXINTEGER);
   check_that(L, most >= 0, 2, "a number of bytes is not negative");
   lua_settop(L, 1);

@@ -150,13 +150,13 @@ static int send_more(lua_State *L, int status, lua_KContext kept)
  * Content-Length counts these bytes. */
 static int http_send_file(lua_State *L)
 {
-  const http_object *self = http_self(L, HTTP_RESPONSE_TYPE);
+  const http_object *self = http_self(L, &HTTP_RESPONSE);
   file_box *file = check_object(L, 2, FILE_TYPE);
   lua_Integer offset = check_integer(L, 3), length = check_integer(L, 4);
   task *t = task_current(L, self->box->rt, "response:file");
   check_that(L, file->fd >= 0 && offset >= 0 && length >= 0, 2, "a closed file");
   lua_settop(L, LENGTH);
-  lua_getiuservalue(L, 1, HTTP_CONN);
+  lua_getiuservalue(L, 1, HTTP_OF_CONN);
   lua_replace(L, CONN);
   t->woken = 0;
   return send_more(L, LUA_OK, 0);

@@ -25,7 +25,7 @@ static int stream_done(lua_State *L, int status, lua_KContext kept)
 static int stream(lua_State *L, conn_box *box)
 {
   lua_pushvalue(L, lua_upvalueindex(STREAM));
-  if (lua_touserdata(L, 1) == box) http_object_new(L, HTTP_RESPONSE_TYPE, box, 1);
+  if (lua_touserdata(L, 1) == box) http_object_new(L, &HTTP_RESPONSE, box, 1);
   else lua_pushvalue(L, 1);
   lua_pushvalue(L, -3);
   lua_callk(L, 2, 0, 0, stream_done);
@@ -55,14 +55,14 @@ static int http_unit(lua_State *L)
   if (parameters < 2) {
     lua_settop(L, 1);
     lua_pushvalue(L, lua_upvalueindex(FUNCTION));
-    http_object_new(L, HTTP_REQUEST_TYPE, box, 1);
+    http_object_new(L, &HTTP_REQUEST, box, 1);
     lua_callk(L, 1, LUA_MULTRET, (lua_KContext)box, handler_returned);
     return handler_returned(L, LUA_OK, (lua_KContext)box);
   }
   lua_settop(L, 2);
-  http_object_new(L, HTTP_RESPONSE_TYPE, box, 1);
+  http_object_new(L, &HTTP_RESPONSE, box, 1);
   lua_pushvalue(L, lua_upvalueindex(FUNCTION));
-  http_object_new(L, HTTP_REQUEST_TYPE, box, 1);
+  http_object_new(L, &HTTP_REQUEST, box, 1);
   lua_pushvalue(L, 3);
   lua_pushvalue(L, 2);
   lua_remove(L, 2); /* the context; the response takes the connection's place */

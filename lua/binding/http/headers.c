@@ -27,10 +27,11 @@ typedef struct own_headers {
 static const lc_http_head *self_head(lua_State *L, const char **bytes)
 {
   const own_headers *own = lua_touserdata(L, 1);
-  if (!own || lua_rawlen(L, 1) < sizeof *own || own->type != OWN_TYPE)
-    return lc_http_request(http_self(L, HTTP_HEADERS_TYPE)->exchange, bytes);
-  *bytes = own->bytes;
-  return &own->head;
+  if (own && lua_rawlen(L, 1) >= sizeof *own && own->type == OWN_TYPE) {
+    *bytes = own->bytes;
+    return &own->head;
+  }
+  return lc_http_request(http_self(L, &HTTP_HEADERS)->exchange, bytes);
 }
 
 void http_push_headers(lua_State *L, const lc_http_head *head, const lc_slice *bytes)
@@ -142,10 +143,10 @@ static int headers_pairs(lua_State *L)
   return 2;
 }
 
-static void open_type(lua_State *L, runtime *rt, const char *type)
+/* The type's metatable lies at the top [-1, 0]. */
+static void open_type(lua_State *L, runtime *rt)
 {
   static const luaL_Reg methods[] = {{"all", headers_all}, {NULL, NULL}};
-  http_new_type(L, type);
   lua_newtable(L);
   register_functions(L, rt, "headers:", methods);
   lua_pushcclosure(L, headers_index, 1);
@@ -157,6 +158,8 @@ static void open_type(lua_State *L, runtime *rt, const char *type)
 
 void http_open_headers(lua_State *L, runtime *rt)
 {
-  open_type(L, rt, HTTP_HEADERS_TYPE);
-  open_type(L, rt, OWN_TYPE);
+  http_new_exchange_type(L, rt, &HTTP_HEADERS);
+  open_type(L, rt);
+  http_new_type(L, OWN_TYPE);
+  open_type(L, rt);
 }

@@ -5,12 +5,13 @@
 #include <lua.h>
 #include <string.h>
 
+#include "runtime/runtime.h"
 #include "script/raise.h"
 #include "script/register.h"
 
-const char HTTP_REQUEST_TYPE[] = "lastcall.http.request";
-const char HTTP_HEADERS_TYPE[] = "lastcall.http.headers";
-const char HTTP_RESPONSE_TYPE[] = "lastcall.http.response";
+const http_type HTTP_REQUEST = {"lastcall.http.request", 2, 0};
+const http_type HTTP_HEADERS = {"lastcall.http.headers", 1, 1};
+const http_type HTTP_RESPONSE = {"lastcall.http.response", 3, 2};
 
 void http_new_type(lua_State *L, const char *type)
 {
@@ -19,15 +20,22 @@ void http_new_type(lua_State *L, const char *type)
   lua_rawsetp(L, LUA_REGISTRYINDEX, type);
 }
 
-http_object *http_object_new(lua_State *L, const char *type, conn_box *box, int index)
+void http_new_exchange_type(lua_State *L, runtime *rt, const http_type *type)
+{
+  new_type(L, type->name);
+  lua_pushvalue(L, -1);
+  rt->conns->of_exchanges[type->place] = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+http_object *http_object_new(lua_State *L, const http_type *type, conn_box *box, int index)
 {
   index = lua_absindex(L, index);
-  http_object *object = lua_newuserdatauv(L, sizeof *object, type == HTTP_RESPONSE_TYPE ? 3 : 2);
+  http_object *object = lua_newuserdatauv(L, sizeof *object, type->values);
   *object = (http_object){
     .type = type, .exchange = box->exchange, .id = lc_http_exchange_id(box->exchange), .box = box};
   lua_pushvalue(L, index);
-  lua_setiuservalue(L, -2, HTTP_CONN);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, type);
+  lua_setiuservalue(L, -2, HTTP_OF_CONN);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, box->rt->conns->of_exchanges[type->place]);
   lua_setmetatable(L, -2);
   return object;
 }
@@ -38,10 +46,10 @@ int http_is_over(const http_object *object)
          object->id != lc_http_exchange_id(object->exchange);
 }
 
-static const char *word_of(const char *type) { return strrchr(type, '.') + 1; }
+static const char *word_of(const http_type *type) { return strrchr(type->name, '.') + 1; }
 
 /* Recognizes it by its contents, as conn_of_object does. */
-http_object *http_self(lua_State *L, const char *type)
+http_object *http_self(lua_State *L, const http_type *type)
 {
   http_object *object = lua_touserdata(L, 1);
   if (!object || lua_rawlen(L, 1) != sizeof *object || object->type != type)

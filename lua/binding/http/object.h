@@ -9,23 +9,31 @@
 
 /* User value 1: the connection. 2: for a request the object of its headers, for a response its table of headers, when
  * the script has asked for them. */
+typedef struct http_type {
+  const char *name;
+  int values; /* user values */
+  int place;  /* of its metatable, in conns.of_exchanges: a number is found faster than a name */
+} http_type;
+
 typedef struct http_object {
-  const char *type; /* the address of its type's name: what it is */
+  const http_type *type;
   lc_http_exchange *exchange;
   uint64_t id; /* of the exchange: another use of it has another one */
   conn_box *box;
 } http_object;
 
-enum { HTTP_CONN = 1, HTTP_HEADERS, HTTP_STATUS };
+enum { HTTP_OF_CONN = 1, HTTP_OF_HEADERS, HTTP_OF_STATUS };
 
-extern const char HTTP_REQUEST_TYPE[], HTTP_HEADERS_TYPE[], HTTP_RESPONSE_TYPE[];
+extern const http_type HTTP_REQUEST, HTTP_HEADERS, HTTP_RESPONSE;
 
-void http_new_type(lua_State *L, const char *type); /* its metatable [0, +1] */
+/* The metatable of a type: found by its name, or one of the three [0, +1]. */
+void http_new_type(lua_State *L, const char *type);
+void http_new_exchange_type(lua_State *L, runtime *rt, const http_type *type);
 /* Pushes a new object for the exchange of the connection at `index` [0, +1]. */
-http_object *http_object_new(lua_State *L, const char *type, conn_box *box, int index);
+http_object *http_object_new(lua_State *L, const http_type *type, conn_box *box, int index);
 int http_is_over(const http_object *object); /* the handler of its request has returned */
 /* Argument 1 of a method. Raises for another value, and when the handler of the request has returned. */
-http_object *http_self(lua_State *L, const char *type);
+http_object *http_self(lua_State *L, const http_type *type);
 void http_push_span(lua_State *L, const char *bytes, const lc_http_span *span); /* [0, +1] */
 
 #endif

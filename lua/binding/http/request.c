@@ -16,11 +16,11 @@
 
 static int request_headers(lua_State *L, const http_object *self)
 {
-  if (lua_getiuservalue(L, 1, HTTP_HEADERS) == LUA_TUSERDATA) return 1;
-  lua_getiuservalue(L, 1, HTTP_CONN);
-  http_object_new(L, HTTP_HEADERS_TYPE, self->box, -1);
+  if (lua_getiuservalue(L, 1, HTTP_OF_HEADERS) == LUA_TUSERDATA) return 1;
+  lua_getiuservalue(L, 1, HTTP_OF_CONN);
+  http_object_new(L, &HTTP_HEADERS, self->box, -1);
   lua_pushvalue(L, -1);
-  lua_setiuservalue(L, 1, HTTP_HEADERS);
+  lua_setiuservalue(L, 1, HTTP_OF_HEADERS);
   return 1;
 }
 
@@ -93,7 +93,7 @@ static int push_scheme(lua_State *L, const view *v)
 static int push_conn(lua_State *L, const view *v)
 {
   (void)v;
-  lua_getiuservalue(L, 1, HTTP_CONN);
+  lua_getiuservalue(L, 1, HTTP_OF_CONN);
   return 1;
 }
 
@@ -116,8 +116,7 @@ static const struct property {
 /* Upvalue: the methods, and the properties as light userdata. */
 static int request_index(lua_State *L)
 {
-  const http_object *self = http_self(L, HTTP_REQUEST_TYPE);
-  lua_settop(L, 2);
+  const http_object *self = http_self(L, &HTTP_REQUEST);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TLIGHTUSERDATA) return 1;
   const struct property *property = lua_touserdata(L, -1);
   view v = {.self = self};
@@ -128,7 +127,7 @@ static int request_index(lua_State *L)
 /* request:trailers() -> a table of the fields behind a chunked body that has been read; nil when there are none. */
 static int request_trailers(lua_State *L)
 {
-  const http_object *self = http_self(L, HTTP_REQUEST_TYPE);
+  const http_object *self = http_self(L, &HTTP_REQUEST);
   const char *bytes;
   const lc_http_head *trailers = lc_http_trailers(self->exchange, &bytes);
   if (!trailers) return 0;
@@ -156,7 +155,7 @@ static int request_tostring(lua_State *L)
 /* http_refuse_body(request): what its body says makes no sense. */
 static int http_refuse_body(lua_State *L)
 {
-  lc_http_body_failed(http_self(L, HTTP_REQUEST_TYPE)->exchange, LC_HTTP_BAD);
+  lc_http_body_failed(http_self(L, &HTTP_REQUEST)->exchange, LC_HTTP_BAD);
   return 0;
 }
 
@@ -165,7 +164,7 @@ void http_open_request(lua_State *L, runtime *rt)
   static const luaL_Reg functions[] = {{"http_refuse_body", http_refuse_body}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"trailers", request_trailers}, {NULL, NULL}};
   register_functions(L, rt, "", functions);
-  http_new_type(L, HTTP_REQUEST_TYPE);
+  http_new_exchange_type(L, rt, &HTTP_REQUEST);
   lua_newtable(L);
   register_functions(L, rt, "request:", methods);
   http_open_body(L, rt);

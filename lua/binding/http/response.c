@@ -58,7 +58,7 @@ static void begin(lua_State *L, conn_box *box, int status, int first, int last, 
 /* The status that the script has set, or 200. */
 static int status_of(lua_State *L, const char *operation)
 {
-  int is_set = lua_getiuservalue(L, 1, HTTP_STATUS) == LUA_TNUMBER;
+  int is_set = lua_getiuservalue(L, 1, HTTP_OF_STATUS) == LUA_TNUMBER;
   int status = is_set ? check_status(L, lua_tointeger(L, -1), operation) : 200;
   lua_pop(L, 1);
   return status;
@@ -69,28 +69,28 @@ static int status_of(lua_State *L, const char *operation)
 /* response:write(...) -> true; or nil, code, message, how many bytes were accepted. */
 static int response_write(lua_State *L)
 {
-  const http_object *self = http_self(L, HTTP_RESPONSE_TYPE);
+  const http_object *self = http_self(L, &HTTP_RESPONSE);
   size_t total = 0, length;
   int last = lua_gettop(L);
   for (int i = 2; i <= last; i++, total += length) check_bytes(L, i, &length);
   if (lc_http_has_ended(self->exchange)) raise_error(L, "response:write: the response has ended");
   if (!lc_http_has_begun(self->exchange)) {
-    lua_getiuservalue(L, 1, HTTP_HEADERS);
+    lua_getiuservalue(L, 1, HTTP_OF_HEADERS);
     begin(L, self->box, status_of(L, "response:write"), last + 1, last + 1, -1, "response:write");
     lua_settop(L, last);
   }
   if (total > lc_http_room(self->exchange))
     raise_error(L, "response:write: %I bytes are more than Content-Length leaves",
                 (LUAI_UACINT)total);
-  lua_getiuservalue(L, 1, HTTP_CONN);
+  lua_getiuservalue(L, 1, HTTP_OF_CONN);
   lua_replace(L, 1);
   return conn_write_body(L, self->box);
 }
 
 static int response_flush(lua_State *L)
 {
-  http_self(L, HTTP_RESPONSE_TYPE);
-  lua_getiuservalue(L, 1, HTTP_CONN);
+  http_self(L, &HTTP_RESPONSE);
+  lua_getiuservalue(L, 1, HTTP_OF_CONN);
   lua_replace(L, 1);
   return conn_flush(L);
 }
@@ -139,7 +139,7 @@ static int end_with_body(lua_State *L, conn_box *box)
     lua_settop(L, BODY);
   }
   if (lua_touserdata(L, 1) != box) {
-    lua_getiuservalue(L, 1, HTTP_CONN);
+    lua_getiuservalue(L, 1, HTTP_OF_CONN);
     lua_replace(L, 1);
   }
   if (t) t->woken = 0;
@@ -187,7 +187,7 @@ static int is_response(lua_State *L, const conn_box *box) { return lua_touserdat
 static int has_answer(lua_State *L, const conn_box *box)
 {
   if (!lua_isnil(L, 2) || !is_response(L, box)) return !lua_isnil(L, 2);
-  int is_set = lua_getiuservalue(L, 1, HTTP_STATUS) != LUA_TNIL;
+  int is_set = lua_getiuservalue(L, 1, HTTP_OF_STATUS) != LUA_TNIL;
   lua_pop(L, 1);
   return is_set;
 }
@@ -201,28 +201,42 @@ static void begin_by_results(lua_State *L, conn_box *box)
   if (!lua_isnil(L, 2)) status = check_status(L, lua_tointeger(L, 2), "http");
   else if (is_response(L, box)) status = status_of(L, "response.status");
   if (!streams) lua_tolstring(L, 4, &length); /* a number becomes a string here */
-  if (is_response(L, box)) lua_getiuservalue(L, 1, HTTP_HEADERS);
+  if (is_response(L, box)) lua_getiuservalue(L, 1, HTTP_OF_HEADERS);
   else lua_pushnil(L);
   lua_insert(L, 3);
   begin(L, box, status, 3, 4, streams ? -1 : (int64_t)length, "http");
 }
 
-/* The one result is the body, and nothing else has been set. Returns whether that is so. */
-static int begin_plainly(lua_State *L, conn_box *box)
+/* Whether the one result is the body, and nothing else has been set. */
+static int is_plain(lua_State *L, const conn_box *box)
 {
-  if (lua_gettop(L) != 2 || lua_type(L, 2) != LUA_TSTRING || is_response(L, box)) return 0;
-  size_t length = lua_rawlen(L, 2);
+  return lua_gettop(L) == BODY && lua_type(L, BODY) == LUA_TSTRING && !is_response(L, box);
+}
+
+/* Most replies are so, and are accepted whole at once. */
+static int answer_plainly(lua_State *L, conn_box *box)
+{
+  size_t length;
+  const char *body = lua_tolstring(L, BODY, &length);
   lc_http_reply reply = {.status = 200, .length = (int64_t)length, .is_plain = length > 0};
-  if (lc_http_begin(box->exchange, box->conn, &reply) == 0) return 1;
-  luaL_error(L, "not enough memory for a reply");
-  return 0;
+  if (lc_http_begin(box->exchange, box->conn, &reply) < 0)
+    return luaL_error(L, "not enough memory for a reply");
+  task *t = task_running(L, box->rt);
+  if (!t || !length || box->writer || !lc_list_is_empty(&box->waiting))
+    return end_with_body(L, box);
+  struct iovec whole = {(void *)(uintptr_t)body, length};
+  ssize_t accepted = lc_http_write(box->exchange, box->conn, &whole, 1);
+  t->woken = 0;
+  if (accepted > 0) t->rt->tasks->bytes -= accepted;
+  if (accepted == (ssize_t)length && !lc_http_end(box->exchange, box->conn, NULL, 0)) return 0;
+  return end_more(L, LUA_OK, accepted > 0 ? accepted : 0);
 }
 
 /* Stack: the response, or the connection; the results. Ends the response. Returns 1, with the function that gives the
  * pieces of the body at the top, if there is one: then the response has begun, and http_end ends it. */
 int http_answer(lua_State *L, conn_box *box)
 {
-  if (!lc_http_has_begun(box->exchange) && begin_plainly(L, box)) return end_with_body(L, box);
+  if (!lc_http_has_begun(box->exchange) && is_plain(L, box)) return answer_plainly(L, box);
   lua_settop(L, 4);
   if (lc_http_has_ended(box->exchange)) return 0;
   if (lc_http_has_begun(box->exchange)) {
@@ -243,7 +257,7 @@ int http_answer(lua_State *L, conn_box *box)
 /* http_end(response): ends a response that has begun. */
 static int http_end(lua_State *L)
 {
-  const http_object *self = http_self(L, HTTP_RESPONSE_TYPE);
+  const http_object *self = http_self(L, &HTTP_RESPONSE);
   if (lc_http_has_ended(self->exchange)) return 0;
   lua_settop(L, 1);
   lua_pushnil(L);
@@ -253,7 +267,7 @@ static int http_end(lua_State *L)
 /* response:inform(status, headers) -> true; or nil, code, message. */
 static int response_inform(lua_State *L)
 {
-  const http_object *self = http_self(L, HTTP_RESPONSE_TYPE);
+  const http_object *self = http_self(L, &HTTP_RESPONSE);
   char place[LINES];
   http_fields fields;
   lua_Integer status = check_integer(L, 2);
@@ -273,28 +287,28 @@ static int response_inform(lua_State *L)
 
 static int push_headers(lua_State *L)
 {
-  if (lua_getiuservalue(L, 1, HTTP_HEADERS) == LUA_TTABLE) return 1;
+  if (lua_getiuservalue(L, 1, HTTP_OF_HEADERS) == LUA_TTABLE) return 1;
   lua_newtable(L);
   lua_pushvalue(L, -1);
-  lua_setiuservalue(L, 1, HTTP_HEADERS);
+  lua_setiuservalue(L, 1, HTTP_OF_HEADERS);
   return 1;
 }
 
 static int response_index(lua_State *L)
 {
-  const http_object *self = http_self(L, HTTP_RESPONSE_TYPE);
+  const http_object *self = http_self(L, &HTTP_RESPONSE);
   lua_settop(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TLIGHTUSERDATA) return 1;
   switch ((intptr_t)lua_touserdata(L, -1)) {
-    case HTTP_HEADERS: return push_headers(L);
-    case HTTP_STATUS: lua_pushinteger(L, status_of(L, "response.status")); return 1;
+    case HTTP_OF_HEADERS: return push_headers(L);
+    case HTTP_OF_STATUS: lua_pushinteger(L, status_of(L, "response.status")); return 1;
     default: lua_pushboolean(L, lc_http_has_begun(self->exchange)); return 1;
   }
 }
 
 static int response_newindex(lua_State *L)
 {
-  const http_object *self = http_self(L, HTTP_RESPONSE_TYPE);
+  const http_object *self = http_self(L, &HTTP_RESPONSE);
   const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
   int is_status = !strcmp(name, "status"), is_headers = !strcmp(name, "headers");
   if (!is_status && !is_headers)
@@ -305,7 +319,7 @@ static int response_newindex(lua_State *L)
   if (is_status) check_status(L, lua_tointeger(L, 3), "response.status");
   if (is_headers && !lua_istable(L, 3)) raise_error(L, "response.headers is a table");
   lua_settop(L, 3);
-  lua_setiuservalue(L, 1, is_status ? HTTP_STATUS : HTTP_HEADERS);
+  lua_setiuservalue(L, 1, is_status ? HTTP_OF_STATUS : HTTP_OF_HEADERS);
   return 0;
 }
 
@@ -319,9 +333,9 @@ void http_open_response(lua_State *L, runtime *rt)
   static const struct {
     const char *name;
     intptr_t what;
-  } properties[] = {{"headers", HTTP_HEADERS}, {"status", HTTP_STATUS}, {"begun", 0}};
+  } properties[] = {{"headers", HTTP_OF_HEADERS}, {"status", HTTP_OF_STATUS}, {"begun", 0}};
   register_functions(L, rt, "", functions);
-  http_new_type(L, HTTP_RESPONSE_TYPE);
+  http_new_exchange_type(L, rt, &HTTP_RESPONSE);
   lua_newtable(L);
   register_functions(L, rt, "response:", methods);
   for (size_t i = 0; i < sizeof properties / sizeof *properties; i++) {

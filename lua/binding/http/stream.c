@@ -18,9 +18,9 @@ enum { FRAMING = 64 };
 /* http_request_of(response) -> its request. */
 static int http_request_of(lua_State *L)
 {
-  const http_object *self = http_self(L, HTTP_RESPONSE_TYPE);
-  lua_getiuservalue(L, 1, HTTP_CONN);
-  http_object_new(L, HTTP_REQUEST_TYPE, self->box, -1);
+  const http_object *self = http_self(L, &HTTP_RESPONSE);
+  lua_getiuservalue(L, 1, HTTP_OF_CONN);
+  http_object_new(L, &HTTP_REQUEST, self->box, -1);
   return 1;
 }
 

@@ -54,7 +54,7 @@ static int leave_http(lua_State *L, conn_box *box)
     int result = lc_conn_set_settings(box->conn, &settings);
     if (result < 0) return conn_failure(L, box, result, "request:upgrade");
   }
-  lua_getiuservalue(L, 1, HTTP_CONN);
+  lua_getiuservalue(L, 1, HTTP_OF_CONN);
   return 1;
 }
 
@@ -62,7 +62,7 @@ static int upgrade(lua_State *L, const char *lines, size_t length);
 
 static int upgrade_more(lua_State *L, int status, lua_KContext kept)
 {
-  const http_object *self = http_self(L, HTTP_REQUEST_TYPE);
+  const http_object *self = http_self(L, &HTTP_REQUEST);
   task *t = self->box->rt->current;
   int why = t->woken;
   (void)status;
@@ -76,7 +76,7 @@ static int upgrade_more(lua_State *L, int status, lua_KContext kept)
 /* Sends the 101, or goes on sending it. */
 static int upgrade(lua_State *L, const char *lines, size_t length)
 {
-  const http_object *self = http_self(L, HTTP_REQUEST_TYPE);
+  const http_object *self = http_self(L, &HTTP_REQUEST);
   conn_box *box = self->box;
   task *t = task_current(L, box->rt, "request:upgrade");
   int result = lc_http_upgrade(self->exchange, box->conn, lines, length);
@@ -90,7 +90,7 @@ static int upgrade(lua_State *L, const char *lines, size_t length)
 /* request:upgrade(protocol, headers) -> the connection; or nil, code, message. */
 static int request_upgrade(lua_State *L)
 {
-  const http_object *self = http_self(L, HTTP_REQUEST_TYPE);
+  const http_object *self = http_self(L, &HTTP_REQUEST);
   char place[LINES];
   const char *bytes;
   size_t size;
