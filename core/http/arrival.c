@@ -74,9 +74,19 @@ static lc_arrival refuse_without_memory(lc_conn *conn, const lc_slice *held)
   return LC_ARRIVAL_REFUSED;
 }
 
+/* Every record of a TLS handshake begins with this byte. */
+static int is_tls(const lc_conn *conn)
+{
+  lc_slice held;
+  lc_conn_buffered(conn, &held);
+  return held.length && held.data[0] == 0x16;
+}
+
 static lc_arrival refuse_fault(lc_conn *conn, lc_http_exchange *x, lc_http_fault fault)
 {
-  return refuse(conn, x, lc_http_fault_status(fault), lc_http_fault_text(fault));
+  const char *why =
+    is_tls(conn) ? "the client speaks TLS, and this port does not" : lc_http_fault_text(fault);
+  return refuse(conn, x, lc_http_fault_status(fault), why);
 }
 
 static int asks_if_ready(const lc_http_exchange *x)
