@@ -108,7 +108,8 @@ HAS_OPENSSL := $(shell echo '\#include <openssl/ssl.h>' | $(CC) $(OPENSSL_CFLAGS
 TLS := $(if $(HAS_OPENSSL),$(call objects,$(TLS_SOURCES)))
 TLS_MODULE := $(if $(TLS),$(BUILD)/lua/lastcall/tls/core.so)
 MODULE := $(if $(BINDING),$(BUILD)/lua/lastcall/core.so)
-SPEC_MODULES := $(patsubst spec/support/%_module.c,$(BUILD)/lua/spec_%.so,$(wildcard spec/support/*_module.c))
+SPEC_MODULE_SOURCES := $(filter-out $(if $(HAS_OPENSSL),,%/openssl_module.c),$(wildcard spec/support/*_module.c))
+SPEC_MODULES := $(patsubst spec/support/%_module.c,$(BUILD)/lua/spec_%.so,$(SPEC_MODULE_SOURCES))
 BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,load heads raw raw_again)
 LAB := $(patsubst spec/lab/%.c,$(BUILD)/%,$(wildcard spec/lab/*.c))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
@@ -129,7 +130,7 @@ RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/be
 # --- build -----------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all rivals tests fuzzers demo test browsers check sim sim-fidelity mutants bench bench-full bench-scale bench-tasks bench-heads bench-http soak hardships fuzz faults deny coverage lint format asan tsan valgrind lab rockspec rock rock-doc install uninstall clean help
+.PHONY: all rivals tests fuzzers demo test browsers check sim sim-fidelity mutants bench bench-full bench-scale bench-tasks bench-heads bench-http bench-tls soak hardships fuzz faults deny coverage lint format asan tsan valgrind lab rockspec rock rock-doc install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -205,7 +206,9 @@ $(BUILD)/lua/lastcall/tls/core.so: $(TLS) $(BUILD)/exports
 
 $(BUILD)/lua/spec_%.so: $(BUILD)/obj/spec/support/%_module.o
 	@mkdir -p $(@D)
-	$(call say,link)$(LINK_PROGRAM) -shared -o $@ $^
+	$(call say,link)$(LINK_PROGRAM) -shared -o $@ $^ $(LIBRARIES)
+# OpenSSL frees memory by it when the process ends.
+$(BUILD)/lua/spec_openssl.so: LIBRARIES = $(OPENSSL_LIBS) -Wl,-z,nodelete
 $(BUILD)/lua/spec_faults.so: $(FAULTS) $(LIBRARY)
 $(BUILD)/lua/spec_frames.so: $(FRAMES) $(LIBRARY)
 $(BUILD)/lua/spec_clock.so: $(LIBRARY)
@@ -346,6 +349,11 @@ bench-http: ## What a small HTTP request costs beside nginx, Go and node: ROUNDS
 	@$(MAKE) -s all rivals
 	@scripts/bench-http $(ROUNDS)
 
+bench-tls: ## What a request and a handshake cost over TLS beside nginx, and the memory of idle connections: ROUNDS=
+	@scripts/install-deps build tls
+	@$(MAKE) -s all
+	@scripts/bench-tls $(ROUNDS)
+
 bench-heads: ## What it costs to read the head of an HTTP request: nanoseconds and instructions
 	@scripts/install-deps build
 	@$(MAKE) -s $(BUILD)/bench/heads
@@ -366,7 +374,7 @@ hardships: ## A server under everything at once, with the address sanitizer: SEC
 faults: ## Every call of the kernel failing, at every point of several lives, in every likely way (10 min)
 	@scripts/install-deps test
 	@$(MAKE) -s all
-	@LASTCALL_FAULTS=all TEST_TIMEOUT=3600 scripts/test faults_everywhere_spec
+	@LASTCALL_FAULTS=all TEST_TIMEOUT=3600 scripts/test faults_everywhere_spec tls_faults_spec
 
 fuzz: ## The fuzz targets for SECONDS (60) in all, with clang; KEEP=1 adds to the corpora what they found
 	@scripts/install-deps build fuzz

@@ -166,12 +166,18 @@ local function make(given, is_client)
   return config
 end
 
+local function transport_of(what, ...)
+  local transport, code, message = module.transport(...)
+  if transport then return transport end
+  return nil, code, ("%s: tls: %s"):format(what, message)
+end
+
 --- The transport of a server. Returns it, or nil, code, message.
 function tls.of_server(what, given)
   need(what)
   local config, code, message = make(given, false)
   if not config then return nil, code, what .. ": " .. message end
-  return module.transport(config)
+  return transport_of(what, config)
 end
 
 --- Gives a server's transport other options. Returns true, or nil, code, message.
@@ -218,7 +224,7 @@ function tls.of_client(what, given, host)
   if not host and given.verify ~= false then
     misuse.raise("%s: tls needs the name that the certificate is to have: tls = {name = ...}", what)
   end
-  return module.transport(config, host)
+  return transport_of(what, config, host)
 end
 
 --- What a connection has agreed on with its peer; nil for one without TLS.

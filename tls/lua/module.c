@@ -36,6 +36,14 @@ static tls_config **check_config(lua_State *L, int index)
   return luaL_checkudata(L, index, CONFIG_TYPE);
 }
 
+static int no_memory(lua_State *L)
+{
+  lua_pushnil(L);
+  lua_pushliteral(L, "enomem");
+  lua_pushliteral(L, "not enough memory");
+  return 3;
+}
+
 /* At the top: {name = config, ...}. Returns whether there was memory for all. */
 static int take_names(lua_State *L, tls_config *config)
 {
@@ -74,7 +82,7 @@ static int make_config(lua_State *L)
     return 3;
   }
   if (lua_getfield(L, 1, "names") == LUA_TTABLE && !take_names(L, *place))
-    return luaL_error(L, "not enough memory");
+    return no_memory(L);
   lua_pop(L, 1);
   return 1;
 }
@@ -95,7 +103,7 @@ static tls_transport **check_transport(lua_State *L, int index)
   return luaL_checkudata(L, index, LC_TRANSPORT_TYPE);
 }
 
-/* transport(config, [host]) -> transport */
+/* transport(config, [host]) -> transport; or nil, code, message */
 static int make_transport(lua_State *L)
 {
   tls_config *config = *check_config(L, 1);
@@ -104,7 +112,7 @@ static int make_transport(lua_State *L)
   *place = NULL;
   luaL_setmetatable(L, LC_TRANSPORT_TYPE);
   *place = tls_transport_new(config, host);
-  return *place ? 1 : luaL_error(L, "not enough memory");
+  return *place ? 1 : no_memory(L);
 }
 
 static int collect_transport(lua_State *L)

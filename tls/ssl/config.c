@@ -5,7 +5,6 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -174,7 +173,7 @@ static int choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char
 static int set_protocols(tls_config *config, const tls_options *options)
 {
   if (!options->alpn.data) return 0;
-  config->alpn = malloc(options->alpn.length);
+  config->alpn = OPENSSL_malloc(options->alpn.length);
   if (!config->alpn) return -1;
   memcpy(config->alpn, options->alpn.data, options->alpn.length);
   config->alpn_length = options->alpn.length;
@@ -188,10 +187,10 @@ static int set_protocols(tls_config *config, const tls_options *options)
 
 int tls_config_name(tls_config *config, const char *name, tls_config *other)
 {
-  named *names = realloc(config->names, (config->count + 1) * sizeof *names);
+  named *names = OPENSSL_realloc(config->names, (config->count + 1) * sizeof *names);
   if (!names) return -ENOMEM;
   config->names = names;
-  char *copy = strdup(name);
+  char *copy = OPENSSL_strdup(name);
   if (!copy) return -ENOMEM;
   names[config->count++] = (named){copy, tls_config_hold(other)};
   return 0;
@@ -254,12 +253,12 @@ static int fill(tls_config *config, const tls_options *options, tls_failure *fai
 
 tls_config *tls_config_new(const tls_options *options, tls_failure *failure)
 {
-  tls_config *config = calloc(1, sizeof *config);
+  tls_config *config = OPENSSL_zalloc(sizeof *config);
   ERR_clear_error();
   if (config)
     config->context = SSL_CTX_new(options->is_client ? TLS_client_method() : TLS_server_method());
   if (!config || !config->context) {
-    free(config);
+    OPENSSL_free(config);
     no_memory(failure, "tls");
     return NULL;
   }
@@ -280,13 +279,13 @@ void tls_config_drop(tls_config *config)
 {
   if (!config || --config->users) return;
   for (size_t i = 0; i < config->count; i++) {
-    free(config->names[i].name);
+    OPENSSL_free(config->names[i].name);
     tls_config_drop(config->names[i].config);
   }
   SSL_CTX_free(config->context);
-  free(config->names);
-  free(config->alpn);
-  free(config);
+  OPENSSL_free(config->names);
+  OPENSSL_free(config->alpn);
+  OPENSSL_free(config);
   live--;
 }
 

@@ -2,7 +2,6 @@
 #include "ssl/transport.h"
 
 #include <openssl/err.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "ssl/opening.h"
@@ -18,7 +17,7 @@ enum { TYPE_ALERT = 21, TYPE_DATA = 23, ALERT_OF_1_3 = 19 };
 static int begin(const lc_transport *table, int is_outbound, void **made)
 {
   tls_transport *transport = (tls_transport *)(uintptr_t)table;
-  tls_state *state = calloc(1, sizeof *state);
+  tls_state *state = OPENSSL_zalloc(sizeof *state);
   if (!state) return -ENOMEM;
   transport->users++;
   state->transport = transport;
@@ -35,7 +34,7 @@ static void end(void *made)
   tls_wire_free(state);
   tls_config_drop(state->config);
   tls_transport_drop(state->transport);
-  free(state);
+  OPENSSL_free(state);
 }
 
 static const char *explain(const void *made)
@@ -237,11 +236,11 @@ static const lc_transport TABLE = {.version = LC_TRANSPORT_VERSION,
 
 tls_transport *tls_transport_new(tls_config *config, const char *host)
 {
-  tls_transport *transport = calloc(1, sizeof *transport);
+  tls_transport *transport = OPENSSL_zalloc(sizeof *transport);
   if (!transport) return NULL;
-  transport->host = host ? strdup(host) : NULL;
+  transport->host = host ? OPENSSL_strdup(host) : NULL;
   if (host && !transport->host) {
-    free(transport);
+    OPENSSL_free(transport);
     return NULL;
   }
   transport->table = TABLE;
@@ -261,6 +260,6 @@ void tls_transport_drop(tls_transport *transport)
 {
   if (!transport || --transport->users) return;
   tls_config_drop(transport->config);
-  free(transport->host);
-  free(transport);
+  OPENSSL_free(transport->host);
+  OPENSSL_free(transport);
 }

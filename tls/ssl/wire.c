@@ -2,7 +2,6 @@
 #include "ssl/wire.h"
 
 #include <openssl/bio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "ssl/config.h"
@@ -35,7 +34,7 @@ static int keep(tls_state *state, const char *data, size_t length)
 {
   if (state->out_end + length > state->out_room) {
     size_t room = state->out_end + length;
-    char *out = realloc(state->out, room);
+    char *out = OPENSSL_realloc(state->out, room);
     if (!out) return -ENOMEM;
     state->out = out;
     state->out_room = room;
@@ -53,7 +52,7 @@ int tls_wire_flush(tls_state *state)
     if (sent == 0) return LC_AGAIN;
     state->out_start += (size_t)sent;
   }
-  free(state->out);
+  OPENSSL_free(state->out);
   state->out = NULL;
   state->out_start = state->out_end = state->out_room = 0;
   return 0;
@@ -114,16 +113,16 @@ static int bio_read(BIO *bio, char *into, int room)
 static void hold(tls_state *state)
 {
   if (!left(state)) {
-    free(state->held);
+    OPENSSL_free(state->held);
     state->held = state->in = NULL;
     state->in_start = state->in_end = 0;
     return;
   }
   if (state->in == state->held) return;
-  char *held = malloc(left(state));
+  char *held = OPENSSL_malloc(left(state));
   if (held) memcpy(held, state->in + state->in_start, left(state));
   else state->broken = LC_HANDSHAKE;
-  free(state->held);
+  OPENSSL_free(state->held);
   state->held = state->in = held;
   state->in_end = held ? left(state) : 0;
   state->in_start = 0;
@@ -182,6 +181,6 @@ void tls_wire_end(tls_state *state)
 
 void tls_wire_free(tls_state *state)
 {
-  free(state->held);
-  free(state->out);
+  OPENSSL_free(state->held);
+  OPENSSL_free(state->out);
 }

@@ -1,0 +1,65 @@
+-- scripts/test: early
+--- A life over TLS (spec/faults/tls.lua) in which calls of the kernel, allocations of OpenSSL's and of Lua's fail.
+-- Whatever it is, the life ends, and each operation says why it failed.
+local openssl = require "spec_openssl" -- before anything else of OpenSSL
+local certificates = require "spec.support.certificates"
+local failing = require "spec.support.failing_calls"
+local helper = require "spec.helper"
+
+--- Text at the start of each life.
+local function before()
+  local of = certificates.of()
+  return ("CERTIFICATES = { certificate = %q, key = %q, ca = %q }"):format(of.certificate, of.key,
+    certificates.authority())
+end
+
+--- Some points of `count`, spread.
+local function some(count)
+  local step = count // (os.getenv "LASTCALL_FAULTS" == "all" and 1000 or 6) + 1
+  local list = {}
+  for n = 1, count, step do list[#list + 1] = n end
+  return list
+end
+
+describe("over TLS,", function()
+  teardown(certificates.remove)
+
+  it("whatever call of the kernel fails, a life ends, leaves nothing, and says why", function()
+    failing.calls("tls", before())
+    helper.figure("%d lives over TLS with a failing call", failing.runs)
+  end)
+
+  it("whatever allocation of OpenSSL's fails, a life ends and leaves nothing", function()
+    local text = before()
+    failing.check(failing.live("tls", nil, text), "warming up") -- OpenSSL keeps what it makes once
+    openssl.none()
+    failing.check(failing.live("tls", nil, text), "counting")
+    local made, live = openssl.none()
+    local runs = 0
+    for _, n in ipairs(some(made)) do
+      for _, times in ipairs { 1, 1000000 } do
+        openssl.fail(n, times)
+        local result = failing.live("tls", nil, text)
+        openssl.none()
+        failing.check(result, ("allocation %d of OpenSSL's, %d times"):format(n, times))
+        runs = runs + 1
+      end
+    end
+    failing.check(failing.live("tls", nil, text), "and after all")
+    local _, left = openssl.none()
+    helper.figure("%d lives over TLS with a failing allocation, of %d; %d blocks before, %d after", runs, made, live,
+      left)
+    assert.is_true(left <= live + 20, ("%d blocks before, %d after"):format(live, left))
+  end)
+
+  it("whatever allocation of Lua's fails, a life ends and leaves nothing", function()
+    local text = before()
+    local whole = failing.live("tls", nil, text)
+    for _, n in ipairs(some(whole.allocations)) do
+      local result = failing.live("tls", nil, text, { n, 1 })
+      assert.is_truthy(result.ok or result.message:find "memory", result.message)
+      assert.equal(0, result.open)
+      assert.equal(0, result.strange)
+    end
+  end)
+end)
