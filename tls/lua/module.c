@@ -81,8 +81,7 @@ static int make_config(lua_State *L)
     lua_pushstring(L, failure.text);
     return 3;
   }
-  if (lua_getfield(L, 1, "names") == LUA_TTABLE && !take_names(L, *place))
-    return no_memory(L);
+  if (lua_getfield(L, 1, "names") == LUA_TTABLE && !take_names(L, *place)) return no_memory(L);
   lua_pop(L, 1);
   return 1;
 }
