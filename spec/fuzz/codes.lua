@@ -5,8 +5,8 @@ local codes = {}
 local known = {}
 for word in ([[eof,reset,broken pipe,timeout,peer lost,closed,draining,canceled,too long,full,refused,unreachable,
 host not found,address in use,address not available,permission denied,truncated,handshake failed,not tls,
-certificate not trusted,certificate expired,certificate revoked,wrong name,unread bytes,bad certificate,bad key,wrong key,
-bad ciphers]]):gmatch "[^,\n]+" do
+certificate not trusted,certificate expired,certificate revoked,wrong name,unread bytes,
+bad certificate,bad key,wrong key,bad ciphers]]):gmatch "[^,\n]+" do
   known[word] = true
 end
 
