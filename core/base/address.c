@@ -215,14 +215,15 @@ static char *append(char *text, const char *more)
 
 static char *append_number(char *text, uint32_t number)
 {
-  char digits[11];
-  size_t at = sizeof digits - 1;
-  digits[at] = 0;
+  char digits[10];
+  size_t count = 0;
   do {
-    digits[--at] = (char)('0' + number % 10);
+    digits[count++] = (char)('0' + number % 10);
     number /= 10;
   } while (number > 0);
-  return append(text, digits + at);
+  while (count > 0) *text++ = digits[--count];
+  *text = 0;
+  return text;
 }
 
 /* Writes "@name" for an abstract name, "" for none. A zero byte within a name is shown as "@". */
@@ -241,7 +242,10 @@ static void path_text(const lc_address *address, char *text)
 static void in4_text(const void *bytes, char *text)
 {
   const uint8_t *byte = bytes;
-  for (int i = 0; i < 4; i++) text = append_number(i ? append(text, ".") : text, byte[i]);
+  for (int i = 0; i < 4; i++) {
+    if (i > 0) *text++ = '.';
+    text = append_number(text, byte[i]);
+  }
 }
 
 static void in6_text(const struct sockaddr_in6 *in6, char *text)

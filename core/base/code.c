@@ -60,9 +60,9 @@ const char *lc_code_name(int code)
 {
   int error = error_of(code);
   const word *known = find(error);
-  const lc_error *other = lc_error_find(error);
   if (error == 0) return "ok";
   if (known) return known->name;
+  const lc_error *other = lc_error_find(error);
   return other ? other->word : "unknown error";
 }
 
@@ -70,9 +70,9 @@ const char *lc_code_text(int code)
 {
   int error = error_of(code);
   const word *known = find(error);
-  const lc_error *other = lc_error_find(error);
   if (error == 0) return "no error";
   if (known) return known->text;
+  const lc_error *other = lc_error_find(error);
   return other ? other->text : "unknown error";
 }
 
@@ -91,6 +91,6 @@ static int is_our_own(int error)
 const char *lc_code_errno(int code)
 {
   int error = error_of(code);
-  const lc_error *known = lc_error_find(error);
-  return known && !is_our_own(error) ? known->name : NULL;
+  const lc_error *known = is_our_own(error) ? NULL : lc_error_find(error);
+  return known ? known->name : NULL;
 }

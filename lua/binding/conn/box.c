@@ -31,7 +31,6 @@
 #include "task/wait.h"
 
 const char CONN_TYPE[] = "lastcall.connection";
-static const owner_type CONN_OWNER;
 
 conn_box *conn_check(lua_State *L, int index)
 {
@@ -40,20 +39,6 @@ conn_box *conn_check(lua_State *L, int index)
     raise_error(L, "expected a connection as self: call its methods with ':', as in conn:read()");
   runtime_check(L, box->conn ? box->rt : NULL);
   return box;
-}
-
-/* Recognizes a box by its contents: no other userdata of this size has that address in this field.
- * This is several times faster than comparing metatables found by name. */
-conn_box *conn_of_object(lua_State *L)
-{
-  conn_box *box = lua_touserdata(L, 1);
-  return box && lua_rawlen(L, 1) == sizeof *box && box->type == &CONN_OWNER ? box : NULL;
-}
-
-conn_box *conn_self(lua_State *L)
-{
-  conn_box *box = conn_of_object(L);
-  return box && box->conn && box->rt->loop ? box : conn_check(L, 1);
 }
 
 /* ------------------------------------------------------------------- boxes -- */
@@ -213,23 +198,22 @@ static void finished(owner *by, task *t)
   conn_finished(by, t);
 }
 
-static const owner_type CONN_OWNER = {.push = push,
-                                      .hold = hold,
-                                      .release = release,
-                                      .heir = heir,
-                                      .push_context = push_context,
-                                      .finished = finished};
+const owner_type CONN_OWNER = {.push = push,
+                               .hold = hold,
+                               .release = release,
+                               .heir = heir,
+                               .push_context = push_context,
+                               .finished = finished};
 
 /* ------------------------------------------------------------------ failures -- */
 
 int conn_failure(lua_State *L, conn_box *box, int code, const char *operation)
 {
-  char text[LC_ADDRESS_TEXT_MAX];
   task *t = task_running(L, box->rt);
   if (t && code != LC_FULL) task_failed(t);
   const char *reason =
     code == lc_conn_error(box->conn) || code == LC_TRUNCATED ? lc_conn_reason(box->conn) : NULL;
-  return push_failure_because(L, code, peer_text(box->conn, text, sizeof text), operation, reason);
+  return push_conn_failure(L, code, box->conn, operation, reason);
 }
 
 static int failed_fairly(lua_State *L, int status, lua_KContext count)

@@ -90,7 +90,7 @@ void runtime_push_anchored(lua_State *L, runtime *rt, int anchor)
 {
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->anchors);
   lua_rawgeti(L, -1, anchor);
-  lua_remove(L, -2);
+  lua_replace(L, -2);
 }
 
 /* ---------------------------------------------------------------- protection -- */

@@ -27,9 +27,12 @@ static void escape(const char *raw, char *text, size_t size)
   *text = '\0';
 }
 
+/* Only the name of a unix-domain socket is its peer's own words. */
 const char *address_text(const lc_address *address, char *text, size_t size)
 {
   char raw[LC_ADDRESS_TEXT_MAX];
+  if (address->of.any.sa_family != AF_UNIX && size >= LC_ADDRESS_TEXT_MAX)
+    return lc_address_format(address, text, size);
   escape(lc_address_format(address, raw, sizeof raw), text, size);
   return text;
 }
@@ -41,35 +44,45 @@ const char *peer_text(const lc_conn *conn, char *text, size_t size)
   return address_text(&peer, text, size);
 }
 
-/* Every connection's end uses this, so it uses a buffer: lua_pushfstring takes four times as
- * long. */
+/* Every connection's end uses this, so it puts the message together in one piece: lua_pushfstring
+ * takes four times as long. */
+static int push_parts(lua_State *L, int code, const char *peer, const char *operation,
+                      const char *reason)
+{
+  enum { PARTS = 10 };
+  luaL_Buffer message;
+  const char *number = lc_code_errno(code);
+  const char *const parts[PARTS] = {peer,   peer ? ": " : NULL,  operation,
+                                    ": ",   lc_code_text(code),  number ? " (" : NULL,
+                                    number, number ? ")" : NULL, reason ? ": " : NULL,
+                                    reason};
+  size_t lengths[PARTS], total = 0;
+  for (int i = 0; i < PARTS; i++) total += lengths[i] = parts[i] ? strlen(parts[i]) : 0;
+  lua_pushnil(L);
+  lua_pushstring(L, lc_code_name(code));
+  char *to = luaL_buffinitsize(L, &message, total);
+  for (int i = 0; i < PARTS; to += lengths[i], i++)
+    if (lengths[i]) memcpy(to, parts[i], lengths[i]);
+  luaL_pushresultsize(&message, total);
+  return 3;
+}
+
 int push_failure_because(lua_State *L, int code, const char *peer, const char *operation,
                          const char *reason)
 {
-  luaL_Buffer message;
   char name[LC_ADDRESS_TEXT_MAX];
-  const char *number = lc_code_errno(code);
   if (peer) escape(peer, name, sizeof name);
-  const char *const parts[] = {peer ? name : NULL,
-                               peer ? ": " : NULL,
-                               operation,
-                               ": ",
-                               lc_code_text(code),
-                               number ? " (" : NULL,
-                               number,
-                               number ? ")" : NULL,
-                               reason ? ": " : NULL,
-                               reason};
-  lua_pushnil(L);
-  lua_pushstring(L, lc_code_name(code));
-  luaL_buffinit(L, &message);
-  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-    if (parts[i]) luaL_addstring(&message, parts[i]);
-  luaL_pushresult(&message);
-  return 3;
+  return push_parts(L, code, peer ? name : NULL, operation, reason);
 }
 
 int push_failure(lua_State *L, int code, const char *peer, const char *operation)
 {
   return push_failure_because(L, code, peer, operation, NULL);
+}
+
+int push_conn_failure(lua_State *L, int code, const lc_conn *conn, const char *operation,
+                      const char *reason)
+{
+  char text[LC_ADDRESS_TEXT_MAX];
+  return push_parts(L, code, peer_text(conn, text, sizeof text), operation, reason);
 }

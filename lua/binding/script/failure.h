@@ -9,9 +9,13 @@
 /* Its address, in printable characters. */
 const char *address_text(const lc_address *address, char *text, size_t size); /* likewise */
 const char *peer_text(const lc_conn *conn, char *text, size_t size);
-/* Pushes nil, code, message; returns 3. The second has a reason beside the words for the code. */
+/* Pushes nil, code, message; returns 3. */
 int push_failure(lua_State *L, int code, const char *peer, const char *operation);
+/* The same, with a reason beside the words for the code, or NULL. */
 int push_failure_because(lua_State *L, int code, const char *peer, const char *operation,
                          const char *reason);
+/* Likewise, with the peer of a connection. */
+int push_conn_failure(lua_State *L, int code, const lc_conn *conn, const char *operation,
+                      const char *reason);
 
 #endif
