@@ -136,7 +136,8 @@ function Server:broadcast(data, wanted) end
 --- `from`. nil to stop. With `start = "data"` a function without parameters is the cheapest: a connection that
 --- never sends a byte then needs no object.
 ---@param fn? fun(conn: lastcall.Connection, from: lastcall.State?, to: lastcall.State, cause: string) may not wait
-function Server:on_state(fn) end
+---@param ... lastcall.State only moves into these states (all): a function for "closed" alone costs a request nothing
+function Server:on_state(fn, ...) end
 
 --- Calls `fn` for each step of this server's ladder. nil to stop.
 ---@param fn? fun(step: lastcall.Step, server: lastcall.Server) may not wait

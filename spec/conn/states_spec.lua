@@ -33,6 +33,25 @@ describe("the states of a connection, as on_state tells them", function()
       end))
   end)
 
+  for start, seen in pairs { accept = { "closing", "closed" }, data = { "new", "closing", "closed" } } do
+    it("only into the states that were asked for, start " .. start, function()
+      local told = {}
+      helper.task(function(lastcall)
+        local server, address = helper.serve(lastcall, echo, { start = start })
+        server:on_state(function(_, _, to) told[#told + 1] = to end, table.unpack(seen))
+        local conn = assert(lastcall.connect(address))
+        helper.send(conn, "x\n")
+        assert.equal("x", conn:read())
+        conn:close("background")
+        server:wait_for("==", 0, helper.seconds(2))
+        lastcall.sleep(0.01)
+        server:on_state(nil)
+        assert.is_false((pcall(server.on_state, server, print, "opened")))
+      end)
+      assert.same(seen, told)
+    end)
+  end
+
   it("from new to closed, closing from our side", function()
     assert.same({ ">new accept", "new>active data", "active>idle waiting", "idle>active data",
       "active>closing handler returned", "closing>closed handler returned" },

@@ -37,6 +37,7 @@ struct server_box {
   int starts_with_data; /* handlers begin with the first byte, or with a unit of the protocol */
   int gives_context;    /* the handler has a second parameter: without one none need be made */
   int tells;            /* how many of its arguments on_state takes: likewise */
+  unsigned tells_into;  /* the states, as bits, whose entry on_state is told */
   int is_by_hand;       /* in servers.by_hand, until it is collected */
   int is_deserted;      /* no code can accept from it any more */
   lc_link in_by_hand;
@@ -45,7 +46,8 @@ struct server_box {
   task_walk walk;            /* over all tasks, at the steps cancel and kill */
   lc_step noted;             /* those that were to be noted have been, at this step */
   lc_link acceptors;         /* tasks in accept */
-  lc_link waiters;           /* tasks in serve, wait and wait_for */
+  lc_link waiters;           /* tasks in wait_for: each change wakes them */
+  lc_link end_waiters;       /* tasks in serve and wait */
 };
 
 extern const char SERVER_TYPE[];

@@ -54,18 +54,30 @@ static int queue_state(lua_State *L)
   return 0;
 }
 
-static void on_state(lc_conn *conn, lc_state from, lc_state to, const char *cause, void *user)
+static int is_told(const server_box *box, lc_state to)
 {
-  server_box *box = user;
-  if (to >= LC_STATE_CLOSING && lc_server_is_leaving(box->server)) by_hand_changed(box);
-  if (box->on_state == LUA_NOREF || moves_tell(box, conn, from, to, cause)) return;
+  return box->on_state != LUA_NOREF && box->tells_into >> to & 1;
+}
+
+/* Apart, so that the usual way of a move needs no room for it. */
+static __attribute__((noinline)) void tell_slowly(server_box *box, lc_conn *conn, lc_state from,
+                                                  lc_state to, const char *cause)
+{
   move m = {box, conn, from, to, cause};
   runtime_protect(box->rt, queue_state, &m);
 }
 
+static void on_state(lc_conn *conn, lc_state from, lc_state to, const char *cause, void *user)
+{
+  server_box *box = user;
+  if (to >= LC_STATE_CLOSING && lc_server_is_leaving(box->server)) by_hand_changed(box);
+  if (!is_told(box, to) || moves_tell(box, conn, from, to, cause)) return;
+  tell_slowly(box, conn, from, to, cause);
+}
+
 void server_tell_new(lua_State *L, server_box *box, lc_conn *conn)
 {
-  if (box->on_state == LUA_NOREF) return;
+  if (!is_told(box, LC_STATE_NEW)) return;
   if (moves_tell(box, conn, LC_STATES, LC_STATE_NEW, "accept")) return;
   move m = {box, conn, LC_STATES, LC_STATE_NEW, "accept"};
   lua_pushcfunction(L, queue_state);
@@ -258,6 +270,7 @@ static void on_done(lua_State *L, server_box *box)
   if (!box->is_by_hand) box->rt->servers->live--;
   context_end(L, box->ctx, LC_CANCELED, "server done");
   tasks_wake(&box->waiters, 0);
+  tasks_wake(&box->end_waiters, 0);
   tasks_wake(&box->acceptors, 0);
 }
 
@@ -401,12 +414,19 @@ static int server_hand_to(lua_State *L)
   return 0;
 }
 
+/* on_state([fn, [state]...]): without states it is told every move. */
 static int server_on_state(lua_State *L)
 {
+  static const char *const states[] = {
+    [LC_STATE_NEW] = "new",         [LC_STATE_ACTIVE] = "active", [LC_STATE_IDLE] = "idle",
+    [LC_STATE_CLOSING] = "closing", [LC_STATE_CLOSED] = "closed", [LC_STATES] = NULL};
   server_box *box = server_check(L, 1);
+  unsigned into = 0;
   if (!lua_isnoneornil(L, 2)) check_type(L, 2, LUA_TFUNCTION);
+  for (int i = 3; i <= lua_gettop(L); i++) into |= 1u << check_choice(L, i, NULL, states);
   replace_anchor(L, box->rt, &box->on_state, 2);
   box->tells = parameters_of(L, 2);
+  box->tells_into = into ? into : UINT_MAX;
   return 0;
 }
 

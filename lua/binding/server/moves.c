@@ -143,11 +143,11 @@ static void tell_move(lua_State *L, const runtime *rt, const move *told)
 {
   const server_box *server = told->server;
   if (server->on_state == LUA_NOREF) return;
-  int top = lua_gettop(L), count = server->tells < 4 ? server->tells : 4;
+  int count = server->tells < 4 ? server->tells : 4;
   lua_rawgeti(L, THE_ANCHORS, server->on_state);
   if (count > 0) push_object(L, rt, told);
   if (count > 0 && lua_isnil(L, -1)) {
-    lua_settop(L, top);
+    lua_pop(L, 2);
     return;
   }
   if (count > 1) lua_pushvalue(L, THE_STATES + told->from);

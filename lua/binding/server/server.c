@@ -85,6 +85,7 @@ static server_box *push_box(lua_State *L, runtime *rt)
   lc_list_init(&box->own_tasks);
   lc_list_init(&box->acceptors);
   lc_list_init(&box->waiters);
+  lc_list_init(&box->end_waiters);
   luaL_setmetatable(L, SERVER_TYPE);
   return box;
 }

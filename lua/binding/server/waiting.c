@@ -75,8 +75,8 @@ static int changed(lua_State *L, int status, lua_KContext kept)
   return push_failure(L, t->woken, NULL, "wait");
 }
 
-/* server_wait_change(server, [seconds], [for_end]): raises when a task of this server would wait
- * for its end. */
+/* server_wait_change(server, [seconds], [for_end]): waits for the next change, or only for the end.
+ * Raises when a task of this server would wait for its end. */
 static int server_wait_change(lua_State *L)
 {
   server_box *box = server_check(L, 1);
@@ -94,7 +94,7 @@ static int server_wait_change(lua_State *L)
     task_failed(t);
     return push_failure(L, task_ended(t), NULL, "wait");
   }
-  lc_list_append(&box->waiters, &t->in_queue);
+  lc_list_append(for_end ? &box->end_waiters : &box->waiters, &t->in_queue);
   if (seconds != LC_NEVER) task_alarm(t, lc_time_add(lc_loop_clock(box->rt->loop), seconds));
   t->is_kept = 1;
   return task_suspend(L, t, "server:wait", box, NULL, 0, changed);
