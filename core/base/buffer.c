@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { SMALLEST = 512 - sizeof(lc_buffer) };
@@ -67,10 +66,4 @@ void lc_buffer_drop(lc_buffer *buffer, size_t size)
   buffer->start += size;
   buffer->scanned = buffer->scanned > size ? buffer->scanned - size : 0;
   if (buffer->start == buffer->end) buffer->start = buffer->end = 0;
-}
-
-void lc_buffer_free(lc_buffer **place)
-{
-  free(*place);
-  *place = NULL;
 }

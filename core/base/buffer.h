@@ -7,6 +7,7 @@
 #define LC_BUFFER_H
 
 #include <stddef.h>
+#include <stdlib.h>
 
 typedef struct lc_buffer {
   size_t start;
@@ -29,6 +30,12 @@ lc_buffer *lc_buffer_new(size_t capacity);
 int lc_buffer_reserve(lc_buffer **place, size_t size);
 int lc_buffer_append(lc_buffer **place, const char *data, size_t size);
 void lc_buffer_drop(lc_buffer *buffer, size_t size); /* from the front */
-void lc_buffer_free(lc_buffer **place);
+/* Most connections have no buffer to free. */
+static inline void lc_buffer_free(lc_buffer **place)
+{
+  if (!*place) return;
+  free(*place);
+  *place = NULL;
+}
 
 #endif

@@ -164,11 +164,6 @@ void lc_heap_clear(lc_heap *timers, lc_timer *timer)
   timer->index = 0;
 }
 
-lc_time lc_heap_at(const lc_heap *timers, const lc_timer *timer)
-{
-  return timer->index ? timers->heap[timer->index - 1].at : LC_NEVER;
-}
-
 lc_time lc_heap_next(const lc_heap *timers)
 {
   if (timers->late > 0) return timers->heap[timers->capacity - 1].at; /* any is past already */

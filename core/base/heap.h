@@ -39,7 +39,10 @@ void lc_heap_close(lc_heap *timers, lc_timer *timer);
 void lc_heap_set(lc_heap *timers, lc_timer *timer, lc_time at);
 void lc_heap_clear(lc_heap *timers, lc_timer *timer);
 /* When the timer is due, or LC_NEVER. */
-lc_time lc_heap_at(const lc_heap *timers, const lc_timer *timer);
+static inline lc_time lc_heap_at(const lc_heap *timers, const lc_timer *timer)
+{
+  return timer->index ? timers->heap[timer->index - 1].at : LC_NEVER;
+}
 
 /* When the next timer is due, or LC_NEVER. */
 lc_time lc_heap_next(const lc_heap *timers);

@@ -64,15 +64,16 @@ static unsigned on_writable(lc_conn *conn)
   return conn->out_waits ? LC_WRITABLE : 0;
 }
 
-static void conn_ready(lc_watch *watch, uint32_t events)
+/* Whether bytes may go both ways. */
+static int is_open(const lc_conn *conn)
 {
-  lc_conn *conn = lc_conn_ref(LC_OWNER(watch, lc_conn, watch));
-  events = lc_crossing_meaning(conn, events);
-  unsigned what = 0,
-           is_finish = events & (LC_POLL_FINISHED | LC_POLL_HANG_UP) && !conn->in_finished;
-  if (events & (LC_POLL_IN | LC_POLL_FINISHED | LC_POLL_HANG_UP)) conn->in_drained = 0;
-  if (events & (LC_POLL_FINISHED | LC_POLL_HANG_UP)) conn->in_finished = 1;
-  if (events & LC_POLL_URGENT) conn->in_marked = 1;
+  return conn->state < LC_STATE_CLOSING && !conn->connecting && !conn->opening;
+}
+
+/* What an event means to a connection that is not open, or has failed. */
+static __attribute__((noinline)) unsigned on_other(lc_conn *conn, uint32_t events)
+{
+  unsigned what = 0;
   if (conn->state == LC_STATE_CLOSING) {
     lc_closing_ready(conn, events);
     lc_conn_rearm(conn);
@@ -88,9 +89,22 @@ static void conn_ready(lc_watch *watch, uint32_t events)
   }
   if (conn->opening && !conn->connecting && conn->state < LC_STATE_CLOSING)
     lc_opening_ready(conn, events);
-  if (conn->state < LC_STATE_CLOSING && !conn->connecting && !conn->opening) {
+  return what;
+}
+
+static void conn_ready(lc_watch *watch, uint32_t events)
+{
+  const uint32_t finish = LC_POLL_FINISHED | LC_POLL_HANG_UP;
+  lc_conn *conn = lc_conn_ref(LC_OWNER(watch, lc_conn, watch));
+  events = lc_crossing_meaning(conn, events);
+  unsigned what = 0, is_finish = events & finish && !conn->in_finished;
+  if (events & (LC_POLL_IN | finish)) conn->in_drained = 0;
+  if (events & finish) conn->in_finished = 1;
+  if (events & LC_POLL_URGENT) conn->in_marked = 1;
+  if (!is_open(conn) || events & LC_POLL_ERROR) what = on_other(conn, events);
+  if (is_open(conn)) {
     if (events & LC_POLL_OUT) what |= on_writable(conn);
-    if (events & (LC_POLL_IN | LC_POLL_FINISHED | LC_POLL_HANG_UP)) what |= LC_READABLE;
+    if (events & (LC_POLL_IN | finish)) what |= LC_READABLE;
     if (is_finish && !conn->in_shut) what |= LC_FINISHED;
   }
   if (what) what = lc_units_filter(conn, what);

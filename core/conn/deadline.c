@@ -9,9 +9,9 @@ lc_time lc_conn_limit(const lc_conn *conn, lc_time allowed)
 }
 
 /* A time in the past becomes now, so that it does not overtake timers that are due already. */
-void lc_conn_arm(lc_conn *conn, lc_time at)
+void lc_conn_arm_earlier(lc_conn *conn, lc_time at)
 {
-  if (!conn->timer.is_open || at == LC_NEVER) return;
+  if (!conn->timer.is_open) return;
   if (at < conn->loop->now) at = conn->loop->now;
   if (at < lc_heap_at(&conn->loop->timers, &conn->timer))
     lc_timer_set(conn->loop, &conn->timer, at);

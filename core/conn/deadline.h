@@ -8,7 +8,12 @@
 
 #include "conn/inside.h"
 
-void lc_conn_arm(lc_conn *conn, lc_time at); /* the timer fires at `at` or earlier */
+void lc_conn_arm_earlier(lc_conn *conn, lc_time at); /* for lc_conn_arm */
+/* The timer fires at `at` or earlier. Mostly it is set for an earlier time already. */
+static inline void lc_conn_arm(lc_conn *conn, lc_time at)
+{
+  if (at < lc_heap_at(&conn->loop->timers, &conn->timer)) lc_conn_arm_earlier(conn, at);
+}
 lc_time lc_conn_limit(const lc_conn *conn, lc_time allowed); /* `allowed` from now on */
 lc_time lc_conn_age_end(const lc_conn *conn); /* when max_age is reached, or LC_NEVER */
 

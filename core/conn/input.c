@@ -125,6 +125,12 @@ int lc_conn_give_back(lc_conn *conn, const char *data, size_t size)
   return 0;
 }
 
+int lc_conn_must_wait(const lc_conn *conn)
+{
+  return nothing_to_receive(conn) == LC_AGAIN && !lc_buffer_size(conn->in) && !conn->error &&
+         conn->deadline > conn->loop->now;
+}
+
 void lc_conn_buffered(const lc_conn *conn, lc_slice *slice)
 {
   slice->length = lc_buffer_size(conn->in);

@@ -36,51 +36,15 @@ typedef struct lc_conn_extra {
 } lc_conn_extra;
 
 /* There are many connections, and most are idle. So fields that few connections need are in
- * `extra`, and fields of different times share memory. */
+ * `extra`, and fields of different times share memory. What each request uses comes first: where
+ * thousands of connections take turns, every further line of memory is fetched anew. */
 struct lc_conn {
   lc_watch watch;
   lc_loop *loop;
   const lc_transport *transport;
   const lc_owner *owner; /* NULL once it has departed */
   lc_conn_extra *extra;
-  void *protocol_state;
   void *user;
-  uint64_t id;
-  lc_peer peer;
-  lc_job job;
-  lc_timer timer; /* the only one; re-armed when it fires too early */
-  lc_time opened_at;
-  lc_time last_byte_at;
-  union { /* by its state */
-    struct {
-      lc_time idle_since;
-      lc_time deadline;      /* for all reads and writes, absolute */
-      lc_time read_deadline; /* of the read that waits */
-      union {                /* of the drain: mark.c */
-        lc_time mark_at;     /* when mark_due */
-        uint64_t mark;       /* when marked: how many bytes had arrived */
-      };
-    };
-    struct { /* closing and closed */
-      union {
-        struct {              /* closing */
-          uint64_t discarded; /* after our FIN */
-          /* at the last look: bytes sent that the kernel does not hold any more */
-          int64_t taken;
-        };
-        lc_verdict verdict; /* closed */
-      };
-      uint64_t late; /* bytes of the peer that no handler received */
-      const char *cause;
-    };
-  };
-  union {
-    lc_time
-      write_deadline;    /* of the write that waits, of what is gathered, or of a strict closing */
-    lc_time progress_at; /* patient closing: when more was last acknowledged */
-  };
-  uint64_t received;
-  uint64_t sent;
   lc_buffer *in;  /* received and not consumed; loop->input while the connection has the loan */
   lc_buffer *out; /* accepted for writing, not taken by the kernel */
 
@@ -134,6 +98,45 @@ struct lc_conn {
   unsigned visited : 1;     /* the ladder has visited it since the drain began */
   unsigned mark_due : 1;    /* mark_at is set */
   unsigned marked : 1;      /* mark is set */
+
+  uint64_t received;
+  lc_time last_byte_at;
+  union { /* by its state */
+    struct {
+      lc_time idle_since;
+      lc_time deadline;      /* for all reads and writes, absolute */
+      lc_time read_deadline; /* of the read that waits */
+      union {                /* of the drain: mark.c */
+        lc_time mark_at;     /* when mark_due */
+        uint64_t mark;       /* when marked: how many bytes had arrived */
+      };
+    };
+    struct { /* closing and closed */
+      union {
+        struct {              /* closing */
+          uint64_t discarded; /* after our FIN */
+          /* at the last look: bytes sent that the kernel does not hold any more */
+          int64_t taken;
+        };
+        lc_verdict verdict; /* closed */
+      };
+      uint64_t late; /* bytes of the peer that no handler received */
+      const char *cause;
+    };
+  };
+  union {
+    lc_time
+      write_deadline;    /* of the write that waits, of what is gathered, or of a strict closing */
+    lc_time progress_at; /* patient closing: when more was last acknowledged */
+  };
+  uint64_t sent;
+  lc_timer timer; /* the only one; re-armed when it fires too early */
+
+  lc_time opened_at;
+  void *protocol_state;
+  uint64_t id;
+  lc_peer peer;
+  lc_job job;
 };
 
 static inline int lc_conn_is_tcp(const lc_conn *conn) { return conn->peer.family != AF_UNIX; }

@@ -1,23 +1,6 @@
 /* queue.c - bytes that were accepted for writing and that the kernel has not taken. */
 #include "conn/queue.h"
 
-/* Without an owner it has nothing of the loop's, which may be gone. */
-static int is_on_loan(const lc_conn *conn)
-{
-  return conn->owner && conn->loop->output_tenant == conn;
-}
-
-size_t lc_queue_gathered(const lc_conn *conn)
-{
-  return is_on_loan(conn) ? conn->loop->output_length : 0;
-}
-
-size_t lc_queue_size(const lc_conn *conn)
-{
-  size_t size = lc_buffer_size(conn->out) + lc_queue_gathered(conn);
-  return conn->extra ? size + lc_buffer_size(conn->extra->posted) : size;
-}
-
 static void end_loan(lc_loop *loop)
 {
   loop->output_tenant = NULL;
@@ -27,7 +10,7 @@ static void end_loan(lc_loop *loop)
 
 void lc_queue_drop(lc_conn *conn)
 {
-  if (is_on_loan(conn)) end_loan(conn->loop);
+  if (lc_queue_is_on_loan(conn)) end_loan(conn->loop);
   lc_buffer_free(&conn->out);
   if (conn->extra) lc_buffer_free(&conn->extra->posted);
 }
@@ -37,7 +20,9 @@ void lc_queue_drop(lc_conn *conn)
 int lc_queue_keep_gathered(lc_conn *conn, size_t from)
 {
   lc_loop *loop = conn->loop;
-  int result = lc_buffer_append(&conn->out, loop->output + from, loop->output_length - from);
+  int result = 0;
+  if (from < loop->output_length)
+    result = lc_buffer_append(&conn->out, loop->output + from, loop->output_length - from);
   if (result < 0) loop->output_length -= from;
   else end_loan(loop);
   return result;
@@ -46,7 +31,7 @@ int lc_queue_keep_gathered(lc_conn *conn, size_t from)
 /* Appends behind everything accepted so far. Gathered bytes move to the queue first. */
 int lc_queue_append(lc_conn *conn, const char *data, size_t size)
 {
-  if (is_on_loan(conn)) {
+  if (lc_queue_is_on_loan(conn)) {
     int result = lc_buffer_append(&conn->out, conn->loop->output, conn->loop->output_length);
     if (result < 0) return result;
     end_loan(conn->loop);

@@ -12,8 +12,26 @@
 
 #include "conn/inside.h"
 
-size_t lc_queue_size(const lc_conn *conn);                         /* all of them */
-size_t lc_queue_gathered(const lc_conn *conn);                     /* those in the shared buffer */
+/* Whether it has bytes in the shared buffer. Without an owner it has nothing of the loop's, which
+ * may be gone. */
+static inline int lc_queue_is_on_loan(const lc_conn *conn)
+{
+  return conn->owner && conn->loop->output_tenant == conn;
+}
+
+/* The bytes in the shared buffer. */
+static inline size_t lc_queue_gathered(const lc_conn *conn)
+{
+  return lc_queue_is_on_loan(conn) ? conn->loop->output_length : 0;
+}
+
+/* All of them. */
+static inline size_t lc_queue_size(const lc_conn *conn)
+{
+  size_t size = lc_buffer_size(conn->out) + lc_queue_gathered(conn);
+  return conn->extra ? size + lc_buffer_size(conn->extra->posted) : size;
+}
+
 int lc_queue_append(lc_conn *conn, const char *data, size_t size); /* 0 or -ENOMEM */
 /* Moves the gathered bytes from the `from`th on to the queue: the kernel did not take them. Returns
  * 0 or -ENOMEM. */

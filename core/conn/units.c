@@ -237,13 +237,11 @@ static void end_failed(lc_conn *conn)
   lc_conn_finish(conn, lc_code_name(conn->failure));
 }
 
-unsigned lc_units_filter(lc_conn *conn, unsigned what)
+unsigned lc_units_read(lc_conn *conn, unsigned what)
 {
-  if (!conn->owner || conn->unheard || conn->has_unit || conn->state >= LC_STATE_CLOSING)
-    return what;
+  if (conn->unheard || conn->has_unit || conn->state >= LC_STATE_CLOSING) return what;
   const lc_protocol *protocol = lc_protocol_of(conn);
-  if (!protocol->arrived)
-    return protocol->ready ? protocol->ready(conn, lc_protocol_state(conn), what) : what;
+  if (!protocol->arrived) return protocol->ready(conn, lc_protocol_state(conn), what);
   if (what & LC_ENDED && conn->failure) {
     end_failed(conn);
     return what & ~(unsigned)LC_ENDED;

@@ -3,10 +3,16 @@
 #ifndef LC_UNITS_H
 #define LC_UNITS_H
 
-#include "conn/inside.h"
+#include "conn/protocol.h"
 
+unsigned lc_units_read(lc_conn *conn, unsigned what); /* for lc_units_filter */
 /* Reads for a protocol that knows its units. Returns those of the events that the embedder gets. */
-unsigned lc_units_filter(lc_conn *conn, unsigned what);
+static inline unsigned lc_units_filter(lc_conn *conn, unsigned what)
+{
+  const lc_protocol *protocol = conn->owner ? lc_protocol_of(conn) : NULL;
+  return protocol && (protocol->arrived || protocol->ready) ? lc_units_read(conn, what) : what;
+}
+
 /* The ladder dismisses an idle connection, or the connection has reached a limit. */
 void lc_units_leave(lc_conn *conn, const char *cause);
 /* Ends the connection, also in the middle of a unit: it says goodbye and does not wait for the

@@ -21,7 +21,7 @@ void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline)
   conn->declared = wait == LC_WAIT_AWAIT || (wait == LC_WAIT_LINES && !conn->consumed);
   if (conn->loop->output_tenant == conn) lc_output_send(conn);
   if (conn->error) return;
-  lc_loan_release(conn);
+  if (conn->in) lc_loan_release(conn);
   if (conn->read_deadline == LC_NEVER)
     conn->read_deadline =
       lc_time_earlier(deadline, lc_conn_limit(conn, lc_conn_settings(conn)->read_timeout));

@@ -38,6 +38,8 @@ int lc_conn_await(lc_conn *conn);
 int lc_conn_read_more(lc_conn *conn);
 /* Whether nothing has come that was not consumed, and no FIN: it asks the kernel. Ends a read that waited. */
 int lc_conn_is_silent(lc_conn *conn);
+/* Whether an attempt to read would end with LC_AGAIN, and would not receive anything. */
+int lc_conn_must_wait(const lc_conn *conn);
 /* The bytes that have been received and not consumed. lc_conn_take consumes `size` of them. */
 void lc_conn_buffered(const lc_conn *conn, lc_slice *slice);
 void lc_conn_take(lc_conn *conn, size_t size);

@@ -16,19 +16,11 @@ void lc_pulse_close(lc_pulse *pulse)
   pthread_mutex_destroy(&pulse->lock);
 }
 
-lc_work lc_pulse_enter(lc_pulse *pulse, lc_work work)
+/* The store comes before the look at `asleep`: see sleep_on of the observer. */
+void lc_pulse_begin(lc_pulse *pulse, unsigned long long beat)
 {
-  if (!pulse) return LC_WORK_NONE;
-  unsigned long long beat = atomic_load_explicit(&pulse->beat, memory_order_relaxed);
-  unsigned long long next = ((beat >> LC_BEAT_BITS) + 1) << LC_BEAT_BITS | (unsigned)work;
-  if (LC_BEAT_WORK(beat) == LC_WORK_NONE && work != LC_WORK_NONE) {
-    atomic_store(&pulse->beat,
-                 next); /* before the look at `asleep`: see sleep_on of the observer */
-    if (atomic_load(&pulse->asleep)) pulse->sys->wake(pulse->sys, pulse->wake_fd);
-  } else {
-    atomic_store_explicit(&pulse->beat, next, memory_order_release);
-  }
-  return LC_BEAT_WORK(beat);
+  atomic_store(&pulse->beat, beat);
+  if (atomic_load(&pulse->asleep)) pulse->sys->wake(pulse->sys, pulse->wake_fd);
 }
 
 void lc_pulse_want(lc_pulse *pulse, lc_want *want, lc_time at)

@@ -37,9 +37,20 @@ typedef struct lc_pulse {
 } lc_pulse;
 
 void lc_pulse_init(lc_pulse *pulse, const lc_sys *sys);
-void lc_pulse_close(lc_pulse *pulse); /* the loop has stopped using it */
-/* These do nothing when `pulse` is NULL: then the loop has no observer. */
-lc_work lc_pulse_enter(lc_pulse *pulse, lc_work work);          /* returns the work before */
+void lc_pulse_close(lc_pulse *pulse);                          /* the loop has stopped using it */
+void lc_pulse_begin(lc_pulse *pulse, unsigned long long beat); /* for lc_pulse_enter */
+
+/* These do nothing when `pulse` is NULL: then the loop has no observer. Returns the work before. */
+static inline lc_work lc_pulse_enter(lc_pulse *pulse, lc_work work)
+{
+  if (!pulse) return LC_WORK_NONE;
+  unsigned long long beat = atomic_load_explicit(&pulse->beat, memory_order_relaxed);
+  unsigned long long next = ((beat >> LC_BEAT_BITS) + 1) << LC_BEAT_BITS | (unsigned)work;
+  if (LC_BEAT_WORK(beat) == LC_WORK_NONE && work != LC_WORK_NONE) lc_pulse_begin(pulse, next);
+  else atomic_store_explicit(&pulse->beat, next, memory_order_release);
+  return LC_BEAT_WORK(beat);
+}
+
 void lc_pulse_want(lc_pulse *pulse, lc_want *want, lc_time at); /* LC_NEVER: no longer */
 
 #endif

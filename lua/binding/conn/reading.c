@@ -17,56 +17,8 @@
 #include "runtime/allocator.h"
 #include "runtime/runtime.h"
 #include "script/arguments.h"
-#include "script/raise.h"
 #include "script/register.h"
 #include "task/wait.h"
-
-static void reader_unwait(task *t)
-{
-  conn_box *box = t->wait_object;
-  box->reader = NULL;
-  /* After input has woken the task, its next attempt ends the wait. Until then the connection must
-   * not look busy. */
-  if (t->woken && t->woken != LC_DRAINING) lc_conn_wait(box->conn, LC_WAIT_NONE, LC_NEVER);
-}
-
-void conn_refuse_second_reader(lua_State *L, const conn_box *box, const task *t,
-                               const char *operation)
-{
-  if (box->reader && box->reader != t)
-    raise_error(L,
-                "%s: another task is already reading this connection; let one task read, and "
-                "pass on what it gets",
-                operation);
-}
-
-static inline int wait_for_input(lua_State *L, task *t, conn_box *box, lc_wait wait,
-                                 lc_time deadline, const char *operation, lua_KContext kept,
-                                 lua_KFunction again)
-{
-  conn_refuse_second_reader(
-    L, box, t, operation); /* another task may have begun to read while this one was suspended */
-  box->reader = t;
-  lc_conn_wait(box->conn, wait, deadline);
-  t->is_kept = 1;
-  return task_suspend(L, t, operation, box, reader_unwait, kept, again);
-}
-
-int conn_wait_input(lua_State *L, task *t, conn_box *box, lc_time deadline, const char *operation,
-                    lua_KContext kept, lua_KFunction again)
-{
-  return wait_for_input(L, t, box, LC_WAIT_READ, deadline, operation, kept, again);
-}
-
-int conn_wait_message(lua_State *L, task *t, conn_box *box, lc_websocket *ws, const char *operation,
-                      lua_KContext kept, lua_KFunction again)
-{
-  conn_refuse_second_reader(L, box, t, operation);
-  box->reader = t;
-  lc_websocket_wait(ws, LC_NEVER);
-  t->is_kept = 1;
-  return task_suspend(L, t, operation, box, reader_unwait, kept, again);
-}
 
 /* Returns the current task. Raises if another task reads already. `method` is "conn:read" and the
  * like. A call would be 20 of the 1,900 instructions of a line. */
@@ -84,6 +36,13 @@ static int refusal(const task *t, const conn_box *box)
 {
   if (box->cut) return box->cut;
   return task_ended(t);
+}
+
+/* Whether an admitted read is to wait at once: nothing is there, and nothing refuses the wait. Such a
+ * read needs no attempt, and no look at the time that its task has taken. */
+static inline int must_wait(const task *t, const conn_box *box)
+{
+  return lc_conn_must_wait(box->conn) && !refusal(t, box);
 }
 
 /* Returns 0 if a unit of work may begin here, else a code. If a part of the unit has arrived, it
@@ -150,7 +109,7 @@ static int await(lua_State *L, int status, lua_KContext kept)
     result = refusal(t, box);
     if (!result) {
       lc_time deadline = lc_time_add(lc_loop_clock(box->rt->loop), optional_seconds(L, 2));
-      return wait_for_input(L, t, box, LC_WAIT_AWAIT, deadline, "await", kept, await);
+      return conn_wait_for(L, t, box, LC_WAIT_AWAIT, deadline, "await", kept, await);
     }
   }
   return read_failure(L, box, result, "await");
@@ -240,7 +199,7 @@ static int read_parts(lua_State *L, conn_box *box, task *t, int formats, int why
     if (result == LC_AGAIN) {
       result = refusal(t, box);
       if (!result)
-        return wait_for_input(L, t, box, LC_WAIT_READ, deadline, "read", formats, read_more);
+        return conn_wait_for(L, t, box, LC_WAIT_READ, deadline, "read", formats, read_more);
     }
     return read_parts_failure(L, box, result, formats, done);
   }
@@ -291,7 +250,7 @@ static inline int take_slice(lua_State *L, task *t, conn_box *box, int result,
 {
   if (result == LC_AGAIN) {
     result = refusal(t, box);
-    if (!result) return wait_for_input(L, t, box, LC_WAIT_READ, LC_NEVER, operation, kept, again);
+    if (!result) return conn_wait_for(L, t, box, LC_WAIT_READ, LC_NEVER, operation, kept, again);
   }
   if (result < 0) return read_failure(L, box, result, operation);
   t->rt->tasks->bytes -= (ssize_t)slice->length;
@@ -314,22 +273,28 @@ static int read_some_large(lua_State *L, task *t, conn_box *box, char *place, lu
   return 1;
 }
 
+/* `result` is the code with which the read ends, or 0. */
+static int read_some_now(lua_State *L, task *t, conn_box *box, int result, lua_KContext max)
+{
+  lc_slice slice = {"", 0};
+  if (!result && t->rt->conns->reads_large && (size_t)max >= STRING_PLACE) {
+    char *place = allocator_place(t->rt);
+    if (place) return read_some_large(L, t, box, place, max);
+  }
+  if (!result) result = lc_conn_read_some(box->conn, (size_t)max, &slice);
+  if (slice.length) t->rt->conns->reads_large = slice.length >= STRING_PLACE_WORTH;
+  return take_slice(L, t, box, result, &slice, "read_some", max, read_some);
+}
+
 static int read_some(lua_State *L, int status, lua_KContext kept)
 {
   conn_box *box = lua_touserdata(L, 1);
   task *t = box->rt->current;
-  lc_slice slice = {"", 0};
-  (void)status;
   int result = t->woken;
+  (void)status;
   t->woken = 0;
   if (!result) result = lc_conn_admit(box->conn, LC_WAIT_READ);
-  if (!result && t->rt->conns->reads_large && (size_t)kept >= STRING_PLACE) {
-    char *place = allocator_place(t->rt);
-    if (place) return read_some_large(L, t, box, place, kept);
-  }
-  if (!result) result = lc_conn_read_some(box->conn, (size_t)kept, &slice);
-  if (slice.length) t->rt->conns->reads_large = slice.length >= STRING_PLACE_WORTH;
-  return take_slice(L, t, box, result, &slice, "read_some", kept, read_some);
+  return read_some_now(L, t, box, result, kept);
 }
 
 /* An optional number. In the usual case one call of Lua checks it and gets it. */
@@ -347,9 +312,13 @@ static int conn_read_some(lua_State *L)
   conn_box *box = conn_self(L);
   lua_Integer max = optional_bytes(L, 2, LUA_MAXINTEGER);
   task *t = begin_read(L, box, "conn:read_some");
+  int refused = lc_conn_admit(box->conn, LC_WAIT_READ);
   t->woken = 0;
+  if (!refused && must_wait(t, box))
+    return conn_wait_for(L, t, box, LC_WAIT_READ, LC_NEVER, "read_some", (lua_KContext)max,
+                         read_some);
   if (task_is_spent(t)) return task_yield(L, t, (lua_KContext)max, read_some);
-  return read_some(L, LUA_OK, (lua_KContext)max);
+  return read_some_now(L, t, box, refused, (lua_KContext)max);
 }
 
 /* ---------------------------------------------------------------- read_until -- */
@@ -411,8 +380,8 @@ static int no_line(lua_State *L, conn_box *box, task *t, int result)
       lc_slice part;
       lc_conn_buffered(box->conn, &part);
       lua_settop(L, 0);
-      return wait_for_input(L, t, box, LC_WAIT_LINES, LC_NEVER, "lines", part.length > 0,
-                            lines_next);
+      return conn_wait_for(L, t, box, LC_WAIT_LINES, LC_NEVER, "lines", part.length > 0,
+                           lines_next);
     }
   }
   box->last_failure = (int16_t)result;

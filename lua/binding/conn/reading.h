@@ -10,6 +10,9 @@
  * it. */
 int conn_wait_input(lua_State *L, task *t, conn_box *box, lc_time deadline, const char *operation,
                     lua_KContext kept, lua_KFunction again);
+/* The same in a wait that tells the core more: for a line, or for the beginning of a unit. */
+int conn_wait_for(lua_State *L, task *t, conn_box *box, lc_wait wait, lc_time deadline,
+                  const char *operation, lua_KContext kept, lua_KFunction again);
 
 /* The same for a message of a WebSocket. */
 int conn_wait_message(lua_State *L, task *t, conn_box *box, lc_websocket *ws, const char *operation,

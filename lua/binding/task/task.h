@@ -42,19 +42,14 @@ typedef struct task_extra {
 
 #define TASK_MARK_BITS 24 /* Lua's stacks have a million values at most */
 
-/* Kept small, because every served connection has one, and most of them wait. */
+/* Kept small, because every served connection has one, and most of them wait. What each wait uses
+ * comes first, in two lines of memory. */
 struct task {
   lc_link in_queue; /* while it is ready, or waits in a list */
-  lc_link in_tasks; /* all unfinished ones; the pool */
-  lc_link in_context;
   runtime *rt;
   lua_State *co;
   owner *by;    /* NULL: the process */
   context *ctx; /* NULL: its connection's own, which has not been made yet */
-  task_extra *extra;
-  lc_timer timer;
-  uint64_t id;
-  lc_time began;
 
   /* While suspended: what it waits for, and how to stop waiting for it. */
   const char *waits_for; /* NULL when it does not wait */
@@ -64,8 +59,6 @@ struct task {
   void *wait_object;
   lc_time waits_since;
 
-  int anchor;                     /* of the coroutine */
-  int handle;                     /* anchor of the task object, when the script has one */
   unsigned mark : TASK_MARK_BITS; /* where its innermost stack ended when it was suspended */
   unsigned has_failed : 1;        /* an operation was refused for good */
   unsigned is_deaf : 1;           /* more than once: the handler ignores refusals */
@@ -90,6 +83,15 @@ struct task {
   unsigned doomed : 1;   /* it is killed when it next lets go */
   unsigned killing : 1;  /* its <close> variables are running */
   unsigned canceled : 1; /* by task:cancel, whatever its context says */
+  lc_timer timer;
+
+  int anchor;       /* of the coroutine */
+  int handle;       /* anchor of the task object, when the script has one */
+  lc_link in_tasks; /* all unfinished ones; the pool */
+  lc_link in_context;
+  task_extra *extra;
+  uint64_t id;
+  lc_time began;
 };
 
 /* A walk over all unfinished tasks that may take several turns, while tasks begin and end; zero at

@@ -132,7 +132,7 @@ int task_is_spent(task *t)
 int task_is_spent_writing(task *t)
 {
   const runtime *rt = t->rt;
-  if (rt->tasks->operations % LOOK_EVERY == 0) return task_is_spent(t);
+  if (rt->tasks->operations % LOOK_EVERY == 1) return task_is_spent(t);
   rt->tasks->operations--;
   return has_done_enough(t, rt->turn.is_over);
 }
