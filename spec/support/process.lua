@@ -38,9 +38,10 @@ function process:program()
   return children and children:match "%d+" or self.pid
 end
 
---- To the program: `timeout` does not pass on a signal that comes before it knows its child.
+--- To the program: `timeout` does not pass on a signal that comes before it knows its child. True unless the program has
+-- ended by then.
 function process:signal(name)
-  assert(os.execute(("kill -%s %s"):format(name, self:program())))
+  return os.execute(("kill -%s %s 2>/dev/null"):format(name, self:program())) == true
 end
 
 --- How many seconds of processor time it has taken so far.

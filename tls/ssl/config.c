@@ -190,9 +190,9 @@ int tls_config_name(tls_config *config, const char *name, tls_config *other)
   named *names = OPENSSL_realloc(config->names, (config->count + 1) * sizeof *names);
   if (!names) return -ENOMEM;
   config->names = names;
-  char *copy = OPENSSL_strdup(name);
-  if (!copy) return -ENOMEM;
-  names[config->count++] = (named){copy, tls_config_hold(other)};
+  names[config->count].name = OPENSSL_strdup(name);
+  if (!names[config->count].name) return -ENOMEM;
+  names[config->count++].config = tls_config_hold(other);
   return 0;
 }
 
