@@ -3,6 +3,7 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "runtime/runtime.h"
@@ -25,6 +26,20 @@ void http_new_exchange_type(lua_State *L, runtime *rt, const http_type *type)
   new_type(L, type->name);
   lua_pushvalue(L, -1);
   rt->conns->of_exchanges[type->place] = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+void http_set_index(lua_State *L, lua_CFunction index, const char *methods, const void *properties,
+                    size_t size, size_t count)
+{
+  const char *at = properties;
+  for (size_t i = 0; i < count; i++, at += size) {
+    lua_pushlightuserdata(L, (void *)(uintptr_t)at);
+    lua_setfield(L, -2, *(const char *const *)(const void *)at);
+  }
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -4, methods);
+  lua_pushcclosure(L, index, 1);
+  lua_setfield(L, -2, "__index");
 }
 
 http_object *http_object_new(lua_State *L, const http_type *type, conn_box *box, int index)

@@ -29,6 +29,14 @@ extern const http_type HTTP_REQUEST, HTTP_HEADERS, HTTP_RESPONSE;
 /* The metatable of a type: found by its name, or one of the three [0, +1]. */
 void http_new_type(lua_State *L, const char *type);
 void http_new_exchange_type(lua_State *L, runtime *rt, const http_type *type);
+/* The stack ends with the module's table, a metatable, and a table of methods. That one gets the properties, each the
+ * light userdata of its element, which begins with its name. `index` becomes the __index, with the table as its upvalue.
+ * The module has the table as `methods`: the Lua modules add methods of their own. [-1, +0] */
+void http_set_index(lua_State *L, lua_CFunction index, const char *methods, const void *properties,
+                    size_t size, size_t count);
+#define HTTP_SET_INDEX(L, index, methods, properties)                 \
+  http_set_index(L, index, methods, properties, sizeof *(properties), \
+                 sizeof(properties) / sizeof *(properties))
 /* Pushes a new object for the exchange of the connection at `index` [0, +1]. */
 http_object *http_object_new(lua_State *L, const http_type *type, conn_box *box, int index);
 int http_is_over(const http_object *object); /* the handler of its request has returned */

@@ -169,14 +169,7 @@ void http_open_request(lua_State *L, runtime *rt)
   register_functions(L, rt, "request:", methods);
   http_open_body(L, rt);
   http_open_upgrade(L, rt);
-  for (size_t i = 0; i < sizeof PROPERTIES / sizeof *PROPERTIES; i++) {
-    lua_pushlightuserdata(L, (void *)(uintptr_t)&PROPERTIES[i]);
-    lua_setfield(L, -2, PROPERTIES[i].name);
-  }
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -4, "http_request_methods"); /* the Lua modules add methods of their own */
-  lua_pushcclosure(L, request_index, 1);
-  lua_setfield(L, -2, "__index");
+  HTTP_SET_INDEX(L, request_index, "http_request_methods", PROPERTIES);
   lua_pushcfunction(L, request_tostring);
   lua_setfield(L, -2, "__tostring");
   lua_pop(L, 1);

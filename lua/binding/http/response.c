@@ -294,12 +294,17 @@ static int push_headers(lua_State *L)
   return 1;
 }
 
+static const struct property {
+  const char *name;
+  int what;
+} PROPERTIES[] = {{"headers", HTTP_OF_HEADERS}, {"status", HTTP_OF_STATUS}, {"begun", 0}};
+
 static int response_index(lua_State *L)
 {
   const http_object *self = http_self(L, &HTTP_RESPONSE);
   lua_settop(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TLIGHTUSERDATA) return 1;
-  switch ((intptr_t)lua_touserdata(L, -1)) {
+  switch (((const struct property *)lua_touserdata(L, -1))->what) {
     case HTTP_OF_HEADERS: return push_headers(L);
     case HTTP_OF_STATUS: lua_pushinteger(L, status_of(L, "response.status")); return 1;
     default: lua_pushboolean(L, lc_http_has_begun(self->exchange)); return 1;
@@ -330,22 +335,11 @@ void http_open_response(lua_State *L, runtime *rt)
                                      {"inform", response_inform},
                                      {NULL, NULL}};
   static const luaL_Reg functions[] = {{"http_end", http_end}, {NULL, NULL}};
-  static const struct {
-    const char *name;
-    intptr_t what;
-  } properties[] = {{"headers", HTTP_OF_HEADERS}, {"status", HTTP_OF_STATUS}, {"begun", 0}};
   register_functions(L, rt, "", functions);
   http_new_exchange_type(L, rt, &HTTP_RESPONSE);
   lua_newtable(L);
   register_functions(L, rt, "response:", methods);
-  for (size_t i = 0; i < sizeof properties / sizeof *properties; i++) {
-    lua_pushlightuserdata(L, (void *)properties[i].what);
-    lua_setfield(L, -2, properties[i].name);
-  }
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -4, "http_response_methods"); /* the Lua modules add methods of their own */
-  lua_pushcclosure(L, response_index, 1);
-  lua_setfield(L, -2, "__index");
+  HTTP_SET_INDEX(L, response_index, "http_response_methods", PROPERTIES);
   lua_pushcfunction(L, response_newindex);
   lua_setfield(L, -2, "__newindex");
   lua_pop(L, 1);

@@ -240,14 +240,7 @@ void http_open_websocket(lua_State *L, runtime *rt)
   register_functions(L, rt, "ws:", methods);
   websocket_open_reading(L, rt);
   websocket_open_sending(L, rt);
-  for (size_t i = 0; i < sizeof PROPERTIES / sizeof *PROPERTIES; i++) {
-    lua_pushlightuserdata(L, (void *)(uintptr_t)&PROPERTIES[i]);
-    lua_setfield(L, -2, PROPERTIES[i].name);
-  }
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -4, "websocket_methods");
-  lua_pushcclosure(L, websocket_index, 1);
-  lua_setfield(L, -2, "__index");
+  HTTP_SET_INDEX(L, websocket_index, "websocket_methods", PROPERTIES);
   lua_pushcfunction(L, websocket_tostring);
   lua_setfield(L, -2, "__tostring");
   lua_pushcfunction(L, websocket_collect);
