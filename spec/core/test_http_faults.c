@@ -9,13 +9,12 @@
 #include <unistd.h>
 
 #include "faults.h"
+#include "http_world.h"
 #include "memory.h"
-#include "world.h"
 
 enum { RUNS_AT_MOST = 600, SPEED = 100, LARGE = 300 * 1024 };
 
 static faults bad;
-static lc_http_service *service;
 
 /* What is left of the reply under way. There is one client at a time. */
 static struct {
@@ -159,7 +158,6 @@ static void drain(world *w, int expected)
 static world *begin(void)
 {
   world *w = malloc(sizeof *w);
-  lc_http_options options;
   int error = 0;
   assert_non_null(w);
   faults_init(&bad);
@@ -168,16 +166,12 @@ static world *begin(void)
   world_begin(w, &bad.sys);
   w->loop = lc_loop_new(w->sys, &error);
   assert_non_null(w->loop);
-  lc_http_options_init(&options);
-  options.ready_path = "/ready";
-  service = lc_http_service_new(&options);
-  assert_non_null(service);
+  http_begin();
   memcpy(content + LARGE - 2, "ok", 2);
   w->ready = on_ready;
-  w->options.protocol = lc_http_service_protocol(service);
   w->options.settings.linger = 200 * LC_MILLISECOND;
   w->options.drain.settle = w->options.drain.quiet = 200 * LC_MILLISECOND;
-  world_serve(w);
+  http_serve(w);
   return w;
 }
 
@@ -189,9 +183,9 @@ static void live(world *w, int code)
 
 static void end(world *w, const char *what, unsigned run, long pieces)
 {
-  uint32_t at_work = lc_http_service_in_flight(service);
+  uint32_t at_work = lc_http_service_in_flight(http.service);
   world_end(w);
-  lc_http_service_free(service);
+  lc_http_service_free(http.service);
   free(w);
   if (bad.open || bad.strange || at_work || memory_live() != pieces)
     fail_msg("%s, call %u: %d descriptors left, %d strange, %u requests at work, %ld pieces", what,

@@ -2,12 +2,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "http_world.h"
 #include "memory.h"
-#include "world.h"
 
 static struct {
-  lc_http_service *service;
-  lc_http_options options;
   lc_network trusted;
   unsigned fails;        /* the allocation of the upgrade that fails, from 1; 0: none */
   int replies;           /* that were told */
@@ -27,7 +25,7 @@ static void note_reply(const lc_http_exchange *x, const lc_conn *conn, void *use
   lc_http_head_bytes(x, &head);
   lc_http_client(x, conn, &client);
   lc_address_format(&client, text, sizeof text);
-  if (!app.options.trusted_count) strcpy(text, "-");
+  if (!http.options.trusted_count) strcpy(text, "-");
   snprintf(app.known + held, sizeof app.known - held, "%.*s %d %d %s %s;",
            (int)strcspn(head.data, "\r"), head.data, lc_http_status(x), (int)lc_http_sent(x), text,
            lc_http_scheme(x, conn));
@@ -54,30 +52,14 @@ static void on_ready(seen *one, unsigned what)
 
 static int set_up(void **state)
 {
-  int result = world_set_up(state);
+  int result = http_set_up(state);
   world *w = *state;
   memset(&app, 0, sizeof app);
-  lc_http_options_init(&app.options);
-  app.options.ready_path = "/ready";
-  app.options.replied = note_reply;
-  app.options.user = &app;
+  http.options.replied = note_reply;
+  http.options.user = &app;
   w->options.drain.quiet = world_seconds(0.1);
   w->ready = on_ready;
   return result;
-}
-
-static int tear_down(void **state)
-{
-  int result = world_tear_down(state);
-  lc_http_service_free(app.service);
-  return result;
-}
-
-static void serve(world *w)
-{
-  app.service = lc_http_service_new(&app.options);
-  w->options.protocol = lc_http_service_protocol(app.service);
-  world_serve(w);
 }
 
 #define ASK(fields) "GET /a-long-path HTTP/1.1\r\nHost: here\r\n" fields "\r\n"
@@ -90,15 +72,15 @@ static void an_upgrade_leaves_the_bytes_behind_the_head_to_the_embedder(void **s
   world *w = *state;
   int peer;
   lc_slice line;
-  serve(w);
+  http_serve(w);
   seen *one = world_accept(w, &peer);
   peer_say(peer, ASK(UPGRADE) "GET /this is no request\n");
   TURN_UNTIL(w, app.known[0]);
   assert_int_equal(app.result, 0);
   assert_string_equal(app.rest, "GET /this is no request\n");
   assert_null(lc_http_exchange_of(one->conn));
-  assert_int_equal(lc_http_service_in_flight(app.service), 0);
-  assert_int_equal(lc_http_service_served(app.service), 1);
+  assert_int_equal(lc_http_service_in_flight(http.service), 0);
+  assert_int_equal(lc_http_service_served(http.service), 1);
   assert_int_equal(lc_conn_read_until(one->conn, "\n", 1, 100, &line), 0);
   assert_int_equal(line.length, 24);
   assert_string_equal(app.known, "GET /a-long-path HTTP/1.1 101 0 - http;");
@@ -110,7 +92,7 @@ static void an_upgrade_leaves_the_bytes_behind_the_head_to_the_embedder(void **s
 static void an_upgrade_without_memory_ends_the_connection(void **state)
 {
   world *w = *state;
-  serve(w);
+  http_serve(w);
   app.fails = 1;
   for (int i = 0; i < 2; i++) {
     int peer;
@@ -134,7 +116,7 @@ static void nobody_upgrades_who_was_not_asked_to(void **state)
 {
   world *w = *state;
   int peer;
-  serve(w);
+  http_serve(w);
   world_accept(w, &peer);
   peer_say(peer, ASK(""));
   TURN_UNTIL(w, app.known[0]);
@@ -148,7 +130,7 @@ static void an_upgrade_in_a_drain_is_answered_with_503(void **state)
   world *w = *state;
   char heard[1024] = "";
   int peer;
-  serve(w);
+  http_serve(w);
   world_accept(w, &peer);
   peer_say(peer, "GET /a-long");
   world_turn_for(w, world_seconds(0.02));
@@ -171,7 +153,7 @@ static void each_reply_is_told_once_also_those_of_the_library(void **state)
 {
   world *w = *state;
   int peer;
-  serve(w);
+  http_serve(w);
   world_accept(w, &peer);
   peer_say(peer,
            "GET /ready HTTP/1.1\r\nHost: here\r\n\r\nHEAD /ready HTTP/1.1\r\nHost: "
@@ -188,9 +170,9 @@ static void a_trusted_peer_is_believed(void **state)
   world *w = *state;
   int peer;
   assert_int_equal(lc_network_parse("127.0.0.0/8", 11, &app.trusted), 0);
-  app.options.trusted = &app.trusted;
-  app.options.trusted_count = 1;
-  serve(w);
+  http.options.trusted = &app.trusted;
+  http.options.trusted_count = 1;
+  http_serve(w);
   world_accept(w, &peer);
   peer_say(peer,
            "GET /ready HTTP/1.1\r\nHost: here\r\nX-Forwarded-For: 6.6.6.6, 192.0.2.7\r\n"
@@ -200,7 +182,7 @@ static void a_trusted_peer_is_believed(void **state)
   peer_close(peer);
 }
 
-#define HTTP_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define HTTP_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, http_tear_down)
 
 /* A client with one connection does not have the turn for itself. */
 static void many_requests_for_the_ready_path_take_several_turns(void **state)
@@ -210,7 +192,7 @@ static void many_requests_for_the_ready_path_take_several_turns(void **state)
   world *w = *state;
   int peer, turns = 0;
   char text[MANY * (sizeof ask - 1) + 1], reply[4096];
-  serve(w);
+  http_serve(w);
   world_accept(w, &peer);
   for (size_t i = 0; i < MANY; i++) strcpy(text + i * (sizeof ask - 1), ask);
   peer_say(peer, text);
