@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conn/crossing.h"
+#include "conn/input.h"
 #include "http/inside.h"
 
 /* So much of an unread body is taken, so that the connection can go on. More would
@@ -32,20 +34,26 @@ static ssize_t check_chunks(lc_http_chunks *chunks, const lc_slice *held)
   return (ssize_t)done;
 }
 
+/* How many bytes there are up to the end of a chunked body; LC_AGAIN: its end is not among them; or
+ * LC_HTTP_BAD. Takes nothing. */
+static ssize_t find_end(const lc_http_exchange *x, const lc_slice *held, uint8_t *fault)
+{
+  lc_http_chunks chunks = x->body.chunks;
+  ssize_t done = check_chunks(&chunks, held);
+  *fault = chunks.fault;
+  if (done < 0) return LC_HTTP_BAD;
+  if (!chunks.is_over) return LC_AGAIN;
+  lc_http_head trailers = x->body.trailers;
+  ssize_t size = lc_http_head_read(&trailers, held->data + done, held->length - (size_t)done);
+  *fault = trailers.fault;
+  return size < 0 ? size : done + size;
+}
+
 int lc_http_body_check(const lc_http_exchange *x, const lc_slice *held, uint8_t *fault)
 {
   if (x->head.body != LC_HTTP_CHUNKED) return 0;
-  lc_http_chunks chunks = x->body.chunks;
-  ssize_t done = check_chunks(&chunks, held);
-  if (done < 0) {
-    *fault = chunks.fault;
-    return LC_HTTP_BAD;
-  }
-  if (!chunks.is_over) return 0;
-  lc_http_head trailers = x->body.trailers;
-  ssize_t result = lc_http_head_read(&trailers, held->data + done, held->length - (size_t)done);
-  *fault = trailers.fault;
-  return result < 0 && result != LC_AGAIN ? LC_HTTP_BAD : 0;
+  ssize_t size = find_end(x, held, fault);
+  return size < 0 && size != LC_AGAIN ? LC_HTTP_BAD : 0;
 }
 
 /* ------------------------------------------------------------------ reading -- */
@@ -143,12 +151,27 @@ const lc_http_head *lc_http_trailers(const lc_http_exchange *x, const char **byt
 
 /* ----------------------------------------------------------------- skipping -- */
 
-/* How much is left of a chunked body is unknown, apart from what has arrived. */
-int lc_http_body_is_short(const lc_http_exchange *x)
+/* How much is left of a chunked body is known only when its end has arrived. */
+static int has_end(const lc_http_exchange *x, lc_conn *conn)
+{
+  lc_slice held;
+  uint8_t fault;
+  lc_conn_buffered(conn, &held);
+  ssize_t size = find_end(x, &held, &fault);
+  if (size == LC_AGAIN && held.length < SKIPPED_MOST && lc_crossing_unread(conn) > 0 &&
+      lc_input_fill(conn, held.length + LC_SHARED_BUFFER) > 0) {
+    lc_conn_buffered(conn, &held);
+    size = find_end(x, &held, &fault);
+  }
+  return size >= 0 && size <= SKIPPED_MOST;
+}
+
+int lc_http_body_is_short(const lc_http_exchange *x, lc_conn *conn)
 {
   if (x->body.is_over) return 1;
   if (x->head.expects_continue && !x->continued) return 0;
-  return x->head.body == LC_HTTP_SIZED && x->body.left <= SKIPPED_MOST;
+  if (x->head.body == LC_HTTP_CHUNKED) return has_end(x, conn);
+  return x->body.left <= SKIPPED_MOST;
 }
 
 int lc_http_body_skip(lc_http_exchange *x, lc_conn *conn)

@@ -106,10 +106,6 @@ lc_http_exchange *lc_http_exchange_begin(lc_http_service *service); /* held once
 void lc_http_exchange_leave(lc_conn *conn);
 void lc_http_exchange_uncount(lc_http_exchange *x);
 
-/* incoming.c */
-int lc_http_receive_more(
-  lc_conn *conn); /* behind what is buffered: 0, LC_AGAIN, LC_EOF, or a code */
-
 /* body.c */
 void lc_http_body_begin(lc_http_exchange *x);
 /* In words, once it has failed. Static storage. */
@@ -119,8 +115,8 @@ int lc_http_body_check(const lc_http_exchange *x, const lc_slice *held, uint8_t 
 /* Takes what is there of an unread body, at most so much of it that waiting for the rest is worth
  * while. 0: it is over; LC_AGAIN; or another code: the connection is to end. */
 int lc_http_body_skip(lc_http_exchange *x, lc_conn *conn);
-/* Whether so little is unread that the connection can go on after skipping it. */
-int lc_http_body_is_short(const lc_http_exchange *x);
+/* Whether so little is unread that the connection can go on after skipping it. May receive. */
+int lc_http_body_is_short(const lc_http_exchange *x, lc_conn *conn);
 
 /* known.c */
 int lc_http_label(const lc_conn *conn, const void *state, char *text, size_t size, lc_time *since);

@@ -22,9 +22,9 @@ static int is_more_there(const lc_http_exchange *x, const lc_conn *conn)
   return lc_buffer_size(conn->in) > 0 || lc_crossing_unread(conn) > 0;
 }
 
-static int is_last(const lc_http_exchange *x, const lc_conn *conn, const lc_http_reply *reply)
+static int is_last(const lc_http_exchange *x, lc_conn *conn, const lc_http_reply *reply)
 {
-  if (!x->head.persists || reply->closes || !lc_http_body_is_short(x)) return 1;
+  if (!x->head.persists || reply->closes || !lc_http_body_is_short(x, conn)) return 1;
   return is_leaving(conn) && !is_more_there(x, conn);
 }
 

@@ -128,6 +128,7 @@ static void converse(world *w, int expected)
     {"c\r\n0\r\nX-Sum: 1\r\n\r\n", "ok"},
     {HEAD("POST", "/unread") "Content-Length: 6\r\n\r\nabc", "ok"},
     {"def" HEAD("GET", "/ready") "\r\n" HEAD("GET", "/large") "\r\n", "X-Sum: 1\r\n\r\n"},
+    {HEAD("POST", "/unread") "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX: y\r\n\r\n", "ok"},
     {"NONSENSE\r\n\r\n", "Bad Request\n"},
   };
   int peer = peer_connect(&w->address);

@@ -143,6 +143,52 @@ static void a_short_body_that_nobody_reads_is_skipped_and_a_long_one_ends_the_co
   peer_close(peer);
 }
 
+#define CHUNKED(text) "POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n" text
+
+static void chunks_that_nobody_reads_are_skipped_when_their_end_has_come(void **state)
+{
+  world *w = *state;
+  int peer;
+  http_serve(w);
+  world_accept(w, &peer);
+  peer_say(peer, CHUNKED("2\r\nhi\r\n0\r\n\r\n") CHUNKED("0\r\nX: y\r\n\r\n") HTTP_GET("/"));
+  http_expect(w, peer, HTTP_OK HTTP_OK HTTP_OK);
+  peer_close(peer);
+}
+
+/* The reply's head is made when `later` has reached the kernel, and no handler has read it. */
+static void reply_behind(world *w, int *peer, const char *later, const char *answer)
+{
+  int told = app.told;
+  seen *one = world_accept(w, peer);
+  peer_say(*peer, CHUNKED("2\r\n"));
+  TURN_UNTIL(w, app.told == told + 1);
+  peer_say(*peer, later);
+  world_turn_for(w, world_seconds(0.01)); /* the loop hears of it */
+  http_reply(one, "ok");
+  http_expect(w, *peer, answer);
+}
+
+static void chunks_that_have_come_behind_the_head_are_skipped_likewise(void **state)
+{
+  static const char *const unclear[] = {"hi\r\n", "hi\r\n0\r\n", "hi\r\nx\r\n"};
+  world *w = *state;
+  int peer;
+  app.holds = 1;
+  http_serve(w);
+  reply_behind(w, &peer, "hi\r\n0\r\n\r\n", HTTP_OK);
+  app.holds = 0;
+  peer_say(peer, HTTP_GET("/next"));
+  http_expect(w, peer, HTTP_OK);
+  peer_close(peer);
+  app.holds = 1;
+  for (size_t i = 0; i < sizeof unclear / sizeof *unclear; i++) {
+    reply_behind(w, &peer, unclear[i], HTTP_LAST);
+    world_expect_sight(w, peer, PEER_EOF);
+    peer_close(peer);
+  }
+}
+
 static void a_body_that_nobody_reads_has_as_long_as_a_piece_of_one(void **state)
 {
   world *w = *state;
@@ -412,6 +458,8 @@ int main(void)
     HTTP_TEST(pipelined_requests_are_answered_in_order),
     HTTP_TEST(a_body_is_read_in_pieces_sized_or_chunked),
     HTTP_TEST(a_short_body_that_nobody_reads_is_skipped_and_a_long_one_ends_the_connection),
+    HTTP_TEST(chunks_that_nobody_reads_are_skipped_when_their_end_has_come),
+    HTTP_TEST(chunks_that_have_come_behind_the_head_are_skipped_likewise),
     HTTP_TEST(a_body_that_nobody_reads_has_as_long_as_a_piece_of_one),
     HTTP_TEST(a_client_that_waits_is_invited_once),
     HTTP_TEST(what_makes_no_sense_is_answered_and_closed_without_the_embedder),

@@ -165,6 +165,26 @@ describe("a reply without its body being read", function()
     end)
   end)
 
+  it("costs nobody a connection when its end has come in chunks, also where the reply begins before it is read", function()
+    local whole = "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3;x=y\r\ncde\r\n0\r\nX: y\r\n\r\n"
+    serving(function(request)
+      if request.path ~= "/echo" then return "early" end
+      local chunks = request:chunks()
+      return 200, function() return chunks() end
+    end, function(lastcall, address)
+      local last = "GET /" .. HEAD .. "Connection: close\r\n\r\n"
+      for _, path in ipairs { "/", "/echo" } do
+        local statuses, answer = exchange(lastcall, address, ("POST " .. path .. HEAD .. whole):rep(2) .. last)
+        assert.same({ 200, 200, 200 }, statuses, answer)
+      end
+      local half = "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"
+      assert.same({ 200 }, (exchange(lastcall, address, "POST /" .. HEAD .. half)))
+      local piece = ("2000\r\n%s\r\n"):format(("x"):rep(8192))
+      local long = "Transfer-Encoding: chunked\r\n\r\n" .. piece:rep(9) .. "0\r\n\r\n"
+      assert.same({ 200 }, (exchange(lastcall, address, "POST /" .. HEAD .. long .. last)))
+    end)
+  end)
+
   it("invites a client that waits only when the body is read", function()
     serving(function(request)
       if request.path == "/reads" then return assert(request:body()) end
