@@ -209,6 +209,35 @@ describe("a reply without its body being read", function()
   end)
 end)
 
+describe("a connection without a request", function()
+  --- How a silent client's connection ends, when the server serves `handler`; nothing when it does not.
+  local function silent(handler, options)
+    local code
+    helper.task(function(lastcall)
+      local server, address = helper.serve(lastcall, handler, options)
+      local conn = assert(lastcall.connect(address, { read_timeout = helper.seconds(0.3) }))
+      code = select(2, conn:read())
+      conn:abort()
+      server:close()
+    end)
+    return code
+  end
+  local function ok() return "ok" end
+
+  it("is closed after keepalive_timeout, also before a first one", function()
+    assert.equal("eof", silent(http.handler(ok, { keepalive_timeout = 0.05 })))
+    assert.equal("eof", silent(http.handler(ok, { keepalive_timeout = 0.05 }), { at = helper.abstract "silent" }))
+    local own = http.handler(ok, { keepalive_timeout = 0.05 })
+    assert.equal("eof", silent(function(conn) own(conn) end))
+  end)
+
+  it("is closed by the server's limit for the first byte, where it has one", function()
+    assert.equal("eof", silent(http.handler(ok), { first_byte_timeout = 0.05 }))
+    assert.equal("timeout", silent(http.handler(ok, { keepalive_timeout = 0.05 }), { first_byte_timeout = 9 }))
+    assert.equal("timeout", silent(http.handler(ok, { keepalive_timeout = false })))
+  end)
+end)
+
 describe("a reply", function()
   it("has a body only where it may, and lengths that hold", function()
     serving(function(request, response)

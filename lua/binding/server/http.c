@@ -231,11 +231,12 @@ static void refuse_words(lua_State *L, const server_box *box, const lc_settings 
                 "call conn:set_farewell after an upgrade");
 }
 
-/* Between two requests a connection is closed after this time. */
+/* Before its first request and between two, a connection is closed after this time. */
 static void set_keepalive(lua_State *L, int index, lc_settings *settings)
 {
-  if (settings->idle_timeout == LC_NEVER)
-    settings->idle_timeout = option_time(L, index, "keepalive_timeout", KEEPALIVE_TIMEOUT);
+  lc_time time = option_time(L, index, "keepalive_timeout", KEEPALIVE_TIMEOUT);
+  if (settings->first_byte_timeout == LC_NEVER) settings->first_byte_timeout = time;
+  if (settings->idle_timeout == LC_NEVER) settings->idle_timeout = time;
 }
 
 void server_speak_http(lua_State *L, server_box *box, int index)
