@@ -37,7 +37,7 @@ MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 MAKEFLAGS += --no-print-directory
 # Messages of compilers are kept together; what runs for long is seen as it happens.
-ifeq ($(filter demo test browsers check lab fuzz faults hardships soak deny coverage asan valgrind tsan lint install,$(MAKECMDGOALS)),)
+ifeq ($(filter demo test browsers check lab fuzz faults hardships soak soak-http deny coverage asan valgrind tsan lint install,$(MAKECMDGOALS)),)
 MAKEFLAGS += --output-sync=target
 endif
 
@@ -130,7 +130,7 @@ RIVALS += $(if $(wildcard /usr/include/uv.h /usr/local/include/uv.h),$(BUILD)/be
 # --- build -----------------------------------------------------------------
 
 .DEFAULT_GOAL := all
-.PHONY: all rivals tests fuzzers demo test browsers check sim sim-fidelity mutants bench bench-full bench-scale bench-tasks bench-heads bench-http bench-tls soak hardships fuzz faults deny coverage lint format asan tsan valgrind lab rockspec rock rock-doc install uninstall clean help
+.PHONY: all rivals tests fuzzers demo test browsers check sim sim-fidelity mutants bench bench-full bench-scale bench-tasks bench-heads bench-http bench-tls soak soak-http hardships fuzz faults deny coverage lint format asan tsan valgrind lab rockspec rock rock-doc install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -364,6 +364,11 @@ soak: ## SECONDS= of clients whose server is restarted again and again; or COUNT
 	@$(MAKE) -s all
 	@LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/lua/?.so;;' \
 	  lua5.4 $(if $(SECONDS),spec/support/soak_restarts.lua $(SECONDS),spec/support/soak.lua $(COUNT))
+
+soak-http: ## COUNT= (1,000,000) HTTP requests of every kind to one server: its memory must stay as it is (5 min)
+	@scripts/install-deps build
+	@$(MAKE) -s all
+	@LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/lua/?.so;;' lua5.4 spec/support/http/soak.lua $(COUNT)
 
 hardships: ## A server under everything at once, with the address sanitizer: SECONDS= (600; needs root for dead name servers)
 	@scripts/install-deps test

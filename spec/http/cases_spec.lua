@@ -165,7 +165,7 @@ describe("a reply without its body being read", function()
     end)
   end)
 
-  it("costs nobody a connection when its end has come in chunks, also where the reply begins before it is read", function()
+  it("costs nobody a connection when its end has come in chunks, also if the reply begins before", function()
     local whole = "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3;x=y\r\ncde\r\n0\r\nX: y\r\n\r\n"
     serving(function(request)
       if request.path ~= "/echo" then return "early" end

@@ -12,6 +12,13 @@ describe("a long run", function()
     assert.matches("left: 0 tasks, 0 connections, 0 timers", output)
   end)
 
+  it("of HTTP requests of every kind leaves the server with the memory that it had", function()
+    local output, fine = helper.run("lua5.4 spec/support/http/soak.lua 10000 10", 120)
+    assert.is_true(fine, output)
+    helper.figure("%s", (output:gsub("\n.*", "")))
+    assert.matches("^soak: %d%d%d%d%d? requests", output)
+  end)
+
   it("of clients whose server is restarted again and again loses nobody who has connected", function()
     local growth = helper.is_slow and 500 or 4 -- MiB: a sanitizer keeps what was freed for a while
     local output, fine = helper.run(("lua5.4 spec/support/soak_restarts.lua 6 30 %d"):format(growth), 90)

@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 #include <linux/filter.h>
 #include <lua.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -143,6 +144,18 @@ static int system_can_steer(lua_State *L)
   return 1;
 }
 
+/* heap() -> how many bytes of memory are allocated; 0 where the C library does not count them */
+static int system_heap(lua_State *L)
+{
+  size_t size = 0;
+#if defined __GLIBC__ && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+  struct mallinfo2 info = mallinfo2();
+  size = info.uordblks + info.hblkhd;
+#endif
+  lua_pushinteger(L, (lua_Integer)size);
+  return 1;
+}
+
 int luaopen_spec_system(lua_State *L)
 {
   static const luaL_Reg functions[] = {{"pipe", system_pipe},
@@ -153,6 +166,7 @@ int luaopen_spec_system(lua_State *L)
                                        {"descriptors", system_descriptors},
                                        {"limit_in_child", system_limit_in_child},
                                        {"can_steer", system_can_steer},
+                                       {"heap", system_heap},
                                        {"send_descriptor", system_send_descriptor},
                                        {NULL, NULL}};
   luaL_newlib(L, functions);

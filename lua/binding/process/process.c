@@ -295,6 +295,8 @@ static int core_loop_stats(lua_State *L)
   lua_setfield(L, -2, "connections");
   lua_pushinteger(L, stats.timers);
   lua_setfield(L, -2, "timers");
+  lua_pushinteger(L, (lua_Integer)allocator_kept(rt));
+  lua_setfield(L, -2, "kept");
   lua_Integer count = 0;
   for (lc_link *link = rt->tasks->all.next; link != &rt->tasks->all; link = link->next) count++;
   lua_pushinteger(L, count);

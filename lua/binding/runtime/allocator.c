@@ -155,6 +155,8 @@ static void learn_head(lua_State *L, allocator *own)
   lua_pop(L, 1);
 }
 
+size_t allocator_kept(const runtime *rt) { return rt->allocator ? rt->allocator->kept : 0; }
+
 static size_t string_block(const allocator *own, size_t length) { return own->head + length + 1; }
 
 char *allocator_place(runtime *rt)

@@ -10,6 +10,7 @@ typedef struct runtime runtime;
 
 void allocator_begin(lua_State *L, runtime *rt);
 void allocator_end(lua_State *L, runtime *rt);
+size_t allocator_kept(const runtime *rt); /* how many bytes wait for Lua's next requests */
 /* Room for the STRING_PLACE bytes of a future string; NULL where there is none. */
 char *allocator_place(runtime *rt);
 /* Makes a string of its first bytes without copying them. [0, +1] */
