@@ -63,13 +63,17 @@ static lc_arrival refuse(lc_conn *conn, lc_http_exchange *x, int status, const c
 /* There is no memory for a request. It is answered all the same, with bytes that need none. */
 static lc_arrival refuse_without_memory(lc_conn *conn, const lc_slice *held)
 {
-  static const char words[] =
-    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
-    "Content-Length: 0\r\nConnection: close\r\n\r\n";
+  static const char head[] =
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    "Retry-After: 1\r\nContent-Length: 20\r\nConnection: close\r\n\r\n";
+  static const char body[] = "Service Unavailable\n";
   const lc_http_options *options = &service_of(conn)->options;
-  struct iovec all = {(void *)(uintptr_t)words, sizeof words - 1};
+  int is_bodyless = held->length > 4 && !memcmp(held->data, "HEAD ", 5);
+  struct iovec all[] = {{(void *)(uintptr_t)head, sizeof head - 1},
+                        {(void *)(uintptr_t)body, is_bodyless ? 0 : sizeof body - 1}};
   if (options->refused) options->refused(conn, 503, "no memory for a request", options->user);
-  if (lc_conn_write(conn, &all, 1) == (ssize_t)all.iov_len) lc_conn_take(conn, held->length);
+  if (lc_conn_write(conn, all, 2) == (ssize_t)(all[0].iov_len + all[1].iov_len))
+    lc_conn_take(conn, held->length);
   else lc_conn_abort(conn, "no memory for a request");
   return LC_ARRIVAL_REFUSED;
 }
