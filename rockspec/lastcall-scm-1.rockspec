@@ -80,6 +80,7 @@ build = {
       ["lastcall.http.stream"] = "lua/lastcall/http/stream.lua",
       ["lastcall.http.types"] = "lua/lastcall/http/types.lua",
       ["lastcall.http.websocket"] = "lua/lastcall/http/websocket.lua",
+      ["lastcall.http.websocket_client"] = "lua/lastcall/http/websocket_client.lua",
       ["lastcall.http.wsapi"] = "lua/lastcall/http/wsapi.lua",
       ["lastcall"] = "lua/lastcall/init.lua",
       ["lastcall.lines"] = "lua/lastcall/lines.lua",

@@ -28,6 +28,25 @@ function http.broadcast(set, text, kind) end
 ---@field origins? string[]|fun(origin: string?, request: lastcall.HttpRequest): boolean who may connect from a page (all)
 ---@field drain_code? integer of Close in a drain (1001)
 
+--- (waits) Connects to a server of WebSocket, "ws://host:port/path" or "wss://".
+---@param url string
+---@param options? lastcall.WebsocketClientOptions
+---@return lastcall.Websocket? ws
+---@return lastcall.Code? code
+---@return string? message
+function http.connect_websocket(url, options) end
+
+---@class lastcall.WebsocketClientOptions
+---@field max_message? integer bytes; then Close 1009 (16 MiB)
+---@field message_timeout? number|false as for a server (30)
+---@field heartbeat? lastcall.WebsocketHeartbeat|false pings ({interval = 30, timeout = 20})
+---@field protocols? string[] subprotocols that are offered (none)
+---@field drain_code? integer of Close when a limit ends it (1001)
+---@field timeout? number|false seconds to connect and shake hands (10)
+---@field headers? table<string, string|string[]> such as Origin, Cookie, Authorization (none)
+---@field bind? string the local address
+---@field tls? boolean|table TLS options of wss
+
 ---@class lastcall.WebsocketHeartbeat
 ---@field interval? number seconds of silence before a ping
 ---@field timeout? number seconds for an answer

@@ -171,11 +171,14 @@ local function close_code(value)
     "a code that a Close frame may have, such as 1001 or 1012"
 end
 
-options.websocket = {
+local conversation = {
   max_message = whole(1, 2 ^ 40), message_timeout = limit, heartbeat = nested("heartbeat", is_false),
   protocols = tokens, drain_code = close_code,
-  origins = either("a list of origins, or a function", "table", is_function),
 }
+
+options.websocket = with(conversation, {
+  origins = either("a list of origins, or a function", "table", is_function),
+})
 
 local sent = { types = is("table"), max_age = whole(0, 2 ^ 31) }
 
@@ -208,6 +211,10 @@ options.http_serve = with(options.serve, options.http)
 
 options.connect = with(options.connection, {
   timeout = limit, bind = is("string"), tls = tls.is_client,
+})
+
+options.websocket_client = with(conversation, {
+  timeout = limit, bind = is("string"), tls = tls.is_client, headers = is_headers,
 })
 
 options.resolve = { timeout = limit }

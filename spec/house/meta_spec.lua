@@ -102,7 +102,7 @@ describe("lastcall/meta.lua", function()
     ListenerOptions = "listener", ServerOptions = "server", RunOptions = "run", ServeOptions = "serve",
     ConnectOptions = "connect", PipeOptions = "pipe", HeartbeatOptions = "heartbeat",
     ReuseportOptions = "reuseport", HookOptions = "hook", HttpOptions = "http", HttpServeOptions = "http_serve",
-    HttpEventsOptions = "http_events", WebsocketOptions = "websocket",
+    HttpEventsOptions = "http_events", WebsocketOptions = "websocket", WebsocketClientOptions = "websocket_client",
     HttpFileOptions = "http_file", HttpFilesOptions = "http_files",
     HttpClientOptions = "http_client", HttpRequestOptions = "http_request",
   } do

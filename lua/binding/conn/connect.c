@@ -186,6 +186,10 @@ static int core_close_outbound(lua_State *L)
   int by_force = lua_toboolean(L, 1);
   for (lc_conn *conn = NULL; (conn = lc_server_next(rt->conns->outbound, conn));) {
     conn_box *box = lc_conn_user(conn);
+    if (!by_force && lc_websocket_of(conn)) {
+      lc_websocket_close(lc_websocket_of(conn), LC_WS_GOING_AWAY, "", 0);
+      continue;
+    }
     if (!by_force) {
       lc_conn_close(conn, LC_LINGER_BACKGROUND, "shutdown");
       lc_conn_end_linger(conn);

@@ -16,6 +16,7 @@
 #include "script/options.h"
 #include "script/raise.h"
 #include "script/register.h"
+#include "sys/sys.h"
 #include "task/wait.h"
 
 /* ---------------------------------------------------------------------- log -- */
@@ -220,6 +221,19 @@ static int websocket_accept(lua_State *L)
   return 1;
 }
 
+/* websocket_key() -> a key that no other handshake has. */
+static int websocket_key(lua_State *L)
+{
+  const runtime *rt = runtime_upvalue(L);
+  uint8_t random[16];
+  char key[LC_WS_KEY_SIZE];
+  if (rt->sys->random(rt->sys, random, sizeof random) < 0)
+    return luaL_error(L, "http.connect_websocket: the system has no random bytes");
+  lc_ws_key_write(key, random);
+  lua_pushlstring(L, key, sizeof key);
+  return 1;
+}
+
 static int websocket_is_code(lua_State *L)
 {
   lua_Integer code = check_integer(L, 1);
@@ -231,6 +245,7 @@ void http_open_websocket(lua_State *L, runtime *rt)
 {
   static const luaL_Reg functions[] = {{"websocket_begin", websocket_begin},
                                        {"websocket_accept", websocket_accept},
+                                       {"websocket_key", websocket_key},
                                        {"websocket_is_code", websocket_is_code},
                                        {NULL, NULL}};
   static const luaL_Reg methods[] = {{"close", websocket_close}, {NULL, NULL}};

@@ -11,6 +11,7 @@ require "lastcall.http.response"
 local http = {
   handler = handler.new, access_log = require "lastcall.http.access_log", wsapi = require "lastcall.http.wsapi",
   websocket = websocket.accept, broadcast = websocket.broadcast,
+  connect_websocket = require "lastcall.http.websocket_client",
   files = require "lastcall.http.files",
   client = client.client, request = client.request, get = client.get, post = client.post,
 }
