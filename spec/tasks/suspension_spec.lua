@@ -88,31 +88,31 @@ end
 
 describe("a coroutine that waits for the loop", function()
   it("is ended in order when somebody closes it, whatever it waits for", function()
-    local names, ended = 0, {}
     local told = with_server(function(name, wait)
-      names = names + 1
-      local co, closed
-      local task = lastcall.go(function()
-        co = own.running()
-        local _ <close> = setmetatable({}, { __close = function()
-          collect_garbage()
-          closed = name
-        end })
-        wait()
-      end)
-      lastcall.sleep(0)
-      if task:status() ~= "waiting" then lastcall.sleep(0.01) end -- it had to connect first
-      own.close(co)
-      assert.equal(name, closed)
-      collect_garbage()
-      local result, err = task:wait()
-      assert.is_nil(result, name)
-      ended[#ended + 1] = tostring(err)
+      local result, err
+      for _ = 1, 10 do -- on a busy machine the time of the wait may be over too early
+        local co, closed
+        local task = lastcall.go(function()
+          co = own.running()
+          local _ <close> = setmetatable({}, { __close = function()
+            collect_garbage()
+            closed = name
+          end })
+          wait()
+        end)
+        lastcall.sleep(0)
+        if task:status() ~= "waiting" then lastcall.sleep(0.01) end -- it had to connect first
+        own.close(co)
+        assert.equal(name, closed)
+        collect_garbage()
+        result, err = task:wait()
+        assert.is_nil(result, name)
+        if err then break end
+      end
+      assert.truthy(tostring(err):find("coroutine of this task was closed", 1, true), name .. ": " .. tostring(err))
       lastcall.sleep(0.06) -- what it had waited for happens, and finds nobody
       collect_garbage()
     end)
-    assert.equal(names, #ended)
-    for _, err in ipairs(ended) do assert.truthy(err:find("coroutine of this task was closed", 1, true), err) end
     assert.same({}, told)
   end)
 
