@@ -62,10 +62,3 @@ int lc_directory_open(const lc_sys *sys, const char *path)
 }
 
 void lc_file_close(const lc_sys *sys, int file) { sys->close(sys, file); }
-
-void lc_file_read_ahead(const lc_sys *sys, int file, uint64_t offset, uint64_t length)
-{
-  enum { MOST = 1 << 20 };
-  sys->read_ahead(sys, file, offset,
-                  length < MOST ? (size_t)length : MOST); /* advice: it may fail */
-}

@@ -29,8 +29,6 @@ int lc_directory_open(const lc_sys *sys, const char *path);
 /* Of a descriptor that the caller has: 0 or a code. */
 int lc_file_look(const lc_sys *sys, int file, lc_file_facts *facts);
 void lc_file_close(const lc_sys *sys, int file);
-/* The kernel begins to read this part from the disk, so that sending it does not wait for that. */
-void lc_file_read_ahead(const lc_sys *sys, int file, uint64_t offset, uint64_t length);
 
 /* Writes a piece of a file, as lc_conn_write writes bytes: `length` bytes from `offset` on, of which some are accepted,
  * at most 128 KiB a call. Returns their number, 0 when the kernel is full: then lc_conn_wait_write, and go on at

@@ -173,9 +173,3 @@ ssize_t lc_sys_send_file(const lc_sys *sys, int fd, int file, uint64_t offset, s
   lc_sys_quiet_end(&quiet, sent < 0 && error == EPIPE);
   return sent < 0 ? -error : sent;
 }
-
-int lc_sys_read_ahead(const lc_sys *sys, int fd, uint64_t offset, size_t size)
-{
-  (void)sys;
-  return -posix_fadvise(fd, (off_t)offset, (off_t)size, POSIX_FADV_WILLNEED);
-}

@@ -19,7 +19,6 @@ int lc_sys_open_file(const lc_sys *sys, int directory, const char *path, unsigne
 int lc_sys_file_facts(const lc_sys *sys, int fd, lc_file_facts *facts);
 ssize_t lc_sys_read_at(const lc_sys *sys, int fd, void *buffer, size_t size, uint64_t offset);
 ssize_t lc_sys_send_file(const lc_sys *sys, int fd, int file, uint64_t offset, size_t size);
-int lc_sys_read_ahead(const lc_sys *sys, int fd, uint64_t offset, size_t size);
 int lc_sys_lock_directory(const lc_sys *sys, const char *path);
 
 /* Moves a new descriptor above 0, 1 and 2. `fd` is the result of a call: -1 and errno when it

@@ -353,7 +353,6 @@ static const lc_sys linux_calls = {
   .file_facts = lc_sys_file_facts,
   .read_at = lc_sys_read_at,
   .send_file = lc_sys_send_file,
-  .read_ahead = lc_sys_read_ahead,
   .lock_directory = lc_sys_lock_directory,
   .resolve = linux_resolve,
 };

@@ -200,8 +200,6 @@ struct lc_sys {
   /* To a socket, without a copy. Raises no SIGPIPE. 0: the file ends before `offset`. -EINVAL: not from this file, or not
    * here. */
   ssize_t (*send_file)(const lc_sys *, int fd, int file, uint64_t offset, size_t size);
-  /* The kernel begins to read this part from the disk. */
-  int (*read_ahead)(const lc_sys *, int fd, uint64_t offset, size_t size);
   /* Returns a descriptor that keeps the directory locked (flock) until it is closed. -EAGAIN:
    * another process has the lock. */
   int (*lock_directory)(const lc_sys *, const char *path);

@@ -170,8 +170,6 @@ static void each_call_may_fail(void **state)
   faults_fail(&bad, FAULT_OPEN_FILE, 1, 1, -ENOENT);
   assert_int_equal(lc_directory_open(&bad.sys, "/"), -ENOENT);
   assert_int_equal(lc_directory_open(&bad.sys, "/etc/passwd"), -ENOTDIR);
-  faults_fail(&bad, FAULT_READ_AHEAD, 1, 1, -EINVAL);
-  lc_file_read_ahead(&bad.sys, root, 0, UINT64_MAX);
 }
 
 int main(void)

@@ -98,8 +98,6 @@ FORWARD(ssize_t, FAULT_READ_AT, read_at,
 FORWARD(ssize_t, FAULT_SEND_FILE, send_file,
         (const lc_sys *sys, int fd, int file, uint64_t offset, size_t size),
         (real(), fd, file, offset, size))
-FORWARD(int, FAULT_READ_AHEAD, read_ahead,
-        (const lc_sys *sys, int fd, uint64_t offset, size_t size), (real(), fd, offset, size))
 FORWARD(int, FAULT_RESOLVE, resolve,
         (const lc_sys *sys, const char *host, uint16_t port, lc_address *found, int capacity),
         (real(), host, port, found, capacity))
@@ -191,7 +189,6 @@ void faults_init(faults *f)
   f->sys.file_facts = faulty_file_facts;
   f->sys.read_at = faulty_read_at;
   f->sys.send_file = faulty_send_file;
-  f->sys.read_ahead = faulty_read_ahead;
   f->sys.resolve = faulty_resolve;
 }
 
@@ -216,7 +213,7 @@ static const char *const NAMES[FAULT_CALLS] = {
   "unread",      "unacked",     "poller_create", "poller_control", "poller_wait",
   "wake_create", "wake",        "wake_clear",    "signal_watch",   "file_identity",
   "unlink",      "chmod",       "rename",        "lock_directory", "open_file",
-  "file_facts",  "read_at",     "send_file",     "read_ahead",     "resolve"};
+  "file_facts",  "read_at",     "send_file",     "resolve"};
 
 const char *fault_name(fault_call call) { return call < FAULT_CALLS ? NAMES[call] : "none"; }
 

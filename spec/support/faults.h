@@ -48,7 +48,6 @@ typedef enum fault_call {
   FAULT_FILE_FACTS,
   FAULT_READ_AT,
   FAULT_SEND_FILE,
-  FAULT_READ_AHEAD,
   FAULT_RESOLVE,
   FAULT_CALLS
 } fault_call;

@@ -162,24 +162,12 @@ static int http_send_file(lua_State *L)
   return send_more(L, LUA_OK, 0);
 }
 
-/* http_read_ahead(file, offset, length): the kernel begins to read it from the disk. */
-static int http_read_ahead(lua_State *L)
-{
-  const file_box *file = check_object(L, 1, FILE_TYPE);
-  lc_file_read_ahead(file->sys, file->fd, (uint64_t)check_integer(L, 2),
-                     (uint64_t)check_integer(L, 3));
-  return 0;
-}
-
 void http_open_file(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg functions[] = {{"http_file_open", http_file_open},
-                                       {"http_file_of", http_file_of},
-                                       {"http_directory", http_directory},
-                                       {"http_date", http_date},
-                                       {"http_send_file", http_send_file},
-                                       {"http_read_ahead", http_read_ahead},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+    {"http_file_open", http_file_open}, {"http_file_of", http_file_of},
+    {"http_directory", http_directory}, {"http_date", http_date},
+    {"http_send_file", http_send_file}, {NULL, NULL}};
   register_ending(L, FILE_TYPE, file_done);
   register_functions(L, rt, "", functions);
 }

@@ -8,9 +8,6 @@ local type_of = require "lastcall.http.types"
 
 local file = {}
 
--- More than one piece: the disk is asked ahead.
-local LARGE = 128 * 1024
-
 --- A file may change again within the second in which its time is kept, so a tag of that second is weak: nobody puts a
 -- file together from parts of two versions.
 local function facts_of(size, seconds, nanoseconds)
@@ -58,7 +55,6 @@ function file.send(response, given, name, open, size, seconds, nanoseconds)
   local status, from, length = choose(request, facts)
   local fine, code, message = begin(response, facts, status, from, length)
   if fine and length > 0 and request.method ~= "HEAD" then
-    if length > LARGE then core.http_read_ahead(open, from, length) end
     fine, code, message = core.http_send_file(response, open, from, length)
   end
   if fine then

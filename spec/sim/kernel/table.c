@@ -292,12 +292,6 @@ static int table_descriptor_limit(const lc_sys *sys) { return of(sys)->limit; }
 
 static int table_descriptors_open(const lc_sys *sys) { return of(sys)->open + 3; }
 
-static int table_read_ahead(const lc_sys *sys, int fd, uint64_t offset, size_t size)
-{
-  (void)sys, (void)fd, (void)offset, (void)size;
-  return 0;
-}
-
 /* No path names a file. */
 static int table_open_file(const lc_sys *sys, int directory, const char *path, unsigned how)
 {
@@ -403,7 +397,6 @@ void sim_table_fill(sim_process *process)
     .file_facts = table_file_facts,
     .read_at = table_read_at,
     .send_file = table_send_file,
-    .read_ahead = table_read_ahead,
     .resolve = table_resolve,
   };
 }
