@@ -34,7 +34,7 @@ local kinds = {
   { name = "connected, nothing said yet", count = 20 },
   { name = "half a request sent", count = 50 },
   { name = "waiting for a reply that takes 2 s", count = 100 },
-  { name = "reading 4 MB at 1 MB/s", count = 10 },
+  { name = "reading 2 MB at 1 MB/s", count = 10 },
   { name = "uploading 1 MB in chunks", count = 20 },
   { name = "waiting for a reply that takes an hour", count = 1 },
 }
@@ -99,7 +99,7 @@ deeds[7] = function(kind, conn)
     size = size + #(piece or "")
     lastcall.sleep(1 / 16)
   until not piece
-  if size == 64 << 16 then kind.answered = kind.answered + 1 end
+  if size == 32 << 16 then kind.answered = kind.answered + 1 end
 end
 
 deeds[8] = function(kind, conn)

@@ -16,7 +16,7 @@ pages["/large"] = function()
   local piece, count = ("x"):rep(1 << 16), 0
   return 200, function()
     count = count + 1
-    return count <= 64 and piece or nil
+    return count <= 32 and piece or nil
   end
 end
 
