@@ -65,6 +65,7 @@ build = {
       ["lastcall.http.client.proxy"] = "lua/lastcall/http/client/proxy.lua",
       ["lastcall.http.client.redirect"] = "lua/lastcall/http/client/redirect.lua",
       ["lastcall.http.client.reply"] = "lua/lastcall/http/client/reply.lua",
+      ["lastcall.http.client.route"] = "lua/lastcall/http/client/route.lua",
       ["lastcall.http.client.sender"] = "lua/lastcall/http/client/sender.lua",
       ["lastcall.http.client.url"] = "lua/lastcall/http/client/url.lua",
       ["lastcall.http.conditions"] = "lua/lastcall/http/conditions.lua",

@@ -41,7 +41,7 @@ ssize_t lc_output_note(lc_conn *conn, ssize_t sent, size_t total)
   }
   if (sent < 0) {
     /* what the peer has said before it left may be why */
-    if (!conn->opening && !conn->foreign) lc_input_rescue(conn);
+    if (!conn->opening && !conn->foreign && conn->state < LC_STATE_CLOSING) lc_input_rescue(conn);
     lc_conn_fail(conn, (int)sent);
     return conn->error;
   }

@@ -8,7 +8,7 @@ local http = {}
 ---@param url string|lastcall.HttpRequestOptions
 ---@param options? lastcall.HttpRequestOptions
 ---@return lastcall.HttpReply? reply
----@return lastcall.Code? code "timeout", "canceled", "refused", "host not found", "invalid" (the reply makes no sense), "too long", "unsupported" (https), ...
+---@return lastcall.Code? code "timeout", "canceled", "refused", "host not found", "invalid" (the reply makes no sense), "too long", "unsupported" (https without the rock lastcall-tls), ...
 ---@return string? message names the request, the server and the reason
 function http.request(url, options) end
 
@@ -65,6 +65,7 @@ function http.client(options) end
 ---@field max_body? integer bytes that reply:body returns, unless it is called with another number (16 MiB)
 ---@field redirects? integer (10)
 ---@field proxy? string|false "http://user:password@host:port"; false: none (that of the environment)
+---@field tls? boolean|lastcall.TlsClientOptions for https (those of `connect`)
 
 --- Requests by it share its connections.
 ---@class lastcall.HttpClient

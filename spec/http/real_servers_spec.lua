@@ -49,7 +49,7 @@ local function with_nginx(path, body)
   local file = assert(io.open(folder .. "/conf", "w"))
   file:write(config)
   file:close()
-  local server = process.start(("%s -c %s/conf -p %s"):format(path, folder, folder), helper.long and 300 or 60)
+  local server = process.start(("%s -c %s/conf -p %s"):format(path, folder, folder), helper.long and 1500 or 60)
   local fine, err = pcall(body, address, folder)
   server:signal "TERM"
   server:finish()

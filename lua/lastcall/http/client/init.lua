@@ -9,6 +9,7 @@ local pool = require "lastcall.http.client.pool"
 local proxy = require "lastcall.http.client.proxy"
 local redirect = require "lastcall.http.client.redirect"
 local reply = require "lastcall.http.client.reply"
+local route = require "lastcall.http.client.route"
 local url = require "lastcall.http.client.url"
 
 local methods = {}
@@ -26,6 +27,7 @@ local function new(given)
   for name, value in pairs(DEFAULTS) do
     settings[name] = given[name] == nil and value or given[name] or nil
   end
+  settings.tls = type(given.tls) == "table" and given.tls or nil
   return setmetatable({
     settings = settings, headers = given.headers, timeout = given.timeout or nil, pool = pool.new(settings),
     proxy_for = proxy.chooser(given.proxy),
@@ -35,30 +37,23 @@ end
 -- ------------------------------------------------------------------------------------------- one request --
 
 -- Failures of a connection that rested: the server may have closed it before it saw the request.
-local IS_GONE = { eof = true, reset = true, ["broken pipe"] = true }
+local IS_GONE = { eof = true, reset = true, ["broken pipe"] = true, truncated = true }
 
 local function may_repeat(one, lease, code, has_begun)
   return lease.is_reused and IS_GONE[code] and not has_begun and one.is_idempotent and message.is_repeatable(one)
 end
 
---- The lease and its connection; or nil, nil, code, message.
-local function lease_to(self, where, deadline, is_new)
-  local lease, conn, text = self.pool:take(where, deadline, is_new)
-  if lease then return lease, conn end
-  return nil, nil, conn, text
-end
-
 --- Performs a request that was checked. Returns the reply; or nil, code, message.
 local function attempt(self, one, deadline)
-  if one.url.scheme == "https" then return nil, "unsupported", "https: there is no TLS in this version of lastcall" end
-  local through = self.proxy_for(one.url)
-  local where = through and through.address or ("%s:%d"):format(one.url.host, one.url.port)
+  local way, code, text = route.to(one.url, self.proxy_for(one.url), self.settings)
+  if not way then return nil, code, text end
   local is_new = false
   while true do
-    local lease, conn, code, text = lease_to(self, where, deadline, is_new)
-    if not lease then return nil, code, text end
+    local lease, conn, problem = self.pool:take(way, deadline, is_new)
+    if not lease then return nil, conn, problem end
     conn:set_deadline(deadline)
-    local head, run, problem, has_begun = exchange.perform(lease, conn, one, through, self.settings)
+    local head, run, has_begun
+    head, run, problem, has_begun = exchange.perform(lease, conn, one, way.through, self.settings)
     if head then return reply.new(head, run, url.text(one.url), self.settings) end
     if not may_repeat(one, lease, run, has_begun) then return nil, run, problem end
     is_new = true -- no third attempt: this connection was not kept

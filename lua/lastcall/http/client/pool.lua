@@ -8,7 +8,6 @@
 -- and in the hooks of a shutdown. The pool does not hold what it has lent: a reply that the script has forgotten is
 -- collected, and its connection too.
 
-local connect = require "lastcall.connect"
 local core = require "lastcall.core"
 local semaphore = require "lastcall.tasks.semaphore"
 
@@ -31,12 +30,12 @@ end
 
 -- --------------------------------------------------------------------------------------------- hosts --
 
---- What is kept for an address while it has connections, or requests that wait for one.
-function Pool:host(where)
-  local host = self.hosts[where]
+--- What is kept for the key of a route while it has connections, or requests that wait for one.
+function Pool:host(key)
+  local host = self.hosts[key]
   if not host then
-    host = { where = where, users = 0, idle = {}, free = semaphore.new(self.given.max_per_host) }
-    self.hosts[where] = host
+    host = { key = key, users = 0, idle = {}, free = semaphore.new(self.given.max_per_host) }
+    self.hosts[key] = host
   end
   host.users = host.users + 1
   return host
@@ -44,7 +43,7 @@ end
 
 function Pool:leave_host(host)
   host.users = host.users - 1
-  if host.users == 0 and not host.idle[1] then self.hosts[host.where] = nil end
+  if host.users == 0 and not host.idle[1] then self.hosts[host.key] = nil end
 end
 
 -- ------------------------------------------------------------------------------------------- resting --
@@ -59,7 +58,7 @@ function Pool:wake(conn)
   for i = #host.idle, 1, -1 do
     if host.idle[i] == entry then table.remove(host.idle, i) break end
   end
-  if host.users == 0 and not host.idle[1] then self.hosts[host.where] = nil end
+  if host.users == 0 and not host.idle[1] then self.hosts[host.key] = nil end
   return true
 end
 
@@ -126,23 +125,8 @@ end
 
 -- ------------------------------------------------------------------------------------------- lending --
 
---- How long the pool may still wait for something, at most `most` seconds.
-local function left(deadline, most)
-  if not deadline then return most end
-  return math.max(0, math.min(deadline - core.now(), most or math.huge))
-end
-
-function Pool:dial(where, deadline)
-  local given = self.given
-  local timeout = left(deadline, given.connect_timeout or nil)
-  local conn, code, message = connect(where, {
-    timeout = timeout and math.max(timeout, 1e-9) or false,
-    read_timeout = given.read_timeout, write_timeout = given.write_timeout,
-  })
-  if not conn then return nil, code, message end
-  conn:on_eof(function(one) self:close(one) end)
-  return conn
-end
+--- How long a wait may last.
+local function left(deadline) return deadline and math.max(0, deadline - core.now()) end
 
 --- Waits for one of the places of the host, and of all.
 function Pool:place(host, deadline)
@@ -153,9 +137,10 @@ function Pool:place(host, deadline)
   return fine, code, message
 end
 
---- Lends a connection to `where`; a new one if `is_new`. Returns the lease and the connection; or nil, code, message.
-function Pool:take(where, deadline, is_new)
-  local host = self:host(where)
+--- Lends a connection of that route, a new one if `is_new`. Returns the lease and the connection; or nil, code,
+-- message.
+function Pool:take(route, deadline, is_new)
+  local host = self:host(route.key)
   local fine, code, message = self:place(host, deadline)
   if not fine then
     self:leave_host(host)
@@ -164,11 +149,12 @@ function Pool:take(where, deadline, is_new)
   local conn = not is_new and self:reusable(host) or nil
   local lease = setmetatable({ pool = self, host = host, is_reused = conn ~= nil }, Lease)
   if not conn then
-    conn, code, message = self:dial(where, deadline)
+    conn, code, message = route:dial(deadline)
     if not conn then
       lease:release()
       return nil, code, message
     end
+    conn:on_eof(function(one) self:close(one) end)
   end
   self.lent[lease] = conn
   lease.stop = core.conn_lend(conn):on_done(function()

@@ -1,4 +1,4 @@
---- Which proxy a request goes through, by the environment: http_proxy and no_proxy.
+--- Which proxy a request goes through, by the environment: http_proxy, https_proxy and no_proxy.
 
 local authorization = require "lastcall.http.client.authorization"
 local misuse = require "lastcall.misuse"
@@ -27,19 +27,30 @@ local function is_named(host, port, list)
   return false
 end
 
+--- What the environment says, under the first of these names.
+local function named(...)
+  for _, name in ipairs { ... } do
+    local value = os.getenv(name)
+    if value and value ~= "" then return value, name end
+  end
+end
+
 --- Returns function(parts of a URL) -> the proxy, or nil for none. `given`: the option `proxy`.
 function proxy.chooser(given)
   if given == false then return function() end end
-  local text, exceptions = given, ""
-  if not text then
-    text = os.getenv "http_proxy"
-    exceptions = os.getenv "no_proxy" or os.getenv "NO_PROXY" or ""
+  if given then
+    local one = at(given, "http.client")
+    return function() return one end
   end
-  if not text or text == "" then return function() end end
-  local one = at(text, given and "http.client" or "http_proxy")
+  local exceptions = named("no_proxy", "NO_PROXY") or ""
+  local chosen = {}
+  for scheme, names in pairs { http = { "http_proxy" }, https = { "https_proxy", "HTTPS_PROXY" } } do
+    local text, name = named(table.unpack(names))
+    chosen[scheme] = text and at(text, name)
+  end
   return function(parts)
     local host = parts.host:gsub("[%[%]]", "")
-    if parts.scheme == "http" and not is_named(host, parts.port, exceptions) then return one end
+    return not is_named(host, parts.port, exceptions) and chosen[parts.scheme] or nil
   end
 end
 
