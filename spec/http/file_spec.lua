@@ -197,6 +197,35 @@ describe("http.files", function()
     end)
   end)
 
+  it("knows the headers of a file no longer than they are right", function()
+    put("root/count", "one")
+    local files, set = http.files(root), false
+    local function age(date) assert(os.execute(("touch -d '%s' %s/count"):format(date, root))) end
+    client.serving(function(request, response)
+      if set then response.headers["X-Set"] = "yes" end
+      return files(request, response)
+    end, function(address)
+      local tags = {}
+      for i, date in ipairs { "2020-01-01", "2020-01-01", "2021-01-01", "2021-01-01 00:00:00.5" } do
+        age(date)
+        local reply = get(address, "/count")
+        assert.same({ 200, "one" }, { reply.status, reply.body })
+        assert.equal(304, get(address, "/count", "If-None-Match: " .. reply.headers.etag .. "\r\n").status)
+        tags[i] = reply.headers.etag
+      end
+      assert.is_true(tags[1] == tags[2] and tags[2] ~= tags[3] and tags[3] ~= tags[4])
+      put("root/count", "longer")
+      age "2021-01-01 00:00:00.5"
+      local reply = get(address, "/count")
+      assert.same({ 200, "longer", nil }, { reply.status, reply.body, reply.headers["x-set"] })
+      assert.equal("Fri, 01 Jan 2021 00:00:00 GMT", reply.headers["last-modified"])
+      assert.is_true(reply.headers.etag ~= tags[4])
+      set = true
+      reply = get(address, "/count")
+      assert.same({ 200, "longer", "yes" }, { reply.status, reply.body, reply.headers["x-set"] })
+    end)
+  end)
+
   it("follows its directory when that is a link to another one", function()
     put("other/a.txt", "newer")
     local link = folder .. "/current"

@@ -4,9 +4,11 @@
 #include <lua.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "conn/exchange.h"
 #include "conn/writing.h"
+#include "http/fields.h"
 #include "http/methods.h"
 #include "http/object.h"
 #include "runtime/runtime.h"
@@ -162,12 +164,80 @@ static int http_send_file(lua_State *L)
   return send_more(L, LUA_OK, 0);
 }
 
+/* --------------------------------------------------------------- the usual request -- */
+
+/* Whether the field is a condition, or asks for a range. */
+static int is_special(const char *name, size_t length)
+{
+  if (length == 5) return !strncasecmp(name, "Range", 5);
+  return length > 5 && !strncasecmp(name, "If-", 3);
+}
+
+/* http_wants_whole(request) -> whether it is a GET without conditions and ranges. */
+static int http_wants_whole(lua_State *L)
+{
+  const http_object *self = http_self(L, &HTTP_REQUEST);
+  const char *bytes;
+  const lc_http_head *head = lc_http_request(self->exchange, &bytes);
+  int is_whole = head->method_known == LC_HTTP_GET;
+  for (uint32_t i = 0; i < head->count && is_whole; i++)
+    is_whole = !is_special(bytes + head->fields[i].name.at, head->fields[i].name.length);
+  lua_pushboolean(L, is_whole);
+  return 1;
+}
+
+static int has_set(lua_State *L, int what)
+{
+  int is_set = lua_getiuservalue(L, 1, what) != LUA_TNIL;
+  lua_pop(L, 1);
+  return is_set;
+}
+
+/* http_send_whole(response, file, length, lines) -> as http_send_file, for a response of which the script has set nothing;
+ * `lines` are its headers, which http_lines has made. false when the script has. */
+static int http_send_whole(lua_State *L)
+{
+  const http_object *self = http_self(L, &HTTP_RESPONSE);
+  size_t size;
+  lua_Integer length = check_integer(L, 3);
+  const char *lines = check_bytes(L, 4, &size);
+  if (lc_http_has_begun(self->exchange) || has_set(L, HTTP_OF_HEADERS) ||
+      has_set(L, HTTP_OF_STATUS)) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  lc_http_reply reply = {.status = 200, .fields = lines, .fields_length = size, .length = length};
+  int result = lc_http_begin(self->exchange, self->box->conn, &reply);
+  if (result < 0) return conn_failure(L, self->box, result, "response:file");
+  lua_settop(L, OFFSET);
+  lua_pushinteger(L, 0);
+  lua_insert(L, OFFSET);
+  return http_send_file(L);
+}
+
+/* http_lines(headers) -> the lines of a table of headers, checked. */
+static int http_lines(lua_State *L)
+{
+  char place[1024];
+  http_fields fields;
+  check_type(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  http_fields_read(L, 1, 1, "response:file", place, sizeof place, &fields);
+  lua_pushlstring(L, fields.lines.data, fields.lines.length);
+  return 1;
+}
+
 void http_open_file(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg functions[] = {
-    {"http_file_open", http_file_open}, {"http_file_of", http_file_of},
-    {"http_directory", http_directory}, {"http_date", http_date},
-    {"http_send_file", http_send_file}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"http_file_open", http_file_open},
+                                       {"http_file_of", http_file_of},
+                                       {"http_directory", http_directory},
+                                       {"http_date", http_date},
+                                       {"http_send_file", http_send_file},
+                                       {"http_send_whole", http_send_whole},
+                                       {"http_wants_whole", http_wants_whole},
+                                       {"http_lines", http_lines},
+                                       {NULL, NULL}};
   register_ending(L, FILE_TYPE, file_done);
   register_functions(L, rt, "", functions);
 }

@@ -23,6 +23,24 @@ local function set_headers(headers, facts, name, given)
   headers["Last-Modified"] = facts.date
   headers["Accept-Ranges"] = "bytes"
   if given.max_age then headers["Cache-Control"] = ("max-age=%d"):format(given.max_age) end
+  return headers
+end
+
+-- A handler knows the headers of so many files.
+local KNOWN = 1000
+
+--- The lines of the headers of a file that is sent as it is, from `known`, which a handler keeps; nil when they may be
+-- others soon.
+local function lines_of(known, given, name, size, seconds, nanoseconds)
+  local one = known.files[name]
+  if one and one.size == size and one.seconds == seconds and one.nanoseconds == nanoseconds then return one.lines end
+  local facts = facts_of(size, seconds, nanoseconds)
+  if facts.tag:find "^W/" then return nil end
+  if known.count >= KNOWN then known.files, known.count = {}, 0 end
+  local lines = core.http_lines(set_headers({}, facts, name, given))
+  known.files[name] = { size = size, seconds = seconds, nanoseconds = nanoseconds, lines = lines }
+  known.count = known.count + 1
+  return lines
 end
 
 --- What is to be sent: a status, nil for the script's own; the first byte, and the length.
@@ -70,6 +88,14 @@ local function respond_by_path(response, path, given, root)
   local open <close>, size, seconds, nanoseconds = core.http_file_open(path, root)
   if not open then return nil, size, seconds end
   return file.send(response, given, path, open, size, seconds, nanoseconds)
+end
+
+--- The same for the usual request: the whole file, with headers of lastcall alone. false when this is another one.
+function file.send_whole(request, response, known, given, name, open, size, seconds, nanoseconds)
+  if not core.http_wants_whole(request) then return false end
+  local lines = lines_of(known, given, name, size, seconds, nanoseconds)
+  if not lines then return false end
+  return core.http_send_whole(response, open, size, lines)
 end
 
 --- response:file(path | file [, options]): true when it was sent; nil, code, message when there is no such file (then

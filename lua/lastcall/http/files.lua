@@ -64,7 +64,8 @@ local function answer(self, request, response)
   end
   if not found then return refuse(size, seconds) end
   local sent
-  sent, code, message = file.send(response, self, name, found, size, seconds, nanoseconds)
+  sent, code, message = file.send_whole(request, response, self.known, self, name, found, size, seconds, nanoseconds)
+  if sent == false then sent, code, message = file.send(response, self, name, found, size, seconds, nanoseconds) end
   if not sent and not ORDINARY[code] then error(message, 0) end
 end
 
@@ -75,5 +76,6 @@ return function(root, given)
   local prefix = given.prefix or "/"
   if not prefix:find "/$" then prefix = prefix .. "/" end
   local self = { root = root, prefix = prefix, index = given.index, types = given.types, max_age = given.max_age }
+  self.known = { files = {}, count = 0 }
   return function(request, response) return answer(self, request, response) end
 end
