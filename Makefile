@@ -74,6 +74,12 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@ &&)
 
 # --- what there is ---------------------------------------------------------
 
+# The rock lastcall-tls: a module of its own, built where OpenSSL's headers are there.
+TLS_SOURCES := $(wildcard tls/*/*.c)
+OPENSSL_CFLAGS ?= $(if $(OPENSSL_INCDIR),-I$(OPENSSL_INCDIR))
+OPENSSL_LIBS ?= $(if $(OPENSSL_LIBDIR),-L$(OPENSSL_LIBDIR)) -lssl -lcrypto
+HAS_OPENSSL := $(shell echo '\#include <openssl/ssl.h>' | $(CC) $(OPENSSL_CFLAGS) -E -o /dev/null - 2>/dev/null && echo yes)
+
 CORE_SOURCES := $(wildcard core/*/*.c)
 BINDING_SOURCES := $(wildcard lua/binding/*/*.c)
 CLIENT_SOURCES := $(wildcard spec/support/clients/*.c)
@@ -81,8 +87,8 @@ TEST_SOURCES := $(wildcard spec/core/test_*.c)
 FAULTS_SOURCE := spec/support/faults.c
 FRAMES_SOURCE := spec/support/frame_protocol.c
 SIM_KERNEL_SOURCES := $(wildcard spec/sim/kernel/*.c)
-FUZZ_SOURCES := $(wildcard spec/fuzz/fuzz_*.c)
-FUZZ_HELPER_SOURCES := $(filter-out $(FUZZ_SOURCES) $(if $(ENGINE),spec/fuzz/replay.c),$(wildcard spec/fuzz/*.c))
+FUZZ_SOURCES := $(filter-out $(if $(HAS_OPENSSL),,%/fuzz_tls.c),$(wildcard spec/fuzz/fuzz_*.c))
+FUZZ_HELPER_SOURCES := $(filter-out spec/fuzz/fuzz_%.c $(if $(ENGINE),spec/fuzz/replay.c),$(wildcard spec/fuzz/*.c))
 FIDELITY_SOURCES := $(wildcard spec/sim/fidelity/*.c spec/sim/fidelity/scenes/*.c)
 SIM_MAIN := spec/sim/main.c
 SIM_SOURCES := $(SIM_KERNEL_SOURCES) $(filter-out $(SIM_MAIN),$(wildcard spec/sim/*.c))
@@ -90,6 +96,7 @@ TEST_HELPER_SOURCES := $(filter-out $(TEST_SOURCES),$(wildcard spec/core/*.c)) $
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 CORE := $(call objects,$(CORE_SOURCES))
+TLS := $(if $(HAS_OPENSSL),$(call objects,$(TLS_SOURCES)))
 BINDING := $(call objects,$(BINDING_SOURCES))
 CLIENTS := $(call objects,$(CLIENT_SOURCES))
 FAULTS := $(call objects,$(FAULTS_SOURCE))
@@ -100,12 +107,6 @@ FIDELITY := $(call objects,$(FIDELITY_SOURCES))
 SIM := $(call objects,$(SIM_SOURCES))
 
 LIBRARY := $(if $(CORE),$(BUILD)/liblastcall.a)
-# The rock lastcall-tls: a module of its own, built where OpenSSL's headers are there.
-TLS_SOURCES := $(wildcard tls/*/*.c)
-OPENSSL_CFLAGS ?= $(if $(OPENSSL_INCDIR),-I$(OPENSSL_INCDIR))
-OPENSSL_LIBS ?= $(if $(OPENSSL_LIBDIR),-L$(OPENSSL_LIBDIR)) -lssl -lcrypto
-HAS_OPENSSL := $(shell echo '\#include <openssl/ssl.h>' | $(CC) $(OPENSSL_CFLAGS) -E -o /dev/null - 2>/dev/null && echo yes)
-TLS := $(if $(HAS_OPENSSL),$(call objects,$(TLS_SOURCES)))
 TLS_MODULE := $(if $(TLS),$(BUILD)/lua/lastcall/tls/core.so)
 MODULE := $(if $(BINDING),$(BUILD)/lua/lastcall/core.so)
 SPEC_MODULE_SOURCES := $(filter-out $(if $(HAS_OPENSSL),,%/openssl_module.c),$(wildcard spec/support/*_module.c))
@@ -174,7 +175,7 @@ $(FAULTS) $(FRAMES): $(BUILD)/obj/%.o: %.c $(FLAGS_FILE)
 
 $(BUILD)/obj/spec/fuzz/%.o: spec/fuzz/%.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
-	$(call say,cc)$(COMPILE) -Icore $(LUA_CFLAGS) -c -o $@ $<
+	$(call say,cc)$(COMPILE) -Itls -Icore $(LUA_CFLAGS) $(OPENSSL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/obj/%.o: %.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
@@ -276,6 +277,8 @@ $(BUILD)/libfuzz.a: $(FUZZ_HELPERS)
 # Those with a script of their own have the binding inside, and a Lua.
 $(BUILD)/fuzz/options $(BUILD)/fuzz/api: $(BINDING)
 $(BUILD)/fuzz/options $(BUILD)/fuzz/api: FUZZ_LIBS = $(LUA_LIBS) -lm
+$(BUILD)/fuzz/tls: $(filter $(BUILD)/obj/tls/ssl/%,$(TLS))
+$(BUILD)/fuzz/tls: FUZZ_LIBS = $(OPENSSL_LIBS)
 $(BUILD)/fuzz/%: $(BUILD)/obj/spec/fuzz/fuzz_%.o $(BUILD)/libfuzz.a $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,link)$(LINK_PROGRAM) $(if $(ENGINE),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) \

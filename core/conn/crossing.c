@@ -61,11 +61,12 @@ int lc_crossing_open(lc_conn *conn)
   return result;
 }
 
-ssize_t lc_crossing_receive(lc_conn *conn, void *into, size_t room)
+ssize_t lc_crossing_receive(lc_conn *conn, void *into, size_t room, int *has_all)
 {
   lc_line line = line_of(conn, LC_POLL_IN);
   ssize_t got = checked(conn->transport->receive(&line, into, room), room);
   conn->in_wants_out = got == LC_AGAIN && line.wants & LC_POLL_OUT ? 1 : 0;
+  *has_all = line.has_all || (conn->transport->is_in_place && got < (ssize_t)room);
   ask_for_reason(conn, got);
   return got;
 }

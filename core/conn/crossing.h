@@ -7,7 +7,8 @@
 /* The transport takes over the descriptor. Returns 0 or a code. */
 int lc_crossing_begin(lc_conn *conn, const lc_transport *transport);
 int lc_crossing_open(lc_conn *conn); /* 0, LC_AGAIN, or a code */
-ssize_t lc_crossing_receive(lc_conn *conn, void *into, size_t room);
+/* `*has_all`: the kernel's buffer was empty afterwards. */
+ssize_t lc_crossing_receive(lc_conn *conn, void *into, size_t room, int *has_all);
 /* Sends `total` bytes in all, or none, for a transport that keeps bytes. out_blocked and out_kept
  * say how to go on. */
 ssize_t lc_crossing_send(lc_conn *conn, const struct iovec *pieces, int count, size_t total);

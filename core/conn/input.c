@@ -10,19 +10,19 @@
 #include "conn/state.h"
 #include "conn/transport.h"
 
-/* Whether a recv that got less than it had room for has taken everything. Not when a FIN or an
+/* Whether a recv that left nothing in the kernel has taken everything. Not when a FIN or an
  * urgent byte was announced: recv stops before either, and no further event comes for the bytes
  * behind. On a unix socket recv stops behind each message with descriptors (the kernel closes them,
  * since no one asked for them), and behind each message of another sender. */
 static int has_taken_all(const lc_conn *conn)
 {
-  return conn->transport->is_in_place && !conn->in_finished && !conn->in_marked &&
-         lc_conn_is_tcp(conn);
+  return !conn->in_finished && !conn->in_marked && lc_conn_is_tcp(conn);
 }
 
 ssize_t lc_input_receive(lc_conn *conn, void *into, size_t room)
 {
-  ssize_t got = lc_crossing_receive(conn, into, room);
+  int is_empty;
+  ssize_t got = lc_crossing_receive(conn, into, room, &is_empty);
   if (got == LC_AGAIN) {
     conn->in_drained = 1;
     conn->in_marked = 0;
@@ -32,7 +32,7 @@ ssize_t lc_input_receive(lc_conn *conn, void *into, size_t room)
     conn->in_eof = 1;
     conn->in_torn = got ? 1 : 0;
   }
-  if (got > 0 && (size_t)got < room && has_taken_all(conn)) conn->in_drained = 1;
+  if (got > 0 && is_empty && has_taken_all(conn)) conn->in_drained = 1;
   return got;
 }
 

@@ -66,7 +66,9 @@ typedef struct lc_line {
   int keeps;        /* set by a send that has taken bytes which the kernel refused */
   int lacks_memory; /* beside `keeps`: no event will come, because the kernel lacks memory */
   int has_received; /* set by a send or a finish that has received bytes */
-  int has_more;     /* of a send: more bytes follow at once */
+  /* set by a receive that has emptied the kernel's buffer, and keeps nothing for the next */
+  int has_all;
+  int has_more; /* of a send: more bytes follow at once */
 } lc_line;
 
 struct lc_transport {

@@ -62,6 +62,31 @@ static void an_unread_upload_does_not_cost_the_client_the_reply(void **state)
   assert_int_equal(world_verdict(one).code, 0);
 }
 
+/* The peer has finished, so nothing is received any more that would tell of the reset. */
+static void a_reset_behind_the_peers_fin_ends_it_at_once(void **state)
+{
+  static char bytes[200 * 1024]; /* more than the peer's kernel takes */
+  world *w = *state;
+  int peer, room = sizeof bytes;
+  lc_slice slice;
+  struct iovec piece = {bytes, sizeof bytes};
+  world_serve(w);
+  seen *one = world_accept(w, &peer);
+  int fd = lc_conn_fd(one->conn);
+  assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
+  peer_finish(peer);
+  TURN_UNTIL(w, lc_conn_read_some(one->conn, 1, &slice) == LC_EOF);
+  assert_int_equal(lc_conn_write(one->conn, &piece, 1), sizeof bytes);
+  lc_conn_close(one->conn, LC_LINGER_BACKGROUND, "test");
+  world_turn_for(w, 10 * LC_MILLISECOND);
+  assert_int_equal(lc_conn_state(one->conn), LC_STATE_CLOSING);
+  peer_close(peer); /* with unread bytes: a reset */
+  lc_time began = lc_loop_clock(w->loop);
+  TURN_UNTIL(w, one->closed);
+  assert_true(lc_loop_clock(w->loop) - began < world_seconds(1));
+  assert_int_equal(world_verdict(one).code, LC_RESET);
+}
+
 static void a_queue_larger_than_the_kernels_is_sent_before_the_fin(void **state)
 {
   world *w = *state;
@@ -407,6 +432,7 @@ int main(void)
     WORLD_TEST(what_was_written_comes_first_then_the_fin_then_we_wait_for_the_peers),
     WORLD_TEST(on_unix_sockets_likewise),
     WORLD_TEST(an_unread_upload_does_not_cost_the_client_the_reply),
+    WORLD_TEST(a_reset_behind_the_peers_fin_ends_it_at_once),
     WORLD_TEST(a_queue_larger_than_the_kernels_is_sent_before_the_fin),
     WORLD_TEST(who_waits_is_woken_and_every_operation_says_closed),
     WORLD_TEST(settings_changed_meanwhile_do_not_make_the_linger_longer),

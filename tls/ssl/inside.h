@@ -34,6 +34,7 @@ typedef struct tls_state {
   int broken;  /* what ended this state: nothing can be received or sent any more */
   const char *reason;
   unsigned is_outbound : 1;
+  unsigned was_short : 1; /* the call under way has received less than it had room for */
   unsigned is_open : 1;
   unsigned has_fin : 1;       /* the kernel has returned 0 */
   unsigned has_said_last : 1; /* close_notify */

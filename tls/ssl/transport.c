@@ -70,6 +70,7 @@ static ssize_t receive(lc_line *line, void *into, size_t room)
   int sent = tls_wire_flush(state);
   ssize_t got = take(state, into, room);
   if (got == LC_AGAIN && tls_wire_kept(state)) line->wants |= LC_POLL_OUT;
+  line->has_all = got > 0 && tls_wire_is_empty(state);
   if (sent < 0 && sent != LC_AGAIN && got == LC_AGAIN) got = sent;
   tls_wire_end(state);
   return got;

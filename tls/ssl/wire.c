@@ -91,6 +91,7 @@ static int fetch(tls_state *state)
   line->has_received = 1;
   state->in_start = 0;
   state->in_end = (size_t)got;
+  state->was_short = got < TLS_INPUT;
   return 1;
 }
 
@@ -126,6 +127,11 @@ static void hold(tls_state *state)
   state->held = state->in = held;
   state->in_end = held ? left(state) : 0;
   state->in_start = 0;
+}
+
+int tls_wire_is_empty(const tls_state *state)
+{
+  return state->was_short && !left(state) && !SSL_pending(state->ssl);
 }
 
 int tls_wire_has_record(const tls_state *state)
@@ -171,6 +177,7 @@ void tls_wire_begin(tls_state *state, lc_line *line)
 {
   state->line = line;
   state->failure = 0;
+  state->was_short = 0;
 }
 
 void tls_wire_end(tls_state *state)

@@ -19,6 +19,8 @@ void tls_wire_end(tls_state *state);
 /* Sends what is kept. Returns 0, LC_AGAIN, or a code. */
 int tls_wire_flush(tls_state *state);
 size_t tls_wire_kept(const tls_state *state);
+/* Whether the call under way has received all that the kernel had, and OpenSSL has taken it. */
+int tls_wire_is_empty(const tls_state *state);
 /* Whether a whole record has been received that OpenSSL has not taken. */
 int tls_wire_has_record(const tls_state *state);
 void tls_wire_free(tls_state *state);
