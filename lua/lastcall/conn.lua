@@ -12,6 +12,9 @@ local detach, set_keepalive, heartbeat = methods.detach, methods.set_keepalive, 
 function methods:detach(given)
   methods.state(self) -- raises when it is no connection
   options.check("conn:detach", given, options.detach)
+  if tls.describe(self) then
+    return nil, "eopnotsupp", "conn:detach: an encrypted connection has keys, which no descriptor hands over"
+  end
   return detach(self, given)
 end
 
