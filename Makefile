@@ -323,6 +323,7 @@ lab: ## Who is lost at a distance, by ways of stopping: STOPS=, RTT= ms, LOSS= (
 	@$(MAKE) -s all
 	@spec/lab/compare.sh
 	@echo; spec/lab/keepalive.sh || [ $$? = 77 ]
+	@echo; spec/lab/tls_storm.sh || [ $$? = 77 ]
 	@echo; spec/lab/truncation.sh || [ $$? = 77 ]
 	@echo; spec/lab/vanish.sh || [ $$? = 77 ]
 

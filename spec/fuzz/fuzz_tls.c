@@ -248,14 +248,14 @@ static void step(run *r, SSL *client, fuzz_data *data)
   call(r, what, fuzz_size(data));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-  fuzz_data data = {bytes, size};
+  fuzz_data input = {data, size};
   run r = {0};
   if (!server) set_up();
   to_us = to_peer = (stream){.has_end = 0};
   code_next = is_touched = 0;
-  unsigned how = fuzz_byte(&data);
+  unsigned how = fuzz_byte(&input);
   tls_transport *transport = tls_transport_new(server, NULL);
   r.table = &transport->table;
   MUST(r.table->begin(r.table, 0, &r.state) == 0);
@@ -265,7 +265,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     SSL_set_connect_state(client);
     if (how & 2) SSL_set_max_proto_version(client, TLS1_2_VERSION);
   }
-  for (int i = 0; i < STEPS && data.left; i++) step(&r, client, &data);
+  for (int i = 0; i < STEPS && input.left; i++) step(&r, client, &input);
   r.table->end(r.state);
   tls_transport_drop(transport);
   SSL_free(client);

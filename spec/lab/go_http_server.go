@@ -1,4 +1,5 @@
-// The HTTP server of keepalive.sh in Go: go_http_server ADDRESS. On SIGTERM it calls http.Server.Shutdown.
+// The HTTP server of keepalive.sh and tls_storm.sh in Go: go_http_server ADDRESS [CERTIFICATE KEY]. On SIGTERM it calls
+// http.Server.Shutdown.
 package main
 
 import (
@@ -24,7 +25,11 @@ func main() {
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
 	fmt.Println("listening", listener.Addr())
-	go server.Serve(listener)
+	if len(os.Args) > 3 {
+		go server.ServeTLS(listener, os.Args[2], os.Args[3])
+	} else {
+		go server.Serve(listener)
+	}
 	<-term
 	server.Shutdown(context.Background())
 }

@@ -49,6 +49,7 @@ static int no_memory(tls_failure *failure, const char *option)
 static BIO *open_text(tls_text text) { return BIO_new_mem_buf(text.data, (int)text.length); }
 
 /* A key that asks for a password is refused: nobody is there to answer. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is OpenSSL's */
 static int no_password(char *into, int size, int rwflag, void *user)
 {
   (void)into;
@@ -144,6 +145,7 @@ static int is_match(const char *pattern, const char *name)
   return dot && dot > name && !strcasecmp(pattern + 1, dot);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is OpenSSL's */
 static int choose_by_name(SSL *ssl, int *alert, void *user)
 {
   const tls_config *config = user;
