@@ -1,11 +1,11 @@
 /* deadline.c - the one timer of a connection, and the times for which it is set. */
 #include "conn/deadline.h"
 
-/* The limit of an operation that begins now. It counts from the clock and not from the turn: the
- * script may have computed since the turn began, and the limit would be over too early. */
+/* The limit of an operation that begins now. It does not count from the turn: the script may have
+ * computed since the turn began, and the limit would be over too early. */
 lc_time lc_conn_limit(const lc_conn *conn, lc_time allowed)
 {
-  return allowed == LC_NEVER ? LC_NEVER : lc_time_add(lc_loop_clock(conn->loop), allowed);
+  return allowed == LC_NEVER ? LC_NEVER : lc_time_add(lc_turn_soon(&conn->loop->turn), allowed);
 }
 
 /* A time in the past becomes now, so that it does not overtake timers that are due already. */

@@ -360,12 +360,13 @@ int lc_loop_turn(lc_loop *loop, lc_time timeout)
   lc_time wait = wait_for(loop, timeout < 0 ? 0 : timeout);
   int count = loop->sys->poller_wait(loop->sys, loop->poller, events, LC_EVENTS_PER_TURN,
                                      wait == LC_NEVER ? -1 : wait);
+  uint64_t ticks = loop->sys->ticks(loop->sys);
   loop->now = loop->sys->now(loop->sys);
   if (count < 0 && count != -EINTR) return count;
 
   lc_work before = lc_loop_enter(loop, LC_WORK_LOOP);
   loop->is_turning = 1;
-  lc_turn_begin(&loop->turn, loop->now);
+  lc_turn_begin(&loop->turn, loop->now, ticks);
   dispatch_all(loop, events, count);
   run_shares(loop);
   lc_loop_flush(loop);

@@ -53,7 +53,7 @@ typedef struct lc_child {
 
 #define LC_NO_SLOT UINT32_MAX
 /* A watch is part of a structure of about this size, which the loop prefetches before the event. */
-#define LC_WATCHED_SIZE 256
+#define LC_WATCHED_SIZE 384
 
 /* Every connection has one, so it is packed into twelve bytes. */
 typedef struct __attribute__((packed)) lc_slot {

@@ -6,6 +6,7 @@
 #define SHARE LC_MILLISECOND
 #define LONG (LC_MILLISECOND / 2)  /* for the time between two looks */
 #define LONG_TICKS (1u << 20)      /* likewise: a quarter to a half of a millisecond */
+#define SOON LC_MILLISECOND        /* more than LONG_TICKS, wherever there is a counter */
 #define WORTH (LC_MILLISECOND / 8) /* noting */
 #define NO_TICKS 1                 /* so long ago that the next look is always due */
 
@@ -20,11 +21,11 @@ void lc_turn_init(lc_turn *turn, const lc_sys *sys)
 static void begin_stretch(lc_turn *turn, uint64_t ticks) { turn->ticks = ticks ? ticks : NO_TICKS; }
 
 /* The number of events is limited, so they have no share. */
-void lc_turn_begin(lc_turn *turn, lc_time now)
+void lc_turn_begin(lc_turn *turn, lc_time now, uint64_t ticks)
 {
   turn->kind = "events";
   turn->began = turn->looked_at = now;
-  begin_stretch(turn, turn->sys->ticks(turn->sys));
+  begin_stretch(turn, ticks);
   turn->until = LC_NEVER;
   turn->told = 0;
   turn->done = turn->is_over = turn->is_embedders = 0;
@@ -116,6 +117,14 @@ int lc_turn_is_over(lc_turn *turn)
 {
   uint64_t ticks = turn->sys->ticks(turn->sys);
   return ticks - turn->ticks > LONG_TICKS ? look_if_due(turn, ticks) : turn->is_over;
+}
+
+/* Each look reads the counter first, and then the clock. */
+lc_time lc_turn_soon(const lc_turn *turn)
+{
+  uint64_t ticks = turn->sys->ticks(turn->sys);
+  if (!ticks || ticks - turn->ticks > LONG_TICKS) return turn->sys->now(turn->sys);
+  return turn->looked_at + SOON;
 }
 
 void lc_turn_watch(lc_turn *turn, lc_time bound, const lc_turn_events *events, void *user)

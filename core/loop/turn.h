@@ -43,7 +43,11 @@ typedef struct lc_turn {
 } lc_turn;
 
 void lc_turn_init(lc_turn *turn, const lc_sys *sys);
-void lc_turn_begin(lc_turn *turn, lc_time now);
+/* `ticks` were read before `now`. */
+void lc_turn_begin(lc_turn *turn, lc_time now, uint64_t ticks);
+/* A time that is not before the present one, and at most a millisecond after it. It costs less than
+ * a look at the clock. */
+lc_time lc_turn_soon(const lc_turn *turn);
 void lc_turn_share(lc_turn *turn, const char *kind);
 /* Removes the end of the share in this turn. */
 void lc_turn_lift(lc_turn *turn);
