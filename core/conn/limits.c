@@ -119,22 +119,29 @@ static unsigned retry_output(lc_conn *conn)
   return conn->out_waits ? LC_WRITABLE : 0;
 }
 
+static void due_while_open(lc_conn *conn, lc_time now)
+{
+  unsigned what = retry_output(conn);
+  if (conn->state != LC_STATE_CLOSED) what |= passed_deadlines(conn, now);
+  if (conn->state < LC_STATE_CLOSING && lc_mark_at(conn) <= now) lc_mark_take(conn);
+  if (conn->state < LC_STATE_CLOSING && !over_a_limit(conn, now) && lc_conn_is_draining(conn))
+    conn->owner->look(conn);
+  lc_heartbeat_due(conn, now);
+  if (what) what = lc_units_filter(conn, what);
+  if (!conn->owner) return; /* it is closed, and its server is gone */
+  if (what) conn->owner->ready(conn, what);
+  lc_conn_rearm(conn);
+}
+
 void lc_conn_due(lc_timer *timer, lc_time now)
 {
   lc_conn *conn = lc_conn_ref(LC_OWNER(timer, lc_conn, timer));
   if (conn->state == LC_STATE_CLOSING) {
     lc_closing_due(conn, now);
+    lc_conn_rearm(conn);
   } else {
-    unsigned what = retry_output(conn);
-    if (conn->state != LC_STATE_CLOSED) what |= passed_deadlines(conn, now);
-    if (conn->state < LC_STATE_CLOSING && lc_mark_at(conn) <= now) lc_mark_take(conn);
-    if (conn->state < LC_STATE_CLOSING && !over_a_limit(conn, now) && lc_conn_is_draining(conn))
-      conn->owner->look(conn);
-    lc_heartbeat_due(conn, now);
-    if (what) what = lc_units_filter(conn, what);
-    if (what && conn->owner) conn->owner->ready(conn, what);
+    due_while_open(conn, now);
   }
-  lc_conn_rearm(conn);
   lc_conn_unref(conn);
 }
 

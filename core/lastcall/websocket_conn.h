@@ -47,7 +47,7 @@ void lc_websocket_options_init(lc_websocket_options *options);
 
 /* From now on the connection speaks WebSocket; bytes that lie in its buffer are the first ones. The result is held:
  * lc_websocket_release it. Returns 0, or a code. */
-int lc_websocket_begin(lc_conn *conn, const lc_websocket_options *options, lc_websocket **ws);
+int lc_websocket_begin(lc_conn *conn, const lc_websocket_options *options, lc_websocket **made);
 void lc_websocket_release(lc_websocket *ws);
 /* NULL: the connection does not speak WebSocket, or has left its server. */
 lc_websocket *lc_websocket_of(const lc_conn *conn);

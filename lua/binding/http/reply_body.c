@@ -62,7 +62,7 @@ static int read_piece(lua_State *L, int status, lua_KContext max)
   conn_box *box = conn_self(L);
   task *t = box->rt->current;
   incoming *in = lua_touserdata(L, 2);
-  lc_slice piece;
+  lc_slice piece = {0};
   int result = t->woken;
   (void)status;
   t->woken = 0;

@@ -68,7 +68,7 @@ static int read_head(lua_State *L, int status, lua_KContext kept)
   conn_box *box = conn_self(L);
   task *t = box->rt->current;
   head_reader *reader = lua_touserdata(L, READER);
-  lc_slice bytes;
+  lc_slice bytes = {0};
   int result = t->woken;
   (void)status;
   t->woken = 0;

@@ -27,7 +27,7 @@ static int read_message(lua_State *L, int status, lua_KContext is_loop)
   const websocket *self = lua_touserdata(L, 1);
   conn_box *box = self->box;
   task *t = box->rt->current;
-  lc_websocket_message message;
+  lc_websocket_message message = {0};
   int result = t->woken;
   (void)status;
   t->woken = 0;
