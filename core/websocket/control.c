@@ -83,7 +83,7 @@ static void hear_close(lc_websocket *ws, const char *payload, size_t length)
 
 void lc_websocket_hear_end(lc_websocket *ws)
 {
-  ws->is_cut = lc_websocket_is_coming(ws) ? 1 : 0;
+  ws->is_cut = lc_websocket_is_coming(ws) || lc_buffer_size(ws->conn->in) ? 1 : 0;
   ws->heard = 1;
   ws->code = LC_WS_ABNORMAL;
 }

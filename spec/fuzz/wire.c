@@ -31,6 +31,13 @@ static lc_time wire_now(const lc_sys *sys)
   return w->now;
 }
 
+static int wire_random(const lc_sys *sys, void *buffer, size_t size)
+{
+  (void)sys;
+  memset(buffer, 0x5a, size);
+  return 0;
+}
+
 static uint64_t wire_ticks(const lc_sys *sys) { return (uint64_t)wire_now(sys); }
 
 static int name_of(const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length)
@@ -189,6 +196,7 @@ void wire_init(wire *w)
   }
   w->sys = (lc_sys){.state = w,
                     .now = wire_now,
+                    .random = wire_random,
                     .ticks = wire_ticks,
                     .getsockname = name_of,
                     .getpeername = name_of,

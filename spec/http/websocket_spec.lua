@@ -239,6 +239,7 @@ describe("http.websocket", function()
     for bytes, words in pairs {
       [text "whole" .. text("not whole", { more = true })] = "in the middle of a message",
       [text "whole" .. text("not whole"):sub(1, 9)] = "in the middle of a message",
+      [text "whole" .. text("not whole"):sub(1, 1)] = "in the middle of a message",
       [text "whole"] = "without a Close frame",
     } do
       local results
