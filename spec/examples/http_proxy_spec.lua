@@ -141,6 +141,7 @@ describe("examples/http_proxy.lua", function()
     local output = behind(function(request)
       if is_check(request) then return "well" end
       at_work = at_work + 1
+      request:body()
       if request.path == "/slow" then lastcall.sleep(0.5) return "done" end
       local count = 0
       return 200, function()

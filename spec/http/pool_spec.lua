@@ -112,6 +112,21 @@ describe("a connection of the pool", function()
     for _, event in ipairs(events) do assert.is_nil(event:find "^connection", event) end
   end)
 
+  it("is closed in order after its last reply", function()
+    for _, line in ipairs { "Connection: close\r\n", "" } do
+      local ending
+      against(function(conn)
+        conn:read_until "\r\n\r\n"
+        conn:write((OK:gsub("\r\n", "\r\n" .. line, 1)))
+        ending = select(2, conn:read "a") or "eof"
+      end, function(url)
+        fine(http.client { idle_timeout = line == "" and 0 or 30 }:get(url))
+        until_so(function() return ending end)
+        assert.equal("eof", ending)
+      end)
+    end
+  end)
+
   it("is not kept longer than the server says", function()
     against(function(conn)
       conn:read_until "\r\n\r\n"

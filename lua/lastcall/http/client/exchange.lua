@@ -83,12 +83,13 @@ function Exchange:read(reply, max)
   return piece, code, text
 end
 
---- Ends it: another request may have the connection if both sides have said everything.
+--- Ends it after the reply: another request may have the connection if both sides have said everything.
 function Exchange:finish(reply, idle_timeout)
-  if not (reply.persists and self:is_sent() and not self.request.closes) then return self:drop() end
+  if not self:is_sent() then return self:drop() end
   local hint = tonumber((reply.headers["keep-alive"] or ""):match "timeout=(%d+)")
+  local stays = reply.persists and not self.request.closes
   self.conn:set_deadline(nil)
-  self.lease:give_back(math.min(idle_timeout, hint and hint - 1 or idle_timeout))
+  self.lease:give_back(stays and math.min(idle_timeout, hint and hint - 1 or idle_timeout) or 0)
 end
 
 function Exchange:drop()

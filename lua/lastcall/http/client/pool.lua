@@ -180,7 +180,7 @@ function Lease:over()
   if self:release() and conn then conn:abort() end
 end
 
---- The exchange is over: the next one may have the connection within so many seconds.
+--- The exchange is over: the next one may have the connection within so many seconds; 0: it is closed.
 function Lease:give_back(seconds)
   local conn = self.pool.lent[self]
   if self.is_released or not conn then return end
