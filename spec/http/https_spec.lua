@@ -61,6 +61,18 @@ describe("https", function()
     end)
   end)
 
+  it("is a failure without the rock", function()
+    local name = "lastcall.tls.core"
+    local loaded = package.loaded[name]
+    package.loaded[name], package.preload[name] = nil, function() error "not here" end
+    helper.task(function()
+      local message = select(3, http.get "https://127.0.0.1:1/")
+      helper.failure("unsupported", http.get "https://127.0.0.1:1/")
+      assert.is_truthy(message:find("lastcall-tls", 1, true), message)
+    end)
+    package.loaded[name], package.preload[name] = loaded, nil
+  end)
+
   it("goes through a proxy in a tunnel", function()
     in_tls(function(address, server)
       local seen = {}

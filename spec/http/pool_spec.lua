@@ -280,6 +280,12 @@ describe("a reply that is not read", function()
 
   it("loses its connection when it is forgotten", function()
     frees(function(client, url) assert(client:get(url)) end)
+    frees(function(client, url)
+      assert(client:post(url, function() -- whose end never comes
+        lastcall.sleep(0.01)
+        return "piece"
+      end))
+    end)
   end)
 
   it("loses its connection at the end of the context that asked for it, also in other hands", function()
