@@ -79,17 +79,17 @@ static void tell_limit(lc_listener *listener, lc_notice notice, uint32_t limit)
 static void tell_full(lc_listener *listener)
 {
   lc_listen_owner *owner = listener->owner;
-  if (owner->is_full_told || owner->suspended || !lc_listener_has_queue(listener)) return;
-  owner->is_full_told = 1;
-  tell_limit(listener, (lc_notice){.event = "max_connections reached"},
-             owner->calls->limit_reached(owner));
+  uint32_t number;
+  if (owner->told || owner->suspended || !lc_listener_has_queue(listener)) return;
+  owner->told = owner->calls->limit_reached(owner, &number);
+  if (owner->told) tell_limit(listener, (lc_notice){.event = owner->told->reached}, number);
 }
 
 static void tell_room(lc_listener *listener)
 {
-  if (!listener->owner->is_full_told) return;
-  listener->owner->is_full_told = 0;
-  lc_listener_tell(listener, "max_connections: accept resumed", 0);
+  const lc_limit *told = listener->owner->told;
+  listener->owner->told = NULL;
+  if (told) lc_listener_tell(listener, told->resumed, 0);
 }
 
 /* ----------------------------------------------------------------- pausing -- */
@@ -121,7 +121,8 @@ static int must_hold(const lc_listener *listener)
 {
   const lc_listen_owner *owner = listener->owner;
   if (listener->state != LC_LISTENER_OPEN) return 0; /* a stop accepts every client */
-  return owner->suspended || owner->calls->limit_reached(owner);
+  uint32_t number;
+  return owner->suspended || owner->calls->limit_reached(owner, &number) != NULL;
 }
 
 /* --------------------------------------------------------------- accepting -- */

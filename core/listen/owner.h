@@ -11,9 +11,16 @@
 
 typedef struct lc_listen_owner lc_listen_owner;
 
+/* What an operator is told of a limit. Static. */
+typedef struct lc_limit {
+  const char *reached;
+  const char *resumed;
+} lc_limit;
+
 typedef struct lc_listen_calls {
-  /* Returns 0 while there is room for another connection; else the limit that has been reached. */
-  uint32_t (*limit_reached)(const lc_listen_owner *owner);
+  /* Returns NULL while there is room for another connection; else the limit that has been reached,
+   * and its number. */
+  const lc_limit *(*limit_reached)(const lc_listen_owner *owner, uint32_t *number);
   /* Allocates what `take` needs, so that no client is accepted in vain. Returns 0 or a code. */
   int (*prepare)(lc_listen_owner *owner);
   /* Makes a connection of the accepted descriptor. Returns 0; or a code, and the descriptor stays
@@ -51,7 +58,7 @@ struct lc_listen_owner {
   unsigned last_number;        /* of a listener */
   int serving;                 /* 1: clients go to `serve`; 0: they are accepted by hand */
   int suspended;               /* clients wait in the queue */
-  int is_full_told;            /* an operator has been told that clients wait for room */
+  const lc_limit *told;        /* an operator has been told that clients wait for room; or NULL */
 };
 
 #endif

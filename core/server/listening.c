@@ -20,14 +20,18 @@ static lc_server *server_of(const lc_listen_owner *owner)
   return LC_OWNER(owner, lc_server, listening);
 }
 
-static uint32_t limit_reached(const lc_listen_owner *owner)
+static const lc_limit CONNECTIONS = {"max_connections reached", "max_connections: accept resumed"};
+static const lc_limit HANDSHAKES = {"max_handshakes reached", "max_handshakes: accept resumed"};
+
+static const lc_limit *limit_reached(const lc_listen_owner *owner, uint32_t *number)
 {
   const lc_server *server = server_of(owner);
-  if (server->owner.step >= LC_STEP_STOP) return 0; /* the clients in the queue are to be served */
-  uint32_t handshakes = server->options.max_handshakes;
-  if (handshakes && server->opening >= handshakes) return handshakes;
-  if (server->registry.counts[LC_STATES] < server->max_connections) return 0;
-  return server->max_connections;
+  if (server->owner.step >= LC_STEP_STOP)
+    return NULL; /* the clients in the queue are to be served */
+  *number = server->options.max_handshakes;
+  if (*number && server->opening >= *number) return &HANDSHAKES;
+  *number = server->max_connections;
+  return server->registry.counts[LC_STATES] >= *number ? &CONNECTIONS : NULL;
 }
 
 static int prepare(lc_listen_owner *owner)

@@ -27,7 +27,7 @@
 ---@field late integer connections whose peer sent bytes that no handler got: unread when we finished, or sent after our FIN
 ---@field late_peers lastcall.LatePeer[] the first 100 of them
 ---@field detached integer
----@field held_back integer how often clients began to wait because max_connections or the limit of descriptors was reached
+---@field held_back integer how often clients began to wait because max_connections, max_handshakes or the limit of descriptors was reached
 ---@field stopped_earlier integer listeners stopped before the shutdown, except the last 16, and those of servers done before it, except the last 16 servers: they are not in stop
 ---@field tasks_canceled integer tasks of any owner that were canceled elsewhere than at rest
 ---@field tasks_left integer tasks of any owner that had to be ended by force

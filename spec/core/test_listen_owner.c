@@ -29,10 +29,12 @@ typedef struct owner {
 
 static owner *of(const lc_listen_owner *listening) { return LC_OWNER(listening, owner, listening); }
 
-static uint32_t limit_reached(const lc_listen_owner *listening)
+static const lc_limit *limit_reached(const lc_listen_owner *listening, uint32_t *number)
 {
+  static const lc_limit limit = {"max_connections reached", "max_connections: accept resumed"};
   const owner *o = of(listening);
-  return o->limit && o->count >= o->limit ? o->limit : 0;
+  *number = o->limit;
+  return o->limit && o->count >= o->limit ? &limit : NULL;
 }
 
 static int prepare(lc_listen_owner *listening)

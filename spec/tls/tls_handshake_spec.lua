@@ -126,7 +126,10 @@ describe("a handshake of TLS", function()
 
   it("waits in the kernel's queue when too many are under way", function()
     helper.task(function(lastcall)
-      local server, address = listen(lastcall, nil, { max_handshakes = 2, log = function() end })
+      local notes = {}
+      local server, address = listen(lastcall, nil, {
+        max_handshakes = 2, log = function(_, event, fields) notes[#notes + 1] = { event, fields.limit } end,
+      })
       local clients = half_way(lastcall, address, 2)
       server:wait_for("==", 2)
       local answer
@@ -142,6 +145,7 @@ describe("a handshake of TLS", function()
       clients[1]:abort()
       client:wait()
       assert.equal("hello", answer)
+      assert.same({ "max_handshakes reached", 2 }, notes[1])
       clients[2]:abort()
       server:close()
     end)

@@ -178,4 +178,25 @@ describe("over TLS,", function()
       server:close()
     end)
   end)
+
+  it("WebSocket is wss", function()
+    local http = require "lastcall.http"
+    helper.task(function(lastcall)
+      local server, address = listen(lastcall, http.handler(function(request, response)
+        local ws = http.websocket(request, response)
+        for message in ws:messages() do ws:send(request.scheme .. " " .. message) end
+      end), { drain = { quiet = 0.1 } })
+      local ws = assert(http.connect_websocket("wss://" .. address .. "/", { tls = certificates.client() }))
+      for _, size in ipairs { 1, 1000, 100000 } do
+        assert(ws:send(("x"):rep(size)))
+        assert.equal("https " .. ("x"):rep(size), ws:read())
+      end
+      server:shutdown(5)
+      local message, code = ws:read()
+      assert.is_nil(message)
+      assert.is_string(code)
+      ws:close()
+      assert.is_true(server:wait().ok)
+    end)
+  end)
 end)
