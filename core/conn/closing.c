@@ -118,11 +118,22 @@ static void look_at_progress(lc_conn *conn)
   conn->taken = taken;
 }
 
+/* The peer has finished, and its host has everything of ours: close() sends the FIN. */
+static int needs_only_close(lc_conn *conn)
+{
+  if (!conn->in_eof || conn->out_ending || !lc_crossing_ends_by_close(conn)) return 0;
+  return lc_crossing_unacked(conn) == 0 && !lc_verdict_has_dropped(conn);
+}
+
 void lc_closing_step(lc_conn *conn)
 {
   if (conn->state != LC_STATE_CLOSING) return;
   int result = lc_output_send(conn);
   if (conn->state != LC_STATE_CLOSING) return; /* failed */
+  if (!result && needs_only_close(conn)) {
+    lc_release_close(conn, (lc_verdict){0, 0}, conn->cause);
+    return;
+  }
   if (!result) result = send_fin(conn);
   if (result < 0 && result != LC_AGAIN) return;
   result = discard(conn);

@@ -206,6 +206,13 @@ void lc_conn_orphan(lc_conn *conn)
 
 uint64_t lc_conn_id(const lc_conn *conn) { return conn->id; }
 int lc_conn_fd(const lc_conn *conn) { return conn->watch.fd; }
+
+int lc_conn_lend(lc_conn *conn)
+{
+  conn->sole = 0;
+  return conn->watch.fd;
+}
+
 lc_state lc_conn_state(const lc_conn *conn) { return (lc_state)conn->state; }
 void *lc_conn_user(const lc_conn *conn) { return conn->user; }
 void lc_conn_set_user(lc_conn *conn, void *user) { conn->user = user; }

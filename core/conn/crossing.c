@@ -102,6 +102,7 @@ ssize_t lc_crossing_send_file(lc_conn *conn, int file, uint64_t offset, size_t s
 
 int lc_crossing_unread(const lc_conn *conn)
 {
+  if (conn->in_eof) return 0; /* nothing follows the end */
   lc_line line = line_of(conn, LC_POLL_IN);
   int count = conn->transport->unread(&line);
   return count > 0 ? count : 0;
@@ -121,6 +122,12 @@ int lc_crossing_finish(lc_conn *conn)
   ask_for_reason(conn, result);
   look_for_arrivals(conn, &line);
   return result;
+}
+
+int lc_crossing_ends_by_close(const lc_conn *conn)
+{
+  const lc_sys *sys = conn->loop->sys;
+  return conn->sole && !conn->detached && conn->transport == &lc_plain && sys->is_alone(sys);
 }
 
 void lc_crossing_end(lc_conn *conn)

@@ -17,6 +17,9 @@ ssize_t lc_crossing_send_file(lc_conn *conn, int file, uint64_t offset, size_t s
 int lc_crossing_unread(const lc_conn *conn); /* also 0 where the kernel does not tell */
 int lc_crossing_unacked(const lc_conn *conn);
 int lc_crossing_finish(lc_conn *conn);
+/* Whether close() alone ends the connection: it sends the FIN, and the kernel stops watching the
+ * descriptor. That takes plain bytes, and no copy of the descriptor anywhere. */
+int lc_crossing_ends_by_close(const lc_conn *conn);
 void lc_crossing_end(lc_conn *conn); /* the descriptor is about to end */
 /* Translates an event: a transport may have to write before it can receive, and the reverse. */
 uint32_t lc_crossing_meaning(lc_conn *conn, uint32_t events);

@@ -98,6 +98,7 @@ struct lc_conn {
   unsigned visited : 1;     /* the ladder has visited it since the drain began */
   unsigned mark_due : 1;    /* mark_at is set */
   unsigned marked : 1;      /* mark is set */
+  unsigned sole : 1;        /* its descriptor has no copy in this process */
 
   uint64_t received;
   lc_time last_byte_at;

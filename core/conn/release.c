@@ -25,8 +25,9 @@ static void release(lc_conn *conn, lc_verdict verdict, const char *cause, int by
   conn->verdict = verdict;
   conn->reset_at_rest = lc_verdict_is_at_rest(conn) ? 1 : 0;
   if (conn->owner) conn->owner->ended(conn, by_reset);
+  if (lc_crossing_ends_by_close(conn)) lc_loop_forget(loop, &conn->watch);
+  else lc_loop_unwatch(loop, &conn->watch);
   lc_crossing_end(conn);
-  lc_loop_unwatch(loop, &conn->watch);
   if (!conn->detached) sys->close(sys, conn->watch.fd);
   conn->watch.fd = -1;
   conn->wait = LC_WAIT_NONE;

@@ -42,8 +42,8 @@ void lc_conn_abort(lc_conn *conn, const char *cause);
 
 /* How a connection ended. */
 typedef struct lc_verdict {
-  /* 0: the peer's host acknowledged every byte and our FIN, or a unix-domain peer read
-   * everything. */
+  /* 0: the peer's host acknowledged every byte, and our FIN unless its own came before; or a
+   * unix-domain peer read everything. */
   int code;
   /* Bytes that were accepted for writing and are not known to have arrived; or LC_UNKNOWN. */
   size_t unacked;

@@ -94,6 +94,9 @@ lc_time lc_conn_quiet_from(lc_conn *conn);
 
 uint64_t lc_conn_id(const lc_conn *conn); /* unique in its loop, never reused */
 int lc_conn_fd(const lc_conn *conn);      /* -1 once it is closed */
+/* The same, for code that may duplicate the descriptor or give it to another process. The end of the
+ * connection ends such copies, too, which close() alone would not do. */
+int lc_conn_lend(lc_conn *conn);
 lc_state lc_conn_state(const lc_conn *conn);
 lc_server *lc_conn_server(const lc_conn *conn); /* NULL once it has left the registry */
 void *lc_conn_user(const lc_conn *conn);

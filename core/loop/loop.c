@@ -76,17 +76,28 @@ int lc_loop_watch(lc_loop *loop, lc_watch *watch, uint32_t events)
   return result;
 }
 
+static int is_watched(const lc_loop *loop, const lc_watch *watch)
+{
+  if (watch->fd < 0 || watch->slot >= loop->slot_used) return 0;
+  return is_used(&loop->slots[watch->slot]) && loop->slots[watch->slot].watch == watch;
+}
+
+void lc_loop_forget(lc_loop *loop, lc_watch *watch)
+{
+  if (!is_watched(loop, watch)) return;
+  slot_release(loop, watch->slot);
+  watch->slot = UINT32_MAX;
+}
+
 void lc_loop_unwatch(lc_loop *loop, lc_watch *watch)
 {
-  if (watch->fd < 0 || watch->slot >= loop->slot_used) return;
-  if (!is_used(&loop->slots[watch->slot]) || loop->slots[watch->slot].watch != watch) return;
+  if (!is_watched(loop, watch)) return;
   /* Called before the descriptor is closed or handed on: a duplicate of it elsewhere would keep it
    * registered. A failure needs no undoing, since the generation guards against late events. */
   int result;
   LC_RETRY(result,
            loop->sys->poller_control(loop->sys, loop->poller, LC_POLLER_REMOVE, watch->fd, 0, 0));
-  slot_release(loop, watch->slot);
-  watch->slot = UINT32_MAX;
+  lc_loop_forget(loop, watch);
 }
 
 static void dispatch(lc_loop *loop, const lc_poll_event *event)

@@ -114,6 +114,9 @@ int lc_loop_watch(lc_loop *loop, lc_watch *watch, uint32_t events);
 /* Removes the descriptor from the poller and frees the slot. The descriptor stays open.
  * Idempotent. */
 void lc_loop_unwatch(lc_loop *loop, lc_watch *watch);
+/* The same, for a descriptor that is closed next and has no copy: then the kernel itself removes it
+ * from the poller. */
+void lc_loop_forget(lc_loop *loop, lc_watch *watch);
 
 void lc_job_init(lc_job *job, void (*run)(lc_job *job));
 void lc_job_queue(lc_loop *loop, lc_job *job); /* a job that is queued already stays where it is */

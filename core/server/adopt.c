@@ -21,6 +21,7 @@ int lc_server_adopt(lc_server *server, int fd, const lc_address *peer, lc_conn *
   if (!spare) return -ENOMEM;
   lc_peer_pack(&spare->peer, peer);
   spare->outbound = server->is_outbound ? 1 : 0;
+  spare->sole = 1;
   int result = lc_registry_reserve(&server->registry);
   if (!result) result = lc_conn_begin(spare, fd);
   if (result < 0) return result;

@@ -47,6 +47,7 @@ int lc_conn_adopt(lc_server *server, int fd, const lc_settings *settings, lc_con
     extra->has_settings = 0; /* the spare will be another connection */
     return result;
   }
+  lc_conn_lend(*conn); /* the embedder may have a copy */
   lc_conn_move(*conn, LC_STATE_ACTIVE, "connect");
   return 0;
 }

@@ -14,6 +14,7 @@
 
 #include "sys/clock.h"
 #include "sys/files.h"
+#include "sys/fork.h"
 #include "sys/poller.h"
 #include "sys/signal.h"
 #include "sys/sys.h"
@@ -318,6 +319,7 @@ static const lc_sys linux_calls = {
   .close = linux_close,
   .set_nonblocking = linux_set_nonblocking,
   .duplicate = linux_duplicate,
+  .is_alone = lc_sys_is_alone,
   .unread = linux_unread,
   .unacked = linux_unacked,
   .poller_create = lc_sys_poller_create,
@@ -357,4 +359,8 @@ static const lc_sys linux_calls = {
   .resolve = linux_resolve,
 };
 
-const lc_sys *lc_sys_linux(void) { return &linux_calls; }
+const lc_sys *lc_sys_linux(void)
+{
+  lc_sys_note_forks();
+  return &linux_calls;
+}

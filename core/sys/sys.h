@@ -12,7 +12,8 @@
  * A new descriptor is never 0, 1 or 2, even when those are closed.
  *
  * The thread that runs the loop uses the table. Threads of the resolver call
- * `resolve`. The watchdog's thread calls `now`, `wake`, `wake_wait`, `wake_clear`,
+ * `resolve`; where it has threads, they also ask netlink (`now`, `socket`,
+ * `sendmsg`, `recv`, `close`). The watchdog's thread calls `now`, `wake`, `wake_wait`, `wake_clear`,
  * `signal_peek`, `interrupt`, `ran`, `blocked`, `setsockopt`, `say` and `exit`.
  */
 #ifndef LC_SYS_H
@@ -92,7 +93,8 @@ typedef struct lc_poll_event {
 #define LC_STDERR 2
 
 struct lc_sys {
-  void *state; /* the table's own; the real kernel needs none */
+  void *state;     /* the table's own; the real kernel needs none */
+  int has_threads; /* any thread may call it, not the loop's alone */
 
   lc_time (*now)(const lc_sys *); /* monotonic: all of lastcall's own times */
   /* Since 1970. It jumps when the clock is set, so it is shown but never used for deadlines. */
@@ -121,6 +123,10 @@ struct lc_sys {
   int (*close)(const lc_sys *, int fd);
   int (*set_nonblocking)(const lc_sys *, int fd); /* and FD_CLOEXEC, for inherited ones */
   int (*duplicate)(const lc_sys *, int fd);       /* a copy of the descriptor, FD_CLOEXEC */
+
+  /* 1 when no other process can have copies of this one's descriptors: it has not forked. A child
+   * that runs another program at once has none, for they are close-on-exec. */
+  int (*is_alone)(const lc_sys *);
 
   /* `unread`: bytes received and not read (FIONREAD). `unacked`: bytes sent and not acknowledged,
    * the FIN included (SIOCOUTQ). */

@@ -95,8 +95,9 @@ function Connection:post(...) end
 function Connection:work() end
 
 --- (waits) Closes in order: sends everything written and the FIN, then discards input until the peer's FIN, all within
---- `linger`. Returns true when the peer's host has acknowledged every byte and the FIN (on a unix-domain socket: when
---- the peer has read every byte). Idempotent; from any task; further reads and writes fail with "closed".
+--- `linger`. Returns true when the peer's host has acknowledged every byte, and the FIN unless its own came before (on a
+--- unix-domain socket: when the peer has read every byte). Idempotent; from any task; further reads and writes fail with
+--- "closed".
 --- `local conn <close>` calls it.
 ---@param linger? number|"background" seconds; 0 resets; "background" or negative: "pending" at once (as the option)
 ---@return true|"pending"|nil delivered "pending": the same steps go on, and the call does not wait

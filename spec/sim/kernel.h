@@ -58,6 +58,8 @@ sim_process *sim_process_new(sim_kernel *kernel, int host);
 /* Its system calls; valid as long as the kernel. */
 const lc_sys *sim_process_sys(const sim_process *process);
 void sim_process_limit(sim_process *process, int descriptors);
+/* It has forked: its connections have to be ended before they are closed. */
+void sim_process_fork(sim_process *process);
 /* Each of its calls takes from 0 to so long; 0 at first, when only waiting takes time. */
 void sim_process_cost(sim_process *process, lc_time most);
 /* So many of a thousand epoll_waits give an event that tells of nothing new, and so many do not

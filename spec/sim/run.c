@@ -8,6 +8,7 @@
 #include "memory.h"
 
 enum { TURNS_AT_MOST = 200000 };
+enum { FORKED = 4 }; /* one process in so many has forked */
 
 static const lc_time PATIENCE = 600 * LC_SECOND; /* beyond any plan */
 
@@ -233,6 +234,7 @@ static void plan_ahead(run *in)
   sim_process_cost(in->process, in->plan->cost);
   sim_process_disorder(in->process, in->plan->disorder);
   sim_process_limit(in->process, in->plan->descriptors);
+  if (in->plan->seed % FORKED == 0) sim_process_fork(in->process);
   sim_truth_on_close(in->process, closing, in);
   for (unsigned i = 0; i < in->plan->clients; i++) {
     client *c = &in->client[i];

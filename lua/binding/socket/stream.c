@@ -351,7 +351,7 @@ static int stream_is_there(lua_State *L)
 
 static int stream_fd(lua_State *L)
 {
-  lua_pushinteger(L, lc_conn_fd(conn_check(L, 1)->conn));
+  lua_pushinteger(L, lc_conn_lend(conn_check(L, 1)->conn));
   return 1;
 }
 

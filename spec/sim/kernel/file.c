@@ -49,7 +49,8 @@ int sim_file_close(sim_process *process, int fd)
   process->open--;
   if (--file->references) return 0;
   file->changed = NULL;
-  if (sim_items_forget(file)) process->left_watched++;
+  int is_connection = file->kind == SIM_TCP && ((sim_tcp *)file)->state != TCP_LISTEN;
+  if (sim_items_forget(file) && (process->has_forked || !is_connection)) process->left_watched++;
   if (file->kind == SIM_TCP) sim_tcp_release((sim_tcp *)file);
   return 0;
 }
@@ -102,6 +103,8 @@ void sim_process_limit(sim_process *process, int descriptors)
 {
   process->limit = descriptors < SIM_DESCRIPTORS ? descriptors : SIM_DESCRIPTORS;
 }
+
+void sim_process_fork(sim_process *process) { process->has_forked = 1; }
 
 void sim_process_disorder(sim_process *process, unsigned chance) { process->disorder = chance; }
 

@@ -118,8 +118,10 @@ struct sim_process {
   unsigned disorder; /* in a thousand */
   void (*closing)(void *user, int fd, const sim_truth *truth);
   void *closing_user;
-  uint64_t strange;      /* calls on descriptors that are not open */
-  uint64_t left_watched; /* descriptors closed while epoll had them */
+  uint64_t strange; /* calls on descriptors that are not open */
+  int has_forked;
+  uint64_t
+    left_watched; /* descriptors closed while epoll had them, except connections without copies */
 };
 
 /* ---------------------------------------------------------------- waiting -- */

@@ -199,6 +199,11 @@ static int table_duplicate(const lc_sys *sys, int fd)
   return end(process, file ? sim_file_install(process, file) : -EBADF);
 }
 
+static int table_is_alone(const lc_sys *sys)
+{
+  return !((const sim_process *)sys->state)->has_forked;
+}
+
 static int table_poller_wait(const lc_sys *sys, int poller, lc_poll_event *events, int capacity,
                              lc_time timeout)
 {
@@ -361,6 +366,7 @@ void sim_table_fill(sim_process *process)
     .close = table_close,
     .set_nonblocking = table_set_nonblocking,
     .duplicate = table_duplicate,
+    .is_alone = table_is_alone,
     .unread = table_unread,
     .unacked = table_unacked,
     .poller_create = table_poller_create,

@@ -1,0 +1,26 @@
+/* fork.c - notes that the process has forked: both have all descriptors then. */
+#include "sys/fork.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+static pthread_once_t noting = PTHREAD_ONCE_INIT;
+/* Also while forks cannot be noted, for lack of memory. */
+static atomic_int has_company = 1;
+
+/* In the parent and in the child. */
+static void note(void) { atomic_store_explicit(&has_company, 1, memory_order_relaxed); }
+
+static void begin(void)
+{
+  if (pthread_atfork(NULL, note, note) == 0)
+    atomic_store_explicit(&has_company, 0, memory_order_relaxed);
+}
+
+void lc_sys_note_forks(void) { pthread_once(&noting, begin); }
+
+int lc_sys_is_alone(const lc_sys *sys)
+{
+  (void)sys;
+  return !atomic_load_explicit(&has_company, memory_order_relaxed);
+}
