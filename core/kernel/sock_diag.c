@@ -75,11 +75,20 @@ static int is_old_enough(const struct inet_diag_msg *found, lc_time age)
 
 typedef struct tally {
   uint32_t sequence; /* of the question: answers to an earlier one are skipped */
-  uint16_t port;     /* network order */
-  lc_time age;       /* the least */
-  int count;
+  int family;
+  lc_half_open *ports;
+  int count; /* of ports */
   int is_done;
 } tally;
+
+static void count_found(tally *counted, const struct inet_diag_msg *found)
+{
+  for (int i = 0; i < counted->count; i++) {
+    lc_half_open *one = &counted->ports[i];
+    if (one->family != counted->family || htons(one->port) != found->id.idiag_sport) continue;
+    if (is_old_enough(found, one->age)) one->count++;
+  }
+}
 
 /* Counts one message. Returns 0, or the code that the kernel sent. */
 static int count_message(tally *counted, const struct nlmsghdr *header)
@@ -94,8 +103,7 @@ static int count_message(tally *counted, const struct nlmsghdr *header)
       return error < 0 ? error : -EPROTO; /* an acknowledgement, for which nothing asked */
     default:
       if (header->nlmsg_len < NLMSG_LENGTH(sizeof *found)) return -EPROTO;
-      if (found->id.idiag_sport == counted->port && is_old_enough(found, counted->age))
-        counted->count++;
+      count_found(counted, found);
       return 0;
   }
 }
@@ -133,20 +141,43 @@ static void discard(const lc_sys *sys, int fd, void *buffer, size_t size)
   }
 }
 
-int lc_sock_diag_half_open_for(const lc_sys *sys, int fd, int family, uint16_t port, lc_time age)
+/* Asks for one family. The kernel picks out a port, where there is only one. At the limit of
+ * answers the true numbers may be larger. */
+static int count_family(const lc_sys *sys, int fd, int family, lc_half_open *ports, int count)
 {
   union {
     struct nlmsghdr aligned;
     char bytes[ANSWER_SIZE];
   } answer;
-  tally counted = {.sequence = (uint32_t)sys->now(sys), .port = htons(port), .age = age};
+  tally counted = {
+    .sequence = (uint32_t)sys->now(sys), .family = family, .ports = ports, .count = count};
   discard(sys, fd, &answer, sizeof answer);
-  int error = ask(sys, fd, family, port, counted.sequence);
+  int error = ask(sys, fd, family, count == 1 ? ports->port : 0, counted.sequence);
   for (int i = 0; error == 0 && !counted.is_done && i < ANSWERS_MAX; i++) {
     ssize_t got = receive(sys, fd, &answer, sizeof answer);
     error = got < 0 ? (int)got : count_answer(&counted, answer.bytes, (size_t)got);
   }
-  return error < 0 ? error : counted.count; /* at the limit: the true number may be larger */
+  return error;
+}
+
+int lc_sock_diag_count(const lc_sys *sys, int fd, lc_half_open *ports, int count)
+{
+  static const int families[] = {AF_INET, AF_INET6};
+  int error = 0;
+  for (int i = 0; i < count; i++) ports[i].count = 0;
+  for (int f = 0; f < 2 && error == 0; f++) {
+    int wanted = 0;
+    for (int i = 0; i < count; i++) wanted |= ports[i].family == families[f];
+    if (wanted) error = count_family(sys, fd, families[f], ports, count);
+  }
+  return error;
+}
+
+int lc_sock_diag_half_open_for(const lc_sys *sys, int fd, int family, uint16_t port, lc_time age)
+{
+  lc_half_open one = {.family = family, .port = port, .age = age};
+  int error = lc_sock_diag_count(sys, fd, &one, 1);
+  return error < 0 ? error : one.count;
 }
 
 int lc_sock_diag_half_open(const lc_sys *sys, int fd, int family, uint16_t port)

@@ -1,4 +1,4 @@
-/* sock_diag.h - asks the kernel how many handshakes are under way on a port.
+/* sock_diag.h - asks the kernel how many handshakes are under way on some ports.
  *
  * A client that has received our SYN-ACK takes itself to be connected. Until its
  * ACK arrives, the kernel keeps a half-open request for it (SYN_RECV). A listener
@@ -22,7 +22,18 @@ int lc_sock_diag_open(const lc_sys *sys);
  * the table is large. */
 int lc_sock_diag_half_open(const lc_sys *sys, int fd, int family, uint16_t port);
 
-/* The same, but counts only handshakes that began at least `age` ago, and some that are
+/* Handshakes under way on a port. */
+typedef struct lc_half_open {
+  int family;
+  uint16_t port;
+  lc_time age; /* only those that began at least so long ago; 0: all */
+  int count;
+} lc_half_open;
+
+/* Counts those of each port, by one walk of the kernel for each family. Returns 0 or -errno. */
+int lc_sock_diag_count(const lc_sys *sys, int fd, lc_half_open *ports, int count);
+
+/* The same for one port, but counts only handshakes that began at least `age` ago, and some that are
  * milliseconds younger: for a port where another listener still gets new ones. The age is known by
  * the kernel's timer for the next SYN-ACK. A handshake whose age cannot be told is counted. */
 int lc_sock_diag_half_open_for(const lc_sys *sys, int fd, int family, uint16_t port, lc_time age);

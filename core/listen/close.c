@@ -1,5 +1,6 @@
 /* close.c - closes the socket of a listener, and undoes what would outlive it. */
 #include "listen/inside.h"
+#include "listen/lookout.h"
 #include "listen/unix_path.h"
 
 /* Called while the socket is open, so that no new file can have the inode of ours. */
@@ -14,7 +15,7 @@ void lc_listener_close(lc_listener *listener)
   lc_listen_owner *owner = listener->owner;
   lc_loop *loop = owner->loop;
   if (listener->watch.fd < 0) return;
-  lc_settle_stop_counting(listener, LC_CLOSED);
+  lc_lookout_leave(listener);
   lc_loop_unwatch(loop, &listener->watch);
   if (listener->method && listener->method->end) listener->method->end(listener);
   forget_path(listener);

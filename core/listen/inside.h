@@ -30,8 +30,14 @@ struct lc_listener {
   int lossless;
   int is_unknown; /* not lossless only because the kernel did not show it */
   int is_hidden;
-  int diag;        /* a netlink socket; or the code that says why there is none */
+  lc_link in_lookout;
+  int look_place;  /* among the ports of its look */
+  int is_answered; /* its look is over: half_open and look_took tell of it */
+  int half_open;   /* handshakes under way, or a code */
+  lc_time look_took;
+  int uncounted;   /* the code that says why no handshakes can be counted; or 0 */
   int quiet_looks; /* consecutive looks that found no handshake under way */
+  lc_time look_at; /* when the next look is wanted; LC_NEVER while one is asked for */
   lc_time stop_began;
   lc_time hidden_at; /* from then on no new handshake can be ours */
   lc_time settled;   /* how long the stop took */
@@ -47,8 +53,6 @@ void lc_listener_not_known(lc_listener *listener, const char *event, int code);
  * clients. */
 int lc_settle_begin(lc_listener *listener); /* LC_LISTENER_SETTLING */
 int lc_settle_due(lc_listener *listener, lc_time now, lc_time *again);
-/* No handshakes can be counted from now on; `code` says why. */
-void lc_settle_stop_counting(lc_listener *listener, int code);
 
 /* close.c */
 void lc_listener_close(lc_listener *listener);

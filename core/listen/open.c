@@ -57,7 +57,7 @@ static lc_listener *listener_new(lc_listen_owner *owner, const lc_listen_options
 {
   lc_listener *listener = calloc(1, sizeof *listener);
   if (!listener) return NULL;
-  listener->watch.fd = listener->diag = -1;
+  listener->watch.fd = -1;
   listener->watch.ready = listener_ready;
   listener->owner = owner;
   listener->backlog = options->backlog;
@@ -68,6 +68,7 @@ static lc_listener *listener_new(lc_listen_owner *owner, const lc_listen_options
   listener->defers = options->defer_accept > 0;
   listener->lossless = 1;
   lc_list_init(&listener->in_owner);
+  lc_list_init(&listener->in_lookout);
   lc_job_init(&listener->job, listener_job);
   if (!lc_timer_open(owner->loop, &listener->timer, listener_due)) return listener;
   free(listener);

@@ -1,6 +1,6 @@
 /* settle.c - waits for the handshakes that were under way when a listener was hidden. */
-#include "kernel/sock_diag.h"
 #include "listen/inside.h"
+#include "listen/lookout.h"
 
 #define SETTLE_AT_LEAST (100 * LC_MILLISECOND)
 #define SETTLE_BLIND LC_SECOND /* at most, where half-open handshakes cannot be counted */
@@ -8,39 +8,24 @@
 #define LOOK_EVERY (20 * LC_MILLISECOND)
 #define LOOK_COST 10 /* looking may take at most a tenth of the time */
 
-void lc_settle_stop_counting(lc_listener *listener, int code)
-{
-  const lc_sys *sys = listener->owner->loop->sys;
-  if (listener->diag >= 0) sys->close(sys, listener->diag);
-  listener->diag = code;
-}
-
 int lc_settle_begin(lc_listener *listener)
 {
   lc_loop *loop = listener->owner->loop;
   listener->hidden_at = loop->sys->now(loop->sys);
-  listener->diag = lc_sock_diag_open(loop->sys);
-  lc_timer_set(loop, &listener->timer,
-               loop->now + (listener->defers ? SETTLE_DEFERRED : SETTLE_AT_LEAST));
+  listener->look_at = loop->now + (listener->defers ? SETTLE_DEFERRED : SETTLE_AT_LEAST);
+  lc_timer_set(loop, &listener->timer, listener->look_at);
   return LC_LISTENER_SETTLING;
 }
 
-static uint16_t port_of(const lc_address *address)
+/* Takes in what the look has found. The second look, which confirms the first, is never delayed. */
+static void take_in(lc_listener *listener, lc_time now)
 {
-  return ntohs(address->of.any.sa_family == AF_INET6 ? address->of.in6.sin6_port
-                                                     : address->of.in.sin_port);
-}
-
-/* Returns the number of our handshakes under way, or a code. Other members of a group begin new
- * ones on the same port: there only those count that began before we were hidden. */
-static int handshakes(const lc_listener *listener)
-{
-  const lc_sys *sys = listener->owner->loop->sys;
-  const lc_address *address = &listener->address;
-  int tells_age = listener->in_group && !listener->defers;
-  return lc_sock_diag_half_open_for(sys, listener->diag, address->of.any.sa_family,
-                                    port_of(address),
-                                    tells_age ? sys->now(sys) - listener->hidden_at : 0);
+  int half_open = listener->half_open;
+  lc_time cost = half_open ? listener->look_took * LOOK_COST : 0;
+  listener->is_answered = 0;
+  listener->quiet_looks = half_open ? 0 : listener->quiet_looks + 1;
+  if (half_open < 0) listener->uncounted = half_open;
+  listener->look_at = now + (cost > LOOK_EVERY ? cost : LOOK_EVERY);
 }
 
 /* For a kernel that does not count handshakes: waits a fixed time. */
@@ -49,25 +34,26 @@ static int is_settled_blindly(lc_listener *listener, lc_time now, lc_time *again
   lc_time limit = *listener->owner->settle;
   *again = listener->hidden_at + (limit < SETTLE_BLIND ? limit : SETTLE_BLIND);
   if (now < *again) return 0;
-  lc_listener_not_known(listener, "stop unseen", listener->diag);
+  lc_listener_not_known(listener, "stop unseen", listener->uncounted);
   return 1;
+}
+
+/* No look is wanted until this one is over. */
+static void look(lc_listener *listener)
+{
+  listener->look_at = LC_NEVER;
+  listener->uncounted = lc_lookout_ask(listener);
 }
 
 int lc_settle_due(lc_listener *listener, lc_time now, lc_time *again)
 {
-  const lc_sys *sys = listener->owner->loop->sys;
-  lc_time limit = *listener->owner->settle;
-  if (listener->diag < 0) return is_settled_blindly(listener, now, again);
-  lc_time before = sys->now(sys);
-  int half_open = handshakes(listener);
-  lc_time cost = (sys->now(sys) - before) * LOOK_COST;
-  listener->quiet_looks = half_open ? 0 : listener->quiet_looks + 1;
-  /* The second look, which confirms the first, is never delayed. */
-  *again = now + (half_open && cost > LOOK_EVERY ? cost : LOOK_EVERY);
-  if (half_open < 0) lc_settle_stop_counting(listener, half_open);
+  lc_time limit = lc_time_add(listener->hidden_at, *listener->owner->settle);
+  if (listener->is_answered) take_in(listener, now);
+  else if (now >= listener->look_at && now < limit) look(listener);
+  if (listener->uncounted < 0) return is_settled_blindly(listener, now, again);
   if (listener->quiet_looks >= 2) return 1;
-  if (now < lc_time_add(listener->hidden_at, limit)) return 0;
-  if (half_open < 0) return is_settled_blindly(listener, now, again);
+  *again = lc_time_earlier(listener->look_at, limit);
+  if (now < limit) return 0;
   lc_listener_not_lossless(listener, "stop unsettled", 0); /* slow clients, or a SYN flood */
   return 1;
 }

@@ -180,9 +180,11 @@ void lc_listener_stop_due(lc_listener *listener, lc_time now)
 /* Clients that the kernel did not show are not known to be lost. */
 static void tell_cut(lc_listener *listener)
 {
-  int is_uncounted = listener->state == LC_LISTENER_SETTLING && listener->diag < 0;
+  int code = listener->uncounted;
+  if (!code) code = lc_loop_features(listener->owner->loop)->sock_diag_code;
+  int is_uncounted = listener->state == LC_LISTENER_SETTLING && code < 0;
   int queue = lc_listener_queue_length(listener);
-  if (queue <= 0 && is_uncounted) lc_listener_not_known(listener, "stop cut short", listener->diag);
+  if (queue <= 0 && is_uncounted) lc_listener_not_known(listener, "stop cut short", code);
   else if (queue > 0 || listener->state != LC_LISTENER_EMPTYING)
     lc_listener_not_lossless(listener, "stop cut short", 0);
   else if (queue < 0) lc_listener_not_known(listener, "stop cut short", 0);

@@ -299,6 +299,7 @@ static int linux_resolve(const lc_sys *sys, const char *host, uint16_t port, lc_
 }
 
 static const lc_sys linux_calls = {
+  .has_threads = 1,
   .now = linux_now,
   .time_of_day = linux_time_of_day,
   .ticks = linux_ticks,

@@ -154,6 +154,7 @@ void faults_init(faults *f)
   memset(f, 0, sizeof *f);
   f->sys = *real(); /* what cannot fail, and the signals' own functions */
   f->sys.state = f;
+  f->sys.has_threads = 0; /* or the n-th call would be another one each time */
   f->sys.now = faulty_now;
   f->sys.time_of_day = faulty_time_of_day;
   f->sys.random = faulty_random;

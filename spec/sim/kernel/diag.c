@@ -59,11 +59,11 @@ static entry entry_of(const sim_request *request, const question *asked)
   made.found.idiag_state = TCP_SYN_RECV;
   made.found.idiag_retrans = (uint8_t)request->repeated;
   made.found.idiag_expires = left > 0 ? (uint32_t)(left / LC_MILLISECOND) : 0;
-  made.found.id.idiag_sport = asked->request.id.idiag_sport;
+  made.found.id.idiag_sport = htons(request->listener->local.port);
   return made;
 }
 
-/* Those of a port, in answers of bounded size. */
+/* Those of a port or of all, in answers of bounded size. */
 static void dump(netlink *socket, const question *asked)
 {
   entry entries[IN_ONE];
@@ -71,7 +71,8 @@ static void dump(netlink *socket, const question *asked)
   const sim_tcp *tcp = socket->file.kernel->bound;
   for (; tcp; tcp = tcp->next_bound) {
     if (tcp->state != TCP_LISTEN || tcp->local.family != asked->request.sdiag_family) continue;
-    if (htons(tcp->local.port) != asked->request.id.idiag_sport) continue;
+    in_port_t wanted = asked->request.id.idiag_sport; /* 0: any */
+    if (wanted && htons(tcp->local.port) != wanted) continue;
     for (const sim_request *request = tcp->requests; request; request = request->next) {
       entries[count++] = entry_of(request, asked);
       if (count < IN_ONE) continue;
