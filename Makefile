@@ -213,6 +213,7 @@ $(BUILD)/lua/spec_openssl.so: LIBRARIES = $(OPENSSL_LIBS) -Wl,-z,nodelete
 $(BUILD)/lua/spec_faults.so: $(FAULTS) $(LIBRARY)
 $(BUILD)/lua/spec_frames.so: $(FRAMES) $(LIBRARY)
 $(BUILD)/lua/spec_clock.so: $(LIBRARY)
+$(BUILD)/lua/spec_work_clock.so: $(LIBRARY)
 
 $(BUILD)/clients: $(CLIENTS) $(LIBRARY)
 	$(call say,link)$(LINK_PROGRAM) -o $@ $^ -lm

@@ -1,15 +1,17 @@
--- The echo server that is measured. Usage: lua lastcall.lua [lines] [off] [data]
+-- The echo server that is measured. Usage: lua lastcall.lua [lines] [off] [data] [turns]
 --
 -- lines: reads lines and writes them back, instead of echoing what comes.
 -- off: without deadlines, keepalive, on_state. They are on otherwise.
 -- data: a handler begins with its connection's first byte.
+-- turns: turns are as long as the processor time that they take.
 -- When it ends it prints the longest turn of the loop, in milliseconds, from SIGUSR2 until SIGTERM, and from then on.
-
-local core = require "lastcall.core"
-local lastcall = require "lastcall"
 
 local words = {}
 for _, word in ipairs(arg) do words[word] = true end
+if words.turns then require "spec_work_clock" end
+
+local core = require "lastcall.core"
+local lastcall = require "lastcall"
 
 local function echo(conn)
   while true do

@@ -55,6 +55,17 @@ describe("the load generator", function()
     assert.is_false(fine, output) -- it answers something else
   end)
 
+  it("is told how long the turns were, by the processor time of the loop", function()
+    local options = "--connections 4 --idle 50 --mark --seconds 0.05"
+    for _, words in ipairs { "turns", "lines turns", "data turns" } do
+      local figures, output = figures_of(options, "lua5.4 bench/rivals/lastcall.lua " .. words)
+      assert.equal(0, figures.status, output)
+      for _, name in ipairs { "longest_turn", "drain_turn" } do
+        assert.is_true(figures[name] > 0 and figures[name] < helper.seconds(0.05) * 1e3, output)
+      end
+    end
+  end)
+
   it("says how it is used", function()
     local output, _, status = helper.run(helper.program "bench/load" .. " --colour red -- true")
     assert.equal(2, status)
