@@ -271,9 +271,10 @@ void lc_conn_wait_write(lc_conn *conn, lc_time deadline)
     lc_time limit = lc_conn_limit(conn, lc_conn_settings(conn)->write_timeout);
     conn->write_deadline = lc_time_earlier(deadline, limit);
   }
-  /* A write that has had its share waits for its turn: no event needs to come. */
-  if (!conn->out_blocked && !conn->connecting && !conn->opening && !lc_buffer_size(conn->out))
-    lc_conn_tell(conn, LC_WRITABLE);
+  /* A write that has had its share waits for its turn: no event needs to come. Where a library moves
+   * the bytes, the kernel has refused them. */
+  int must_wait = conn->out_blocked || conn->connecting || conn->opening || conn->foreign;
+  if (!must_wait && !lc_buffer_size(conn->out)) lc_conn_tell(conn, LC_WRITABLE);
   conn->out_waits = 1; /* the whole write has one deadline, however often it waits */
   lc_conn_arm(conn, lc_time_earlier(conn->write_deadline, conn->deadline));
 }
