@@ -34,6 +34,10 @@ local WAYS = {
   chmod = { "EPERM", "EIO" },
   rename = { "EACCES", "ENOSPC" },
   lock_directory = { "EACCES", "EAGAIN", "EINTR" },
+  open_file = { "EMFILE", "ENOENT", "EIO", "EINTR", "ENOSYS" },
+  file_facts = { "EIO" },
+  read_at = { "EIO", "EINTR" },
+  send_file = { "EINVAL", "EIO", "EINTR", "ENOMEM", "EPIPE" },
   resolve = { "EAGAIN", "ENOMEM" },
 }
 

@@ -53,7 +53,10 @@ static const struct {
               {"EADDRINUSE", EADDRINUSE},
               {"ECONNRESET", ECONNRESET},
               {"ENOSPC", ENOSPC},
-              {"ENOTCONN", ENOTCONN}};
+              {"ENOTCONN", ENOTCONN},
+              {"ENOENT", ENOENT},
+              {"ENOSYS", ENOSYS},
+              {"EINVAL", EINVAL}};
 
 static int check_error(lua_State *L, int index)
 {
