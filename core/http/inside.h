@@ -95,6 +95,7 @@ struct lc_http_service {
   uint64_t served;
   int is_over;     /* it is freed with its last exchange */
   int64_t date_of; /* the second that `date_line` has */
+  lc_time date_at; /* by the loop's clock: when it was found out */
   char date_line[LC_HTTP_DATE_LINE];
 };
 

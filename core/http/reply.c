@@ -39,11 +39,13 @@ static void write_text(lc_http_writer *writer, const char *text, size_t length)
 }
 #define WRITE(writer, text) write_text(writer, text, sizeof(text) - 1)
 
-/* The line is made once a second. */
+/* The line is made once a second, and the clock is read once a turn. */
 static void write_date(lc_http_service *service, const lc_conn *conn, lc_http_writer *writer)
 {
   const lc_sys *sys = conn->loop->sys;
-  int64_t now = sys->time_of_day(sys) / LC_SECOND;
+  int is_new_turn = conn->loop->now != service->date_at;
+  int64_t now = is_new_turn ? sys->time_of_day(sys) / LC_SECOND : service->date_of;
+  service->date_at = conn->loop->now;
   if (now != service->date_of) {
     memcpy(service->date_line, "Date: ", 6);
     lc_http_date(service->date_line + 6, now);

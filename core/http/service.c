@@ -43,7 +43,7 @@ lc_http_service *lc_http_service_new(const lc_http_options *options)
   }
   service->options.ready_path = service->ready_path;
   service->options.trusted = service->trusted;
-  service->date_of = -1;
+  service->date_of = service->date_at = -1;
   lc_http_arrival_init(&service->own);
   return service;
 }

@@ -217,6 +217,43 @@ describe("a coroutine that waits for the loop", function()
     end, { patch_coroutine = false, on_error = function() end })
   end)
 
+  -- The coroutine of a handler rests for the next one.
+  for what, case in pairs {
+    ["a connection"] = { serve = function(note)
+      return function(conn)
+        note()
+        conn:write(conn:read() or "")
+      end
+    end, ask = "a\n", answer = "^a$" },
+    ["a request"] = { serve = function(note)
+      return require("lastcall.http").handler(function()
+        note()
+        return "b"
+      end)
+    end, ask = "GET / HTTP/1.0\r\n\r\n", answer = "\r\n\r\nb$" },
+  } do
+    it("gives nothing to who still knows it when the handler of " .. what .. " has ended, and may be closed", function()
+      helper.task(function()
+        local known = {}
+        local server, address = helper.serve(lastcall, case.serve(function() known[#known + 1] = own.running() end))
+        local function ask()
+          local conn = assert(lastcall.connect(address))
+          helper.send(conn, case.ask)
+          assert.is_truthy(assert(conn:read("a")):find(case.answer))
+          conn:close()
+        end
+        for i = 1, 12 do
+          ask()
+          local co = known[#known]
+          if i % 3 == 1 then assert.same({ true }, { own.resume(co, "junk", 2) }) end
+          if i % 3 == 2 then assert.is_true(own.close(co)) end
+        end
+        assert.equal(12, #known)
+        server:close()
+      end, { patch_coroutine = false, on_error = function(err) error(err, 0) end })
+    end)
+  end
+
   -- What runs while it is being closed turns the loop, which then comes to its task.
   for what, case in pairs {
     ["when its time is over meanwhile"] = { wait = "lastcall.sleep(0.001)" },

@@ -27,11 +27,11 @@ typedef struct own_headers {
 static const lc_http_head *self_head(lua_State *L, const char **bytes)
 {
   const own_headers *own = lua_touserdata(L, 1);
-  if (own && lua_rawlen(L, 1) >= sizeof *own && own->type == OWN_TYPE) {
-    *bytes = own->bytes;
-    return &own->head;
-  }
-  return lc_http_request(http_self(L, &HTTP_HEADERS)->exchange, bytes);
+  size_t size = own ? lua_rawlen(L, 1) : 0;
+  if (size == sizeof(http_object) || size < sizeof *own || own->type != OWN_TYPE)
+    return lc_http_request(http_self(L, &HTTP_HEADERS)->exchange, bytes);
+  *bytes = own->bytes;
+  return &own->head;
 }
 
 void http_push_headers(lua_State *L, const lc_http_head *head, const lc_slice *bytes)

@@ -2,6 +2,13 @@
  *
  * The body runs under lua_pcallk, so that a traceback can be taken where an error is
  * raised, and an error thrown into the coroutine by force is caught in it.
+ *
+ *   task_body ----> run ----> body_done ----> the coroutine returns
+ *                    ^            |
+ *                    `- next_body <   it rests: the next task of the coroutine goes on here
+ *
+ * The coroutine of a handler rests suspended in its body. To return, and to begin the body and its slot
+ * anew, would take 400 instructions more for each connection and request.
  */
 #include "task/body.h"
 
@@ -41,6 +48,8 @@ void task_wrap_error(lua_State *L)
   lua_rawseti(L, -2, 1);
 }
 
+static int next_body(lua_State *L, int status, lua_KContext kept);
+
 /* Stack: the message handler, which is also the slot at the base, the function, results. The
  * function is the first result: it says where an ended task was. A handler's function is found with
  * its server, because one value more would double the stacks of many handlers. */
@@ -49,20 +58,42 @@ static int body_done(lua_State *L, int status, lua_KContext kept)
   task *t = (task *)kept;
   if (t->is_forced && !t->killing) return task_freeze(L, t, kept, body_done);
   t->failed = status != LUA_OK && status != LUA_YIELD;
-  return lua_gettop(L) - 1;
+  int count = lua_gettop(L) - 1;
+  if (!t->is_handler || t->is_exposed)
+    return count; /* a script that has seen it is to see it dead */
+  t->rests = 1;
+  return lua_yieldk(L, count, 0, next_body);
 }
 
-/* Called with a function and its arguments. Upvalue: the runtime. */
-int task_body(lua_State *L)
+/* Stack: the slot, a function and its arguments. */
+static int run(lua_State *L, task *t)
 {
-  runtime *rt = lua_touserdata(L, lua_upvalueindex(1));
-  task *t = rt->current;
-  int count = lua_gettop(L) - 1;
+  int count = lua_gettop(L) - 2;
   lua_KContext kept = (lua_KContext)t;
-  suspension_push_base(L, rt);
   if (!t->is_handler) {
     lua_pushvalue(L, 2);
     lua_insert(L, 2);
   }
   return body_done(L, lua_pcallk(L, count, LUA_MULTRET, 1, kept, body_done), kept);
+}
+
+/* Other code that resumes a coroutine at rest gets nothing. Its last task may be gone. */
+static int next_body(lua_State *L, int status, lua_KContext kept)
+{
+  const runtime *rt = lua_touserdata(L, lua_upvalueindex(1));
+  (void)status;
+  if (!rt->current || rt->current->co != L || !rt->current->rests) {
+    lua_settop(L, 1);
+    return lua_yieldk(L, 0, kept, next_body);
+  }
+  rt->current->rests = 0;
+  return run(L, rt->current);
+}
+
+/* Called with a function and its arguments. Upvalue: the runtime. */
+int task_body(lua_State *L)
+{
+  const runtime *rt = lua_touserdata(L, lua_upvalueindex(1));
+  suspension_push_base(L, rt);
+  return run(L, rt->current);
 }

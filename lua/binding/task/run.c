@@ -42,7 +42,7 @@ static void task_finish(task *t, int reusable)
   runtime_release(rt, t->handle);
   t->handle = LUA_NOREF;
   coroutine_forget(t);
-  lua_settop(t->co, 0);
+  lua_settop(t->co, t->rests);
   task_recycle(t, reusable);
 }
 
@@ -59,6 +59,7 @@ static int close_by_force(lua_State *L, task *t)
   rt->current = t;
   int status = task_close_coroutines(L, t);
   rt->current = before;
+  t->rests = 0;
   lc_loop_flush(rt->loop);
   return status;
 }
@@ -75,7 +76,7 @@ void task_kill(lua_State *L, task *t)
     return;
   }
   lc_list_remove(&t->in_queue);
-  if (!t->has_begun) lua_settop(t->co, 0);
+  if (!t->has_begun) lua_settop(t->co, t->rests);
   t->failed = close_by_force(L, t) != LUA_OK; /* an error in a __close */
   t->rt->tasks->result_count = t->failed ? 1 : 0;
   task_finish(t, 0);
@@ -101,7 +102,7 @@ void tasks_kill(lua_State *L, runtime *rt, int (*is_meant)(const task *t, const 
 /* Other code has closed its coroutine, or has started it: nothing is left to resume. */
 static int is_lost(const task *t)
 {
-  if (t->has_begun) return lua_status(t->co) != LUA_YIELD;
+  if (t->has_begun || t->rests) return lua_status(t->co) != LUA_YIELD;
   return lua_status(t->co) != LUA_OK || lua_tocfunction(t->co, 1) != task_body;
 }
 
@@ -149,7 +150,7 @@ static void task_resume(runtime *rt, task *t)
   turn_piece_done(rt);
   rt->current = NULL;
   lc_loop_flush(rt->loop);
-  if (status == LUA_YIELD) {
+  if (status == LUA_YIELD && !t->rests) {
     if (count) lua_pop(t->co, count);
     if (t->doomed) task_kill(rt->L, t);
     else if (!t->is_frozen && !t->waits_for && lc_list_is_empty(&t->in_queue))
@@ -158,11 +159,12 @@ static void task_resume(runtime *rt, task *t)
     return;
   }
   rt->tasks->result_count = count - !t->is_handler;
-  if (status != LUA_OK) { /* only for lack of memory: the body catches the rest */
+  int is_sound = status == LUA_OK || t->rests;
+  if (!is_sound) { /* only for lack of memory: the body catches the rest */
     t->failed = 1;
     rt->tasks->result_count = 1;
   }
-  task_finish(t, status == LUA_OK);
+  task_finish(t, is_sound);
 }
 
 /* They go on when the loop has done the work for which they gave way. */

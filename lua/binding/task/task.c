@@ -37,15 +37,32 @@ void tasks_open(lua_State *L, runtime *rt)
   all->body = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-static task *task_take(lua_State *L, runtime *rt)
+static void task_free(task *t)
 {
-  task *t;
-  if (!lc_list_is_empty(&rt->tasks->pool)) {
-    t = LC_OWNER(rt->tasks->pool.previous, task, in_tasks);
+  lc_timer_close(t->rt->loop, &t->timer);
+  if (t->extra) free(t->extra->levels);
+  free(t->extra);
+  free(t);
+}
+
+/* NULL when the pool is empty. Other code may have closed a coroutine that rests. */
+static task *take_pooled(runtime *rt)
+{
+  while (!lc_list_is_empty(&rt->tasks->pool)) {
+    task *t = LC_OWNER(rt->tasks->pool.previous, task, in_tasks);
     lc_list_remove(&t->in_tasks);
     rt->tasks->pooled--;
-    return t;
+    if (!t->rests || lua_status(t->co) == LUA_YIELD) return t;
+    runtime_release(rt, t->anchor);
+    task_free(t);
   }
+  return NULL;
+}
+
+static task *task_take(lua_State *L, runtime *rt)
+{
+  task *t = take_pooled(rt);
+  if (t) return t;
   lua_State *co = lua_newthread(L);
   int anchor = runtime_anchor(L, rt);
   t = calloc(1, sizeof *t);
@@ -104,24 +121,26 @@ task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
   if (ctx) context_hold(L, ctx);
   t = task_take(L, rt);
   co = t->co;
-  lua_rawgeti(co, LUA_REGISTRYINDEX, rt->tasks->body);
+  if (!t->rests) lua_rawgeti(co, LUA_REGISTRYINDEX, rt->tasks->body);
   lua_xmove(L, co, count + 1);
   return enlist(t, by, ctx);
 }
 
 task *task_start_anchored(runtime *rt, owner *by, int function, int argument)
 {
-  enum { ROOM = 5 };
-  if (lc_list_is_empty(&rt->tasks->pool)) return NULL;
-  task *t = LC_OWNER(rt->tasks->pool.previous, task, in_tasks);
-  if (!lua_checkstack(t->co, ROOM)) return NULL;
-  t = task_take(rt->L, rt);
+  enum { TABLE = 2, ROOM = 4 };
+  task *t = take_pooled(rt);
+  if (t && !lua_checkstack(t->co, ROOM)) {
+    task_pool(t);
+    t = NULL;
+  }
+  if (!t) return NULL;
   by->type->hold(rt->L, by);
-  lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->tasks->body);
+  if (!t->rests) lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->tasks->body);
   lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->anchors);
-  lua_rawgeti(t->co, -1, function);
-  lua_rawgeti(t->co, -2, argument);
-  lua_remove(t->co, -3);
+  lua_rawgeti(t->co, TABLE, argument);
+  lua_rawgeti(t->co, TABLE, function);
+  lua_replace(t->co, TABLE);
   return enlist(t, by, NULL);
 }
 
@@ -140,14 +159,6 @@ context *task_context(lua_State *L, task *t)
     lua_pop(L, 1);
   }
   return t->ctx;
-}
-
-static void task_free(task *t)
-{
-  lc_timer_close(t->rt->loop, &t->timer);
-  if (t->extra) free(t->extra->levels);
-  free(t->extra);
-  free(t);
 }
 
 /* Keeps its coroutine for another task, if the coroutine is sound and the pool has room. */

@@ -76,6 +76,7 @@ struct task {
   unsigned is_main : 1;     /* its coroutine looks like the main one to its script */
   unsigned is_exposed : 1;  /* the script has seen its coroutine: it is in tasks.busy */
   unsigned is_handler : 1;
+  unsigned rests : 1;      /* its coroutine is suspended in its body, before or after the task */
   unsigned is_goodbye : 1; /* it runs on_drain, and guards its connection */
   unsigned is_system : 1;  /* lastcall's own: neither counted nor canceled with the process's */
   unsigned noted : 2;      /* among the stragglers, by the last step that came to it */
