@@ -47,16 +47,13 @@ conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_base *se
 {
   conn_box *box = lua_newuserdatauv(L, sizeof *box, 1);
   *box = (conn_box){.type = &CONN_OWNER, .rt = rt, .of_server = server, .anchor = LUA_NOREF};
-  lc_list_init(&box->own_tasks);
-  lc_list_init(&box->waiting);
   if (server) {
     runtime_push_anchored(L, rt, server->anchor);
     lua_setiuservalue(L, -2, 1);
   }
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->conns->type);
   lua_setmetatable(L, -2);
-  box->conn = lc_conn_ref(conn);
-  lc_conn_set_user(conn, box);
+  conn_bind(box, conn);
   return box;
 }
 

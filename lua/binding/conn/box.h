@@ -20,7 +20,7 @@ struct conn_box {
   union {
     owner as_owner;
     struct {
-      OWNER_FIELDS; /* `conn` is never NULL; the user value keeps the server */
+      OWNER_FIELDS; /* `conn` is NULL in a spare; the user value keeps the server */
     };
   };
   task *reader;
@@ -47,6 +47,7 @@ struct conn_box {
   unsigned has_farewell : 1;     /* has a farewell of its own */
   unsigned is_fresh : 1;         /* it has had a unit since the last look of staying.c */
   unsigned place : 10;           /* there, from 1; 0: it does not stay */
+  unsigned is_seen : 1;          /* a script may have it: it never serves another connection */
   uint8_t untold;                /* moves that wait to be passed to on_state */
 };
 

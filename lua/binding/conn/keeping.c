@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "base/list.h"
 #include "conn/box.h"
 #include "conn/methods.h"
 #include "runtime/runtime.h"
@@ -81,8 +82,26 @@ void conn_keep_unstarted(lua_State *L, int index)
   lua_pop(L, 1);
 }
 
+void conn_bind(conn_box *box, lc_conn *conn)
+{
+  lc_list_init(&box->own_tasks);
+  lc_list_init(&box->waiting);
+  box->conn = lc_conn_ref(conn);
+  lc_conn_set_user(conn, box);
+}
+
+void conn_unbind(conn_box *box)
+{
+  lc_conn *conn = box->conn;
+  *box = (conn_box){
+    .type = box->type, .rt = box->rt, .of_server = box->of_server, .anchor = box->anchor};
+  lc_conn_set_user(conn, NULL);
+  lc_conn_unref(conn);
+}
+
 int conn_push(lua_State *L, conn_box *box)
 {
+  box->is_seen = 1;
   if (box->anchor != LUA_NOREF) {
     runtime_push_anchored(L, box->rt, box->anchor);
     return 1;

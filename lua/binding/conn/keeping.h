@@ -9,6 +9,10 @@
 void conn_keep_value(lua_State *L, int index,
                      int key);                         /* pops the value to keep as `key` [-1, 0] */
 int conn_kept_value(lua_State *L, int index, int key); /* pushes it; its type [0, +1] */
+/* Makes the box, whose `conn` is NULL, the connection's. */
+void conn_bind(conn_box *box, lc_conn *conn);
+void conn_unbind(conn_box *box); /* it can be bound to another connection of its server */
+/* From then on a script may have it. */
 int conn_push(lua_State *L,
               conn_box *box); /* [0, +1]; or returns 0 and pushes nothing when the box is gone */
 void conn_keep(lua_State *L, conn_box *box); /* anchors the box at the top [0, 0] */

@@ -3,6 +3,9 @@
  * To let an object go, and to find or make it for the next request, takes as long as a tenth of a request. So it stays
  * anchored until the connection has had no unit for half a second to a second. As many objects as STAYING_MOST may stay:
  * others go when their unit has ended.
+ *
+ * An object that goes, and that no script has seen, is spare: it serves the next connection that has none. Otherwise each
+ * new connection would leave an object to the collector, as large as half of what the core keeps of the connection.
  */
 #include "conn/staying.h"
 
@@ -13,13 +16,21 @@
 #include "runtime/runtime.h"
 
 #define LOOK_EVERY (LC_SECOND / 2)
+enum { SPARE_MOST = 64 };
 
 struct staying {
   lc_timer timer;
   runtime *rt;
   unsigned count;
   conn_box *boxes[STAYING_MOST];
+  unsigned spare;
+  conn_box *spares[SPARE_MOST]; /* only while some stay */
 };
+
+static void drop_spares(staying *all)
+{
+  while (all->spare) conn_unanchor(all->spares[--all->spare]);
+}
 
 static void leave(conn_box *box)
 {
@@ -29,7 +40,34 @@ static void leave(conn_box *box)
   all->boxes[box->place - 1] = last;
   last->place = box->place;
   box->place = 0;
-  if (!all->count) lc_timer_clear(box->rt->loop, &all->timer);
+  if (all->count) return;
+  lc_timer_clear(box->rt->loop, &all->timer);
+  drop_spares(all);
+}
+
+static void let_go(staying *all, conn_box *box)
+{
+  int is_used = box->is_seen || box->is_findable || box->keeps || box->has_context;
+  if (is_used || !all || !all->count || all->spare == SPARE_MOST) {
+    conn_let_go(box);
+    return;
+  }
+  conn_unbind(box);
+  all->spares[all->spare++] = box;
+}
+
+conn_box *conn_take_spare(runtime *rt, lc_conn *conn, const server_base *server)
+{
+  staying *all = rt->conns->staying;
+  while (all && all->spare) {
+    conn_box *box = all->spares[--all->spare];
+    if (box->of_server == server) {
+      conn_bind(box, conn);
+      return box;
+    }
+    conn_unanchor(box);
+  }
+  return NULL;
 }
 
 /* From the last to the first, because one that leaves gives its place to the last. */
@@ -43,7 +81,7 @@ static void look(lc_timer *timer, lc_time now)
     box->is_fresh = 0;
     if (!goes) continue;
     leave(box);
-    conn_let_go(box);
+    let_go(all, box);
   }
   if (all->count) lc_timer_set(all->rt->loop, timer, lc_time_add(now, LOOK_EVERY));
 }
@@ -83,7 +121,7 @@ void conn_unanchor_when_over(conn_box *box)
     leave(box);
     conn_unanchor(box);
   } else if (box->is_unstarted && !stay(box)) {
-    conn_let_go(box);
+    let_go(box->rt->conns->staying, box);
   }
 }
 

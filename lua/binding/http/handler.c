@@ -55,8 +55,8 @@ static int http_unit(lua_State *L)
   if (parameters < 2) {
     lua_settop(L, 1);
     lua_pushvalue(L, lua_upvalueindex(FUNCTION));
-    http_object_new(L, &HTTP_REQUEST, box, 1);
-    lua_callk(L, 1, LUA_MULTRET, (lua_KContext)box, handler_returned);
+    if (parameters) http_object_new(L, &HTTP_REQUEST, box, 1);
+    lua_callk(L, parameters ? 1 : 0, LUA_MULTRET, (lua_KContext)box, handler_returned);
     return handler_returned(L, LUA_OK, (lua_KContext)box);
   }
   lua_settop(L, 2);

@@ -92,7 +92,7 @@ static int push_scheme(lua_State *L, const view *v)
 
 static int push_conn(lua_State *L, const view *v)
 {
-  (void)v;
+  v->self->box->is_seen = 1;
   lua_getiuservalue(L, 1, HTTP_OF_CONN);
   return 1;
 }

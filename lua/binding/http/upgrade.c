@@ -54,6 +54,7 @@ static int leave_http(lua_State *L, conn_box *box)
     int result = lc_conn_set_settings(box->conn, &settings);
     if (result < 0) return conn_failure(L, box, result, "request:upgrade");
   }
+  box->is_seen = 1;
   lua_getiuservalue(L, 1, HTTP_OF_CONN);
   return 1;
 }

@@ -34,6 +34,7 @@ struct server_box {
   int transport;       /* of its connections; until it is collected */
   straggler_list list; /* `stragglers` points here */
   int is_done;
+  int hides_conns;      /* the handler gets requests: no script sees a connection unless it asks */
   int starts_with_data; /* handlers begin with the first byte, or with a unit of the protocol */
   int gives_context;    /* the handler has a second parameter: without one none need be made */
   int tells;            /* how many of its arguments on_state takes: likewise */

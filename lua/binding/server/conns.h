@@ -11,5 +11,7 @@ int server_is_to_start(const server_box *box, const lc_conn *conn);
 /* Pushes the object of one of its connections, made now if the handler has not begun. Returns 0 and
  * pushes nothing if the object has been collected. */
 int server_push_conn(lua_State *L, server_box *box, lc_conn *conn);
+/* Makes the object of a connection whose handler has not begun, and that has none. Pushes it. */
+conn_box *server_make_conn(lua_State *L, server_box *box, lc_conn *conn);
 
 #endif

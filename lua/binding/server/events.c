@@ -9,6 +9,7 @@
 
 #include "conn/events.h"
 #include "conn/keeping.h"
+#include "conn/staying.h"
 #include "conn/words.h"
 #include "runtime/callbacks.h"
 #include "runtime/report.h"
@@ -90,6 +91,7 @@ static void start_handler(lua_State *L, conn_box *conn)
 {
   server_box *box = server_of(conn);
   conn->is_unstarted = 0; /* from now on the task keeps it anchored */
+  if (!box->hides_conns) conn->is_seen = 1;
   runtime_push_anchored(L, box->rt, box->handler);
   lua_pushvalue(L, -2);
   if (box->gives_context) conn_push_context(L, conn);
@@ -132,20 +134,28 @@ static void on_opened(lc_conn *conn, void *user)
 static int start_late(lua_State *L)
 {
   move *m = lua_touserdata(L, 1);
-  if (!server_push_conn(L, m->box, m->conn)) return 0;
+  if (lc_conn_user(m->conn)) {
+    if (!server_push_conn(L, m->box, m->conn)) return 0;
+  } else {
+    server_make_conn(L, m->box, m->conn);
+  }
   conn_keep_unstarted(L, -1); /* as its task would, which would have to find it first */
   start_handler(L, lc_conn_user(m->conn));
   return 0;
 }
 
 /* A connection that is busy has its object and a coroutine at hand: nothing has to be made. */
-static int start_at_once(const server_box *box, conn_box *of)
+static int start_at_once(const server_box *box, lc_conn *conn)
 {
+  conn_box *of = lc_conn_user(conn);
+  if (!of && box->hides_conns) of = conn_take_spare(box->rt, conn, &box->as_base);
   if (!of || of->anchor == LUA_NOREF || of->has_context || box->gives_context) return 0;
   task *t = task_start_anchored(box->rt, &of->as_owner, box->handler, of->anchor);
   if (!t) return 0;
   t->is_handler = 1;
+  of->is_served = 1;
   of->is_unstarted = 0;
+  if (!box->hides_conns) of->is_seen = 1;
   return 1;
 }
 
@@ -161,7 +171,7 @@ static void on_first_byte(server_box *box, lc_conn *conn, int is_unit)
   }
   int result = is_unit ? 0 : lc_conn_await(conn);
   if (result == LC_EOF || result == LC_TRUNCATED) lc_conn_finish(conn, "no data");
-  else if (!result && !start_at_once(box, of)) protect_start(&m, start_late);
+  else if (!result && !start_at_once(box, conn)) protect_start(&m, start_late);
   else if (result == -ENOMEM || result == -ENOBUFS) lc_conn_abort(conn, "no memory for a handler");
 }
 

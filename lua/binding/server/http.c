@@ -248,7 +248,7 @@ void server_speak_http(lua_State *L, server_box *box, int index)
   if (lc_server_set_protocol(box->server, lc_http_service_protocol(service), &settings) < 0)
     raise_error(L,
                 "server:serve: the server has connections already, and cannot begin to speak HTTP");
-  box->starts_with_data = 1;
+  box->starts_with_data = box->hides_conns = 1;
 }
 
 /* http_take(conn, options): the connection of the calling handler speaks HTTP from now on. Returns true; or nil, code,

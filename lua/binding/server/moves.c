@@ -128,7 +128,8 @@ static int find_or_make_object(lua_State *L)
 static void push_object(lua_State *L, const runtime *rt, const move *told)
 {
   if (told->keeps_object) {
-    const conn_box *box = lc_conn_user(told->conn);
+    conn_box *box = lc_conn_user(told->conn);
+    box->is_seen = 1;
     lua_rawgeti(L, THE_ANCHORS, box->anchor);
     return;
   }
