@@ -1,9 +1,11 @@
 -- What a small request costs beside others: lua5.4 bench/http.lua [ROUNDS [SECONDS]]
 --
 -- wrk asks over 64 keep-alive connections, on one processor; the servers have the other, and take turns in each round.
--- A figure is the server's processor time, divided by its requests; a ratio is taken within the round. Prints a table.
+-- A figure is the server's processor time, divided by its requests; a ratio is taken within the round. Prints a table,
+-- and another one about idle connections (http_idle.lua).
 
 package.path = "bench/?.lua;" .. package.path
+local idle = require "http_idle"
 local machine = require "machine"
 local statistics = require "statistics"
 
@@ -17,7 +19,7 @@ local build = os.getenv "LASTCALL_BUILD" or "build"
 local TICK = 0.01 -- seconds: USER_HZ is 100 on every Linux
 local NGINX = [[
 daemon off; master_process off; error_log /dev/null; pid %s;
-events { worker_connections 4096; }
+events { worker_connections 16384; }
 http {
   access_log off; keepalive_requests 1000000000; default_type text/plain;
   server { listen 127.0.0.1:%d; location / { return 200 "hello world\n"; } }
@@ -34,13 +36,17 @@ local function start(command, address)
   return { pid = pid, address = address or assert(pipe:read(), command .. " does not start"), pipe = pipe }
 end
 
-local function start_nginx()
+local function nginx_config(port)
   local path = os.tmpname()
-  local port = 20000 + math.random(10000)
   local file = assert(io.open(path, "w"))
   file:write(NGINX:format(path .. ".pid", port))
   file:close()
-  local server = start("nginx -c " .. path, "127.0.0.1:" .. port)
+  return path
+end
+
+local function start_nginx()
+  local port = 20000 + math.random(10000)
+  local server = start("nginx -c " .. nginx_config(port), "127.0.0.1:" .. port)
   os.execute "sleep 0.5"
   return server
 end
@@ -103,3 +109,5 @@ for _, one in ipairs(servers) do
   print(("| %s | %.2f (%.2f to %.2f) | %.2f (%.2f to %.2f) |"):format(one.name, cost.median, cost.low, cost.high,
     ratio.median, ratio.low, ratio.high))
 end
+
+idle.compare(build, rounds, nginx_config)
