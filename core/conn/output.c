@@ -192,8 +192,8 @@ static ssize_t write_through(lc_conn *conn, const struct iovec *pieces, int coun
 {
   struct iovec all[PIECES_AT_ONCE + 1];
   size_t loaned = lc_queue_gathered(conn);
-  int used = 0;
-  if (loaned) all[used++] = (struct iovec){conn->loop->output, loaned};
+  int used = loaned > 0;
+  all[0] = (struct iovec){conn->loop->output, loaned};
   for (int i = 0; i < count && used <= PIECES_AT_ONCE; i++) {
     size_t length = pieces[i].iov_len, passed = skip < length ? skip : length;
     skip -= passed;
