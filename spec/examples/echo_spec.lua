@@ -89,6 +89,10 @@ describe("every example", function()
     { "lua5.4 examples/chat.lua a b", "usage: lua chat.lua [ADDRESS]" },
     { "lua5.4 examples/store.lua --help", "usage: lua store.lua [ADDRESS [FILE]]" },
     { "lua5.4 examples/proxy.lua 127.0.0.1:0", "usage: lua proxy.lua ADDRESS UPSTREAM" },
+    {
+      "lua5.4 examples/tls_proxy.lua 127.0.0.1:0 c k",
+      "usage: lua tls_proxy.lua ADDRESS CERTIFICATE KEY NAME=UPSTREAM...",
+    },
     { "lua5.4 examples/health.lua 127.0.0.1:0 soon", "usage: lua health.lua [ADDRESS [DELAY]]" },
     { "lua5.4 examples/prefork.lua 127.0.0.1:0 none", "usage: lua prefork.lua [ADDRESS [PROCESSES [START [DRAIN]]]]" },
     { helper.program("examples/echo") .. " a b", "usage: echo [ADDRESS]" },
