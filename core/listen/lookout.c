@@ -1,14 +1,23 @@
 /* lookout.c - asks for the looks, and hands out what they found. */
 #include "listen/lookout.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "kernel/sock_diag.h"
 #include "listen/inside.h"
 
+/* The loop ends during a look, and waits until it is over. */
+typedef struct gate {
+  pthread_mutex_t lock;
+  pthread_cond_t opens;
+  int is_open;
+} gate;
+
 /* One look. A thread has it while it looks. */
 typedef struct look {
   const lc_sys *sys;
+  gate *gate; /* or NULL */
   lc_time took;
   int code; /* why nothing was counted, or 0 */
   int count;
@@ -34,6 +43,19 @@ static void look_run(void *question)
   one->code = fd < 0 ? fd : lc_sock_diag_count(one->sys, fd, one->ports, one->count);
   if (fd >= 0) one->sys->close(one->sys, fd);
   one->took = one->sys->now(one->sys) - began;
+}
+
+/* Called by the loop's thread, or by the one that has looked in vain. */
+static void look_drop(void *question)
+{
+  look *one = question;
+  gate *waits = one->gate;
+  free(one);
+  if (!waits) return;
+  pthread_mutex_lock(&waits->lock);
+  waits->is_open = 1;
+  pthread_cond_signal(&waits->opens);
+  pthread_mutex_unlock(&waits->lock);
 }
 
 /* Other members of a group begin new handshakes on the same port: there only those count that began
@@ -96,8 +118,8 @@ static void begin(lc_job *job)
   lookout *out = LC_OWNER(job, lookout, job);
   if (out->query.question) return; /* the next look begins when this one is over */
   look *one = look_new(out);
-  out->query =
-    (lc_query){.answered = answered, .user = out, .ask = look_run, .drop = free, .question = one};
+  out->query = (lc_query){
+    .answered = answered, .user = out, .ask = look_run, .drop = look_drop, .question = one};
   if (one && out->loop->sys->has_threads && lc_resolve(out->loop, &out->query) == 0) return;
   if (one) look_run(one);
   tell(out, one);
@@ -110,12 +132,25 @@ static void forget(lc_link *listeners)
   while (!lc_list_is_empty(listeners)) lc_list_remove(listeners->next);
 }
 
+/* A look has a descriptor, which is not to outlive the loop. The kernel's walk waits for nobody. */
+static void end_look(lookout *out)
+{
+  gate waits = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
+  look *one = out->query.question;
+  if (!one) return;
+  one->gate = &waits;
+  lc_resolve_cancel(out->loop, &out->query);
+  pthread_mutex_lock(&waits.lock);
+  while (!waits.is_open) pthread_cond_wait(&waits.opens, &waits.lock);
+  pthread_mutex_unlock(&waits.lock);
+}
+
 static void lookout_end(lc_child *child)
 {
   lookout *out = LC_OWNER(child, lookout, child);
   lc_loop_remove_child(child);
   lc_job_cancel(&out->job);
-  lc_resolve_cancel(out->loop, &out->query);
+  end_look(out);
   forget(&out->waiting);
   forget(&out->asked);
   free(out);
