@@ -1,6 +1,7 @@
 -- scripts/test: fast clock
 local client = require "spec.support.http.client"
 local frames = require "spec.support.http.frames"
+local helper = require "spec.helper"
 local http = require "lastcall.http"
 local lastcall = require "lastcall"
 
@@ -113,6 +114,33 @@ describe("http.websocket", function()
       assert.same({ 1, "naïve", true }, { ask(conn, text "naïve") })
       conn:abort()
     end)
+  end)
+
+  it("puts large messages together, of any fragments and pieces", function()
+    local size = helper.long and 16 << 20 or 1 << 20
+    serving(function(ws)
+      for message, kind in ws:messages() do
+        if kind == "binary" then ws:send_binary(message) else ws:send(message) end
+      end
+    end, function(address)
+      local conn = frames.connect(address)
+      for _, fragment in ipairs { 64, 1300, 65536, size } do
+        local length = fragment == 64 and size // 16 or size
+        local one = ("\xC3\xA4z"):rep(fragment // 3 + 1):sub(1, fragment)
+        local whole, kind = one:rep(length // fragment), fragment == size and 1 or 2
+        if kind == 1 then whole = ("\xC3\xA4"):rep(size // 2) end
+        local parts = {}
+        for i = 1, #whole, fragment do
+          local is_last = i + fragment > #whole
+          parts[#parts + 1] = frames.unmasked(i == 1 and kind or 0, whole:sub(i, i + fragment - 1), not is_last)
+        end
+        lastcall.go(function() conn:write(table.concat(parts)) end)
+        local opcode, payload = frames.read(conn)
+        assert.equal(kind, opcode)
+        assert.is_true(payload == whole, fragment)
+      end
+      conn:abort()
+    end, nil, { write_timeout = 60 })
   end)
 
   it("says Close 1000 when the handler returns, and 1011 when it fails", function()
