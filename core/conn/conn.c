@@ -71,7 +71,7 @@ static int is_open(const lc_conn *conn)
 }
 
 /* What an event means to a connection that is not open, or has failed. */
-static __attribute__((noinline)) unsigned on_other(lc_conn *conn, uint32_t events)
+static __attribute__((noinline, cold)) unsigned on_other(lc_conn *conn, uint32_t events)
 {
   unsigned what = 0;
   if (conn->state == LC_STATE_CLOSING) {

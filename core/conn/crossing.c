@@ -61,10 +61,24 @@ int lc_crossing_open(lc_conn *conn)
   return result;
 }
 
+/* Plain bytes cross with as few functions around the system call as can be. */
+static ssize_t receive(const lc_transport *transport, lc_line *line, void *into, size_t room)
+{
+  if (transport->receive == lc_plain_receive) return lc_plain_receive_here(line, into, room);
+  return transport->receive(line, into, room);
+}
+
+static ssize_t send_pieces(const lc_transport *transport, lc_line *line, const struct iovec *pieces,
+                           int count)
+{
+  if (transport->send == lc_plain_send) return lc_plain_send_here(line, pieces, count);
+  return transport->send(line, pieces, count);
+}
+
 ssize_t lc_crossing_receive(lc_conn *conn, void *into, size_t room, int *has_all)
 {
   lc_line line = line_of(conn, LC_POLL_IN);
-  ssize_t got = checked(conn->transport->receive(&line, into, room), room);
+  ssize_t got = checked(receive(conn->transport, &line, into, room), room);
   conn->in_wants_out = got == LC_AGAIN && line.wants & LC_POLL_OUT ? 1 : 0;
   *has_all = line.has_all || (conn->transport->is_in_place && got < (ssize_t)room);
   ask_for_reason(conn, got);
@@ -75,7 +89,7 @@ ssize_t lc_crossing_send(lc_conn *conn, const struct iovec *pieces, int count, s
 {
   lc_line line = line_of(conn, LC_POLL_OUT);
   line.has_more = (int)conn->out_more;
-  ssize_t sent = checked(conn->transport->send(&line, pieces, count), total);
+  ssize_t sent = checked(send_pieces(conn->transport, &line, pieces, count), total);
   int is_refused = sent == LC_AGAIN || (sent == 0 && total) || line.keeps;
   conn->out_kept = line.keeps ? 1 : 0;
   conn->out_wants_in = is_refused && line.wants & LC_POLL_IN ? 1 : 0;

@@ -19,7 +19,7 @@ static int has_taken_all(const lc_conn *conn)
   return !conn->in_finished && !conn->in_marked && lc_conn_is_tcp(conn);
 }
 
-ssize_t lc_input_receive(lc_conn *conn, void *into, size_t room)
+static inline __attribute__((always_inline)) ssize_t receive(lc_conn *conn, void *into, size_t room)
 {
   int is_empty;
   ssize_t got = lc_crossing_receive(conn, into, room, &is_empty);
@@ -34,6 +34,11 @@ ssize_t lc_input_receive(lc_conn *conn, void *into, size_t room)
   }
   if (got > 0 && is_empty && has_taken_all(conn)) conn->in_drained = 1;
   return got;
+}
+
+ssize_t lc_input_receive(lc_conn *conn, void *into, size_t room)
+{
+  return receive(conn, into, room);
 }
 
 /* Returns why nothing can be received now, or 0. */
@@ -64,17 +69,19 @@ static int received(lc_conn *conn, ssize_t got)
   return got > INT32_MAX ? INT32_MAX : (int)got;
 }
 
-int lc_input_fill(lc_conn *conn, size_t want)
+static inline __attribute__((always_inline)) int fill(lc_conn *conn, size_t want)
 {
   int result = nothing_to_receive(conn);
   if (!result) result = lc_loan_make_room(conn, want);
   if (result < 0) return result;
   size_t room = conn->in->capacity - conn->in->end;
-  ssize_t got = lc_input_receive(conn, conn->in->data + conn->in->end, room);
+  ssize_t got = receive(conn, conn->in->data + conn->in->end, room);
   if (got > 0) conn->in->end += (size_t)got;
   else if (got == LC_AGAIN || got == 0 || got == LC_TRUNCATED) lc_loan_release(conn);
   return received(conn, got);
 }
+
+int lc_input_fill(lc_conn *conn, size_t want) { return fill(conn, want); }
 
 void lc_input_rescue(lc_conn *conn)
 {
@@ -164,7 +171,7 @@ int lc_conn_read_some(lc_conn *conn, size_t max, lc_slice *slice)
   int result = begin(conn);
   if (result < 0) return over(conn, result);
   if (!lc_buffer_size(conn->in)) {
-    result = lc_input_fill(conn, LC_SHARED_BUFFER);
+    result = fill(conn, LC_SHARED_BUFFER);
     if (result < 0) return over(conn, result);
   }
   size_t held = lc_buffer_size(conn->in);
@@ -222,7 +229,7 @@ int lc_conn_read_until(lc_conn *conn, const char *delimiter, size_t length, size
     }
     if (held >= max) return over(conn, LC_TOO_LONG);
     size_t want = held < LC_SHARED_BUFFER ? LC_SHARED_BUFFER : held * 2;
-    result = lc_input_fill(conn, want);
+    result = fill(conn, want);
     if (result < 0) return over(conn, result);
   }
 }

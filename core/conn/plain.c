@@ -5,19 +5,12 @@
 
 ssize_t lc_plain_receive(lc_line *line, void *into, size_t room)
 {
-  ssize_t got;
-  LC_RETRY(got, line->sys->recv(line->sys, line->fd, into, room, 0));
-  return got == -EAGAIN ? LC_AGAIN : got;
+  return lc_plain_receive_here(line, into, room);
 }
 
 ssize_t lc_plain_send(lc_line *line, const struct iovec *pieces, int count)
 {
-  struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces,
-                           .msg_iovlen = (size_t)count};
-  ssize_t sent;
-  int flags = MSG_NOSIGNAL | (line->has_more ? MSG_MORE : 0);
-  LC_RETRY(sent, line->sys->sendmsg(line->sys, line->fd, &message, flags));
-  return sent == -EAGAIN ? LC_AGAIN : sent;
+  return lc_plain_send_here(line, pieces, count);
 }
 
 static ssize_t send_file(lc_line *line, int file, uint64_t offset, size_t size)

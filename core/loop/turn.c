@@ -104,7 +104,7 @@ void lc_turn_told(lc_turn *turn, const char *kind, uint64_t id)
 }
 
 /* The piece was long; or the processor has no counter, and it may have been. */
-static __attribute__((noinline)) int look_if_due(lc_turn *turn, uint64_t ticks)
+static __attribute__((noinline, cold)) int look_if_due(lc_turn *turn, uint64_t ticks)
 {
   if (!ticks && ++turn->done < turn->pace) return turn->is_over;
   lc_time took = look(turn);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "sys/clock.h"
+#include "sys/direct.h"
 #include "sys/files.h"
 #include "sys/fork.h"
 #include "sys/poller.h"
@@ -129,23 +130,20 @@ static int linux_getsockopt(const lc_sys *sys, int fd, int level, int name, void
 static ssize_t linux_recv(const lc_sys *sys, int fd, void *buffer, size_t size, int flags)
 {
   flags |= MSG_DONTWAIT; /* another process that has the socket may make it block */
-  ssize_t got = syscall(SYS_recvfrom, fd, buffer, size, flags, NULL, NULL);
-
   (void)sys;
-  return got < 0 ? -errno : got;
+  return lc_sys_direct(SYS_recvfrom, fd, buffer, size, flags);
 }
 
 /* A write to a peer that has closed returns -EPIPE, and raises no signal. */
 static ssize_t linux_sendmsg(const lc_sys *sys, int fd, const struct msghdr *message, int flags)
 {
   const struct iovec *first = message->msg_iov;
-  ssize_t sent;
   (void)sys;
   flags |= MSG_NOSIGNAL | MSG_DONTWAIT;
   /* One piece is sent without a header, which the kernel would have to copy. */
   if (message->msg_iovlen == 1 && !message->msg_name && !message->msg_controllen)
-    sent = syscall(SYS_sendto, fd, first->iov_base, first->iov_len, flags, NULL, 0);
-  else sent = sendmsg(fd, message, flags);
+    return lc_sys_direct(SYS_sendto, fd, first->iov_base, first->iov_len, flags);
+  ssize_t sent = sendmsg(fd, message, flags);
   return sent < 0 ? -errno : sent;
 }
 

@@ -11,7 +11,7 @@ static inline int conn_speaks_http(const conn_box *box)
   return box->exchange && !lc_http_is_upgraded(box->exchange);
 }
 void conn_raise_http(lua_State *L, const conn_box *box, const char *operation)
-  __attribute__((noreturn));
+  __attribute__((noreturn, cold));
 /* Raises if so, and for WebSocket: the bytes may not be read or written past the request and its reply, or past the
  * messages. */
 static inline void conn_refuse_http(lua_State *L, const conn_box *box, const char *operation)

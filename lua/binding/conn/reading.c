@@ -273,10 +273,15 @@ static int read_some_large(lua_State *L, task *t, conn_box *box, char *place, lu
   return 1;
 }
 
-/* `result` is the code with which the read ends, or 0. */
-static int read_some_now(lua_State *L, task *t, conn_box *box, int result, lua_KContext max)
+static int read_some(lua_State *L, int status, lua_KContext max)
 {
+  conn_box *box = lua_touserdata(L, 1);
+  task *t = box->rt->current;
   lc_slice slice = {"", 0};
+  int result = t->woken;
+  (void)status;
+  t->woken = 0;
+  if (!result) result = lc_conn_admit(box->conn, LC_WAIT_READ);
   if (!result && t->rt->conns->reads_large && (size_t)max >= STRING_PLACE) {
     char *place = allocator_place(t->rt);
     if (place) return read_some_large(L, t, box, place, max);
@@ -284,17 +289,6 @@ static int read_some_now(lua_State *L, task *t, conn_box *box, int result, lua_K
   if (!result) result = lc_conn_read_some(box->conn, (size_t)max, &slice);
   if (slice.length) t->rt->conns->reads_large = slice.length >= STRING_PLACE_WORTH;
   return take_slice(L, t, box, result, &slice, "read_some", max, read_some);
-}
-
-static int read_some(lua_State *L, int status, lua_KContext kept)
-{
-  conn_box *box = lua_touserdata(L, 1);
-  task *t = box->rt->current;
-  int result = t->woken;
-  (void)status;
-  t->woken = 0;
-  if (!result) result = lc_conn_admit(box->conn, LC_WAIT_READ);
-  return read_some_now(L, t, box, result, kept);
 }
 
 /* An optional number. In the usual case one call of Lua checks it and gets it. */
@@ -312,13 +306,12 @@ static int conn_read_some(lua_State *L)
   conn_box *box = conn_self(L);
   lua_Integer max = optional_bytes(L, 2, LUA_MAXINTEGER);
   task *t = begin_read(L, box, "conn:read_some");
-  int refused = lc_conn_admit(box->conn, LC_WAIT_READ);
   t->woken = 0;
-  if (!refused && must_wait(t, box))
+  if (!lc_conn_admit(box->conn, LC_WAIT_READ) && must_wait(t, box))
     return conn_wait_for(L, t, box, LC_WAIT_READ, LC_NEVER, "read_some", (lua_KContext)max,
                          read_some);
   if (task_is_spent(t)) return task_yield(L, t, (lua_KContext)max, read_some);
-  return read_some_now(L, t, box, refused, (lua_KContext)max);
+  return read_some(L, LUA_OK, (lua_KContext)max);
 }
 
 /* ---------------------------------------------------------------- read_until -- */

@@ -81,7 +81,8 @@ int conn_wait_turn(lua_State *L, task *t, conn_box *box, const char *operation, 
   return task_suspend(L, t, operation, box, NULL, kept, again);
 }
 
-static int output_failure(lua_State *L, conn_box *box, int code, const char *operation)
+static __attribute__((cold)) int output_failure(lua_State *L, conn_box *box, int code,
+                                                const char *operation)
 {
   box->last_failure = (int16_t)code;
   if (code != LC_CANCELED && code != LC_CLOSED) conn_end_context(box, lc_code_name(code));

@@ -9,10 +9,10 @@
 
 /* "bad argument #1 to 'conn:read' (text)": the name is the one given to register_functions. Self is
  * not counted. */
-void argument_error(lua_State *L, int argument, const char *text) __attribute__((noreturn));
+void argument_error(lua_State *L, int argument, const char *text) __attribute__((noreturn, cold));
 /* The same for a value that is not of the expected type, such as "number". */
 void argument_type_error(lua_State *L, int argument, const char *expected)
-  __attribute__((noreturn));
+  __attribute__((noreturn, cold));
 
 static inline void check_that(lua_State *L, int holds, int argument, const char *text)
 {

@@ -6,7 +6,7 @@
 
 /* Like luaL_error, but with the line of the calling script: it skips C functions and functions of
  * our own modules, whose files begin with the prefix given to raise_set_home. */
-void raise_error(lua_State *L, const char *format, ...) __attribute__((noreturn));
+void raise_error(lua_State *L, const char *format, ...) __attribute__((noreturn, cold));
 /* The first level of the stack from this one on that is not a function of our modules. */
 int raise_level(lua_State *L, int level);
 /* The innermost frame of the script in `co`, from a level on, with its line; 0 when there is none.

@@ -61,8 +61,9 @@ static int is_told(const server_box *box, lc_state to)
 }
 
 /* Apart, so that the usual way of a move needs no room for it. */
-static __attribute__((noinline)) void tell_slowly(server_box *box, lc_conn *conn, lc_state from,
-                                                  lc_state to, const char *cause)
+static __attribute__((noinline, cold)) void tell_slowly(server_box *box, lc_conn *conn,
+                                                        lc_state from, lc_state to,
+                                                        const char *cause)
 {
   move m = {box, conn, from, to, cause};
   runtime_protect(box->rt, queue_state, &m);
