@@ -232,7 +232,7 @@ $(BUILD)/bench/heads: $(call objects,$(wildcard bench/heads/*.c)) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,link)$(LINK) -o $@ $^
 
-$(BUILD)/bench/raw $(BUILD)/bench/uv: $(BUILD)/bench/%: $(BUILD)/obj/bench/rivals/%.o
+$(BUILD)/bench/raw $(BUILD)/bench/raw_file $(BUILD)/bench/uv: $(BUILD)/bench/%: $(BUILD)/obj/bench/rivals/%.o
 	@mkdir -p $(@D)
 	$(call say,link)$(LINK_PROGRAM) -o $@ $^ $(LIBRARIES)
 $(BUILD)/bench/uv: LIBRARIES = -luv
@@ -349,9 +349,9 @@ bench-tasks: ## Ten thousand tasks canceled at once, beside Go where there is on
 	@$(MAKE) -s all
 	@scripts/bench-tasks $(ROUNDS)
 
-bench-http: ## What a small HTTP request costs beside nginx, Go and node, and an idle connection: ROUNDS=
+bench-http: ## What a small HTTP request costs beside nginx, Go and node, a file, and an idle connection: ROUNDS=
 	@scripts/install-deps build
-	@$(MAKE) -s all rivals
+	@$(MAKE) -s all rivals $(BUILD)/bench/raw_file
 	@scripts/bench-http $(ROUNDS)
 
 bench-tls: ## What a request and a handshake cost over TLS beside nginx, and the memory of idle connections: ROUNDS=

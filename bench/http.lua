@@ -65,9 +65,9 @@ local function processor_time(server)
 end
 
 --- Microseconds of processor time that a request takes.
-local function measure(server, time)
+local function measure(server, time, target)
   local before = processor_time(server)
-  local pipe = assert(io.popen(("taskset -c 1 wrk -t1 -c64 -d%ds http://%s/"):format(time, server.address)))
+  local pipe = assert(io.popen(("taskset -c 1 wrk -t1 -c64 -d%ds http://%s%s"):format(time, server.address, target)))
   local text = pipe:read "a"
   pipe:close()
   local requests = assert(tonumber(text:match "(%d+) requests in"), text)
@@ -80,34 +80,49 @@ if not has "wrk" then
   os.exit(0)
 end
 
-local servers = { { name = "lastcall", at = start "lua5.4 bench/rivals/lastcall_http.lua" } }
-for _, rival in ipairs(RIVALS) do
-  local name, program, begin = table.unpack(rival)
-  if has(program) then servers[#servers + 1] = { name = name, at = begin() }
-  else print(("There is no %s here: its line is left out."):format(program)) end
-end
-
-local figures = {}
-for _, one in ipairs(servers) do
-  figures[one.name] = {}
-  measure(one.at, 1)
-end
-for round = 1, rounds do
-  for _, one in ipairs(servers) do figures[one.name][round] = measure(one.at, seconds) end
-end
-for _, one in ipairs(servers) do
-  os.execute("kill " .. one.at.pid)
-  one.at.pipe:close()
+--- Measures the servers in turn, and prints a table of them. The first is lastcall; each is a name and a function that
+-- starts it.
+local function compare(what, target, rivals)
+  local servers, figures = {}, {}
+  for i, rival in ipairs(rivals) do servers[i] = { name = rival[1], at = rival[2]() } end
+  for _, one in ipairs(servers) do
+    figures[one.name] = {}
+    measure(one.at, 1, target)
+  end
+  for round = 1, rounds do
+    for _, one in ipairs(servers) do figures[one.name][round] = measure(one.at, seconds, target) end
+  end
+  for _, one in ipairs(servers) do
+    os.execute("kill " .. one.at.pid)
+    one.at.pipe:close()
+  end
+  print(("\n| %s | µs a request | lastcall / other |\n|---|---|---|"):format(what))
+  for _, one in ipairs(servers) do
+    local cost = statistics.summary(figures[one.name])
+    local ratio = statistics.ratio(figures[servers[1].name], figures[one.name])
+    print(("| %s | %.2f (%.2f to %.2f) | %.2f (%.2f to %.2f) |"):format(one.name, cost.median, cost.low, cost.high,
+      ratio.median, ratio.low, ratio.high))
+  end
 end
 
 print(machine.describe())
-print(("Median of %d rounds, and quartiles. lastcall / other: processor time for a request.\n"):format(rounds))
-print "| server | µs a request | lastcall / other |\n|---|---|---|"
-for _, one in ipairs(servers) do
-  local cost = statistics.summary(figures[one.name])
-  local ratio = statistics.ratio(figures.lastcall, figures[one.name])
-  print(("| %s | %.2f (%.2f to %.2f) | %.2f (%.2f to %.2f) |"):format(one.name, cost.median, cost.low, cost.high,
-    ratio.median, ratio.low, ratio.high))
+print(("Median of %d rounds, and quartiles. lastcall / other: processor time for a request."):format(rounds))
+
+local small = { { "lastcall", function() return start "lua5.4 bench/rivals/lastcall_http.lua" end } }
+for _, rival in ipairs(RIVALS) do
+  local name, program, begin = table.unpack(rival)
+  if has(program) then small[#small + 1] = { name, begin }
+  else print(("There is no %s here: its line is left out."):format(program)) end
 end
+compare("server", "/", small)
+
+local folder = os.tmpname()
+os.remove(folder)
+os.execute(("mkdir %s && head -c 65536 /dev/urandom > %s/file"):format(folder, folder))
+compare("a file of 64 KiB", "/file", {
+  { "lastcall", function() return start("lua5.4 bench/rivals/lastcall_http.lua " .. folder) end },
+  { "C by hand, with sendfile", function() return start(("%s/bench/raw_file %s/file"):format(build, folder)) end },
+})
+os.execute("rm -r " .. folder)
 
 idle.compare(build, rounds, nginx_config)
