@@ -9,11 +9,11 @@ local lastcall = require "lastcall"
 local text, close = frames.text, frames.close
 
 --- Serves WebSockets with `fn(ws, request)`, and returns what `main(address, server)` does.
-local function serving(fn, main, options, server_options)
+local function serving(fn, main, options, server_options, run_options)
   return client.serving(function(request, response)
     local ws = http.websocket(request, response, options)
     if ws then return fn(ws, request) end
-  end, main, server_options)
+  end, main, server_options, nil, run_options)
 end
 
 --- What the report says about who was lost.
@@ -293,7 +293,7 @@ describe("a WebSocket in a drain", function()
       server:shutdown(15)
       served = assert_nobody_lost(server)
       assert(group:wait())
-    end, nil, { drain = { spread = spread, quiet = 0.1 } })
+    end, nil, { drain = { spread = spread, quiet = 0.1 } }, { raise_descriptors = true })
     assert.equal(count, heard)
     for i = 1, count do assert.equal(1001, seen[i]) end
     helper.figure("%d WebSockets drained in %.2f s, spread over %.1f s", count, served.elapsed, spread)

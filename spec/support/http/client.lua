@@ -7,11 +7,11 @@ local lastcall = require "lastcall"
 local client = {}
 
 --- Serves the requests of a handler `fn`; calls `main` with the address and the server.
-function client.serving(fn, main, options, handler_options)
+function client.serving(fn, main, options, handler_options, run_options)
   return helper.task(function()
     local server, address = helper.serve(lastcall, http.handler(fn, handler_options), options)
     main(address, server)
-  end)
+  end, run_options)
 end
 
 --- A reply as it came: its status, its headers by lower-case name, its body.
