@@ -49,6 +49,7 @@ end
 function methods:starttls(given)
   methods.state(self)
   local is_server = methods.server(self) ~= nil
+  if is_server and given == nil then misuse.raise "conn:starttls: a server needs a certificate: { certificate = … }" end
   options.check("conn:starttls", { tls = given == nil and not is_server or given },
     { tls = is_server and tls.is_server or tls.is_client })
   local transport, code, message

@@ -38,8 +38,8 @@ function process:program()
   return children and children:match "%d+" or self.pid
 end
 
---- To the program: `timeout` does not pass on a signal that comes before it knows its child. True unless the program has
--- ended by then.
+--- To the program: `timeout` does not pass on a signal that comes before it knows its child. True unless the program
+-- has ended by then.
 function process:signal(name)
   return os.execute(("kill -%s %s 2>/dev/null"):format(name, self:program())) == true
 end

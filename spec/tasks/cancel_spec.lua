@@ -142,20 +142,57 @@ for _, name in ipairs(WRITES) do CALLS["Connection:" .. name] = calling(full, na
 
 local HEAD = "POST / HTTP/1.1\r\nHost: here\r\nContent-Type: application/x-www-form-urlencoded\r\n" ..
   "Content-Length: 9\r\n\r\n"
+local HANDSHAKE = "GET / HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" ..
+  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 
--- The call, on the request and the response of a client that has sent the head alone and reads nothing.
-local function serving(call)
+-- The call, on what `begin` makes of the request and the response of a client that has sent the head alone and reads
+-- nothing.
+local function begun(head, begin, call)
   return function(lastcall)
     local given = lastcall.channel(1)
     local _, address = helper.serve(lastcall, http.handler(function(request, response)
-      given:send { request, response }
+      given:send(table.pack(begin(request, response)))
       lastcall.sleep(60)
     end))
     local conn = assert(lastcall.connect(address, { linger = 0 }))
-    helper.send(conn, HEAD)
-    local request, response = table.unpack(given:receive())
-    return function() return call(request, response) end, function() conn:abort() end
+    helper.send(conn, head)
+    local made = given:receive()
+    return function() return call(table.unpack(made, 1, made.n)) end, function() conn:abort() end
   end
+end
+
+local function serving(call) return begun(HEAD, function(...) return ... end, call) end
+
+-- The call, with the URL of a server that takes connections and says nothing.
+local function asking(call)
+  return function(lastcall)
+    local _, _, address = silent(lastcall)
+    return function() return call("http://" .. address .. "/") end
+  end
+end
+
+-- The call, on the reply of a server that has sent its head alone.
+local function replied(call)
+  return function(lastcall)
+    local _, address = helper.serve(lastcall, function(conn)
+      conn:write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+      conn:flush()
+      lastcall.sleep(60)
+    end)
+    local reply = assert(http.get("http://" .. address .. "/"))
+    return function() return call(reply) end, function() reply:close() end
+  end
+end
+
+-- The call, on an event stream or a WebSocket whose client reads nothing.
+local function streaming(call)
+  return begun("GET / HTTP/1.1\r\nHost: here\r\n\r\n", function(_, response)
+    return response:events { heartbeat = false }
+  end, call)
+end
+
+local function upgraded(call)
+  return begun(HANDSHAKE, http.websocket, call)
 end
 
 for _, name in ipairs { "form", "body", "read" } do
@@ -172,9 +209,51 @@ for _, name in ipairs { "write", "flush" } do
   end)
 end
 
+CALLS["HttpResponse:file"] = function(lastcall)
+  local path = os.tmpname()
+  assert(os.execute("truncate -s 64M " .. path))
+  local call, tidy = serving(function(_, response) return response:file(path) end)(lastcall)
+  return call, function()
+    tidy()
+    os.remove(path)
+  end
+end
+CALLS["http.request"] = asking(function(url) return http.request(url) end)
+CALLS["http.get"] = asking(function(url) return http.get(url) end)
+CALLS["http.post"] = asking(function(url) return http.post(url, "text") end)
+CALLS["HttpReply:body"] = replied(function(reply) return reply:body() end)
+CALLS["HttpReply:read"] = replied(function(reply) return reply:read() end)
+
+-- Until there is no room.
+local function again(call)
+  return function(one)
+    local fine, code
+    repeat fine, code = call(one) until not fine
+    return fine, code
+  end
+end
+
+local BLOCK = ("x"):rep(65536)
+CALLS["HttpStream:receive"] = streaming(function(stream) return stream:receive(require("lastcall").channel()) end)
+CALLS["HttpStream:wait"] = streaming(function(stream) return stream:wait() end)
+CALLS["Websocket:read"] = upgraded(function(ws) return ws:read() end)
+CALLS["Websocket:send"] = upgraded(again(function(ws) return ws:send(BLOCK) end))
+CALLS["Websocket:send_binary"] = upgraded(again(function(ws) return ws:send_binary(BLOCK) end))
+
 -- Those that the table cannot have, and why.
 local ELSEWHERE = {
   ["HttpRequest:chunks"] = "raises: it is read that waits",
+  ["HttpReply:chunks"] = "raises: it is read that waits",
+  ["HttpClient:request"] = "http.request is this of a client that all share",
+  ["HttpClient:get"] = "http.get is this of a client that all share",
+  ["HttpClient:post"] = "http.post is this of a client that all share",
+  ["http.connect_websocket"] = "connects and asks as http.get does: websocket_clients_spec has it",
+  ["HttpStream:send"] = "an event that is cut ends the stream, which is closed then",
+  ["HttpStream:comment"] = "a comment that is cut ends the stream, which is closed then",
+  ["HttpResponse:events"] = "waits for room for the head, as write does",
+  ["Websocket:messages"] = "ends without a code: it is read that waits",
+  ["Websocket:close"] = "a close is carried out all the same: websocket_spec has it",
+  ["Connection:starttls"] = "the reads and writes after it wait for the handshake: starttls_spec has it",
   ["HttpRequest:upgrade"] = "waits for what is left of the body, as body does",
   ["lastcall.listen"] = "waits for a name to be looked up: address_spec has it",
   ["lastcall.resolve"] = "waits for a name to be looked up: resolve_spec has it",
@@ -238,7 +317,7 @@ describe("a task blocked in anything that waits", function()
 
   it("[9] is woken by its context's deadline", function()
     each_call(function(lastcall, call)
-      local ctx = lastcall.context.with_timeout(nil, helper.seconds(0.5))
+      local ctx = lastcall.context.with_timeout(nil, helper.seconds(0.2))
       return lastcall.go(function() return ctx:call(call) end)
     end, function() end, "timeout")
   end)

@@ -130,7 +130,13 @@ end
 function methods:receive(from, seconds)
   check_self(self, "receive")
   if not channel.is(from) then misuse.raise("stream:receive: the first argument is a channel, not a %s", type(from)) end
-  local value, code, message = self.context:call(from.receive, from, seconds)
+  local ended = ending(self)
+  if ended then return failure("receive", ended) end
+  local until_either, cancel = core.context.with_cancel() -- the calling task may have a context of its own
+  local stop = self.context:on_done(cancel)
+  local value, code, message = until_either:call(from.receive, from, seconds)
+  stop()
+  cancel()
   if value ~= nil or code ~= "canceled" then return value, code, message end
   return failure("receive", ending(self) or "canceled")
 end
