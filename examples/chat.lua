@@ -17,21 +17,21 @@ local report = lastcall.run(function()
   io.stdout:flush()
 
   local function tell_others(speaker, text)
-    room:broadcast(text, function(conn) return conn ~= speaker and conn:data().name ~= nil end)
+    room:broadcast(text, function(conn) return conn ~= speaker and conn.data.name ~= nil end)
   end
 
   room:serve(function(conn)
     conn:write("your name? ")
     local name = conn:read()
     if not name or name == "" then return end
-    conn:data().name = name
+    conn.data.name = name
     tell_others(conn, ("* %s is here\n"):format(name))
     conn:answered() -- the speaker waits for no reply: from here on a shutdown may close the connection
     for line in conn:lines() do
       tell_others(conn, ("%s: %s\n"):format(name, line))
       conn:answered()
     end
-    conn:data().name = nil
+    conn.data.name = nil
     tell_others(conn, ("* %s has left\n"):format(name))
   end)
 end)

@@ -3,16 +3,9 @@
 -- See meta.lua.
 
 ---@class lastcall.Connection
+---@field id integer unique in this Lua state, and never used twice
+---@field data table the script's own
 local Connection = {}
-
---- Unique in this Lua state, and never used twice.
----@return integer
-function Connection:id() end
-
---- The script's own: a table, or the value that the script has put in its place.
----@param value? any
----@return any
-function Connection:data(value) end
 
 --- (waits) Until the next unit of work has begun to arrive; consumes nothing. It declares the connection idle:
 --- while the task waits here, a drain may close the connection.

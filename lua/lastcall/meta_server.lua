@@ -99,7 +99,7 @@ function Server:each(state) end
 ---@return lastcall.Snapshot[]
 function Server:connections() end
 
----@param id integer as in `conn:id()`
+---@param id integer as in `conn.id`
 ---@return lastcall.Connection?
 function Server:get(id) end
 

@@ -46,7 +46,7 @@ describe("Chromium", function()
     local result, report = visit({
       ["/"] = function() return 200, PAGE, "<p>hello</p>" end,
       ["/one"] = function(request)
-        if not conns[request.conn:id()] then conns[request.conn:id()], count = true, count + 1 end
+        if not conns[request.conn.id] then conns[request.conn.id], count = true, count + 1 end
         return request.query
       end,
     }, [[

@@ -328,9 +328,9 @@ describe("the farewell", function()
 
   it("is the last that the ladder says, as a string or a function that gets the connection", function()
     assert.equal("bye\n", dismissed { farewell = "bye\n" })
-    assert.equal("bye 7\n", dismissed({ farewell = function(conn) return ("bye %d\n"):format(conn:data().n) end },
+    assert.equal("bye 7\n", dismissed({ farewell = function(conn) return ("bye %d\n"):format(conn.data.n) end },
       function(conn)
-        conn:data().n = 7
+        conn.data.n = 7
         for line in conn:lines() do conn:write(line, "\n") end
       end))
   end)
@@ -369,13 +369,13 @@ describe("<close>", function()
       local states = {}
       local server, address = helper.serve(lastcall, function(conn)
         conn:read()
-        local up <close> = assert(lastcall.connect(conn:data().at, { linger = 0.2 }))
+        local up <close> = assert(lastcall.connect(conn.data.at, { linger = 0.2 }))
         states.up = up
         lastcall.sleep(60)
         lastcall.sleep(60)
         while true do lastcall.sleep(60) end
       end, { drain = 0.2 })
-      server:on_state(function(conn) conn:data().at = address end)
+      server:on_state(function(conn) conn.data.at = address end)
       do
         local conn <close> = assert(lastcall.connect(address, { linger = 0.2 }))
         helper.send(conn, "go\n")

@@ -77,12 +77,12 @@ describe("conn:detach", function()
           on_drain = function(one)
             asked = one
             lastcall.sleep(0.05)
-            close_descriptor(one:data().fd)
-            one:data().ticket:done()
+            close_descriptor(one.data.fd)
+            one.data.ticket:done()
           end,
           on_kill = function() asked = "killed" end,
         }
-        conn:data().fd, conn:data().ticket = fd, ticket
+        conn.data.fd, conn.data.ticket = fd, ticket
       end, { drain = 3 })
       local conn = assert(lastcall.connect(address))
       helper.send(conn, "up\n")
@@ -108,7 +108,7 @@ describe("conn:detach", function()
           on_drain = function() heard[#heard + 1] = "drain" end,
           on_kill = function() heard[#heard + 1] = "kill" end,
         }
-        fd, conn:data().ticket = number, ticket
+        fd, conn.data.ticket = number, ticket
       end, { drain = 0.5 })
       local conn = assert(lastcall.connect(address))
       helper.send(conn, "up\n")

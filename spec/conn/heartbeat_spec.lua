@@ -55,9 +55,9 @@ describe("a heartbeat", function()
       local _, address = serve(lastcall, {
         heartbeat = {
           interval = 0.02, timeout = helper.seconds(2), send = function(conn)
-            conn:data().count = (conn:data().count or 0) + 1
-            if conn:data().count == 2 then error("on purpose", 0) end
-            return "ping " .. conn:data().count .. "\n"
+            conn.data.count = (conn.data.count or 0) + 1
+            if conn.data.count == 2 then error("on purpose", 0) end
+            return "ping " .. conn.data.count .. "\n"
           end,
         },
         on_error = function(err) errors[#errors + 1] = err end,

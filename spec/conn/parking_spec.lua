@@ -201,8 +201,8 @@ describe("a connection whose protocol knows its units", function()
     helper.task(function()
       local contexts = {}
       local server, address = helper.serve(lastcall, function(conn, ctx)
-        conn:data().count = (conn:data().count or 0) + 1
-        contexts[conn:data().count] = ctx
+        conn.data.count = (conn.data.count or 0) + 1
+        contexts[conn.data.count] = ctx
         assert.is_nil((ctx:err()))
         answer(conn)
       end)
@@ -288,7 +288,7 @@ describe("a connection whose protocol knows its units", function()
         local server = assert(lastcall.listen("127.0.0.1:0", { linger = 0.5 }))
         lastcall.spawn(function()
           server:serve(function(conn, ctx)
-            conn:data().seen = ctx
+            conn.data.seen = ctx
             conn:write(string.pack(">s4", "a" .. conn:read(6):sub(6)))
           end)
         end)

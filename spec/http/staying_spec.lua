@@ -35,8 +35,8 @@ describe("the objects of more connections than may stay", function()
       local ids = {}
       for index, conn in pairs(kept) do
         assert.equal(select(2, conns[tonumber(index)]:localname()), select(2, conn:peer()))
-        assert.is_nil(ids[conn:id()])
-        ids[conn:id()] = true
+        assert.is_nil(ids[conn.id])
+        ids[conn.id] = true
       end
       for _, conn in ipairs(conns) do conn:close() end
     end)
@@ -45,13 +45,13 @@ describe("the objects of more connections than may stay", function()
 
   it("are told to on_state, each as the one that it is", function()
     local of_id, moves, wrong = {}, 0, 0
-    client.serving(function(request) return tostring(request.conn:id()) end, function(address, server)
+    client.serving(function(request) return tostring(request.conn.id) end, function(address, server)
       server:on_state(function(conn, _, state)
         moves = moves + 1
         if state ~= "active" then return end
         local peer = conn:peer()
-        wrong = wrong + (of_id[conn:id()] == nil and 0 or of_id[conn:id()] == peer and 0 or 1)
-        of_id[conn:id()] = peer
+        wrong = wrong + (of_id[conn.id] == nil and 0 or of_id[conn.id] == peer and 0 or 1)
+        of_id[conn.id] = peer
       end)
       local conns = connected(address)
       for _ = 1, 2 do

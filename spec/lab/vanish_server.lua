@@ -26,8 +26,8 @@ local doing = {
 local report = lastcall.run(function()
   local server = assert(lastcall.listen(arg[1], { keepalive = keepalive, log = function() end }))
   server:on_state(function(conn, _, to, cause)
-    if to ~= "closed" or not conn:data().kind then return end
-    print(("gone %s %.1f %s"):format(conn:data().kind, lastcall.now() - conn:data().since, cause))
+    if to ~= "closed" or not conn.data.kind then return end
+    print(("gone %s %.1f %s"):format(conn.data.kind, lastcall.now() - conn.data.since, cause))
     io.stdout:flush()
   end)
   print("listening " .. server:addresses()[1])
@@ -37,7 +37,7 @@ local report = lastcall.run(function()
     local working
     if kind == "flight" or kind == "window" then working = lastcall.go(doing[kind], conn) end
     if conn:read() ~= "now" then return end
-    conn:data().kind, conn:data().since = kind, lastcall.now()
+    conn.data.kind, conn.data.since = kind, lastcall.now()
     if working then working:wait() else doing[kind](conn) end
   end)
 end, { drain = 2 })

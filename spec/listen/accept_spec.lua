@@ -98,7 +98,7 @@ describe("server:accept", function()
         local server = assert(lastcall.listen(at(), { drain = { timeout = helper.seconds(10), quiet = 0.2 } }))
         local address = server:addresses()[1]
         local order, told = {}, {}
-        server:on_state(function(conn, from) told[conn:id()] = told[conn:id()] or from == nil end)
+        server:on_state(function(conn, from) told[conn.id] = told[conn.id] or from == nil end)
         local loop = lastcall.go(function()
           for conn in function() return (server:accept()) end do
             for line in conn:lines() do
@@ -260,9 +260,9 @@ describe("the option start", function()
         })
         local first, second = assert(lastcall.connect(address)), assert(lastcall.connect(address))
         assert(server:wait_for("==", 2, helper.seconds(2)))
-        server:on_state(function(conn, from, to) moves[#moves + 1] = ("%d %s %s"):format(conn:id(), from, to) end)
+        server:on_state(function(conn, from, to) moves[#moves + 1] = ("%d %s %s"):format(conn.id, from, to) end)
         local ids = {}
-        for conn in server:each "new" do ids[#ids + 1] = conn:id() end
+        for conn in server:each "new" do ids[#ids + 1] = conn.id end
         assert.equal(2, #ids)
         assert.equal("new", server:get(ids[2]):state())
         assert.equal(2, server:broadcast "news\n")
@@ -338,15 +338,15 @@ describe("the option start", function()
     local seen = setmetatable({}, { __mode = "v" })
     helper.task(function()
       local server, address = helper.serve(lastcall, function(conn)
-        local number = order[conn:id()]
-        same[number], noted[number] = conn == (kept[number] or seen[number]), conn:data().noted
+        local number = order[conn.id]
+        same[number], noted[number] = conn == (kept[number] or seen[number]), conn.data.noted
         echo(conn)
       end, { start = "data" })
       server:on_state(function(conn, _, to)
         if to ~= "new" then return end
         local number = #seen + 1
-        order[conn:id()], seen[number] = number, conn
-        if number == 2 then conn:data().noted = "in on_state" else kept[number] = conn end
+        order[conn.id], seen[number] = number, conn
+        if number == 2 then conn.data.noted = "in on_state" else kept[number] = conn end
       end)
       local clients = {}
       for i = 1, 3 do
@@ -354,7 +354,7 @@ describe("the option start", function()
         assert(server:wait_for("==", i, helper.seconds(2)))
       end
       lastcall.sleep(0)
-      kept[3]:data().noted = "later"
+      kept[3].data.noted = "later"
       kept[3] = nil
       collectgarbage()
       for _, client in ipairs(clients) do

@@ -75,7 +75,7 @@ describe("a handler that loops on a dead connection", function()
         conn:read("a")
         while not stop do
           operation(conn)
-          stop = conn:data().stop
+          stop = conn.data.stop
         end
       end, function(conn, lastcall)
         lastcall.sleep(0.01)

@@ -39,7 +39,7 @@ describe("looking at connections", function()
       local server, clients = crowd(3)
       local seen = {}
       for conn in server:each() do
-        seen[#seen + 1] = conn:id()
+        seen[#seen + 1] = conn.id
         conn:close("background")
       end
       assert.equal(4, #seen)
@@ -85,7 +85,7 @@ describe("looking at connections", function()
     helper.task(function()
       local server, clients = crowd(1)
       local id = server:connections()[1].id
-      assert.equal(id, server:get(id):id())
+      assert.equal(id, server:get(id).id)
       assert.is_nil(server:get(id + 1000))
       raises("number", server.get, server, "one")
       close_all(clients)
@@ -334,7 +334,7 @@ describe("what a server tells", function()
       local server, address = helper.serve(lastcall, function(conn)
         if conn:read() == "bad" then error "on purpose" end
         conn:write("fine\n")
-      end, { on_error = function(err, traceback, conn) got = { err, traceback, conn and conn:id() } end })
+      end, { on_error = function(err, traceback, conn) got = { err, traceback, conn and conn.id } end })
       local bad, good = assert(lastcall.connect(address)), assert(lastcall.connect(address))
       bad:write("bad\n")
       assert.equal("eof", select(2, bad:read()))

@@ -288,7 +288,7 @@ describe("the step drain", function()
   end)
 
   it("says the farewell, a string or a function's, as the last words", function()
-    for _, farewell in ipairs { "good night\n", function(conn) return ("good night %d\n"):format(conn:id()) end } do
+    for _, farewell in ipairs { "good night\n", function(conn) return ("good night %d\n"):format(conn.id) end } do
       helper.task(function()
         local server, address = helper.serve(lastcall, echo, { farewell = farewell })
         local conn = spoken(address)

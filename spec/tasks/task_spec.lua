@@ -228,7 +228,7 @@ describe("after its loop has gone", function()
         function() return conn:state() end, function() return conn:abort() end,
         function() return tostring(conn) end, function() return conn:setsockopt("nodelay", true) end,
         function() return conn:post("x") end, function() return conn:work() end, function() return guard:done() end,
-        function() return conn:id() end, function() return conn:data() end, function() return server:addresses() end,
+        function() return conn.id end, function() return conn.data end, function() return server:addresses() end,
         function() return server:close() end, function() return tostring(server) end,
         function() return tostring(ctx) end, function() return ctx:value("x") end, function() return stop() end,
         function() return tostring(task) end, function() return lastcall.features.stop end,

@@ -3,7 +3,6 @@
 #define LC_BINDING_CONN_BOX_H
 
 #include <lua.h>
-#include <stdint.h>
 
 #include "base/list.h"
 #include "lastcall.h"
@@ -70,7 +69,7 @@ extern const char CONN_TYPE[];
  * server. */
 enum {
   CONN_SERVER = 1,
-  CONN_DATA, /* conn:data() */
+  CONN_DATA, /* conn.data */
   CONN_CONTEXT,
   CONN_FAREWELL, /* its own: a string or a function */
   CONN_HOOKS,    /* the argument of detach */

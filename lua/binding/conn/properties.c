@@ -1,6 +1,7 @@
 /* conn/properties.c - the properties of a connection, and the table of its methods. */
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "conn/box.h"
@@ -113,46 +114,58 @@ static int conn_tostring(lua_State *L)
   return 1;
 }
 
-static int conn_id(lua_State *L)
+static int get_id(lua_State *L)
 {
   lua_pushinteger(L, (lua_Integer)lc_conn_id(conn_check(L, 1)->conn));
   return 1;
 }
 
-/* data([value]): the script's own table, or the value that it has put in its place. */
-static int conn_data(lua_State *L)
+static int get_data(lua_State *L)
 {
   conn_check(L, 1);
-  int is_given = !lua_isnone(L, 2);
-  if (!is_given && conn_kept_value(L, 1, CONN_DATA) != LUA_TNIL) return 1;
-  if (is_given) lua_settop(L, 2);
-  else lua_newtable(L);
+  if (conn_kept_value(L, 1, CONN_DATA) != LUA_TNIL) return 1;
+  lua_newtable(L);
   lua_pushvalue(L, -1);
   conn_keep_value(L, 1, CONN_DATA);
   return 1;
 }
 
+/* Among the methods, a field of the connection is stored as the address of one of these. */
+typedef struct field {
+  const char *name;
+  lua_CFunction get;
+} field;
+
+static const field FIELDS[] = {{"id", get_id}, {"data", get_data}};
+
+/* The __index of connections; upvalue 1 is the table of methods. Each call of a method comes here
+ * first. */
+static int conn_index(lua_State *L)
+{
+  lua_settop(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TLIGHTUSERDATA) return 1;
+  return ((const field *)lua_touserdata(L, -1))->get(L);
+}
+
 static int conn_newindex(lua_State *L)
 {
   conn_check(L, 1);
-  const char *name = lua_tostring(L, 2);
-  raise_error(L, "a connection has no settable field '%s': keep your own values in conn:data()",
-              name ? name : luaL_typename(L, 2));
+  size_t length;
+  const char *name = lua_tolstring(L, 2, &length);
+  if (!name || strcmp(name, "data") || length != strlen("data"))
+    raise_error(L, "a connection has no settable field '%s': keep your own values in conn.data",
+                name ? name : luaL_typename(L, 2));
+  lua_settop(L, 3);
+  conn_keep_value(L, 1, CONN_DATA);
+  return 0;
 }
 
 void conn_open(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg methods[] = {{"id", conn_id},
-                                     {"data", conn_data},
-                                     {"stats", conn_stats},
-                                     {"peer", conn_peer},
-                                     {"localname", conn_localname},
-                                     {"state", conn_state},
-                                     {"server", conn_server},
-                                     {"context", conn_context},
-                                     {"error", conn_error},
-                                     {"work", conn_work},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+    {"stats", conn_stats}, {"peer", conn_peer},     {"localname", conn_localname},
+    {"state", conn_state}, {"server", conn_server}, {"context", conn_context},
+    {"error", conn_error}, {"work", conn_work},     {NULL, NULL}};
   conn_open_relay(L, rt);
   conn_open_starttls(L, rt);
   conn_open_keeping(L, rt);
@@ -171,9 +184,14 @@ void conn_open(lua_State *L, runtime *rt)
   conn_open_detach(L, rt);
   conn_open_eof(L, rt);
   conn_open_closing(L, rt);
+  for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++) {
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&FIELDS[i]);
+    lua_setfield(L, -2, FIELDS[i].name);
+  }
   lua_pushvalue(L, -1);
   lua_setfield(L, -4, "connection_methods"); /* the Lua modules add methods of their own */
-  lua_setfield(L, -2, "__index"); /* a table, in which Lua finds a method without a call */
+  lua_pushcclosure(L, conn_index, 1);
+  lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, conn_newindex);
   lua_setfield(L, -2, "__newindex");
   lua_pushcfunction(L, conn_collect);

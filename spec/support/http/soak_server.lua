@@ -128,7 +128,7 @@ end
 
 
 function pages.data(request)
-  local data = request.conn:data()
+  local data = request.conn.data
   data.count = (data.count or 0) + 1
   return tostring(data.count)
 end
