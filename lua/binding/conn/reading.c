@@ -258,7 +258,7 @@ static inline int take_slice(lua_State *L, task *t, conn_box *box, int result,
   return 1;
 }
 
-static int read_some(lua_State *L, int status, lua_KContext kept);
+static int read_some(lua_State *L, int status, lua_KContext max);
 
 /* When the last piece was large, the next one is received directly into a Lua string. */
 static int read_some_large(lua_State *L, task *t, conn_box *box, char *place, lua_KContext max)
