@@ -15,13 +15,13 @@ static lc_line line_of(const lc_conn *conn, uint32_t wants)
                    .wants = wants};
 }
 
-/* What breaks the rules of transport.h. */
+/* A result that breaks the rules of transport.h becomes -EPROTO. */
 static ssize_t checked(ssize_t result, size_t most)
 {
   return result > (ssize_t)most || result < INT16_MIN ? -EPROTO : result;
 }
 
-/* Notes why a call has failed: later the state of the transport is gone. */
+/* Asks why a call has failed now, because the state of the transport may be gone later. */
 static void ask_for_reason(lc_conn *conn, ssize_t result)
 {
   if (result >= 0 || result == LC_AGAIN || !conn->transport->explain || !conn->extra) return;

@@ -1,8 +1,8 @@
 /* file.c - sends a piece of a file: by the transport without a copy, or by reading it.
  *
- * A piece so small that it is gathered with what was written before is read: one send is cheaper than two. So is what
- * the transport cannot send, or could not: reading tells whether the file has failed, and sending whether the connection
- * has.
+ * A small piece is read, and gathered with what was written before: one send is cheaper than two. A piece that the
+ * transport cannot send, or has failed to send, is read too. If reading fails, the fault is the file's; if sending the
+ * bytes then fails, it is the connection's.
  */
 #include "conn/activity.h"
 #include "conn/crossing.h"
@@ -12,7 +12,7 @@
 #include "conn/settings.h"
 #include "conn/transport.h"
 
-/* A call waits for the disk, and other connections for the call. */
+/* A call may wait for the disk. Meanwhile all other connections wait, so a piece is short. */
 enum { PIECE_MOST = 128 * 1024 };
 
 /* Reads into the shared buffer, behind what is gathered there. */
@@ -32,7 +32,7 @@ static ssize_t read_piece(lc_conn *conn, int file, uint64_t offset, size_t size)
   return result < 0 && result != LC_AGAIN ? result : got;
 }
 
-/* Whether the transport, or the kernel, wants it read instead is a code. */
+/* Where the transport fails, for any reason but a full kernel or lack of memory, the piece is read. */
 static ssize_t send_piece(lc_conn *conn, int file, uint64_t offset, size_t size)
 {
   ssize_t sent = lc_crossing_send_file(conn, file, offset, size);

@@ -13,8 +13,8 @@
  *
  * A call may receive and send whatever it needs, and keep bytes in its state. No event announces
  * the bytes that a send or a finish has received: it sets `has_received`, and the core calls
- * `unread`. When a send waits
- * for LC_POLL_IN, the core tries it again even if a receive has already taken the bytes.
+ * `unread`. When a send waits for LC_POLL_IN, the core tries it again even if a receive has already
+ * taken the bytes.
  *
  * The list below says what the core does when a call fails. A code is LC_RESET, LC_BROKEN_PIPE, ...
  * or -errno, down to INT16_MIN. -EAGAIN is a failure and does not mean LC_AGAIN.

@@ -5,7 +5,7 @@
 
 #include "sys/sys.h"
 
-/* What a symbolic link leads to is not known here, so none is followed: one part of the path after the other. */
+/* Opens one part of the path after the other, and follows no symbolic link: where one leads cannot be known here. */
 static int walk(const lc_sys *sys, int directory, const char *path)
 {
   char name[NAME_MAX + 1];

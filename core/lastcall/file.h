@@ -22,11 +22,11 @@ typedef struct lc_file_facts {
 
 /* Opens a regular file for reading. `directory` is a descriptor of lc_directory_open: then the path is relative, and no
  * part of it, nor a symbolic link, leads out of that directory. A kernel before 5.6 cannot tell where a link leads: there
- * a path with a link gives -ELOOP. -1: any path. Returns a descriptor, which lc_file_close closes, or a code; -EISDIR for
+ * a path with a link gives -ELOOP, or -ENOTDIR when the link is to a directory in the middle. -1: any path. Returns a descriptor, which lc_file_close closes, or a code; -EISDIR for
  * a directory, and -EACCES for what is neither. It never waits for the writer of a FIFO. */
 int lc_file_open(const lc_sys *sys, int directory, const char *path, lc_file_facts *facts);
 int lc_directory_open(const lc_sys *sys, const char *path);
-/* Of a descriptor that the caller has: 0 or a code. */
+/* The same facts of a file that the caller has opened. Returns 0, or a code as lc_file_open. */
 int lc_file_look(const lc_sys *sys, int file, lc_file_facts *facts);
 void lc_file_close(const lc_sys *sys, int file);
 

@@ -1,4 +1,4 @@
-/* lookout.c - asks for the looks, and hands out what they found. */
+/* lookout.c - makes the looks, one after the other, and gives their results to the listeners. */
 #include "listen/lookout.h"
 
 #include <pthread.h>
@@ -7,14 +7,15 @@
 #include "kernel/sock_diag.h"
 #include "listen/inside.h"
 
-/* The loop ends during a look, and waits until it is over. */
+/* When the loop ends during a look, it waits here until the look is over. */
 typedef struct gate {
   pthread_mutex_t lock;
   pthread_cond_t opens;
   int is_open;
 } gate;
 
-/* One look. A thread has it while it looks. */
+/* One look. While the thread makes it, the loop touches nothing of it but `gate`, which the thread
+ * reads only in look_drop: the resolver's lock lies between. */
 typedef struct look {
   const lc_sys *sys;
   gate *gate; /* or NULL */
@@ -45,7 +46,7 @@ static void look_run(void *question)
   one->took = one->sys->now(one->sys) - began;
 }
 
-/* Called by the loop's thread, or by the one that has looked in vain. */
+/* Called by the loop's thread; or, for a look that was canceled, by the thread that has made it. */
 static void look_drop(void *question)
 {
   look *one = question;
@@ -58,8 +59,8 @@ static void look_drop(void *question)
   pthread_mutex_unlock(&waits->lock);
 }
 
-/* Other members of a group begin new handshakes on the same port: there only those count that began
- * before we were hidden. */
+/* New handshakes on the port of a group belong to its other members. So in a group only those
+ * handshakes count that began before this listener was hidden. */
 static lc_half_open port_of(const lc_listener *listener, lc_time now)
 {
   const lc_address *address = &listener->address;
@@ -70,7 +71,7 @@ static lc_half_open port_of(const lc_listener *listener, lc_time now)
     .age = tells_age ? now - listener->hidden_at : 0};
 }
 
-/* Takes those who wait. NULL for lack of memory. */
+/* Makes a look for all listeners that wait for one. Returns NULL when there is no memory for it. */
 static look *look_new(lookout *out)
 {
   const lc_sys *sys = out->loop->sys;
@@ -90,7 +91,7 @@ static look *look_new(lookout *out)
 
 /* ------------------------------------------------------------ the lookout -- */
 
-/* `found` is NULL where there was no memory for a look. */
+/* Gives each listener its result. `found` is NULL when there was no memory for the look. */
 static void tell(lookout *out, const look *found)
 {
   while (!lc_list_is_empty(&out->asked)) {
@@ -112,7 +113,7 @@ static void answered(lc_query *query)
   lc_resolve_cancel(out->loop, query); /* frees the look */
 }
 
-/* Where there are no threads, the look is made here. */
+/* Without a thread, the loop itself makes the look. */
 static void begin(lc_job *job)
 {
   lookout *out = LC_OWNER(job, lookout, job);
@@ -132,7 +133,8 @@ static void forget(lc_link *listeners)
   while (!lc_list_is_empty(listeners)) lc_list_remove(listeners->next);
 }
 
-/* A look has a descriptor, which is not to outlive the loop. The kernel's walk waits for nobody. */
+/* A look has a descriptor, which must not outlive the loop. The wait is short: the kernel walks its
+ * table, and waits for nothing. */
 static void end_look(lookout *out)
 {
   gate waits = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};

@@ -1,4 +1,4 @@
-/* lookout.h - the looks at handshakes under way, for all listeners of a loop that settle.
+/* lookout.h - counts the handshakes under way, for all listeners of a loop that settle.
  *
  * A look makes the kernel walk its table of all connections, which takes milliseconds. So one look
  * answers for all listeners that ask within a turn, and a thread makes it.
@@ -11,7 +11,7 @@
 /* Asks for the next look. The answer is put into the listener (`is_answered`) later, and its timer is
  * due then. Returns 0 or -ENOMEM. */
 int lc_lookout_ask(lc_listener *listener);
-/* No answer comes any more. */
+/* The listener gets no answer any more. */
 void lc_lookout_leave(lc_listener *listener);
 
 #endif

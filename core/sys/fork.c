@@ -1,14 +1,14 @@
-/* fork.c - notes that the process has forked: both have all descriptors then. */
+/* fork.c - notes that the process has forked: then parent and child both have all descriptors. */
 #include "sys/fork.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 static pthread_once_t noting = PTHREAD_ONCE_INIT;
-/* Also while forks cannot be noted, for lack of memory. */
+/* Stays 1 where forks cannot be noted, for lack of memory. */
 static atomic_int has_company = 1;
 
-/* In the parent and in the child. */
+/* Called in the parent and in the child. */
 static void note(void) { atomic_store_explicit(&has_company, 1, memory_order_relaxed); }
 
 static void begin(void)

@@ -1,4 +1,4 @@
-/* quiet.c - writing to what may have no reader, without SIGPIPE. The signal goes to the thread that writes. */
+/* quiet.c - writes without SIGPIPE, also where there is no reader. The signal goes to the thread that writes. */
 #include "sys/quiet.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* quiet.h - writing to what may have no reader, without SIGPIPE. */
+/* quiet.h - writes without SIGPIPE, also where there is no reader. */
 #ifndef LC_SYS_QUIET_H
 #define LC_SYS_QUIET_H
 

@@ -90,8 +90,8 @@ void lc_websocket_hear_end(lc_websocket *ws)
 
 /* --------------------------------------------------------------------- any -- */
 
-/* A pong for which there is no room is left out: a peer that sends pings and reads nothing asks for
- * none. */
+/* When there is no room for a pong, it is left out: a peer that sends pings and reads nothing could
+ * not read it either. */
 void lc_websocket_control(lc_websocket *ws, const lc_ws_head *head, char *payload)
 {
   size_t length = (size_t)head->length;
@@ -101,7 +101,7 @@ void lc_websocket_control(lc_websocket *ws, const lc_ws_head *head, char *payloa
   else if (!ws->said) post(ws, LC_WS_PONG, payload, length);
 }
 
-/* The peer's bytes are nothing that a program could have understood. */
+/* Ends the connection, because the peer has sent what RFC 6455 forbids. What still comes is not read. */
 void lc_websocket_refuse(lc_websocket *ws, lc_ws_fault fault)
 {
   lc_conn *conn = ws->conn;

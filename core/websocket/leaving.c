@@ -30,7 +30,7 @@ static lc_time idle_since(const lc_conn *conn, const void *state)
   return ws ? ws->busy_at : conn->idle_since;
 }
 
-/* What crosses our Close is handed over, so there is nothing to be careful about. */
+/* A message that crosses our Close is still handed over. So leaving an idle connection loses nothing. */
 static int is_sure(const lc_conn *conn, const void *state)
 {
   (void)conn;

@@ -48,7 +48,7 @@ static int no_memory(tls_failure *failure, const char *option)
 
 static BIO *open_text(tls_text text) { return BIO_new_mem_buf(text.data, (int)text.length); }
 
-/* A key that asks for a password is refused: nobody is there to answer. */
+/* A key with a password is refused: a server has no way to ask for it. */
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is OpenSSL's */
 static int no_password(char *into, int size, int rwflag, void *user)
 {

@@ -17,7 +17,7 @@ typedef struct tls_transport {
   lc_transport table; /* first: the core knows nothing else */
   unsigned users;
   tls_config *config; /* of handshakes that begin from now on */
-  char *host;         /* of a client: whom it means to reach; NULL: not checked */
+  char *host;         /* the host that a client wants to reach; NULL: not checked */
 } tls_transport;
 
 typedef struct tls_state {

@@ -10,7 +10,7 @@
 #include "ssl/reason.h"
 #include "ssl/wire.h"
 
-/* To browsers and to people who forgot the s. The core's linger sees that it arrives. */
+/* The answer to plain HTTP, for people who forgot the s of https. The core lingers, so that it arrives. */
 static const char SPOKE_HTTP[] =
   "HTTP/1.1 400 Bad Request\r\n"
   "Content-Type: text/plain\r\n"
@@ -29,7 +29,7 @@ static void answer_in_clear(tls_state *state)
   (void)sent;
 }
 
-/* A client says whom it means to reach, and checks that the certificate is theirs. */
+/* A client tells the server which host it wants to reach, and checks that the certificate is for that host. */
 static int aim(SSL *ssl, const char *host, int is_checked)
 {
   unsigned char raw[sizeof(struct in6_addr)];

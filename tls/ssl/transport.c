@@ -62,7 +62,7 @@ static ssize_t take(tls_state *state, void *into, size_t room)
   }
 }
 
-/* What OpenSSL answers by itself while it reads (a new key) has to leave, too. */
+/* OpenSSL may answer by itself while it reads (a new key): that has to be sent, too. */
 static ssize_t receive(lc_line *line, void *into, size_t room)
 {
   tls_state *state = line->state;
@@ -76,8 +76,8 @@ static ssize_t receive(lc_line *line, void *into, size_t room)
   return got;
 }
 
-/* A close_notify is nothing that anybody waits for. It cannot be told from two bytes of data in TLS
- * 1.3 until it is decrypted; nobody sends two bytes and finishes without more. */
+/* A close_notify asks for no answer, so it does not count as unread. In TLS 1.3 it looks like two bytes
+ * of data until it is decrypted. Two bytes alone, as the last that a peer sends, are taken for one. */
 static int is_alert_alone(const tls_state *state, const lc_line *line, int count)
 {
   unsigned char head[5];
@@ -171,7 +171,7 @@ static ssize_t encrypt(tls_state *state, const struct iovec *pieces, int count)
   return (ssize_t)taken;
 }
 
-/* A failure of memory in the middle of a record is no passing one. */
+/* Without memory in the middle of a record, the connection cannot go on: a part of the record is out. */
 static ssize_t lasting(tls_state *state, ssize_t result)
 {
   if (result != -ENOMEM && result != -ENOBUFS) return result;
@@ -202,7 +202,7 @@ static int unacked(lc_line *line)
   return count < 0 ? count : count + (int)tls_wire_kept(state);
 }
 
-/* Our close_notify goes out once, and nobody waits for the peer's. */
+/* Our close_notify goes out once. The peer's is not awaited. */
 static int finish(lc_line *line)
 {
   tls_state *state = line->state;

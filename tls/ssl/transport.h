@@ -5,7 +5,7 @@
 #include "ssl/config.h"
 #include "ssl/inside.h"
 
-/* Returns a transport with one user, or NULL. `host`: whom a client means to reach, or NULL. */
+/* Returns a transport with one user, or NULL. `host`: what a client wants to reach, or NULL. */
 tls_transport *tls_transport_new(tls_config *config, const char *host);
 /* Handshakes that begin from now on use this config; connections that are open keep theirs. */
 void tls_transport_reconfigure(tls_transport *transport, tls_config *config);

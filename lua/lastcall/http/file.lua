@@ -8,8 +8,8 @@ local type_of = require "lastcall.http.types"
 
 local file = {}
 
---- A file may change again within the second in which its time is kept, so a tag of that second is weak: nobody puts a
--- file together from parts of two versions.
+--- The time of a file is kept in steps, and a file may change twice within a step. So its tag is weak until two seconds
+-- after a change: no client then puts a file together from parts of two versions.
 local function facts_of(size, seconds, nanoseconds)
   local now = os.time()
   local tag = ('"%x.%x-%x"'):format(seconds, nanoseconds, size)

@@ -6,7 +6,7 @@ local file = require "lastcall.http.file"
 local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 
--- Failures that the client, or the shutdown, has caused: nobody needs to hear of them.
+-- Failures that the client, or the shutdown, has caused: they are no errors of the server.
 local ORDINARY = {
   canceled = true, closed = true, reset = true, timeout = true, ["broken pipe"] = true, ["peer lost"] = true,
 }

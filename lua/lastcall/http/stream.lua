@@ -1,4 +1,4 @@
---- Event streams (text/event-stream): what a handler sends to a client for as long as both like.
+--- Event streams (text/event-stream): events that a handler sends to a client, until one of them ends the stream.
 --
 -- `context` ends when the client goes and when the drain begins, so all waits for news go by it. Each stream has a task
 -- besides the handler's own, its keeper. It writes what was posted while the client was slow, the heartbeats, and the

@@ -1,4 +1,4 @@
---- A client of HTTP/1.1 servers, with a pool of connections. The API is described in lastcall/meta_http_client.lua.
+--- A client of HTTP/1.1 servers, with a pool of connections. The API is described in lastcall/meta_client.lua.
 
 local core = require "lastcall.core"
 local exchange = require "lastcall.http.client.exchange"
@@ -36,7 +36,7 @@ end
 
 -- ------------------------------------------------------------------------------------------- one request --
 
--- Failures of a connection that rested: the server may have closed it before it saw the request.
+-- Failures of a connection that was used before: the server may have closed it before it saw the request.
 local IS_GONE = { eof = true, reset = true, ["broken pipe"] = true, truncated = true }
 
 local function may_repeat(one, lease, code, has_begun)
@@ -60,7 +60,7 @@ local function attempt(self, one, deadline)
   end
 end
 
---- Reads away what is left of a reply that nobody will see, if that is little.
+--- Reads the rest of a reply that redirects, if it is short, so that its connection can be used again.
 local function skip(one)
   local body = one:body(65536)
   if not body then one:close() end

@@ -1,4 +1,4 @@
---- What a reply that names another place makes of a request.
+--- Redirections: the request that follows a reply with a Location.
 
 local message = require "lastcall.http.client.message"
 local url = require "lastcall.http.client.url"
@@ -7,7 +7,7 @@ local redirect = {}
 
 local STATUS = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
 
---- What is told to one origin only.
+--- Headers that no other origin gets.
 local SECRET = { authorization = true, cookie = true, ["proxy-authorization"] = true, host = true }
 
 local function without(headers, is_left_out)

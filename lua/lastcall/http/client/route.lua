@@ -1,7 +1,7 @@
 --- The way to the server of a URL: in clear or in TLS, by itself or through a proxy.
 --
 --   http                  > server
---   http, by a proxy      > proxy, which is told the whole URL
+--   http, by a proxy      > proxy, which gets the whole URL
 --   https                 > server, in TLS
 --   https, by a proxy     > proxy, which is asked for a tunnel (CONNECT); TLS with the server inside of it
 
@@ -26,7 +26,7 @@ function route.to(parts, proxy, given)
     for name, value in pairs(given.tls or {}) do self.tls[name] = value end
   end
   self.tunnel, self.through = is_https and proxy or nil, not is_https and proxy or nil
-  -- What is alike in this may share connections.
+  -- Requests whose routes have the same key may share connections.
   self.key = is_https and ("https %s %s"):format(server, self.where) or self.where
   return self
 end
