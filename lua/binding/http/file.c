@@ -8,7 +8,6 @@
 
 #include "conn/exchange.h"
 #include "conn/writing.h"
-#include "http/fields.h"
 #include "http/methods.h"
 #include "http/object.h"
 #include "runtime/runtime.h"
@@ -194,7 +193,7 @@ static int has_set(lua_State *L, int what)
 }
 
 /* http_send_whole(response, file, length, lines) -> as http_send_file, for a response of which the script has set nothing;
- * `lines` are its headers, which http_lines has made. false when the script has. */
+ * `lines` are its headers, which http_header_lines has made. false when the script has. */
 static int http_send_whole(lua_State *L)
 {
   const http_object *self = http_self(L, &HTTP_RESPONSE);
@@ -215,29 +214,13 @@ static int http_send_whole(lua_State *L)
   return http_send_file(L);
 }
 
-/* http_lines(headers) -> the lines of a table of headers, checked. */
-static int http_lines(lua_State *L)
-{
-  char place[1024];
-  http_fields fields;
-  check_type(L, 1, LUA_TTABLE);
-  lua_settop(L, 1);
-  http_fields_read(L, 1, 1, "response:file", place, sizeof place, &fields);
-  lua_pushlstring(L, fields.lines.data, fields.lines.length);
-  return 1;
-}
-
 void http_open_file(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg functions[] = {{"http_file_open", http_file_open},
-                                       {"http_file_of", http_file_of},
-                                       {"http_directory", http_directory},
-                                       {"http_date", http_date},
-                                       {"http_send_file", http_send_file},
-                                       {"http_send_whole", http_send_whole},
-                                       {"http_wants_whole", http_wants_whole},
-                                       {"http_lines", http_lines},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+    {"http_file_open", http_file_open},     {"http_file_of", http_file_of},
+    {"http_directory", http_directory},     {"http_date", http_date},
+    {"http_send_file", http_send_file},     {"http_send_whole", http_send_whole},
+    {"http_wants_whole", http_wants_whole}, {NULL, NULL}};
   register_ending(L, FILE_TYPE, file_done);
   register_functions(L, rt, "", functions);
 }

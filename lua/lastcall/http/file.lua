@@ -37,7 +37,7 @@ local function lines_of(known, given, name, size, seconds, nanoseconds)
   local facts = facts_of(size, seconds, nanoseconds)
   if facts.tag:find "^W/" then return nil end
   if known.count >= KNOWN then known.files, known.count = {}, 0 end
-  local lines = core.http_lines(set_headers({}, facts, name, given))
+  local lines = core.http_header_lines("response:file", set_headers({}, facts, name, given))
   known.files[name] = { size = size, seconds = seconds, nanoseconds = nanoseconds, lines = lines }
   known.count = known.count + 1
   return lines
