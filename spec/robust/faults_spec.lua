@@ -206,6 +206,32 @@ describe("where one call fails", function()
       end, { signals = false, drain = 1, log = function() end })
     ]]
   end)
+
+  for _, when in ipairs { "the key of its handshake", "the mask of its first message" } do
+    it("a WebSocket client says so when there are no random bytes for " .. when, function()
+      lives(([[
+        local http = require "lastcall.http"
+        local is_key = %s
+        lastcall.run(function()
+          local server = assert(lastcall.listen("127.0.0.1:0"))
+          lastcall.spawn(function()
+            server:serve(http.handler(function(request, response)
+              local ws = http.websocket(request, response)
+              while ws and ws:read() do end
+            end))
+          end)
+          if is_key then faults.fail("random", 1, 1, "EIO") end
+          local ws, code, message = http.connect_websocket("ws://" .. server:addresses()[1])
+          if not is_key then
+            faults.fail("random", 1, 1, "EIO")
+            ws, code, message = assert(ws):send("hello")
+          end
+          assert(ws == nil and code == "eio" and message:find("Input/output error", 1, true), message)
+          lastcall.shutdown()
+        end, { signals = false, drain = 1, log = function() end })
+      ]]):format(when:find "key" ~= nil))
+    end)
+  end
 end)
 
 describe("short of memory,", function()

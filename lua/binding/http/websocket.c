@@ -221,14 +221,14 @@ static int websocket_accept(lua_State *L)
   return 1;
 }
 
-/* websocket_key() -> a key that no other handshake has. */
+/* websocket_key() -> a key that no other handshake has; or nil, code, message. */
 static int websocket_key(lua_State *L)
 {
   const runtime *rt = runtime_upvalue(L);
   uint8_t random[16];
   char key[LC_WS_KEY_SIZE];
-  if (rt->sys->random(rt->sys, random, sizeof random) < 0)
-    return luaL_error(L, "http.connect_websocket: the system has no random bytes");
+  int result = rt->sys->random(rt->sys, random, sizeof random);
+  if (result < 0) return push_failure(L, result, NULL, "http.connect_websocket");
   lc_ws_key_write(key, random);
   lua_pushlstring(L, key, sizeof key);
   return 1;

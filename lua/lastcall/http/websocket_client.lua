@@ -26,22 +26,20 @@ local OURS = {
   ["sec-websocket-extensions"] = true,
 }
 
---- The head of the request; and what must answer its key.
+--- The head of the request, without the key.
 local function request_head(parts, given)
   for name in pairs(given.headers or {}) do
     local is_ours = type(name) == "string" and OURS[name:lower()]
     if is_ours then misuse.raise("%s: %s is lastcall's: leave it out", WHAT, name) end
   end
-  local key = core.websocket_key()
   local lines = core.http_header_lines(WHAT, given.headers or {})
   local protocols = given.protocols and given.protocols[1] and table.concat(given.protocols, ", ")
   return table.concat {
     ("GET %s HTTP/1.1\r\nHost: %s\r\n"):format(parts.target, parts.authority),
     "Connection: Upgrade\r\nUpgrade: websocket\r\n",
-    ("Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n"):format(key),
     protocols and ("Sec-WebSocket-Protocol: %s\r\n"):format(protocols) or "",
-    lines, "\r\n",
-  }, core.websocket_accept(key)
+    lines, "Sec-WebSocket-Version: 13\r\n",
+  }
 end
 
 local function is_among(list, wanted)
@@ -64,15 +62,18 @@ local function fault_of(reply, accept, given)
 end
 
 --- Sends the request, and reads the reply. Returns the reply; or nil, code, message.
-local function shake_hands(conn, parts, given, head, accept, deadline)
-  local fine, code, message = conn:write(head)
+local function shake_hands(conn, parts, given, head, deadline)
+  local key, code, message = core.websocket_key()
+  if not key then return nil, code, message end
+  local fine
+  fine, code, message = conn:write(head, "Sec-WebSocket-Key: ", key, "\r\n\r\n")
   if not fine then return nil, code, message end
   for _ = 1, MOST_INTERIM do
     local reply
     reply, code, message = core.http_read_reply(conn, {}, deadline)
     if not reply then return nil, code, message end
     if reply.status >= 200 or reply.status == 101 then
-      message = fault_of(reply, accept, given)
+      message = fault_of(reply, core.websocket_accept(key), given)
       if message then return nil, "invalid", ("%s: %s"):format(url.text(parts), message) end
       return reply
     end
@@ -84,7 +85,7 @@ end
 return function(text, given)
   given = options.check(WHAT, given, options.websocket_client)
   local parts = parse(text)
-  local head, accept = request_head(parts, given) -- which raises before anything is connected
+  local head = request_head(parts, given) -- which raises before anything is connected
   local timeout = given.timeout == nil and 10 or given.timeout
   local deadline = timeout and core.now() + timeout or nil
   local conn, code, message = connect(("%s:%d"):format(parts.host, parts.port), {
@@ -92,7 +93,7 @@ return function(text, given)
   })
   if not conn then return nil, code, message end
   local reply
-  reply, code, message = shake_hands(conn, parts, given, head, accept, deadline)
+  reply, code, message = shake_hands(conn, parts, given, head, deadline)
   if not reply then
     conn:close(0)
     return nil, code, message
