@@ -52,6 +52,32 @@ describe("over TLS,", function()
     assert.is_true(left <= live + 20, ("%d blocks before, %d after"):format(live, left))
   end)
 
+  it("an open connection without memory for what it received does not say that its handshake failed", function()
+    local said = {}
+    helper.task(function(lastcall)
+      for n = 1, 6 do
+        local ready, sent = lastcall.channel(), lastcall.channel()
+        local server, address = helper.serve(lastcall, function(conn)
+          ready:send(true)
+          sent:receive()
+          openssl.fail(n)
+          local _, code, message = conn:read(60000)
+          openssl.none()
+          said[n] = ("%s: %s"):format(code, message)
+        end, { tls = certificates.server() })
+        local conn = assert(lastcall.connect(address, { tls = certificates.client() }))
+        ready:receive()
+        conn:write(("x"):rep(60000))
+        conn:flush()
+        sent:send(true)
+        conn:close()
+        server:close()
+      end
+    end)
+    for _, one in ipairs(said) do assert.is_truthy(one:find "^eproto: " or one == "nil: nil", one) end
+    assert.matches("not enough memory to receive", table.concat(said, "\n"))
+  end)
+
   it("whatever allocation of Lua's fails, a life ends and leaves nothing", function()
     local text = before()
     local whole = failing.live("tls", nil, text)

@@ -107,5 +107,5 @@ int tls_open(lc_line *line)
   int result = go_on(state);
   line->wants = tls_wire_kept(state) ? LC_POLL_OUT : LC_POLL_IN;
   tls_wire_end(state);
-  return result;
+  return result == LC_AGAIN && state->broken ? state->broken : result; /* no event may come */
 }

@@ -1,6 +1,7 @@
 /* wire.c - the encrypted bytes, between OpenSSL and the kernel. */
 #include "ssl/wire.h"
 
+#include <errno.h>
 #include <openssl/bio.h>
 #include <string.h>
 
@@ -110,7 +111,14 @@ static int bio_read(BIO *bio, char *into, int room)
   return (int)size;
 }
 
-/* The bytes that OpenSSL has left must not stay where other connections receive. */
+/* Bytes that were received are lost. */
+static void lose(tls_state *state)
+{
+  state->broken = state->is_open ? -EPROTO : LC_HANDSHAKE;
+  state->reason = "there is not enough memory to receive";
+}
+
+/* Other connections receive into the same buffer, so the bytes that OpenSSL has left move out of it. */
 static void hold(tls_state *state)
 {
   if (!left(state)) {
@@ -122,7 +130,7 @@ static void hold(tls_state *state)
   if (state->in == state->held) return;
   char *held = OPENSSL_malloc(left(state));
   if (held) memcpy(held, state->in + state->in_start, left(state));
-  else state->broken = LC_HANDSHAKE;
+  else lose(state);
   OPENSSL_free(state->held);
   state->held = state->in = held;
   state->in_end = held ? left(state) : 0;
