@@ -30,8 +30,8 @@ typedef struct lc_websocket_options {
   int is_client;
   /* 16 MiB: the longest message. Then Close 1009. */
   uint64_t max_message;
-  /* 30 s: for a message, from its first byte on, and a second more for each `message_rate` bytes (240; 0: no more).
-   * Then Close 1008. Counts while the embedder waits. LC_NEVER: no bound. */
+  /* 30 s: for a message, or a frame of control, from its first byte on, and a second more for each `message_rate` bytes
+   * (240; 0: no more). Then Close 1008. Counts while the embedder waits. LC_NEVER: no bound. */
   lc_time message_timeout;
   uint32_t message_rate;
   /* LC_WS_GOING_AWAY: the code with which the library ends the connection: in a drain, or over a limit. */

@@ -12,7 +12,7 @@
 lc_time lc_websocket_patience(const lc_websocket *ws)
 {
   const lc_websocket_options *options = &ws->options;
-  if (!lc_websocket_is_coming(ws) || options->message_timeout == LC_NEVER) return LC_NEVER;
+  if (ws->message_began == LC_NEVER || options->message_timeout == LC_NEVER) return LC_NEVER;
   lc_time until = lc_time_add(ws->message_began, options->message_timeout);
   if (!options->message_rate) return until;
   return lc_time_add(until,
@@ -54,6 +54,7 @@ static void take_in_place(lc_websocket *ws, const lc_ws_head *head, size_t skip)
   }
   ws->skip = (uint8_t)skip;
   ws->length = length;
+  ws->message_began = LC_NEVER;
   ws->is_in_place = ws->is_whole = 1;
 }
 
@@ -63,7 +64,6 @@ static void begin_frame(lc_websocket *ws, const lc_ws_head *head, size_t skip)
   if (!ws->kind) {
     ws->kind = head->opcode;
     ws->text = (lc_utf8){0};
-    ws->message_began = ws->conn->loop->now;
   }
   ws->frame = *head;
   ws->frame_at = 0;
@@ -74,6 +74,7 @@ static void end_frame(lc_websocket *ws)
 {
   ws->in_frame = 0;
   if (!ws->frame.is_final) return;
+  ws->message_began = LC_NEVER;
   if (!lc_utf8_is_whole(&ws->text)) lc_websocket_refuse(ws, LC_WS_BAD_UTF8);
   else ws->is_whole = 1;
 }
@@ -111,6 +112,7 @@ static int look(lc_websocket *ws)
 {
   lc_slice held;
   lc_ws_head head;
+  if (ws->message_began == LC_NEVER) ws->message_began = ws->conn->loop->now;
   lc_conn_buffered(ws->conn, &held);
   ssize_t skip = lc_ws_head_read(&head, held.data, held.length, !ws->options.is_client);
   if (skip == LC_AGAIN) return 1;
@@ -124,6 +126,7 @@ static int look(lc_websocket *ws)
     if (!has_all) return 1;
     lc_websocket_control(ws, &head, lc_buffer_bytes(ws->conn->in) + skip);
     lc_conn_take(ws->conn, (size_t)skip + (size_t)head.length);
+    if (!ws->kind) ws->message_began = LC_NEVER;
     return 0;
   }
   if (has_all && head.is_final && !ws->kind) {
@@ -169,7 +172,7 @@ int lc_websocket_read_ahead(lc_websocket *ws)
     if (conn->error) return conn->error;
     int result = lc_input_fill(conn, LC_SHARED_BUFFER);
     if (result == LC_AGAIN) return 0;
-    if (result == LC_EOF) {
+    if (result == LC_EOF || result == LC_TRUNCATED) {
       lc_websocket_hear_end(ws);
       return 1;
     }
@@ -209,7 +212,7 @@ static int end_of(lc_websocket *ws)
   if (ws->drops) return LC_CLOSED;
   if (ws->heard && ws->conn) lc_websocket_finish(ws);
   if (ws->heard) return LC_EOF;
-  if (!ws->conn) return LC_CLOSED;
+  if (!ws->conn) return ws->error;
   return ws->conn->error ? ws->conn->error : LC_AGAIN;
 }
 
@@ -220,7 +223,8 @@ int lc_websocket_read(lc_websocket *ws, lc_websocket_message *message)
   ws->is_working = 0;
   ws->conn->wait = LC_WAIT_NONE;
   lc_conn_end_read(ws->conn);
-  if (!ws->drops && !is_over(ws)) lc_websocket_read_ahead(ws);
+  int result = ws->drops || is_over(ws) ? 0 : lc_websocket_read_ahead(ws);
+  if (result < 0) return result;
   if (ws->drops || !has_message(ws)) return end_of(ws);
   give(ws, message);
   /* What has come behind it is looked at while the embedder works. */

@@ -21,9 +21,17 @@ lc_websocket *lc_websocket_of(const lc_conn *conn)
   return conn->protocol_state;
 }
 
+/* Also where neither the peer's Close nor its end has come. */
+static int has_ended(const lc_websocket *ws)
+{
+  return !ws->conn || ws->conn->error || ws->conn->state >= LC_STATE_CLOSING;
+}
+
 void lc_websocket_verdict_get(const lc_websocket *ws, lc_websocket_verdict *verdict)
 {
-  *verdict = (lc_websocket_verdict){.code = ws->code,
+  int code = ws->code;
+  if (!code && has_ended(ws)) code = LC_WS_ABNORMAL;
+  *verdict = (lc_websocket_verdict){.code = code,
                                     .reason = ws->reason ? ws->reason : "",
                                     .reason_length = ws->reason_length,
                                     .fault = (lc_ws_fault)ws->fault,

@@ -30,6 +30,7 @@ typedef struct lc_ws_masks {
 
 struct lc_websocket {
   lc_conn *conn; /* NULL once it has left its server */
+  int error;     /* then: what ended it */
   uint32_t holds;
   lc_websocket_options options;
   char *label;
@@ -41,8 +42,8 @@ struct lc_websocket {
   uint64_t frame_at;
   lc_buffer *message; /* of a message that did not come in one piece */
   lc_utf8 text;
-  lc_time message_began;
-  uint8_t kind; /* lc_ws_opcode; 0: none is coming */
+  lc_time message_began; /* when its first byte came, or that of a frame; LC_NEVER: none has */
+  uint8_t kind;          /* lc_ws_opcode; 0: none is coming */
   unsigned in_frame : 1;
 
   /* A whole message that the embedder has not taken. */

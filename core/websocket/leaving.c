@@ -12,6 +12,7 @@
 static void end(void *state)
 {
   lc_websocket *ws = state;
+  ws->error = ws->conn->error ? ws->conn->error : LC_CLOSED;
   ws->conn = NULL;
   lc_websocket_release(ws);
 }

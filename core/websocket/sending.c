@@ -23,7 +23,8 @@ int lc_websocket_mask(lc_websocket *ws, uint8_t mask[4])
 int lc_websocket_may_send(const lc_websocket *ws)
 {
   const lc_conn *conn = ws->conn;
-  if (!conn || ws->drops) return LC_CLOSED;
+  if (ws->drops) return LC_CLOSED;
+  if (!conn) return ws->error;
   if (ws->said && ws->by_library && (conn->dismissed || conn->owner->is_leaving))
     return LC_DRAINING;
   if (ws->heard && (ws->said || !ws->is_working)) return LC_EOF;
@@ -64,7 +65,7 @@ int lc_websocket_send(lc_websocket *ws, lc_ws_opcode kind, const char *data, siz
   int masks = ws->options.is_client;
   int result = *done ? 0 : begin_message(ws, ws->mask);
   if (result < 0) return result;
-  if (!ws->conn) return LC_CLOSED;
+  if (!ws->conn) return ws->error;
   size_t size = lc_ws_head_write(head, kind, 1, length, masks ? ws->mask : NULL);
   while (*done < size + length) {
     size_t sent = *done < size ? *done : size, at = *done - sent;

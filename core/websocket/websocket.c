@@ -27,6 +27,7 @@ static lc_websocket *make(lc_conn *conn, const lc_websocket_options *options)
   if (ws->masks) ws->masks->used = LC_WS_RANDOM;
   ws->conn = conn;
   ws->began = conn->loop->now;
+  ws->message_began = LC_NEVER;
   ws->holds = 1;
   if (ws->label && (ws->masks || !options->is_client)) return ws;
   lc_websocket_release(ws);

@@ -56,7 +56,7 @@ function http.connect_websocket(url, options) end
 ---@field peer string
 ---@field protocol? string the subprotocol that was chosen
 ---@field conn lastcall.Connection for its options and statistics: reading and writing it raises
----@field code? integer of the peer's Close; 1005: it had none; 1006: the peer has left without Close
+---@field code? integer of the peer's Close; 1005: it had none; 1006: the connection has ended without it
 ---@field reason? string of the peer's Close
 local Websocket = {}
 

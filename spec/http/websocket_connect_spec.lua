@@ -134,6 +134,27 @@ describe("http.connect_websocket", function()
     end
   end)
 
+  it("has the code 1006 behind every end without Close: a reset, and an illegal frame", function()
+    for _, how in ipairs { "reset", "invalid" } do
+      helper.task(function()
+        local _, address = helper.serve(lastcall, http.handler(function(request)
+          local conn = request:upgrade("websocket", {
+            ["Sec-WebSocket-Accept"] = require("lastcall.core").websocket_accept(request.headers["sec-websocket-key"]),
+          })
+          if how == "invalid" then conn:write(plain(3, "")) end
+          conn:read_some()
+          conn:abort()
+        end))
+        local ws = assert(http.connect_websocket("ws://" .. address))
+        assert.is_nil(ws.code)
+        ws:post "go"
+        assert.equal(how, select(2, ws:read()))
+        assert.equal(1006, ws.code)
+        ws:close()
+      end)
+    end
+  end)
+
   it("gives up a server that does not answer, or does not listen", function()
     helper.task(function()
       local _, address = helper.serve(lastcall, function(conn) conn:read "a" end)

@@ -299,13 +299,16 @@ describe("http.websocket", function()
     assert.is_truthy(results[3]:find "^127.0.0.1:%d+: ws:read: a text is not UTF%-8$")
   end)
 
-  it("ends a message that comes too slowly with 1008", function()
+  it("ends what comes too slowly with 1008: a message, its head, a ping, Close", function()
     serving(echo, function(address)
-      local conn = frames.connect(address)
-      conn:write(text(("a"):rep(50)):sub(1, 20))
-      assert.equal("close 1008, eof", frames.rest(conn))
-      conn:close()
-    end, { message_timeout = 0.2 })
+      for _, bytes in ipairs { text(("a"):rep(50)):sub(1, 20), text(""):sub(1, 1), frames.frame(9, "x"):sub(1, 6),
+        close(1000):sub(1, 7), text("a", { more = true }) .. frames.frame(0, ""):sub(1, 3) } do
+        local conn = frames.connect(address)
+        conn:write(bytes)
+        assert.equal("close 1008, eof", frames.rest(conn))
+        conn:close()
+      end
+    end, { message_timeout = 0.1 })
   end)
 
   it("refuses to read or write the bytes themselves", function()
