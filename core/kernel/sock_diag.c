@@ -173,16 +173,11 @@ int lc_sock_diag_count(const lc_sys *sys, int fd, lc_half_open *ports, int count
   return error;
 }
 
-int lc_sock_diag_half_open_for(const lc_sys *sys, int fd, int family, uint16_t port, lc_time age)
-{
-  lc_half_open one = {.family = family, .port = port, .age = age};
-  int error = lc_sock_diag_count(sys, fd, &one, 1);
-  return error < 0 ? error : one.count;
-}
-
 int lc_sock_diag_half_open(const lc_sys *sys, int fd, int family, uint16_t port)
 {
-  return lc_sock_diag_half_open_for(sys, fd, family, port, 0);
+  lc_half_open one = {.family = family, .port = port};
+  int error = lc_sock_diag_count(sys, fd, &one, 1);
+  return error < 0 ? error : one.count;
 }
 
 int lc_sock_diag_open(const lc_sys *sys)
