@@ -19,8 +19,8 @@ local function need(what)
     return module
   end
   local is_missing = tostring(result):find("module 'lastcall.tls.core' not found", 1, true)
-  misuse.raise("%s: the option 'tls' needs the rock lastcall-tls: install it with `luarocks install lastcall-tls`%s",
-    what, is_missing and "" or " (" .. tostring(result) .. ")")
+  misuse.raise("%s: the option 'tls' needs the rock lastcall-tls; doc/tls.md says how to install it%s", what,
+    is_missing and "" or " (" .. tostring(result) .. ")")
 end
 
 -- ---------------------------------------------------------------------------------------------------- the options
