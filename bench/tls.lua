@@ -7,6 +7,7 @@
 
 package.path = "bench/?.lua;" .. package.path
 local machine = require "machine"
+local server = require "server"
 local statistics = require "statistics"
 
 local rounds, seconds = tonumber(arg[1] or 7), tonumber(arg[2] or 2)
@@ -16,7 +17,6 @@ if not rounds or not seconds or arg[3] then
 end
 
 local IDLE = 1000 -- connections
-local TICK = 0.01 -- seconds: USER_HZ is 100 on every Linux
 local NGINX = [[
 daemon off; master_process off; error_log /dev/null; pid %s/pid;
 events { worker_connections 4096; }
@@ -39,8 +39,6 @@ lastcall.run(function()
 end, { log = function() end, drain = 1 })
 ]]
 
-local function has(program) return (os.execute(("command -v %s >/dev/null"):format(program))) end
-
 local folder = os.tmpname()
 os.remove(folder)
 os.execute(("mkdir %s && cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 " ..
@@ -53,65 +51,31 @@ local function write(name, text)
   return folder .. "/" .. name
 end
 
---- Starts a server on the first processor. Returns its pid and its address.
-local function start(command, address)
-  local pipe = assert(io.popen(("echo $$; exec taskset -c 0 %s 2>/dev/null"):format(command)))
-  local pid = pipe:read "n"
-  pipe:read()
-  return { pid = pid, address = address or assert(pipe:read(), command .. " does not start"), pipe = pipe }
-end
+local function nginx_config(port) return write("nginx.conf", NGINX:format(folder, port, folder, folder)) end
 
-local function start_nginx()
-  local port = 20000 + math.random(10000)
-  local path = write("nginx.conf", NGINX:format(folder, port, folder, folder))
-  local server = start("nginx -c " .. path, "127.0.0.1:" .. port)
-  os.execute "sleep 0.5"
-  return server
-end
-
-local function processor_time(server)
-  local file = assert(io.open(("/proc/%d/stat"):format(server.pid)))
-  local user, system = file:read("a"):match "%) %S %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ %S+ (%d+) (%d+)"
-  file:close()
-  return (user + system) * TICK
-end
-
-local function memory(server)
-  local file = assert(io.open(("/proc/%d/status"):format(server.pid)))
+local function memory(one)
+  local file = assert(io.open(("/proc/%d/status"):format(one.pid)))
   local kilobytes = file:read("a"):match "RssAnon:%s*(%d+)"
   file:close()
   return kilobytes * 1024
 end
 
-local function output_of(command)
-  local pipe = assert(io.popen(command))
-  local text = pipe:read "a"
-  pipe:close()
-  return text
-end
-
 --- Microseconds of processor time that a request, or a handshake, takes.
 local measures = {
-  requests = function(server, time)
-    local before = processor_time(server)
-    local text = output_of(("taskset -c 1 wrk -t1 -c64 -d%ds https://%s/"):format(time, server.address))
-    local requests = assert(tonumber(text:match "(%d+) requests in"), text)
-    assert(not text:find "Non%-2xx", text)
-    return (processor_time(server) - before) / requests * 1e6
-  end,
-  handshakes = function(server, time)
-    local before, count = processor_time(server), 0
-    local one = ("taskset -c 1 openssl s_time -connect %s -new -time %d 2>/dev/null"):format(server.address, time)
-    local said = output_of(("(%s & %s & %s & %s & wait)"):format(one, one, one, one))
+  requests = function(one, time) return server.time_of_request(one, "https://" .. one.address .. "/", time) end,
+  handshakes = function(one, time)
+    local before, count = server.processor_time(one), 0
+    local client = ("taskset -c 1 openssl s_time -connect %s -new -time %d 2>/dev/null"):format(one.address, time)
+    local said = server.output_of(("(%s & %s & %s & %s & wait)"):format(client, client, client, client))
     for number in said:gmatch "(%d+) connections in %d+ real" do count = count + tonumber(number) end
     assert(count > 0, "openssl s_time has counted nothing")
-    return (processor_time(server) - before) / count * 1e6
+    return (server.processor_time(one) - before) / count * 1e6
   end,
 }
 
 --- Bytes for each of IDLE connections, each after one request.
-local function idle_memory(server)
-  local before = memory(server)
+local function idle_memory(one)
+  local before = memory(one)
   local holder = write("holder.lua", ([[
 local lastcall = require "lastcall"
 lastcall.run(function()
@@ -127,23 +91,24 @@ lastcall.run(function()
   lastcall.sleep(2)
   os.exit(true, false)
 end, { log = function() end })
-]]):format(IDLE, server.address))
+]]):format(IDLE, one.address))
   local pipe = io.popen("exec taskset -c 1 lua5.4 " .. holder)
   assert(pipe:read() == "held")
-  local bytes = (memory(server) - before) / IDLE
+  local bytes = (memory(one) - before) / IDLE
   pipe:close()
   return bytes
 end
 
 for _, tool in ipairs { "wrk", "openssl" } do
-  if not has(tool) then
+  if not server.has(tool) then
     print(("There is no %s here: nothing is measured."):format(tool))
     os.exit(0)
   end
 end
 
-local servers = { { name = "lastcall", at = start("lua5.4 " .. write("ours.lua", OURS:format(folder, folder))) } }
-if has "nginx" then servers[2] = { name = "nginx", at = start_nginx() }
+local ours = write("ours.lua", OURS:format(folder, folder))
+local servers = { { name = "lastcall", at = server.start("lua5.4 " .. ours) } }
+if server.has "nginx" then servers[2] = { name = "nginx", at = server.start_nginx(nginx_config) }
 else print "There is no nginx here: its lines are left out." end
 
 local function measure_all()
@@ -179,8 +144,7 @@ end
 
 measure_all()
 for _, one in ipairs(servers) do
-  os.execute("kill " .. one.at.pid)
-  one.at.pipe:close()
+  server.stop(one.at)
 end
 os.execute("rm -r " .. folder)
 print_all()
