@@ -150,7 +150,7 @@ void lc_closing_step(lc_conn *conn)
   lc_conn_arm(conn, lc_closing_deadline(conn));
 }
 
-/* Behind the peer's end of the stream nothing is received any more that would tell of a reset. */
+/* After the peer's FIN nothing is received any more, so only the error of the socket tells of a reset. */
 static int has_been_reset(lc_conn *conn, uint32_t events)
 {
   return events & LC_POLL_ERROR && conn->in_eof && lc_conn_take_error(conn) < 0;
@@ -256,7 +256,7 @@ void lc_conn_finish(lc_conn *conn, const char *cause)
   lc_closing_step(conn);
 }
 
-/* Of what was accepted for writing nothing may leave in clear, nor does a handler get what comes. */
+/* Nothing that was accepted for writing may be sent in clear. No handler gets what still comes. */
 void lc_closing_refuse(lc_conn *conn, int code)
 {
   if (code == LC_RESET || code == LC_PEER_LOST || code == -ENOMEM) {

@@ -82,7 +82,7 @@ static int invite(lc_http_exchange *x, lc_conn *conn)
   return result == LC_AGAIN ? 0 : result; /* the rest goes out with the reply */
 }
 
-/* The client's FIN in the middle of a body is no end of it. */
+/* A body that the client's FIN cuts has not ended: it is a failure. */
 static int read_piece(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *piece)
 {
   lc_slice bytes;

@@ -39,7 +39,7 @@ static int over(lc_http_incoming *body)
   return LC_HTTP_OVER;
 }
 
-/* What has come before a failure is taken first. */
+/* Bytes that came before a failure are handed out before it. */
 static int take_some(lc_conn *conn, size_t max, lc_slice *piece)
 {
   lc_conn_buffered(conn, piece);

@@ -183,7 +183,7 @@ int lc_websocket_read_ahead(lc_websocket *ws)
 
 /* ----------------------------------------------------------------- reading -- */
 
-/* What a closed connection had in its buffer is gone. */
+/* Whether the message is still there: a connection that has closed has lost its buffer. */
 static int has_message(const lc_websocket *ws)
 {
   if (!ws->is_whole) return 0;
@@ -227,7 +227,7 @@ int lc_websocket_read(lc_websocket *ws, lc_websocket_message *message)
   if (result < 0) return result;
   if (ws->drops || !has_message(ws)) return end_of(ws);
   give(ws, message);
-  /* What has come behind it is looked at while the embedder works. */
+  /* The library looks at the frames behind this message while the embedder works. */
   lc_conn *conn = ws->conn;
   if (lc_buffer_size(conn->in) || !conn->in_drained) lc_conn_tell(conn, LC_READABLE);
   return 0;

@@ -77,7 +77,7 @@ static void hear_close(lc_websocket *ws, const char *payload, size_t length)
   ws->heard = 1;
   ws->code = (uint16_t)code;
   keep_reason(ws, reason, reason_length);
-  /* What the embedder owes for the message it works for goes out before. */
+  /* While the embedder works for a message, its answer goes out before our Close. */
   if (!ws->is_working) lc_websocket_finish(ws);
 }
 

@@ -1,7 +1,7 @@
-/* conn/lending.c - connections that are used by one after the other, such as those of a pool.
+/* conn/lending.c - connections that have one user after the other, such as those of a pool.
  *
- * Meanwhile the connection has a context below its user's, which ends with the use: by the end of the user's context, of the
- * connection, or when the connection is collected, which is no leak.
+ * During a use the connection has a context below its user's. That context ends with the use, with the user's context, with
+ * the connection, or when the connection is collected. To be collected is no leak here.
  */
 #include <lua.h>
 
@@ -50,7 +50,7 @@ static int conn_take_back(lua_State *L)
   return 1;
 }
 
-/* conn_is_silent(conn) -> whether neither bytes nor a FIN have come that nobody has read. */
+/* conn_is_silent(conn) -> whether nothing has come that was not read, neither bytes nor a FIN. */
 static int conn_is_silent(lua_State *L)
 {
   lua_pushboolean(L, lc_conn_is_silent(conn_check(L, 1)->conn));

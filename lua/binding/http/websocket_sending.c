@@ -14,7 +14,7 @@
 
 enum { SELF = 1, TEXT, KIND }; /* places on the stack */
 
-/* The peer's end, or ours, is no failure of the connection. */
+/* That one side has said Close is no failure of the connection; any other code ends its context. */
 static int failure(lua_State *L, const websocket *self, int code)
 {
   if (code != LC_CANCELED && code != LC_CLOSED && code != LC_DRAINING && code != LC_EOF)

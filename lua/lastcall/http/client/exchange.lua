@@ -11,7 +11,7 @@ local MOST_INTERIM = 32 -- replies 1xx to one request; more are nonsense
 local Exchange = {}
 Exchange.__index = Exchange
 
---- The error that the function for the body has raised goes on in the task that asked for the request.
+--- Raises the error of the function for the body, in the task that asked for the request.
 local function raise_sent(self)
   if self.sender and self.sender.raised then error(self.sender.raised, 0) end
 end

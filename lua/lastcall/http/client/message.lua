@@ -92,7 +92,7 @@ function message.check_headers(one)
   one.length = one.length or declared
 end
 
---- Whether it can be sent a second time, as a function that gives pieces cannot.
+--- Whether the body can be sent a second time: a function that gives pieces cannot be called again.
 function message.is_repeatable(one) return type(one.body) ~= "function" end
 
 function message.has_large_body(one)

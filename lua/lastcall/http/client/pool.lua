@@ -3,10 +3,10 @@
 --   dialed ---> lent ---> resting ---> lent ...
 --                 `-> over     `-> closed
 --
--- A lent connection is its request's: its use ends with the caller's context, and with the connection. A resting one
--- belongs to the pool alone. The pool closes it when the server has finished, after `idle_timeout`, when too many rest,
--- and in the hooks of a shutdown. The pool does not hold what it has lent: a reply that the script has forgotten is
--- collected, and its connection too.
+-- A lent connection belongs to its request: the use ends with the caller's context, or with the connection. A resting
+-- connection belongs to the pool alone. The pool closes it when the server has finished, after `idle_timeout`, when too
+-- many rest, and in the hooks of a shutdown. The pool does not hold what it has lent: a reply that the script has
+-- forgotten is collected, and its connection too.
 
 local core = require "lastcall.core"
 local semaphore = require "lastcall.tasks.semaphore"
@@ -30,7 +30,7 @@ end
 
 -- --------------------------------------------------------------------------------------------- hosts --
 
---- What is kept for the key of a route while it has connections, or requests that wait for one.
+--- The entry of a route's key. It is kept while the route has connections, or requests that wait for one.
 function Pool:host(key)
   local host = self.hosts[key]
   if not host then
