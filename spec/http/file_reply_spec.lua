@@ -280,6 +280,35 @@ describe("response:file", function()
     assert.same({ "enoent", "eisdir", "permission denied", "exdev", "exdev" }, failures)
   end)
 
+  it("sends nothing of another file that has the descriptor of one that the script has closed", function()
+    local SIZE, NAMES = 64 << 20, { folder .. "/other/long", folder .. "/other/longer" }
+    for _, name in ipairs(NAMES) do assert(os.execute(("truncate -s %d %s"):format(SIZE, name))) end
+    for _, headers in ipairs { "", "Range: bytes=5-\r\n" } do
+      local open, code
+      client.serving(function(_, response)
+        open = assert(io.open(NAMES[1]))
+        local sent
+        sent, code = response:file(open)
+        return sent
+      end, function(address)
+        local conn, total = assert(lastcall.connect(address)), 0
+        local piece, ending
+        helper.send(conn, ("GET / HTTP/1.1\r\nHost: here\r\n%s\r\n"):format(headers))
+        assert(conn:read())
+        open:close()
+        local other = assert(io.open(NAMES[2]))
+        repeat
+          piece, ending = conn:read_some(65536)
+          total = total + #(piece or "")
+        until not piece
+        assert.is_true(total < SIZE and ending ~= "eof", ending)
+        other:close()
+        conn:close()
+      end)
+      assert.equal("closed", code)
+    end
+  end)
+
   it("keeps the script's own status and headers", function()
     client.serving(function(_, response)
       response.status = 203

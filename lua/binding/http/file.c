@@ -109,12 +109,24 @@ static int http_date(lua_State *L)
 
 enum { CONN = 1, BODY, OFFSET, LENGTH }; /* places on the stack */
 
+/* Whether the script has closed its own file meanwhile: another file may have the descriptor. */
+static int is_closed(lua_State *L, const file_box *file)
+{
+  if (!file->is_borrowed) return 0;
+  lua_getiuservalue(L, BODY, 1);
+  const luaL_Stream *stream = lua_touserdata(L, -1);
+  int is = !stream->closef;
+  lua_pop(L, 1);
+  return is;
+}
+
 static ssize_t put_piece(lua_State *L, const conn_box *box, size_t done)
 {
   const file_box *file = lua_touserdata(L, BODY);
   uint64_t offset = (uint64_t)lua_tointeger(L, OFFSET) + done;
   uint64_t left = (uint64_t)lua_tointeger(L, LENGTH) - done;
   if (!conn_speaks_http(box) || lc_http_has_ended(box->exchange)) return LC_CLOSED;
+  if (is_closed(L, file)) return LC_CLOSED;
   return lc_http_write_file(box->exchange, box->conn, file->fd, offset, left);
 }
 
