@@ -167,6 +167,20 @@ describe("http.connect_websocket", function()
     end)
   end)
 
+  it("refuses to read, write or hand over the bytes themselves", function()
+    answering(GOOD, plain(1, "hello"), function(address)
+      local ws = assert(http.connect_websocket("ws://" .. address))
+      local errors = {}
+      for _, method in ipairs { "read", "read_some", "await", "write", "post", "detach" } do
+        local fine, err = pcall(ws.conn[method], ws.conn)
+        errors[#errors + 1] = not fine and err or method .. " returned"
+      end
+      for _, err in ipairs(errors) do assert.is_truthy(err:find "speaks WebSocket", err) end
+      assert.equal("hello", (ws:read()))
+      ws:close()
+    end)
+  end)
+
   it("raises for what is no URL, and for headers that are lastcall's", function()
     helper.task(function()
       helper.raises("has not the scheme ws or wss", http.connect_websocket, "http://127.0.0.1/")

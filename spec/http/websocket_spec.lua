@@ -340,6 +340,8 @@ describe("http.websocket", function()
       raises(ws.ping, ws, ("p"):rep(126))
       raises(ws.read, "ws")
       raises(http.broadcast, { "ws" }, "text")
+      raises(http.broadcast, nil, "text")
+      raises(ws.close, ws, (1 << 32) + 1000)
     end, function(address)
       local conn = frames.connect(address)
       assert.equal(8, (frames.read(conn)))
@@ -351,6 +353,7 @@ describe("http.websocket", function()
       "bad argument #2 to 'ws:close'.*UTF%-8", "bad argument #2 to 'ws:close'.*123",
       "bad argument #1 to 'ws:ping'.*125",
       "expected a websocket as self", "http.broadcast: .* string in it",
+      "bad argument #1 to 'http.broadcast'", "bad argument #1 to 'ws:close'.*4999",
     }
     for i, pattern in ipairs(words) do assert.is_truthy(errors[i]:find(pattern), errors[i]) end
   end)

@@ -16,8 +16,7 @@ void conn_raise_http(lua_State *L, const conn_box *box, const char *operation)
  * messages. */
 static inline void conn_refuse_http(lua_State *L, const conn_box *box, const char *operation)
 {
-  if (box->exchange && (conn_speaks_http(box) || lc_websocket_of(box->conn)))
-    conn_raise_http(L, box, operation);
+  if (conn_speaks_http(box) || lc_websocket_of(box->conn)) conn_raise_http(L, box, operation);
 }
 
 #endif

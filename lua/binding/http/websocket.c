@@ -192,9 +192,10 @@ static int websocket_close(lua_State *L)
   const websocket *self = websocket_self(L);
   conn_box *box = self->box;
   size_t length = 0;
-  int code = (int)optional_integer(L, 2, 0);
+  lua_Integer given = optional_integer(L, 2, 0);
   const char *reason = lua_isnoneornil(L, 3) ? "" : check_bytes(L, 3, &length);
   int waits = conn_may_await_end(L, box);
+  int code = given < 0 || given > UINT16_MAX ? UINT16_MAX : (int)given; /* which is no code */
   check_that(L, length + 2 <= LC_WS_CONTROL_MOST, 3, "a reason has 123 bytes at most");
   int result = lc_websocket_close(self->ws, code, reason, length);
   check_that(L, result != -EINVAL, lc_ws_is_code(code) || !code ? 3 : 2,

@@ -109,7 +109,7 @@ static int websocket_ping(lua_State *L)
   return 1;
 }
 
-/* websocket_broadcast(set, text [, kind]) -> to how many, a list of those that had no room, or nil. WebSockets are the
+/* broadcast(set, text [, kind]) -> to how many, a list of those that had no room, or nil. WebSockets are the
  * keys of the set, or the values of a list. */
 static int websocket_broadcast(lua_State *L)
 {
@@ -152,6 +152,6 @@ void websocket_open_sending(lua_State *L, runtime *rt)
 
 void http_open_broadcast(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg functions[] = {{"websocket_broadcast", websocket_broadcast}, {NULL, NULL}};
-  register_functions(L, rt, "", functions);
+  static const luaL_Reg functions[] = {{"broadcast", websocket_broadcast}, {NULL, NULL}};
+  register_functions(L, rt, "http.", functions);
 }

@@ -4,7 +4,7 @@ local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 
-local websocket = { broadcast = core.websocket_broadcast }
+local websocket = { broadcast = core.broadcast }
 
 local VERSION = "13"
 
