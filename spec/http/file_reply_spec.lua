@@ -77,6 +77,17 @@ describe("http.files", function()
       assert.equal(404, get(address, "/a.txt").status)
       assert.equal(404, get(address, "/staticsub/").status)
     end, { types = { txt = "text/x-notes" }, max_age = 60, prefix = "/static", index = "index.html" })
+    for _, prefix in ipairs { "/static", "/st/at/" } do
+      local path = prefix:gsub("/$", "")
+      client.serving(http.files(root, { prefix = prefix, index = "a.txt" }), function(address)
+        local reply = get(address, path .. "?a=b")
+        assert.same({ 301, path .. "/?a=b" }, { reply.status, reply.headers.location })
+        assert.equal("0123456789", get(address, path .. "/").body)
+      end)
+    end
+    client.serving(http.files(root, { prefix = "/static" }), function(address)
+      assert.equal(404, get(address, "/static").status)
+    end)
     with_files(function(address)
       for _, target in ipairs { "/", "/sub", "/sub/" } do assert.equal(404, get(address, target).status, target) end
     end)

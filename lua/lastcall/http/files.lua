@@ -15,8 +15,9 @@ local LACKING = { emfile = true, enfile = true, enomem = true }
 
 local NOT_FOUND = "there is no such file\n"
 
---- The part of the path behind the prefix, decoded once; or nil and a status. Names that begin with a dot do not exist,
--- nor do those with a backslash, a slash, a control byte, or bytes that are no UTF-8.
+--- The part of the path behind the prefix, decoded once; empty for the directory itself; or nil and a status. Names
+-- that begin with a dot do not exist, nor do those with a backslash, a slash, a control byte, or bytes that are not
+-- UTF-8.
 local function relative(path, prefix)
   if path:find("%", 1, true) then
     if path:find "%%2[fF]" then return nil, 404 end
@@ -24,6 +25,7 @@ local function relative(path, prefix)
     if not path then return nil, 400 end
     if path:find "%c" or not utf8.len(path) then return nil, 404 end
   end
+  if path .. "/" == prefix then return "" end
   if path:sub(1, #prefix) ~= prefix or path:find("\\", 1, true) then return nil, 404 end
   local rest = path:sub(#prefix + 1)
   if rest:find "^[/.]" or rest:find "/[/.]" then return nil, 404 end
@@ -39,11 +41,11 @@ end
 
 --- Opens the file, or the index of a directory: its name, and what http_file_open returns. The path of a directory ends
 -- with a slash, or links in its page would lead elsewhere: nil for one without, so that the client asks again.
-local function open(self, root, name)
+local function open(self, root, name, path)
   local found, size, seconds, nanoseconds = core.http_file_open(name == "" and "." or name, root)
   if found or size ~= "eisdir" or not self.index then return name, found, size, seconds, nanoseconds end
-  local is_inside = name == "" or name:find "/$"
-  local index = name .. (is_inside and "" or "/") .. self.index
+  local is_inside = path:find "/$"
+  local index = name:gsub("[^/]$", "%0/") .. self.index
   found, size, seconds, nanoseconds = core.http_file_open(index, root)
   if is_inside or not found then return index, found, size, seconds, nanoseconds end
   found:done()
@@ -58,7 +60,7 @@ local function answer(self, request, response)
   if not path then return status, status == 400 and "the path has a % that is no escape\n" or NOT_FOUND end
   local root <close>, code, message = core.http_directory(self.root)
   if not root then return refuse(code, message) end
-  local name, found <close>, size, seconds, nanoseconds = open(self, root, path)
+  local name, found <close>, size, seconds, nanoseconds = open(self, root, path, request.path)
   if not name then
     return response:redirect(request.path .. "/" .. (request.query and "?" .. request.query or ""), 301)
   end
