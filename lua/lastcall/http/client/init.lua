@@ -84,9 +84,10 @@ end
 
 -- ----------------------------------------------------------------------------------------------- calls --
 
-local function with(given, fields)
+local function with(what, given, fields)
+  if type(given) ~= "table" then given = options.check(what, given, options.http_request) end
   local all = {}
-  for name, value in pairs(given or {}) do all[name] = value end
+  for name, value in pairs(given) do all[name] = value end
   for name, value in pairs(fields) do all[name] = value end
   return all
 end
@@ -104,15 +105,15 @@ local calls = {}
 
 function calls.request(self, what, where, given)
   if type(where) == "table" then return perform(self, what, where) end
-  return perform(self, what, with(given, { url = where }))
+  return perform(self, what, with(what, given, { url = where }))
 end
 
 function calls.get(self, what, where, given)
-  return perform(self, what, with(given, { url = where, method = "GET" }))
+  return perform(self, what, with(what, given, { url = where, method = "GET" }))
 end
 
 function calls.post(self, what, where, body, given)
-  return perform(self, what, with(given, { url = where, method = "POST", body = body }))
+  return perform(self, what, with(what, given, { url = where, method = "POST", body = body }))
 end
 
 local module = { client = new, reply_methods = reply.methods }

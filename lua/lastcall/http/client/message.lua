@@ -18,7 +18,6 @@ local function check_method(what, method)
 end
 
 local function check_url(what, text)
-  if type(text) == "table" then return text end -- where a redirection leads
   if type(text) ~= "string" then misuse.raise("%s: the URL is a string, not a %s", what, type(text)) end
   local parts, problem = url.parse(text)
   if not parts then misuse.raise("%s: %q %s", what, text, problem) end
@@ -64,13 +63,14 @@ local function check_body(what, body)
   misuse.raise("%s: the body is a string, a list of strings or a function, not a %s", what, type(body))
 end
 
---- Checks what a script asks for. `what` names the function that it called, and `defaults` are the client's headers.
+--- Checks what a script asks for. `what` names the function that it called, and `defaults` are the client's headers. A
+-- redirection gives `place`, a URL in parts.
 function message.new(what, given, defaults)
   local method = check_method(what, given.method or "GET")
   local headers, names = merged(what, defaults, given.headers)
   local body, length = check_body(what, given.body)
   local one = {
-    what = what, method = method, url = check_url(what, given.url), headers = headers, names = names,
+    what = what, method = method, url = given.place or check_url(what, given.url), headers = headers, names = names,
     body = body, length = length, auth = given.auth, retry = given.retry, expects = given.expect and body ~= nil,
   }
   one.is_idempotent = given.retry == nil and IDEMPOTENT[method] or given.retry == true

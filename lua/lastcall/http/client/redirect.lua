@@ -52,7 +52,7 @@ function redirect.next(one, reply)
   if not where then return nil, code, problem end
   local is_other = not url.same_origin(one.url, where)
   local following = {
-    method = is_get and "GET" or one.method, url = where, retry = one.retry,
+    method = is_get and "GET" or one.method, place = where, retry = one.retry,
     headers = headers_for(one, is_other, is_get),
   }
   if not is_get then following.body, following.expect = one.body, one.expects or nil end

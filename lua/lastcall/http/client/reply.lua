@@ -43,6 +43,9 @@ end
 --- What is left of the body, at most `max` bytes.
 function methods:body(max)
   misuse.check_self(self, Reply, "reply:body")
+  if max ~= nil and (math.type(max) ~= "integer" or max < 0) then
+    misuse.raise("reply:body: expected a number of bytes, a whole number, 0 or more")
+  end
   max = max or self.limits.max_body
   local pieces, length = {}, 0
   while true do
