@@ -168,6 +168,8 @@ static ssize_t encrypt(tls_state *state, const struct iovec *pieces, int count)
     }
     if (tls_wire_kept(state)) return (ssize_t)(taken + length);
   }
+  /* OpenSSL 3.0 keeps its buffer for writing in spite of SSL_MODE_RELEASE_BUFFERS. */
+  if (!SSL_has_pending(state->ssl)) SSL_free_buffers(state->ssl);
   return (ssize_t)taken;
 }
 
