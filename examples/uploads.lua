@@ -5,7 +5,7 @@
 --   curl -T picture.jpg 127.0.0.1:7014
 --
 -- A file of any size takes 64 KiB of memory. It has its name only when it is whole: one whose client goes away, or is
--- too slow, leaves nothing. What is under way when the server is told to stop is finished.
+-- too slow, leaves nothing. When the server is told to stop, it finishes the uploads under way.
 
 local http = require "lastcall.http"
 local lastcall = require "lastcall"

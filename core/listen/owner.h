@@ -11,7 +11,7 @@
 
 typedef struct lc_listen_owner lc_listen_owner;
 
-/* What an operator is told of a limit. Static. */
+/* The words for operators about a limit. Static. */
 typedef struct lc_limit {
   const char *reached;
   const char *resumed;

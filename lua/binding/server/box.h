@@ -38,7 +38,7 @@ struct server_box {
   int starts_with_data; /* handlers begin with the first byte, or with a unit of the protocol */
   int gives_context;    /* the handler has a second parameter: without one none need be made */
   int tells;            /* how many of its arguments on_state takes: likewise */
-  unsigned tells_into;  /* the states, as bits, whose entry on_state is told */
+  unsigned tells_into;  /* the states, as bits, whose entry calls on_state */
   int is_by_hand;       /* in servers.by_hand, until it is collected */
   int is_deserted;      /* no code can accept from it any more */
   lc_link in_by_hand;

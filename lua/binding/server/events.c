@@ -425,7 +425,7 @@ static int server_hand_to(lua_State *L)
   return 0;
 }
 
-/* on_state([fn, [state]...]): without states it is told every move. */
+/* on_state([fn, [state]...]): without states, fn is called for every move. */
 static int server_on_state(lua_State *L)
 {
   static const char *const states[] = {
