@@ -1,6 +1,8 @@
 /* opening.c - the handshake of a transport, before or in the middle of a connection. */
 #include "conn/opening.h"
 
+#include <netinet/tcp.h>
+
 #include "conn/activity.h"
 #include "conn/closing.h"
 #include "conn/crossing.h"
@@ -13,6 +15,16 @@
 #include "conn/state.h"
 #include "conn/transport.h"
 #include "conn/units.h"
+#include "kernel/sockopt.h"
+
+/* The last bytes of a handshake are often the peer's. Without TCP_NODELAY the peer's kernel holds back what follows them
+ * until they are acknowledged, and ours waits 40 ms for an answer to carry the acknowledgement. When this call fails, the
+ * peer waits, and nothing else is wrong. */
+static void acknowledge_at_once(const lc_conn *conn)
+{
+  if (lc_conn_is_tcp(conn))
+    (void)lc_sockopt_put(conn->loop->sys, conn->watch.fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+}
 
 /* Called when the transport is open. The owner now hears of an unheard connection. Any other
  * connection goes on with what it has begun. */
@@ -21,6 +33,7 @@ static unsigned finish(lc_conn *conn)
   unsigned what = conn->in_finished && !conn->in_shut ? LC_FINISHED : 0;
   conn->opening = 0;
   conn->in_drained = 0;
+  acknowledge_at_once(conn);
   lc_heartbeat_begin(conn);
   if (!conn->unheard) what |= LC_CONNECTED;
   conn->owner->opened(conn);

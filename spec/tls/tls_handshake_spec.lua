@@ -249,4 +249,85 @@ for i in range(20):
       server:close()
     end)
   end)
+
+  --- Runs a script in Python with `context` for this side, and `wait()`, which notes how long the next bytes take.
+  local function python(lastcall, context, body)
+    local script = helper.write_file(([[
+import socket, ssl, time
+%s
+best = {}
+def wait(s, what, began):
+    assert s.recv(100) == b"hello\n"
+    best[what] = min(best.get(what, 9), time.time() - began)
+%s
+for what in best: print(what, best[what])
+]]):format(context, body))
+    local output, fine = helper.run_beside(lastcall, "/usr/bin/python3 " .. script)
+    assert.is_true(fine, output)
+    os.remove(script)
+    return output
+  end
+
+  it("is acknowledged at once, for a client without TCP_NODELAY holds its request back until then", function()
+    helper.task(function(lastcall)
+      local server, address = listen(lastcall)
+      local output = python(lastcall, ('context = ssl.create_default_context(cafile="%s")'):format(
+        certificates.authority()), ([[
+for version in ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2:
+    context.maximum_version = version
+    session = None # from the second on, a handshake of TLS 1.2 ends with the client's bytes, too
+    for i in range(7):
+        raw = socket.create_connection(("127.0.0.1", %s))
+        s = context.wrap_socket(raw, server_hostname="localhost", session=session)
+        began = time.time()
+        s.sendall(b"hello\n")
+        wait(s, "%%s %%s" %% (s.version(), s.session_reused), began)
+        session = s.session
+        s.close()
+]]):format(address:match ":(%d+)"))
+      local count = 0
+      for what, best in output:gmatch "(TLS%S+ %S+) (%S+)" do
+        assert.is_true(tonumber(best) < 0.03, ("%s: the quickest answer took %s s"):format(what, best))
+        count = count + 1
+      end
+      assert.is_true(count >= 3, output)
+      server:close()
+    end)
+  end)
+
+  it("is acknowledged at once by our clients as well, for a server that speaks first", function()
+    helper.task(function(lastcall)
+      local of = certificates.of()
+      local port_file = os.tmpname()
+      local beside = lastcall.go(function()
+        python(lastcall, "context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)", ([[
+context.load_cert_chain("%s", "%s")
+context.maximum_version = ssl.TLSVersion.TLSv1_2
+l = socket.create_server(("127.0.0.1", 0))
+open("%s", "w").write("%%d\n" %% l.getsockname()[1])
+for i in range(7):
+    raw, _ = l.accept()
+    s = context.wrap_socket(raw, server_side=True)
+    s.sendall(b"hello\n")
+    s.recv(1)
+]]):format(of.certificate, of.key, port_file))
+      end)
+      local port
+      while not port do
+        lastcall.sleep(0.005)
+        port = helper.read_file(port_file):match "(%d+)\n"
+      end
+      local best = 9
+      for _ = 1, 7 do
+        local conn = assert(connect(lastcall, "127.0.0.1:" .. port))
+        local began = lastcall.now()
+        assert.equal("hello", conn:read())
+        best = math.min(best, lastcall.now() - began)
+        conn:close()
+      end
+      assert.is_true(best < 0.03, best)
+      beside:wait()
+      os.remove(port_file)
+    end)
+  end)
 end)
