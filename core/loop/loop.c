@@ -16,15 +16,6 @@
 #include "kernel/features.h"
 #include "loop/pulse.h"
 
-enum { SIGNALS_AT_MOST = 64 }; /* the number of signals */
-
-struct lc_signal {
-  int number;
-  void (*seen)(void *user, int signal, unsigned count, lc_time at);
-  void *user;
-  lc_signal *next;
-};
-
 /* ---------------------------------------------------------------- watches -- */
 
 static int slots_grow(lc_loop *loop)
@@ -221,58 +212,11 @@ lc_child *lc_loop_child(const lc_loop *loop, void (*end)(lc_child *child))
 
 /* ---------------------------------------------------------------- signals -- */
 
-static lc_signal *find_signal(const lc_loop *loop, int number)
-{
-  lc_signal *signal = loop->signals;
-  while (signal && signal->number != number) signal = signal->next;
-  return signal;
-}
-
-/* Goes by number, because a callback may stop watching this signal or any other. */
-static void deliver_signals(lc_loop *loop)
-{
-  int numbers[SIGNALS_AT_MOST], count = 0;
-  for (lc_signal *signal = loop->signals; signal && count < SIGNALS_AT_MOST; signal = signal->next)
-    numbers[count++] = signal->number;
-  for (int i = 0; i < count; i++) {
-    lc_signal_seen seen = {0};
-    lc_signal *signal = find_signal(loop, numbers[i]);
-    if (!signal || loop->sys->signal_take(loop->sys, signal->number, &seen) < 0) continue;
-    if (!seen.count) continue;
-    unsigned presses = seen.presses ? seen.presses : 1;
-    signal->seen(signal->user, numbers[i], seen.count - (presses - 1), seen.first_at);
-    for (unsigned press = 1; press < presses && (signal = find_signal(loop, numbers[i])); press++)
-      signal->seen(signal->user, numbers[i], 1, lc_signal_press_at(&seen, press));
-  }
-}
-
 int lc_loop_signal(lc_loop *loop, int number,
                    void (*seen)(void *user, int signal, unsigned count, lc_time at), void *user)
 {
-  lc_signal **place = &loop->signals;
-  while (*place && (*place)->number != number) place = &(*place)->next;
-  lc_signal *signal = *place;
-  if (!seen) {
-    if (!signal) return 0;
-    int result = loop->sys->signal_release(loop->sys, number);
-    *place = signal->next;
-    free(signal);
-    return result;
-  }
-  if (!signal) {
-    signal = calloc(1, sizeof *signal);
-    if (!signal) return -ENOMEM;
-    int result = loop->sys->signal_watch(loop->sys, number, loop->wake.fd);
-    if (result < 0) {
-      free(signal);
-      return result;
-    }
-    signal->number = number;
-    *place = signal;
-  }
-  signal->seen = seen;
-  signal->user = user;
-  return 0;
+  if (!seen) return lc_signals_forget(&loop->signals, number);
+  return lc_signals_watch(&loop->signals, number, loop->wake.fd, seen, user);
 }
 
 static void woken(lc_watch *watch, uint32_t events)
@@ -280,7 +224,7 @@ static void woken(lc_watch *watch, uint32_t events)
   lc_loop *loop = LC_OWNER(watch, lc_loop, wake);
   (void)events;
   loop->sys->wake_clear(loop->sys, watch->fd);
-  deliver_signals(loop);
+  lc_signals_deliver(&loop->signals);
   if (loop->resolver) lc_resolver_deliver(loop->resolver);
 }
 
@@ -492,6 +436,7 @@ lc_loop *lc_loop_new(const lc_sys *sys, int *error)
   lc_heap_init(&loop->timers);
   lc_heap_init(&loop->deadlines);
   lc_turn_init(&loop->turn, loop->sys);
+  lc_signals_init(&loop->signals, loop->sys);
   loop->input = lc_buffer_new(LC_SHARED_BUFFER);
   loop->output = malloc(LC_SHARED_BUFFER);
   if (loop->input && loop->output) result = open_descriptors(loop);
@@ -509,7 +454,7 @@ void lc_loop_free(lc_loop *loop)
     lc_child *last = LC_OWNER(loop->children.previous, lc_child, link);
     last->end(last);
   }
-  while (loop->signals) lc_loop_signal(loop, loop->signals->number, NULL, NULL);
+  lc_signals_free(&loop->signals);
   lc_resolver_free(loop->resolver);
   lc_loop_unwatch(loop, &loop->wake);
   if (loop->wake.fd >= 0) loop->sys->close(loop->sys, loop->wake.fd);

@@ -18,6 +18,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "loop/resolver.h"
+#include "loop/signals.h"
 #include "loop/turn.h"
 #include "sys/sys.h"
 
@@ -64,8 +65,6 @@ typedef struct __attribute__((packed)) lc_slot {
   uint32_t generation; /* odd while the slot is in use; never the same again */
 } lc_slot;
 
-typedef struct lc_signal lc_signal;
-
 struct lc_loop {
   const lc_sys *sys;
   int poller;
@@ -93,7 +92,7 @@ struct lc_loop {
   int turn_again; /* on_turn has more to do */
   int is_turning;
 
-  lc_signal *signals;
+  lc_signals signals;
   lc_resolver *resolver;
   lc_features features;
   int features_known;
