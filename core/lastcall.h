@@ -52,6 +52,7 @@
 #include "lastcall/settings.h"
 #include "lastcall/shutdown.h"
 #include "lastcall/state.h"
+#include "lastcall/subprocess.h"
 #include "lastcall/time.h"
 #include "lastcall/timer.h"
 #include "lastcall/turn.h"

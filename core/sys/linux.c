@@ -18,6 +18,7 @@
 #include "sys/fork.h"
 #include "sys/poller.h"
 #include "sys/signal.h"
+#include "sys/spawn.h"
 #include "sys/sys.h"
 
 /* Turns the result of libc into ours: -1 and errno become -errno. */
@@ -196,6 +197,31 @@ static int linux_unacked(const lc_sys *sys, int fd)
   return ioctl(fd, SIOCOUTQ, &size) < 0 ? -errno : size;
 }
 
+/* Both of a pair, above the standard descriptors, or neither. */
+static int above_standard_both(int fds[2])
+{
+  fds[0] = lc_sys_above_standard(fds[0]);
+  fds[1] = lc_sys_above_standard(fds[1]);
+  int result = fds[0] < 0 ? fds[0] : fds[1] < 0 ? fds[1] : 0;
+  for (int i = 0; i < 2 && result < 0; i++)
+    if (fds[i] >= 0) close(fds[i]);
+  return result;
+}
+
+static int linux_socketpair(const lc_sys *sys, int fds[2])
+{
+  (void)sys;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) return -errno;
+  return above_standard_both(fds);
+}
+
+static int linux_pipe(const lc_sys *sys, int fds[2])
+{
+  (void)sys;
+  if (pipe2(fds, O_CLOEXEC) < 0) return -errno;
+  return above_standard_both(fds);
+}
+
 /* ---------------------------------------------------------------- waiting -- */
 
 static int linux_poll(const lc_sys *sys, struct pollfd *fds, unsigned count, lc_time timeout)
@@ -355,6 +381,12 @@ static const lc_sys linux_calls = {
   .read_at = lc_sys_read_at,
   .send_file = lc_sys_send_file,
   .lock_directory = lc_sys_lock_directory,
+  .socketpair = linux_socketpair,
+  .pipe = linux_pipe,
+  .spawn = lc_sys_spawn,
+  .process_watch = lc_sys_process_watch,
+  .process_end = lc_sys_process_end,
+  .process_signal = lc_sys_process_signal,
   .resolve = linux_resolve,
 };
 

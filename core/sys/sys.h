@@ -210,6 +210,20 @@ struct lc_sys {
    * another process has the lock. */
   int (*lock_directory)(const lc_sys *, const char *path);
 
+  /* Two connected descriptors, close-on-exec, blocking: a child may get one of them. */
+  int (*socketpair)(const lc_sys *, int fds[2]);
+  int (*pipe)(const lc_sys *, int fds[2]); /* to read from, to write to */
+  /* Starts a child, and returns its pid when its program runs; or a code, with the step that
+   * failed. */
+  int (*spawn)(const lc_sys *, const lc_subprocess_options *options, lc_start_step *step);
+  /* A descriptor that is readable when the child has ended. -ENOSYS: unknown to this kernel. */
+  int (*process_watch)(const lc_sys *, int pid);
+  /* 1: the child has ended, and is waited for unless `keep`. 0: it runs. -ECHILD: no child of this
+   * process, or its status has been taken already. */
+  int (*process_end)(const lc_sys *, int pid, int keep, lc_subprocess_end *end);
+  /* To a child that has not been waited for, or to the group that it leads. */
+  int (*process_signal)(const lc_sys *, int pid, int to_group, int signal);
+
   /* Blocks. Called on a thread of the resolver, or by a caller that may block. Fills up to
    * `capacity` stream addresses, and returns their number or a code (LC_HOST_NOT_FOUND, -EAGAIN,
    * -ENOMEM, -EMFILE). */

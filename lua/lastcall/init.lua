@@ -33,6 +33,7 @@ local lastcall = {
   every = require("lastcall.tasks.every").every,
   poll = require "lastcall.poll",
   pipe = relay.pipe,
+  process = require("lastcall.subprocess").new,
   copy = relay.copy,
   dump = require "lastcall.dump",
   on_signal = signals.on_signal,

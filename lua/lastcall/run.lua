@@ -22,6 +22,7 @@ local run = {}
 local LEARN = 0.1 -- seconds in which loops that have just been told that no client is left end by themselves
 local TIDY_EVERY, TIDY_PER_MEBIBYTE = 0.5, 0.05 -- seconds, in a drain; a large heap takes long to traverse
 local HURRIED = 0.1 -- seconds for tasks of the process to end after the third signal
+local REAP = 1 -- seconds for children that were killed to be gone
 
 local state -- of the run under way
 local last_words = {} -- functions: see run.before_closing
@@ -179,6 +180,7 @@ local function end_everything()
   local results = hooks.conclude()
   core.kill_process_tasks(true)
   core.close_outbound(true)
+  core.subprocess_reap(REAP)
   core.settle()
   return results
 end

@@ -17,6 +17,7 @@
 #include "script/register.h"
 #include "server/methods.h"
 #include "socket/functions.h"
+#include "subprocess/subprocess.h"
 #include "task/functions.h"
 #include "wait/poll.h"
 #include "wait/resolve.h"
@@ -63,6 +64,7 @@ int luaopen_lastcall_core(lua_State *L)
   server_open(L, rt);
   http_open(L, rt);
   process_open(L, rt);
+  subprocess_open(L, rt);
   signals_open(L, rt);
   descriptors_open(L, rt);
   poll_open(L, rt);

@@ -74,6 +74,14 @@ void descriptors_put_back(runtime *rt)
   pthread_mutex_unlock(&raised.lock);
 }
 
+int descriptors_before(void)
+{
+  pthread_mutex_lock(&raised.lock);
+  rlim_t before = raised.users ? raised.before : 0;
+  pthread_mutex_unlock(&raised.lock);
+  return (int)before; /* at most HIGHEST, for it could be raised */
+}
+
 static int core_put_back(lua_State *L)
 {
   descriptors_put_back(runtime_upvalue(L));

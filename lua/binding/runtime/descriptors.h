@@ -8,5 +8,6 @@ typedef struct runtime runtime;
 
 void descriptors_open(lua_State *L, runtime *rt);
 void descriptors_put_back(runtime *rt);
+int descriptors_before(void); /* the limit before it was raised; 0: it is not raised */
 
 #endif

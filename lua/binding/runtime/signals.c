@@ -18,7 +18,10 @@ static const struct {
   int number;
 } SIGNALS[] = {{"HUP", SIGHUP},   {"INT", SIGINT},     {"QUIT", SIGQUIT}, {"TERM", SIGTERM},
                {"USR1", SIGUSR1}, {"USR2", SIGUSR2},   {"PIPE", SIGPIPE}, {"ALRM", SIGALRM},
-               {"CHLD", SIGCHLD}, {"WINCH", SIGWINCH}, {"KILL", SIGKILL}, {"STOP", SIGSTOP}};
+               {"CHLD", SIGCHLD}, {"WINCH", SIGWINCH}, {"KILL", SIGKILL}, {"STOP", SIGSTOP},
+               {"CONT", SIGCONT}, {"ABRT", SIGABRT},   {"SEGV", SIGSEGV}, {"BUS", SIGBUS},
+               {"FPE", SIGFPE},   {"ILL", SIGILL},     {"SYS", SIGSYS},   {"TRAP", SIGTRAP},
+               {"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ}};
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
@@ -105,6 +108,25 @@ static int core_signal_name(lua_State *L)
   return 1;
 }
 
+/* signal_number(name) -> its number; raises when there is none. */
+static int core_signal_number(lua_State *L)
+{
+  lua_pushinteger(L, SIGNALS[check_signal(L)].number);
+  return 1;
+}
+
+/* signal_of(number) -> its name without SIG; nothing for one without a name here. */
+static int core_signal_of(lua_State *L)
+{
+  lua_Integer number = check_integer(L, 1);
+  for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+    if (SIGNALS[i].number != number) continue;
+    lua_pushstring(L, SIGNALS[i].name);
+    return 1;
+  }
+  return 0;
+}
+
 /* When a script writes to a pipe without a reader, the write fails. */
 static void be_deaf(runtime *rt, int wanted)
 {
@@ -124,6 +146,8 @@ void signals_open(lua_State *L, runtime *rt)
 {
   static const luaL_Reg functions[] = {{"signal", core_signal},
                                        {"signal_name", core_signal_name},
+                                       {"signal_number", core_signal_number},
+                                       {"signal_of", core_signal_of},
                                        {"deaf_to_pipes", core_deaf},
                                        {NULL, NULL}};
   register_functions(L, rt, "", functions);

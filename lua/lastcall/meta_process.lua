@@ -1,0 +1,64 @@
+---@meta lastcall
+-- Child processes. See meta.lua, and doc/processes.md.
+
+---@class lastcall.process_options
+---@field argv string[] the program and its arguments; without a slash the program is looked for in PATH
+---@field env? table<string, string> the whole environment; by default that of this process
+---@field setenv? table<string, string|false> changes to it; false removes a variable
+---@field cwd? string the directory in which the program starts
+---@field stdin? lastcall.process_descriptor "inherit" by default, as are the next two
+---@field stdout? lastcall.process_descriptor
+---@field stderr? lastcall.process_descriptor
+---@field fds? table<integer, lastcall.process_descriptor> more descriptors, by their numbers in the child
+---@field process_group? boolean the child leads a group of its own; `kill` and `stop` reach all of the group
+---@field grace? number seconds from SIGTERM to SIGKILL when the context ends: 5
+---@field ctx? lastcall.Context the context that the child belongs to; the caller's own by default
+---@field outlives? boolean the child belongs to no context: neither a cancel nor the end of the run ends it
+
+--- "pipe": a pipe, whose other end is a connection of the process object. "socket": the same with a pair of
+--- sockets, for both directions. "inherit": the descriptor of this process with the same number. "null":
+--- /dev/null. A connection, or the number of a descriptor: the child gets a copy.
+---@alias lastcall.process_descriptor "pipe"|"socket"|"inherit"|"null"|lastcall.Conn|integer
+
+--- A child process.
+---@class lastcall.Process
+---@field pid integer
+---@field stdin? lastcall.Conn when it was to be a "pipe" or a "socket", as with the next ones
+---@field stdout? lastcall.Conn
+---@field stderr? lastcall.Conn
+---@field fds table<integer, lastcall.Conn> these, by the numbers that they have in the child
+local Process = {}
+
+--- (waits) Waits for the end of the child. "signal" comes with the number of the signal and its name. Fails with
+--- "timeout", "canceled", or "unknown": other code of this process has taken the status.
+---@param seconds? number the longest wait
+---@return "exit"|"signal"|nil how
+---@return integer|string status or the code
+---@return string? name or the message
+function Process:wait(seconds) end
+
+--- Sends a signal to the child; to all of its group, when it leads one. Fails with "ended".
+---@param signal? string|integer "TERM" by default
+---@return true?
+---@return string? code
+---@return string? message
+function Process:kill(signal) end
+
+--- Sends SIGTERM now, and SIGKILL if the child still runs after the grace. Does not wait.
+---@param grace? number seconds: 5
+---@return true
+function Process:stop(grace) end
+
+---@return boolean
+function Process:is_running() end
+
+local lastcall = {}
+
+--- Starts a program as a child process, without a shell. Returns when the program runs; nil, code and a message
+--- when it cannot run. The child belongs to the caller's context: when that ends, the child gets SIGTERM, and
+--- SIGKILL after `grace`. A run waits for its children as it waits for its tasks.
+---@param options lastcall.process_options
+---@return lastcall.Process?
+---@return string? code
+---@return string? message
+function lastcall.process(options) end
