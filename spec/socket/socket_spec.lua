@@ -57,6 +57,34 @@ describe("lastcall.socket in tasks", function()
     helper.assert_clean(report)
   end)
 
+  -- A task that was woken for clients whom another one took pauses before it asks again.
+  it("gives a task that was woken in vain the client that comes in its pause", function()
+    helper.task(function(lastcall)
+      local server = assert(socket.bind("127.0.0.1", 0))
+      local taken, clients, release = {}, {}, lastcall.channel()
+      local first = lastcall.go(function()
+        for i = 1, 3 do taken[i] = assert(server:accept()) end
+        lastcall.sleep(0.001) -- the second has asked in vain
+        clients[4] = connect(server)
+        release:receive() -- takes no client any more
+      end)
+      local second = lastcall.go(function() return assert(server:accept()) end)
+      lastcall.sleep(0.02) -- both wait, the first in front
+      for i = 1, 3 do
+        clients[i] = connect(server)
+        repeat lastcall.sleep(0.02) until #taken == i -- and the second waits again
+      end
+      local one = assert(second:wait(helper.seconds(2)))
+      while not clients[4] do lastcall.sleep(0.001) end
+      assert(one:send "hello\n")
+      assert.equal("hello", clients[4]:receive())
+      release:send(true)
+      first:wait()
+      for _, each in ipairs { one, server, table.unpack(taken) } do each:close() end
+      for _, each in ipairs(clients) do each:close() end
+    end)
+  end)
+
   it("at drain closes the idle, finishes who is at work, and accept says closed", function()
     local seen = {}
     local report = helper.task(function(lastcall)

@@ -249,10 +249,11 @@ local function accept(state, limit)
     local fine
     fine, word, why = raw.wait_server(listener, limit)
     if not fine then return nil, word, why end
-    conn, word, why = raw.accept(listener)
+    -- Ready, but no client: the process is out of descriptors, or another process was faster. The pause comes before
+    -- accept, not behind it: a client that comes in the pause wakes no task.
     in_vain = in_vain + 1
-    -- Ready, but no client: the process is out of descriptors, or another process was faster.
-    if word == "again" and in_vain > 1 then raw.sleep_until(now() + 0.005) end
+    if in_vain > 2 then raw.sleep_until(now() + 0.005) end
+    conn, word, why = raw.accept(listener)
   end
   return conn, word, why
 end
