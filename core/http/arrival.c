@@ -105,7 +105,7 @@ static int asks_if_ready(const lc_http_exchange *x)
 static lc_arrival tell_if_ready(lc_conn *conn, lc_http_exchange *x)
 {
   lc_http_hold(x);
-  answer(conn, x, conn->owner->is_leaving ? 503 : 200, NULL, 0);
+  answer(conn, x, conn->owner->is_leaving || conn->loop->is_unready ? 503 : 200, NULL, 0);
   int goes_on = !x->closes;
   lc_http_release(x);
   return goes_on ? LC_ARRIVAL_MORE : LC_ARRIVAL_LEFT;

@@ -359,6 +359,8 @@ void lc_loop_told(lc_loop *loop, const char *kind, uint64_t id)
   lc_turn_told(&loop->turn, kind, id);
 }
 
+void lc_loop_set_ready(lc_loop *loop, int is_ready) { loop->is_unready = !is_ready; }
+
 void lc_loop_stats_reset(lc_loop *loop) { loop->stats.longest_turn = 0; }
 
 const lc_features *lc_loop_features(lc_loop *loop)

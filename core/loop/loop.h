@@ -107,6 +107,7 @@ struct lc_loop {
   lc_job output_job; /* urgent: sends the output tenant's bytes */
 
   lc_loop_stats stats;
+  int is_unready; /* the embedder has said so */
 };
 
 int lc_loop_watch(lc_loop *loop, lc_watch *watch, uint32_t events);

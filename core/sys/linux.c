@@ -14,6 +14,7 @@
 
 #include "sys/clock.h"
 #include "sys/direct.h"
+#include "sys/environment.h"
 #include "sys/files.h"
 #include "sys/fork.h"
 #include "sys/poller.h"
@@ -370,6 +371,8 @@ static const lc_sys linux_calls = {
   .blocked = lc_sys_blocked,
   .say = lc_sys_say,
   .exit = linux_exit,
+  .process_id = lc_sys_process_id,
+  .forget_variable = lc_sys_forget_variable,
   .descriptor_limit = lc_sys_descriptor_limit,
   .descriptors_open = lc_sys_descriptors_open,
   .file_identity = lc_sys_file_identity,

@@ -191,6 +191,10 @@ struct lc_sys {
   ssize_t (*say)(const lc_sys *, int fd, const char *text, size_t length, lc_time patience);
   void (*exit)(const lc_sys *, int status); /* _exit */
 
+  int (*process_id)(const lc_sys *);
+  /* Children do not inherit the variable. No other thread may use the environment meanwhile. */
+  int (*forget_variable)(const lc_sys *, const char *name);
+
   int (*descriptor_limit)(const lc_sys *); /* RLIMIT_NOFILE, the soft one */
   int (*descriptors_open)(const lc_sys *); /* the number that this process has open */
   int (*file_identity)(const lc_sys *, const char *path, lc_file_identity *identity); /* lstat */

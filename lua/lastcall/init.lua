@@ -6,6 +6,7 @@ local hooks = require "lastcall.hooks"
 require "lastcall.conn"
 local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
+local readiness = require "lastcall.readiness"
 local relay = require "lastcall.pipe"
 local run = require "lastcall.run"
 local server = require "lastcall.server"
@@ -49,6 +50,8 @@ local lastcall = {
   on_shutdown = hooks.on_shutdown,
   before_shutdown = hooks.before_shutdown,
   ready = server.process_is_ready,
+  set_ready = readiness.set,
+  listeners = require("lastcall.systemd.listeners").all,
 }
 
 --- Returns its arguments when the first is true. Otherwise it raises the third argument, where functions of lastcall
@@ -76,7 +79,7 @@ function lastcall.report() return run.last_report end
 -- users know, so the other modules hide their fields from code that walks over package.loaded.
 local SHOWN = { ["lastcall.context"] = true, ["lastcall.socket"] = true }
 for name, module in pairs(package.loaded) do
-  local is_ours = name:find "^lastcall%.[%w_]+$" or name:find "^lastcall%.tasks%."
+  local is_ours = name:find "^lastcall%.[%w_]+$" or name:find "^lastcall%.tasks%." or name:find "^lastcall%.systemd%."
   if is_ours and type(module) == "table" and not SHOWN[name] then
     package.loaded[name] = setmetatable({}, { __index = module, __newindex = module })
   end

@@ -47,7 +47,7 @@
 --- The ladder of a shutdown, in order. A server goes from `stop` to `kill`; the rest is the process's.
 ---@alias lastcall.Step "serving"|"unready"|"stop"|"drain"|"cancel"|"kill"|"hooks"|"done"
 
----@alias lastcall.Address string as "host:port", "[::1]:80", ":80" (every interface, dual stack), "unix:/path", "unix:@abstract"; port 0 for any
+---@alias lastcall.Address string as "host:port", "[::1]:80", ":80" (every interface, dual stack), "unix:/path", "unix:@abstract"; port 0 for any; to listen on, "systemd:name"
 ---@alias lastcall.Format "l"|"L"|"a"|integer a line without its newline, a line with it, all until the end, a number of bytes
 ---@alias lastcall.Handler fun(conn: lastcall.Connection, ctx: lastcall.Context)
 
@@ -60,6 +60,11 @@
 ---@field context lastcall.context
 ---@field coroutine lastcall.coroutine
 local lastcall = {}
+
+---@class lastcall.PassedSocket
+---@field name string its FileDescriptorName, or "unknown"
+---@field address string "systemd:" and the name
+---@field fd integer stays lastcall's: servers get copies
 
 ---@class lastcall.Features
 ---@field stop "hide"|"accept-close" how a TCP listener of our own is stopped
@@ -173,9 +178,20 @@ function lastcall.shutdown(seconds) end
 ---@return any ...
 function lastcall.assert(value, ...) end
 
---- Whether clients should be sent here: false from the step unready on.
+--- Whether clients should be sent here: false from the step unready on, and while the script has said so with
+--- `set_ready(false)`.
 ---@return boolean
 function lastcall.ready() end
+
+--- Says whether the process is ready, for the service manager (doc/systemd.md). Otherwise it is from the end of the turn
+--- on in which the first serve, accept, or LuaSocket's accept or select begins. The word holds until the run is over.
+---@param is boolean
+---@return true
+function lastcall.set_ready(is) end
+
+--- The sockets that systemd has passed, in the order of the unit. Each of them is an address for `listen` and `serve`.
+---@return lastcall.PassedSocket[]
+function lastcall.listeners() end
 
 --- Says what keeps the process alive. First the counts: connections by state, tasks by where they are. Then a hundred
 --- connections, active ones first, the oldest before the others, and a hundred other tasks, those at work first: where

@@ -16,11 +16,12 @@ function progress.counts(servers)
   return total
 end
 
-local function line(servers)
+--- The drain of `servers` in a line.
+function progress.line(servers)
   local step, deadline = core.ladder()
   local n = progress.counts(servers)
   local left = deadline and math.max(0, deadline - core.now()) or 0
-  return ("lastcall: %-7s %5d idle %5d active %5d closing %6.1f s left"):format(
+  return ("%-7s %5d idle %5d active %5d closing %6.1f s left"):format(
     step, n.idle + n.new, n.active + n.closed, n.closing, left)
 end
 
@@ -30,7 +31,7 @@ function progress.show(servers)
   local live = core.is_terminal(2)
   local last
   local function show(ending)
-    local text = line(servers)
+    local text = "lastcall: " .. progress.line(servers)
     if live then
       stderr.show("\r\27[K" .. text .. (ending or ""))
     elseif text:sub(1, -15) ~= last then

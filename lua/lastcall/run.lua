@@ -2,15 +2,17 @@
 
 local core = require "lastcall.core"
 local misuse = require "lastcall.misuse"
-local address = require "lastcall.address"
+local budget = require "lastcall.budget"
 local descriptors = require "lastcall.descriptors"
 local dump = require "lastcall.dump"
 local hooks = require "lastcall.hooks"
 local lines = require "lastcall.lines"
 local log = require "lastcall.log"
 local log_limit = require "lastcall.log_limit"
+local notify = require "lastcall.systemd.notify"
 local options = require "lastcall.options"
 local progress = require "lastcall.progress"
+local readiness = require "lastcall.readiness"
 local report = require "lastcall.report"
 local server = require "lastcall.server"
 local signals = require "lastcall.signals"
@@ -128,6 +130,7 @@ local ON_STEP = { unready = on_unready, stop = on_stop, kill = on_kill, hooks = 
 
 local function on_step(step)
   trace.step(step)
+  notify.step(step)
   if ON_STEP[step] then ON_STEP[step]() end
 end
 
@@ -163,6 +166,8 @@ local function start(given)
   if not state.show then trace.begin(tell, on_error) end
   if not given.attached then -- otherwise the thread and its work belong to the host program
     core.watch { max_block = given.max_block, exit_when_stuck = given.exit_when_stuck }
+    budget.check(timeout, tell)
+    notify.begin(tell)
   end
   core.begin { drain = drain, debug = given.debug }
   if given.raise_descriptors then descriptors.raise() end
@@ -188,6 +193,7 @@ end
 local function finish()
   local results = end_everything()
   trace.conclude()
+  notify.conclude()
   log_limit.conclude()
   if state.stop_showing then state.stop_showing() end
   local _, deadline, began, steps = core.ladder()
@@ -201,6 +207,8 @@ end
 
 local function forget()
   trace.conclude()
+  notify.conclude()
+  readiness.forget()
   restore_coroutine(state.coroutine)
   descriptors.put_back()
   core.finish()
@@ -290,7 +298,7 @@ end
 function run.serve(where, handler, given)
   given = options.check("serve", given, options.serve)
   server.check_handler("serve", handler)
-  if type(where) ~= "table" then address.check("serve", where) end
+  server.check_place("serve", where)
   check_outside("serve", "use listen, and server:serve in a task")
   local one
   local function open()

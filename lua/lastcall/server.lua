@@ -4,8 +4,10 @@ local core = require "lastcall.core"
 local address = require "lastcall.address"
 local log = require "lastcall.log"
 local log_limit = require "lastcall.log_limit"
+local listeners = require "lastcall.systemd.listeners"
 local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
+local readiness = require "lastcall.readiness"
 local report = require "lastcall.report"
 local tls = require "lastcall.tls"
 
@@ -19,14 +21,24 @@ local methods = core.server_methods
 
 local details = setmetatable({}, { __mode = "k" }) -- server -> its listener options and its report
 
---- What `where` stands for: a list of numeric addresses, or a list of one descriptor and its listener options.
--- Raises if `where` cannot be an address; returns nil, code, message for a name without one.
+-- A socket that another process has, too, stays with it.
+local SHARED = { shared = true }
+
+--- What `where` stands for: a list of numeric addresses, or a list of one descriptor and its listener options, or the
+-- descriptors that systemd has passed. Raises if `where` cannot be an address; returns nil, code, message for a name
+-- without one.
 local function places(what, where)
+  if listeners.is_name(where) then
+    local passed, code, message = listeners.named(where)
+    if not passed then return nil, code, ("%s: %s"):format(what, message) end
+    return { passed = passed }, SHARED
+  end
   if type(where) == "table" then
     local fd = math.type(where.fd) and math.tointeger(where.fd)
     if not fd or fd < 0 or fd > 0x7fffffff then
       misuse.raise("%s: a table as address needs fd, the number of a listening descriptor", what)
     end
+    if listeners.has(fd) then return { passed = { fd } }, SHARED end
     -- An inherited descriptor is shared with the process that made it, unless the script says otherwise.
     return { fd }, { shared = where.shared ~= false }
   end
@@ -35,8 +47,11 @@ local function places(what, where)
   return list
 end
 
---- Listens on the first of `list` on which that succeeds.
+--- Listens on the first of `list` on which that succeeds; on all that systemd has passed.
 local function listen_on(self, list, given)
+  if list.passed then
+    return listeners.each_copy(list.passed, function(fd) return core.server_listen(self, fd, given) end)
+  end
   local fine, code, message
   for _, place in ipairs(list) do
     fine, code, message = core.server_listen(self, place, given)
@@ -60,10 +75,10 @@ local function core_options(given, transport)
   }, given)
 end
 
---- Whether the process is not shutting down, as lastcall.ready returns it.
+--- Whether the process is not shutting down, and the script has not said otherwise, as lastcall.ready returns it.
 function server.process_is_ready()
   local step, deadline = core.ladder() -- the deadline is set before the first step
-  return step == "serving" and not deadline
+  return step == "serving" and not deadline and not readiness.is_denied()
 end
 
 --- Whether all servers of the process have begun to stop, so that a new one would come too late.
@@ -240,6 +255,7 @@ function server.hand_to(self, handler)
   core.server_hand_to(self, fn, protocol, takes_context)
   local mine = details[self]
   mine.is_served = true
+  readiness.begin()
   mine.quiet = protocol and HTTP_QUIET
   if protocol then set_drain(self, server.drain) end
 end
@@ -255,6 +271,18 @@ function methods:serve(handler)
   end
   server.hand_to(self, handler)
   return wait_done(self)
+end
+
+local accept = methods.accept
+
+function methods:accept(seconds)
+  readiness.begin()
+  return accept(self, seconds)
+end
+
+--- Raises unless `where` can be an address to listen on.
+function server.check_place(what, where)
+  if type(where) ~= "table" and not listeners.is_name(where) then address.check(what, where) end
 end
 
 function methods:ready()

@@ -83,6 +83,8 @@ FORWARD(int, FAULT_WAKE, wake, (const lc_sys *sys, int fd), (real(), fd))
 FORWARD(int, FAULT_WAKE_CLEAR, wake_clear, (const lc_sys *sys, int fd), (real(), fd))
 FORWARD(int, FAULT_SIGNAL_WATCH, signal_watch, (const lc_sys *sys, int signal, int wake_fd),
         (real(), signal, wake_fd))
+FORWARD(int, FAULT_FORGET_VARIABLE, forget_variable, (const lc_sys *sys, const char *name),
+        (real(), name))
 FORWARD(int, FAULT_FILE_IDENTITY, file_identity,
         (const lc_sys *sys, const char *path, lc_file_identity *identity), (real(), path, identity))
 FORWARD(int, FAULT_UNLINK, unlink, (const lc_sys *sys, const char *path), (real(), path))
@@ -131,6 +133,7 @@ HAND_OUT(FAULT_LOCK_DIRECTORY, lock_directory, (const lc_sys *sys, const char *p
 HAND_OUT(FAULT_OPEN_FILE, open_file,
          (const lc_sys *sys, int directory, const char *path, unsigned how),
          (real(), directory, path, how))
+HAND_OUT(FAULT_DUPLICATE, duplicate, (const lc_sys *sys, int fd), (real(), fd))
 HAND_OUT(FAULT_WAKE_CREATE, wake_create, (const lc_sys *sys), (real()))
 
 static int faulty_close(const lc_sys *sys, int fd)
@@ -181,6 +184,8 @@ void faults_init(faults *f)
   f->sys.wake = faulty_wake;
   f->sys.wake_clear = faulty_wake_clear;
   f->sys.signal_watch = faulty_signal_watch;
+  f->sys.duplicate = faulty_duplicate;
+  f->sys.forget_variable = faulty_forget_variable;
   f->sys.file_identity = faulty_file_identity;
   f->sys.unlink = faulty_unlink;
   f->sys.chmod = faulty_chmod;
@@ -207,14 +212,42 @@ void faults_none(faults *f)
   for (int i = 0; i < FAULT_CALLS; i++) f->of[i].first = 0;
 }
 
-static const char *const NAMES[FAULT_CALLS] = {
-  "random",      "socket",      "bind",          "listen",         "accept",
-  "connect",     "getsockname", "getpeername",   "setsockopt",     "getsockopt",
-  "recv",        "sendmsg",     "shutdown",      "close",          "set_nonblocking",
-  "unread",      "unacked",     "poller_create", "poller_control", "poller_wait",
-  "wake_create", "wake",        "wake_clear",    "signal_watch",   "file_identity",
-  "unlink",      "chmod",       "rename",        "lock_directory", "open_file",
-  "file_facts",  "read_at",     "send_file",     "resolve"};
+static const char *const NAMES[FAULT_CALLS] = {"random",
+                                               "socket",
+                                               "bind",
+                                               "listen",
+                                               "accept",
+                                               "connect",
+                                               "getsockname",
+                                               "getpeername",
+                                               "setsockopt",
+                                               "getsockopt",
+                                               "recv",
+                                               "sendmsg",
+                                               "shutdown",
+                                               "close",
+                                               "set_nonblocking",
+                                               "unread",
+                                               "unacked",
+                                               "poller_create",
+                                               "poller_control",
+                                               "poller_wait",
+                                               "wake_create",
+                                               "wake",
+                                               "wake_clear",
+                                               "signal_watch",
+                                               "duplicate",
+                                               "forget_variable",
+                                               "file_identity",
+                                               "unlink",
+                                               "chmod",
+                                               "rename",
+                                               "lock_directory",
+                                               "open_file",
+                                               "file_facts",
+                                               "read_at",
+                                               "send_file",
+                                               "resolve"};
 
 const char *fault_name(fault_call call) { return call < FAULT_CALLS ? NAMES[call] : "none"; }
 

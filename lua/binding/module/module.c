@@ -65,6 +65,7 @@ int luaopen_lastcall_core(lua_State *L)
   http_open(L, rt);
   process_open(L, rt);
   subprocess_open(L, rt);
+  environment_open(L, rt);
   signals_open(L, rt);
   descriptors_open(L, rt);
   poll_open(L, rt);

@@ -322,6 +322,12 @@ static int core_is_terminal(lua_State *L)
   return 1;
 }
 
+static int core_set_ready(lua_State *L)
+{
+  lc_loop_set_ready(runtime_upvalue(L)->loop, lua_toboolean(L, 1));
+  return 0;
+}
+
 static int core_pollfd(lua_State *L)
 {
   lua_pushinteger(L, lc_loop_pollfd(runtime_upvalue(L)->loop));
@@ -357,6 +363,7 @@ void process_open(lua_State *L, runtime *rt)
                                        {"loop_stats", core_loop_stats},
                                        {"say", core_say},
                                        {"is_terminal", core_is_terminal},
+                                       {"set_ready", core_set_ready},
                                        {"pollfd", core_pollfd},
                                        {"timeout", core_timeout},
                                        {NULL, NULL}};

@@ -1,4 +1,5 @@
-/* process/process.h - runs the loop, the process's ladder, and its tasks. */
+/* process/process.h - runs the loop, the process's ladder, and its tasks; and what the process was
+ * given. */
 #ifndef LC_BINDING_PROCESS_PROCESS_H
 #define LC_BINDING_PROCESS_PROCESS_H
 
@@ -8,5 +9,6 @@ typedef struct runtime runtime;
 
 void process_open(lua_State *L, runtime *rt); /* run, step, shutdown */
 void process_open_tasks(lua_State *L, runtime *rt);
+void environment_open(lua_State *L, runtime *rt);
 
 #endif

@@ -94,3 +94,22 @@ int server_facts(lua_State *L)
   stragglers_set_facts(L, box->rt, box->stragglers);
   return 1;
 }
+
+enum { LOOKED_AT = 1024 };
+
+/* server_moved(server) -> received and sent bytes, as a measure of progress. Of many connections it
+ * looks at some: there the number of connections tells. */
+int server_moved(lua_State *L)
+{
+  const lc_server *server = server_check(L, 1)->server;
+  const lc_report *report = lc_server_report(server);
+  uint64_t moved = report->received + report->sent;
+  const lc_conn *conn = lc_server_next(server, NULL);
+  for (int i = 0; conn && i < LOOKED_AT; i++, conn = lc_server_next(server, conn)) {
+    lc_conn_stats stats;
+    lc_conn_stats_get(conn, &stats);
+    moved += stats.received + stats.sent;
+  }
+  lua_pushinteger(L, (lua_Integer)moved);
+  return 1;
+}

@@ -6,5 +6,7 @@
 
 /* The numbers of its report, as a table. */
 int server_facts(lua_State *L);
+/* How many bytes have moved, by the connections that have ended and some of the others. */
+int server_moved(lua_State *L);
 
 #endif

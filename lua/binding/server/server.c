@@ -355,13 +355,11 @@ void server_open(lua_State *L, runtime *rt)
                                      {"get", server_get},
                                      {"connections", server_connections},
                                      {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"new_server", core_new_server},
-                                       {"server_set_drain", server_set_drain},
-                                       {"server_is_leaving", server_is_leaving},
-                                       {"server_list", server_list},
-                                       {"server_facts", server_facts},
-                                       {"server_oldest", server_oldest},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+    {"new_server", core_new_server},          {"server_set_drain", server_set_drain},
+    {"server_is_leaving", server_is_leaving}, {"server_list", server_list},
+    {"server_facts", server_facts},           {"server_moved", server_moved},
+    {"server_oldest", server_oldest},         {NULL, NULL}};
   lua_newtable(L);
   server_register(L, rt, methods, functions);
   server_open_events(L, rt);

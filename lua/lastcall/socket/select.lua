@@ -2,6 +2,7 @@
 
 local core = require "lastcall.core"
 local object = require "lastcall.socket.object"
+local readiness = require "lastcall.readiness"
 local stream = require "lastcall.socket.stream"
 
 local raw = core.socket
@@ -49,7 +50,10 @@ end
 local function has_input(one, fd, conn, listener, is_busy)
   local dirty = fd >= 0 and one.dirty
   if dirty and dirty(one) then return true end
-  if listener then return stream.reserve(listener) or has_ended(listener) end
+  if listener then
+    readiness.begin()
+    return stream.reserve(listener) or has_ended(listener)
+  end
   return conn and raw.is_over(conn, is_busy)
 end
 

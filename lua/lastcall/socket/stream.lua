@@ -5,6 +5,7 @@
 
 local core = require "lastcall.core"
 local object = require "lastcall.socket.object"
+local readiness = require "lastcall.readiness"
 local server = require "lastcall.server"
 
 local raw = core.socket
@@ -262,6 +263,7 @@ function stream.accept(family)
   local group, client = family .. "{server}", family .. "{client}"
   return function(self)
     local state = expect(self, group)
+    readiness.begin()
     local conn, word, why = accept(state, deadline(state))
     if not conn then return refuse(state, word, why) end
     state.refusals = nil

@@ -293,6 +293,18 @@ static void table_exit(const lc_sys *sys, int status)
   _Exit(status);
 }
 
+static int table_process_id(const lc_sys *sys)
+{
+  (void)sys;
+  return 2;
+}
+
+static int table_forget_variable(const lc_sys *sys, const char *name)
+{
+  (void)sys, (void)name;
+  return 0;
+}
+
 static int table_descriptor_limit(const lc_sys *sys) { return of(sys)->limit; }
 
 static int table_descriptors_open(const lc_sys *sys) { return of(sys)->open + 3; }
@@ -392,6 +404,8 @@ void sim_table_fill(sim_process *process)
     .blocked = table_not_interruptible,
     .say = table_say,
     .exit = table_exit,
+    .process_id = table_process_id,
+    .forget_variable = table_forget_variable,
     .descriptor_limit = table_descriptor_limit,
     .descriptors_open = table_descriptors_open,
     .file_identity = table_file_identity,

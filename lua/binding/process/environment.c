@@ -1,0 +1,117 @@
+/* process/environment.c - what the process was given when it began, and word to the service manager
+ * that gave it. */
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "process/process.h"
+#include "runtime/runtime.h"
+#include "script/arguments.h"
+#include "script/failure.h"
+#include "script/register.h"
+#include "sys/sys.h"
+
+static int core_process_id(lua_State *L)
+{
+  const runtime *rt = runtime_upvalue(L);
+  lua_pushinteger(L, rt->sys->process_id(rt->sys));
+  return 1;
+}
+
+static int done(lua_State *L, int result, const char *name, const char *operation)
+{
+  if (result < 0) return push_failure(L, result, name, operation);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* forget_variable(name) -> true, or nil, code, message: children do not inherit it. */
+static int core_forget_variable(lua_State *L)
+{
+  const runtime *rt = runtime_upvalue(L);
+  const char *name = check_word(L, 1);
+  return done(L, rt->sys->forget_variable(rt->sys, name), name, "environment");
+}
+
+static int descriptor_argument(lua_State *L, int index)
+{
+  lua_Integer fd = check_integer(L, index);
+  check_that(L, fd >= 0 && fd <= INT32_MAX, index, "a descriptor is a number from 0 on");
+  return (int)fd;
+}
+
+/* keep_from_children(fd) -> true, or nil, code, message. Calls on it do not block from now on. */
+static int core_keep_from_children(lua_State *L)
+{
+  const runtime *rt = runtime_upvalue(L);
+  return done(L, rt->sys->set_nonblocking(rt->sys, descriptor_argument(L, 1)), NULL, "descriptor");
+}
+
+/* duplicate(fd) -> a copy, which children do not inherit; or nil, code, message. */
+static int core_duplicate(lua_State *L)
+{
+  const runtime *rt = runtime_upvalue(L);
+  int fd = rt->sys->duplicate(rt->sys, descriptor_argument(L, 1));
+  if (fd < 0) return push_failure(L, fd, NULL, "descriptor");
+  lua_pushinteger(L, fd);
+  return 1;
+}
+
+/* ------------------------------------------------------------------------- notify -- */
+
+typedef union passed {
+  struct cmsghdr header;
+  char space[CMSG_SPACE(sizeof(int))];
+} passed;
+
+static void pass(struct msghdr *message, passed *room, int fd)
+{
+  memset(room, 0, sizeof *room);
+  message->msg_control = room;
+  message->msg_controllen = sizeof *room;
+  struct cmsghdr *header = CMSG_FIRSTHDR(message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof fd);
+  memcpy(CMSG_DATA(header), &fd, sizeof fd);
+}
+
+static int send_once(const lc_sys *sys, const struct msghdr *message)
+{
+  ssize_t sent;
+  int fd = sys->socket(sys, AF_UNIX, SOCK_DGRAM, 0);
+  if (fd < 0) return fd;
+  LC_RETRY(sent, sys->sendmsg(sys, fd, message, 0));
+  sys->close(sys, fd);
+  return sent < 0 ? (int)sent : 0;
+}
+
+/* notify(address, text, [fd]) -> true, or nil, code, message: a datagram to a unix-domain socket,
+ * with a copy of the descriptor. It never waits. */
+static int core_notify(lua_State *L)
+{
+  const runtime *rt = runtime_upvalue(L);
+  lc_address address;
+  size_t length;
+  passed room;
+  numeric_argument(L, 1, &address);
+  check_that(L, address.of.any.sa_family == AF_UNIX, 1, "not the address of a unix-domain socket");
+  const char *text = check_bytes(L, 2, &length);
+  struct iovec piece = {(void *)(uintptr_t)text, length};
+  struct msghdr message = {
+    .msg_name = &address.of.any, .msg_namelen = address.length, .msg_iov = &piece, .msg_iovlen = 1};
+  if (!lua_isnoneornil(L, 3)) pass(&message, &room, descriptor_argument(L, 3));
+  return done(L, send_once(rt->sys, &message), lua_tostring(L, 1), "notify");
+}
+
+void environment_open(lua_State *L, runtime *rt)
+{
+  static const luaL_Reg functions[] = {{"process_id", core_process_id},
+                                       {"forget_variable", core_forget_variable},
+                                       {"keep_from_children", core_keep_from_children},
+                                       {"duplicate", core_duplicate},
+                                       {"notify", core_notify},
+                                       {NULL, NULL}};
+  register_functions(L, rt, "", functions);
+}
