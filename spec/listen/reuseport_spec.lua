@@ -11,8 +11,12 @@ end
 
 --- SIGTERM to `stopped` while 800 clients a second come; what became of the clients.
 local function storm(stopped, address)
-  local output, fine = helper.run(([[%s --until 20 --sources 8 --term %d --term-after 200 %s \
+  local output, fine = helper.run(([[%s --name-lost --until 20 --sources 8 --term %d --term-after 200 %s \
     --storm rate=800,seconds=1.5]]):format(helper.program "clients", stopped.pid, address), 40)
+  if not fine then -- what the server says tells which of the two has lost a client
+    stopped:signal "TERM"
+    output = output .. stopped:finish()
+  end
   assert.is_true(fine, output)
   local count = setmetatable({ output = output }, { __index = function() return 0 end })
   for name, number in output:gmatch "(%l+)=(%d+)" do count[name] = tonumber(number) end
