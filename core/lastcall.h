@@ -43,6 +43,7 @@
 #include "lastcall/kernel.h"
 #include "lastcall/loop.h"
 #include "lastcall/options.h"
+#include "lastcall/passing.h"
 #include "lastcall/poll.h"
 #include "lastcall/read.h"
 #include "lastcall/ready.h"

@@ -6,6 +6,7 @@
 #include "conn/input.h"
 #include "conn/loan.h"
 #include "conn/output.h"
+#include "conn/parcel.h"
 #include "conn/queue.h"
 #include "conn/release.h"
 #include "conn/settings.h"
@@ -217,6 +218,7 @@ static void begin_closing(lc_conn *conn, lc_time linger, const char *cause)
   if (conn->state == LC_STATE_CLOSED) return; /* no memory for the posted bytes */
   conn->error = LC_CLOSED;
   lc_loan_drop(conn);
+  lc_row_end(conn);
   conn->cause = cause;
   conn->discarded = 0;
   conn->counts_late = must_count_late(conn) ? 1 : 0;

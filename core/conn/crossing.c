@@ -75,33 +75,67 @@ static ssize_t send_pieces(const lc_transport *transport, lc_line *line, const s
   return transport->send(line, pieces, count);
 }
 
+static inline ssize_t note_received(lc_conn *conn, const lc_line *line, ssize_t got, size_t room,
+                                    int *has_all)
+{
+  got = checked(got, room);
+  conn->in_wants_out = got == LC_AGAIN && line->wants & LC_POLL_OUT ? 1 : 0;
+  *has_all = line->has_all || (conn->transport->is_in_place && got < (ssize_t)room);
+  ask_for_reason(conn, got);
+  return got;
+}
+
 ssize_t lc_crossing_receive(lc_conn *conn, void *into, size_t room, int *has_all)
 {
   lc_line line = line_of(conn, LC_POLL_IN);
-  ssize_t got = checked(receive(conn->transport, &line, into, room), room);
-  conn->in_wants_out = got == LC_AGAIN && line.wants & LC_POLL_OUT ? 1 : 0;
-  *has_all = line.has_all || (conn->transport->is_in_place && got < (ssize_t)room);
-  ask_for_reason(conn, got);
-  return got;
+  ssize_t got = receive(conn->transport, &line, into, room);
+  return note_received(conn, &line, got, room, has_all);
+}
+
+ssize_t lc_crossing_receive_fds(lc_conn *conn, void *into, size_t room, int *fds, int *fd_count,
+                                int *lost, int *has_all)
+{
+  lc_line line = line_of(conn, LC_POLL_IN);
+  int most = *fd_count;
+  ssize_t got = conn->transport->receive_fds(&line, into, room, fds, fd_count, lost);
+  if (*fd_count < 0 || *fd_count > most) {
+    *fd_count = 0;
+    got = -EPROTO;
+  }
+  return note_received(conn, &line, got, room, has_all);
+}
+
+static inline ssize_t note_sent(lc_conn *conn, const lc_line *line, ssize_t sent, size_t total)
+{
+  sent = checked(sent, total);
+  int is_refused = sent == LC_AGAIN || (sent == 0 && total) || line->keeps;
+  conn->out_kept = line->keeps ? 1 : 0;
+  conn->out_wants_in = is_refused && line->wants & LC_POLL_IN ? 1 : 0;
+  if (sent >= 0 && (size_t)sent < total && conn->transport->is_in_place) is_refused = 1;
+  if (is_refused) conn->out_blocked = 1;
+  if (line->keeps && line->lacks_memory) {
+    conn->out_refused = 1;
+    lc_conn_arm(conn, conn->loop->now + LC_MEMORY_RETRY);
+  }
+  ask_for_reason(conn, sent);
+  look_for_arrivals(conn, line);
+  return sent;
 }
 
 ssize_t lc_crossing_send(lc_conn *conn, const struct iovec *pieces, int count, size_t total)
 {
   lc_line line = line_of(conn, LC_POLL_OUT);
   line.has_more = (int)conn->out_more;
-  ssize_t sent = checked(send_pieces(conn->transport, &line, pieces, count), total);
-  int is_refused = sent == LC_AGAIN || (sent == 0 && total) || line.keeps;
-  conn->out_kept = line.keeps ? 1 : 0;
-  conn->out_wants_in = is_refused && line.wants & LC_POLL_IN ? 1 : 0;
-  if (sent >= 0 && (size_t)sent < total && conn->transport->is_in_place) is_refused = 1;
-  if (is_refused) conn->out_blocked = 1;
-  if (line.keeps && line.lacks_memory) {
-    conn->out_refused = 1;
-    lc_conn_arm(conn, conn->loop->now + LC_MEMORY_RETRY);
-  }
-  ask_for_reason(conn, sent);
-  look_for_arrivals(conn, &line);
-  return sent;
+  ssize_t sent = send_pieces(conn->transport, &line, pieces, count);
+  return note_sent(conn, &line, sent, total);
+}
+
+ssize_t lc_crossing_send_fds(lc_conn *conn, const struct iovec *pieces, int count, size_t total,
+                             const int *fds, int fd_count)
+{
+  lc_line line = line_of(conn, LC_POLL_OUT);
+  ssize_t sent = conn->transport->send_fds(&line, pieces, count, fds, fd_count);
+  return note_sent(conn, &line, sent, total);
 }
 
 ssize_t lc_crossing_send_file(lc_conn *conn, int file, uint64_t offset, size_t size)

@@ -12,6 +12,11 @@ ssize_t lc_crossing_receive(lc_conn *conn, void *into, size_t room, int *has_all
 /* Sends `total` bytes in all, or none, for a transport that keeps bytes. out_blocked and out_kept
  * say how to go on. */
 ssize_t lc_crossing_send(lc_conn *conn, const struct iovec *pieces, int count, size_t total);
+/* The same two with descriptors, for a transport that has the calls. */
+ssize_t lc_crossing_receive_fds(lc_conn *conn, void *into, size_t room, int *fds, int *fd_count,
+                                int *lost, int *has_all);
+ssize_t lc_crossing_send_fds(lc_conn *conn, const struct iovec *pieces, int count, size_t total,
+                             const int *fds, int fd_count);
 /* Sends a piece of a file: as transport.h says of `send_file`, which the transport must have. */
 ssize_t lc_crossing_send_file(lc_conn *conn, int file, uint64_t offset, size_t size);
 int lc_crossing_unread(const lc_conn *conn); /* also 0 where the kernel does not tell */

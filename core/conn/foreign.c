@@ -7,6 +7,7 @@
  */
 #include "conn/activity.h"
 #include "conn/mark.h"
+#include "conn/parcel.h"
 #include "conn/plain.h"
 #include "conn/state.h"
 
@@ -26,6 +27,8 @@ static void hand_over(lc_conn *conn)
   if (conn->foreign) return;
   conn->foreign = 1;
   conn->transport = &FOREIGN;
+  lc_parcels_drop(conn); /* it has no place for descriptors */
+  lc_row_end(conn);
   if (!conn->received) lc_mark_forget(conn);
 }
 

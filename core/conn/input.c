@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "conn/carry.h"
 #include "conn/crossing.h"
 #include "conn/loan.h"
 #include "conn/mark.h"
@@ -22,7 +23,8 @@ static int has_taken_all(const lc_conn *conn)
 static inline __attribute__((always_inline)) ssize_t receive(lc_conn *conn, void *into, size_t room)
 {
   int is_empty;
-  ssize_t got = lc_crossing_receive(conn, into, room, &is_empty);
+  ssize_t got = conn->takes_fds ? lc_carry_receive(conn, into, room, &is_empty)
+                                : lc_crossing_receive(conn, into, room, &is_empty);
   if (got == LC_AGAIN) {
     conn->in_drained = 1;
     conn->in_marked = 0;

@@ -16,6 +16,8 @@
 /* No event tells when the kernel has memory again: the call is repeated after this time. */
 #define LC_MEMORY_RETRY (10 * LC_MILLISECOND)
 
+struct lc_parcels;
+
 /* The fields that only some connections need, allocated when they do. */
 typedef struct lc_conn_extra {
   lc_conn *conn;
@@ -33,6 +35,7 @@ typedef struct lc_conn_extra {
   lc_time heard_at;            /* when the last byte came from the peer */
   lc_time asked_at;            /* when the peer was asked; 0: not since its last byte */
   lc_time looked_at;
+  struct lc_parcels *parcels; /* descriptors that cross beside the bytes */
 } lc_conn_extra;
 
 /* There are many connections, and most are idle. So fields that few connections need are in
@@ -99,6 +102,8 @@ struct lc_conn {
   unsigned mark_due : 1;    /* mark_at is set */
   unsigned marked : 1;      /* mark is set */
   unsigned sole : 1;        /* its descriptor has no copy in this process */
+  unsigned sends_fds : 1;   /* descriptors may wait to be sent */
+  unsigned takes_fds : 1;   /* descriptors that come are kept */
 
   uint64_t received;
   lc_time last_byte_at;

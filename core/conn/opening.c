@@ -10,6 +10,7 @@
 #include "conn/heartbeat.h"
 #include "conn/mark.h"
 #include "conn/output.h"
+#include "conn/parcel.h"
 #include "conn/queue.h"
 #include "conn/settings.h"
 #include "conn/state.h"
@@ -103,6 +104,7 @@ int lc_conn_set_transport(lc_conn *conn, const lc_transport *transport)
     return result;
   }
   lc_conn_extra *extra = conn->extra;
+  if (!transport->receive_fds) lc_row_end(conn);
   conn->in_drained = 0;
   if (!extra || !conn->opening) return 0;
   extra->opening_at = conn->loop->now;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conn/activity.h"
+#include "conn/carry.h"
 #include "conn/crossing.h"
 #include "conn/deadline.h"
 #include "conn/input.h"
@@ -28,13 +29,15 @@ static void made_progress(lc_conn *conn, int is_all)
 /* Sends once. Returns the number of bytes taken (0 when the kernel is full), or a code. */
 static ssize_t send_pieces(lc_conn *conn, struct iovec *pieces, int count, size_t total)
 {
+  if (conn->sends_fds)
+    return lc_output_note(conn, lc_carry_send(conn, pieces, count, total), total);
   return lc_output_note(conn, lc_crossing_send(conn, pieces, count, total), total);
 }
 
 ssize_t lc_output_note(lc_conn *conn, ssize_t sent, size_t total)
 {
   if (sent == LC_AGAIN) sent = 0;
-  if (sent == -ENOMEM || sent == -ENOBUFS) {
+  if (sent == -ENOMEM || sent == -ENOBUFS || sent == -ETOOMANYREFS) {
     conn->out_refused = conn->out_blocked = 1;
     lc_conn_arm(conn, conn->loop->now + LC_MEMORY_RETRY);
     sent = 0;

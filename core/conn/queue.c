@@ -1,6 +1,8 @@
 /* queue.c - bytes that were accepted for writing and that the kernel has not taken. */
 #include "conn/queue.h"
 
+#include "conn/parcel.h"
+
 static void end_loan(lc_loop *loop)
 {
   loop->output_tenant = NULL;
@@ -13,6 +15,7 @@ void lc_queue_drop(lc_conn *conn)
   if (lc_queue_is_on_loan(conn)) end_loan(conn->loop);
   lc_buffer_free(&conn->out);
   if (conn->extra) lc_buffer_free(&conn->extra->posted);
+  lc_parcels_drop(conn);
 }
 
 /* Bytes that stay in the shared buffer for lack of memory count as undelivered when the rest is

@@ -2,6 +2,7 @@
 #include "conn/release.h"
 
 #include "conn/crossing.h"
+#include "conn/parcel.h"
 #include "conn/queue.h"
 #include "conn/state.h"
 #include "conn/verdict.h"
@@ -85,5 +86,6 @@ void lc_conn_abort(lc_conn *conn, const char *cause)
   if (conn->state == LC_STATE_CLOSED) return;
   lc_verdict verdict = lc_verdict_of(conn, conn->failure ? conn->failure : LC_CLOSED);
   if (!conn->error) conn->error = LC_CLOSED;
+  lc_row_end(conn);
   lc_release_reset(conn, verdict, cause);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "conn/loan.h"
+#include "conn/parcel.h"
 
 const char *lc_state_name(lc_state state)
 {
@@ -54,6 +55,7 @@ void lc_conn_unref(lc_conn *conn)
   if (conn->extra) {
     lc_buffer_free(&conn->extra->posted);
     free(conn->extra->farewell);
+    lc_parcels_free(conn);
     free(conn->extra);
   }
   if (conn->owner) { /* else the loop itself may be gone */

@@ -53,7 +53,7 @@
 
 #include "sys/sys.h"
 
-#define LC_TRANSPORT_VERSION 3
+#define LC_TRANSPORT_VERSION 4
 /* Where modules of a script's exchange transports: the name of the metatable of a userdata that
  * holds one pointer to a table such as this one. */
 #define LC_TRANSPORT_TYPE "lastcall.transport"
@@ -97,6 +97,14 @@ struct lc_transport {
   /* Sends a piece of a file without a copy. Returns how many bytes it has sent; 0 when the file ends before `offset`;
    * LC_AGAIN when the kernel is full; or another code: then the core reads the piece and sends it. May be NULL. */
   ssize_t (*send_file)(lc_line *line, int file, uint64_t offset, size_t size);
+  /* The same as `send`, with descriptors that go with the first byte, and stay the core's. NULL: none can cross. */
+  ssize_t (*send_fds)(lc_line *line, const struct iovec *pieces, int count, const int *fds,
+                      int fd_count);
+  /* The same as `receive`, with up to `*fd_count` descriptors, close-on-exec, which become the core's. Sets `*fd_count` to
+   * how many came. Sets `*lost` when there were others, which the kernel or the transport has closed. There when
+   * `send_fds` is. */
+  ssize_t (*receive_fds)(lc_line *line, void *into, size_t room, int *fds, int *fd_count,
+                         int *lost);
   /* Returns how many bytes have come and were not received, or a code. Bytes that no event
    * announces count too; an estimate may be too large. After a receive has returned LC_AGAIN, the
    * result is 0 until more bytes come. Kept bytes of an incomplete record do not count, or else the

@@ -18,6 +18,7 @@
 #include "sys/files.h"
 #include "sys/fork.h"
 #include "sys/poller.h"
+#include "sys/recvmsg.h"
 #include "sys/signal.h"
 #include "sys/spawn.h"
 #include "sys/sys.h"
@@ -147,13 +148,6 @@ static ssize_t linux_sendmsg(const lc_sys *sys, int fd, const struct msghdr *mes
     return lc_sys_direct(SYS_sendto, fd, first->iov_base, first->iov_len, flags);
   ssize_t sent = sendmsg(fd, message, flags);
   return sent < 0 ? -errno : sent;
-}
-
-static ssize_t linux_recvmsg(const lc_sys *sys, int fd, struct msghdr *message, int flags)
-{
-  ssize_t got = recvmsg(fd, message, flags);
-  (void)sys;
-  return got < 0 ? -errno : got;
 }
 
 static int linux_shutdown(const lc_sys *sys, int fd, int how)
@@ -340,7 +334,7 @@ static const lc_sys linux_calls = {
   .getsockopt = linux_getsockopt,
   .recv = linux_recv,
   .sendmsg = linux_sendmsg,
-  .recvmsg = linux_recvmsg,
+  .recvmsg = lc_sys_recvmsg,
   .shutdown = linux_shutdown,
   .close = linux_close,
   .set_nonblocking = linux_set_nonblocking,

@@ -118,6 +118,8 @@ struct lc_sys {
   int (*getsockopt)(const lc_sys *, int fd, int level, int name, void *value, socklen_t *length);
   ssize_t (*recv)(const lc_sys *, int fd, void *buffer, size_t size, int flags);
   ssize_t (*sendmsg)(const lc_sys *, int fd, const struct msghdr *message, int flags);
+  /* Never waits. Descriptors that come with the message are close-on-exec. One that could not be had is absent
+   * (MSG_CTRUNC), or a code in its place. */
   ssize_t (*recvmsg)(const lc_sys *, int fd, struct msghdr *message, int flags);
   int (*shutdown)(const lc_sys *, int fd, int how);
   int (*close)(const lc_sys *, int fd);

@@ -7,6 +7,7 @@ local tls = require "lastcall.tls"
 
 local methods = core.connection_methods
 local detach, set_keepalive, heartbeat = methods.detach, methods.set_keepalive, methods.heartbeat
+local send_fds = methods.send_fds
 
 --- Hands over the descriptor, the bytes already read, and a ticket; the new owner calls its `done` after closing.
 function methods:detach(given)
@@ -16,6 +17,25 @@ function methods:detach(given)
     return nil, "eopnotsupp", "conn:detach: an encrypted connection has keys, which no descriptor hands over"
   end
   return detach(self, given)
+end
+
+-- Objects such as those of lastcall.socket tell their descriptor by getfd. The rest is known to the core.
+local function descriptor_of(one)
+  local kind = type(one)
+  if kind ~= "table" and kind ~= "userdata" or io.type(one) then return one end
+  local getfd = one.getfd
+  return getfd and math.tointeger(getfd(one)) or one
+end
+
+--- Sends descriptors beside the first byte of `bytes`, in the order of all that is written.
+function methods:send_fds(list, bytes)
+  methods.state(self)
+  if type(list) ~= "table" then
+    misuse.raise("conn:send_fds: expected a list of descriptors, not %s", list == nil and "nothing" or tostring(list))
+  end
+  local all = {}
+  for i = 1, #list do all[i] = descriptor_of(list[i]) end
+  return send_fds(self, all, bytes)
 end
 
 --- Asks the peer for a sign of life. After `interval` (15) seconds without a byte from it, the connection sends `send`,

@@ -130,6 +130,28 @@ function Connection:tls() end
 ---@return lastcall.Ticket|string ticket on failure the message
 function Connection:detach(hooks) end
 
+--- (waits) as `write`. Sends descriptors beside the first byte of `bytes`, behind what was written before. Unix
+--- connections only. The descriptors stay the caller's, who may close them at once. After "emfile" (none is free for a
+--- duplicate) nothing was sent, and the connection goes on.
+---@param fds (integer|lastcall.Connection|file*|table)[] at most 253: numbers, connections, files, objects with `getfd`
+---@param bytes string at least one
+---@return true? accepted
+---@return lastcall.Code? code as of `write`
+---@return string? message
+---@return integer? done how many of the bytes were accepted; with 0, no descriptor was
+function Connection:send_fds(fds, bytes) end
+
+--- (waits) unless `max` is 0. Returns the bytes that have arrived, at least one, and the descriptors that came with what
+--- has been read; descriptors that wait from earlier reads come at once. From its first call on the connection accepts
+--- descriptors, whatever call reads; those that come before are closed. So call it with `max` 0 before the first read.
+---@param n integer how many the connection keeps until they are taken: 1 to 253
+---@param max? integer bytes; 0: only the descriptors, and never waits
+---@return string? bytes
+---@return integer[]|lastcall.Code fds close-on-exec, and the caller's to close; on failure the code
+---@return true|string|nil lost others came behind these and were closed: too many, or none was free; on failure the message
+---@return string? partial
+function Connection:receive_fds(n, max) end
+
 --- Also applies to a read that waits already.
 ---@param seconds? number nil for none; 0: bytes that have arrived, or "timeout"
 ---@return true? set

@@ -136,6 +136,22 @@ HAND_OUT(FAULT_OPEN_FILE, open_file,
 HAND_OUT(FAULT_DUPLICATE, duplicate, (const lc_sys *sys, int fd), (real(), fd))
 HAND_OUT(FAULT_WAKE_CREATE, wake_create, (const lc_sys *sys), (real()))
 
+static ssize_t faulty_recvmsg(const lc_sys *sys, int fd, struct msghdr *message, int flags)
+{
+  int code = luck(sys, FAULT_RECVMSG);
+  ssize_t got = code ? code : real()->recvmsg(real(), fd, message, flags);
+  struct cmsghdr *one = got < 0 ? NULL : CMSG_FIRSTHDR(message);
+  for (; one; one = CMSG_NXTHDR(message, one)) {
+    int passed;
+    if (one->cmsg_level != SOL_SOCKET || one->cmsg_type != SCM_RIGHTS) continue;
+    for (size_t at = 0; at + sizeof passed <= one->cmsg_len - CMSG_LEN(0); at += sizeof passed) {
+      memcpy(&passed, CMSG_DATA(one) + at, sizeof passed);
+      handed_out(sys, passed);
+    }
+  }
+  return got;
+}
+
 static int faulty_close(const lc_sys *sys, int fd)
 {
   faults *f = of(sys);
@@ -172,6 +188,7 @@ void faults_init(faults *f)
   f->sys.getsockopt = faulty_getsockopt;
   f->sys.recv = faulty_recv;
   f->sys.sendmsg = faulty_sendmsg;
+  f->sys.recvmsg = faulty_recvmsg;
   f->sys.shutdown = faulty_shutdown;
   f->sys.close = faulty_close;
   f->sys.set_nonblocking = faulty_set_nonblocking;
@@ -212,42 +229,43 @@ void faults_none(faults *f)
   for (int i = 0; i < FAULT_CALLS; i++) f->of[i].first = 0;
 }
 
-static const char *const NAMES[FAULT_CALLS] = {"random",
-                                               "socket",
-                                               "bind",
-                                               "listen",
-                                               "accept",
-                                               "connect",
-                                               "getsockname",
-                                               "getpeername",
-                                               "setsockopt",
-                                               "getsockopt",
-                                               "recv",
-                                               "sendmsg",
-                                               "shutdown",
-                                               "close",
-                                               "set_nonblocking",
-                                               "unread",
-                                               "unacked",
-                                               "poller_create",
-                                               "poller_control",
-                                               "poller_wait",
-                                               "wake_create",
-                                               "wake",
-                                               "wake_clear",
-                                               "signal_watch",
-                                               "duplicate",
-                                               "forget_variable",
-                                               "file_identity",
-                                               "unlink",
-                                               "chmod",
-                                               "rename",
-                                               "lock_directory",
-                                               "open_file",
-                                               "file_facts",
-                                               "read_at",
-                                               "send_file",
-                                               "resolve"};
+static const char *const NAMES[FAULT_CALLS] = {[FAULT_RANDOM] = "random",
+                                               [FAULT_SOCKET] = "socket",
+                                               [FAULT_BIND] = "bind",
+                                               [FAULT_LISTEN] = "listen",
+                                               [FAULT_ACCEPT] = "accept",
+                                               [FAULT_CONNECT] = "connect",
+                                               [FAULT_GETSOCKNAME] = "getsockname",
+                                               [FAULT_GETPEERNAME] = "getpeername",
+                                               [FAULT_SETSOCKOPT] = "setsockopt",
+                                               [FAULT_GETSOCKOPT] = "getsockopt",
+                                               [FAULT_RECV] = "recv",
+                                               [FAULT_SENDMSG] = "sendmsg",
+                                               [FAULT_RECVMSG] = "recvmsg",
+                                               [FAULT_SHUTDOWN] = "shutdown",
+                                               [FAULT_CLOSE] = "close",
+                                               [FAULT_SET_NONBLOCKING] = "set_nonblocking",
+                                               [FAULT_DUPLICATE] = "duplicate",
+                                               [FAULT_UNREAD] = "unread",
+                                               [FAULT_UNACKED] = "unacked",
+                                               [FAULT_POLLER_CREATE] = "poller_create",
+                                               [FAULT_POLLER_CONTROL] = "poller_control",
+                                               [FAULT_POLLER_WAIT] = "poller_wait",
+                                               [FAULT_WAKE_CREATE] = "wake_create",
+                                               [FAULT_WAKE] = "wake",
+                                               [FAULT_WAKE_CLEAR] = "wake_clear",
+                                               [FAULT_SIGNAL_WATCH] = "signal_watch",
+                                               [FAULT_FORGET_VARIABLE] = "forget_variable",
+                                               [FAULT_FILE_IDENTITY] = "file_identity",
+                                               [FAULT_UNLINK] = "unlink",
+                                               [FAULT_CHMOD] = "chmod",
+                                               [FAULT_RENAME] = "rename",
+                                               [FAULT_LOCK_DIRECTORY] = "lock_directory",
+                                               [FAULT_OPEN_FILE] = "open_file",
+                                               [FAULT_FILE_FACTS] = "file_facts",
+                                               [FAULT_READ_AT] = "read_at",
+                                               [FAULT_SEND_FILE] = "send_file",
+                                               [FAULT_RESOLVE] = "resolve"};
 
 const char *fault_name(fault_call call) { return call < FAULT_CALLS ? NAMES[call] : "none"; }
 

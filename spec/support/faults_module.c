@@ -39,23 +39,15 @@ static faults *faults_of(lua_State *L)
 static const struct {
   const char *name;
   int code;
-} ERRORS[] = {{"EMFILE", EMFILE},
-              {"ENFILE", ENFILE},
-              {"ENOBUFS", ENOBUFS},
-              {"ENOMEM", ENOMEM},
-              {"ECONNABORTED", ECONNABORTED},
-              {"EINTR", EINTR},
-              {"EAGAIN", EAGAIN},
-              {"EPIPE", EPIPE},
-              {"EIO", EIO},
-              {"EACCES", EACCES},
-              {"EPERM", EPERM},
-              {"EADDRINUSE", EADDRINUSE},
-              {"ECONNRESET", ECONNRESET},
-              {"ENOSPC", ENOSPC},
-              {"ENOTCONN", ENOTCONN},
-              {"ENOENT", ENOENT},
-              {"ENOSYS", ENOSYS},
+} ERRORS[] = {{"EMFILE", EMFILE},         {"ENFILE", ENFILE},
+              {"ENOBUFS", ENOBUFS},       {"ETOOMANYREFS", ETOOMANYREFS},
+              {"ENOMEM", ENOMEM},         {"ECONNABORTED", ECONNABORTED},
+              {"EINTR", EINTR},           {"EAGAIN", EAGAIN},
+              {"EPIPE", EPIPE},           {"EIO", EIO},
+              {"EACCES", EACCES},         {"EPERM", EPERM},
+              {"EADDRINUSE", EADDRINUSE}, {"ECONNRESET", ECONNRESET},
+              {"ENOSPC", ENOSPC},         {"ENOTCONN", ENOTCONN},
+              {"ENOENT", ENOENT},         {"ENOSYS", ENOSYS},
               {"EINVAL", EINVAL}};
 
 static int check_error(lua_State *L, int index)

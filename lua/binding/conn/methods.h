@@ -15,6 +15,7 @@ void conn_open_reading(lua_State *L, runtime *rt);
 void conn_open_writing(lua_State *L, runtime *rt);
 void conn_open_sockopt(lua_State *L, runtime *rt);
 void conn_open_settings(lua_State *L, runtime *rt);
+void conn_open_passing(lua_State *L, runtime *rt);
 void conn_open_detach(lua_State *L, runtime *rt);
 void conn_open_eof(lua_State *L, runtime *rt);
 void conn_open_closing(lua_State *L, runtime *rt);

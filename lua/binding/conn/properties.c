@@ -181,6 +181,7 @@ void conn_open(lua_State *L, runtime *rt)
   conn_open_writing(L, rt);
   conn_open_sockopt(L, rt);
   conn_open_settings(L, rt);
+  conn_open_passing(L, rt);
   conn_open_detach(L, rt);
   conn_open_eof(L, rt);
   conn_open_closing(L, rt);

@@ -84,7 +84,7 @@ static int fail_with_partial(lua_State *L, conn_box *box, int code, const char *
   return 4;
 }
 
-static int read_failure(lua_State *L, conn_box *box, int code, const char *operation)
+int conn_read_failure(lua_State *L, conn_box *box, int code, const char *operation)
 {
   lua_pushliteral(L, "");
   return fail_with_partial(L, box, code, operation);
@@ -112,7 +112,7 @@ static int await(lua_State *L, int status, lua_KContext kept)
       return conn_wait_for(L, t, box, LC_WAIT_AWAIT, deadline, "await", kept, await);
     }
   }
-  return read_failure(L, box, result, "await");
+  return conn_read_failure(L, box, result, "await");
 }
 
 static int conn_await(lua_State *L)
@@ -252,7 +252,7 @@ static inline int take_slice(lua_State *L, task *t, conn_box *box, int result,
     result = refusal(t, box);
     if (!result) return conn_wait_for(L, t, box, LC_WAIT_READ, LC_NEVER, operation, kept, again);
   }
-  if (result < 0) return read_failure(L, box, result, operation);
+  if (result < 0) return conn_read_failure(L, box, result, operation);
   t->rt->tasks->bytes -= (ssize_t)slice->length;
   lua_pushlstring(L, slice->data, slice->length);
   return 1;

@@ -18,6 +18,9 @@ int conn_wait_for(lua_State *L, task *t, conn_box *box, lc_wait wait, lc_time de
 int conn_wait_message(lua_State *L, task *t, conn_box *box, lc_websocket *ws, const char *operation,
                       lua_KContext kept, lua_KFunction again);
 
+/* What a read that has failed returns: nil, code, message, and the bytes that had come. */
+int conn_read_failure(lua_State *L, conn_box *box, int code, const char *operation);
+
 /* Raises if another task waits for input. `operation` is "conn:read" and the like. */
 void conn_refuse_second_reader(lua_State *L, const conn_box *box, const task *t,
                                const char *operation);

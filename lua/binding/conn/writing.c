@@ -229,6 +229,11 @@ static int write_more(lua_State *L, int status, lua_KContext kept)
   return put_more(L, kept, put_plain, write_more);
 }
 
+int conn_write_rest(lua_State *L, size_t done)
+{
+  return put_more(L, (lua_KContext)done, put_plain, write_more);
+}
+
 static int conn_write(lua_State *L)
 {
   conn_box *box = conn_self(L);

@@ -19,6 +19,8 @@ int conn_can_wait(lua_State *L, const task *t);
 void conn_give_up_write(conn_box *box, const task *t, int code, size_t done);
 /* What a write that has failed returns: nil, code, message, `done`. */
 int conn_write_failure(lua_State *L, conn_box *box, int code, size_t done);
+/* Stack: the connection, and one string of which `done` bytes have been accepted: writes the rest. */
+int conn_write_rest(lua_State *L, size_t done);
 /* Stack: the connection, strings. Writes them as a piece of the body of its HTTP reply, as conn:write would. */
 int conn_write_body(lua_State *L, conn_box *box);
 int conn_flush(lua_State *L); /* the method */
