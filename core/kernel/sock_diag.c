@@ -63,14 +63,17 @@ static int carried_error(const struct nlmsghdr *header)
 #define SYN_ACK_TIMER 1000
 #define SYN_ACK_TIMES 6 /* after more repetitions it may not have been doubled */
 #define JIFFIES 20      /* ms: two ticks of the slowest clock */
+#define TIMER_LATE \
+  4 /* a timer of the kernel is late by an eighth of its time; a busy machine's, by more */
 
-/* Whether a request is at least that old, by its SYN-ACK timer. 1 when the timer does not tell. */
+/* Whether a request may be that old, by its SYN-ACK timer. 1 when the timer does not tell. */
 static int is_old_enough(const struct inet_diag_msg *found, lc_time age)
 {
   unsigned repeated = found->idiag_retrans, left = found->idiag_expires;
-  unsigned total = ((2u << (repeated & 7)) - 1) * SYN_ACK_TIMER;
+  unsigned fired = ((1u << (repeated & 7)) - 1) * SYN_ACK_TIMER;
+  unsigned total = 2 * fired + SYN_ACK_TIMER;
   if (age <= 0 || repeated > SYN_ACK_TIMES || left > total) return 1; /* not known */
-  return (lc_time)(total - left + JIFFIES) * LC_MILLISECOND >= age;
+  return (lc_time)(total - left + fired / TIMER_LATE + JIFFIES) * LC_MILLISECOND >= age;
 }
 
 typedef struct tally {

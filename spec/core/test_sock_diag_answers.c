@@ -165,6 +165,22 @@ static void those_younger_than_asked_are_left_out(void **state)
   assert_int_equal(asked.count, 4);
 }
 
+/* A timer that has fired was late, and each one after it counts from there. */
+static void one_may_be_older_than_its_late_timers_say(void **state)
+{
+  script told;
+  lc_half_open asked = {.family = AF_INET, .port = ASKED_PORT, .age = 3500 * LC_MILLISECOND};
+
+  (void)state;
+  script_init(&told);
+  add_request(&told, ASKED_PORT, 1, 1);    /* 3 s, of which 1 s by a timer that was late */
+  add_request(&told, ASKED_PORT, 2, 3990); /* 3 s by two such timers, and 10 ms */
+  add(&told, NLMSG_DONE, SEQUENCE, 0, sizeof(int));
+  end_answer(&told);
+  assert_int_equal(lc_sock_diag_count(&told.sys, 77, &asked, 1), 0);
+  assert_int_equal(asked.count, 1);
+}
+
 static void leftovers_of_another_question_are_skipped(void **state)
 {
   script told;
@@ -303,6 +319,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(answers_in_pieces_are_added_up),
     cmocka_unit_test(those_younger_than_asked_are_left_out),
+    cmocka_unit_test(one_may_be_older_than_its_late_timers_say),
     cmocka_unit_test(leftovers_of_another_question_are_skipped),
     cmocka_unit_test(what_lies_there_already_is_thrown_away),
     cmocka_unit_test(errors_of_the_kernel_are_handed_on),

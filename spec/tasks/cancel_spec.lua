@@ -224,6 +224,11 @@ CALLS["http.post"] = asking(function(url) return http.post(url, "text") end)
 CALLS["HttpReply:body"] = replied(function(reply) return reply:body() end)
 CALLS["HttpReply:read"] = replied(function(reply) return reply:read() end)
 
+CALLS["Process:wait"] = function(lastcall)
+  local child = assert(lastcall.process { argv = { "sleep", "60" } })
+  return function() return child:wait() end, function() child:kill "KILL" end
+end
+
 -- Until there is no room.
 local function again(call)
   return function(one)
