@@ -376,6 +376,15 @@ describe("a file under way", function()
     return http.files(root)(request, response)
   end
 
+  --- The same for files whose headers are known from the second request on.
+  local function slow_known_files()
+    local files = http.files(root)
+    return function(request, response)
+      request.conn:setsockopt("sndbuf", 131072)
+      return files(request, response)
+    end
+  end
+
   --- Reads to the end: how many bytes, and how it ended.
   local function rest(conn)
     local count = 0
@@ -395,6 +404,25 @@ describe("a file under way", function()
       assert.is_true(count < 4 << 20)
       assert.equal("reset", code)
       conn:close()
+    end, { on_error = function(err) errors[#errors + 1] = tostring(err) end })
+    assert.is_truthy(errors[1]:find("changing has become shorter while it was sent", 1, true), errors[1])
+    assert.is_nil(errors[2])
+  end)
+
+  it("whose headers are known is sent whole to a slow client, or no whole reply when it becomes shorter", function()
+    local errors = {}
+    put("root/changing", BIG)
+    assert(os.execute(("touch -d 2020-01-01 %s"):format(PATH)))
+    client.serving(slow_known_files(), function(address)
+      for i = 1, 3 do
+        local conn = begin(address, "/changing")
+        local most = i < 3 and #BIG or 100000
+        if i == 3 then assert(os.execute(("truncate -s %d %s"):format(most, PATH))) end
+        local text, code = conn:read(#BIG)
+        assert.is_true(i == 3 and code == "reset" or text == BIG, code)
+        conn:close()
+      end
+      assert.equal("100000", get(address, "/changing").headers["content-length"])
     end, { on_error = function(err) errors[#errors + 1] = tostring(err) end })
     assert.is_truthy(errors[1]:find("changing has become shorter while it was sent", 1, true), errors[1])
     assert.is_nil(errors[2])
@@ -447,11 +475,14 @@ describe("a file under way", function()
   } do
     it("is cut by " .. name .. ": its descriptor is closed, and the reply is not whole", function()
       local before = helper.descriptors()
+      local files, is_known = slow_known_files(), false
       client.serving(function(request, response, ctx)
-        if name ~= "its context" then return slow_files(request, response) end
+        if name ~= "its context" or not is_known then return files(request, response) end
         local short <close> = lastcall.context.with_timeout(ctx, 0.2)
-        return short:call(slow_files, request, response)
+        return short:call(files, request, response)
       end, function(address, server)
+        get(address, "/big.bin")
+        is_known = true
         local conn = begin(address, "/big.bin")
         cut(conn)
         assert.is_true(server:wait_for("==", 0, helper.seconds(10)))

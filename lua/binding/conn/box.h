@@ -62,6 +62,7 @@ typedef struct conns {
   int type;            /* reference: their metatable */
   int of_exchanges[3]; /* references: those of requests, headers and responses */
   int reads_large;     /* the last read_some got a large piece: the next may */
+  lc_link directories; /* of http.files: those that are open for the rest of the turn */
 } conns;
 
 extern const char CONN_TYPE[];

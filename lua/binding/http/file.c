@@ -4,10 +4,10 @@
 #include <lua.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "conn/exchange.h"
 #include "conn/writing.h"
+#include "http/file.h"
 #include "http/methods.h"
 #include "http/object.h"
 #include "runtime/runtime.h"
@@ -19,14 +19,7 @@
 
 static const char FILE_TYPE[] = "lastcall.file";
 
-/* An open file or directory. User value 1: the script's own file, whose descriptor it is. */
-typedef struct file_box {
-  const lc_sys *sys;
-  int fd; /* -1: closed */
-  int is_borrowed;
-} file_box;
-
-static file_box *new_box(lua_State *L, const lc_sys *sys)
+file_box *http_file_new(lua_State *L, const lc_sys *sys)
 {
   file_box *file = lua_newuserdatauv(L, sizeof *file, 1);
   *file = (file_box){sys, -1, 0};
@@ -62,7 +55,7 @@ static int http_file_open(lua_State *L)
   const file_box *directory = lua_isnoneornil(L, 2) ? NULL : check_object(L, 2, FILE_TYPE);
   lc_file_facts facts;
   if (strlen(path) != length) return push_failure(L, -ENOENT, path, "open");
-  file_box *file = new_box(L, rt->sys);
+  file_box *file = http_file_new(L, rt->sys);
   int fd = lc_file_open(rt->sys, directory ? directory->fd : -1, path, &facts);
   if (fd < 0) return push_failure(L, fd, path, "open");
   file->fd = fd;
@@ -76,7 +69,7 @@ static int http_file_of(lua_State *L)
   const luaL_Stream *stream = luaL_testudata(L, 1, LUA_FILEHANDLE);
   lc_file_facts facts;
   check_that(L, stream && stream->closef, 1, "expected a path or an open file");
-  file_box *file = new_box(L, rt->sys);
+  file_box *file = http_file_new(L, rt->sys);
   file->fd = fileno(stream->f);
   file->is_borrowed = 1;
   lua_pushvalue(L, 1);
@@ -91,7 +84,7 @@ static int http_directory(lua_State *L)
 {
   const runtime *rt = runtime_upvalue(L);
   const char *path = check_word(L, 1);
-  file_box *directory = new_box(L, rt->sys);
+  file_box *directory = http_file_new(L, rt->sys);
   directory->fd = lc_directory_open(rt->sys, path);
   return directory->fd < 0 ? push_failure(L, directory->fd, path, "open") : 1;
 }
@@ -175,64 +168,12 @@ static int http_send_file(lua_State *L)
   return send_more(L, LUA_OK, 0);
 }
 
-/* --------------------------------------------------------------- the usual request -- */
-
-/* Whether the field is a condition, or asks for a range. */
-static int is_special(const char *name, size_t length)
-{
-  if (length == 5) return !strncasecmp(name, "Range", 5);
-  return length > 5 && !strncasecmp(name, "If-", 3);
-}
-
-/* http_wants_whole(request) -> whether it is a GET without conditions and ranges. */
-static int http_wants_whole(lua_State *L)
-{
-  const http_object *self = http_self(L, &HTTP_REQUEST);
-  const char *bytes;
-  const lc_http_head *head = lc_http_request(self->exchange, &bytes);
-  int is_whole = head->method_known == LC_HTTP_GET;
-  for (uint32_t i = 0; i < head->count && is_whole; i++)
-    is_whole = !is_special(bytes + head->fields[i].name.at, head->fields[i].name.length);
-  lua_pushboolean(L, is_whole);
-  return 1;
-}
-
-static int has_set(lua_State *L, int what)
-{
-  int is_set = lua_getiuservalue(L, 1, what) != LUA_TNIL;
-  lua_pop(L, 1);
-  return is_set;
-}
-
-/* http_send_whole(response, file, length, lines) -> as http_send_file, for a response of which the script has set nothing;
- * `lines` are its headers, which http_header_lines has made. false when the script has. */
-static int http_send_whole(lua_State *L)
-{
-  const http_object *self = http_self(L, &HTTP_RESPONSE);
-  size_t size;
-  lua_Integer length = check_integer(L, 3);
-  const char *lines = check_bytes(L, 4, &size);
-  if (lc_http_has_begun(self->exchange) || has_set(L, HTTP_OF_HEADERS) ||
-      has_set(L, HTTP_OF_STATUS)) {
-    lua_pushboolean(L, 0);
-    return 1;
-  }
-  lc_http_reply reply = {.status = 200, .fields = lines, .fields_length = size, .length = length};
-  int result = lc_http_begin(self->exchange, self->box->conn, &reply);
-  if (result < 0) return conn_failure(L, self->box, result, "response:file");
-  lua_settop(L, OFFSET);
-  lua_pushinteger(L, 0);
-  lua_insert(L, OFFSET);
-  return http_send_file(L);
-}
-
 void http_open_file(lua_State *L, runtime *rt)
 {
   static const luaL_Reg functions[] = {
-    {"http_file_open", http_file_open},     {"http_file_of", http_file_of},
-    {"http_directory", http_directory},     {"http_date", http_date},
-    {"http_send_file", http_send_file},     {"http_send_whole", http_send_whole},
-    {"http_wants_whole", http_wants_whole}, {NULL, NULL}};
+    {"http_file_open", http_file_open}, {"http_file_of", http_file_of},
+    {"http_directory", http_directory}, {"http_date", http_date},
+    {"http_send_file", http_send_file}, {NULL, NULL}};
   register_ending(L, FILE_TYPE, file_done);
   register_functions(L, rt, "", functions);
 }

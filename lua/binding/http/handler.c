@@ -109,4 +109,5 @@ void http_open(lua_State *L, runtime *rt)
   http_open_websocket(L, rt);
   http_open_broadcast(L, rt);
   http_open_file(L, rt);
+  http_open_files(L, rt);
 }

@@ -17,8 +17,12 @@ void http_open_upgrade(lua_State *L, runtime *rt); /* likewise */
 void http_open_serving(lua_State *L, runtime *rt); /* into that table */
 void http_open_stream(lua_State *L, runtime *rt);  /* likewise */
 void http_open_file(lua_State *L, runtime *rt);    /* likewise */
+void http_open_files(lua_State *L, runtime *rt);   /* likewise */
 void http_open_response(lua_State *L, runtime *rt);
 void http_open_websocket(lua_State *L, runtime *rt);
 void http_open_broadcast(lua_State *L, runtime *rt);
+
+/* The end of a turn of the loop: what its requests have shared goes. */
+void http_end_turn(runtime *rt);
 
 #endif

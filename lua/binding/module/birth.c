@@ -10,6 +10,7 @@
 #include "conn/leaks.h"
 #include "conn/staying.h"
 #include "conn/stragglers.h"
+#include "http/methods.h"
 #include "runtime/allocator.h"
 #include "runtime/callbacks.h"
 #include "runtime/calling.h"
@@ -40,6 +41,7 @@ static int turn(void *user)
   turn_share_begin(rt, "tasks");
   int more = task_run_ready(rt);
   if (!rt->turn.is_over && callbacks_wait(rt)) callbacks_run(rt);
+  http_end_turn(rt);
   return more || callbacks_wait(rt);
 }
 

@@ -26,21 +26,11 @@ local function set_headers(headers, facts, name, given)
   return headers
 end
 
--- A handler knows the headers of so many files.
-local KNOWN = 1000
-
---- The lines of the headers of a file that is sent as it is, from `known`, which a handler keeps; nil when they may be
--- others soon.
-local function lines_of(known, given, name, size, seconds, nanoseconds)
-  local one = known.files[name]
-  if one and one.size == size and one.seconds == seconds and one.nanoseconds == nanoseconds then return one.lines end
+--- The lines of the headers of a file that is sent as it is; nil when they may be others soon.
+function file.lines(given, name, size, seconds, nanoseconds)
   local facts = facts_of(size, seconds, nanoseconds)
   if facts.tag:find "^W/" then return nil end
-  if known.count >= KNOWN then known.files, known.count = {}, 0 end
-  local lines = core.http_header_lines("response:file", set_headers({}, facts, name, given))
-  known.files[name] = { size = size, seconds = seconds, nanoseconds = nanoseconds, lines = lines }
-  known.count = known.count + 1
-  return lines
+  return (core.http_header_lines("response:file", set_headers({}, facts, name, given)))
 end
 
 --- What is to be sent: a status, nil for the script's own; the first byte, and the length.
@@ -66,15 +56,10 @@ local function begin(response, facts, status, from, length)
   return response:write ""
 end
 
---- Sends an open file: true; or nil, code, message.
-function file.send(response, given, name, open, size, seconds, nanoseconds)
-  local request, facts = core.http_request_of(response), facts_of(size, seconds, nanoseconds)
-  set_headers(response.headers, facts, name, given)
-  local status, from, length = choose(request, facts)
-  local fine, code, message = begin(response, facts, status, from, length)
-  if fine and length > 0 and request.method ~= "HEAD" then
-    fine, code, message = core.http_send_file(response, open, from, length)
-  end
+--- Sends the last part of a response that has begun: true; or nil, code, message.
+function file.send_rest(response, name, open, from, length)
+  local fine, code, message = true, nil, nil
+  if length > 0 then fine, code, message = core.http_send_file(response, open, from, length) end
   if fine then
     core.http_end(response)
     return true
@@ -83,19 +68,21 @@ function file.send(response, given, name, open, size, seconds, nanoseconds)
   return nil, code, message
 end
 
+--- Sends an open file: true; or nil, code, message.
+function file.send(response, given, name, open, size, seconds, nanoseconds)
+  local request, facts = core.http_request_of(response), facts_of(size, seconds, nanoseconds)
+  set_headers(response.headers, facts, name, given)
+  local status, from, length = choose(request, facts)
+  local fine, code, message = begin(response, facts, status, from, length)
+  if not fine then return nil, code, message end
+  return file.send_rest(response, name, open, from, request.method == "HEAD" and 0 or length)
+end
+
 --- Sends the file of a path, which is beneath `root` where that is given.
 local function respond_by_path(response, path, given, root)
   local open <close>, size, seconds, nanoseconds = core.http_file_open(path, root)
   if not open then return nil, size, seconds end
   return file.send(response, given, path, open, size, seconds, nanoseconds)
-end
-
---- The same for the usual request: the whole file, with headers of lastcall alone. false when this is another one.
-function file.send_whole(request, response, known, given, name, open, size, seconds, nanoseconds)
-  if not core.http_wants_whole(request) then return false end
-  local lines = lines_of(known, given, name, size, seconds, nanoseconds)
-  if not lines then return false end
-  return core.http_send_whole(response, open, size, lines)
 end
 
 --- response:file(path | file [, options]): true when it was sent; nil, code, message when there is no such file (then

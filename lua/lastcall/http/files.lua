@@ -52,7 +52,13 @@ local function open(self, root, name, path)
   return nil
 end
 
-local function answer(self, request, response)
+--- What the disk does wrong is told; what the client does is not.
+local function tell(sent, code, message)
+  if not sent and not ORDINARY[code] then error(message, 0) end
+end
+
+--- Answers any request. `is_usual`: it wants the whole file, and is likely to be followed by others.
+local function answer(self, request, response, is_usual)
   if request.method ~= "GET" and request.method ~= "HEAD" then
     return 405, { Allow = "GET, HEAD" }, "a file can only be read\n"
   end
@@ -65,10 +71,17 @@ local function answer(self, request, response)
     return response:redirect(request.path .. "/" .. (request.query and "?" .. request.query or ""), 301)
   end
   if not found then return refuse(size, seconds) end
-  local sent
-  sent, code, message = file.send_whole(request, response, self.known, self, name, found, size, seconds, nanoseconds)
-  if sent == false then sent, code, message = file.send(response, self, name, found, size, seconds, nanoseconds) end
-  if not sent and not ORDINARY[code] then error(message, 0) end
+  local lines = is_usual and file.lines(self, name, size, seconds, nanoseconds)
+  if lines then core.http_files_note(self.known, request.path, name, size, seconds, nanoseconds, lines) end
+  tell(file.send(response, self, name, found, size, seconds, nanoseconds))
+end
+
+--- Sends a file that is known already; any other request is for `answer`.
+local function serve(self, request, response)
+  local sent, rest <close>, done, size = core.http_files_send(response, self.known)
+  if sent == true then return end
+  if not rest then return answer(self, request, response, sent == nil) end
+  tell(file.send_rest(response, request.path, rest, done, size - done))
 end
 
 --- Makes a function of a request and its response: the files of the directory `root`.
@@ -78,6 +91,6 @@ return function(root, given)
   local prefix = given.prefix or "/"
   if not prefix:find "/$" then prefix = prefix .. "/" end
   local self = { root = root, prefix = prefix, index = given.index, types = given.types, max_age = given.max_age }
-  self.known = { files = {}, count = 0 }
-  return function(request, response) return answer(self, request, response) end
+  self.known = core.http_files(root)
+  return function(request, response) return serve(self, request, response) end
 end
