@@ -224,6 +224,23 @@ CALLS["http.post"] = asking(function(url) return http.post(url, "text") end)
 CALLS["HttpReply:body"] = replied(function(reply) return reply:body() end)
 CALLS["HttpReply:read"] = replied(function(reply) return reply:read() end)
 
+-- The call, on the end of a unix connection whose peer reads and says nothing.
+local function over_unix(call)
+  return function(lastcall)
+    local here, there, server = helper.pair(lastcall, { at = "unix:" .. helper.socket_path() })
+    return function() return call(here) end, function()
+      there:abort()
+      server:close()
+    end
+  end
+end
+
+CALLS["Connection:receive_fds"] = over_unix(function(conn) return conn:receive_fds(1) end)
+CALLS["Connection:send_fds"] = over_unix(function(conn)
+  local fine, code
+  repeat fine, code = conn:send_fds({ 2 }, ("x"):rep(65536)) until not fine
+  return fine, code
+end)
 CALLS["Process:wait"] = function(lastcall)
   local child = assert(lastcall.process { argv = { "sleep", "60" } })
   return function() return child:wait() end, function() child:kill "KILL" end
