@@ -35,6 +35,7 @@
 #include "lastcall/close.h"
 #include "lastcall/code.h"
 #include "lastcall/conn.h"
+#include "lastcall/descriptor.h"
 #include "lastcall/events.h"
 #include "lastcall/file.h"
 #include "lastcall/http.h"

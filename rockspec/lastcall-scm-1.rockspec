@@ -49,6 +49,7 @@ build = {
     lua = {
       -- BEGIN files (make rockspec)
       ["lastcall.address"] = "lua/lastcall/address.lua",
+      ["lastcall.adopt"] = "lua/lastcall/adopt.lua",
       ["lastcall.budget"] = "lua/lastcall/budget.lua",
       ["lastcall.conn"] = "lua/lastcall/conn.lua",
       ["lastcall.connect"] = "lua/lastcall/connect.lua",

@@ -274,6 +274,9 @@ const char *lc_address_parts(const lc_address *address, char *host, uint16_t *po
       }
       in4_text(&in6->sin6_addr.s6_addr[12], host);
       return "inet";
+    case LC_FAMILY_PIPE: return "pipe";
+    case LC_FAMILY_TERMINAL: return "terminal";
+    case LC_FAMILY_DEVICE: return "device";
     default: return "unknown";
   }
 }

@@ -20,6 +20,12 @@ typedef struct lc_peer {
  * address. */
 int lc_address_is_path(const lc_address *address);
 
+/* Whether it is a network's: a unix socket has no options of TCP. */
+static inline int lc_family_is_tcp(int family)
+{
+  return family != AF_UNIX && family < LC_FAMILY_PIPE;
+}
+
 void lc_peer_pack(lc_peer *peer, const lc_address *address);
 void lc_peer_unpack(const lc_peer *peer, lc_address *address);
 

@@ -18,6 +18,10 @@
 enum { DISCARD_SIZE = 16 * 1024 };
 enum { LOOKS = 8 }; /* looks at the acknowledgements within one write_timeout */
 
+/* The pauses between the looks at what the reader of a pipe has taken: each twice as long as the one before. */
+#define FIRST_LOOK LC_MILLISECOND
+#define LONGEST_LOOK (50 * LC_MILLISECOND)
+
 enum { MORE_TO_DISCARD, NOTHING_NOW, SEEN_FIN, FAILED };
 
 static int is_over_limit(const lc_conn *conn)
@@ -61,7 +65,7 @@ void lc_closing_give_up(lc_conn *conn)
     lc_release_reset(conn, verdict, conn->cause);
     return;
   }
-  if (unacked || fin_too) {
+  if ((unacked || fin_too) && lc_conn_is_socket(conn)) {
     lc_keepalive_bound_orphan(conn->loop->sys, conn->watch.fd, lc_conn_settings(conn));
     conn->in_drained = 0; /* close() with unread bytes would reset what the kernel is to deliver */
     discard(conn);
@@ -137,10 +141,12 @@ void lc_closing_step(lc_conn *conn)
   }
   if (!result) result = send_fin(conn);
   if (result < 0 && result != LC_AGAIN) return;
-  result = discard(conn);
+  result =
+    result == LC_AGAIN ? NOTHING_NOW : SEEN_FIN; /* of no socket: what is unread harms nothing */
+  if (lc_conn_is_socket(conn)) result = discard(conn);
   if (result == FAILED) return;
   if (lc_verdict_has_dropped(conn)) {
-    lc_conn_fail(conn, LC_RESET);
+    lc_conn_fail(conn, lc_conn_is_socket(conn) ? LC_RESET : LC_BROKEN_PIPE);
     return;
   }
   if ((result == SEEN_FIN || is_over_limit(conn)) && lc_verdict_is_acknowledged(conn)) {
@@ -154,7 +160,8 @@ void lc_closing_step(lc_conn *conn)
 /* After the peer's FIN nothing is received any more, so only the error of the socket tells of a reset. */
 static int has_been_reset(lc_conn *conn, uint32_t events)
 {
-  return events & LC_POLL_ERROR && conn->in_eof && lc_conn_take_error(conn) < 0;
+  return events & LC_POLL_ERROR && conn->in_eof && lc_conn_is_socket(conn) &&
+         lc_conn_take_error(conn) < 0;
 }
 
 void lc_closing_ready(lc_conn *conn, uint32_t events)
@@ -170,8 +177,9 @@ void lc_closing_ready(lc_conn *conn, uint32_t events)
 
 lc_time lc_closing_deadline(const lc_conn *conn)
 {
-  if (!conn->patient) return conn->write_deadline;
-  lc_time pause = lc_conn_settings(conn)->write_timeout / LOOKS;
+  if (lc_conn_is_socket(conn) && !conn->patient) return conn->write_deadline;
+  lc_time pause = lc_conn_is_socket(conn) ? lc_conn_settings(conn)->write_timeout / LOOKS
+                                          : conn->extra->look_pause;
   return lc_time_earlier(give_up_at(conn), lc_time_add(conn->loop->now, pause));
 }
 
@@ -183,6 +191,8 @@ void lc_closing_due(lc_conn *conn, lc_time now)
     return;
   }
   conn->out_blocked = 0;
+  if (!lc_conn_is_socket(conn))
+    conn->extra->look_pause = lc_time_earlier(2 * conn->extra->look_pause, LONGEST_LOOK);
   lc_closing_step(conn);
 }
 
@@ -223,6 +233,7 @@ static void begin_closing(lc_conn *conn, lc_time linger, const char *cause)
   conn->discarded = 0;
   conn->counts_late = must_count_late(conn) ? 1 : 0;
   conn->late = conn->counts_late ? unread : 0;
+  if (!lc_conn_is_socket(conn)) conn->extra->look_pause = FIRST_LOOK;
   if (linger < 0) begin_patience(conn);
   else conn->write_deadline = lc_time_add(conn->loop->now, linger);
   lc_conn_move(conn, LC_STATE_CLOSING, cause);
@@ -296,10 +307,13 @@ int lc_conn_shutdown(lc_conn *conn, int how)
 {
   if (conn->error) return conn->error;
   const lc_sys *sys = conn->loop->sys;
+  /* Only close() tells the reader of a pipe that no more comes. */
+  if (how != SHUT_RD && !lc_conn_is_socket(conn) && !lc_conn_can_read(conn)) return -EOPNOTSUPP;
   if (how == SHUT_RD || how == SHUT_RDWR) {
     /* Only the flag counts. TCP has no such thing on the wire, and after shutdown(SHUT_RD) recv
      * would return 0 as if the peer's FIN had come. The linger waits for the real FIN. */
-    if (!conn->in_shut && !lc_conn_is_tcp(conn)) sys->shutdown(sys, conn->watch.fd, SHUT_RD);
+    if (!conn->in_shut && lc_conn_is_socket(conn) && !lc_conn_is_tcp(conn))
+      sys->shutdown(sys, conn->watch.fd, SHUT_RD);
     conn->in_shut = 1;
     if (conn->wait) lc_conn_tell(conn, LC_READABLE);
   }

@@ -7,6 +7,10 @@
 #include "conn/state.h"
 #include "conn/transport.h"
 
+int lc_conn_is_socket(const lc_conn *conn) { return !conn->transport->error; }
+int lc_conn_can_read(const lc_conn *conn) { return conn->transport->receive != NULL; }
+int lc_conn_can_write(const lc_conn *conn) { return conn->transport->send != NULL; }
+
 static lc_line line_of(const lc_conn *conn, uint32_t wants)
 {
   return (lc_line){.sys = conn->loop->sys,
@@ -162,8 +166,15 @@ int lc_crossing_unacked(const lc_conn *conn)
   return conn->transport->unacked(&line);
 }
 
+int lc_crossing_error(const lc_conn *conn)
+{
+  lc_line line = line_of(conn, LC_POLL_OUT);
+  return (int)checked(conn->transport->error(&line), 0);
+}
+
 int lc_crossing_finish(lc_conn *conn)
 {
+  if (!conn->transport->finish) return 0;
   lc_line line = line_of(conn, LC_POLL_OUT);
   int result = (int)checked(conn->transport->finish(&line), 0);
   conn->out_wants_in = result == LC_AGAIN && line.wants & LC_POLL_IN ? 1 : 0;

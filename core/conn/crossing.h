@@ -21,6 +21,7 @@ ssize_t lc_crossing_send_fds(lc_conn *conn, const struct iovec *pieces, int coun
 ssize_t lc_crossing_send_file(lc_conn *conn, int file, uint64_t offset, size_t size);
 int lc_crossing_unread(const lc_conn *conn); /* also 0 where the kernel does not tell */
 int lc_crossing_unacked(const lc_conn *conn);
+int lc_crossing_error(const lc_conn *conn); /* of no socket: 0, or the code of its failure */
 int lc_crossing_finish(lc_conn *conn);
 /* Whether close() alone ends the connection: it sends the FIN, and the kernel stops watching the
  * descriptor. That takes plain bytes, and no copy of the descriptor anywhere. */

@@ -34,7 +34,7 @@ static void hand_over(lc_conn *conn)
 
 static int is_possible(const lc_conn *conn)
 {
-  return conn->state < LC_STATE_CLOSING && !conn->transport->begin;
+  return conn->state < LC_STATE_CLOSING && !conn->transport->begin && lc_conn_is_socket(conn);
 }
 
 void lc_conn_note(lc_conn *conn, size_t received, size_t sent)

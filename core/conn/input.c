@@ -47,7 +47,7 @@ ssize_t lc_input_receive(lc_conn *conn, void *into, size_t room)
 static int nothing_to_receive(const lc_conn *conn)
 {
   if (conn->in_eof && conn->in_torn && !conn->in_shut) return LC_TRUNCATED;
-  if (conn->in_eof || conn->in_shut) return LC_EOF;
+  if (conn->in_eof || conn->in_shut) return lc_conn_can_read(conn) ? LC_EOF : -EOPNOTSUPP;
   return conn->in_drained || conn->connecting || conn->opening ? LC_AGAIN : 0;
 }
 

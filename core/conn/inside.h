@@ -36,6 +36,7 @@ typedef struct lc_conn_extra {
   lc_time asked_at;            /* when the peer was asked; 0: not since its last byte */
   lc_time looked_at;
   struct lc_parcels *parcels; /* descriptors that cross beside the bytes */
+  lc_time look_pause; /* closing, of no socket: until the next look at what the reader has taken */
 } lc_conn_extra;
 
 /* There are many connections, and most are idle. So fields that few connections need are in
@@ -145,6 +146,12 @@ struct lc_conn {
   lc_job job;
 };
 
-static inline int lc_conn_is_tcp(const lc_conn *conn) { return conn->peer.family != AF_UNIX; }
+static inline int lc_conn_is_tcp(const lc_conn *conn)
+{
+  return lc_family_is_tcp(conn->peer.family);
+}
+
+/* Pipes and devices have no options, and only close() ends what they send. */
+int lc_conn_is_socket(const lc_conn *conn);
 
 #endif

@@ -93,6 +93,7 @@ int lc_conn_set_transport(lc_conn *conn, const lc_transport *transport)
 {
   if (conn->error) return conn->error;
   if (transport->version != LC_TRANSPORT_VERSION) return -EPROTONOSUPPORT;
+  if (!lc_conn_is_socket(conn)) return -ENOTSOCK;
   if (conn->transport->begin || conn->foreign || conn->opening) return -EALREADY;
   if (conn->in_eof || conn->in_shut || conn->out_ending) return LC_CLOSED;
   if (lc_buffer_size(conn->in)) return -EBADMSG;

@@ -45,6 +45,8 @@ ssize_t lc_output_note(lc_conn *conn, ssize_t sent, size_t total)
   if (sent < 0) {
     /* what the peer has said before it left may be why */
     if (!conn->opening && !conn->foreign && conn->state < LC_STATE_CLOSING) lc_input_rescue(conn);
+    if (!lc_conn_is_socket(conn))
+      conn->dropped = 1; /* these bytes: all before them may have been read */
     lc_conn_fail(conn, (int)sent);
     return conn->error;
   }
@@ -114,7 +116,7 @@ static void send_gathered(lc_job *job)
 static int output_state(const lc_conn *conn)
 {
   if (conn->error) return conn->error;
-  if (conn->out_ending) return LC_CLOSED;
+  if (conn->out_ending) return lc_conn_can_write(conn) ? LC_CLOSED : -EOPNOTSUPP;
   return conn->failure;
 }
 

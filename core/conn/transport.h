@@ -1,5 +1,5 @@
-/* transport.h - how the bytes of a connection cross its descriptor: unchanged (plain.c), encrypted,
- * framed, or moved by the embedder (foreign.c).
+/* transport.h - how the bytes of a connection cross its descriptor: unchanged (plain.c; pipe.c where
+ * it is no socket), encrypted, framed, or moved by the embedder (foreign.c).
  *
  *   begin ---> open, repeatedly ---> receive, send ---> finish, repeatedly ---> end
  *     |           |                    |                 |                        ^
@@ -86,13 +86,15 @@ struct lc_transport {
   /* Exchanges a handshake or a header, before the owner hears of the connection. NULL: there is
    * none. Returns 0, LC_AGAIN, or a code. */
   int (*open)(lc_line *line);
-  /* Returns how many bytes came, 0 when the peer has finished, or a code. */
+  /* Returns how many bytes came, 0 when the peer has finished, or a code. NULL: nothing can be
+   * received, as at the write end of a pipe. */
   ssize_t (*receive)(lc_line *line, void *into, size_t room);
   /* Returns how many of the bytes it has taken, or a code. It may take less than it could: the core
    * calls it again until it returns LC_AGAIN or 0, which mean the same. After LC_AGAIN the core may
    * offer other bytes. So a transport that has encoded bytes takes them, and keeps what the kernel
    * refuses. Each call that leaves kept bytes sets `keeps`. The core then calls again, without
-   * pieces if there is nothing else to send, and the transport sends the kept bytes first. */
+   * pieces if there is nothing else to send, and the transport sends the kept bytes first. NULL:
+   * nothing can be sent. */
   ssize_t (*send)(lc_line *line, const struct iovec *pieces, int count);
   /* Sends a piece of a file without a copy. Returns how many bytes it has sent; 0 when the file ends before `offset`;
    * LC_AGAIN when the kernel is full; or another code: then the core reads the piece and sends it. May be NULL. */
@@ -116,6 +118,11 @@ struct lc_transport {
   /* Ends sending: the kept bytes, a last record of its own, then the FIN. Returns 0, LC_AGAIN, or a
    * code. */
   int (*finish)(lc_line *line);
+  /* Of a descriptor that is no socket: 0, or the code of a failure that an event has told. Only
+   * close() ends what such a descriptor sends, so `finish` is NULL; and no event tells that the peer
+   * has taken everything, so the closing looks, by `unacked`, which is exact. NULL: a socket, whose
+   * SO_ERROR tells. */
+  int (*error)(lc_line *line);
   /* Says more about the failure that the last call returned: a static string, or NULL. May be
    * NULL. */
   const char *(*explain)(const void *state);

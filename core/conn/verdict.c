@@ -7,6 +7,7 @@
 int lc_conn_take_error(lc_conn *conn)
 {
   const lc_sys *sys = conn->loop->sys;
+  if (!lc_conn_is_socket(conn)) return lc_crossing_error(conn);
   int error = 0;
   socklen_t length = sizeof error;
   int result = sys->getsockopt(sys, conn->watch.fd, SOL_SOCKET, SO_ERROR, &error, &length);
@@ -21,15 +22,24 @@ size_t lc_verdict_unacked(const lc_conn *conn, int *fin_too)
   int count = lc_crossing_unacked(conn);
   *fin_too = count != 0;
   if (!count) return 0;
-  if (count < 0 || !lc_conn_is_tcp(conn)) return LC_UNKNOWN;
+  if (count < 0) return LC_UNKNOWN;
+  if (!lc_conn_is_socket(conn)) return (size_t)count;
+  if (!lc_conn_is_tcp(conn)) return LC_UNKNOWN;
   return (size_t)count - (conn->out_shut ? 1 : 0);
 }
 
 int lc_verdict_has_dropped(lc_conn *conn)
 {
   if (lc_conn_is_tcp(conn)) return 0;
-  if (!conn->dropped && lc_conn_take_error(conn) < 0) conn->dropped = 1;
+  if (!conn->dropped && lc_conn_take_error(conn) < 0)
+    conn->dropped = lc_conn_is_socket(conn) || lc_crossing_unacked(conn) ? 1 : 0;
   return conn->dropped;
+}
+
+/* A socket's peer is to have the FIN, too. */
+static int has_ended_sending(const lc_conn *conn)
+{
+  return conn->out_shut || !lc_conn_is_socket(conn);
 }
 
 /* The kernel sets the error before it drops the bytes, so the error is looked at last. */
@@ -37,7 +47,8 @@ int lc_verdict_is_acknowledged(lc_conn *conn)
 {
   int more;
   size_t bytes = lc_verdict_unacked(conn, &more);
-  return conn->out_shut && !more && !bytes && !lc_queue_size(conn) && !lc_verdict_has_dropped(conn);
+  return has_ended_sending(conn) && !more && !bytes && !lc_queue_size(conn) &&
+         !lc_verdict_has_dropped(conn);
 }
 
 int lc_verdict_is_delivered(lc_conn *conn)
@@ -50,7 +61,8 @@ lc_verdict lc_verdict_of(lc_conn *conn, int code)
   int fin_too;
   if (code == LC_RESET) conn->dropped = 1; /* recv, or the poller, had the error */
   if (lc_verdict_is_acknowledged(conn)) return (lc_verdict){0, 0};
-  size_t unacked = lc_verdict_has_dropped(conn) ? LC_UNKNOWN : lc_verdict_unacked(conn, &fin_too);
+  int is_lost = lc_verdict_has_dropped(conn) && lc_conn_is_socket(conn);
+  size_t unacked = is_lost ? LC_UNKNOWN : lc_verdict_unacked(conn, &fin_too);
   if (unacked != LC_UNKNOWN) unacked += lc_queue_size(conn);
   return (lc_verdict){code, unacked};
 }

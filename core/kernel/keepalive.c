@@ -3,6 +3,7 @@
 
 #include <netinet/tcp.h>
 
+#include "base/address.h"
 #include "kernel/sockopt.h"
 
 enum { ORPHAN_SECONDS = 30 };
@@ -52,7 +53,7 @@ int lc_keepalive_apply(const lc_sys *sys, int fd, int family, const lc_settings 
                        const lc_settings *before)
 {
   int result = 0;
-  if (family == AF_UNIX) return 0;
+  if (!lc_family_is_tcp(family)) return 0;
   if (before ? !is_same(&settings->keepalive, &before->keepalive) : settings->keepalive.count > 0)
     result = apply_keepalive(sys, fd, &settings->keepalive);
   if (!result &&

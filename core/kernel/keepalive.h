@@ -11,7 +11,7 @@
 
 /* Changes keepalive, user timeout and nodelay of a socket from `before` (NULL: the kernel's
  * defaults) to `settings`. Connections inherit those of their listener. Returns 0, or the first
- * code with which the kernel refused. Does nothing on AF_UNIX. */
+ * code with which the kernel refused. Does nothing where it is not TCP. */
 int lc_keepalive_apply(const lc_sys *sys, int fd, int family, const lc_settings *settings,
                        const lc_settings *before);
 /* Limits the time in which the kernel goes on with a closed socket whose data is unacknowledged. */

@@ -44,12 +44,18 @@ int lc_endpoint_parse(const char *text, size_t length, lc_endpoint *endpoint, co
  * the IPv6 wildcard. */
 int lc_endpoint_address(const lc_endpoint *endpoint, lc_address *address);
 
-/* Writes "127.0.0.1:80", "[::1]:80", "unix:/path", "unix:@name", or "unix:" for an unnamed socket.
+/* As the family of the peer of a connection that is no socket. */
+#define LC_FAMILY_PIPE 0x7f00
+#define LC_FAMILY_TERMINAL 0x7f01
+#define LC_FAMILY_DEVICE 0x7f02
+
+/* Writes "127.0.0.1:80", "[::1]:80", "unix:/path", "unix:@name", "unix:" for an unnamed socket,
+ * or "pipe", "terminal" or "device".
  * An IPv4 address mapped into IPv6 is shown as IPv4. `size` is at least LC_ADDRESS_TEXT_MAX.
  * Returns `text`. */
 char *lc_address_format(const lc_address *address, char *text, size_t size);
-/* Gives the host (or path) without brackets, and the port (0 for unix). Returns "inet", "inet6" or
- * "unix". `host` has room for LC_HOST_MAX + 1 bytes. */
+/* Gives the host (or path) without brackets, and the port (0 for unix). Returns "inet", "inet6",
+ * "unix", "pipe", "terminal" or "device". `host` has room for LC_HOST_MAX + 1 bytes. */
 const char *lc_address_parts(const lc_address *address, char *host, uint16_t *port);
 
 /* A set of addresses: "10.0.0.0/8", "fd00::/8", a single address, or "unix:" for all unix-domain

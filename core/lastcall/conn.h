@@ -44,7 +44,7 @@ void lc_conn_look(lc_conn *conn);
  * (LC_AGAIN until then). From then on nothing is received or sent until the handshake is over:
  * LC_CONNECTED, or LC_ENDED. Returns 0, or a code, and the connection is as before: -EBADMSG when
  * bytes were received and not read, which would then look as if they had come encrypted; -EALREADY
- * when it has another transport; -EPROTONOSUPPORT for a transport of another version. */
+ * when it has another transport; -ENOTSOCK for a pipe or a device; -EPROTONOSUPPORT for a transport of another version. */
 int lc_conn_set_transport(lc_conn *conn, const lc_transport *transport);
 /* Why the transport has failed, in more words than the code: a static string, or NULL. */
 const char *lc_conn_reason(const lc_conn *conn);
@@ -112,6 +112,10 @@ int lc_conn_is_finished(const lc_conn *conn);
 /* "GET /path", shortened to fit: what the connection is at work for, and since when (NULL: not asked for). Returns
  * `text`; NULL when its protocol knows of nothing. */
 const char *lc_conn_label(const lc_conn *conn, char *text, size_t size, lc_time *since);
+/* Which way bytes go: an end of a pipe goes one way, and whatever would go the other way returns -EOPNOTSUPP. Both ways
+ * once it is closed. */
+int lc_conn_can_read(const lc_conn *conn);
+int lc_conn_can_write(const lc_conn *conn);
 /* Whether the ladder closes the connection: it was idle, or would have begun new work. */
 int lc_conn_is_dismissed(const lc_conn *conn);
 

@@ -1,5 +1,4 @@
-/* dial.c - outbound connections: made by lc_conn_connect, or adopted. */
-#include "conn/settings.h"
+/* dial.c - begins outbound connections. */
 #include "conn/state.h"
 #include "kernel/keepalive.h"
 #include "server/adopt.h"
@@ -26,28 +25,4 @@ int lc_conn_connect(lc_server *server, const lc_address *to, const lc_address *f
 failed:
   sys->close(sys, fd);
   return result == -EAGAIN ? -ECONNREFUSED : result; /* the queue of a unix listener is full */
-}
-
-int lc_conn_adopt(lc_server *server, int fd, const lc_settings *settings, lc_conn **conn)
-{
-  const lc_sys *sys = server->loop->sys;
-  lc_address peer = {.length = sizeof peer.of};
-  int result = sys->getpeername(sys, fd, &peer.of.any, &peer.length);
-  if (result < 0) return result;
-  lc_conn *spare = lc_server_spare(server);
-  lc_conn_extra *extra = spare ? lc_conn_need_extra(spare) : NULL;
-  if (!extra) return -ENOMEM;
-  if (settings) {
-    extra->settings = *settings;
-    lc_settings_fit(&extra->settings);
-    extra->has_settings = 1;
-  }
-  result = lc_server_adopt(server, fd, &peer, conn);
-  if (result < 0) {
-    extra->has_settings = 0; /* the spare will be another connection */
-    return result;
-  }
-  lc_conn_lend(*conn); /* the embedder may have a copy */
-  lc_conn_move(*conn, LC_STATE_ACTIVE, "connect");
-  return 0;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "sys/clock.h"
+#include "sys/descriptor.h"
 #include "sys/direct.h"
 #include "sys/environment.h"
 #include "sys/files.h"
@@ -384,6 +385,12 @@ static const lc_sys linux_calls = {
   .process_watch = lc_sys_process_watch,
   .process_end = lc_sys_process_end,
   .process_signal = lc_sys_process_signal,
+  .descriptor_facts = lc_sys_descriptor_facts,
+  .open_again = lc_sys_open_again,
+  .open_null = lc_sys_open_null,
+  .replace = lc_sys_replace,
+  .read = lc_sys_read,
+  .write = lc_sys_write,
   .resolve = linux_resolve,
 };
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "sys/clock.h"
+#include "sys/descriptor.h"
 #include "sys/files.h"
 #include "sys/quiet.h"
 
@@ -54,17 +55,6 @@ static ssize_t put_to_shared(int fd, const char *text, size_t length)
   return write(fd, piece.iov_base, piece.iov_len);
 }
 
-static int open_again(int fd)
-{
-  char path[32] = "/proc/self/fd/";
-  char digits[12];
-  size_t at = strlen(path), count = 0;
-  for (; fd > 0 || !count; fd /= 10) digits[count++] = (char)('0' + fd % 10);
-  while (count) path[at++] = digits[--count];
-  path[at] = 0;
-  return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-}
-
 static int choose_way(way *chosen)
 {
   struct stat status;
@@ -76,7 +66,7 @@ static int choose_way(way *chosen)
   } else if (S_ISSOCK(status.st_mode)) {
     chosen->put = put_to_socket;
   } else if (S_ISFIFO(status.st_mode) || isatty(fd)) {
-    int ours = open_again(fd);
+    int ours = lc_sys_open_to_write(fd);
     if (ours >= 0) *chosen = (way){ours, put_at_once};
   }
   return 0;

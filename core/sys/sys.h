@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "lastcall.h"
 
@@ -62,6 +63,13 @@ typedef struct lc_file_identity {
   uint64_t inode;
   int is_socket;
 } lc_file_identity;
+
+/* A descriptor that the program was given. `kind` is LC_DESCRIPTOR_SOCKET for every socket. */
+typedef struct lc_descriptor_facts {
+  lc_descriptor_kind kind;
+  int can_read, can_write;
+  int is_nonblocking;
+} lc_descriptor_facts;
 
 /* How open_file opens. */
 enum {
@@ -229,6 +237,18 @@ struct lc_sys {
   int (*process_end)(const lc_sys *, int pid, int keep, lc_subprocess_end *end);
   /* To a child that has not been waited for, or to the group that it leads. */
   int (*process_signal)(const lc_sys *, int pid, int to_group, int signal);
+
+  /* ---- descriptors that the program was given */
+  int (*descriptor_facts)(const lc_sys *, int fd, lc_descriptor_facts *facts);
+  /* Opens what a pipe's or a terminal's descriptor names once more, for the same directions, non-blocking: the new
+   * description belongs to this process alone, and the flags of the old one stay as they are. */
+  int (*open_again)(const lc_sys *, int fd);
+  int (*open_null)(const lc_sys *); /* /dev/null */
+  /* Makes `fd` name what `by` names. Children keep `fd` open. */
+  int (*replace)(const lc_sys *, int fd, int by);
+  /* Of pipes and devices. `write` raises no SIGPIPE. */
+  ssize_t (*read)(const lc_sys *, int fd, void *buffer, size_t size);
+  ssize_t (*write)(const lc_sys *, int fd, const struct iovec *pieces, int count);
 
   /* Blocks. Called on a thread of the resolver, or by a caller that may block. Fills up to
    * `capacity` stream addresses, and returns their number or a code (LC_HOST_NOT_FOUND, -EAGAIN,

@@ -20,6 +20,7 @@ local lastcall = {
   run = run.run,
   listen = server.new,
   connect = require "lastcall.connect",
+  adopt = require "lastcall.adopt",
   resolve = require "lastcall.resolve",
   go = core.go,
   spawn = core.spawn,

@@ -110,6 +110,20 @@ function lastcall.listen(address, options) end
 ---@return string? message
 function lastcall.connect(address, options) end
 
+--- Makes a connection of an open descriptor, which belongs to it from then on: a connected stream socket, an end of a
+--- pipe, a FIFO, a terminal, or another device that can be waited for. It is the reverse of `conn:detach`. The number
+--- given is not to be used any more. An end of a pipe goes one way; what would go the other way raises an error. A pipe
+--- or a terminal that blocks keeps blocking for its other holders; sockets and devices get O_NONBLOCK. Of descriptor 0 or 1
+--- the connection gets a copy, and /dev/null takes its place. Files, directories, listening sockets, sockets of messages and
+--- numbers that are not open raise an error. The connection's context is a child of the caller's. The script must close the
+--- connection; if it is collected while open, it is closed in the background and logged.
+---@param fd integer
+---@param options? lastcall.ConnectionOptions
+---@return lastcall.Connection? conn
+---@return lastcall.Code? code "enotconn" (a socket), "permission denied" (a terminal of another user), "emfile", ...: the descriptor is still the caller's
+---@return string? message
+function lastcall.adopt(fd, options) end
+
 --- Returns the addresses of a host name, in the order of the system's resolver. In a task it (waits), and other
 --- look-ups run meanwhile; outside a task it blocks, without a timeout.
 ---@param name string without a port

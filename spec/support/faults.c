@@ -104,6 +104,15 @@ FORWARD(int, FAULT_RESOLVE, resolve,
         (const lc_sys *sys, const char *host, uint16_t port, lc_address *found, int capacity),
         (real(), host, port, found, capacity))
 
+FORWARD(int, FAULT_DESCRIPTOR_FACTS, descriptor_facts,
+        (const lc_sys *sys, int fd, lc_descriptor_facts *facts), (real(), fd, facts))
+FORWARD(int, FAULT_REPLACE, replace, (const lc_sys *sys, int fd, int by), (real(), fd, by))
+FORWARD(ssize_t, FAULT_READ, read, (const lc_sys *sys, int fd, void *buffer, size_t size),
+        (real(), fd, buffer, size))
+FORWARD(ssize_t, FAULT_WRITE, write,
+        (const lc_sys *sys, int fd, const struct iovec *pieces, int count),
+        (real(), fd, pieces, count))
+
 /* ------------------------------------------------------------ descriptors -- */
 
 static int handed_out(const lc_sys *sys, int fd)
@@ -134,6 +143,8 @@ HAND_OUT(FAULT_OPEN_FILE, open_file,
          (const lc_sys *sys, int directory, const char *path, unsigned how),
          (real(), directory, path, how))
 HAND_OUT(FAULT_DUPLICATE, duplicate, (const lc_sys *sys, int fd), (real(), fd))
+HAND_OUT(FAULT_OPEN_AGAIN, open_again, (const lc_sys *sys, int fd), (real(), fd))
+HAND_OUT(FAULT_OPEN_NULL, open_null, (const lc_sys *sys), (real()))
 HAND_OUT(FAULT_WAKE_CREATE, wake_create, (const lc_sys *sys), (real()))
 
 static ssize_t faulty_recvmsg(const lc_sys *sys, int fd, struct msghdr *message, int flags)
@@ -213,6 +224,12 @@ void faults_init(faults *f)
   f->sys.read_at = faulty_read_at;
   f->sys.send_file = faulty_send_file;
   f->sys.resolve = faulty_resolve;
+  f->sys.descriptor_facts = faulty_descriptor_facts;
+  f->sys.open_again = faulty_open_again;
+  f->sys.open_null = faulty_open_null;
+  f->sys.replace = faulty_replace;
+  f->sys.read = faulty_read;
+  f->sys.write = faulty_write;
 }
 
 void faults_fail(faults *f, fault_call call, unsigned nth, unsigned times, int code)
@@ -265,7 +282,13 @@ static const char *const NAMES[FAULT_CALLS] = {[FAULT_RANDOM] = "random",
                                                [FAULT_FILE_FACTS] = "file_facts",
                                                [FAULT_READ_AT] = "read_at",
                                                [FAULT_SEND_FILE] = "send_file",
-                                               [FAULT_RESOLVE] = "resolve"};
+                                               [FAULT_RESOLVE] = "resolve",
+                                               [FAULT_DESCRIPTOR_FACTS] = "descriptor_facts",
+                                               [FAULT_OPEN_AGAIN] = "open_again",
+                                               [FAULT_OPEN_NULL] = "open_null",
+                                               [FAULT_REPLACE] = "replace",
+                                               [FAULT_READ] = "read",
+                                               [FAULT_WRITE] = "write"};
 
 const char *fault_name(fault_call call) { return call < FAULT_CALLS ? NAMES[call] : "none"; }
 

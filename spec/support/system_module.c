@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,6 +29,55 @@ static int system_pipe(lua_State *L)
   lua_pushinteger(L, ends[0]);
   lua_pushinteger(L, ends[1]);
   return 2;
+}
+
+/* blocking_pipe() -> its reading end, its writing end: as a shell makes it */
+static int system_blocking_pipe(lua_State *L)
+{
+  int ends[2];
+  if (pipe(ends) < 0) return failure(L);
+  lua_pushinteger(L, ends[0]);
+  lua_pushinteger(L, ends[1]);
+  return 2;
+}
+
+/* terminal() -> the side that shows a pseudo-terminal, the side of a program in it */
+static int system_terminal(lua_State *L)
+{
+  int shows = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (shows < 0 || grantpt(shows) < 0 || unlockpt(shows) < 0) return failure(L);
+  int program = open(ptsname(shows), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (program < 0) return failure(L);
+  lua_pushinteger(L, shows);
+  lua_pushinteger(L, program);
+  return 2;
+}
+
+/* flags(fd) -> whether it does not block, whether exec closes it */
+static int system_flags(lua_State *L)
+{
+  int fd = (int)luaL_checkinteger(L, 1), status = fcntl(fd, F_GETFL), own = fcntl(fd, F_GETFD);
+  if (status < 0 || own < 0) return failure(L);
+  lua_pushboolean(L, status & O_NONBLOCK);
+  lua_pushboolean(L, own & FD_CLOEXEC);
+  return 2;
+}
+
+/* duplicate(fd) -> another number for it */
+static int system_duplicate(lua_State *L)
+{
+  int fd = fcntl((int)luaL_checkinteger(L, 1), F_DUPFD_CLOEXEC, 3);
+  if (fd < 0) return failure(L);
+  lua_pushinteger(L, fd);
+  return 1;
+}
+
+/* make_fifo(path) */
+static int system_make_fifo(lua_State *L)
+{
+  if (mkfifo(luaL_checkstring(L, 1), 0600) < 0) return failure(L);
+  lua_pushboolean(L, 1);
+  return 1;
 }
 
 static int system_open(lua_State *L)
@@ -159,6 +209,11 @@ static int system_heap(lua_State *L)
 int luaopen_spec_system(lua_State *L)
 {
   static const luaL_Reg functions[] = {{"pipe", system_pipe},
+                                       {"blocking_pipe", system_blocking_pipe},
+                                       {"terminal", system_terminal},
+                                       {"flags", system_flags},
+                                       {"duplicate", system_duplicate},
+                                       {"make_fifo", system_make_fifo},
                                        {"open", system_open},
                                        {"write", system_write},
                                        {"read", system_read},

@@ -16,6 +16,7 @@
  */
 #include "conn/box.h"
 
+#include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -204,8 +205,22 @@ const owner_type CONN_OWNER = {.push = push,
 
 /* ------------------------------------------------------------------ failures -- */
 
+/* An end of a pipe goes one way. The script has taken it for the other end. */
+static void refuse_direction(lua_State *L, const conn_box *box, const char *operation)
+{
+  if (!lc_conn_can_write(box->conn))
+    raise_error(L, "conn:%s: this is the read end of a pipe: nothing can be written to it",
+                operation);
+  if (!lc_conn_can_read(box->conn))
+    raise_error(L,
+                "conn:%s: this is the write end of a pipe: nothing can be read from it, and only "
+                "close() tells its reader that no more comes",
+                operation);
+}
+
 int conn_failure(lua_State *L, conn_box *box, int code, const char *operation)
 {
+  if (code == -EOPNOTSUPP) refuse_direction(L, box, operation);
   task *t = task_running(L, box->rt);
   if (t && code != LC_FULL) task_failed(t);
   const char *reason =

@@ -2,12 +2,14 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "conn/adopt.h"
 #include "conn/box.h"
 #include "conn/exchange.h"
 #include "conn/keeping.h"
 #include "conn/methods.h"
 #include "script/arguments.h"
 #include "script/options.h"
+#include "script/raise.h"
 #include "script/register.h"
 
 /* Applies the settings to the connection. Pushes true, or nil, a code and a message. Returns the
@@ -90,6 +92,8 @@ static int conn_heartbeat(lua_State *L)
 {
   conn_box *box = conn_check(L, 1);
   conn_refuse_http(L, box, "conn:heartbeat");
+  if (lua_istable(L, 2) && !(lc_conn_can_read(box->conn) && lc_conn_can_write(box->conn)))
+    raise_error(L, "conn:heartbeat: %s", ONE_WAY);
   lc_settings settings = *lc_conn_settings(box->conn);
   lua_settop(L, 2);
   lua_createtable(L, 0, 1);

@@ -8,6 +8,7 @@
  */
 #include "conn/writing.h"
 
+#include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdint.h>
@@ -85,7 +86,8 @@ static __attribute__((cold)) int output_failure(lua_State *L, conn_box *box, int
                                                 const char *operation)
 {
   box->last_failure = (int16_t)code;
-  if (code != LC_CANCELED && code != LC_CLOSED) conn_end_context(box, lc_code_name(code));
+  if (code != LC_CANCELED && code != LC_CLOSED && code != -EOPNOTSUPP)
+    conn_end_context(box, lc_code_name(code));
   return conn_failure(L, box, code, operation);
 }
 

@@ -2,6 +2,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "conn/adopt.h"
 #include "conn/connect.h"
 #include "conn/methods.h"
 #include "conn/sockopt.h"
@@ -59,6 +60,7 @@ int luaopen_lastcall_core(lua_State *L)
   spot_open(L, rt);
   conn_open(L, rt);
   connect_open(L, rt);
+  adopt_open(L, rt);
   resolve_open(L, rt);
   sockopt_open(L, rt);
   server_open(L, rt);

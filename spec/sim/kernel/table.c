@@ -341,6 +341,44 @@ static int table_rename(const lc_sys *sys, const char *from, const char *to)
   return -ENOENT;
 }
 
+/* Every descriptor is a socket, or the library's own. */
+static int table_descriptor_facts(const lc_sys *sys, int fd, lc_descriptor_facts *facts)
+{
+  (void)sys, (void)fd;
+  *facts = (lc_descriptor_facts){LC_DESCRIPTOR_SOCKET, 1, 1, 1};
+  return 0;
+}
+
+static int table_not_opened(const lc_sys *sys, int fd)
+{
+  (void)sys, (void)fd;
+  return -ENXIO;
+}
+
+static int table_no_null(const lc_sys *sys)
+{
+  (void)sys;
+  return -ENOENT;
+}
+
+static int table_replace(const lc_sys *sys, int fd, int by)
+{
+  (void)sys, (void)fd, (void)by;
+  return -EBADF;
+}
+
+static ssize_t table_read(const lc_sys *sys, int fd, void *buffer, size_t size)
+{
+  (void)sys, (void)fd, (void)buffer, (void)size;
+  return -EINVAL;
+}
+
+static ssize_t table_write(const lc_sys *sys, int fd, const struct iovec *pieces, int count)
+{
+  (void)sys, (void)fd, (void)pieces, (void)count;
+  return -EINVAL;
+}
+
 static int table_lock_directory(const lc_sys *sys, const char *path)
 {
   (void)sys, (void)path;
@@ -417,6 +455,12 @@ void sim_table_fill(sim_process *process)
     .file_facts = table_file_facts,
     .read_at = table_read_at,
     .send_file = table_send_file,
+    .descriptor_facts = table_descriptor_facts,
+    .open_again = table_not_opened,
+    .open_null = table_no_null,
+    .replace = table_replace,
+    .read = table_read,
+    .write = table_write,
     .resolve = table_resolve,
   };
 }
