@@ -2,6 +2,7 @@
 #ifndef LASTCALL_OPTIONS_H
 #define LASTCALL_OPTIONS_H
 
+#include "lastcall/address.h"
 #include "lastcall/settings.h"
 
 #ifdef __cplusplus
@@ -82,6 +83,9 @@ typedef struct lc_listen_options {
   int defer_accept; /* 0; seconds */
   int unix_mode;    /* -1: as the umask leaves it */
   int shared;       /* 0; 1: another process accepts from the same socket too */
+  /* For a descriptor: the path by which clients know a unix-domain socket, where the kernel has
+   * another name for it. NULL: the kernel's name. */
+  const lc_address *known_as;
   /* Called with the socket before bind. Returns 0, or a code with which listening then fails. */
   int (*control)(int fd, void *user);
   void *user; /* of `control` */

@@ -46,6 +46,14 @@ int lc_server_address(const lc_server *server, unsigned index, lc_address *addre
 /* The descriptor of the i-th listener, to look at it or to set options; -1 when it is closed, or
  * past the last. It stays the server's. */
 int lc_server_listener_fd(const lc_server *server, unsigned index);
+/* Says of the listener with this descriptor whether other processes accept from its socket, too.
+ * 1: a stop leaves the socket to them. 0: a stop hides the socket and empties its queue. Either way
+ * its unix-domain path stays when it is closed. -ENOENT: no listener has this descriptor. */
+int lc_server_share(lc_server *server, int fd, int shared);
+/* The identity of the socket at a unix-domain path, for processes that share it: 0, or a code. */
+int lc_path_identity(lc_loop *loop, const lc_address *path, uint64_t *device, uint64_t *inode);
+/* Removes the path, unless another socket is there by now. */
+void lc_path_remove(lc_loop *loop, const lc_address *path, uint64_t device, uint64_t inode);
 /* Closes the listeners at once, without accepting the clients in their queues. Leaves connections
  * alone; the server is done when the last of them is gone. */
 void lc_server_retire(lc_server *server);

@@ -6,7 +6,7 @@
 /* Called while the socket is open, so that no new file can have the inode of ours. */
 static void forget_path(lc_listener *listener)
 {
-  if (!listener->file.inode || listener->is_shared) return;
+  if (!listener->file.inode || listener->is_shared || listener->leaves_path) return;
   lc_unix_path_remove(listener->owner->loop->sys, &listener->address, &listener->file);
 }
 

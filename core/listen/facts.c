@@ -1,6 +1,7 @@
 /* facts.c - what the owner can ask of a listener. */
 #include <string.h>
 
+#include "base/address.h"
 #include "listen/inside.h"
 
 lc_listener *lc_listener_next(const lc_listen_owner *owner, const lc_listener *listener)
@@ -35,7 +36,7 @@ const lc_address *lc_listener_address(const lc_listener *listener) { return &lis
 
 int lc_listener_is_bound_to(const lc_listener *listener, const lc_address *address)
 {
-  return listener->file.inode &&
+  return lc_address_is_path(&listener->bound) &&
          strcmp(listener->bound.of.un.sun_path, address->of.un.sun_path) == 0;
 }
 

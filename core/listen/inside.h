@@ -14,6 +14,7 @@ struct lc_listener {
   unsigned number; /* the owner's first listener has 1 */
   int backlog;
   int is_shared;
+  int leaves_path;       /* of a unix-domain socket: another process removes it */
   int in_group;          /* SO_REUSEPORT: other members have handshakes on the port, too */
   int place, group_size; /* in that group; 0 of 0: not known */
   int defers;            /* TCP_DEFER_ACCEPT is on */
@@ -22,7 +23,7 @@ struct lc_listener {
   int paused; /* not accepting: an error; the timer looks again */
   lc_time retry_after;   /* grows while errors last */
   lc_file_identity file; /* of a unix path we made */
-  lc_address bound;      /* of that path: the kernel's name for the socket */
+  lc_address bound;      /* the kernel's name for the socket */
   lc_timer timer;
   lc_job job; /* accepts what exceeds one turn's share */
 

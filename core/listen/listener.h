@@ -17,6 +17,8 @@ int lc_listener_open(lc_listen_owner *owner, const lc_address *address,
 /* The same with a descriptor that listens. On failure the descriptor stays the caller's. */
 int lc_listener_open_fd(lc_listen_owner *owner, int fd, const lc_listen_options *options);
 void lc_listener_free(lc_listener *listener);
+/* Whether other processes accept from the socket, too. Its unix path is theirs from now on. */
+void lc_listener_share(lc_listener *listener, int shared);
 
 /* facts.c */
 /* The next listener behind `listener`, the first one behind NULL; NULL behind the last one. */

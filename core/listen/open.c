@@ -84,14 +84,21 @@ void lc_listener_free(lc_listener *listener)
   free(listener);
 }
 
-static int learn_address(lc_listener *listener)
+void lc_listener_share(lc_listener *listener, int shared)
+{
+  listener->is_shared = shared;
+  listener->leaves_path = 1;
+}
+
+/* The kernel has another name for a socket that listens at a path. */
+static int learn_address(lc_listener *listener, const lc_address *known_as)
 {
   const lc_sys *sys = listener->owner->loop->sys;
   lc_address bound = {.length = sizeof bound.of};
   int result = sys->getsockname(sys, listener->watch.fd, &bound.of.any, &bound.length);
   if (result < 0) return result;
-  if (!listener->file.inode)
-    listener->address = bound; /* a path of our own: the kernel has another name for it */
+  listener->address = known_as ? *known_as : bound;
+  listener->bound = bound;
   return 0;
 }
 
@@ -129,7 +136,7 @@ static int bind_and_listen(lc_listener *listener, const lc_address *address,
     result = sys->bind(sys, fd, &address->of.any, address->length);
     if (!result) result = sys->listen(sys, fd, options->backlog);
   }
-  if (!result) result = learn_address(listener);
+  if (!result) result = learn_address(listener, lc_address_is_path(address) ? address : NULL);
   return result ? result : begin(listener);
 }
 
@@ -174,7 +181,7 @@ int lc_listener_open_fd(lc_listen_owner *owner, int fd, const lc_listen_options 
   lc_listener *listener = listener_new(owner, options);
   if (!listener) return -ENOMEM;
   listener->watch.fd = fd;
-  result = learn_address(listener);
+  result = learn_address(listener, options->known_as);
   if (!result)
     result = lc_keepalive_apply(sys, fd, listener->address.of.any.sa_family, owner->settings, NULL);
   if (!result) result = begin(listener);

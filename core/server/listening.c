@@ -307,6 +307,16 @@ int lc_server_listener_fd(const lc_server *server, unsigned index)
   return listener ? lc_listener_fd(listener) : -1;
 }
 
+int lc_server_share(lc_server *server, int fd, int shared)
+{
+  for (lc_listener *listener = NULL; (listener = next_of(server, listener));) {
+    if (lc_listener_fd(listener) != fd) continue;
+    lc_listener_share(listener, shared);
+    return 0;
+  }
+  return -ENOENT;
+}
+
 /* --------------------------------------------------------------------- names -- */
 
 /* Replaces the kernel's name of a listener's socket by the address that was listened on. */

@@ -3,6 +3,7 @@
 local core = require "lastcall.core"
 local embed = require "lastcall.embed"
 local hooks = require "lastcall.hooks"
+local inside = require "lastcall.supervise.inside"
 require "lastcall.conn"
 local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
@@ -52,6 +53,8 @@ local lastcall = {
   before_shutdown = hooks.before_shutdown,
   ready = server.process_is_ready,
   set_ready = readiness.set,
+  supervise = require("lastcall.supervise").new,
+  worker = inside.worker,
   listeners = require("lastcall.systemd.listeners").all,
 }
 
@@ -81,6 +84,7 @@ function lastcall.report() return run.last_report end
 local SHOWN = { ["lastcall.context"] = true, ["lastcall.socket"] = true }
 for name, module in pairs(package.loaded) do
   local is_ours = name:find "^lastcall%.[%w_]+$" or name:find "^lastcall%.tasks%." or name:find "^lastcall%.systemd%."
+    or name:find "^lastcall%.supervise"
   if is_ours and type(module) == "table" and not SHOWN[name] then
     package.loaded[name] = setmetatable({}, { __index = module, __newindex = module })
   end

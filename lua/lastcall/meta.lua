@@ -2,7 +2,8 @@
 -- The API, for editors and people. This code never runs. spec/house/meta_spec.lua keeps it true.
 --
 -- This file has the module and what all parts share. The other parts: meta_options, meta_server, meta_connection,
--- meta_tasks (tasks, contexts, and what tasks share), meta_process (child processes), meta_report, meta_socket
+-- meta_tasks (tasks, contexts, and what tasks share), meta_process (child processes),
+-- meta_supervise (workers and their master), meta_report, meta_socket
 -- (lastcall.socket), meta_http (lastcall.http: servers), meta_client (its clients) and meta_websocket (its WebSockets).
 --
 -- Times are seconds, floats by the monotonic clock; sizes are bytes. Success is a true value. Failure at

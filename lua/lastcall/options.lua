@@ -218,6 +218,22 @@ options.websocket_client = with(conversation, {
   timeout = limit, bind = is("string"), tls = tls.is_client, headers = is_headers,
 })
 
+local function strings(value)
+  local fine = type(value) == "table"
+  for _, one in ipairs(fine and value or {}) do fine = fine and type(one) == "string" end
+  return fine, "a list of strings"
+end
+
+local function way(value)
+  return value == "all" or value == "rolling", '"all" or "rolling"'
+end
+
+options.supervise = {
+  script = is("string"), args = strings, command = strings, workers = whole(1, 1024), listen = strings,
+  drain = seconds(0), start_timeout = seconds(1e-3), probation = seconds(0), check = is_function, way = way,
+  generations = whole(2, 16), signals = is("boolean"), log = is_function,
+}
+
 options.resolve = { timeout = limit }
 
 options.pipe = { timeout = limit }

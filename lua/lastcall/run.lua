@@ -6,6 +6,7 @@ local budget = require "lastcall.budget"
 local descriptors = require "lastcall.descriptors"
 local dump = require "lastcall.dump"
 local hooks = require "lastcall.hooks"
+local inside = require "lastcall.supervise.inside"
 local lines = require "lastcall.lines"
 local log = require "lastcall.log"
 local log_limit = require "lastcall.log_limit"
@@ -131,6 +132,7 @@ local ON_STEP = { unready = on_unready, stop = on_stop, kill = on_kill, hooks = 
 local function on_step(step)
   trace.step(step)
   notify.step(step)
+  inside.step()
   if ON_STEP[step] then ON_STEP[step]() end
 end
 
@@ -152,6 +154,7 @@ local function start(given)
   local drain = drain_options(given)
   local timeout = drain.timeout or 25
   state = {
+    drain = given.drain,
     timeout = timeout,
     grace = math.min(drain.grace or 1, timeout / 10),
     show = given.progress ~= false and (given.progress or core.is_terminal(2)),
@@ -173,6 +176,7 @@ local function start(given)
   if given.raise_descriptors then descriptors.raise() end
   server.inherit_drain(drain)
   core.reserve_for_hooks(#hooks.after > 0)
+  if not given.attached then inside.begin(server.figures) end
 end
 
 --- Ends what is left if the deadline came before `on_hooks` was done, and servers that were opened, by a hook for
@@ -201,24 +205,30 @@ local function finish()
     began = began, steps = steps, ended = core.now(),
     timeout = deadline and math.min(state.timeout, deadline - began),
   }, results, core.process_facts())
+  inside.conclude(made)
   run.last_report = made
   return made
 end
 
-local function forget()
+--- Restores what the run has changed outside of it.
+local function leave()
   trace.conclude()
   notify.conclude()
-  readiness.forget()
   restore_coroutine(state.coroutine)
   descriptors.put_back()
   core.finish()
   core.unwatch()
+  state = nil
+end
+
+local function forget()
+  leave()
+  readiness.forget()
   hooks.forget()
   signals.forget()
   lines.conclude()
   stderr.conclude()
   server.forget()
-  state = nil
 end
 
 --- For a loop that the host program turns: makes sure that there is a ladder.
@@ -242,12 +252,8 @@ local function check_outside(what, instead)
   end
 end
 
---- Runs `main` as the first task and returns the report when everything has ended. It calls `open` before, when
--- signals are handled already, and raises its errors. In this order every client that can connect is served, even when
--- a signal comes at once.
-local function run_with(open, main, given)
-  -- The loop may have been attached to a host until now. Everything in it goes on here, also a shutdown.
-  local pending = state and select(2, core.ladder())
+--- Begins a run. `open`, if there is one, is called when signals are handled already.
+local function begin(open, given)
   local names = given.signals == nil and { "INT", "TERM" } or given.signals or {}
   start(given)
   local watched, problem = pcall(signals.climb, names)
@@ -265,6 +271,36 @@ local function run_with(open, main, given)
   if given.signals ~= false then
     signals.by_default("USR1", function() (given.log or log.to_stderr)("info", "dump", { text = dump() }) end)
   end
+end
+
+local guest -- a run that the script of a program begins: the program's own run gives way to it
+local is_hosting = false -- it is under way
+
+--- Turns the loop until the run is over. A program's run gives way to the one that its script begins.
+local function turn(given)
+  local ran, err = pcall(core.run)
+  while ran and guest do
+    local one = guest
+    guest, is_hosting = nil, true
+    leave()
+    signals.give_way()
+    local fine, made = pcall(one.run)
+    is_hosting = false
+    begin(nil, given)
+    core.step_back()
+    one.spot:wake({ fine = fine, made = made })
+    ran, err = pcall(core.run)
+  end
+  return ran, err
+end
+
+--- Runs `main` as the first task and returns the report when everything has ended. It calls `open` before, when
+-- signals are handled already, and raises its errors. In this order every client that can connect is served, even when
+-- a signal comes at once.
+local function run_with(open, main, given)
+  -- The loop may have been attached to a host until now. Everything in it goes on here, also a shutdown.
+  local pending = state and select(2, core.ladder())
+  begin(open, given)
   if pending then core.shutdown(math.max(0, math.min(state.timeout, pending - core.now()))) end
   local failed, failure
   core.spawn(function()
@@ -275,7 +311,7 @@ local function run_with(open, main, given)
       core.shutdown()
     end
   end)
-  local ran, err = pcall(core.run)
+  local ran, err = turn(given)
   local made
   if ran then ran, made = pcall(finish) end
   forget()
@@ -284,12 +320,28 @@ local function run_with(open, main, given)
   return made
 end
 
+--- Runs a run of its own for the script of a program, whose first task calls this.
+local function run_as_guest(...)
+  local words = table.pack(...)
+  words[3].drain = words[3].drain or state.drain
+  guest = { spot = core.spot(), run = function() return run_with(table.unpack(words, 1, words.n)) end }
+  local spot = guest.spot
+  core.step_aside()
+  local outcome = spot:wait("run", nil, true)
+  run.had_guest = true
+  if not outcome.fine then error(outcome.made, 0) end
+  return outcome.made
+end
+
+local function is_guest() return core.is_program() and not is_hosting end
+
 --- Runs `main` as the first task and returns the report when everything has ended.
 function run.run(main, given)
   if type(main) ~= "function" then
     misuse.raise("run: the first argument is a function(ctx), not a %s", type(main))
   end
   given = options.check("run", given, options.run)
+  if is_guest() then return run_as_guest(nil, main, given) end
   check_outside("run", "start tasks with go or spawn")
   return run_with(nil, main, given)
 end
@@ -299,7 +351,8 @@ function run.serve(where, handler, given)
   given = options.check("serve", given, options.serve)
   server.check_handler("serve", handler)
   server.check_place("serve", where)
-  check_outside("serve", "use listen, and server:serve in a task")
+  local start_run = run_with
+  if is_guest() then start_run = run_as_guest else check_outside("serve", "use listen, and server:serve in a task") end
   local one
   local function open()
     local code, message
@@ -310,10 +363,10 @@ function run.serve(where, handler, given)
     end
     server.hand_to(one, handler)
   end
-  local ran, made = pcall(run_with, open, function() one:wait() end, options.pick(given, options.run))
+  local ran, made = pcall(start_run, open, function() one:wait() end, options.pick(given, options.run))
   if ran then return made end
   if one then one:close() end -- also when the run has never begun
-  core.settle()
+  if start_run == run_with then core.settle() end
   error(made, 0)
 end
 

@@ -2,6 +2,7 @@
 
 local core = require "lastcall.core"
 local address = require "lastcall.address"
+local inside = require "lastcall.supervise.inside"
 local log = require "lastcall.log"
 local log_limit = require "lastcall.log_limit"
 local listeners = require "lastcall.systemd.listeners"
@@ -12,6 +13,7 @@ local report = require "lastcall.report"
 local tls = require "lastcall.tls"
 
 local HTTP_QUIET = 3 -- seconds: a client's next request may be under way when its connection looks idle
+local BACKLOG = 4096
 local KEPT = 16 -- the last servers done before a shutdown: the report has each of them
 
 local server = { all = {} } -- all: the servers of this run, except older ones that are done
@@ -55,7 +57,7 @@ local function listen_on(self, list, given)
   local fine, code, message
   for _, place in ipairs(list) do
     fine, code, message = core.server_listen(self, place, given)
-    if fine then return true end
+    if fine then return fine end
     if code == "closed" and math.type(place) then message = ("listen: %d is no open descriptor"):format(place) end
   end
   return nil, code, message
@@ -65,6 +67,18 @@ end
 local function layered(first, ...)
   if not first then return ... end
   return setmetatable(first, { __index = ... })
+end
+
+--- Listens on `where`, which stands for `list`. In a worker the master has the socket, or gets it.
+local function listen_at(self, where, list, given)
+  if not inside.is_worker() or type(where) ~= "string" then return listen_on(self, list, given) end
+  return inside.listen(self, where, function(fd)
+    if not fd then return listen_on(self, list, given) end
+    local known_as = where:find "^unix:" and where or nil
+    local fine, code, message = listen_on(self, { fd }, layered({ shared = true, known_as = known_as }, given))
+    if fine then core.socket.listen(fd, given.backlog or BACKLOG) end
+    return fine, code, message
+  end)
 end
 
 --- The options for the core: the script's, and the run's where the script has set none.
@@ -144,7 +158,7 @@ function server.new(where, given)
     drain = given.drain, listener = options.pick(given, options.listener), transport = transport,
   }
   local ran, fine
-  ran, fine, code, message = pcall(listen_on, self, list, layered(own, given))
+  ran, fine, code, message = pcall(listen_at, self, where, list, layered(own, given))
   if not ran or not fine then self:close() end
   if not ran then error(fine, 0) end -- by its `control` function
   if not fine then return nil, code, message end
@@ -194,7 +208,7 @@ function methods:listen(where, given)
   if not list then return nil, own, message end
   local fine, code
   given = layered(options.pick(given, options.listener), details[self].listener)
-  fine, code, message = listen_on(self, list, layered(own, given))
+  fine, code, message = listen_at(self, where, list, layered(own, given))
   if not fine then return nil, code, message end
   return true
 end
@@ -363,6 +377,15 @@ function methods:broadcast(data, wanted)
     end
   end
   return queued, dropped
+end
+
+--- The figures of each server that a supervisor asks for.
+function server.figures()
+  local list = {}
+  for i, one in ipairs(server.all) do
+    list[i] = { connections = methods.count(one), accepted = core.server_facts(one).accepted }
+  end
+  return list
 end
 
 --- The facts of every server of this run. Those done before the last KEPT are added up, like those of one server.

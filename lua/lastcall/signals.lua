@@ -42,6 +42,14 @@ function signals.by_default(name, fn)
   if not climbing[name] and pcall(core.signal, name, "tell") then defaults[name] = fn end
 end
 
+--- Lets another run of this process have the signals; the functions of the script stay.
+function signals.give_way()
+  for name in pairs(climbing) do give_back(name) end
+  for name in pairs(defaults) do
+    if functions[name] then defaults[name] = nil else give_back(name) end
+  end
+end
+
 local function remove(name, entry)
   local list = functions[name] or {}
   for i, one in ipairs(list) do

@@ -83,6 +83,7 @@ describe("lastcall/meta.lua", function()
     Waitgroup = function() return debug.getmetatable(lastcall.waitgroup()) end,
     Semaphore = function() return debug.getmetatable(lastcall.semaphore(1)) end,
     Channel = function() return debug.getmetatable(lastcall.channel()).__index end,
+    Service = function() return require("lastcall.supervise").methods end,
     Socket = function() return methods_of "socket" end,
     HttpRequest = function() return require "lastcall.core".http_request_methods end,
     HttpResponse = function() return require "lastcall.core".http_response_methods end,
@@ -104,6 +105,7 @@ describe("lastcall/meta.lua", function()
     ReuseportOptions = "reuseport", HookOptions = "hook", HttpOptions = "http", HttpServeOptions = "http_serve",
     HttpEventsOptions = "http_events", WebsocketOptions = "websocket", WebsocketClientOptions = "websocket_client",
     HttpFileOptions = "http_file", HttpFilesOptions = "http_files",
+    SuperviseOptions = "supervise",
     HttpClientOptions = "http_client", HttpRequestOptions = "http_request",
   } do
     it("has every option of " .. known .. ", and no other", function()

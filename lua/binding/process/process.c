@@ -105,6 +105,15 @@ static int core_shutdown(lua_State *L)
   return 1;
 }
 
+/* climb() -> whether there is a ladder: what a signal that begins the shutdown, or hurries it, does. */
+static int core_climb(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  if (rt->shutdown) lc_shutdown_signal(rt->shutdown, lc_loop_clock(rt->loop));
+  lua_pushboolean(L, rt->shutdown != NULL);
+  return 1;
+}
+
 static int core_set_hooks(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -203,7 +212,8 @@ static int core_run(lua_State *L)
   rt->running = 1;
   collector_begin(L, rt);
   allocator_begin(L, rt);
-  while (!is_over(rt) && result >= 0) result = turn_or_collect(L, rt);
+  rt->is_left = 0;
+  while (!rt->is_left && !is_over(rt) && result >= 0) result = turn_or_collect(L, rt);
   allocator_end(L, rt);
   collector_end(L, rt);
   rt->running = 0;
@@ -349,6 +359,7 @@ void process_open(lua_State *L, runtime *rt)
                                        {"finish", core_finish},
                                        {"release_step", core_release_step},
                                        {"shutdown", core_shutdown},
+                                       {"climb", core_climb},
                                        {"reserve_for_hooks", core_set_hooks},
                                        {"ladder", core_ladder},
                                        {"cancel_process", core_cancel_process},

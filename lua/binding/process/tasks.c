@@ -109,7 +109,7 @@ static int core_holders(lua_State *L)
 
 static int is_of_process(const task *t, const void *with_ours)
 {
-  return !t->by && (with_ours || !t->is_system);
+  return !t->by && !t->is_aside && (with_ours || !t->is_system);
 }
 
 /* Ends every unfinished task of the process by force; with true also those of the modules. */

@@ -39,6 +39,7 @@ struct runtime {
   int last_anchor;       /* its length */
   int free_anchor;       /* a free place in it, 0: none */
   int running;           /* inside core.run */
+  int is_left;           /* core.run returns after this turn */
   int debug;             /* note where connections are opened */
   int has_raised;        /* the limit of descriptors */
   const char *trouble;   /* the last error that could not be reported */

@@ -26,7 +26,17 @@ static int call_control(int fd, void *user)
   return LC_CANCELED;
 }
 
-/* server_listen(server, numeric address or descriptor, options) -> true, or nil, code, message. */
+/* The descriptor of the listener that was opened last. */
+static int newest_fd(const lc_server *server)
+{
+  unsigned count = 0;
+  lc_listener_report report;
+  while (lc_server_listener_report(server, count, &report) == 0) count++;
+  return lc_server_listener_fd(server, count - 1);
+}
+
+/* server_listen(server, numeric address or descriptor, options) -> the listener's descriptor; or
+ * nil, code, message. */
 static int server_listen(lua_State *L)
 {
   server_box *box = server_check(L, 1);
@@ -42,6 +52,11 @@ static int server_listen(lua_State *L)
     options.user = &call;
   }
   int result;
+  lc_address known_as;
+  if (lua_getfield(L, OPTIONS, "known_as") == LUA_TSTRING) {
+    numeric_argument(L, -1, &known_as);
+    options.known_as = &known_as;
+  }
   if (lua_isinteger(L, 2)) {
     result = lc_server_listen_fd(box->server, (int)lua_tointeger(L, 2), &options);
   } else {
@@ -63,7 +78,17 @@ static int server_listen(lua_State *L)
     luaL_tolstring(L, 2, NULL);
     return push_failure(L, result, lua_tostring(L, -1), "listen");
   }
-  lua_pushboolean(L, 1);
+  lua_pushinteger(L, newest_fd(box->server));
+  return 1;
+}
+
+/* server_share(server, descriptor of a listener, whether other processes accept from its socket,
+ * too) -> whether it is one of the server's listeners. */
+static int server_share(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  int fd = (int)check_integer(L, 2);
+  lua_pushboolean(L, lc_server_share(box->server, fd, lua_toboolean(L, 3)) == 0);
   return 1;
 }
 
@@ -108,6 +133,31 @@ static int server_resume(lua_State *L)
   return 1;
 }
 
+/* path_identity(address) -> device and inode of the socket at a unix-domain path; or nil, code,
+ * message. */
+static int core_path_identity(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  lc_address address;
+  uint64_t device, inode;
+  numeric_argument(L, 1, &address);
+  int result = lc_path_identity(rt->loop, &address, &device, &inode);
+  if (result < 0) return push_failure(L, result, NULL, "path");
+  lua_pushinteger(L, (lua_Integer)device);
+  lua_pushinteger(L, (lua_Integer)inode);
+  return 2;
+}
+
+/* path_remove(address, device, inode): unless another socket is there by now. */
+static int core_path_remove(lua_State *L)
+{
+  runtime *rt = runtime_upvalue(L);
+  lc_address address;
+  numeric_argument(L, 1, &address);
+  lc_path_remove(rt->loop, &address, (uint64_t)check_integer(L, 2), (uint64_t)check_integer(L, 3));
+  return 0;
+}
+
 void server_open_listening(lua_State *L, runtime *rt)
 {
   static const luaL_Reg methods[] = {{"addresses", server_addresses},
@@ -115,6 +165,8 @@ void server_open_listening(lua_State *L, runtime *rt)
                                      {"resume", server_resume},
                                      {NULL, NULL}};
   static const luaL_Reg functions[] = {
-    {"server_listen", server_listen}, {"server_unlisten", server_unlisten}, {NULL, NULL}};
+    {"server_listen", server_listen},     {"server_share", server_share},
+    {"server_unlisten", server_unlisten}, {"path_identity", core_path_identity},
+    {"path_remove", core_path_remove},    {NULL, NULL}};
   server_register(L, rt, methods, functions);
 }

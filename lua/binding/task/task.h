@@ -78,6 +78,7 @@ struct task {
   unsigned is_handler : 1;
   unsigned rests : 1;      /* its coroutine is suspended in its body, before or after the task */
   unsigned is_goodbye : 1; /* it runs on_drain, and guards its connection */
+  unsigned is_aside : 1;   /* no run's end concerns it: see process/aside.c */
   unsigned is_system : 1;  /* lastcall's own: neither counted nor canceled with the process's */
   unsigned noted : 2;      /* among the stragglers, by the last step that came to it */
   unsigned failed : 1;
@@ -124,6 +125,7 @@ struct tasks {
   lc_link preempted;   /* tasks that gave way to the loop */
   unsigned rest;       /* turns until they go on */
 
+  task *aside;         /* NULL, or the one that has stepped aside */
   unsigned of_process; /* unfinished and owned by the process, without lastcall's own */
   unsigned of_ours;
   lc_link process_waiters; /* for of_process to be 0 */

@@ -54,7 +54,7 @@ local function listen_on(one, port, backlog)
   if not self then return nil, problem end
   self:setoption("reuseaddr", true)
   local fine, why
-  fine, problem = self:bind(one.addr, port)
+  fine, problem = self:bind(one.addr, port, true)
   if fine then fine, problem, why = self:listen(backlog) end
   if fine then return self end
   self:close()

@@ -4,6 +4,7 @@
 -- (a connection in lastcall's registry) or `server` (a listening server of lastcall).
 
 local core = require "lastcall.core"
+local inside = require "lastcall.supervise.inside"
 local object = require "lastcall.socket.object"
 local readiness = require "lastcall.readiness"
 local server = require "lastcall.server"
@@ -282,11 +283,28 @@ function stream.listen(family)
     local made, _, message = server.adopt(state.fd, stream.server_options, backlog)
     if not made then return nil, message end
     raw.by_hand(made)
+    if state.shared then inside.note(state.shared, made, state.fd) end
     state.fd, state.server = nil, made
     listening[object.descriptor(state)] = state
     object.become(self, class)
     return 1.0
   end
+end
+
+--- Binds a socket that is to listen. In a worker the master has it, or gets a copy when `bind()` has bound it.
+function stream.bind_shared(state, address, bind)
+  if not inside.is_worker() then return bind() end
+  local ticket, fd, message = inside.ask(address)
+  if not ticket then return nil, message end
+  state.shared = ticket
+  if fd then
+    if state.fd then raw.close(state.fd) end
+    state.fd = fd
+    return true
+  end
+  local fine, problem = bind()
+  if fine then inside.opened(ticket, state.fd) else inside.failed(ticket, "error", problem) end
+  return fine, problem
 end
 
 --- Binds to one of several addresses.

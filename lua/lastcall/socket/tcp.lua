@@ -42,13 +42,24 @@ local function connect(self, host, port)
   return 1.0
 end
 
-local function bind(self, host, port)
+--- `listens`: the socket is to listen. Without it a socket with port 0 may be one that connects.
+local function bind(self, host, port, listens)
   local state = expect(self, MASTER)
   host, port = object.string(2, host), object.string(3, port)
+  local written = host .. ":" .. port
   if host == "*" then host = nil end
   local list, problem = find(state, host, port, true)
   local fine
-  if list then fine, problem = try_each(state, list, stream.bind) end
+  local function try()
+    if list then fine, problem = try_each(state, list, stream.bind) end
+    return fine, problem
+  end
+  if list and (listens == true or port ~= "0") then
+    state.family = state.family or list[1].family
+    fine, problem = stream.bind_shared(state, written, try)
+  else
+    fine, problem = try()
+  end
   if not fine then return nil, problem end
   return 1.0
 end

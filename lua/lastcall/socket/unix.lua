@@ -29,7 +29,9 @@ end
 local function stream_bind(self, path)
   local state, address = with_path(self, MASTER, path)
   if not state then return nil, address end
-  local fine, problem = raw.bind(state.fd or -1, address)
+  local fine, problem = stream.bind_shared(state, "unix:" .. path, function()
+    return raw.bind(state.fd or -1, address)
+  end)
   if fine then return 1.0 end
   stream.drop(state)
   return nil, problem

@@ -1,0 +1,87 @@
+---@meta lastcall
+
+-- Workers, and the master that renews them: doc/processes.md.
+
+---@class lastcall.SuperviseOptions
+---@field script string the path of the workers' script
+---@field args? string[] its arguments
+---@field command? string[] what comes before the script: the interpreter (this one), and its own arguments
+---@field workers? integer how many (1)
+---@field listen? string[] addresses to open before any worker, for the first call of `listen` with each
+---@field drain? number seconds that a worker has to end, and the whole service in the end (25)
+---@field start_timeout? number seconds for a worker to be ready (10)
+---@field probation? number seconds that new workers have to stay before they get clients (2)
+---@field check? fun(generation: integer): boolean?, string? a last word on a new generation: a true value, or nil and the reason
+---@field way? "all"|"rolling" how a reload goes on: all workers at once ("all"), or one after the other
+---@field generations? integer how many may be alive at once (2)
+---@field signals? boolean false: TERM, INT and HUP are left to the script
+---@field log? fun(level: string, event: string, fields: table) instead of stderr
+
+---@class lastcall.WorkerPlace
+---@field index integer its place, from 1
+---@field generation integer which start of the script it belongs to, from 1
+
+---@class lastcall.WorkerStatus
+---@field index integer
+---@field pid integer
+---@field generation integer
+---@field state "starting"|"ready"|"draining"
+---@field connections integer
+---@field accepted integer
+---@field age number seconds
+
+---@class lastcall.ServiceReport
+---@field ok boolean every worker ended with status 0, and its report was ok
+---@field clean boolean
+---@field workers integer how many have ended
+---@field failed integer how many of them badly
+---@field stragglers string[]
+
+local lastcall = {}
+
+---@class lastcall.Service
+local Service = {}
+
+--- Replaces all workers by new ones, with the script as it is now. Returns true when the new ones serve and the old ones
+--- have begun to drain; or nil and the reason, and the old ones serve on. A call during a reload begins another one
+--- behind it; further calls share that one.
+---@return true? done
+---@return string? reason
+function Service:reload() end
+
+--- Starts one worker more. Returns when it serves.
+---@return true? done
+---@return string? reason
+function Service:grow() end
+
+--- Drains one worker, and starts no other for it. Returns at once.
+---@return true? done
+---@return string? reason
+function Service:shrink() end
+
+--- Drains all workers, within `seconds`, at most the option `drain`. Returns at once. A second call hurries them, a third
+--- ends them, as signals do.
+---@param seconds? number
+---@return true
+function Service:stop(seconds) end
+
+--- The workers that are alive, the oldest first.
+---@return lastcall.WorkerStatus[]
+function Service:status() end
+
+--- Waits until the service has ended. Returns the report, which adds up those of the workers.
+---@return lastcall.ServiceReport? report
+---@return string? code
+function Service:wait() end
+
+--- Starts workers that run a script, and serves with them until the end: a task of a run whose option `signals` is false
+--- calls it. Returns when all are ready; or nil, "failed" and the reason, when they have ended again.
+---@param options lastcall.SuperviseOptions
+---@return lastcall.Service? service
+---@return string? code
+---@return string? reason
+function lastcall.supervise(options) end
+
+--- The place of this process among the workers of a service; nil when it is no worker.
+---@return lastcall.WorkerPlace?
+function lastcall.worker() end

@@ -1,0 +1,93 @@
+--- A generation: workers that are started together, with the script as it is then.
+
+local core = require "lastcall.core"
+local worker = require "lastcall.supervise.worker"
+
+local generation = {}
+
+local Generation = {}
+Generation.__index = Generation
+
+function generation.new(master, number)
+  return setmetatable({ master = master, number = number, workers = {} }, Generation)
+end
+
+--- Starts a worker for a place. See worker.start.
+function Generation:launch(place, goes_at_once)
+  local one = worker.start(self.master, place, self.number, goes_at_once)
+  self.workers[place] = one
+  return one
+end
+
+--- Why a worker keeps the generation from serving; nil when it does not.
+local function failure_of(one)
+  local what
+  if one.state == "gone" and not one.how then what = "cannot be started"
+  elseif one.state == "gone" and one.ready_at then
+    what = ("has ended %s, %.1f s after it was ready"):format(one.how, one.gone_at - one.ready_at)
+  elseif one.state == "gone" then what = ("has ended %s before it was ready"):format(one.how)
+  elseif one.state == "draining" then what = "drains by itself"
+  elseif one.ready_at and not one.is_ready then what = "is not ready any more"
+  end
+  return what and one:with_last_words(what)
+end
+
+--- The first reason why the generation cannot serve; nil when there is none.
+local function failure(self)
+  if self.master:is_stopping() then return "the service is stopped" end
+  for _, one in pairs(self.workers) do
+    local reason = failure_of(one)
+    if reason then return reason end
+  end
+end
+
+local function first_unready(self)
+  for _, one in pairs(self.workers) do
+    if not one.is_ready then return one end
+  end
+end
+
+--- Waits until all workers are ready. Returns true, or nil and the reason.
+function Generation:wait_ready(seconds)
+  local deadline = core.now() + seconds
+  while true do
+    local reason, late = failure(self), first_unready(self)
+    if reason then return nil, reason end
+    if not late then return true end
+    if core.now() >= deadline then
+      return nil, late:with_last_words(("is not ready after %g s"):format(seconds))
+    end
+    self.master:wait_change(deadline - core.now())
+  end
+end
+
+--- Waits whether all workers stay ready. Returns true, or nil and the reason.
+function Generation:wait_stays(seconds)
+  local deadline = core.now() + seconds
+  while true do
+    local reason = failure(self)
+    if reason then return nil, reason end
+    if core.now() >= deadline then return true end
+    self.master:wait_change(deadline - core.now())
+  end
+end
+
+--- Waits until the workers may serve: all are ready, stay so, and pass the operator's check. Returns true, or nil and
+-- the reason.
+function Generation:prove()
+  local options = self.master.options
+  local fine, reason = self:wait_ready(options.start_timeout)
+  if fine then fine, reason = self:wait_stays(options.probation) end
+  if not fine or not options.check then return fine, reason end
+  local ran
+  ran, fine, reason = pcall(options.check, self.number)
+  if ran and fine then return true end
+  return nil, "the check failed: " .. tostring(ran and (reason or "it returned no true value") or fine)
+end
+
+--- Lets the workers accept clients.
+function Generation:go()
+  for _, one in pairs(self.workers) do one:go() end
+end
+
+return generation

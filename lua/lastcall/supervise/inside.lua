@@ -1,0 +1,226 @@
+--- The worker's own side: its sockets come from the master, and it drains when the master says so, or is gone.
+--
+-- A process is a worker when the environment has LASTCALL_WORKER, "DESCRIPTOR:INDEX:GENERATION". Children do not
+-- inherit the variable nor the descriptor.
+
+local core = require "lastcall.core"
+local line = require "lastcall.supervise.line"
+local of_reports = require "lastcall.report"
+local readiness = require "lastcall.readiness"
+
+local inside = {}
+
+local ANSWER_WITHIN = 60 -- seconds for another worker to open the socket that this one waits for
+
+local me -- nil outside of a worker
+
+local function begin(text)
+  local fd, index, generation = text:match "^(%d+):(%d+):(%d+)$"
+  core.forget_variable "LASTCALL_WORKER"
+  if not fd or not core.keep_from_children(tonumber(fd)) then return end
+  me = {
+    line = line.new(math.tointeger(fd)), index = math.tointeger(index), generation = math.tointeger(generation),
+    calls = {},     -- address -> how many calls of listen there were with it
+    waiting = {},   -- key -> the spot of a task that waits for the answer
+    answers = {},   -- key -> the answer, for a call outside of tasks
+    listeners = {}, -- key -> {server, fd}
+    paths = {},     -- unix-domain path -> the identity of its socket
+    may_go = false, -- until the master says so, the servers accept nobody
+    held = {},      -- set of such servers
+  }
+end
+
+if os.getenv "LASTCALL_WORKER" then begin(os.getenv "LASTCALL_WORKER") end
+
+function inside.is_worker() return me ~= nil end
+
+--- The place and the generation of this worker; nil in a process without a master.
+function inside.worker()
+  return me and { index = me.index, generation = me.generation }
+end
+
+local function key_of(n, address) return n .. " " .. address end
+
+-- ------------------------------------------------------------------------------------------- orders of the master --
+
+--- Begins the shutdown, or hurries it, as a signal does. Before the run it waits for the run.
+local function climb(seconds)
+  if not core.climb() then
+    me.ordered = seconds or true
+    return
+  end
+  if seconds then core.shutdown(seconds) end
+end
+
+--- The master is gone: no other process goes on with the sockets, or all others end as well.
+local function orphaned()
+  if me.is_orphan then return end
+  me.is_orphan = true
+  for _, one in pairs(me.listeners) do core.server_share(one.server, one.fd, false) end
+  for path, identity in pairs(me.paths) do core.path_remove(path, identity.device, identity.inode) end
+  for key in pairs(me.waiting) do me.waiting[key]:wake({ "refused", "", "", "closed", "the supervisor is gone" }) end
+  climb()
+end
+
+local orders = {}
+
+local function answer(message)
+  local key = key_of(message[2], message[3])
+  local spot = me.waiting[key]
+  if spot then spot:wake(message) else me.answers[key] = message end
+end
+
+orders.take, orders.open, orders.refused = answer, answer, answer
+
+function orders.go()
+  me.may_go = true
+  for server in pairs(me.held) do core.server_methods.resume(server) end
+  me.held = {}
+end
+
+function orders.last(message)
+  local one = me.listeners[key_of(message[2], message[3])]
+  if one then core.server_share(one.server, one.fd, false) end
+end
+
+function orders.drain(message)
+  me.line:send "draining"
+  climb(tonumber(message[2]))
+end
+
+function orders.hurry() climb() end
+
+function orders.facts()
+  local count, accepted = 0, 0
+  for _, facts in ipairs(me.facts and me.facts() or {}) do
+    count, accepted = count + facts.connections, accepted + facts.accepted
+  end
+  me.line:send("facts", count, accepted)
+end
+
+local function obey(message)
+  if orders[message[1]] then orders[message[1]](message) end
+end
+
+--- Follows the line until its end.
+local function follow()
+  while true do
+    local message, code = me.line:receive()
+    if message then obey(message) elseif code == "eof" then return orphaned() else return end
+  end
+end
+
+-- ------------------------------------------------------------------------------------------------------- sockets --
+
+--- Waits for the answer of the master. In a task `follow` reads it; elsewhere this function does.
+local function wait_for_answer(key)
+  local _, in_task = core.running()
+  if in_task and me.follows then
+    local spot = core.spot()
+    me.waiting[key] = spot
+    local message, code = spot:wait("listen", ANSWER_WITHIN, true)
+    me.waiting[key] = nil
+    return message, code
+  end
+  local deadline = core.now() + ANSWER_WITHIN
+  while not me.answers[key] do
+    local message, code = me.line:receive(math.max(0, deadline - core.now()))
+    if not message then return nil, code end
+    obey(message)
+  end
+  local message = me.answers[key]
+  me.answers[key] = nil
+  return message
+end
+
+--- Asks the master for the socket of the next call with `address`. Returns a ticket, and the descriptor; without one
+-- this worker opens it, and says `opened` or `failed`. Or nil, code, message.
+function inside.ask(address)
+  local n = (me.calls[address] or 0) + 1
+  me.calls[address] = n
+  local ticket = { n = n, address = address, key = key_of(n, address) }
+  local sent, code = me.line:send("listen", n, address)
+  local message
+  if sent then message, code = wait_for_answer(ticket.key) end
+  if not message then
+    return nil, code, ("%s: listen: no answer from the supervisor (%s)"):format(address, code)
+  end
+  if message[1] == "refused" then return nil, message[4], message[5] end
+  return ticket, message.fd
+end
+
+function inside.opened(ticket, fd) me.line:send_with(fd, "opened", ticket.n, ticket.address) end
+
+function inside.failed(ticket, code, text) me.line:send("failed", ticket.n, ticket.address, code, text) end
+
+--- Keeps in mind the server of a socket that the master has, too.
+function inside.note(ticket, server, fd)
+  core.server_share(server, fd, true)
+  me.listeners[ticket.key] = { server = server, fd = fd }
+  local address, device, inode = ticket.address, nil, nil
+  if address:find "^unix:" then device, inode = core.path_identity(address) end
+  if device then me.paths[address] = { device = device, inode = inode } end
+end
+
+--- Listens for `server` on `address` with the master's socket for it. `open(fd)` takes the descriptor over; without one
+-- it opens the address with the script's own options. Returns the descriptor, or nil, code, message.
+function inside.listen(server, address, open)
+  local ticket, given, message = inside.ask(address)
+  if not ticket then return nil, given, message end
+  local fine, fd, code, problem = pcall(open, given)
+  if fine and fd then
+    if not given then inside.opened(ticket, fd) end
+    inside.note(ticket, server, fd)
+    if not me.may_go then
+      core.server_methods.suspend(server)
+      me.held[server] = true
+    end
+    return fd
+  end
+  if given then core.close_fd(given)
+  else inside.failed(ticket, fine and code or "error", fine and problem or fd) end
+  if not fine then error(fd, 0) end
+  return nil, code, problem
+end
+
+-- ---------------------------------------------------------------------------------------------------------- a run --
+
+--- A run begins. `facts()` returns what `status` shows of each server.
+function inside.begin(facts)
+  if not me then return end
+  me.facts = facts
+  me.follows = core.system_task(core.context.root(), follow)
+  readiness.watch(function(is_ready) me.line:send(is_ready and "ready" or "unready") end)
+  if me.ordered then
+    core.climb()
+    if me.ordered ~= true then core.shutdown(me.ordered) end
+  end
+end
+
+--- The shutdown has come to a step, perhaps without an order of the master.
+function inside.step()
+  if not me or me.has_told then return end
+  me.has_told = true
+  me.line:send "draining"
+end
+
+local COUNTED = { "accepted_while_stopping", "finished", "closed_idle", "canceled", "killed", "reset_by_us",
+  "reset_by_peer", "undelivered_bytes", "late", "tasks_left", "stragglers_unlisted" }
+local STRAGGLERS_TOLD = 20
+
+--- The run is over: tells the master what became of the clients.
+function inside.conclude(report)
+  if not me then return end
+  local words = { "ok=" .. (report.ok and 1 or 0), "clean=" .. (report.clean and 1 or 0) }
+  for _, name in ipairs(COUNTED) do
+    if report[name] then words[#words + 1] = ("%s=%d"):format(name, report[name]) end
+  end
+  me.line:send("report", table.unpack(words))
+  for i, one in ipairs(report.stragglers or {}) do
+    if i > STRAGGLERS_TOLD then break end
+    me.line:send("straggler", of_reports.straggler_line(one))
+  end
+  me.follows, me.facts = nil, nil
+end
+
+return inside

@@ -1,0 +1,125 @@
+--- The line between the master and one worker: messages of words, one a line, and descriptors with them.
+--
+--     worker -> master   listen N ADDRESS            the worker's N-th call with that address, as written
+--                        opened N ADDRESS            the answer to `open`; with the descriptor
+--                        failed N ADDRESS CODE TEXT  the answer to `open` when it cannot be opened
+--                        ready, unready              whether the worker takes clients
+--                        draining                    the worker drains; also without an order
+--                        facts CONNECTIONS ACCEPTED  the answer to `facts`
+--                        report FIELD=NUMBER ...     what became of its clients, before it ends
+--                        straggler TEXT              one for each straggler of that report
+--     master -> worker   take N ADDRESS              the answer to `listen`: use this socket; with the descriptor
+--                        open N ADDRESS              open it with the script's own options, and hand it up
+--                        refused N ADDRESS CODE TEXT
+--                        go                          accept clients: the worker has proved itself
+--                        last N ADDRESS              nobody else goes on with this socket: a stop empties its queue
+--                        drain SECONDS               begin the shutdown, which may take so long
+--                        hurry                       another signal has come
+--                        facts
+--
+-- It is no connection of the loop, so that it works before a run and after it. A peer that sends nonsense has ended.
+
+local core = require "lastcall.core"
+
+local line = {}
+
+local WITH_DESCRIPTOR = { take = true, opened = true }
+local LONGEST = 16384     -- bytes of a message: the kernel takes it whole or not at all
+local SEND_WITHIN = 5     -- seconds for a peer that does not read
+
+local Line = {}
+Line.__index = Line
+
+function line.new(fd)
+  return setmetatable({ fd = fd, rest = "", passed = {}, messages = {}, ended = false }, Line)
+end
+
+local function escape(word)
+  return (tostring(word):gsub("[^%w_.:/@%[%]*,+=-]", function(c) return ("%%%02X"):format(c:byte()) end))
+end
+
+local function unescape(word)
+  return (word:gsub("%%(%x%x)", function(code) return string.char(tonumber(code, 16)) end))
+end
+
+--- The bytes of a message. A text that would be too long loses its end.
+local function encode(...)
+  local words = { ... }
+  for i, word in ipairs(words) do words[i] = word == "" and "%" or escape(word) end
+  local text = table.concat(words, " ")
+  if #text >= LONGEST then text = text:sub(1, LONGEST - 4):gsub("%%%x?$", "") end
+  return text .. "\n"
+end
+
+local function decode(text)
+  local message = {}
+  for word in text:gmatch "%S+" do message[#message + 1] = word == "%" and "" or unescape(word) end
+  return message
+end
+
+--- Waits until the line is ready. Returns a false value when it is not in time, or the task is canceled.
+local function wait(self, seconds, to_write)
+  local _, in_task = core.running()
+  if in_task then return core.poll_fd(self.fd, to_write and "w" or "r", seconds) end
+  return core.line_wait(self.fd, seconds, to_write)
+end
+
+--- Sends one message, with a copy of the descriptor `fd` unless that is nil. Returns true, or nil and a code.
+function Line:send_with(fd, ...)
+  if self.ended then return nil, "closed" end
+  local bytes = encode(...)
+  local sent, code = core.line_send(self.fd, bytes, fd)
+  if code == "again" and wait(self, SEND_WITHIN, true) and not self.ended then
+    sent, code = core.line_send(self.fd, bytes, fd)
+  end
+  if sent == #bytes then return true end
+  return nil, code or "again"
+end
+
+function Line:send(...) return self:send_with(nil, ...) end
+
+--- Takes in what has come. Returns whether anything has.
+local function receive(self)
+  local bytes, passed = core.line_receive(self.fd)
+  if not bytes then
+    if passed ~= "again" then self.ended = true end
+    return false
+  end
+  for _, fd in ipairs(passed) do table.insert(self.passed, fd) end
+  if bytes == "" then self.ended = true end
+  self.rest = self.rest .. bytes
+  local at = 1
+  for text, after in self.rest:gmatch "([^\n]*)\n()" do
+    table.insert(self.messages, decode(text))
+    at = after
+  end
+  self.rest = self.rest:sub(at)
+  if #self.rest > LONGEST then self.ended = true end
+  return true
+end
+
+--- The next message: a list of words, with `fd` if a descriptor came with it. nil and "eof" at the end, "timeout" after
+-- `seconds`. In a task other tasks go on meanwhile.
+function Line:receive(seconds)
+  local deadline = seconds and core.now() + seconds
+  while not self.messages[1] do
+    if self.ended then return nil, "eof" end
+    if not receive(self) and not self.ended then
+      local left = deadline and math.max(0, deadline - core.now())
+      local ready, code = wait(self, left)
+      if not ready then return nil, code or "timeout" end
+    end
+  end
+  local message = table.remove(self.messages, 1)
+  if WITH_DESCRIPTOR[message[1]] then message.fd = table.remove(self.passed, 1) end
+  return message
+end
+
+function Line:close()
+  if not self.fd then return end
+  for _, fd in ipairs(self.passed) do core.close_fd(fd) end
+  core.close_fd(self.fd)
+  self.fd, self.ended, self.passed, self.messages = nil, true, {}, {}
+end
+
+return line

@@ -1,0 +1,85 @@
+--- The ways to renew the workers: all at once, or one after the other.
+
+local core = require "lastcall.core"
+local generation = require "lastcall.supervise.generation"
+
+local reload = {}
+
+local OBEYED_WITHIN = 2 -- seconds for workers to say that they drain
+
+--- How many generations are alive.
+local function alive(master)
+  local count, seen = 0, {}
+  for _, one in ipairs(master.workers) do
+    if not seen[one.generation] then seen[one.generation], count = true, count + 1 end
+  end
+  return count
+end
+
+--- A new generation, when the limit allows it. The oldest one is killed at its deadline, so this ends.
+local function begin(master)
+  while alive(master) >= master.options.generations and not master:is_stopping() do master:wait_change() end
+  return master:next_generation()
+end
+
+--- Waits until workers have said that they drain.
+local function wait_obeyed(master, workers)
+  local deadline = core.now() + OBEYED_WITHIN
+  local function has_obeyed()
+    for _, one in ipairs(workers) do
+      if one:is_alive() and not one.has_obeyed then return false end
+    end
+    return true
+  end
+  while not has_obeyed() and core.now() < deadline do master:wait_change(deadline - core.now()) end
+end
+
+--- Orders old workers to drain. They empty the sockets that no worker goes on with.
+local function retire(master, old, unasked)
+  for _, one in ipairs(old) do one:drain(master.options.drain, unasked) end
+  wait_obeyed(master, old)
+end
+
+--- The new workers are all started, and the old ones drain when all of them have proved themselves.
+function reload.all(master)
+  local new = begin(master)
+  for place = 1, #master.places do new:launch(place) end
+  local fine, reason = new:prove()
+  if not fine then
+    for _, one in pairs(new.workers) do one:drain(master.options.drain, {}) end
+    return nil, reason
+  end
+  new:go()
+  local old = master.places
+  master.places, master.failures = new.workers, 0
+  local unasked = master.listeners:unasked(new.number)
+  retire(master, old, unasked)
+  for _, one in ipairs(unasked) do master.listeners:let_go(one) end
+  return true
+end
+
+--- One place after the other. When a worker fails, its place keeps the old one, and so do all behind it.
+function reload.rolling(master)
+  local new, count = begin(master), #master.places
+  for place = 1, count do
+    local trial = generation.new(master, new.number)
+    local one = trial:launch(place)
+    local fine, reason = trial:prove()
+    if not fine then
+      one:drain(master.options.drain, {})
+      if place == 1 then return nil, reason end
+      return nil, ("%d of %d replaced: %s"):format(place - 1, count, reason)
+    end
+    trial:go()
+    local old = master.places[place]
+    master.places[place] = one
+    local is_last = place == count
+    local unasked = is_last and master.listeners:unasked(new.number) or {}
+    retire(master, { old }, unasked)
+    for _, listener in ipairs(unasked) do master.listeners:let_go(listener) end
+  end
+  master.failures = 0
+  return true
+end
+
+return reload

@@ -1,0 +1,48 @@
+--- What has become of the clients of all workers, also of those that are gone.
+
+local totals = {}
+
+local Totals = {}
+
+local SUMS = { "accepted_while_stopping", "finished", "closed_idle", "canceled", "killed", "reset_by_us",
+  "reset_by_peer", "undelivered_bytes", "late", "tasks_left" }
+local STRAGGLERS = 100
+
+local function text(self)
+  local lines = { ("service %s, %d workers%s"):format(self.ok and "ok" or "NOT ok", self.workers,
+    self.clean and ", clean" or "") }
+  lines[2] = ("  %d connections finished, %d closed idle, %d accepted while stopping"):format(self.finished,
+    self.closed_idle, self.accepted_while_stopping)
+  if self.canceled + self.killed + self.reset_by_us + self.undelivered_bytes + self.late > 0 then
+    lines[#lines + 1] = ("  %d canceled, %d killed, %d reset by us, %d bytes undelivered, %d late"):format(
+      self.canceled, self.killed, self.reset_by_us, self.undelivered_bytes, self.late)
+  end
+  if self.failed > 0 then lines[#lines + 1] = ("  %d workers ended badly"):format(self.failed) end
+  for _, one in ipairs(self.stragglers) do lines[#lines + 1] = "  " .. one end
+  return table.concat(lines, "\n")
+end
+
+Totals.__index, Totals.__tostring = Totals, text
+
+function totals.new()
+  local self = { ok = true, clean = true, workers = 0, failed = 0, stragglers = {} }
+  for _, name in ipairs(SUMS) do self[name] = 0 end
+  return setmetatable(self, Totals)
+end
+
+--- Adds a worker that has ended.
+function Totals:add(worker)
+  local report = worker.report
+  self.workers = self.workers + 1
+  if worker.failed then self.failed = self.failed + 1 end
+  self.ok = self.ok and not worker.failed and (not report or report.ok == 1)
+  self.clean = self.clean and self.ok and (not report or report.clean == 1)
+  for _, name in ipairs(SUMS) do self[name] = self[name] + (report and report[name] or 0) end
+  for _, one in ipairs(report and report.stragglers or {}) do
+    if #self.stragglers >= STRAGGLERS then break end
+    table.insert(self.stragglers, ("worker %d (pid %d, generation %d): %s"):format(worker.index, worker.pid,
+      worker.generation, one))
+  end
+end
+
+return totals
