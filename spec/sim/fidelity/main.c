@@ -48,9 +48,9 @@ static int is_wanted(const scene_entry *entry, char **words)
 
 static void choose(char **words)
 {
-  static const scene_entry *const THEMES[] = {HANDSHAKE_SCENES, LISTENER_SCENES, TRANSFER_SCENES,
-                                              ENDING_SCENES,    EDGE_SCENES,     DESCRIPTOR_SCENES,
-                                              OPTION_SCENES,    LOSS_SCENES,     DISTANCE_SCENES};
+  static const scene_entry *const THEMES[] = {
+    HANDSHAKE_SCENES,  LISTENER_SCENES, TRANSFER_SCENES, ENDING_SCENES, EDGE_SCENES,
+    DESCRIPTOR_SCENES, OPTION_SCENES,   LOSS_SCENES,     UNIX_SCENES,   DISTANCE_SCENES};
   for (size_t i = 0; i < sizeof THEMES / sizeof *THEMES; i++) {
     int is_apart = THEMES[i] == DISTANCE_SCENES;
     for (const scene_entry *entry = THEMES[i]; entry->name && play_count < MOST; entry++) {

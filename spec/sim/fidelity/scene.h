@@ -70,6 +70,19 @@ int closes(scene *s, int fd);
 int resets(scene *s, int fd); /* SO_LINGER of 0, and closes */
 int duplicates(scene *s, int fd, const char *name);
 
+/* Unix-domain sockets: bound to a name that the kernel chooses, or to one path. */
+int binds_unix(scene *s, int fd);
+int binds_path(scene *s, int fd);
+int connects_path(scene *s, int fd);
+int unlinks_path(scene *s);
+int unix_listener(scene *s, const char *name, int backlog);
+int unix_client(scene *s, const char *name, int to);
+void unix_pair(scene *s, int *one, int *other);
+enum { SCENE_FDS = 8 };
+ssize_t sends_with(scene *s, int fd, const char *text, int count, const int *fds);
+/* With room for so many descriptors, which are called "passed": how many came. */
+int receives_with(scene *s, int fd, size_t most, int room, int *fds);
+
 int unread(scene *s, int fd);
 int unacked(scene *s, int fd);
 int error_of(scene *s, int fd); /* SO_ERROR */
@@ -116,7 +129,8 @@ typedef struct scene_entry {
 } scene_entry;
 
 extern const scene_entry HANDSHAKE_SCENES[], LISTENER_SCENES[], TRANSFER_SCENES[], ENDING_SCENES[],
-  EDGE_SCENES[], DESCRIPTOR_SCENES[], OPTION_SCENES[], LOSS_SCENES[], DISTANCE_SCENES[];
+  EDGE_SCENES[], DESCRIPTOR_SCENES[], OPTION_SCENES[], LOSS_SCENES[], UNIX_SCENES[],
+  DISTANCE_SCENES[];
 
 /* What hosts at a distance are called: this one, and the far one. Scenes without a far host are on
  * loopback. */

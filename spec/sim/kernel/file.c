@@ -40,6 +40,21 @@ static void tell_of_close(sim_process *process, int fd, const sim_file *file)
   process->closing(process->closing_user, fd, &truth);
 }
 
+static int is_connection(const sim_file *file)
+{
+  if (file->kind == SIM_TCP) return ((const sim_tcp *)file)->state != TCP_LISTEN;
+  return file->kind == SIM_UNIX && ((const sim_unix *)file)->state != TCP_LISTEN;
+}
+
+/* Closing a descriptor that epoll watches. Where the file goes on, epoll tells of it for ever. */
+static void note_watched(sim_process *process, int fd, const sim_file *file)
+{
+  int is_over = file->references == 1 && is_connection(file) && !process->has_forked;
+  for (const sim_item *item = file->items; item && !is_over; item = item->next_of_file) {
+    if (item->fd == fd && item->set->file.process == process) process->left_watched++;
+  }
+}
+
 int sim_file_close(sim_process *process, int fd)
 {
   sim_file *file = sim_file_at(process, fd);
@@ -47,12 +62,18 @@ int sim_file_close(sim_process *process, int fd)
   tell_of_close(process, fd, file);
   process->files[fd] = NULL;
   process->open--;
-  if (--file->references) return 0;
-  file->changed = NULL;
-  int is_connection = file->kind == SIM_TCP && ((sim_tcp *)file)->state != TCP_LISTEN;
-  if (sim_items_forget(file) && (process->has_forked || !is_connection)) process->left_watched++;
-  if (file->kind == SIM_TCP) sim_tcp_release((sim_tcp *)file);
+  note_watched(process, fd, file);
+  sim_file_release(file);
   return 0;
+}
+
+void sim_file_release(sim_file *file)
+{
+  if (--file->references) return;
+  file->changed = NULL;
+  sim_items_forget(file);
+  if (file->kind == SIM_TCP) sim_tcp_release((sim_tcp *)file);
+  if (file->kind == SIM_UNIX) sim_unix_release((sim_unix *)file);
 }
 
 uint32_t sim_file_poll(const sim_file *file)
@@ -63,6 +84,7 @@ uint32_t sim_file_poll(const sim_file *file)
     case SIM_EPOLL: return ((const sim_epoll *)file)->first_ready ? EPOLLIN : 0;
     case SIM_NETLINK: return sim_diag_poll(file);
     case SIM_DISK: return EPOLLIN | EPOLLOUT;
+    case SIM_UNIX: return sim_unix_poll((const sim_unix *)file);
   }
   return 0;
 }

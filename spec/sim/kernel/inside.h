@@ -3,7 +3,7 @@
  * Storeys, each using those before it: pool (memory), clock (time, chance,
  * alarms), file (what descriptors name), wait (epoll, poll, wake), packet
  * (the network), tcp and output (one end of a connection), listen (handshakes
- * and the queue), socket, option, diag, signal (the calls), table (lc_sys).
+ * and the queue), unix and path (sockets without a network), socket, option, diag, signal (the calls), table (lc_sys).
  *
  * Nothing that a packet, an alarm or a planned call may still refer to is given
  * back before the kernel ends: ends of connections, files, requests.
@@ -13,6 +13,7 @@
 
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/un.h>
 
 #include "../kernel.h"
 #include "../truth.h"
@@ -60,12 +61,12 @@ lc_time sim_next_at(const sim_kernel *kernel); /* LC_NEVER: nothing is planned *
 
 /* ------------------------------------------------------------------ files -- */
 
-typedef enum sim_kind { SIM_TCP, SIM_EVENT, SIM_EPOLL, SIM_NETLINK, SIM_DISK } sim_kind;
+typedef enum sim_kind { SIM_TCP, SIM_EVENT, SIM_EPOLL, SIM_NETLINK, SIM_DISK, SIM_UNIX } sim_kind;
 
 typedef struct sim_item sim_item;
 typedef struct sim_file {
   sim_kind kind;
-  unsigned references; /* descriptors */
+  unsigned references; /* descriptors, and messages that carry it */
   sim_kernel *kernel;
   sim_process *process; /* that opened it */
   int host;
@@ -82,6 +83,8 @@ int sim_file_install(sim_process *process, sim_file *file);
 /* NULL: no such descriptor. */
 sim_file *sim_file_at(const sim_process *process, int fd);
 int sim_file_close(sim_process *process, int fd);
+/* One reference less. Behind the last the file ends. */
+void sim_file_release(sim_file *file);
 uint32_t sim_file_poll(const sim_file *file);
 /* Wakes the waits for one of these events; 0: all waits. */
 void sim_file_wake(sim_file *file, uint32_t key);
@@ -319,6 +322,69 @@ void sim_listener_arrive(const sim_packet *packet);
 void sim_listener_close(sim_tcp *tcp);
 unsigned sim_half_open(const sim_tcp *tcp);
 
+/* ------------------------------------------------------------------- unix -- */
+
+typedef struct sim_unix sim_unix;
+
+/* A name of a socket, which is a file unless its first byte is zero. */
+typedef struct sim_path {
+  struct sim_path *next;
+  sim_unix *socket; /* NULL: it is closed */
+  uint64_t inode;
+  size_t size;
+  char name[sizeof((struct sockaddr_un *)NULL)->sun_path];
+} sim_path;
+
+typedef struct sim_message {
+  struct sim_message *next;
+  char *bytes;
+  size_t size, read;
+  sim_file **files; /* a reference of each */
+  int file_count;
+} sim_message;
+
+struct sim_unix {
+  sim_file file;
+  uint8_t state; /* TCP_CLOSE, TCP_LISTEN, TCP_ESTABLISHED */
+  int is_dead;   /* its last descriptor is closed */
+  sim_unix *peer;
+  sim_path *name;     /* that it was bound to, while it is there */
+  lc_address address; /* of length 0: none */
+  sim_message *first, *last;
+  uint64_t unread;
+  size_t memory; /* of what it has sent and the peer has not read */
+  unsigned send_buffer;
+  int shutdown;
+  int error; /* to be told once; positive */
+  struct linger linger;
+  sim_unix *queue, *next_queued; /* of a listener */
+  unsigned queued, backlog;
+};
+
+sim_unix *sim_unix_new(sim_process *process);
+sim_unix *sim_unix_of(sim_file *file); /* NULL: of another kind */
+void sim_unix_release(sim_unix *un);
+uint32_t sim_unix_poll(const sim_unix *un);
+int sim_unix_bind(sim_unix *un, const struct sockaddr *address, socklen_t length);
+int sim_unix_listen(sim_unix *un, int backlog);
+int sim_unix_accept(sim_process *process, sim_unix *un, struct sockaddr *address,
+                    socklen_t *length);
+int sim_unix_connect(sim_unix *un, const struct sockaddr *address, socklen_t length);
+int sim_unix_name(const sim_unix *un, int of_peer, struct sockaddr *address, socklen_t *length);
+int sim_unix_shutdown(sim_unix *un, int how);
+ssize_t sim_unix_sendmsg(sim_process *process, sim_unix *un, const struct msghdr *message);
+ssize_t sim_unix_recvmsg(sim_process *process, sim_unix *un, struct msghdr *message, int flags);
+int sim_unix_setsockopt(sim_unix *un, int level, int name, const void *value, socklen_t length);
+int sim_unix_getsockopt(sim_unix *un, int level, int name, void *value, socklen_t *length);
+int sim_socketpair(sim_process *process, int fds[2]);
+
+int sim_path_find(sim_kernel *kernel, const struct sockaddr *address, socklen_t length,
+                  sim_path **path);
+void sim_path_leave(sim_unix *un); /* it is closed */
+int sim_path_identity(const lc_sys *sys, const char *name, lc_file_identity *identity);
+int sim_path_unlink(const lc_sys *sys, const char *name);
+int sim_path_rename(const lc_sys *sys, const char *from, const char *to);
+
 /* ------------------------------------------------------------------ calls -- */
 
 int sim_address_get(sim_address *to, const struct sockaddr *from, socklen_t length);
@@ -331,6 +397,7 @@ int sim_connect(sim_process *process, int fd, const struct sockaddr *address, so
 int sim_name(sim_process *process, int fd, int of_peer, struct sockaddr *address,
              socklen_t *length);
 ssize_t sim_recv(sim_process *process, int fd, void *buffer, size_t size, int flags);
+ssize_t sim_recvmsg(sim_process *process, int fd, struct msghdr *message, int flags);
 ssize_t sim_sendmsg(sim_process *process, int fd, const struct msghdr *message);
 int sim_file_facts(sim_process *process, int fd, lc_file_facts *facts);
 ssize_t sim_read_at(sim_process *process, int fd, void *buffer, size_t size, uint64_t offset);
@@ -372,6 +439,9 @@ struct sim_kernel {
   sim_process *processes;
   sim_tcp *bound; /* sockets with a port of their own: listening, or about to */
   uint16_t next_port;
+  sim_path *paths;
+  uint64_t last_inode;
+  unsigned next_name;
   uint64_t batches;
 };
 

@@ -44,10 +44,10 @@ static unsigned bounded(int value, unsigned least)
   return size < least ? least : size;
 }
 
-static int set_linger(sim_tcp *tcp, const void *value, socklen_t length)
+static int set_linger(struct linger *linger, const void *value, socklen_t length)
 {
-  if (length < sizeof tcp->linger) return -EINVAL;
-  memcpy(&tcp->linger, value, sizeof tcp->linger);
+  if (length < sizeof *linger) return -EINVAL;
+  memcpy(linger, value, sizeof *linger);
   return 0;
 }
 
@@ -74,13 +74,27 @@ static void apply(sim_tcp *tcp, int level, int name)
   }
 }
 
+/* As good as nothing has a meaning there. */
+int sim_unix_setsockopt(sim_unix *un, int level, int name, const void *value, socklen_t length)
+{
+  int number;
+  if (level != SOL_SOCKET) return -EOPNOTSUPP;
+  if (name == SO_LINGER) return set_linger(&un->linger, value, length);
+  if (length < sizeof number) return -EINVAL;
+  memcpy(&number, value, sizeof number);
+  if (name == SO_SNDBUF) un->send_buffer = bounded(number, SEND_LEAST);
+  return 0;
+}
+
 int sim_setsockopt(sim_process *process, int fd, int level, int name, const void *value,
                    socklen_t length)
 {
+  sim_unix *un = sim_unix_of(sim_file_at(process, fd));
+  if (un) return sim_unix_setsockopt(un, level, name, value, length);
   int result, number;
   sim_tcp *tcp = sim_tcp_at(process, fd, &result);
   if (!tcp) return result;
-  if (level == SOL_SOCKET && name == SO_LINGER) return set_linger(tcp, value, length);
+  if (level == SOL_SOCKET && name == SO_LINGER) return set_linger(&tcp->linger, value, length);
   if (length < sizeof number) return -EINVAL;
   memcpy(&number, value, sizeof number);
   if (level == SOL_SOCKET && name == SO_SNDBUF) {
@@ -132,23 +146,39 @@ static int give_memory(const sim_tcp *tcp, void *value, socklen_t *length)
   return give(value, length, info, sizeof info);
 }
 
-static int give_error(sim_tcp *tcp, void *value, socklen_t *length)
+static int give_error(int *place, void *value, socklen_t *length)
 {
-  int error = tcp->error;
-  tcp->error = 0;
+  int error = *place;
+  *place = 0;
   return give_int(value, length, error);
+}
+
+int sim_unix_getsockopt(sim_unix *un, int level, int name, void *value, socklen_t *length)
+{
+  if (level != SOL_SOCKET) return -EOPNOTSUPP;
+  switch (name) {
+    case SO_ERROR: return give_error(&un->error, value, length);
+    case SO_ACCEPTCONN: return give_int(value, length, un->state == TCP_LISTEN);
+    case SO_TYPE: return give_int(value, length, SOCK_STREAM);
+    case SO_DOMAIN: return give_int(value, length, AF_UNIX);
+    case SO_SNDBUF: return give_int(value, length, (int)un->send_buffer);
+    case SO_LINGER: return give(value, length, &un->linger, sizeof un->linger);
+    default: return -ENOPROTOOPT;
+  }
 }
 
 int sim_getsockopt(sim_process *process, int fd, int level, int name, void *value,
                    socklen_t *length)
 {
+  sim_unix *un = sim_unix_of(sim_file_at(process, fd));
+  if (un) return sim_unix_getsockopt(un, level, name, value, length);
   int result;
   sim_tcp *tcp = sim_tcp_at(process, fd, &result);
   if (!tcp) return result;
   if (level == IPPROTO_TCP && name == TCP_INFO) return give_info(tcp, value, length);
   if (level == SOL_SOCKET) {
     switch (name) {
-      case SO_ERROR: return give_error(tcp, value, length);
+      case SO_ERROR: return give_error(&tcp->error, value, length);
       case SO_ACCEPTCONN: return give_int(value, length, tcp->state == TCP_LISTEN);
       case SO_TYPE: return give_int(value, length, SOCK_STREAM);
       case SO_SNDBUF: return give_int(value, length, (int)tcp->send_buffer);

@@ -120,6 +120,8 @@ static int take_port(sim_tcp *tcp)
 
 int sim_bind(sim_process *process, int fd, const struct sockaddr *address, socklen_t length)
 {
+  sim_unix *un = sim_unix_of(sim_file_at(process, fd));
+  if (un) return sim_unix_bind(un, address, length);
   int result;
   sim_tcp *tcp = sim_tcp_at(process, fd, &result);
   sim_address wanted;
@@ -133,6 +135,8 @@ int sim_bind(sim_process *process, int fd, const struct sockaddr *address, sockl
 
 int sim_listen(sim_process *process, int fd, int backlog)
 {
+  sim_unix *un = sim_unix_of(sim_file_at(process, fd));
+  if (un) return sim_unix_listen(un, backlog);
   enum { SOMAXCONN_USUAL = 4096 };
   int result;
   sim_tcp *tcp = sim_tcp_at(process, fd, &result);
@@ -148,6 +152,8 @@ int sim_listen(sim_process *process, int fd, int backlog)
  * client. */
 int sim_accept(sim_process *process, int fd, struct sockaddr *address, socklen_t *length)
 {
+  sim_unix *un = sim_unix_of(sim_file_at(process, fd));
+  if (un) return sim_unix_accept(process, un, address, length);
   int result;
   sim_tcp *tcp = sim_tcp_at(process, fd, &result);
   if (!tcp) return result;
@@ -177,6 +183,8 @@ static int end_connect(sim_tcp *tcp)
 
 int sim_connect(sim_process *process, int fd, const struct sockaddr *address, socklen_t length)
 {
+  sim_unix *un = sim_unix_of(sim_file_at(process, fd));
+  if (un) return sim_unix_connect(un, address, length);
   int result;
   sim_tcp *tcp = sim_tcp_at(process, fd, &result);
   sim_address to;
@@ -199,6 +207,8 @@ int sim_connect(sim_process *process, int fd, const struct sockaddr *address, so
 
 int sim_name(sim_process *process, int fd, int of_peer, struct sockaddr *address, socklen_t *length)
 {
+  sim_unix *un = sim_unix_of(sim_file_at(process, fd));
+  if (un) return sim_unix_name(un, of_peer, address, length);
   int result;
   const sim_tcp *tcp = sim_tcp_at(process, fd, &result);
   if (!tcp) return result;
@@ -235,7 +245,22 @@ ssize_t sim_recv(sim_process *process, int fd, void *buffer, size_t size, int fl
   sim_file *file = sim_file_at(process, fd);
   if (!file) return -EBADF;
   if (file->kind == SIM_NETLINK) return sim_diag_answer(file, buffer, size, flags);
+  if (file->kind == SIM_UNIX) {
+    struct iovec piece = {buffer, size};
+    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+    return sim_unix_recvmsg(process, (sim_unix *)file, &message, flags);
+  }
   return file->kind == SIM_TCP ? tcp_recv((sim_tcp *)file, buffer, size, flags) : -ENOTSOCK;
+}
+
+ssize_t sim_recvmsg(sim_process *process, int fd, struct msghdr *message, int flags)
+{
+  sim_unix *un = sim_unix_of(sim_file_at(process, fd));
+  if (!message->msg_iovlen) return -EINVAL;
+  if (un) return sim_unix_recvmsg(process, un, message, flags);
+  message->msg_controllen = 0;
+  message->msg_flags = 0;
+  return sim_recv(process, fd, message->msg_iov->iov_base, message->msg_iov->iov_len, flags);
 }
 
 /* As the kernel takes them: what has no room is left to the caller. */
@@ -265,6 +290,7 @@ ssize_t sim_sendmsg(sim_process *process, int fd, const struct msghdr *message)
   sim_file *file = sim_file_at(process, fd);
   if (!file) return -EBADF;
   if (file->kind == SIM_NETLINK) return sim_diag_ask(file, message);
+  if (file->kind == SIM_UNIX) return sim_unix_sendmsg(process, (sim_unix *)file, message);
   return file->kind == SIM_TCP ? tcp_send((sim_tcp *)file, message) : -ENOTSOCK;
 }
 
@@ -281,6 +307,8 @@ static void send_fin(sim_tcp *tcp)
 
 int sim_shutdown(sim_process *process, int fd, int how)
 {
+  sim_unix *un = sim_unix_of(sim_file_at(process, fd));
+  if (un) return sim_unix_shutdown(un, how);
   int result;
   sim_tcp *tcp = sim_tcp_at(process, fd, &result);
   if (!tcp) return result;
@@ -303,6 +331,8 @@ int sim_shutdown(sim_process *process, int fd, int how)
 
 int sim_unread(sim_process *process, int fd)
 {
+  sim_unix *un = sim_unix_of(sim_file_at(process, fd));
+  if (un) return un->state == TCP_LISTEN ? -EINVAL : (int)un->unread;
   int result;
   const sim_tcp *tcp = sim_tcp_at(process, fd, &result);
   if (!tcp) return result;
@@ -311,6 +341,8 @@ int sim_unread(sim_process *process, int fd)
 
 int sim_unacked(sim_process *process, int fd)
 {
+  sim_unix *un = sim_unix_of(sim_file_at(process, fd));
+  if (un) return un->state == TCP_LISTEN ? -EINVAL : (int)un->memory;
   int result;
   const sim_tcp *tcp = sim_tcp_at(process, fd, &result);
   if (!tcp) return result;

@@ -106,6 +106,8 @@ static int table_socket(const lc_sys *sys, int family, int type, int protocol)
   (void)protocol;
   if (code) return code;
   if (family == AF_NETLINK) return end(process, sim_diag_open(process));
+  if (family == AF_UNIX)
+    return end(process, sim_file_install(process, &sim_unix_new(process)->file));
   if (family != AF_INET && family != AF_INET6) return -EAFNOSUPPORT;
   sim_tcp *tcp = sim_tcp_new(process, (sa_family_t)family);
   return end(process, sim_file_install(process, &tcp->file));
@@ -152,9 +154,8 @@ static ssize_t table_recv(const lc_sys *sys, int fd, void *buffer, size_t size, 
 static ssize_t table_recvmsg(const lc_sys *sys, int fd, struct msghdr *message, int flags)
 {
   sim_process *process = begin(sys);
-  if (!message->msg_iovlen) return -EINVAL;
-  const struct iovec *first = message->msg_iov;
-  return end_bytes(process, sim_recv(process, fd, first->iov_base, first->iov_len, flags));
+  int code = luck(process, FAULT_RECVMSG);
+  return end_bytes(process, code ? code : sim_recvmsg(process, fd, message, flags));
 }
 
 static ssize_t table_sendmsg(const lc_sys *sys, int fd, const struct msghdr *message, int flags)
@@ -196,7 +197,9 @@ static int table_duplicate(const lc_sys *sys, int fd)
 {
   sim_process *process = begin(sys);
   sim_file *file = sim_file_at(process, fd);
-  return end(process, file ? sim_file_install(process, file) : -EBADF);
+  int code = luck(process, FAULT_DUPLICATE);
+  if (!code) code = file ? sim_file_install(process, file) : -EBADF;
+  return end(process, code);
 }
 
 static int table_is_alone(const lc_sys *sys)
@@ -316,29 +319,12 @@ static int table_open_file(const lc_sys *sys, int directory, const char *path, u
   return -ENOENT;
 }
 
-static int table_file_identity(const lc_sys *sys, const char *path, lc_file_identity *identity)
-{
-  (void)sys, (void)path;
-  memset(identity, 0, sizeof *identity);
-  return -ENOENT;
-}
-
-static int table_unlink(const lc_sys *sys, const char *path)
-{
-  (void)sys, (void)path;
-  return -ENOENT;
-}
-
+/* No file but a socket has a mode that counts. */
 static int table_chmod(const lc_sys *sys, const char *path, unsigned mode)
 {
-  (void)sys, (void)path, (void)mode;
-  return -ENOENT;
-}
-
-static int table_rename(const lc_sys *sys, const char *from, const char *to)
-{
-  (void)sys, (void)from, (void)to;
-  return -ENOENT;
+  lc_file_identity identity;
+  (void)mode;
+  return sim_path_identity(sys, path, &identity);
 }
 
 /* Every descriptor is a socket, or the library's own. */
@@ -379,10 +365,11 @@ static ssize_t table_write(const lc_sys *sys, int fd, const struct iovec *pieces
   return -EINVAL;
 }
 
+/* Processes take turns within a call only, and none ends its turn with a lock. */
 static int table_lock_directory(const lc_sys *sys, const char *path)
 {
-  (void)sys, (void)path;
-  return -ENOENT;
+  (void)path;
+  return sim_wake_create(sys->state);
 }
 
 static int table_resolve(const lc_sys *sys, const char *host, uint16_t port, lc_address *found,
@@ -446,10 +433,10 @@ void sim_table_fill(sim_process *process)
     .forget_variable = table_forget_variable,
     .descriptor_limit = table_descriptor_limit,
     .descriptors_open = table_descriptors_open,
-    .file_identity = table_file_identity,
-    .unlink = table_unlink,
+    .file_identity = sim_path_identity,
+    .unlink = sim_path_unlink,
     .chmod = table_chmod,
-    .rename = table_rename,
+    .rename = sim_path_rename,
     .lock_directory = table_lock_directory,
     .open_file = table_open_file,
     .file_facts = table_file_facts,
