@@ -2,6 +2,7 @@
 --
 --   GET /ready    200 while it serves; 503 from SIGTERM on. For DELAY seconds (default 3) the server
 --                 still accepts and serves all clients, because a load balancer needs time to notice
+--   GET /status   who is connected, and the stop as it runs: for browsers on this machine
 --   GET /         the page that it serves
 
 local http = require "lastcall.http"
@@ -14,8 +15,10 @@ if arg[3] or not delay or address:sub(1, 1) == "-" then
 end
 
 local pages = { ["/"] = "hello\n" }
+local status = http.status { title = "health" }
 
-local function answer(request)
+local function answer(request, response)
+  if request.path == "/status" then return status(request, response) end
   if request.method ~= "GET" and request.method ~= "HEAD" then
     return 405, { Allow = "GET, HEAD" }, "GET and HEAD only\n"
   end

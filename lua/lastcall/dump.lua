@@ -3,8 +3,9 @@
 --
 -- Ten thousand connections take a while. In a task the dump is made piece by piece, each piece in its own turn.
 
+local census = require "lastcall.census"
 local core = require "lastcall.core"
-local progress = require "lastcall.progress"
+local pause = require "lastcall.pause"
 local report = require "lastcall.report"
 local server = require "lastcall.server"
 
@@ -19,12 +20,6 @@ local STATES = { "active", "closing", "new", "idle", "closed" }
 
 local function plural(n, what)
   return ("%d %s%s"):format(n, what, n == 1 and "" or "s")
-end
-
---- Continues in a later turn, if called in a task. If the caller cannot wait or is canceled, it continues at once.
-local function pause()
-  local _, in_task = core.running()
-  if in_task then pcall(core.sleep, 0) end
 end
 
 local function task_line(task)
@@ -52,36 +47,18 @@ local function conn_line(conn, task)
   return table.concat(parts, ", ")
 end
 
---- The oldest connections in a state, of the listed servers; at most `room` of each server.
-local function oldest(state, room)
-  local found, since_pause = {}, 0
-  for i = 1, math.min(MOST, #server.all) do
-    local one = server.all[i]
-    if one:count(state) > 0 then
-      local some = core.server_oldest(one, state, room)
-      for _, conn in ipairs(some) do found[#found + 1] = { server = one, conn = conn } end
-      since_pause = since_pause + #some
-      if since_pause >= PIECE then
-        since_pause = 0
-        pause()
-      end
-    end
-  end
-  table.sort(found, function(a, b) return a.conn.id < b.conn.id end)
-  return found
-end
-
 --- Counts the connections by state, and chooses which to list: `of` has a list for each server.
 local function look_at_connections()
-  local found = { count = 0, by_state = progress.counts(server.all), of = {}, chosen = 0 }
+  local listed = table.move(server.all, 1, math.min(MOST, #server.all), 1, {})
+  local found = { count = 0, by_state = census.counts(server.all), of = {}, chosen = 0 }
   for _, state in ipairs(STATES) do
     found.count = found.count + found.by_state[state]
     local room = MOST - found.chosen
-    local some = room > 0 and oldest(state, room) or {}
+    local some = room > 0 and census.oldest(listed, state, room) or {}
     for i = 1, math.min(room, #some) do
-      local list = found.of[some[i].server] or {}
-      found.of[some[i].server] = list
-      list[#list + 1] = some[i].conn
+      local of = some[i].server
+      found.of[of] = found.of[of] or {}
+      table.insert(found.of[of], some[i])
       found.chosen = found.chosen + 1
     end
   end

@@ -34,6 +34,16 @@ function http.files(root, options) end
 ---@field max_age? integer seconds, for Cache-Control (none)
 ---@field types? table<string, string> types by the ending of a name; others are known
 
+--- Makes a function of a request and its response: a page that shows who is at work, and a stop as it runs.
+---@param options? lastcall.HttpStatusOptions
+---@return fun(request: lastcall.HttpRequest, response: lastcall.HttpResponse): ...
+function http.status(options) end
+
+---@class lastcall.HttpStatusOptions
+---@field title? string the heading ("lastcall")
+---@field access? fun(request: lastcall.HttpRequest): boolean? whether the page is shown (to clients on this machine)
+---@field most? integer connections that are listed, up to 80 (50)
+
 --- Makes a handler of a WSAPI application: `http.serve(address, http.wsapi(app))`.
 ---@param app (fun(env: table): number|string, table, fun(): string?)|{run: function}
 ---@return fun(request: lastcall.HttpRequest): integer, table, fun(): string?

@@ -188,6 +188,8 @@ local function part(value) return type(value) == "string" and not value:find "/"
 
 options.http_files = with(sent, { prefix = path, index = part })
 
+options.http_status = { title = is "string", access = is_function, most = whole(1, 80) }
+
 local function is_headers(value)
   return type(value) == "table", "a table of headers, such as {Accept = \"text/html\"}"
 end

@@ -1,5 +1,6 @@
 --- The live line of a drain: its step, the connections left, the seconds left.
 
+local census = require "lastcall.census"
 local core = require "lastcall.core"
 local stderr = require "lastcall.stderr"
 
@@ -7,19 +8,10 @@ local progress = {}
 
 local INTERVAL = 0.1
 
---- The connections of `servers` by state.
-function progress.counts(servers)
-  local total = { new = 0, active = 0, idle = 0, closing = 0, closed = 0 }
-  for _, server in ipairs(servers) do
-    for state in pairs(total) do total[state] = total[state] + server:count(state) end
-  end
-  return total
-end
-
 --- The drain of `servers` in a line.
 function progress.line(servers)
   local step, deadline = core.ladder()
-  local n = progress.counts(servers)
+  local n = census.counts(servers)
   local left = deadline and math.max(0, deadline - core.now()) or 0
   return ("%-7s %5d idle %5d active %5d closing %6.1f s left"):format(
     step, n.idle + n.new, n.active + n.closed, n.closing, left)

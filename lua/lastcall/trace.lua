@@ -1,9 +1,9 @@
 --- The progress of a shutdown in the log: its signals, its steps with the connections by state, and every few seconds
 -- what holds it.
 
+local census = require "lastcall.census"
 local core = require "lastcall.core"
 local hooks = require "lastcall.hooks"
-local progress = require "lastcall.progress"
 local report = require "lastcall.report"
 local server = require "lastcall.server"
 
@@ -17,32 +17,15 @@ local task -- the task that names the holders
 --- The fields of a message at `step`: the connections by state and the seconds left.
 local function standing(step)
   local _, deadline = core.ladder()
-  local n = progress.counts(server.all)
+  local n = census.counts(server.all)
   local left = deadline and math.max(0, deadline - core.now()) or 0
   return { step = step, idle = n.idle + n.new, active = n.active + n.closed, closing = n.closing,
     seconds_left = math.floor(left * 10 + 0.5) / 10 }
 end
 
---- The connections that only their peers keep open, the oldest first, and how many there are.
-local function closing_peers()
-  local found, count = {}, 0
-  for _, one in ipairs(server.all) do
-    if one:count "closing" > 0 then
-      local some, all = core.server_oldest(one, "closing", MOST, true)
-      table.move(some, 1, #some, #found + 1, found)
-      count = count + all
-    end
-  end
-  table.sort(found, function(a, b) return a.id < b.id end)
-  return found, count
-end
-
 local function names_of_holders()
   local names = {}
-  local some, count = core.holders(MOST)
-  local peers, peer_count = closing_peers()
-  table.move(peers, 1, MOST - #some, #some + 1, some)
-  count = count + peer_count
+  local some, count = census.holders(server.all, MOST)
   if hooks.current then names[1] = ("hook %s"):format(hooks.current.entry.name) end
   for _, one in ipairs(some) do names[#names + 1] = report.straggler_line(one) end
   if count > #some then names[#names + 1] = ("%d more"):format(count - #some) end

@@ -52,6 +52,9 @@ describe("examples/health.lua", function()
     helper.task(function(lastcall)
       local conn = assert(lastcall.connect(address))
       assert.equal("404", (get(conn, "/nothing")))
+      assert.equal("403", (get(conn, "/status"))) -- the host is not this machine
+      local _, _, page = get(conn, "http://localhost/status")
+      assert.is_truthy(page:find("<title>health</title>", 1, true), page)
       assert.equal("200", (get(conn, "/", "Content-Length: 0\r\n")))
       conn:write("HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n") -- no body comes with it: the next reply follows the head
       repeat local line = assert(conn:read()) until line == "\r"

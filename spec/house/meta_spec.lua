@@ -104,7 +104,7 @@ describe("lastcall/meta.lua", function()
     ConnectOptions = "connect", PipeOptions = "pipe", HeartbeatOptions = "heartbeat",
     ReuseportOptions = "reuseport", HookOptions = "hook", HttpOptions = "http", HttpServeOptions = "http_serve",
     HttpEventsOptions = "http_events", WebsocketOptions = "websocket", WebsocketClientOptions = "websocket_client",
-    HttpFileOptions = "http_file", HttpFilesOptions = "http_files",
+    HttpFileOptions = "http_file", HttpFilesOptions = "http_files", HttpStatusOptions = "http_status",
     SuperviseOptions = "supervise",
     HttpClientOptions = "http_client", HttpRequestOptions = "http_request",
   } do

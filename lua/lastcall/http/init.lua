@@ -12,7 +12,7 @@ local http = {
   handler = handler.new, access_log = require "lastcall.http.access_log", wsapi = require "lastcall.http.wsapi",
   websocket = websocket.accept, broadcast = websocket.broadcast,
   connect_websocket = require "lastcall.http.websocket_client",
-  files = require "lastcall.http.files",
+  files = require "lastcall.http.files", status = require "lastcall.http.status",
   client = client.client, request = client.request, get = client.get, post = client.post,
 }
 

@@ -3,6 +3,7 @@
 -- Messages with news are kept until the manager has taken them. The others are out of date soon: they are dropped when
 -- the manager has no room.
 
+local census = require "lastcall.census"
 local core = require "lastcall.core"
 local environment = require "lastcall.systemd.environment"
 local progress = require "lastcall.progress"
@@ -64,7 +65,7 @@ end
 
 local function standing()
   if is_stopping then return (progress.line(server.all)) end
-  local n = progress.counts(server.all)
+  local n = census.counts(server.all)
   return ("%s, %d connections"):format(readiness.is_denied() and "not ready" or "serving",
     n.new + n.active + n.idle + n.closing)
 end

@@ -1,14 +1,14 @@
-// Runs a script in a page of headless Chromium, for browser.lua: browser.js CHROMIUM FOLDER URL
+// Runs a script in a page of headless Chromium, for browser.lua: browser.js CHROMIUM FOLDER URL [WIDTH HEIGHT]
 //
 // FOLDER has the file `script`: the body of an async function, which runs in the page of URL. This program connects to
 // the unix-domain socket `desk` there. What the script gives to tell() is sent to it as a line "told JSON" at once, what
 // it returns as "result JSON", an error as "failed JSON". Chromium is driven over two pipes, so no port is taken.
 "use strict";
 const { spawn } = require("child_process");
-const { readFileSync } = require("fs");
+const { readFileSync, writeFileSync } = require("fs");
 const { connect } = require("net");
 
-const [chromium, folder, url] = process.argv.slice(2);
+const [chromium, folder, url, width, height] = process.argv.slice(2);
 const script = readFileSync(`${folder}/script`, "utf8");
 const desk = connect(`${folder}/desk`);
 const say = (word, value) => desk.write(`${word} ${JSON.stringify(value === undefined ? null : value)}\n`);
@@ -58,20 +58,33 @@ function leave(word, value) {
   setTimeout(() => browser.kill("SIGKILL"), 2000);
 }
 
+async function draw(sessionId) {
+  const { data } = await call("Page.captureScreenshot", { format: "png" }, sessionId);
+  writeFileSync(`${folder}/picture.png`, Buffer.from(data, "base64"));
+  await call("Runtime.evaluate", { expression: "drawn()" }, sessionId);
+}
+
 async function main() {
   const { targetId } = await call("Target.createTarget", { url: "about:blank" });
   const { sessionId } = await call("Target.attachToTarget", { targetId, flatten: true });
   const loaded = new Promise((done) => hearing.set("Page.loadEventFired", done));
-  hearing.set("Runtime.bindingCalled", ({ payload }) => desk.write(`told ${payload}\n`));
+  hearing.set("Runtime.bindingCalled", ({ name, payload }) => {
+    if (name == "drawText") draw(sessionId).catch((error) => leave("failed", error.message));
+    else desk.write(`told ${payload}\n`);
+  });
   await call("Page.enable", {}, sessionId);
   await call("Runtime.enable", {}, sessionId);
   await call("Runtime.addBinding", { name: "tellText" }, sessionId);
+  await call("Runtime.addBinding", { name: "drawText" }, sessionId);
+  const screen = { width: Number(width), height: Number(height), deviceScaleFactor: 1, mobile: true };
+  if (width) await call("Emulation.setDeviceMetricsOverride", screen, sessionId);
   const { errorText } = await call("Page.navigate", { url }, sessionId);
   if (errorText) return leave("failed", `${url}: ${errorText}`);
   await loaded;
   const { result, exceptionDetails: wrong } = await call("Runtime.evaluate", {
     expression: `(async () => {
       const tell = (value) => tellText(JSON.stringify(value === undefined ? null : value));
+      const draw = () => new Promise((done) => { globalThis.drawn = done; drawText(""); });
       const pause = (ms) => new Promise((done) => setTimeout(done, ms));
       ${script}
     })()`,

@@ -3,6 +3,7 @@
 --   local page = browser.open("http://127.0.0.1:8080/", [[
 --     tell("begun");                    // to page:told(), as often as the script likes
 --     await pause(10);                  // milliseconds
+--     await draw();                     // a picture of the page, in the file page:picture()
 --     const reply = await fetch("/x");  // everything that a page can do
 --     return { status: reply.status };  // to page:result()
 --   ]])
@@ -28,14 +29,14 @@ function browser.missing()
   if not find "chromium" then return "no Chromium here (apt-get install chromium)" end
 end
 
---- Opens the page, and runs the script in it, for at most so many seconds (60).
-function browser.open(url, script, seconds)
+--- Opens the page, and runs the script in it, for at most so many seconds (60). `screen`: {width, height} of a telephone.
+function browser.open(url, script, seconds, screen)
   local folder = helper.socket_path()
   assert(os.execute("mkdir " .. folder))
   helper.write_file(script, folder .. "/script")
   local desk = assert(lastcall.listen("unix:" .. folder .. "/desk"))
-  local program = process.start(("node spec/support/http/browser.js %s %s '%s'"):format(
-    find "chromium", folder, url), seconds or 60)
+  local program = process.start(("node spec/support/http/browser.js %s %s '%s' %s"):format(
+    find "chromium", folder, url, table.concat(screen or {}, " ")), seconds or 60)
   local conn = desk:accept(helper.seconds(20))
   if not conn then
     desk:close()
@@ -70,6 +71,9 @@ function browser:result()
   self:close()
   return value
 end
+
+--- The path of the picture that the script has drawn last, until the page is closed.
+function browser:picture() return self.folder .. "/picture.png" end
 
 --- Ends the browser, wherever the script is.
 function browser:close()
