@@ -60,6 +60,7 @@ build = {
       ["lastcall.embed"] = "lua/lastcall/embed.lua",
       ["lastcall.hooks"] = "lua/lastcall/hooks.lua",
       ["lastcall.http.access_log"] = "lua/lastcall/http/access_log.lua",
+      ["lastcall.http.arguments"] = "lua/lastcall/http/arguments.lua",
       ["lastcall.http.client.authorization"] = "lua/lastcall/http/client/authorization.lua",
       ["lastcall.http.client.exchange"] = "lua/lastcall/http/client/exchange.lua",
       ["lastcall.http.client"] = "lua/lastcall/http/client/init.lua",

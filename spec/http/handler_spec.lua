@@ -120,6 +120,37 @@ describe("a handler of requests", function()
     end, { on_error = function(err) errors[#errors + 1] = tostring(err) end })
   end)
 
+  it("is named by its line where something is wrong with what it has returned", function()
+    local wrong = {
+      { "Keep-Alive is lastcall's", 200, { ["Keep-Alive"] = "x" }, "a" },
+      { "700 is no status", 700, "a" },
+      { "what stands for the body is a boolean", 200, {}, true },
+      { "Content-Length is 5, but the body has 1", 200, { ["Content-Length"] = 5 }, "a" },
+      { "returned nothing, and written nothing" },
+      { "bad argument #1 to 'response:write'", 200, function() return {} end },
+    }
+    local errors = {}
+    local line = debug.getinfo(1, "l").currentline
+    local handlers = {
+      function(request) return table.unpack(wrong[tonumber(request.query)], 2) end,
+      function(request, _) return table.unpack(wrong[tonumber(request.query)], 2) end,
+    }
+    for i, handler in ipairs(handlers) do
+      client.serving(handler, function(address)
+        for number, one in ipairs(wrong) do
+          errors = {}
+          local conn = assert(lastcall.connect(address))
+          helper.send(conn, ("GET /?%d HTTP/1.1\r\nHost: here\r\n\r\n"):format(number))
+          conn:read "a"
+          conn:close()
+          assert.equal(1, #errors)
+          assert.is_truthy(errors[1]:find(("handler_spec.lua:%d: "):format(line + 1 + i), 1, true), errors[1])
+          assert.is_truthy(errors[1]:find(one[1], 1, true), errors[1])
+        end
+      end, { on_error = function(err) errors[#errors + 1] = tostring(err) end })
+    end
+  end)
+
   it("that fails in the middle of its reply leaves no whole one", function()
     client.serving(function(_, response)
       response:write "part"

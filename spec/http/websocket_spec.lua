@@ -29,6 +29,40 @@ local function ask(conn, bytes)
 end
 
 describe("http.websocket", function()
+  it("says which argument is wrong, at the script's line", function()
+    local errors, line = {}, nil
+    client.serving(function(request, response)
+      local ws = http.websocket(request, response)
+      if not ws then return end
+      line = debug.getinfo(1, "l").currentline
+      errors = {
+        { "first argument is the request of a handler, not a websocket", pcall(function() http.websocket(ws, ws) end) },
+        { "first argument is the request of a handler, not a websocket",
+          pcall(function() http.websocket(ws, response) end) },
+        { "first argument is the request of a handler, not a response",
+          pcall(function() http.websocket(response, request) end) },
+        { "second argument is the response of a handler, not a request",
+          pcall(function() http.websocket(request, request) end) },
+        { "second argument is the response of a handler, not a nil", pcall(function() http.websocket(request) end) },
+        { "first argument is the request of a handler, not a connection",
+          pcall(function() http.websocket(request.conn, response) end) },
+        { "first argument is the request of a handler, not a string", pcall(function() http.files "."("/a") end) },
+        { "second argument is the response of a handler, not a nil", pcall(function() http.status()(request) end) },
+      }
+    end, function(address)
+      local conn = frames.connect(address)
+      assert.equal("close 1000, eof", frames.rest(conn))
+      conn:close()
+    end)
+    assert.equal(8, #errors)
+    for _, one in ipairs(errors) do
+      assert.is_false(one[2])
+      assert.is_truthy(one[3]:find(one[1], 1, true), one[3])
+      local found = tonumber(one[3]:match "websocket_spec%.lua:(%d+): http%.%l+: the ")
+      assert.is_true(found > line and found < line + 18, one[3])
+    end
+  end)
+
   it("answers what is no handshake by itself, and the handler goes on with nothing to do", function()
     local codes = {}
     client.serving(function(request, response)

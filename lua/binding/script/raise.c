@@ -54,10 +54,34 @@ int push_script_place(lua_State *L, lua_State *co, int level)
   return 1;
 }
 
+/* Where a function of the script begins that has returned already: one for which a C function on the stack stands, which
+ * has it as its first upvalue. Pushes "file:line", or nothing, and returns whether it does [0, +(0|1)]. */
+static int push_returned_place(lua_State *L)
+{
+  lua_Debug frame, of;
+  size_t length;
+  int top = lua_gettop(L);
+  const char *home = push_home(L, &length);
+  for (int level = 0; lua_getstack(L, level, &frame); level++) {
+    lua_getinfo(L, "Sf", &frame);
+    int is_wrapper = *frame.what == 'C' && lua_getupvalue(L, -1, 1) && lua_isfunction(L, -1) &&
+                     !lua_iscfunction(L, -1);
+    if (is_wrapper) lua_getinfo(L, ">S", &of); /* pops it */
+    if (is_wrapper && !is_ours(&of, home, length)) {
+      lua_settop(L, top);
+      lua_pushfstring(L, "%s:%d", of.short_src, of.linedefined);
+      return 1;
+    }
+    lua_settop(L, top + 1);
+  }
+  lua_settop(L, top);
+  return 0;
+}
+
 /* Pushes "file:line: ", or "" if no script is on the stack [0, +1]. */
 static void push_place(lua_State *L)
 {
-  if (!push_script_place(L, L, 1)) {
+  if (!push_script_place(L, L, 1) && !push_returned_place(L)) {
     lua_pushliteral(L, "");
     return;
   }

@@ -1,5 +1,6 @@
 --- http.files: a handler that serves the files of a directory.
 
+local check = require "lastcall.http.arguments"
 local core = require "lastcall.core"
 local escapes = require "lastcall.http.escapes"
 local file = require "lastcall.http.file"
@@ -78,6 +79,7 @@ end
 
 --- Sends a file that is known already; any other request is for `answer`.
 local function serve(self, request, response)
+  check("http.files", request, response)
   local sent, rest <close>, done, size = core.http_files_send(response, self.known)
   if sent == true then return end
   if not rest then return answer(self, request, response, sent == nil) end

@@ -1,7 +1,7 @@
 --- WebSocket: the handshake of a server, and messages to many.
 
+local check = require "lastcall.http.arguments"
 local core = require "lastcall.core"
-local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 
 local websocket = { broadcast = core.broadcast }
@@ -75,9 +75,7 @@ end
 --- Takes the connection of a request over to WebSocket. Returns the WebSocket; or nil, code, message, and has answered.
 function websocket.accept(request, response, given)
   given = options.check("http.websocket", given, options.websocket)
-  if type(response) ~= "userdata" then
-    misuse.raise("http.websocket: the second argument is the response, not a %s", type(response))
-  end
+  check("http.websocket", request, response)
   given = options.pick(given, options.websocket)
   given.origins = judge_of(given.origins)
   local status, headers, message = fault_of(request, given)

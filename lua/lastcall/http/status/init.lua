@@ -4,6 +4,7 @@
 -- ends as soon as nobody else is left, so it holds up nothing.
 
 local census = require "lastcall.census"
+local check = require "lastcall.http.arguments"
 local core = require "lastcall.core"
 local event = require "lastcall.http.event"
 local options = require "lastcall.options"
@@ -129,6 +130,7 @@ local function document(self, own)
 end
 
 local function answer(self, request, response)
+  check("http.status", request, response)
   if not self.access(request) then return 403, "this page is not shown to you\n" end
   if request.method ~= "GET" and request.method ~= "HEAD" then
     return 405, { Allow = "GET, HEAD" }, "the page can only be read\n"
