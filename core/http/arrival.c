@@ -192,8 +192,15 @@ static lc_arrival arrived(lc_conn *conn, void *state)
 
 /* -------------------------------------------------------------------- units -- */
 
-/* What a request without a reply is answered with. */
-static int failure_status(const lc_http_exchange *x) { return x->refusal ? x->refusal : 500; }
+/* Answers a request whose work has ended without a reply. */
+static int answer_failure(lc_http_exchange *x, lc_conn *conn)
+{
+  static const char later[] = "Retry-After: 1\r\n";
+  int status = x->refusal ? x->refusal : x->given_up ? 503 : 500;
+  x->head.persists = 0;
+  if (status != 503) return lc_http_answer(x, conn, status, NULL, 0);
+  return lc_http_answer(x, conn, status, later, sizeof later - 1);
+}
 
 /* Without a reply the request has failed. A reply that is not whole must not look like one. */
 static void unit_ended(lc_conn *conn, void *state)
@@ -202,8 +209,7 @@ static void unit_ended(lc_conn *conn, void *state)
   lc_http_exchange_uncount(x);
   if (!x->begun) {
     if (x->refusal) tell_refused(conn, x, x->refusal, lc_http_body_failure(x));
-    x->head.persists = 0;
-    lc_http_answer(x, conn, failure_status(x), NULL, 0);
+    answer_failure(x, conn);
   }
   lc_http_note_replied(x, conn);
   if (!x->ended || lc_http_out_send(x, conn)) {
@@ -221,12 +227,10 @@ static void unit_ended(lc_conn *conn, void *state)
 /* The connection ends before the reply. What has not begun can still say so. */
 static int leave(lc_conn *conn, void *state)
 {
-  static const char later[] = "Retry-After: 1\r\n";
   lc_http_exchange *x = state;
   if (!x || x->stage != LC_HTTP_STAGE_UNIT || (x->ended && !lc_http_out_send(x, conn))) return 0;
-  x->head.persists = 0;
-  if (x->begun || lc_http_answer(x, conn, 503, later, sizeof later - 1))
-    lc_conn_abort(conn, "reply not finished");
+  x->refusal = 503;
+  if (x->begun || answer_failure(x, conn)) lc_conn_abort(conn, "reply not finished");
   lc_http_note_replied(x, conn);
   return 0;
 }
@@ -237,9 +241,7 @@ static void unit_failed(lc_conn *conn, void *state)
   lc_http_exchange *x = state;
   lc_http_exchange_uncount(x);
   if (x->ended && !lc_http_out_send(x, conn)) return;
-  x->head.persists = 0;
-  if (x->begun || lc_http_answer(x, conn, failure_status(x), NULL, 0))
-    lc_conn_abort(conn, "reply not finished");
+  if (x->begun || answer_failure(x, conn)) lc_conn_abort(conn, "reply not finished");
   lc_http_note_replied(x, conn);
 }
 

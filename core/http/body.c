@@ -116,6 +116,8 @@ const char *lc_http_body_failure(const lc_http_exchange *x)
   }
 }
 
+void lc_http_give_up(lc_http_exchange *x) { x->given_up = 1; }
+
 int lc_http_has_body_failed(const lc_http_exchange *x) { return x->refusal != 0; }
 
 int lc_http_body_read(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *piece)

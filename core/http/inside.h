@@ -59,6 +59,7 @@ struct lc_http_exchange {
   uint16_t refusal;       /* the status that a failure of the body asks for; 0: none */
   unsigned continued : 1; /* "100 Continue" was sent */
   unsigned counted : 1;   /* among the requests at work */
+  unsigned given_up : 1;  /* it was canceled, and its work says nothing more */
 
   /* The reply. */
   unsigned begun : 1;

@@ -98,6 +98,8 @@ int lc_http_body_read(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *
  * LC_TOO_LONG; LC_CANCELED; LC_HTTP_BAD. When the work for a request ends without a reply, the
  * library answers 408, 413, 503 or 400 for these, and 500 when its body has not failed. */
 void lc_http_body_failed(lc_http_exchange *x, int code);
+/* The request is canceled, and its work says nothing more: without a reply, the answer is 503. */
+void lc_http_give_up(lc_http_exchange *x);
 /* Also where lc_http_body_read has said so. */
 int lc_http_has_body_failed(const lc_http_exchange *x);
 lc_time lc_http_body_deadline(const lc_http_exchange *x, const lc_conn *conn);

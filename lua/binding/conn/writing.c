@@ -243,10 +243,10 @@ static int conn_write(lua_State *L)
   return write_pieces(L, box, put_plain, write_more);
 }
 
-/* The body of a reply has its own framing. While the task waited for its turn, the reply may have ended. */
+/* The body of a reply has its own framing. */
 static ssize_t put_body(const conn_box *box, const struct iovec *pieces, int count)
 {
-  if (!conn_speaks_http(box) || lc_http_has_ended(box->exchange)) return LC_CLOSED;
+  if (!conn_is_reply_open(box)) return LC_CLOSED;
   return lc_http_write(box->exchange, box->conn, pieces, count);
 }
 
@@ -258,6 +258,7 @@ static int write_body_more(lua_State *L, int status, lua_KContext kept)
 
 int conn_write_body(lua_State *L, conn_box *box)
 {
+  conn_begin_reply(box);
   return write_pieces(L, box, put_body, write_body_more);
 }
 

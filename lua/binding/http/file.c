@@ -118,7 +118,7 @@ static ssize_t put_piece(lua_State *L, const conn_box *box, size_t done)
   const file_box *file = lua_touserdata(L, BODY);
   uint64_t offset = (uint64_t)lua_tointeger(L, OFFSET) + done;
   uint64_t left = (uint64_t)lua_tointeger(L, LENGTH) - done;
-  if (!conn_speaks_http(box) || lc_http_has_ended(box->exchange)) return LC_CLOSED;
+  if (!conn_is_reply_open(box)) return LC_CLOSED;
   if (is_closed(L, file)) return LC_CLOSED;
   return lc_http_write_file(box->exchange, box->conn, file->fd, offset, left);
 }
@@ -165,6 +165,7 @@ static int http_send_file(lua_State *L)
   lua_getiuservalue(L, 1, HTTP_OF_CONN);
   lua_replace(L, CONN);
   t->woken = 0;
+  conn_begin_reply(self->box);
   return send_more(L, LUA_OK, 0);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/list.h"
+#include "conn/exchange.h"
 #include "conn/writing.h"
 #include "http/fields.h"
 #include "http/methods.h"
@@ -116,6 +117,10 @@ static int end_more(lua_State *L, int status, lua_KContext kept)
     return 0;
   }
   if (conn_is_being_written(box, t)) return conn_wait_turn(L, t, box, "response", kept, end_more);
+  if (!conn_is_reply_open(box)) { /* another task has ended it meanwhile */
+    conn_end_write(box, t);
+    return 0;
+  }
   while (done < length) {
     struct iovec rest = {(void *)(uintptr_t)(body + done), length - done};
     ssize_t accepted = lc_http_write(exchange, box->conn, &rest, 1);
@@ -143,6 +148,7 @@ static int end_with_body(lua_State *L, conn_box *box)
     lua_replace(L, 1);
   }
   if (t) t->woken = 0;
+  conn_begin_reply(box);
   return end_more(L, LUA_OK, 0);
 }
 
@@ -227,9 +233,17 @@ static int answer_plainly(lua_State *L, conn_box *box)
   struct iovec whole = {(void *)(uintptr_t)body, length};
   ssize_t accepted = lc_http_write(box->exchange, box->conn, &whole, 1);
   t->woken = 0;
+  conn_begin_reply(box);
   if (accepted > 0) t->rt->tasks->bytes -= accepted;
   if (accepted == (ssize_t)length && !lc_http_end(box->exchange, box->conn, NULL, 0)) return 0;
   return end_more(L, LUA_OK, accepted > 0 ? accepted : 0);
+}
+
+/* Whether the request is: its client has gone, or the shutdown is over for it. Then a handler need not answer. */
+static int is_canceled(lua_State *L, const conn_box *box)
+{
+  const task *t = task_running(L, box->rt);
+  return box->cut || lc_conn_error(box->conn) || (t && task_ended(t));
 }
 
 /* Stack: the response, or the connection; the results. Ends the response. Returns 1, with the function that gives the
@@ -247,6 +261,10 @@ int http_answer(lua_State *L, conn_box *box)
   }
   if (!has_answer(L, box)) {
     if (lc_http_has_body_failed(box->exchange)) return 0; /* the core knows what to answer */
+    if (is_canceled(L, box)) {
+      lc_http_give_up(box->exchange);
+      return 0;
+    }
     raise_error(L, "http: the handler has returned nothing, and written nothing");
   }
   arrange(L);

@@ -93,6 +93,7 @@ struct task {
   lc_link in_context;
   task_extra *extra;
   uint64_t id;
+  uint64_t reply; /* the exchange for whose reply it writes, or has written last */
   lc_time began;
 };
 
