@@ -88,17 +88,27 @@ lc_time lc_conn_quiet_from(lc_conn *conn)
   return end_of_silence(conn);
 }
 
-void lc_idle_look(lc_conn *conn)
+static void dismiss(lc_conn *conn)
 {
   lc_server *server = lc_conn_server(conn);
-  if (!lc_conn_is_draining(conn) || lc_idle_look_at(conn) > conn->loop->now) return;
-  if (lc_crossing_unread(conn)) { /* a request has arrived: its event follows */
-    lc_mark_unread(conn);
-    return;
-  }
   lc_mark_here(conn);
   conn->dismissed = 1;
   lc_member_of(conn)->was_idle = 1;
   if (server->events->draining && !conn->unheard) server->events->draining(conn, server->user);
   if (server->options.closes_idle || conn->unheard) lc_units_leave(conn, "drain");
+}
+
+void lc_idle_look(lc_conn *conn)
+{
+  if (!lc_conn_is_draining(conn) || lc_idle_look_at(conn) > conn->loop->now) return;
+  if (lc_crossing_unread(conn)) lc_mark_unread(conn); /* a request has arrived: its event follows */
+  else dismiss(conn);
+}
+
+int lc_idle_is_out_of_time(lc_conn *conn)
+{
+  if (!lc_conn_is_draining(conn) || conn->state != LC_STATE_IDLE || conn->tasks) return 0;
+  if (lc_idle_look_at(conn) == LC_NEVER || lc_crossing_unread(conn)) return 0;
+  dismiss(conn);
+  return conn->state >= LC_STATE_CLOSING;
 }

@@ -16,7 +16,7 @@ static void reach(lc_conn *conn, lc_step step)
 {
   lc_server *server = lc_conn_server(conn);
   const lc_events *events = server->events;
-  if (step == LC_STEP_CANCEL && lc_unclaimed_lose(conn)) return;
+  if (step == LC_STEP_CANCEL && (lc_unclaimed_lose(conn) || lc_idle_is_out_of_time(conn))) return;
   if (step == LC_STEP_KILL && lc_conn_end_linger(conn)) return; /* it lost nothing: not killed */
   if (events->reached && !conn->unheard) events->reached(conn, step, server->user);
   int is_ours = server->options.closes_at_cancel || conn->leaving || conn->unheard;
