@@ -5,7 +5,8 @@
 --
 -- Bodies go through piece by piece, both ways, as fast as the slower side takes them. When the client leaves, its
 -- request to the upstream ends; when the upstream ends too early, the client sees that its reply is not whole. An
--- upstream that does not answer GET / is left out until it does. SIGTERM finishes what has begun.
+-- upstream that does not answer GET / is left out until it does. An upstream that is silent for READ_TIMEOUT seconds, a
+-- variable of the environment (60), has failed: 504. SIGTERM finishes what has begun.
 
 local http = require "lastcall.http"
 local lastcall = require "lastcall"
@@ -20,7 +21,10 @@ if not upstreams[1] then
 end
 
 -- A redirection is the client's to follow, and a long answer nobody's to cut.
-local client = http.client { redirects = 0, proxy = false, connect_timeout = 2, read_timeout = 60, max_per_host = 256 }
+local client = http.client {
+  redirects = 0, proxy = false, connect_timeout = 2, read_timeout = tonumber(os.getenv "READ_TIMEOUT") or 60,
+  max_per_host = 256,
+}
 
 -- ------------------------------------------------------------------------------------------- upstreams --
 

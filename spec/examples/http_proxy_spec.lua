@@ -8,13 +8,17 @@ local process = require "spec.support.process"
 local user -- the client of the proxy
 
 --- Runs `body(url of the proxy, proxy, server)` with the proxy in front of `fn`, a handler of requests here; then ends
--- the proxy, and returns what it printed.
+-- the proxy, and returns what it printed. What follows are more upstreams, or a table of variables of its environment.
 local function behind(fn, body, ...)
   local others = { ... }
+  local variables = type(others[1]) == "table" and table.remove(others, 1) or {}
   local proxy, output
   helper.task(function()
     local server, address = helper.serve(lastcall, http.handler(fn, { max_body = 1 << 30 }))
-    proxy = process.example("http_proxy", "127.0.0.1:0", address, table.unpack(others))
+    local set = {}
+    for name, value in pairs(variables) do set[#set + 1] = name .. "=" .. value end
+    proxy = process.start(("env %s lua5.4 examples/http_proxy.lua 127.0.0.1:0 %s %s"):format(
+      table.concat(set, " "), address, table.concat(others, " ")))
     user = http.client()
     body("http://" .. proxy:address(), proxy, server)
     user:close() -- a drain waits some seconds for connections that might still bring a request
@@ -71,6 +75,26 @@ describe("examples/http_proxy.lua", function()
       assert.is_true(table.concat(pieces) == ("0123456789abcdef"):rep(size // 16))
     end)
     helper.stopping.assert_says_clean(output)
+  end)
+
+  it("answers 504 for an upstream that is silent, and cuts the reply of one that stops in its middle", function()
+    local output = behind(function(request, response)
+      if is_check(request) then return "well" end
+      if request.path == "/half" then
+        response:write "half"
+        response:flush()
+      end
+      lastcall.sleep(30)
+    end, function(base)
+      local reply = assert(user:get(base .. "/silent"))
+      assert.same({ 504, "the server behind has not answered\n" }, { reply.status, reply:body() })
+      reply = assert(user:post(base .. "/silent", "body"))
+      assert.equal(504, reply.status)
+      reply = assert(user:get(base .. "/half"))
+      assert.equal(200, reply.status)
+      assert.equal("reset", select(2, reply:body()))
+    end, { READ_TIMEOUT = 0.3 })
+    assert.is_truthy(output:find("http_proxy: .* %(timeout%)"), output)
   end)
 
   it("takes no more than it can pass on", function()

@@ -33,9 +33,9 @@ local errors = { write = function(_, ...) stderr.say(table.concat({ ... })) end 
 
 --- Host and port of "host:port", "[v6]:port" or either without a port.
 local function parts_of(host)
-  local name, port = host:match "^(.-):(%d+)$"
+  local name, port = host:match "^(.-):(%d*)$"
   if not name or name:find("^[^%[].*:") then return host, nil end
-  return name, port
+  return name, port ~= "" and port or nil
 end
 
 --- The variables that every request has.
