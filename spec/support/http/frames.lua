@@ -1,6 +1,7 @@
 --- Frames of WebSocket for specs, made and read by hand, so that they may be illegal.
 
 local client = require "spec.support.http.client"
+local core = require "lastcall.core"
 local lastcall = require "lastcall"
 
 local frames = { CONTINUATION = 0, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 }
@@ -63,18 +64,36 @@ function frames.connect(address, path, fields, more)
   return conn, reply
 end
 
---- The next frame of a server: its opcode, payload, and whether it is final; or nil, code.
-function frames.read(conn)
+--- The other side of a handshake: the server's, by hand. Returns the head of the request.
+function frames.accept(conn)
+  local lines = {}
+  for line in conn:lines() do
+    if line == "\r" then break end
+    lines[#lines + 1] = line:sub(1, -2)
+  end
+  local head = table.concat(lines, "\n")
+  conn:write("HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Accept: ",
+    core.websocket_accept(head:match "Sec%-WebSocket%-Key: (%S+)"), "\r\n\r\n")
+  return head
+end
+
+local function read(conn, is_masked)
   local head, code = conn:read(2)
   if not head then return nil, code end
   local first, length = head:byte(1, 2)
-  assert(length < 128, "a server's frame is masked")
+  assert((length >= 128) == is_masked, "a server's frame is masked, or a client's is not")
   assert(first & 0x70 == 0, "a reserved bit is set")
+  length = length & 127
   if length == 126 then length = (">I2"):unpack(conn:read(2))
   elseif length == 127 then length = (">I8"):unpack(conn:read(8)) end
+  local key = is_masked and conn:read(4)
   local payload = length == 0 and "" or assert(conn:read(length))
+  if is_masked then payload = frames.mask(payload, key) end
   return first & 15, payload, first & 0x80 ~= 0
 end
+
+--- The next frame of a server: its opcode, payload, and whether it is final; or nil, code.
+function frames.read(conn) return read(conn, false) end
 
 --- What a Close frame says: its code and reason; nil when it has none.
 function frames.close_code(payload)
@@ -82,19 +101,41 @@ function frames.close_code(payload)
   return (">I2"):unpack(payload), payload:sub(3)
 end
 
---- Everything that still comes, as a text: "text hello, pong p, close 1000, eof".
-function frames.rest(conn)
+--- Everything that still comes from a server, as a text: "text hello, pong p, close 1000, eof"; from a client, up to
+-- its Close.
+function frames.rest(conn, is_masked)
   local names = { [0] = "continuation", "text", "binary", [8] = "close", [9] = "ping", [10] = "pong" }
   local seen = {}
   while true do
-    local opcode, payload = frames.read(conn)
+    local opcode, payload = read(conn, is_masked or false)
     if not opcode then
       seen[#seen + 1] = payload
       return table.concat(seen, ", ")
     end
     if opcode == frames.CLOSE then payload = tostring(frames.close_code(payload) or "") end
     seen[#seen + 1] = (names[opcode] .. " " .. payload):match "^(.-)%s*$"
+    if is_masked and opcode == frames.CLOSE then return table.concat(seen, ", ") end
   end
+end
+
+--- The rules of websocket_rules.lua, for a peer that is the client or the server.
+function frames.rules(is_server)
+  local function frame(opcode, payload, how)
+    how = how or {}
+    local is_plain = is_server ~= (how.is_wrong or false)
+    if #payload > 4096 and not is_plain then return frames.unmasked(opcode, payload, how.more) end
+    return frames.frame(opcode, payload,
+      { more = how.more, reserved = how.reserved, form = how.form, is_plain = is_plain })
+  end
+  local function text(payload, how) return frame(frames.TEXT, payload, how) end
+  local function close(code, reason)
+    return frame(frames.CLOSE, code and (">I2"):pack(code) .. (reason or "") or "")
+  end
+  --- The beginning of a frame that says how long it is.
+  local function announce(length)
+    return string.char(0x82, is_server and 127 or 255) .. (">I8"):pack(length) .. "mask"
+  end
+  return assert(loadfile "spec/support/http/websocket_rules.lua")(frame, text, close, announce)
 end
 
 return frames
