@@ -63,6 +63,7 @@ build = {
       ["lastcall.http.arguments"] = "lua/lastcall/http/arguments.lua",
       ["lastcall.http.client.authorization"] = "lua/lastcall/http/client/authorization.lua",
       ["lastcall.http.client.exchange"] = "lua/lastcall/http/client/exchange.lua",
+      ["lastcall.http.client.inflate"] = "lua/lastcall/http/client/inflate.lua",
       ["lastcall.http.client"] = "lua/lastcall/http/client/init.lua",
       ["lastcall.http.client.message"] = "lua/lastcall/http/client/message.lua",
       ["lastcall.http.client.pool"] = "lua/lastcall/http/client/pool.lua",

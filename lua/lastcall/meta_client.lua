@@ -65,6 +65,7 @@ function http.client(options) end
 ---@field max_body? integer bytes that reply:body returns, unless it is called with another number (16 MiB)
 ---@field redirects? integer (10)
 ---@field proxy? string|false "http://user:password@host:port"; false: none (that of the environment)
+---@field decompress? boolean whether replies may be compressed by gzip, where the library lua-zlib is there (false)
 ---@field tls? boolean|lastcall.TlsClientOptions for https (those of `connect`)
 
 --- Requests by it share its connections.
@@ -109,6 +110,7 @@ function HttpClient:close() end
 ---@field headers lastcall.HttpHeaders
 ---@field url string of the request, or where redirections led; without a password
 ---@field length? integer the Content-Length
+---@field decoded? "gzip" what was undone of the body; the headers are those of the bytes that were sent
 local HttpReply = {}
 
 --- (waits) What is left of the body.

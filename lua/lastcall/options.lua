@@ -199,7 +199,7 @@ options.http_client = {
   max_connections = whole(1, 2 ^ 31), max_per_host = whole(1, 2 ^ 31), max_idle = whole(0, 2 ^ 31),
   max_head = whole(256, 2 ^ 24), max_fields = whole(1, 10000), max_body = whole(0, 2 ^ 53),
   redirects = whole(0, 100), headers = is_headers, proxy = either("the URL of a proxy, or false", "string", is_false),
-  tls = tls.is_client,
+  tls = tls.is_client, decompress = is "boolean",
 }
 
 local function anything() return true end -- checked where it is used

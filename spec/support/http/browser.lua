@@ -29,7 +29,8 @@ function browser.missing()
   if not find "chromium" then return "no Chromium here (apt-get install chromium)" end
 end
 
---- Opens the page, and runs the script in it, for at most so many seconds (60). `screen`: {width, height} of a telephone.
+--- Opens the page, and runs the script in it, for at most so many seconds (60). `screen`: {width, height} of a
+-- telephone.
 function browser.open(url, script, seconds, screen)
   local folder = helper.socket_path()
   assert(os.execute("mkdir " .. folder))

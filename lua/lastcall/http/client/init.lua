@@ -2,6 +2,7 @@
 
 local core = require "lastcall.core"
 local exchange = require "lastcall.http.client.exchange"
+local inflate = require "lastcall.http.client.inflate"
 local message = require "lastcall.http.client.message"
 local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
@@ -27,6 +28,7 @@ local function new(given)
   for name, value in pairs(DEFAULTS) do
     settings[name] = given[name] == nil and value or given[name] or nil
   end
+  settings.decompress = given.decompress and inflate.is_there
   settings.tls = type(given.tls) == "table" and given.tls or nil
   return setmetatable({
     settings = settings, headers = given.headers, timeout = given.timeout or nil, pool = pool.new(settings),
@@ -48,13 +50,14 @@ local function attempt(self, one, deadline)
   local way, code, text = route.to(one.url, self.proxy_for(one.url), self.settings)
   if not way then return nil, code, text end
   local is_new = false
+  one.decodes = self.settings.decompress and message.may_be_compressed(one)
   while true do
     local lease, conn, problem = self.pool:take(way, deadline, is_new)
     if not lease then return nil, conn, problem end
     conn:set_deadline(deadline)
     local head, run, has_begun
     head, run, problem, has_begun = exchange.perform(lease, conn, one, way.through, self.settings)
-    if head then return reply.new(head, run, url.text(one.url), self.settings) end
+    if head then return reply.new(head, run, url.text(one.url), self.settings, one.decodes) end
     if not may_repeat(one, lease, run, has_begun) then return nil, run, problem end
     is_new = true -- no third attempt: this connection was not kept
   end

@@ -95,6 +95,9 @@ end
 --- Whether the body can be sent a second time: a function that gives pieces cannot be called again.
 function message.is_repeatable(one) return type(one.body) ~= "function" end
 
+--- Whether the reply may be compressed, for all that the script says. A part of compressed bytes cannot be undone.
+function message.may_be_compressed(one) return not (one.names["accept-encoding"] or one.names.range) end
+
 function message.has_large_body(one)
   return type(one.body) == "function" or one.length and one.length > 65536
 end
@@ -116,6 +119,7 @@ function message.head(one, through)
     lines[#lines + 1] = ("Proxy-Authorization: %s\r\n"):format(through.authorization)
   end
   lines[#lines + 1] = framing(one)
+  if one.decodes then lines[#lines + 1] = "Accept-Encoding: gzip\r\n" end
   if one.expects then lines[#lines + 1] = "Expect: 100-continue\r\n" end
   if one.closes then lines[#lines + 1] = "Connection: close\r\n" end
   lines[#lines + 1] = one.lines .. "\r\n"

@@ -1,6 +1,7 @@
 --- Replies, as scripts have them.
 
 local core = require "lastcall.core"
+local inflate = require "lastcall.http.client.inflate"
 local misuse = require "lastcall.misuse"
 
 local methods = {}
@@ -14,12 +15,46 @@ local function finish(self)
   if exchange then exchange:finish(self, self.limits.idle_timeout) end
 end
 
---- Makes the reply of its head. Its connection is free again once its body has been read.
-local function new(head, exchange, where, limits)
+local GZIP = { gzip = true, ["x-gzip"] = true }
+
+--- Makes the reply of its head. Its connection is free again once its body has been read. `decodes`: the server was
+-- told that gzip is understood.
+local function new(head, exchange, where, limits, decodes)
   head.url, head.exchange, head.limits = where, exchange, limits
   local self = setmetatable(head, Reply)
-  if core.http_is_read(self.incoming) then finish(self) end
+  if core.http_is_read(self.incoming) then finish(self)
+  elseif decodes and GZIP[(self.headers["content-encoding"] or ""):lower()] then
+    self.decoded, self.inflater, self.bytes, self.at = "gzip", inflate.new(), "", 1
+  end
   return self
+end
+
+local function fail(self, code, message)
+  self.failure = { code, message }
+  self:close()
+  return nil, code, message
+end
+
+--- The next piece of the body as it was sent.
+local function read_sent(self, max)
+  if not self.exchange then return nil end
+  local piece, code, message = self.exchange:read(self, max)
+  if code then return fail(self, code, message) end
+  if core.http_is_read(self.incoming) then finish(self) end
+  return piece
+end
+
+--- The next piece of a body that was compressed.
+local function read_inflated(self, max)
+  if self.at > #self.bytes then
+    local bytes, code, message = self.inflater:read(function() return read_sent(self, PIECE) end)
+    if code and not self.failure then return fail(self, code, ("%s: %s"):format(self.url, message)) end
+    if not bytes then return nil, code, message end
+    self.bytes, self.at = bytes, 1
+  end
+  local piece = self.bytes:sub(self.at, self.at + max - 1)
+  self.at = self.at + #piece
+  return piece
 end
 
 --- The next piece of the body; nil at its end; or nil, code, message.
@@ -29,15 +64,7 @@ function methods:read(max)
     misuse.raise("reply:read: expected a number of bytes, a whole number, 1 or more")
   end
   if self.failure then return nil, table.unpack(self.failure, 1, 2) end
-  if not self.exchange then return nil end
-  local piece, code, message = self.exchange:read(self, max or PIECE)
-  if code then
-    self.failure = { code, message }
-    self:close()
-    return nil, code, message
-  end
-  if core.http_is_read(self.incoming) then finish(self) end
-  return piece
+  return (self.inflater and read_inflated or read_sent)(self, max or PIECE)
 end
 
 --- What is left of the body, at most `max` bytes.
