@@ -46,6 +46,8 @@ local servers = {
   ["sketch, lines"] = sketched "app=line cork=true",
 }
 servers["Go net/http"].load = "--http"
+servers["lastcall, WebSocket"] = script "lastcall_websocket.lua"
+servers["lastcall, WebSocket"].load = "--websocket"
 -- A turn's length is the loop's own processor time: what the machine gives to others meanwhile is no part of it.
 for name, words in pairs { ["lastcall"] = "", ["lastcall, lines"] = "lines", ["lastcall, start on data"] = "data" } do
   servers[name .. ", turns"] = script("lastcall.lua", words .. " turns")
@@ -80,6 +82,14 @@ local works = {
     load = "--connections 1000 --size 64",
     servers = { "raw C", "raw C again", "sketch", "lastcall", "Go, deadlines" },
     bars = { { "lastcall", "raw C", "cpu", at_most = 1.18 } },
+  },
+  {
+    -- The server by hand speaks no WebSocket: it echoes the same 64 bytes without frames.
+    name = "echo of messages of WebSocket, 64 B, 64 connections",
+    kind = "traffic",
+    load = "--connections 64 --size 64",
+    servers = { "raw C", "raw C again", "lastcall", "lastcall, WebSocket" },
+    bars = { { "lastcall, WebSocket", "raw C", "cpu", at_most = 1.35 } },
   },
   {
     name = "connect, echo, close",

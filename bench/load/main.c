@@ -36,6 +36,7 @@ static const char usage[] =
   "  --lines N          lines in a message (1)\n"
   "  --depth N          messages under way on each connection (1)\n"
   "  --close            connect anew for each message\n"
+  "  --websocket        each message is one of WebSocket\n"
   "  --burst            one message on each connection while the server stands still, then all "
   "answers\n"
   "  --idle N           connections that say two words and are then silent (0)\n"
@@ -67,6 +68,7 @@ static double number(const char *option, const char *text)
 static bool read_flag(struct measurement *wanted, const char *name)
 {
   if (strcmp(name, "--close") == 0) wanted->traffic.close_each = true;
+  else if (strcmp(name, "--websocket") == 0) wanted->traffic.websocket = true;
   else if (strcmp(name, "--silent") == 0) wanted->silent = true;
   else if (strcmp(name, "--burst") == 0) wanted->burst = true;
   else if (strcmp(name, "--mark") == 0) wanted->mark = true;

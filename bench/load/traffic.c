@@ -16,6 +16,7 @@
 
 #include "common.h"
 #include "dial.h"
+#include "websocket.h"
 
 enum { EVENTS = 256, SCRATCH = 256 * 1024 };
 
@@ -31,8 +32,8 @@ struct traffic {
   struct traffic_options options;
   int epoll;
   bool check;
-  size_t length; /* of a message */
-  char *message;
+  size_t length, answer_length; /* of a message, and of what comes back */
+  char *message, *answer;       /* the same, but over WebSocket */
   char *scratch;
   struct traffic_result *result; /* of the run under way */
   uint64_t failed;
@@ -75,6 +76,7 @@ static void begin_message(struct traffic *traffic, struct link *link, int64_t no
 static void open_link(struct traffic *traffic, struct link *link, int64_t now)
 {
   *link = (struct link){.fd = dial(traffic->options.port, 0)};
+  if (traffic->options.websocket) websocket_begin(link->fd);
   for (unsigned i = 0; i < traffic->options.depth; i++) begin_message(traffic, link, now);
   send_some(traffic, link);
   if (link->fd < 0) return;
@@ -87,10 +89,10 @@ static void open_link(struct traffic *traffic, struct link *link, int64_t now)
 static void compare(const struct traffic *traffic, const struct link *link, size_t got)
 {
   for (size_t at = 0; at < got;) {
-    size_t offset = (link->received + at) % traffic->length;
-    size_t piece = traffic->length - offset;
+    size_t offset = (link->received + at) % traffic->answer_length;
+    size_t piece = traffic->answer_length - offset;
     if (piece > got - at) piece = got - at;
-    if (memcmp(traffic->scratch + at, traffic->message + offset, piece) != 0) {
+    if (memcmp(traffic->scratch + at, traffic->answer + offset, piece) != 0) {
       errno = EBADMSG;
       give_up("what came back is not what was sent");
     }
@@ -122,13 +124,13 @@ static void receive(struct traffic *traffic, struct link *link)
     }
     if (traffic->check) compare(traffic, link, (size_t)got);
     link->received += (size_t)got;
-    if (link->received < traffic->length) continue;
+    if (link->received < traffic->answer_length) continue;
     int64_t now = clock_now();
     if (traffic->options.close_each) {
       end_message(traffic, link, now);
       return;
     }
-    for (; link->received >= traffic->length; link->received -= traffic->length)
+    for (; link->received >= traffic->answer_length; link->received -= traffic->answer_length)
       end_message(traffic, link, now);
     send_some(traffic, link);
   } while (link->fd >= 0 && got == SCRATCH);
@@ -142,16 +144,33 @@ void traffic_fill(char *message, const struct traffic_options *options)
     message[i] = (i + 1) % options->size == 0 ? '\n' : (char)('a' + i % 23);
 }
 
+/* The message and its answer, which are frames over WebSocket. */
+static void make_message(struct traffic *traffic)
+{
+  const struct traffic_options *options = &traffic->options;
+  size_t length = options->size * options->lines;
+  traffic->length = traffic->answer_length = length;
+  traffic->message = must_have(malloc(length + WEBSOCKET_HEAD));
+  traffic->answer = must_have(malloc(length + WEBSOCKET_HEAD));
+  char *plain = must_have(malloc(length));
+  traffic_fill(plain, options);
+  memcpy(traffic->message, plain, length);
+  memcpy(traffic->answer, plain, length);
+  if (options->websocket) {
+    traffic->length = websocket_frame(traffic->message, plain, length, true);
+    traffic->answer_length = websocket_frame(traffic->answer, plain, length, false);
+  }
+  free(plain);
+}
+
 struct traffic *traffic_new(const struct traffic_options *options)
 {
   size_t links = sizeof(struct link) * options->connections;
   struct traffic *traffic = must_have(calloc(1, sizeof *traffic + links));
   traffic->options = *options;
   traffic->alive = options->connections;
-  traffic->length = options->size * options->lines;
-  traffic->message = must_have(malloc(traffic->length));
   traffic->scratch = must_have(malloc(SCRATCH));
-  traffic_fill(traffic->message, options);
+  make_message(traffic);
   traffic->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (traffic->epoll < 0) give_up("epoll_create1");
   for (unsigned i = 0; i < options->connections; i++)
@@ -184,7 +203,7 @@ void traffic_run(struct traffic *traffic, double seconds, bool check, struct tra
 static void leave(struct traffic *traffic, struct link *link)
 {
   struct timeval patience = {.tv_sec = 1};
-  size_t due = (link->begun - link->ended) * traffic->length - link->unsent - link->received;
+  size_t due = (link->begun - link->ended) * traffic->answer_length - link->unsent - link->received;
   ssize_t got = 1;
   setsockopt(link->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   for (; due > 0 && got > 0; due -= (size_t)got)
@@ -198,6 +217,7 @@ void traffic_free(struct traffic *traffic)
     if (traffic->links[i].fd >= 0) leave(traffic, &traffic->links[i]);
   close(traffic->epoll);
   free(traffic->message);
+  free(traffic->answer);
   free(traffic->scratch);
   free(traffic);
 }

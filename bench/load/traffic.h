@@ -20,7 +20,8 @@ struct traffic_options {
   unsigned connections, depth, lines;
   size_t size;
   bool close_each;
-  bool is_awake; /* never sleeps: to be woken would be a cost of the server's, whose sends do it */
+  bool websocket; /* a message is a text in a frame */
+  bool is_awake;  /* never sleeps: to be woken would be a cost of the server's, whose sends do it */
 };
 
 struct traffic_result {

@@ -43,6 +43,17 @@ describe("the load generator", function()
     assert.is_false(fine)
   end)
 
+  it("speaks WebSocket: messages of any length", function()
+    for _, options in ipairs { "--size 64", "--size 125 --depth 3", "--size 126", "--size 70000" } do
+      local figures, output = figures_of("--connections 4 --websocket --warm 0.1 --seconds 0.1 " .. options,
+        "lua5.4 bench/rivals/lastcall_websocket.lua")
+      assert.is_true(figures.rate > 0 and figures.failed == 0 and figures.status == 0, output)
+    end
+    local _, fine = helper.run(helper.program "bench/load" .. " --connections 1 --websocket -- lua5.4 " ..
+      "bench/rivals/lastcall_http.lua") -- answers 200
+    assert.is_false(fine)
+  end)
+
   it("sends bursts while the server stands still: to one process, and to several", function()
     local prefork = "lua5.4 examples/prefork.lua 127.0.0.1:0 2"
     for servers, server in ipairs { helper.program "bench/raw", prefork } do
