@@ -20,7 +20,10 @@ local function relay(client)
     io.stderr:write(("proxy: no upstream: %s (%s)\n"):format(message, code))
     return client:abort()
   end
-  lastcall.pipe(client, upstream)
+  local done, why, reason, _, _, failed = lastcall.pipe(client, upstream)
+  if not done and failed == upstream then
+    io.stderr:write(("proxy: the upstream has failed: %s (%s)\n"):format(reason, why))
+  end
 end
 
 local report = lastcall.run(function()

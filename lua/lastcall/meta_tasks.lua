@@ -338,6 +338,7 @@ function lastcall.poll(what, mode, seconds) end
 ---@return string? message
 ---@return integer? up when it failed
 ---@return integer? down when it failed
+---@return lastcall.Connection? failed which of the two has; nil when the end came from elsewhere: a time-out, the shutdown
 function lastcall.pipe(a, b, options) end
 
 --- (waits) Copies `n` bytes, or until `src` has ended. `dst` stays open. After any other end than "eof" or
@@ -349,6 +350,7 @@ function lastcall.pipe(a, b, options) end
 ---@return lastcall.Code? code
 ---@return string? message
 ---@return integer? copied when it failed
+---@return lastcall.Connection? failed which of the two has, if one has
 function lastcall.copy(dst, src, n) end
 
 -- ---------------------------------------------------------------------------------------------------

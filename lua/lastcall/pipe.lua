@@ -13,23 +13,32 @@ end
 
 local CHUNK = 65536
 
---- Copies up to `n` bytes, or until `src` has ended; calls `heard(src)` for each piece that it reads.
+-- What ends a wait without a fault of either side: the script's own limits, and the shutdown.
+local NOBODYS = { canceled = true, draining = true }
+
+--- The side that has failed, if one has. Silence is no failure of who is silent, for nothing may be left to say.
+local function culprit(conn, code, is_reading)
+  return not NOBODYS[code] and not (is_reading and code == "timeout") and conn or nil
+end
+
+--- Copies up to `n` bytes, or until `src` has ended; calls `heard(src)` for each piece that it reads. Returns how many;
+-- or nil, code, message, how many, and the connection that has failed.
 local function carry(dst, src, n, heard)
   local count = 0
   while not n or count < n do
     local data, code, message = src:read_some(n and math.min(n - count, CHUNK) or CHUNK)
     if not data then
       if code == "eof" and not n then break end
-      return nil, code, message, count
+      return nil, code, message, count, culprit(src, code, true)
     end
     if heard then heard(src) end
     local fine
     fine, code, message = dst:write(data)
-    if not fine then return nil, code, message, count end
+    if not fine then return nil, code, message, count, culprit(dst, code) end
     count = count + #data
   end
   local fine, code, message = dst:flush()
-  if not fine then return nil, code, message, count end
+  if not fine then return nil, code, message, count, culprit(dst, code) end
   return count
 end
 
@@ -37,7 +46,8 @@ end
 local ORDERLY = { eof = true, draining = true }
 
 --- Copies up to `n` bytes, or until `src` has ended. Returns the number of bytes; or nil, code, message, and the
--- number of bytes copied. `dst` stays open; if the copy failed before the end of `src`, closing `dst` resets it.
+-- number of bytes copied, and the connection that has failed, if one has. `dst` stays open; if the copy failed before
+-- the end of `src`, closing `dst` resets it.
 function relay.copy(dst, src, n)
   check("copy", 1, dst)
   check("copy", 2, src)
@@ -45,10 +55,10 @@ function relay.copy(dst, src, n)
     misuse.raise("copy: the third argument is a number of bytes, a whole number, 0 or more")
   end
   core.expect_task("copy")
-  local count, code, message, copied = carry(dst, src, n)
+  local count, code, message, copied, failed = carry(dst, src, n)
   if count then return count end
   if not ORDERLY[code] then core.break_write(dst, src) end
-  return nil, code, message, copied
+  return nil, code, message, copied, failed
 end
 
 --- Ends both connections. A connection that did not get everything, including the end, is reset.
@@ -62,18 +72,19 @@ end
 --- One direction of a pipe. When it fails, the other direction ends too, and the pipe returns this failure.
 local function direction(state, name)
   local dst, src = state.directions[name].dst, state.directions[name].src
-  local count, code, message, copied
+  local count, code, message, copied, failed
   local function heard(conn) state.said = conn end
   repeat
-    count, code, message, copied = carry(dst, src, nil, heard)
+    count, code, message, copied, failed = carry(dst, src, nil, heard)
     state[name] = state[name] + (count or copied)
   until code ~= "timeout" or math.min(src:stats().quiet, dst:stats().quiet) >= state.timeout
   if state.misuse then return end
   if count or code == "draining" then
     state.finished[name], code, message = dst:shutdown("write")
     if state.finished[name] then return end
+    failed = culprit(dst, code)
   end
-  state.failure = state.failure or { code, message }
+  state.failure = state.failure or { code, message, failed }
   cut(state)
 end
 
@@ -101,9 +112,9 @@ local function guarded(state, name)
 end
 
 --- Copies both ways until both directions are done, and passes on each half-close. Returns the number of bytes from `a`
--- to `b`, and from `b` to `a`; the caller closes the connections. On failure it returns nil, code, message and both
--- numbers; then both are closed, and one that did not get everything is reset. Option `timeout`: seconds of silence
--- both ways that end it.
+-- to `b`, and from `b` to `a`; the caller closes the connections. On failure it returns nil, code, message, both
+-- numbers, and the connection that has failed, if one has; then both are closed, and one that did not get everything is
+-- reset. Option `timeout`: seconds of silence both ways that end it.
 function relay.pipe(a, b, given)
   check("pipe", 1, a)
   check("pipe", 2, b)
@@ -129,7 +140,7 @@ function relay.pipe(a, b, given)
   if state.misused_by == "down" then misuse.raise("%s", tostring(state.misuse)) end
   if state.misuse then error(state.misuse, 0) end
   local failure = state.failure
-  if failure then return nil, failure[1], failure[2], state.up, state.down end
+  if failure then return nil, failure[1], failure[2], state.up, state.down, failure[3] end
   return state.up, state.down
 end
 

@@ -52,6 +52,49 @@ describe("pipe", function()
     end)
   end)
 
+  for _, way in ipairs { "aborts", "reads nothing", "is silent", "is cut by the drain" } do
+    for _, kind in ipairs { "127.0.0.1:0", "unix" } do
+      it("says which side has failed, if one has, when it " .. way .. ": " .. kind, function()
+        for side = 1, 2 do
+          local result, ends
+          helper.task(function(lastcall)
+            local function place() return kind == "unix" and "unix:" .. helper.socket_path() or kind end
+            local function pair(at)
+              local listener = assert(lastcall.listen(at))
+              local there = assert(lastcall.connect(listener:addresses()[1]))
+              return assert(listener:accept(helper.seconds(5))), there
+            end
+            local a, client = pair(place())
+            local b, server = pair(place())
+            ends = { a, b }
+            local task = lastcall.go(function()
+              result = table.pack(lastcall.pipe(a, b, { timeout = way == "is silent" and 0.1 or nil }))
+            end)
+            local bad, other = table.unpack(side == 1 and { client, server } or { server, client })
+            if way == "aborts" then
+              other:write "unread" -- or a unix-domain socket would only have finished
+              lastcall.sleep(0.05)
+              bad:abort()
+            elseif way == "reads nothing" then
+              ends[side]:set_write_timeout(0.2)
+              lastcall.go(function() other:write(("x"):rep(50 << 20)) end)
+            elseif way == "is cut by the drain" then
+              other:write "half a line"
+              lastcall.sleep(0.01)
+              lastcall.shutdown(0.2)
+            end
+            task:wait()
+            client:abort()
+            server:abort()
+          end)
+          local failed = (way == "aborts" or way == "reads nothing") and ends[side] or nil
+          assert.is_nil(result[1])
+          assert.is_true(rawequal(failed, result[6]), ("%s: %s"):format(side, result[3]))
+        end
+      end)
+    end
+  end
+
   it("ends after so long a silence when it is told to, and resets both sides", function()
     helper.task(function(lastcall)
       local results, upstream_saw = {}, nil
