@@ -70,6 +70,9 @@ int lc_sys_file_identity(const lc_sys *sys, const char *path, lc_file_identity *
   identity->device = status.st_dev;
   identity->inode = status.st_ino;
   identity->is_socket = S_ISSOCK(status.st_mode);
+  identity->is_directory = S_ISDIR(status.st_mode);
+  identity->owner = status.st_uid;
+  identity->mode = status.st_mode & 07777;
   return 0;
 }
 

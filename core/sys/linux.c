@@ -17,6 +17,7 @@
 #include "sys/direct.h"
 #include "sys/environment.h"
 #include "sys/files.h"
+#include "sys/folder.h"
 #include "sys/fork.h"
 #include "sys/poller.h"
 #include "sys/recvmsg.h"
@@ -378,6 +379,10 @@ static const lc_sys linux_calls = {
   .file_facts = lc_sys_file_facts,
   .read_at = lc_sys_read_at,
   .send_file = lc_sys_send_file,
+  .user = lc_sys_user,
+  .make_directory = lc_sys_make_directory,
+  .directory_names = lc_sys_directory_names,
+  .real_path = lc_sys_real_path,
   .lock_directory = lc_sys_lock_directory,
   .socketpair = linux_socketpair,
   .pipe = linux_pipe,

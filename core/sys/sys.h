@@ -57,11 +57,15 @@ static inline lc_time lc_signal_press_at(const lc_signal_seen *seen, unsigned in
   return seen->first_at + (lc_time)index * LC_SIGNALS_APART;
 }
 
-/* Identifies the file at a unix-domain path, so that only a file of our own is unlinked. */
+/* Identifies the file at a unix-domain path, so that only a file of our own is unlinked; and says
+ * whose it is. */
 typedef struct lc_file_identity {
   uint64_t device;
   uint64_t inode;
   int is_socket;
+  int is_directory;
+  uint32_t owner;
+  uint32_t mode; /* the permission bits */
 } lc_file_identity;
 
 /* A descriptor that the program was given. `kind` is LC_DESCRIPTOR_SOCKET for every socket. */
@@ -220,6 +224,13 @@ struct lc_sys {
   /* To a socket, without a copy. Raises no SIGPIPE. 0: the file ends before `offset`. -EINVAL: not from this file, or not
    * here. */
   ssize_t (*send_file)(const lc_sys *, int fd, int file, uint64_t offset, size_t size);
+  int64_t (*user)(const lc_sys *); /* the number of the user that the process acts for */
+  int (*make_directory)(const lc_sys *, const char *path, unsigned mode);
+  /* Fills in the names, each with its zero byte. Returns how many bytes; -ENOBUFS when there is no
+   * room for all. */
+  ssize_t (*directory_names)(const lc_sys *, const char *path, char *names, size_t size);
+  /* The absolute path of a file that exists, without links and dots. */
+  int (*real_path)(const lc_sys *, const char *path, char *real, size_t size);
   /* Returns a descriptor that keeps the directory locked (flock) until it is closed. -EAGAIN:
    * another process has the lock. */
   int (*lock_directory)(const lc_sys *, const char *path);

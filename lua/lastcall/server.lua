@@ -30,6 +30,7 @@ local SHARED = { shared = true }
 -- descriptors that systemd has passed. Raises if `where` cannot be an address; returns nil, code, message for a name
 -- without one.
 local function places(what, where)
+  if listeners.is_name(where) and inside.is_worker() then return { where }, SHARED end
   if listeners.is_name(where) then
     local passed, code, message = listeners.named(where)
     if not passed then return nil, code, ("%s: %s"):format(what, message) end
@@ -69,9 +70,22 @@ local function layered(first, ...)
   return setmetatable(first, { __index = ... })
 end
 
+--- Listens on all sockets with a name that systemd has passed to the master of this worker.
+local function listen_by_name(self, where, given)
+  local n = 0
+  local fine, code, message
+  repeat
+    n = n + 1
+    fine, code, message = inside.listen(self, where, function(fd) return core.server_listen(self, fd, given) end, n)
+  until not fine
+  if n > 1 and code == "address not available" then return true end -- there is no more
+  return nil, code, message
+end
+
 --- Listens on `where`, which stands for `list`. In a worker the master has the socket, or gets it.
 local function listen_at(self, where, list, given)
   if not inside.is_worker() or type(where) ~= "string" then return listen_on(self, list, given) end
+  if listeners.is_name(where) then return listen_by_name(self, where, given) end
   return inside.listen(self, where, function(fd)
     if not fd then return listen_on(self, list, given) end
     local known_as = where:find "^unix:" and where or nil
@@ -383,7 +397,9 @@ end
 function server.figures()
   local list = {}
   for i, one in ipairs(server.all) do
-    list[i] = { connections = methods.count(one), accepted = core.server_facts(one).accepted }
+    list[i] = {
+      connections = methods.count(one), accepted = core.server_facts(one).accepted, moved = core.server_moved(one),
+    }
   end
   return list
 end

@@ -19,12 +19,27 @@ describe("the units in examples/units/", function()
   end)
 
   it("say the time to end twice, and it is longer than the drain", function()
-    local stop = seconds_in("health.service", "TimeoutStopSec=(%d+)")
-    assert.equal(stop, seconds_in("health.service", "LASTCALL_GRACE=(%d+)"))
+    for _, unit in ipairs { "health.service", "workers.service" } do
+      local stop = seconds_in(unit, "TimeoutStopSec=(%d+)")
+      assert.equal(stop, seconds_in(unit, "LASTCALL_GRACE=(%d+)"))
+      assert.is_true(stop > 25)
+    end
     assert.equal(seconds_in("pod.yaml", "terminationGracePeriodSeconds: (%d+)"),
       seconds_in("pod.yaml", 'LASTCALL_GRACE\n%s+value: "(%d+)"'))
-    assert.is_true(stop > 25)
     assert.is_true(seconds_in("pod.yaml", "terminationGracePeriodSeconds: (%d+)") > 25)
+  end)
+
+  it("call the program in a way that it understands", function()
+    local unit = helper.read_file(UNITS .. "workers.service")
+    local words = assert(unit:match "ExecStart=[^\n]*lastcall (serve [^\n]*)")
+    words = words:gsub("/run/health/control.sock", "/nowhere/control.sock")
+    local output, _, status = helper.run("lua5.4 bin/lastcall " .. words)
+    assert.is_truthy(output:find("/nowhere/control.sock: listen: No such file", 1, true), output)
+    assert.equal(1, status)
+    words = assert(unit:match "ExecReload=[^\n]*lastcall (reload [^\n]*)")
+    output, _, status = helper.run("lua5.4 bin/lastcall " .. words)
+    assert.is_truthy(output:find("/run/health/control.sock", 1, true), output)
+    assert.equal(1, status)
   end)
 
   it("name examples that are there", function()

@@ -92,6 +92,14 @@ FORWARD(int, FAULT_CHMOD, chmod, (const lc_sys *sys, const char *path, unsigned 
         (real(), path, mode))
 FORWARD(int, FAULT_RENAME, rename, (const lc_sys *sys, const char *from, const char *to),
         (real(), from, to))
+FORWARD(int, FAULT_MAKE_DIRECTORY, make_directory,
+        (const lc_sys *sys, const char *path, unsigned mode), (real(), path, mode))
+FORWARD(ssize_t, FAULT_DIRECTORY_NAMES, directory_names,
+        (const lc_sys *sys, const char *path, char *names, size_t size),
+        (real(), path, names, size))
+FORWARD(int, FAULT_REAL_PATH, real_path,
+        (const lc_sys *sys, const char *path, char *found, size_t size),
+        (real(), path, found, size))
 FORWARD(int, FAULT_FILE_FACTS, file_facts, (const lc_sys *sys, int fd, lc_file_facts *facts),
         (real(), fd, facts))
 FORWARD(ssize_t, FAULT_READ_AT, read_at,
@@ -218,6 +226,9 @@ void faults_init(faults *f)
   f->sys.unlink = faulty_unlink;
   f->sys.chmod = faulty_chmod;
   f->sys.rename = faulty_rename;
+  f->sys.make_directory = faulty_make_directory;
+  f->sys.directory_names = faulty_directory_names;
+  f->sys.real_path = faulty_real_path;
   f->sys.lock_directory = faulty_lock_directory;
   f->sys.open_file = faulty_open_file;
   f->sys.file_facts = faulty_file_facts;
@@ -277,6 +288,9 @@ static const char *const NAMES[FAULT_CALLS] = {[FAULT_RANDOM] = "random",
                                                [FAULT_UNLINK] = "unlink",
                                                [FAULT_CHMOD] = "chmod",
                                                [FAULT_RENAME] = "rename",
+                                               [FAULT_MAKE_DIRECTORY] = "make_directory",
+                                               [FAULT_DIRECTORY_NAMES] = "directory_names",
+                                               [FAULT_REAL_PATH] = "real_path",
                                                [FAULT_LOCK_DIRECTORY] = "lock_directory",
                                                [FAULT_OPEN_FILE] = "open_file",
                                                [FAULT_FILE_FACTS] = "file_facts",

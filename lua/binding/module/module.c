@@ -68,6 +68,7 @@ int luaopen_lastcall_core(lua_State *L)
   process_open(L, rt);
   subprocess_open(L, rt);
   environment_open(L, rt);
+  folder_open(L, rt);
   process_open_aside(L, rt);
   line_open(L, rt);
   signals_open(L, rt);

@@ -11,6 +11,7 @@ void process_open(lua_State *L, runtime *rt); /* run, step, shutdown */
 void process_open_tasks(lua_State *L, runtime *rt);
 void process_open_aside(lua_State *L, runtime *rt);
 void environment_open(lua_State *L, runtime *rt);
+void folder_open(lua_State *L, runtime *rt);
 void line_open(lua_State *L, runtime *rt); /* the line between a supervisor and its worker */
 
 #endif

@@ -5,8 +5,11 @@ local log = require "lastcall.log"
 local log_limit = require "lastcall.log_limit"
 local master = require "lastcall.supervise.master"
 local misuse = require "lastcall.misuse"
+local notify = require "lastcall.systemd.notify"
 local options = require "lastcall.options"
+local readiness = require "lastcall.readiness"
 local signals = require "lastcall.signals"
+local standing = require "lastcall.supervise.standing"
 
 local supervise = {}
 
@@ -87,8 +90,10 @@ function supervise.new(given)
   own.command = given.command or interpreter()
   local one = master.new(own, log_limit.limited(given.log or log.to_stderr))
   if given.signals ~= false then follow_signals(one) end
+  notify.describe(standing.of(one))
   local fine, reason = one:start()
   if not fine then return nil, "failed", reason end
+  readiness.begin()
   local self = setmetatable({}, Service)
   masters[self] = one
   return self

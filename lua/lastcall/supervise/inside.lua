@@ -6,6 +6,7 @@
 local core = require "lastcall.core"
 local line = require "lastcall.supervise.line"
 local of_reports = require "lastcall.report"
+local passed = require "lastcall.systemd.listeners"
 local readiness = require "lastcall.readiness"
 
 local inside = {}
@@ -91,11 +92,11 @@ end
 function orders.hurry() climb() end
 
 function orders.facts()
-  local count, accepted = 0, 0
+  local count, accepted, moved = 0, 0, 0
   for _, facts in ipairs(me.facts and me.facts() or {}) do
-    count, accepted = count + facts.connections, accepted + facts.accepted
+    count, accepted, moved = count + facts.connections, accepted + facts.accepted, moved + facts.moved
   end
-  me.line:send("facts", count, accepted)
+  me.line:send("facts", count, accepted, moved)
 end
 
 local function obey(message)
@@ -133,11 +134,15 @@ local function wait_for_answer(key)
   return message
 end
 
---- Asks the master for the socket of the next call with `address`. Returns a ticket, and the descriptor; without one
--- this worker opens it, and says `opened` or `failed`. Or nil, code, message.
-function inside.ask(address)
-  local n = (me.calls[address] or 0) + 1
-  me.calls[address] = n
+local function next_call(address)
+  me.calls[address] = (me.calls[address] or 0) + 1
+  return me.calls[address]
+end
+
+--- Asks the master for a socket: that of the next call with `address`, or that with the number `n`. Returns a ticket,
+-- and the descriptor; without one this worker opens it, and says `opened` or `failed`. Or nil, code, message.
+function inside.ask(address, n)
+  n = n or next_call(address)
   local ticket = { n = n, address = address, key = key_of(n, address) }
   local sent, code = me.line:send("listen", n, address)
   local message
@@ -153,9 +158,10 @@ function inside.opened(ticket, fd) me.line:send_with(fd, "opened", ticket.n, tic
 
 function inside.failed(ticket, code, text) me.line:send("failed", ticket.n, ticket.address, code, text) end
 
---- Keeps in mind the server of a socket that the master has, too.
+--- Keeps in mind the server of a socket that the master has, too. One of systemd's outlives them both.
 function inside.note(ticket, server, fd)
   core.server_share(server, fd, true)
+  if passed.is_name(ticket.address) then return end
   me.listeners[ticket.key] = { server = server, fd = fd }
   local address, device, inode = ticket.address, nil, nil
   if address:find "^unix:" then device, inode = core.path_identity(address) end
@@ -163,9 +169,9 @@ function inside.note(ticket, server, fd)
 end
 
 --- Listens for `server` on `address` with the master's socket for it. `open(fd)` takes the descriptor over; without one
--- it opens the address with the script's own options. Returns the descriptor, or nil, code, message.
-function inside.listen(server, address, open)
-  local ticket, given, message = inside.ask(address)
+-- it opens the address with the script's own options. Returns the descriptor, or nil, code, message. `n`: see ask.
+function inside.listen(server, address, open, n)
+  local ticket, given, message = inside.ask(address, n)
   if not ticket then return nil, given, message end
   local fine, fd, code, problem = pcall(open, given)
   if fine and fd then

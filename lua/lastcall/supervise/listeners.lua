@@ -7,6 +7,7 @@
 -- The master never accepts. Its copy keeps the socket, and the clients in its queue, from one generation to the next.
 
 local core = require "lastcall.core"
+local passed = require "lastcall.systemd.listeners"
 local server = require "lastcall.server"
 
 local listeners = {}
@@ -60,8 +61,16 @@ function Listeners:open(address)
   return true
 end
 
+--- A worker asks for a socket that systemd has passed to the master. It stays with the master, and is never hidden.
+local function hand_on(worker, n, address)
+  local fds, code, message = passed.named(address)
+  if fds and fds[n] then return worker.line:send_with(fds[n], "take", n, address) end
+  worker.line:send("refused", n, address, code or "address not available", message or address .. ": there is no more")
+end
+
 --- A worker asks for a socket.
 function Listeners:ask(worker, n, address)
+  if passed.is_name(address) then return hand_on(worker, n, address) end
   local one = entry(self, n, address)
   if one.fd then return hand_out(one, worker) end
   table.insert(one.waiting, worker)

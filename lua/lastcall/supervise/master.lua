@@ -16,6 +16,7 @@ local core = require "lastcall.core"
 local crashes = require "lastcall.supervise.crashes"
 local generation = require "lastcall.supervise.generation"
 local listeners = require "lastcall.supervise.listeners"
+local notify = require "lastcall.systemd.notify"
 local reload = require "lastcall.supervise.reload"
 local totals = require "lastcall.supervise.totals"
 
@@ -151,8 +152,10 @@ end
 
 --- Does one wish. Everybody who has asked for it learns the outcome.
 local function fulfil(self, wish)
+  if wish.name == "reload" then notify.reloading() end
   local fine, result, reason = xpcall(deeds[wish.name], debug.traceback, self)
   if not fine then result, reason = nil, result end
+  if wish.name == "reload" then notify.reloaded() end
   if result then self.log("info", wish.name .. " done", { generation = self.number, workers = #self.places })
   else self.log("warning", wish.name .. " failed", { text = reason }) end
   grant(self, wish, result, reason)
@@ -233,6 +236,7 @@ end
 --- Begins to stop, or hurries the stop under way. Returns at once.
 function Master:stop(seconds)
   self.signals = self.signals + 1
+  notify.stopping()
   local at = core.now() + math.min(seconds or math.huge, self.options.drain)
   if not self.stops_at or at < self.stops_at then self.stops_at = at end
   self:changed()

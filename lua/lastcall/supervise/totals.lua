@@ -30,13 +30,22 @@ function totals.new()
   return setmetatable(self, Totals)
 end
 
+--- One that has never served, because its build was refused, has had no client.
+local function has_failed(worker) return worker.failed and worker.has_served end
+
+--- Whether its report, if there is one, says so: "ok" or "clean".
+local function has_ended(worker, how)
+  if not worker.has_served then return true end
+  return not worker.failed and (not worker.report or worker.report[how] == 1)
+end
+
 --- Adds a worker that has ended.
 function Totals:add(worker)
   local report = worker.report
   self.workers = self.workers + 1
-  if worker.failed then self.failed = self.failed + 1 end
-  self.ok = self.ok and not worker.failed and (not report or report.ok == 1)
-  self.clean = self.clean and self.ok and (not report or report.clean == 1)
+  if has_failed(worker) then self.failed = self.failed + 1 end
+  self.ok = self.ok and has_ended(worker, "ok")
+  self.clean = self.clean and self.ok and has_ended(worker, "clean")
   for _, name in ipairs(SUMS) do self[name] = self[name] + (report and report[name] or 0) end
   for _, one in ipairs(report and report.stragglers or {}) do
     if #self.stragglers >= STRAGGLERS then break end

@@ -53,6 +53,7 @@ end
 
 function hears.facts(self, message)
   self.connections, self.accepted = math.tointeger(message[2]), math.tointeger(message[3])
+  self.moved = math.tointeger(message[4])
   self.facts_at = core.now()
 end
 
@@ -175,6 +176,7 @@ function Worker:is_alive() return self.state ~= "gone" end
 
 --- Lets it accept clients.
 function Worker:go()
+  self.has_served = true
   if self:is_alive() then self.line:send "go" end
 end
 

@@ -125,7 +125,9 @@ function notify.reloading()
   tell(("RELOADING=1\nMONOTONIC_USEC=%d"):format(core.now() * 1e6 // 1))
 end
 
-function notify.reloaded() tell "READY=1" end
+function notify.reloaded()
+  if not is_stopping then tell("READY=1\nSTATUS=" .. (own.status or standing)()) end
+end
 
 --- Another process is the main one of the service from now on.
 function notify.main_process(pid) tell(("MAINPID=%d"):format(pid)) end
@@ -135,13 +137,18 @@ function notify.store(name, fd) tell(("FDSTORE=1\nFDNAME=%s"):format(name), fd) 
 
 function notify.forget_stored(name) tell(("FDSTOREREMOVE=1\nFDNAME=%s"):format(name)) end
 
---- The ladder has come to this step.
-function notify.step(step)
-  if step ~= "unready" or not address then return end
+--- The end of the service begins.
+function notify.stopping()
+  if is_stopping or not address then return end
   is_stopping = true
   tell "STOPPING=1"
   core.kill_task(watcher) -- which would look again in some seconds
   watcher = begin_task(watch_state)
+end
+
+--- The ladder has come to this step.
+function notify.step(step)
+  if step == "unready" then notify.stopping() end
 end
 
 --- A run begins; `tell_log(level, event, fields)` logs.

@@ -319,6 +319,30 @@ static int table_open_file(const lc_sys *sys, int directory, const char *path, u
   return -ENOENT;
 }
 
+static int64_t table_user(const lc_sys *sys)
+{
+  (void)sys;
+  return 0;
+}
+
+static int table_make_directory(const lc_sys *sys, const char *path, unsigned mode)
+{
+  (void)sys, (void)path, (void)mode;
+  return -ENOENT;
+}
+
+static ssize_t table_directory_names(const lc_sys *sys, const char *path, char *names, size_t size)
+{
+  (void)sys, (void)path, (void)names, (void)size;
+  return -ENOENT;
+}
+
+static int table_real_path(const lc_sys *sys, const char *path, char *real, size_t size)
+{
+  (void)sys, (void)path, (void)real, (void)size;
+  return -ENOENT;
+}
+
 /* No file but a socket has a mode that counts. */
 static int table_chmod(const lc_sys *sys, const char *path, unsigned mode)
 {
@@ -437,6 +461,10 @@ void sim_table_fill(sim_process *process)
     .unlink = sim_path_unlink,
     .chmod = table_chmod,
     .rename = sim_path_rename,
+    .user = table_user,
+    .make_directory = table_make_directory,
+    .directory_names = table_directory_names,
+    .real_path = table_real_path,
     .lock_directory = table_lock_directory,
     .open_file = table_open_file,
     .file_facts = table_file_facts,
