@@ -153,6 +153,7 @@ build = {
       ["lastcall.supervise.path"] = "lua/lastcall/supervise/path.lua",
       ["lastcall.supervise.reload"] = "lua/lastcall/supervise/reload.lua",
       ["lastcall.supervise.standing"] = "lua/lastcall/supervise/standing.lua",
+      ["lastcall.supervise.strangers"] = "lua/lastcall/supervise/strangers.lua",
       ["lastcall.supervise.totals"] = "lua/lastcall/supervise/totals.lua",
       ["lastcall.supervise.worker"] = "lua/lastcall/supervise/worker.lua",
       ["lastcall.systemd.environment"] = "lua/lastcall/systemd/environment.lua",

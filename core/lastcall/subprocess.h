@@ -82,6 +82,10 @@ void lc_subprocess_stop(lc_subprocess *child, lc_time grace);
  * lc_loop_free kills the children that still run, unless they are left alone, and does the same for
  * a second. Returns how many have not ended. */
 unsigned lc_subprocess_reap(lc_loop *loop, lc_time patience);
+/* Takes the status of one process that is a child of this one, and was not started by the loop: process 1 is given the
+ * children of others that have ended. Returns its number; 0 when there is none; -EAGAIN when a child of the loop comes
+ * first, whose status the loop takes in a later turn. */
+int lc_subprocess_reap_stranger(lc_loop *loop);
 /* The child may outlive the loop. */
 void lc_subprocess_leave_alone(lc_subprocess *child);
 

@@ -188,6 +188,27 @@ unsigned lc_subprocess_reap(lc_loop *loop, lc_time patience)
   return known ? await_dying(LC_OWNER(known, children, as_child), patience) : 0;
 }
 
+static int is_ours(lc_loop *loop, int pid)
+{
+  lc_child *known = lc_loop_child(loop, end_all);
+  if (!known) return 0;
+  lc_link *all = &LC_OWNER(known, children, as_child)->list;
+  for (lc_link *link = all->next; link != all; link = link->next) {
+    const lc_subprocess *child = LC_OWNER(link, lc_subprocess, link);
+    if (child->pid == pid && !child->has_ended) return 1;
+  }
+  return 0;
+}
+
+int lc_subprocess_reap_stranger(lc_loop *loop)
+{
+  lc_subprocess_end end;
+  int pid = loop->sys->process_any_ended(loop->sys);
+  if (pid <= 0) return 0;
+  if (is_ours(loop, pid)) return -EAGAIN;
+  return loop->sys->process_end(loop->sys, pid, 0, &end) > 0 ? pid : 0;
+}
+
 /* ---------------------------------------------------------------------- the start -- */
 
 static void kill_due(lc_timer *timer, lc_time now)

@@ -389,6 +389,7 @@ static const lc_sys linux_calls = {
   .spawn = lc_sys_spawn,
   .process_watch = lc_sys_process_watch,
   .process_end = lc_sys_process_end,
+  .process_any_ended = lc_sys_process_any_ended,
   .process_signal = lc_sys_process_signal,
   .descriptor_facts = lc_sys_descriptor_facts,
   .open_again = lc_sys_open_again,

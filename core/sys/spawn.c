@@ -304,6 +304,16 @@ int lc_sys_process_end(const lc_sys *sys, int pid, int keep, lc_subprocess_end *
   return 1;
 }
 
+int lc_sys_process_any_ended(const lc_sys *sys)
+{
+  siginfo_t info;
+  int result;
+  (void)sys;
+  memset(&info, 0, sizeof info);
+  LC_RETRY(result, waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ? -errno : 0);
+  return result < 0 ? result : info.si_pid;
+}
+
 int lc_sys_process_signal(const lc_sys *sys, int pid, int to_group, int signal)
 {
   (void)sys;

@@ -246,6 +246,9 @@ struct lc_sys {
   /* 1: the child has ended, and is waited for unless `keep`. 0: it runs. -ECHILD: no child of this
    * process, or its status has been taken already. */
   int (*process_end)(const lc_sys *, int pid, int keep, lc_subprocess_end *end);
+  /* The number of a child that has ended, and whose status has not been taken. 0: there is none; -ECHILD: this process has
+   * no child. */
+  int (*process_any_ended)(const lc_sys *);
   /* To a child that has not been waited for, or to the group that it leads. */
   int (*process_signal)(const lc_sys *, int pid, int to_group, int signal);
 

@@ -75,7 +75,8 @@ function Service:status() end
 function Service:wait() end
 
 --- Starts workers that run a script, and serves with them until the end: a task of a run whose option `signals` is false
---- calls it. Returns when all are ready; or nil, "failed" and the reason, when they have ended again.
+--- calls it. Returns when all are ready; or, when they have ended again, nil, "failed" ("draining" when
+--- the service was stopped meanwhile) and the reason.
 ---@param options lastcall.SuperviseOptions
 ---@return lastcall.Service? service
 ---@return string? code

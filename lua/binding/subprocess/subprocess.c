@@ -214,6 +214,17 @@ static int core_reap(lua_State *L)
   return 1;
 }
 
+/* subprocess_reap_stranger() -> the number of a process whose status was taken; false when there is none; nil when a
+ * child of ours comes first */
+static int core_reap_stranger(lua_State *L)
+{
+  int pid = lc_subprocess_reap_stranger(runtime_upvalue(L)->loop);
+  if (pid < 0) return 0;
+  if (pid) lua_pushinteger(L, pid);
+  else lua_pushboolean(L, 0);
+  return 1;
+}
+
 /* --------------------------------------------------------------------- waiting -- */
 
 static int push_end(lua_State *L, const child_box *box)
@@ -337,15 +348,12 @@ static int child_collect(lua_State *L)
 
 void subprocess_open(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg functions[] = {{"subprocess_start", core_start},
-                                       {"subprocess_take", core_take},
-                                       {"subprocess_reap", core_reap},
-                                       {"pipe_pair", core_pipe_pair},
-                                       {"socket_pair", core_socket_pair},
-                                       {"close_fd", core_close_fd},
-                                       {"conn_fd", core_conn_fd},
-                                       {"environment", core_environment},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+    {"subprocess_start", core_start},  {"subprocess_take", core_take},
+    {"subprocess_reap", core_reap},    {"pipe_pair", core_pipe_pair},
+    {"socket_pair", core_socket_pair}, {"subprocess_reap_stranger", core_reap_stranger},
+    {"close_fd", core_close_fd},       {"conn_fd", core_conn_fd},
+    {"environment", core_environment}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"wait", child_wait},
                                      {"keep", child_keep},
                                      {"signal", child_signal},

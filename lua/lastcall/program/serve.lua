@@ -38,7 +38,7 @@ local function supervise(settings)
   door, problem = control.open(at)
   if not door then return nil, problem end
   io.stderr:write("lastcall: control socket ", at, "\n")
-  local service, _, reason = lastcall.supervise {
+  local service, code, reason = lastcall.supervise {
     script = settings.script, args = settings.args, workers = settings.workers, drain = settings.drain,
     listen = settings.listen, command = command(),
   }
@@ -49,18 +49,18 @@ local function supervise(settings)
     report = service:wait()
   end
   door:close()
-  return report, reason
+  return report, code == "draining" and "stopped before it served" or reason, code == "draining"
 end
 
 return function(given, usage)
   local settings = read(given, usage)
-  local report, reason
+  local report, reason, was_stopped
   require("lastcall").run(function()
-    report, reason = supervise(settings)
+    report, reason, was_stopped = supervise(settings)
   end, { signals = {}, drain = { timeout = settings.drain, grace = 0.1 }, progress = false })
   if not report then
     io.stderr:write("lastcall: serve: ", tostring(reason), "\n")
-    os.exit(1, true)
+    os.exit(was_stopped or false, true)
   end
   io.stderr:write(tostring(report), "\n")
   os.exit(report.ok ~= false, true)

@@ -10,6 +10,7 @@ local options = require "lastcall.options"
 local readiness = require "lastcall.readiness"
 local signals = require "lastcall.signals"
 local standing = require "lastcall.supervise.standing"
+local strangers = require "lastcall.supervise.strangers"
 
 local supervise = {}
 
@@ -62,6 +63,7 @@ local function follow_signals(one)
   local function on(name, fn)
     ends[#ends + 1] = signals.on_signal(name, fn)
   end
+  ends[1] = strangers.follow()
   on("TERM", function() one:stop() end)
   on("INT", function() one:stop() end)
   on("HUP", function() one:wish "reload" end)
@@ -91,8 +93,8 @@ function supervise.new(given)
   local one = master.new(own, log_limit.limited(given.log or log.to_stderr))
   if given.signals ~= false then follow_signals(one) end
   notify.describe(standing.of(one))
-  local fine, reason = one:start()
-  if not fine then return nil, "failed", reason end
+  local fine, code, reason = one:start()
+  if not fine then return nil, code, reason end
   readiness.begin()
   local self = setmetatable({}, Service)
   masters[self] = one

@@ -220,7 +220,8 @@ local function begin(self)
   return fine, reason
 end
 
---- Starts the first generation. Returns true when it serves; or nil and the reason, when all has ended.
+--- Starts the first generation. Returns true when it serves; or nil, code, and the reason, when all has ended. The code
+-- is "draining" when somebody has stopped the service meanwhile.
 function Master:start()
   core.spawn(enforce, self)
   local fine, reason = begin(self)
@@ -228,9 +229,10 @@ function Master:start()
     core.spawn(conduct, self)
     return true
   end
+  local code = self:is_stopping() and "draining" or "failed"
   self:stop()
   conclude(self)
-  return nil, reason
+  return nil, code, reason
 end
 
 --- Begins to stop, or hurries the stop under way. Returns at once.
