@@ -104,6 +104,24 @@ describe("the service manager", function()
     end)
   end)
 
+  it("is not told of runs before the service, nor of those behind it", function()
+    with(manager.new, function(one)
+      local program = one:start([[
+        local lastcall = require "lastcall"
+        lastcall.run(function() lastcall.sleep(0.01) end)
+      ]] .. serving() .. [[
+        lastcall.run(function() lastcall.set_ready(true) lastcall.sleep(0.01) end)
+      ]])
+      assert(program:address())
+      local told = one:wait_for "READY=1"
+      assert.is_nil(told:find("STOPPING", 1, true), told)
+      program:signal "TERM"
+      one:wait_for "STOPPING=1"
+      assert.is_true(select(2, program:finish()))
+      assert.is_nil(one:rest():find("READY", 1, true))
+    end)
+  end)
+
   it("and balancers of HTTP are told the same", function()
     helper.task(function(run)
       local http = require "lastcall.http"

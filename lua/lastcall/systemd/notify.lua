@@ -22,6 +22,7 @@ local log
 local kept = {} -- messages with news that found no room
 local tasks, watcher = {}, nil -- of this file, in the run under way
 local is_stopping, has_been_ready = false, false
+local is_over = false -- it has been told of the end: what later runs of this process do is no news
 local own = {} -- see notify.describe
 
 local function begin_task(fn)
@@ -137,11 +138,11 @@ function notify.store(name, fd) tell(("FDSTORE=1\nFDNAME=%s"):format(name), fd) 
 
 function notify.forget_stored(name) tell(("FDSTOREREMOVE=1\nFDNAME=%s"):format(name)) end
 
---- The end of the service begins.
+--- The end of the service begins; or that of a run before it, which was never ready.
 function notify.stopping()
   if is_stopping or not address then return end
-  is_stopping = true
-  tell "STOPPING=1"
+  is_stopping, is_over = true, has_been_ready
+  if has_been_ready then tell "STOPPING=1" end
   core.kill_task(watcher) -- which would look again in some seconds
   watcher = begin_task(watch_state)
 end
@@ -159,7 +160,7 @@ function notify.begin(tell_log)
   for _, one in pairs { manager.problem, problem } do
     log("warning", "what the service manager passed makes no sense", { cause = one })
   end
-  address = manager.address
+  address = not is_over and manager.address or nil
   if not address then return end
   readiness.watch(on_ready)
   watcher = begin_task(watch_state)
