@@ -1,4 +1,5 @@
 local helper = require "spec.helper"
+local process = require "spec.support.process"
 
 local UNITS = "examples/units/"
 
@@ -40,6 +41,27 @@ describe("the units in examples/units/", function()
     output, _, status = helper.run("lua5.4 bin/lastcall " .. words)
     assert.is_truthy(output:find("/run/health/control.sock", 1, true), output)
     assert.equal(1, status)
+  end)
+
+  it("are started, renewed and stopped by systemd", function()
+    if not helper.long then return pending "without LASTCALL_LONG no systemd is started" end
+    local output, _, status = helper.run("unshare --mount bash spec/support/units.sh " .. process.address_to_be(), 120)
+    if status == 9 or output:find "^unshare:" then return pending "no systemd can run here" end
+    assert.equal(0, status, output)
+    assert.equal([[
+start health.socket: done
+start health.service: done
+hello
+StatusText=serving, 0 connections
+stop health.service: done
+Result=success
+start workers.service: done
+hello
+reload workers.service: done
+hello
+stop workers.service: done
+Result=success
+]], (output:gsub("StatusText=generation 2, %d workers, %d connections\n", "")))
   end)
 
   it("name examples that are there", function()
