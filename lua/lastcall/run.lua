@@ -169,7 +169,7 @@ local function start(given)
   if not state.show then trace.begin(tell, on_error) end
   if not given.attached then -- otherwise the thread and its work belong to the host program
     core.watch { max_block = given.max_block, exit_when_stuck = given.exit_when_stuck }
-    budget.check(timeout, tell)
+    if not inside.is_worker() then budget.begin(timeout, tell) end
     notify.begin(tell)
   end
   core.begin { drain = drain, debug = given.debug }
@@ -224,6 +224,7 @@ end
 local function forget()
   leave()
   readiness.forget()
+  budget.forget()
   hooks.forget()
   signals.forget()
   lines.conclude()

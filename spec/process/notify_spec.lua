@@ -267,25 +267,40 @@ describe("more time to stop", function()
 end)
 
 describe("LASTCALL_GRACE", function()
-  local function warned(variables, drain)
-    local file = helper.write_file(('require "lastcall".run(function() end, { drain = %s })'):format(drain))
-    local output = helper.run(("env %s lua5.4 %s"):format(variables, file))
+  local function warned(variables, drain, program)
+    local file = helper.write_file(([[
+      local lastcall = require "lastcall"
+      lastcall.run(function()
+        local server = assert(lastcall.listen "127.0.0.1:0")
+        lastcall.go(function() server:serve(function() end) end)
+        lastcall.sleep(0.02)
+        server:shutdown(1)
+      end, { drain = %s, log = function(level, event, fields)
+        local grace, given = fields.LASTCALL_GRACE, fields.given
+        if grace or given then print(level, event, fields.drain_timeout, grace, given) end
+      end })
+    ]]):format(drain))
+    local output = helper.run(("env %s lua5.4 %s %s"):format(variables, program or "", file))
     os.remove(file)
-    return output
+    return helper.without_trace(output)
   end
 
   it("that the drain does not fit into is told at the start, with both numbers", function()
     for grace, drain in pairs { ["20"] = "25", ["30s"] = "{ timeout = 30 }" } do
+      local numbers = ("over\t%s\t%s"):format(drain:match "%d+", grace:match "%d+")
       local output = warned("LASTCALL_GRACE=" .. grace, drain)
-      assert.is_truthy(output:find("killed before its drain is over", 1, true), output)
-      assert.is_truthy(output:find("LASTCALL_GRACE=" .. grace:match "%d+", 1, true), output)
-      assert.is_truthy(output:find("drain_timeout=" .. drain:match "%d+", 1, true), output)
+      assert.is_truthy(output:find("^warning\tthe process is killed before its drain is " .. numbers), output)
     end
+  end)
+
+  it("is compared with the script's own drain where the program lastcall runs it", function()
+    assert.equal("", warned("LASTCALL_GRACE=20", "15", "bin/lastcall"))
+    assert.is_truthy(warned("LASTCALL_GRACE=20", "21", "bin/lastcall"):find("over\t21\t20", 1, true))
   end)
 
   it("that leaves enough time, or is not set, is no news; one that is no number is told", function()
     assert.equal("", warned("LASTCALL_GRACE=30", "25"))
     assert.equal("", warned("", "25"))
-    assert.is_truthy(warned("LASTCALL_GRACE=long", "25"):find("no number of seconds given=long", 1, true))
+    assert.is_truthy(warned("LASTCALL_GRACE=long", "25"):find("no number of seconds\tnil\tnil\tlong", 1, true))
   end)
 end)
