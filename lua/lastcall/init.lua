@@ -76,6 +76,15 @@ function lastcall.shutdown(seconds)
   return core.shutdown(seconds)
 end
 
+--- Closes a descriptor of the script's own, such as one that conn:receive_fds returned.
+function lastcall.close_fd(fd)
+  if math.type(fd) ~= "integer" or fd < 0 then
+    misuse.raise("close_fd: expected the number of a descriptor, not %s", fd == nil and "nothing" or tostring(fd))
+  end
+  core.close_fd(fd)
+  return true
+end
+
 --- Returns the report of the last run that ended.
 function lastcall.report() return run.last_report end
 

@@ -125,6 +125,11 @@ function lastcall.connect(address, options) end
 ---@return string? message
 function lastcall.adopt(fd, options) end
 
+--- Closes a descriptor that is the script's: what `conn:receive_fds` or `conn:detach` returned. Never waits.
+---@param fd integer
+---@return true
+function lastcall.close_fd(fd) end
+
 --- Returns the addresses of a host name, in the order of the system's resolver. In a task it (waits), and other
 --- look-ups run meanwhile; outside a task it blocks, without a timeout.
 ---@param name string without a port

@@ -22,6 +22,7 @@ local WAYS = {
   getsockopt = { "ENOBUFS" },
   recv = { "EINTR", "ENOMEM", "ENOBUFS", "ECONNRESET", "EIO" },
   sendmsg = { "EINTR", "ENOMEM", "ENOBUFS", "EPIPE", "ECONNRESET", "EIO" },
+  recvmsg = { "EINTR", "ENOMEM", "ENOBUFS", "ECONNRESET", "EIO" },
   shutdown = { "ENOTCONN", "EIO" },
   close = { "EINTR", "EIO" },
   unread = { "EIO" },
