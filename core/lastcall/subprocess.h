@@ -15,8 +15,9 @@ extern "C" {
 
 /* A descriptor of the child. */
 typedef struct lc_child_fd {
-  int there; /* its number in the child; each number comes once */
-  int here;  /* the descriptor of this process that it is a copy of, or LC_FD_NULL */
+  int there;   /* its number in the child; each number comes once */
+  int here;    /* the descriptor of this process that it is a copy of, or LC_FD_NULL */
+  int is_kept; /* this process goes on using it: a connection, a listener */
 } lc_child_fd;
 
 typedef struct lc_subprocess_options {

@@ -8,12 +8,12 @@ static pthread_once_t noting = PTHREAD_ONCE_INIT;
 /* Stays 1 where forks cannot be noted, for lack of memory. */
 static atomic_int has_company = 1;
 
-/* Called in the parent and in the child. */
-static void note(void) { atomic_store_explicit(&has_company, 1, memory_order_relaxed); }
+/* After a fork it is called in the parent and in the child. */
+void lc_sys_note_company(void) { atomic_store_explicit(&has_company, 1, memory_order_relaxed); }
 
 static void begin(void)
 {
-  if (pthread_atfork(NULL, note, note) == 0)
+  if (pthread_atfork(NULL, lc_sys_note_company, lc_sys_note_company) == 0)
     atomic_store_explicit(&has_company, 0, memory_order_relaxed);
 }
 

@@ -8,5 +8,7 @@
 int lc_sys_is_alone(const lc_sys *sys);
 /* Notes each fork from now on. Idempotent. */
 void lc_sys_note_forks(void);
+/* From now on another process has a copy of a descriptor. */
+void lc_sys_note_company(void);
 
 #endif

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "sys/files.h"
+#include "sys/fork.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434 /* unknown to kernel headers before 5.3 */
@@ -274,6 +275,8 @@ int lc_sys_spawn(const lc_sys *sys, const lc_subprocess_options *options, lc_sta
   char *stack = malloc(STACK);
   int result = -ENOMEM;
   *step = LC_START_PROCESS;
+  for (size_t i = 0; i < options->fd_count; i++)
+    if (options->fds[i].is_kept) lc_sys_note_company();
   if (b.programs && b.from && stack) result = spawn(&b, stack, step);
   free(stack);
   free(b.from);

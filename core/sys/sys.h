@@ -138,8 +138,8 @@ struct lc_sys {
   int (*set_nonblocking)(const lc_sys *, int fd); /* and FD_CLOEXEC, for inherited ones */
   int (*duplicate)(const lc_sys *, int fd);       /* a copy of the descriptor, FD_CLOEXEC */
 
-  /* 1 when this process has not forked: then no other process can have copies of its descriptors. A
-   * child that runs another program at once has none either, because they are close-on-exec. */
+  /* 1 when this process has neither forked nor given a descriptor away: then no other process can have copies of its
+   * descriptors. A child that runs another program at once has none either, because they are close-on-exec. */
   int (*is_alone)(const lc_sys *);
 
   /* `unread`: bytes received and not read (FIONREAD). `unacked`: bytes sent and not acknowledged,

@@ -159,13 +159,15 @@ function Ends:prepare(wanted)
   local list = {}
   for number, value in pairs(wanted) do
     local fd, code, message
+    local kept = 0
     if value == "null" then fd = -1
     elseif value == "inherit" then fd = number
     elseif type(value) == "string" then fd, code, message = self:open(number, value)
-    else fd = fd_of(number, value) end
+    else fd, kept = fd_of(number, value), 1 end
     if not fd then return nil, code, message end
     table.insert(list, number)
     table.insert(list, fd)
+    table.insert(list, kept)
   end
   return list
 end

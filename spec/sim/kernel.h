@@ -81,6 +81,10 @@ void sim_process_vanish(sim_process *process);
 /* Opens a file of so many bytes, which `fill` makes when they are read: a descriptor, or -EMFILE. */
 typedef void sim_fill(void *user, uint64_t offset, char *bytes, size_t size);
 int sim_disk_open(sim_process *process, uint64_t size, sim_fill *fill, void *user);
+/* Its children are thin: they do nothing, and end. The arguments of one are its life in
+ * milliseconds ("-": no end) and its exit status; a third, "deaf", makes it ignore SIGTERM. Any
+ * other signal, and SIGTERM else, ends it at once. How many have not been waited for: */
+unsigned sim_process_children(const sim_process *process);
 /* It goes to another host; what it has opened already stays where it is. */
 void sim_process_move(sim_process *process, int host);
 /* From now on nothing that is sent to this TCP socket arrives; or it does again. 0, or a code. */

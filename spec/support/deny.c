@@ -24,6 +24,12 @@
 #ifndef SO_BINDTOIFINDEX
 #define SO_BINDTOIFINDEX 62
 #endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
 #ifndef SO_MEMINFO
 #define SO_MEMINFO 55
 #endif
@@ -46,6 +52,8 @@ static const kind kinds[] = {
   {"cbpf", SYS_setsockopt, {{1, SOL_SOCKET}, {2, SO_ATTACH_REUSEPORT_CBPF}}},
   {"diag", SYS_socket, {{0, AF_NETLINK}, {2, NETLINK_SOCK_DIAG}}},
   {"meminfo", SYS_getsockopt, {{1, SOL_SOCKET}, {2, SO_MEMINFO}}},
+  {"pidfd", SYS_pidfd_open, {{1, 0}, {1, 0}}},
+  {"close_range", SYS_close_range, {{0, 0}, {2, 4}}},
   {"tcpinfo", SYS_getsockopt, {{1, IPPROTO_TCP}, {2, TCP_INFO}}},
 };
 

@@ -120,6 +120,13 @@ FORWARD(ssize_t, FAULT_READ, read, (const lc_sys *sys, int fd, void *buffer, siz
 FORWARD(ssize_t, FAULT_WRITE, write,
         (const lc_sys *sys, int fd, const struct iovec *pieces, int count),
         (real(), fd, pieces, count))
+FORWARD(int, FAULT_SPAWN, spawn,
+        (const lc_sys *sys, const lc_subprocess_options *options, lc_start_step *step),
+        (real(), options, step))
+FORWARD(int, FAULT_PROCESS_END, process_end,
+        (const lc_sys *sys, int pid, int keep, lc_subprocess_end *end), (real(), pid, keep, end))
+FORWARD(int, FAULT_PROCESS_SIGNAL, process_signal,
+        (const lc_sys *sys, int pid, int to_group, int signal), (real(), pid, to_group, signal))
 
 /* ------------------------------------------------------------ descriptors -- */
 
@@ -153,6 +160,7 @@ HAND_OUT(FAULT_OPEN_FILE, open_file,
 HAND_OUT(FAULT_DUPLICATE, duplicate, (const lc_sys *sys, int fd), (real(), fd))
 HAND_OUT(FAULT_OPEN_AGAIN, open_again, (const lc_sys *sys, int fd), (real(), fd))
 HAND_OUT(FAULT_OPEN_NULL, open_null, (const lc_sys *sys), (real()))
+HAND_OUT(FAULT_PROCESS_WATCH, process_watch, (const lc_sys *sys, int pid), (real(), pid))
 HAND_OUT(FAULT_WAKE_CREATE, wake_create, (const lc_sys *sys), (real()))
 
 static ssize_t faulty_recvmsg(const lc_sys *sys, int fd, struct msghdr *message, int flags)
@@ -170,6 +178,19 @@ static ssize_t faulty_recvmsg(const lc_sys *sys, int fd, struct msghdr *message,
   }
   return got;
 }
+
+/* Two at once. */
+#define HAND_OUT_PAIR(kind, name)                                     \
+  static int faulty_##name(const lc_sys *sys, int *fds)               \
+  {                                                                   \
+    int code = luck(sys, kind);                                       \
+    if (!code) code = real()->name(real(), fds);                      \
+    for (int i = 0; i < 2 && code >= 0; i++) handed_out(sys, fds[i]); \
+    return code;                                                      \
+  }
+
+HAND_OUT_PAIR(FAULT_SOCKETPAIR, socketpair)
+HAND_OUT_PAIR(FAULT_PIPE, pipe)
 
 static int faulty_close(const lc_sys *sys, int fd)
 {
@@ -241,6 +262,12 @@ void faults_init(faults *f)
   f->sys.replace = faulty_replace;
   f->sys.read = faulty_read;
   f->sys.write = faulty_write;
+  f->sys.socketpair = faulty_socketpair;
+  f->sys.pipe = faulty_pipe;
+  f->sys.spawn = faulty_spawn;
+  f->sys.process_watch = faulty_process_watch;
+  f->sys.process_end = faulty_process_end;
+  f->sys.process_signal = faulty_process_signal;
 }
 
 void faults_fail(faults *f, fault_call call, unsigned nth, unsigned times, int code)
@@ -302,7 +329,13 @@ static const char *const NAMES[FAULT_CALLS] = {[FAULT_RANDOM] = "random",
                                                [FAULT_OPEN_NULL] = "open_null",
                                                [FAULT_REPLACE] = "replace",
                                                [FAULT_READ] = "read",
-                                               [FAULT_WRITE] = "write"};
+                                               [FAULT_WRITE] = "write",
+                                               [FAULT_SOCKETPAIR] = "socketpair",
+                                               [FAULT_PIPE] = "pipe",
+                                               [FAULT_SPAWN] = "spawn",
+                                               [FAULT_PROCESS_WATCH] = "process_watch",
+                                               [FAULT_PROCESS_END] = "process_end",
+                                               [FAULT_PROCESS_SIGNAL] = "process_signal"};
 
 const char *fault_name(fault_call call) { return call < FAULT_CALLS ? NAMES[call] : "none"; }
 

@@ -86,14 +86,15 @@ static int integer_at(lua_State *L, int index, lua_Integer place)
   return value;
 }
 
-/* From a list: number in the child, descriptor here, and so on. */
+/* From a list: number in the child, descriptor here, whether it is kept (1 or 0), and so on. */
 static const lc_child_fd *fd_list(lua_State *L, int index, size_t *count)
 {
-  *count = lua_rawlen(L, index) / 2;
+  *count = lua_rawlen(L, index) / 3;
   lc_child_fd *list = lua_newuserdatauv(L, (*count + 1) * sizeof *list, 0);
   for (size_t i = 0; i < *count; i++) {
-    list[i].there = integer_at(L, index, (lua_Integer)(2 * i + 1));
-    list[i].here = integer_at(L, index, (lua_Integer)(2 * i + 2));
+    lua_Integer at = (lua_Integer)(3 * i);
+    list[i] = (lc_child_fd){integer_at(L, index, at + 1), integer_at(L, index, at + 2),
+                            integer_at(L, index, at + 3)};
   }
   return list;
 }

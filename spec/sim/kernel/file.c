@@ -85,6 +85,7 @@ uint32_t sim_file_poll(const sim_file *file)
     case SIM_NETLINK: return sim_diag_poll(file);
     case SIM_DISK: return EPOLLIN | EPOLLOUT;
     case SIM_UNIX: return sim_unix_poll((const sim_unix *)file);
+    case SIM_CHILD: return sim_child_poll(file);
   }
   return 0;
 }

@@ -3,7 +3,7 @@
  * Storeys, each using those before it: pool (memory), clock (time, chance,
  * alarms), file (what descriptors name), wait (epoll, poll, wake), packet
  * (the network), tcp and output (one end of a connection), listen (handshakes
- * and the queue), unix and path (sockets without a network), socket, option, diag, signal (the calls), table (lc_sys).
+ * and the queue), unix and path (sockets without a network), socket, option, diag, signal, child (the calls), table (lc_sys).
  *
  * Nothing that a packet, an alarm or a planned call may still refer to is given
  * back before the kernel ends: ends of connections, files, requests.
@@ -61,7 +61,7 @@ lc_time sim_next_at(const sim_kernel *kernel); /* LC_NEVER: nothing is planned *
 
 /* ------------------------------------------------------------------ files -- */
 
-typedef enum sim_kind { SIM_TCP, SIM_EVENT, SIM_EPOLL, SIM_NETLINK, SIM_DISK, SIM_UNIX } sim_kind;
+typedef enum sim_kind { SIM_TCP, SIM_EVENT, SIM_EPOLL, SIM_NETLINK, SIM_DISK, SIM_UNIX, SIM_CHILD } sim_kind;
 
 typedef struct sim_item sim_item;
 typedef struct sim_file {
@@ -104,6 +104,8 @@ typedef struct sim_fault {
   int code;
 } sim_fault;
 
+typedef struct sim_child sim_child;
+
 struct sim_process {
   lc_sys sys;
   sim_kernel *kernel;
@@ -123,6 +125,7 @@ struct sim_process {
   void *closing_user;
   uint64_t strange; /* calls on descriptors that are not open */
   int has_forked;
+  sim_child *children; /* those that have not been waited for */
   uint64_t
     left_watched; /* descriptors closed while epoll had them, except connections without copies */
 };
@@ -402,6 +405,11 @@ ssize_t sim_sendmsg(sim_process *process, int fd, const struct msghdr *message);
 int sim_file_facts(sim_process *process, int fd, lc_file_facts *facts);
 ssize_t sim_read_at(sim_process *process, int fd, void *buffer, size_t size, uint64_t offset);
 ssize_t sim_send_file(sim_process *process, int fd, int from, uint64_t offset, size_t size);
+int sim_spawn(sim_process *process, const lc_subprocess_options *options, lc_start_step *step);
+int sim_process_watch(sim_process *process, int pid);
+int sim_process_end(sim_process *process, int pid, int keep, lc_subprocess_end *end);
+int sim_process_signal_child(sim_process *process, int pid, int signal);
+uint32_t sim_child_poll(const sim_file *file);
 int sim_shutdown(sim_process *process, int fd, int how);
 int sim_unread(sim_process *process, int fd);
 int sim_unacked(sim_process *process, int fd);
@@ -443,6 +451,7 @@ struct sim_kernel {
   uint64_t last_inode;
   unsigned next_name;
   uint64_t batches;
+  unsigned last_pid;
 };
 
 #endif

@@ -1,0 +1,113 @@
+/* child.c - child processes that do nothing but end: at their time, or by a signal. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inside.h"
+
+typedef struct sim_watch sim_watch;
+
+struct sim_child {
+  sim_process *parent;
+  sim_child *next;
+  sim_watch *watches;
+  int pid;
+  int is_deaf;
+  int has_ended;
+  lc_subprocess_end end;
+  lc_subprocess_end planned;
+};
+
+/* A descriptor of a process. */
+struct sim_watch {
+  sim_file file;
+  sim_child *child;
+  sim_watch *next;
+};
+
+enum { FIRST_PID = 1000 };
+
+static void end_child(sim_child *child, lc_subprocess_end end)
+{
+  if (child->has_ended) return;
+  child->has_ended = 1;
+  child->end = end;
+  for (sim_watch *one = child->watches; one; one = one->next) sim_file_wake(&one->file, EPOLLIN);
+}
+
+static void time_is_over(void *user)
+{
+  sim_child *child = user;
+  end_child(child, child->planned);
+}
+
+static sim_child **place_of(sim_process *process, int pid)
+{
+  sim_child **place = &process->children;
+  while (*place && (*place)->pid != pid) place = &(*place)->next;
+  return place;
+}
+
+int sim_spawn(sim_process *process, const lc_subprocess_options *options, lc_start_step *step)
+{
+  const char *const *argv = options->argv;
+  *step = LC_START_PROGRAM;
+  if (!argv[1] || !argv[2]) return -ENOENT;
+  sim_child *child = sim_take(process->kernel, sizeof *child);
+  child->parent = process;
+  child->pid = FIRST_PID + (int)++process->kernel->last_pid;
+  child->planned = (lc_subprocess_end){LC_END_EXIT, atoi(argv[2])};
+  child->is_deaf = argv[3] && !strcmp(argv[3], "deaf");
+  for (size_t i = 0; i < options->fd_count; i++)
+    if (options->fds[i].is_kept) process->has_forked = 1;
+  child->next = process->children;
+  process->children = child;
+  if (strcmp(argv[1], "-") != 0)
+    sim_at(process->kernel, process->kernel->now + atoi(argv[1]) * LC_MILLISECOND, time_is_over,
+           child);
+  return child->pid;
+}
+
+int sim_process_watch(sim_process *process, int pid)
+{
+  sim_child *child = *place_of(process, pid);
+  if (!child) return -ESRCH;
+  sim_watch *watch = sim_take(process->kernel, sizeof *watch);
+  sim_file_init(&watch->file, SIM_CHILD, process);
+  watch->child = child;
+  watch->next = child->watches;
+  child->watches = watch;
+  return sim_file_install(process, &watch->file);
+}
+
+uint32_t sim_child_poll(const sim_file *file)
+{
+  return ((const sim_watch *)file)->child->has_ended ? EPOLLIN : 0;
+}
+
+/* Nothing is given back: the plan, and descriptors, may still refer to the child. */
+int sim_process_end(sim_process *process, int pid, int keep, lc_subprocess_end *end)
+{
+  sim_child **place = place_of(process, pid), *child = *place;
+  if (!child) return -ECHILD;
+  if (!child->has_ended) return 0;
+  *end = child->end;
+  if (!keep) *place = child->next;
+  return 1;
+}
+
+int sim_process_signal_child(sim_process *process, int pid, int signal)
+{
+  sim_child *child = *place_of(process, pid);
+  if (!child) return -ESRCH;
+  if (signal && !(signal == SIGTERM && child->is_deaf))
+    end_child(child, (lc_subprocess_end){LC_END_SIGNAL, signal});
+  return 0;
+}
+
+unsigned sim_process_children(const sim_process *process)
+{
+  unsigned count = 0;
+  for (const sim_child *child = process->children; child; child = child->next) count++;
+  return count;
+}
