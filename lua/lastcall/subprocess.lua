@@ -227,17 +227,17 @@ end
 -- ------------------------------------------------------------------------------------------------------------ start --
 
 --- The task that keeps a child. When it is killed, the child is killed.
-local function keep(child, name, grace)
+local function keep(child, name, grace, place)
   local _ <close> = child
-  child:keep(name, grace)
+  child:keep(name, grace, place)
 end
 
-local function begin_keeping(given, process)
+local function begin_keeping(given, process, place)
   local child = process.child
   if given.outlives then return child:leave_alone() end
   local name = ("process %d %s"):format(process.pid, given.argv[1])
-  if given.ctx then given.ctx:go(keep, child, name, given.grace or GRACE)
-  else core.go(keep, child, name, given.grace or GRACE) end
+  if given.ctx then given.ctx:go(keep, child, name, given.grace or GRACE, place)
+  else core.go(keep, child, name, given.grace or GRACE, place) end
 end
 
 local function start(given, ends)
@@ -247,9 +247,10 @@ local function start(given, ends)
   child, code, step, text, errno =
     core.subprocess_start(given.argv, environment(given), given.cwd, list, given.process_group)
   if not child then return failure(given, step, code, text, errno) end
+  local place = code
   close_all(ends.theirs)
   local process = setmetatable({ child = child, pid = child:pid(), fds = {} }, Process)
-  begin_keeping(given, process)
+  begin_keeping(given, process, place)
   if next(ends.ours) then
     local fine
     fine, code, message = ends:connect(process)

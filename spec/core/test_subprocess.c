@@ -239,6 +239,26 @@ static void a_child_started_elsewhere_can_be_taken(void **state)
   assert_int_equal(error, -ECHILD);
 }
 
+static void process_one_takes_strangers_and_leaves_our_own_to_the_loop(void **state)
+{
+  world *w = *state;
+  told t;
+  pid_t other = fork();
+  if (other == 0) _exit(5);
+  lc_subprocess *child = start(w, &t, "exit 7");
+  lc_time until = w->sys->now(w->sys) + world_seconds(10);
+  int pid = 0;
+  while (pid <= 0 && w->sys->now(w->sys) < until) {
+    pid = lc_subprocess_reap_stranger(w->loop);
+    if (pid == -EAGAIN) world_turn(w); /* ours came first */
+  }
+  assert_int_equal(pid, other);
+  TURN_UNTIL(w, t.count);
+  assert_end(&t, LC_END_EXIT, 7);
+  assert_int_equal(lc_subprocess_reap_stranger(w->loop), 0);
+  lc_subprocess_free(child);
+}
+
 static void a_start_that_fails_says_where(void **state)
 {
   static const char *const none[] = {"/no/such/program", NULL};
@@ -342,18 +362,20 @@ static void a_descriptor_given_away_is_noted(void)
 int main(void)
 {
   a_descriptor_given_away_is_noted();
-  const struct CMUnitTest tests[] = {TEST(the_end_of_a_child_is_told_once),
-                                     TEST(without_its_descriptor_a_child_is_found_by_looking),
-                                     TEST(other_code_may_have_taken_its_status),
-                                     TEST(children_of_others_are_left_to_them),
-                                     TEST(a_child_that_is_forgotten_leaves_no_zombie),
-                                     TEST(children_end_with_the_loop),
-                                     TEST(a_child_may_outlive_the_loop),
-                                     TEST(a_stop_that_is_ignored_becomes_a_kill),
-                                     TEST(a_stop_ends_the_whole_group),
-                                     TEST(a_child_started_elsewhere_can_be_taken),
-                                     TEST(a_start_that_fails_says_where),
-                                     TEST(signals_have_their_defaults_in_a_child),
-                                     cmocka_unit_test(on_the_simulated_kernel)};
+  const struct CMUnitTest tests[] = {
+    TEST(the_end_of_a_child_is_told_once),
+    TEST(without_its_descriptor_a_child_is_found_by_looking),
+    TEST(other_code_may_have_taken_its_status),
+    TEST(children_of_others_are_left_to_them),
+    TEST(a_child_that_is_forgotten_leaves_no_zombie),
+    TEST(children_end_with_the_loop),
+    TEST(a_child_may_outlive_the_loop),
+    TEST(a_stop_that_is_ignored_becomes_a_kill),
+    TEST(a_stop_ends_the_whole_group),
+    TEST(a_child_started_elsewhere_can_be_taken),
+    TEST(process_one_takes_strangers_and_leaves_our_own_to_the_loop),
+    TEST(a_start_that_fails_says_where),
+    TEST(signals_have_their_defaults_in_a_child),
+    cmocka_unit_test(on_the_simulated_kernel)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,6 +125,7 @@ FORWARD(int, FAULT_SPAWN, spawn,
         (real(), options, step))
 FORWARD(int, FAULT_PROCESS_END, process_end,
         (const lc_sys *sys, int pid, int keep, lc_subprocess_end *end), (real(), pid, keep, end))
+FORWARD(int, FAULT_PROCESS_ANY_ENDED, process_any_ended, (const lc_sys *sys), (real()))
 FORWARD(int, FAULT_PROCESS_SIGNAL, process_signal,
         (const lc_sys *sys, int pid, int to_group, int signal), (real(), pid, to_group, signal))
 
@@ -268,6 +269,7 @@ void faults_init(faults *f)
   f->sys.process_watch = faulty_process_watch;
   f->sys.process_end = faulty_process_end;
   f->sys.process_signal = faulty_process_signal;
+  f->sys.process_any_ended = faulty_process_any_ended;
 }
 
 void faults_fail(faults *f, fault_call call, unsigned nth, unsigned times, int code)
@@ -335,7 +337,8 @@ static const char *const NAMES[FAULT_CALLS] = {[FAULT_RANDOM] = "random",
                                                [FAULT_SPAWN] = "spawn",
                                                [FAULT_PROCESS_WATCH] = "process_watch",
                                                [FAULT_PROCESS_END] = "process_end",
-                                               [FAULT_PROCESS_SIGNAL] = "process_signal"};
+                                               [FAULT_PROCESS_SIGNAL] = "process_signal",
+                                               [FAULT_PROCESS_ANY_ENDED] = "process_any_ended"};
 
 const char *fault_name(fault_call call) { return call < FAULT_CALLS ? NAMES[call] : "none"; }
 

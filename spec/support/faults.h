@@ -67,6 +67,7 @@ typedef enum fault_call {
   FAULT_PROCESS_WATCH,
   FAULT_PROCESS_END,
   FAULT_PROCESS_SIGNAL,
+  FAULT_PROCESS_ANY_ENDED,
   FAULT_CALLS
 } fault_call;
 

@@ -17,6 +17,7 @@
 #include "runtime/runtime.h"
 #include "script/arguments.h"
 #include "script/failure.h"
+#include "script/raise.h"
 #include "script/register.h"
 #include "sys/sys.h"
 #include "task/task.h"
@@ -114,14 +115,14 @@ static int start_done(lua_State *L, int status, lua_KContext kept)
 {
   (void)status;
   (void)kept;
-  lua_settop(L, 1);
-  return 1;
+  lua_settop(L, 2);
+  return 2;
 }
 
 enum { ARGV = 1, ENV, CWD, FDS, GROUP };
 
-/* subprocess_start(argv, env or nil, cwd or nil, descriptors, leads a group) -> child; or nil, code,
- * step, text, errno. The Lua modules have checked the arguments. */
+/* subprocess_start(argv, env or nil, cwd or nil, descriptors, leads a group) -> child, the line of the script; or nil,
+ * code, step, text, errno. The Lua modules have checked the arguments. */
 static int core_start(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -139,6 +140,8 @@ static int core_start(lua_State *L)
   if (!box->core) return start_failed(L, error, step);
   box->pid = lc_subprocess_pid(box->core);
   lua_replace(L, 1);
+  lua_settop(L, 1);
+  if (!push_script_place(L, L, 1)) lua_pushnil(L);
   task *t = task_that_can_wait(L, rt);
   return t && task_is_spent(t) ? task_yield(L, t, 0, start_done) : start_done(L, LUA_OK, 0);
 }
@@ -264,7 +267,7 @@ static int child_wait(lua_State *L)
   return task_suspend(L, t, "process:wait", box, NULL, 0, wait_done);
 }
 
-enum { NAME = 2, GRACE };
+enum { NAME = 2, GRACE, PLACE };
 
 static int keep_on(lua_State *L, int status, lua_KContext kept)
 {
@@ -278,14 +281,23 @@ static int keep_on(lua_State *L, int status, lua_KContext kept)
   return task_suspend(L, t, lua_tostring(L, NAME), box, NULL, 0, keep_on);
 }
 
-/* child:keep(name, grace): what the keeper does. */
+/* Reports show the keeper where the script has started the child. */
+static void note_place(lua_State *L, runtime *rt, task *t)
+{
+  task_extra *extra = lua_isstring(L, PLACE) ? task_need_extra(t) : NULL;
+  if (!extra || extra->held != LUA_NOREF) return;
+  lua_pushfstring(L, "started\n\t%s:", lua_tostring(L, PLACE));
+  extra->held = runtime_anchor(L, rt);
+}
+
+/* child:keep(name, grace, place): what the keeper does. */
 static int child_keep(lua_State *L)
 {
   child_box *box = check_box(L);
   check_string(L, NAME);
   check_number(L, GRACE);
-  task_current(L, box->rt, "process");
-  lua_settop(L, GRACE);
+  lua_settop(L, PLACE);
+  note_place(L, box->rt, task_current(L, box->rt, "process"));
   return keep_on(L, LUA_OK, 0);
 }
 

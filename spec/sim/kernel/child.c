@@ -96,6 +96,13 @@ int sim_process_end(sim_process *process, int pid, int keep, lc_subprocess_end *
   return 1;
 }
 
+int sim_process_any_ended(sim_process *process)
+{
+  const sim_child *child = process->children;
+  while (child && !child->has_ended) child = child->next;
+  return child ? child->pid : 0;
+}
+
 int sim_process_signal_child(sim_process *process, int pid, int signal)
 {
   sim_child *child = *place_of(process, pid);

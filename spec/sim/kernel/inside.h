@@ -61,7 +61,15 @@ lc_time sim_next_at(const sim_kernel *kernel); /* LC_NEVER: nothing is planned *
 
 /* ------------------------------------------------------------------ files -- */
 
-typedef enum sim_kind { SIM_TCP, SIM_EVENT, SIM_EPOLL, SIM_NETLINK, SIM_DISK, SIM_UNIX, SIM_CHILD } sim_kind;
+typedef enum sim_kind {
+  SIM_TCP,
+  SIM_EVENT,
+  SIM_EPOLL,
+  SIM_NETLINK,
+  SIM_DISK,
+  SIM_UNIX,
+  SIM_CHILD
+} sim_kind;
 
 typedef struct sim_item sim_item;
 typedef struct sim_file {
@@ -408,6 +416,7 @@ ssize_t sim_send_file(sim_process *process, int fd, int from, uint64_t offset, s
 int sim_spawn(sim_process *process, const lc_subprocess_options *options, lc_start_step *step);
 int sim_process_watch(sim_process *process, int pid);
 int sim_process_end(sim_process *process, int pid, int keep, lc_subprocess_end *end);
+int sim_process_any_ended(sim_process *process);
 int sim_process_signal_child(sim_process *process, int pid, int signal);
 uint32_t sim_child_poll(const sim_file *file);
 int sim_shutdown(sim_process *process, int fd, int how);

@@ -83,6 +83,7 @@ CALL(FAULT_SPAWN, spawn,
      (const lc_sys *sys, const lc_subprocess_options *options, lc_start_step *step),
      (process, options, step))
 CALL(FAULT_PROCESS_WATCH, process_watch, (const lc_sys *sys, int pid), (process, pid))
+CALL(FAULT_PROCESS_ANY_ENDED, process_any_ended, (const lc_sys *sys), (process))
 CALL(FAULT_PROCESS_END, process_end, (const lc_sys *sys, int pid, int keep, lc_subprocess_end *how),
      (process, pid, keep, how))
 
@@ -504,6 +505,7 @@ void sim_table_fill(sim_process *process)
     .spawn = table_spawn,
     .process_watch = table_process_watch,
     .process_end = table_process_end,
+    .process_any_ended = table_process_any_ended,
     .process_signal = table_process_signal,
     .resolve = table_resolve,
   };
