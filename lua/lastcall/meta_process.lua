@@ -18,26 +18,27 @@
 --- "pipe": a pipe, whose other end is a connection of the process object. "socket": the same with a pair of
 --- sockets, for both directions. "inherit": the descriptor of this process with the same number. "null":
 --- /dev/null. A connection, or the number of a descriptor: the child gets a copy.
----@alias lastcall.process_descriptor "pipe"|"socket"|"inherit"|"null"|lastcall.Conn|integer
+---@alias lastcall.process_descriptor "pipe"|"socket"|"inherit"|"null"|lastcall.Connection|integer
 
 --- A child process.
 ---@class lastcall.Process
 ---@field pid integer
----@field stdin? lastcall.Conn when it was to be a "pipe" or a "socket", as with the next ones
----@field stdout? lastcall.Conn
----@field stderr? lastcall.Conn
----@field fds table<integer, lastcall.Conn> these, by the numbers that they have in the child
+---@field stdin? lastcall.Connection when it was to be a "pipe" or a "socket", as with the next ones
+---@field stdout? lastcall.Connection
+---@field stderr? lastcall.Connection
+---@field fds table<integer, lastcall.Connection> these, by the numbers that they have in the child
 local Process = {}
 
 --- (waits) Waits for the end of the child. "signal" comes with the number of the signal and its name. Fails with
---- "timeout", "canceled", or "unknown": other code of this process has taken the status.
+--- "timeout", "canceled", or "echild": other code of this process has taken the status.
 ---@param seconds? number the longest wait
 ---@return "exit"|"signal"|nil how
 ---@return integer|string status or the code
 ---@return string? name or the message
 function Process:wait(seconds) end
 
---- Sends a signal to the child; to all of its group, when it leads one. Fails with "ended".
+--- Sends a signal to the child; to all of its group, when it leads one. Fails with "esrch" when the
+--- child has ended.
 ---@param signal? string|integer "TERM" by default
 ---@return true?
 ---@return string? code

@@ -1,6 +1,7 @@
 --- Child processes: started without a shell, waited for by the loop, ended with their context.
 
 local core = require "lastcall.core"
+local adopt = require "lastcall.adopt"
 local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 
@@ -78,7 +79,7 @@ options.process = {
   stdin = is_descriptor, stdout = is_descriptor, stderr = is_descriptor, fds = is_list_of_descriptors,
   process_group = is_boolean, outlives = is_boolean,
   grace = function(value) return type(value) == "number" and value >= 0, "seconds" end,
-  ctx = function(value) return type(value) == "userdata", "a context" end,
+  ctx = function(value) return core.context.is(value), "a context" end,
 }
 
 local function list_of(variables)
@@ -148,10 +149,19 @@ function Ends:open(number, word)
 end
 
 local function fd_of(number, value)
-  if math.type(value) == "integer" then return value end
-  local fd = core.conn_fd(value)
-  if not fd then misuse.raise("process: the child's descriptor %d is no open connection", number) end
+  local fd = value
+  if math.type(value) ~= "integer" then fd = core.conn_fd(value) end
+  if not fd then misuse.raise("process: the child's descriptor %d is to be a connection that is not open", number) end
+  if not core.is_open(fd) then
+    misuse.raise("process: the child's descriptor %d is to be descriptor %d, which is not open", number, fd)
+  end
   return fd
+end
+
+--- A standard descriptor that this process has closed is /dev/null in the child.
+local function inherited(number)
+  if number <= 2 and not core.is_open(number) then return -1 end
+  return fd_of(number, number)
 end
 
 --- Returns the descriptors of the child as the core takes them; or nil, code, message.
@@ -161,7 +171,7 @@ function Ends:prepare(wanted)
     local fd, code, message
     local kept = 0
     if value == "null" then fd = -1
-    elseif value == "inherit" then fd = number
+    elseif value == "inherit" then fd = inherited(number)
     elseif type(value) == "string" then fd, code, message = self:open(number, value)
     else fd, kept = fd_of(number, value), 1 end
     if not fd then return nil, code, message end
@@ -174,7 +184,6 @@ end
 
 --- Makes connections of our ends. Returns true; or nil, code, message.
 function Ends:connect(process)
-  local adopt = require "lastcall.adopt"
   for number, fd in pairs(self.ours) do
     local conn, code, message = adopt(fd)
     if not conn then return nil, code, message end
@@ -241,25 +250,26 @@ local function begin_keeping(given, process, place)
 end
 
 local function start(given, ends)
+  local ended = given.ctx and given.ctx:err()
+  if ended then return failure(given, "process", ended, "its context has ended") end
   local list, code, message = ends:prepare(wanted_descriptors(given))
-  if not list then return nil, code, ("process: cannot run %q: %s"):format(given.argv[1], REMEDIES[code] or message) end
+  if not list then return failure(given, "process", code, message) end
   local child, step, text, errno
   child, code, step, text, errno =
-    core.subprocess_start(given.argv, environment(given), given.cwd, list, given.process_group)
+    core.subprocess_start(given.argv, environment(given), given.cwd, list, given.process_group,
+      given.ctx or given.outlives)
   if not child then return failure(given, step, code, text, errno) end
   local place = code
   close_all(ends.theirs)
   local process = setmetatable({ child = child, pid = child:pid(), fds = {} }, Process)
   begin_keeping(given, process, place)
-  if next(ends.ours) then
-    local fine
-    fine, code, message = ends:connect(process)
-    if not fine then
-      child:signal(9)
-      return nil, code, message
-    end
-  end
-  return process
+  if not next(ends.ours) then return process end
+  local fine
+  fine, code, message = ends:connect(process)
+  if fine then return process end
+  child:signal(core.signal_number "KILL")
+  for _, conn in pairs(process.fds) do conn:abort() end
+  return nil, code, message
 end
 
 --- Starts a program as a child process of the caller's context. Returns it; or nil, code, message.
@@ -283,7 +293,7 @@ function Process:wait(seconds)
   local how, status, message = self.child:wait(seconds)
   if how == "signal" then return how, status, core.signal_of(status) end
   if how == "unknown" then
-    return nil, "unknown", ("process %d: other code has taken its status: a wait for any child, or an ignored SIGCHLD")
+    return nil, "echild", ("process %d: other code has taken its status: a wait for any child, or an ignored SIGCHLD")
       :format(self.pid)
   end
   if how then return how, status end
@@ -298,11 +308,11 @@ local function signal_number(signal)
 end
 
 --- Sends a signal, TERM unless another is named, to the child, or to the whole of its group when it leads one. Returns
--- true; or nil, "ended", message.
+-- true; or nil, code, message.
 function Process:kill(signal)
   misuse.check_self(self, Process, "process:kill")
   local fine, code, message = self.child:signal(signal_number(signal or "TERM"))
-  if code == "esrch" then return nil, "ended", ("process %d: it has ended"):format(self.pid) end
+  if code == "esrch" then message = ("process %d: it has ended"):format(self.pid) end
   return fine, code, message
 end
 

@@ -1,16 +1,39 @@
 local helper = require "spec.helper"
 
---- What the child of these options wrote to its standard output, which is a file; and how it ended.
+local failure, raises = helper.failure, helper.raises
+
+--- What the child of these options writes, and how it ends.
 local function output_of(lastcall, options)
-  local path = os.tmpname()
-  local argv = { "sh", "-c", 'exec >"$0"; exec "$@"', path }
-  for _, one in ipairs(options.argv) do argv[#argv + 1] = one end
-  options.argv = argv
+  options.stdout = "pipe"
   local child = assert(lastcall.process(options))
-  local how, status = child:wait()
-  local text = helper.read_file(path)
-  os.remove(path)
-  return text, how, status
+  local text = child.stdout:read "a"
+  child.stdout:close()
+  return text, child:wait()
+end
+
+--- The children of this process, also those that have ended and have not been waited for.
+local function children()
+  local list = {}
+  for pid in helper.read_file "/proc/thread-self/children":gmatch "%d+" do list[#list + 1] = pid end
+  return list
+end
+
+--- A program that writes a line when its traps are set, and then waits.
+local STUBBORN = { "sh", "-c", "trap '' TERM; echo; while :; do sleep 0.01; done" }
+
+local function start_stubborn(lastcall, options)
+  options.argv, options.stdout = STUBBORN, "pipe"
+  local child = assert(lastcall.process(options))
+  assert(child.stdout:read())
+  return child
+end
+
+--- Why the program could not run.
+local function refusal(code, lastcall, options)
+  local child, seen, message = lastcall.process(options)
+  assert.is_nil(child)
+  assert.equal(code, seen)
+  return message
 end
 
 describe("lastcall.process", function()
@@ -19,54 +42,322 @@ describe("lastcall.process", function()
       local child = assert(lastcall.process { argv = { "sh", "-c", "exit 3" } })
       assert.same({ "exit", 3 }, { child:wait() })
       assert.same({ "exit", 3 }, { child:wait() })
+      assert.is_false(child:is_running())
       child = assert(lastcall.process { argv = { "sleep", "100" } })
-      helper.failure("timeout", child:wait(0.01))
+      failure("timeout", child:wait(0.01))
       assert.is_true(child:is_running())
       assert.is_true(child:kill())
       assert.same({ "signal", 15, "TERM" }, { child:wait() })
-      helper.failure("ended", child:kill())
+      failure("esrch", child:kill())
+      child = assert(lastcall.process { argv = { "sh", "-c", "kill -STOP $$; kill -KILL $$" } })
+      failure("timeout", child:wait(0.05)) -- a child that is stopped has not ended
+      child:kill "SIGCONT"
+      assert.same({ "signal", 9, "KILL" }, { child:wait() })
+      raises("no signal named 'NONE'", child.kill, child, "NONE")
+      raises("call it with ':'", child.kill)
     end)
   end)
 
-  it("gives the child its arguments, environment, directory and descriptors, and no others", function()
+  it("gives the child its arguments, environment and directory, without a shell", function()
     helper.task(function(lastcall)
-      local text = output_of(lastcall, { argv = { "printf", "%s|", "a b", "", "$HOME" } })
-      assert.equal("a b||$HOME|", text)
-      text = output_of(lastcall, { argv = { "env" }, env = { PATH = os.getenv "PATH", A = "1" }, setenv = { B = "2" } })
-      assert.truthy(text:find("A=1\n", 1, true) and text:find("B=2\n", 1, true))
-      assert.is_nil(text:find("HOME=", 1, true))
-      text = output_of(lastcall, { argv = { "pwd" }, cwd = "/" })
-      assert.equal("/\n", text)
-      local file = assert(io.open "/dev/null")
-      text = output_of(lastcall, { argv = { "ls", "/proc/self/fd" }, stdin = "null", fds = { [7] = 2 } })
-      file:close()
-      assert.equal("0\n1\n2\n3\n7\n", text) -- ls itself has 3
+      assert.equal("a b||$HOME|*|", output_of(lastcall, { argv = { "printf", "%s|", "a b", "", "$HOME", "*" } }))
+      local text = output_of(lastcall, { argv = { "env" }, env = { A = "1" } })
+      assert.equal("A=1\n", text)
+      text = output_of(lastcall, { argv = { "env" }, setenv = { A = "a b", HOME = false } })
+      assert.truthy(("\n" .. text):find("\nA=a b\n", 1, true) and ("\n" .. text):find("\nPATH=", 1, true))
+      assert.is_nil(("\n" .. text):find("\nHOME=", 1, true))
+      assert.equal("/\n", output_of(lastcall, { argv = { "pwd" }, cwd = "/" }))
+      local folder = helper.socket_path()
+      os.execute(("mkdir %s; printf '#!/bin/sh\\necho here' >%s/here; chmod +x %s/here"):format(folder, folder, folder))
+      assert.equal("here\n", output_of(lastcall, { argv = { "here" }, env = { PATH = "/no/such:" .. folder } }))
+      assert.equal("here\n", output_of(lastcall, { argv = { "./here" }, cwd = folder }))
+      os.execute("rm -r " .. folder)
+    end)
+  end)
+
+  it("gives the child the descriptors that it is to have, and no others", function()
+    -- Without close-on-exec, as other libraries open them.
+    local program = [[
+      local lastcall = require "lastcall"
+      lastcall.run(function()
+        local server = assert(lastcall.listen "127.0.0.1:0")
+        local conn = assert(lastcall.connect(server:addresses()[1]))
+        local child = assert(lastcall.process {
+          argv = { "sh", "-c", "ls -l /proc/$$/fd | sed 's/.* \\([0-9]* -\\)/\\1/; s/[0-9]*]/N]/'" },
+          stdin = "null", stderr = "null", fds = { [3] = 9, [5] = "pipe", [12] = conn, [9] = 3 } })
+        child:wait()
+        child.fds[5]:close()
+        conn:abort()
+        server:close()
+      end, { signals = false, progress = false })
+    ]]
+    local path, file = helper.write_file(program), os.tmpname()
+    local expected = ([[
+total 0
+0 -> /dev/null
+1 -> pipe:[N]
+12 -> socket:[N]
+2 -> /dev/null
+3 -> %s
+5 -> pipe:[N]
+9 -> %s
+]]):format(file, path)
+    for _, deny in ipairs { "", helper.program "deny" .. " close_range=38 -- ",
+                            helper.program "deny" .. " close_range=22 pidfd=1 -- " } do
+      local output = helper.run(("sh -c '%slua5.4 %s 3<%s 9<%s 17</dev/null 2>/dev/null | cat'")
+        :format(deny, path, path, file))
+      assert.equal(expected, output)
+    end
+    os.remove(path)
+    os.remove(file)
+  end)
+
+  it("has pipes and pairs of sockets as connections", function()
+    helper.task(function(lastcall)
+      local child = assert(lastcall.process { argv = { "cat" }, stdin = "pipe", stdout = "pipe" })
+      assert(child.stdin:write("one\n", "two\n"))
+      assert.equal("one", child.stdout:read())
+      assert.is_true(child.stdin:close())
+      assert.equal("two\n", child.stdout:read "a")
+      assert.same({ "exit", 0 }, { child:wait() })
+      child.stdout:close()
+      child = assert(lastcall.process { argv = { "sh", "-c", "read line <&4; echo \"$line!\" >&4; echo err >&2" },
+        fds = { [4] = "socket" }, stderr = "pipe" })
+      assert(child.fds[4]:write "hello\n")
+      assert.equal("hello!", child.fds[4]:read())
+      assert.equal("err", child.stderr:read())
+      assert.equal(child.stderr, child.fds[2])
+      assert.same({ "exit", 0 }, { child:wait() })
+      for _, conn in pairs(child.fds) do conn:close() end
+    end)
+  end)
+
+  it("gives a child a connection, which both have then", function()
+    helper.between(function(here, there, lastcall)
+      local child = assert(lastcall.process { argv = { "printf", "from the child\n" }, stdout = here })
+      assert.equal("from the child", there:read())
+      assert.same({ "exit", 0 }, { child:wait() })
+      helper.send(here, "from the parent\n")
+      assert.equal("from the parent", there:read())
+      here:abort()
+      raises("is to be a connection that is not open", lastcall.process, { argv = { "true" }, stdin = here })
     end)
   end)
 
   it("says what was the matter when a program cannot run", function()
     helper.task(function(lastcall)
-      local function message(options)
-        local child, _, text = lastcall.process(options)
-        assert.is_nil(child)
-        return text
-      end
-      assert.truthy(message { argv = { "no-such-program" } }:find "no program of this name is in PATH %(ENOENT%)")
-      assert.truthy(message { argv = { "/no/such" } }:find "there is no such file %(ENOENT%)")
-      assert.truthy(message { argv = { "/etc/passwd" } }:find "not executable for this user.*%(EACCES%)")
-      assert.truthy(message { argv = { "true" }, cwd = "/no/such" }:find 'cannot enter the directory "/no/such"')
-      helper.raises("argv[2] is a string", lastcall.process, { argv = { "true", 1 } })
-      helper.raises("argv[2] is a string", lastcall.process, { argv = { "true", "\0" } })
-      helper.raises("env.A is a string", lastcall.process, { argv = { "true" }, env = { A = 1 } })
+      local script = helper.write_file "#!/no/such/interpreter\n"
+      local binary = helper.write_file "\0\1\2\3"
+      os.execute("chmod +x " .. script .. " " .. binary)
+      local function why(code, argv) return refusal(code, lastcall, { argv = argv }) end
+      assert.matches('"no%-such": no program of this name is in PATH %(ENOENT%)', why("enoent", { "no-such" }))
+      assert.matches('"/no/such": there is no such file %(ENOENT%)', why("enoent", { "/no/such" }))
+      assert.matches("the interpreter that the file names %(after #!%) is missing", why("enoent", { script }))
+      assert.matches("not executable for this user: chmod", why("permission denied", { "/etc/passwd" }))
+      assert.matches("no program of this machine.*%(ENOEXEC%)", why("enoexec", { binary }))
+      assert.matches("too long together %(E2BIG%)", why("e2big", { "true", ("x"):rep(300000) }))
+      assert.matches('cannot enter the directory "/no/such"', refusal("enoent", lastcall,
+        { argv = { "true" }, cwd = "/no/such" }))
+      os.remove(script)
+      os.remove(binary)
     end)
   end)
 
-  it("ends the child with its context", function()
+  it("raises for what is no argument, variable or descriptor", function()
+    local lastcall = require "lastcall"
+    for reason, options in pairs {
+      ["option 'argv' is missing"] = {},
+      ["argv[2] is a string without zero bytes, not a number"] = { argv = { "true", 1 } },
+      ["argv[2] is a string without zero bytes, not \"a\\0b\""] = { argv = { "true", "a\0b" } },
+      ["argv[2] is a string without zero bytes, not a nil"] = { argv = { "true", nil, "hole" } },
+      ["option 'argv' is a list of strings"] = { argv = { "true", name = "value" } },
+      ["descriptor 3 is to be descriptor 987, which is not open"] = { argv = { "true" }, fds = { [3] = 987 } },
+      ["the child's descriptor 42 is to be descriptor 42, which"] = { argv = { "true" }, fds = { [42] = "inherit" } },
+      ["env.A is a string without zero bytes, not a number"] = { argv = { "true" }, env = { A = 1 } },
+      ["env.B is a string without zero bytes"] = { argv = { "true" }, env = { B = "\0" } },
+      ["the name of a variable in env is a string without '='"] = { argv = { "true" }, env = { ["A=B"] = "" } },
+      ["setenv.A is a string"] = { argv = { "true" }, setenv = { A = true } },
+      ["option 'cwd' is a path"] = { argv = { "true" }, cwd = "/\0" },
+      ["option 'stdin' is \"pipe\""] = { argv = { "true" }, stdin = "pip" },
+      ["a place in fds is a descriptor's number"] = { argv = { "true" }, fds = { a = 1 } },
+      ["fds[3] is \"pipe\""] = { argv = { "true" }, fds = { [3] = true } },
+      ["both stdin and fds[0] are given"] = { argv = { "true" }, fds = { [0] = "null" }, stdin = "null" },
+      ["unknown option 'args'; did you mean 'argv'"] = { args = {} },
+    } do
+      raises(reason, lastcall.process, options)
+    end
+  end)
+
+  it("names the limit that is reached, and how to raise it", function()
+    local faults = require "spec_faults"
+    local result = faults.run [[
+      package.path = "./?.lua;" .. package.path
+      local faults = require "spec_faults"
+      local lastcall = require "lastcall"
+      local function why(call, error)
+        faults.fail(call, 1, 1, error)
+        return select(3, lastcall.process { argv = { "true" }, stdout = "pipe" })
+      end
+      lastcall.run(function()
+        assert(why("spawn", "EAGAIN"):find('cannot run "true": no process can be made: .*ulimit %-u.*%(EAGAIN%)'))
+        assert(why("pipe", "EMFILE"):find('cannot run "true": no descriptor is free: raise the limit'))
+        faults.fail("process_watch", 1, 1, "EMFILE") -- does without
+        assert(assert(lastcall.process { argv = { "true" } }):wait() == "exit")
+      end, { signals = false, log = print })
+    ]]
+    assert.is_true(result.ok, result.message)
+    assert.equal(0, result.open)
+  end)
+
+  it("ends the child with its context, by SIGTERM and after the grace by SIGKILL", function()
     helper.task(function(lastcall)
       local ctx, cancel = lastcall.context.with_cancel()
       local child = assert(lastcall.process { argv = { "sleep", "100" }, ctx = ctx })
+      local stubborn = start_stubborn(lastcall, { ctx = ctx, grace = 0.05 })
       cancel()
       assert.same({ "signal", 15, "TERM" }, { child:wait() })
+      assert.same({ "signal", 9, "KILL" }, { stubborn:wait() })
+      stubborn.stdout:close()
+      failure("canceled", lastcall.process { argv = { "true" }, ctx = ctx })
+      -- A task's own context, which its deadline ends.
+      local inner = lastcall.context.with_timeout(nil, 0.02)
+      assert.same({ "signal", 15, "TERM" }, { inner:call(function()
+        return lastcall.process { argv = { "sleep", "100" } }
+      end):wait() })
+    end)
+  end)
+
+  it("ends the child with the connection whose task started it", function()
+    helper.task(function(lastcall)
+      local child
+      local server, address = helper.serve(lastcall, function(conn)
+        conn:read()
+        child = assert(lastcall.process { argv = { "sleep", "100" } })
+        conn:read()
+      end)
+      local client = helper.ask(address, "x")
+      while not child do lastcall.sleep(0.005) end
+      client:abort()
+      assert.same({ "signal", 15, "TERM" }, { child:wait(helper.seconds(5)) })
+      server:close()
+    end)
+  end)
+
+  it("is awaited by the run, ended by its shutdown, and named in its report", function()
+    local lastcall = require "lastcall"
+    local began = lastcall.now()
+    local report = lastcall.run(function()
+      assert(lastcall.process { argv = { "sleep", "0.1" } })
+    end, { signals = false, log = function() end })
+    assert.is_true(report.ok)
+    assert.is_true(lastcall.now() - began >= helper.least(0.1))
+    local dump, stubborn
+    report = lastcall.run(function()
+      stubborn = start_stubborn(lastcall, {})
+      assert(lastcall.process { argv = { "sleep", "100" } })
+      lastcall.sleep(0)
+      dump = lastcall.dump()
+      lastcall.shutdown()
+    end, { signals = false, drain = { timeout = 5, grace = 0.1 }, log = function() end })
+    for _, name in ipairs { stubborn.pid .. " sh", "%d+ sleep" } do
+      assert.matches("in process " .. name .. " for [%d.]+ s, at spec/process/subprocess_spec.lua:%d+,", dump)
+    end
+    assert.is_false(report.ok)
+    assert.equal(1, report.tasks_left)
+    assert.truthy(tostring(report):find("killed after [%d.]+ s, held in process " .. stubborn.pid .. " sh at "
+      .. "spec/process/subprocess_spec.lua:%d+"), tostring(report))
+    assert.truthy(tostring(report):find "canceled after [%d.]+ s, held in process %d+ sleep at ", tostring(report))
+    assert.same({}, children())
+  end)
+
+  it("signals the whole group of a child that leads one", function()
+    helper.task(function(lastcall)
+      local child = assert(lastcall.process {
+        argv = { "sh", "-c", "sleep 100 & echo; sleep 100; wait" }, stdout = "pipe", process_group = true })
+      assert(child.stdout:read())
+      assert(child:kill "INT")
+      child:kill "TERM"
+      child:wait()
+      failure("eof", child.stdout:read()) -- no process has the other end
+      child.stdout:close()
+      -- One member ignores what the leader obeys.
+      child = assert(lastcall.process {
+        argv = { "sh", "-c", "(trap '' TERM; echo; sleep 100) & wait" }, stdout = "pipe", process_group = true })
+      assert(child.stdout:read())
+      assert(child:stop(20))
+      assert.same({ "signal", 15, "TERM" }, { child:wait() })
+      failure("eof", child.stdout:read())
+      child.stdout:close()
+    end)
+  end)
+
+  it("leaves no zombie, also of a child that the script has forgotten", function()
+    helper.task(function(lastcall)
+      lastcall.process { argv = { "true" } }
+      lastcall.process { argv = { "true" }, outlives = true }
+      collectgarbage()
+      collectgarbage()
+      local until_when = lastcall.now() + helper.seconds(10)
+      while #children() > 0 and lastcall.now() < until_when do lastcall.sleep(0.005) end
+      assert.same({}, children())
+    end)
+  end)
+
+  it("outlives the run when it is to", function()
+    local output = helper.run_script [[
+      local lastcall = require "lastcall"
+      lastcall.run(function()
+        print(assert(lastcall.process { argv = { "sleep", "100" }, stdout = "null", stderr = "null",
+          outlives = true }).pid)
+        collectgarbage()
+        collectgarbage()
+      end, { signals = false, log = function() end })
+    ]]
+    local pid = output:match "%d+"
+    assert.is_true(os.execute("kill " .. pid))
+  end)
+
+  it("leaves children of other code to that code", function()
+    helper.task(function(lastcall)
+      local other = assert(io.popen "exit 7")
+      local child = assert(lastcall.process { argv = { "true" } })
+      child:wait()
+      assert.same({ nil, "exit", 7 }, { other:close() })
+      assert.same({ nil, "exit", 8 }, { os.execute "exit 8" })
+    end)
+  end)
+
+  it("has the limit of descriptors from before raise_descriptors", function()
+    local output = helper.run(([[sh -c 'ulimit -S -n 100; exec lua5.4 -e "
+      local lastcall = require [=[lastcall]=]
+      lastcall.run(function()
+        lastcall.process { argv = { [=[sh]=], [=[-c]=], [=[ulimit -S -n]=] } }:wait()
+      end, { raise_descriptors = true, signals = false, progress = false, log = print })"']]))
+    assert.matches("^100\n", output)
+  end)
+
+  it("goes on for many children, and the loop with it", function()
+    local count, at_once = helper.long and 10000 or 300, 8
+    helper.task(function(lastcall)
+      local core = require "lastcall.core"
+      local room, done, turns, starved = lastcall.semaphore(at_once), 0, {}, helper.starved()
+      core.loop_stats(true)
+      for i = 1, count do
+        assert(room:acquire())
+        local child = assert(lastcall.process { argv = { "sh", "-c", "exit " .. i % 100 } })
+        lastcall.go(function()
+          assert.same({ "exit", i % 100 }, { child:wait() })
+          done = done + 1
+          room:release()
+        end)
+        turns[i] = core.loop_stats(true).longest_turn
+      end
+      while done < count do lastcall.sleep(0.001) end
+      assert.same({}, children())
+      table.sort(turns)
+      helper.figure("%d children: the longest turn took %.1f ms at the median, %.1f ms at p99, %.1f ms at most", count,
+        turns[count // 2] * 1e3, turns[count * 99 // 100] * 1e3, turns[count] * 1e3)
+      if not helper.is_slow then assert.is_true(turns[count] <= 0.010 + helper.starved() - starved) end
     end)
   end)
 end)

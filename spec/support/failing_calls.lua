@@ -45,6 +45,11 @@ local WAYS = {
   read_at = { "EIO", "EINTR" },
   send_file = { "EINVAL", "EIO", "EINTR", "ENOMEM", "EPIPE" },
   resolve = { "EAGAIN", "ENOMEM" },
+  socketpair = { "EMFILE", "ENFILE" },
+  pipe = { "EMFILE", "ENFILE" },
+  spawn = { "EAGAIN", "ENOMEM" },
+  process_watch = { "EMFILE", "ENOSYS" },
+  process_signal = { "EPERM" },
 }
 
 local all = os.getenv "LASTCALL_FAULTS" == "all"

@@ -29,6 +29,7 @@ typedef struct child_box {
   runtime *rt;
   lc_subprocess *core; /* NULL once it has ended */
   int pid;
+  int outlives;          /* it goes on when nothing holds this object any more */
   lc_subprocess_end end; /* when it has ended */
   lc_link waiters;
 } child_box;
@@ -119,17 +120,19 @@ static int start_done(lua_State *L, int status, lua_KContext kept)
   return 2;
 }
 
-enum { ARGV = 1, ENV, CWD, FDS, GROUP };
+enum { ARGV = 1, ENV, CWD, FDS, GROUP, APART };
 
-/* subprocess_start(argv, env or nil, cwd or nil, descriptors, leads a group) -> child, the line of the script; or nil,
- * code, step, text, errno. The Lua modules have checked the arguments. */
+/* subprocess_start(argv, env or nil, cwd or nil, descriptors, leads a group, is not of the caller's context) -> child,
+ * the line of the script; or nil, code, step, text, errno. The Lua modules have checked the arguments. */
 static int core_start(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
   lc_subprocess_options options = {.descriptor_limit = descriptors_before()};
   lc_start_step step = LC_START_PROCESS;
   int error = 0;
-  lua_settop(L, GROUP);
+  lua_settop(L, APART);
+  if (rt->current && !lua_toboolean(L, APART) && task_ended(rt->current))
+    return start_failed(L, task_ended(rt->current), step);
   options.argv = string_list(L, ARGV);
   options.env = string_list(L, ENV);
   options.cwd = lua_tostring(L, CWD);
@@ -188,6 +191,15 @@ static int core_conn_fd(lua_State *L)
   int fd = box && box->conn ? lc_conn_fd(box->conn) : -1;
   if (fd < 0) return 0;
   lua_pushinteger(L, fd);
+  return 1;
+}
+
+/* is_open(descriptor) */
+static int core_is_open(lua_State *L)
+{
+  const lc_sys *sys = runtime_upvalue(L)->sys;
+  lc_descriptor_facts facts;
+  lua_pushboolean(L, sys->descriptor_facts(sys, (int)check_integer(L, 1), &facts) >= 0);
   return 1;
 }
 
@@ -323,6 +335,7 @@ static int child_stop(lua_State *L)
 static int child_leave_alone(lua_State *L)
 {
   child_box *box = check_box(L);
+  box->outlives = 1;
   if (box->core) lc_subprocess_leave_alone(box->core);
   return 0;
 }
@@ -353,7 +366,7 @@ static int child_collect(lua_State *L)
 {
   if (!is_collected(L)) return 0;
   child_box *box = check_object(L, 1, TYPE);
-  child_close(L);
+  if (!box->outlives) child_close(L);
   if (box->core && box->rt->loop) lc_subprocess_free(box->core);
   box->core = NULL;
   return 0;
@@ -361,12 +374,17 @@ static int child_collect(lua_State *L)
 
 void subprocess_open(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg functions[] = {
-    {"subprocess_start", core_start},  {"subprocess_take", core_take},
-    {"subprocess_reap", core_reap},    {"pipe_pair", core_pipe_pair},
-    {"socket_pair", core_socket_pair}, {"subprocess_reap_stranger", core_reap_stranger},
-    {"close_fd", core_close_fd},       {"conn_fd", core_conn_fd},
-    {"environment", core_environment}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"subprocess_start", core_start},
+                                       {"subprocess_take", core_take},
+                                       {"subprocess_reap", core_reap},
+                                       {"pipe_pair", core_pipe_pair},
+                                       {"socket_pair", core_socket_pair},
+                                       {"close_fd", core_close_fd},
+                                       {"conn_fd", core_conn_fd},
+                                       {"environment", core_environment},
+                                       {"is_open", core_is_open},
+                                       {"subprocess_reap_stranger", core_reap_stranger},
+                                       {NULL, NULL}};
   static const luaL_Reg methods[] = {{"wait", child_wait},
                                      {"keep", child_keep},
                                      {"signal", child_signal},

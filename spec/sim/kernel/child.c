@@ -103,8 +103,10 @@ int sim_process_any_ended(sim_process *process)
   return child ? child->pid : 0;
 }
 
-int sim_process_signal_child(sim_process *process, int pid, int signal)
+/* A child is alone in its group. */
+int sim_child_signal(sim_process *process, int pid, int to_group, int signal)
 {
+  (void)to_group;
   sim_child *child = *place_of(process, pid);
   if (!child) return -ESRCH;
   if (signal && !(signal == SIGTERM && child->is_deaf))

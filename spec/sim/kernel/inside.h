@@ -417,7 +417,7 @@ int sim_spawn(sim_process *process, const lc_subprocess_options *options, lc_sta
 int sim_process_watch(sim_process *process, int pid);
 int sim_process_end(sim_process *process, int pid, int keep, lc_subprocess_end *end);
 int sim_process_any_ended(sim_process *process);
-int sim_process_signal_child(sim_process *process, int pid, int signal);
+int sim_child_signal(sim_process *process, int pid, int to_group, int signal);
 uint32_t sim_child_poll(const sim_file *file);
 int sim_shutdown(sim_process *process, int fd, int how);
 int sim_unread(sim_process *process, int fd);

@@ -79,6 +79,9 @@ CALL(FAULT_WAKE, wake, (const lc_sys *sys, int fd), (process, fd))
 CALL(FAULT_WAKE_CLEAR, wake_clear, (const lc_sys *sys, int fd), (process, fd))
 CALL(FAULT_SIGNAL_WATCH, signal_watch, (const lc_sys *sys, int signal, int wake_fd),
      (process, signal, wake_fd))
+CALL(FAULT_SOCKETPAIR, socketpair, (const lc_sys *sys, int *fds), (process, fds))
+CALL(FAULT_PROCESS_SIGNAL, child_signal, (const lc_sys *sys, int pid, int to_group, int signal),
+     (process, pid, to_group, signal))
 CALL(FAULT_SPAWN, spawn,
      (const lc_sys *sys, const lc_subprocess_options *options, lc_start_step *step),
      (process, options, step))
@@ -249,22 +252,6 @@ static int table_signal_take(const lc_sys *sys, int signal, lc_signal_seen *seen
 static int table_signal_peek(const lc_sys *sys, int signal, lc_signal_seen *seen)
 {
   return sim_signal_look(sys->state, signal, seen, 0);
-}
-
-/* A child is alone in its group. */
-static int table_process_signal(const lc_sys *sys, int pid, int to_group, int signal)
-{
-  sim_process *process = begin(sys);
-  int code = luck(process, FAULT_PROCESS_SIGNAL);
-  (void)to_group;
-  return end(process, code ? code : sim_process_signal_child(process, pid, signal));
-}
-
-/* Every pair of descriptors would have to be of unix-domain sockets. */
-static int table_no_pair(const lc_sys *sys, int fds[2])
-{
-  (void)sys, (void)fds;
-  return -EAFNOSUPPORT;
 }
 
 /* ------------------------------------------------------------ the others -- */
@@ -500,13 +487,13 @@ void sim_table_fill(sim_process *process)
     .replace = table_replace,
     .read = table_read,
     .write = table_write,
-    .socketpair = table_no_pair,
-    .pipe = table_no_pair,
+    .socketpair = table_socketpair,
+    .pipe = table_socketpair,
     .spawn = table_spawn,
     .process_watch = table_process_watch,
     .process_end = table_process_end,
     .process_any_ended = table_process_any_ended,
-    .process_signal = table_process_signal,
+    .process_signal = table_child_signal,
     .resolve = table_resolve,
   };
 }
