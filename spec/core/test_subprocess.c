@@ -259,8 +259,16 @@ static void process_one_takes_strangers_and_leaves_our_own_to_the_loop(void **st
   lc_subprocess_free(child);
 }
 
+/* It makes children by fork. */
+static int is_under_valgrind(void)
+{
+  const char *preload = getenv("LD_PRELOAD");
+  return preload && strstr(preload, "vgpreload");
+}
+
 static void a_start_that_fails_says_where(void **state)
 {
+  if (is_under_valgrind()) skip();
   static const char *const none[] = {"/no/such/program", NULL};
   world *w = *state;
   told t;
