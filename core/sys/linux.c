@@ -148,6 +148,7 @@ static ssize_t linux_sendmsg(const lc_sys *sys, int fd, const struct msghdr *mes
   /* One piece is sent without a header, which the kernel would have to copy. */
   if (message->msg_iovlen == 1 && !message->msg_name && !message->msg_controllen)
     return lc_sys_direct(SYS_sendto, fd, first->iov_base, first->iov_len, flags);
+  if (message->msg_controllen) lc_sys_note_company(); /* it may hold descriptors */
   ssize_t sent = sendmsg(fd, message, flags);
   return sent < 0 ? -errno : sent;
 }
