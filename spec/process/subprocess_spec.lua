@@ -83,7 +83,7 @@ describe("lastcall.process", function()
         local server = assert(lastcall.listen "127.0.0.1:0")
         local conn = assert(lastcall.connect(server:addresses()[1]))
         local child = assert(lastcall.process {
-          argv = { "sh", "-c", "ls -l /proc/$$/fd | sed 's/.* \\([0-9]* -\\)/\\1/; s/[0-9]*]/N]/'" },
+          argv = { "ls", "-l", "/proc/self/fd" },
           stdin = "null", stderr = "null", fds = { [3] = 9, [5] = "pipe", [12] = conn, [9] = 3 } })
         child:wait()
         child.fds[5]:close()
@@ -93,7 +93,6 @@ describe("lastcall.process", function()
     ]]
     local path, file = helper.write_file(program), os.tmpname()
     local expected = ([[
-total 0
 0 -> /dev/null
 1 -> pipe:[N]
 12 -> socket:[N]
@@ -106,7 +105,11 @@ total 0
                             helper.program "deny" .. " close_range=22 pidfd=1 -- " } do
       local output = helper.run(("sh -c '%slua5.4 %s 3<%s 9<%s 17</dev/null 2>/dev/null | cat'")
         :format(deny, path, path, file))
-      assert.equal(expected, output)
+      local list = {}
+      for number, target in output:gmatch "(%d+) %-> (%S+)" do -- ls itself opens the folder
+        if not target:find "^/proc/" then table.insert(list, number .. " -> " .. target:gsub("%d+]", "N]") .. "\n") end
+      end
+      assert.equal(expected, table.concat(list))
     end
     os.remove(path)
     os.remove(file)
