@@ -24,6 +24,14 @@ static ssize_t receive(lc_line *line, void *into, size_t room)
   return got == -EAGAIN ? LC_AGAIN : got;
 }
 
+/* A FIFO that was opened without waiting for a writer is at its end when it has had one. The kernel reads 0 before that,
+ * too. */
+static ssize_t receive_from_first(lc_line *line, void *into, size_t room)
+{
+  ssize_t got = receive(line, into, room);
+  return got == 0 && room && !is_left(line, POLLHUP) ? LC_AGAIN : got;
+}
+
 /* Where the program in a pseudo-terminal has ended, or a terminal has hung up, reads fail. */
 static ssize_t receive_from_device(lc_line *line, void *into, size_t room)
 {
@@ -81,6 +89,15 @@ static const lc_transport READER = {.version = LC_TRANSPORT_VERSION,
                                     .unacked = count_none,
                                     .error = error_of_reader};
 
+/* Of a description that the program has opened without waiting. */
+static const lc_transport FIRST_READER = {.version = LC_TRANSPORT_VERSION,
+                                          .name = "pipe",
+                                          .is_in_place = 1,
+                                          .receive = receive_from_first,
+                                          .unread = count_in_pipe,
+                                          .unacked = count_none,
+                                          .error = error_of_reader};
+
 static const lc_transport WRITER = {.version = LC_TRANSPORT_VERSION,
                                     .name = "pipe",
                                     .is_in_place = 1,
@@ -124,7 +141,8 @@ static const lc_transport DEVICE = {.version = LC_TRANSPORT_VERSION,
 void lc_pipe_begin(lc_conn *conn, const lc_descriptor_facts *facts)
 {
   /* by what it can do: 1 read, 2 write */
-  static const lc_transport *const pipes[] = {&READER, &READER, &WRITER, &BOTH};
+  const lc_transport *reader = facts->is_nonblocking ? &FIRST_READER : &READER;
+  const lc_transport *const pipes[] = {reader, reader, &WRITER, &BOTH};
   static const lc_transport *const devices[] = {&DEVICE_READER, &DEVICE_READER, &DEVICE_WRITER,
                                                 &DEVICE};
   int way = (facts->can_read ? 1 : 0) | (facts->can_write ? 2 : 0);

@@ -22,6 +22,7 @@ local lastcall = {
   listen = server.new,
   connect = require "lastcall.connect",
   adopt = require "lastcall.adopt",
+  offload = require("lastcall.offload").call,
   resolve = require "lastcall.resolve",
   go = core.go,
   spawn = core.spawn,
@@ -93,7 +94,7 @@ function lastcall.report() return run.last_report end
 local SHOWN = { ["lastcall.context"] = true, ["lastcall.socket"] = true }
 for name, module in pairs(package.loaded) do
   local is_ours = name:find "^lastcall%.[%w_]+$" or name:find "^lastcall%.tasks%." or name:find "^lastcall%.systemd%."
-    or name:find "^lastcall%.supervise"
+    or name:find "^lastcall%.supervise" or name:find "^lastcall%.offload"
   if is_ours and type(module) == "table" and not SHOWN[name] then
     package.loaded[name] = setmetatable({}, { __index = module, __newindex = module })
   end

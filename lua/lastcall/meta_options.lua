@@ -102,6 +102,13 @@
 ---@field debug? boolean when an open connection is collected, the log says where it was opened (false)
 ---@field patch_coroutine? boolean `lastcall.coroutine` replaces the global `coroutine` during the run (true)
 ---@field progress? boolean a live line of the drain on stderr, in place of the trace in the log (when that is a terminal)
+---@field offload? lastcall.OffloadOptions
+
+--- The helpers of `lastcall.offload`.
+---@class lastcall.OffloadOptions
+---@field helpers? integer how many there are at most (as many as processors)
+---@field idle? number|false seconds that a helper is kept without work; false: to the end of the run (10)
+---@field command? string[] the interpreter and its own arguments; needed where lastcall runs in a host program (the program that runs)
 
 ---@class lastcall.ServeOptions: lastcall.ServerOptions, lastcall.RunOptions
 

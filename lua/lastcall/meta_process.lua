@@ -55,6 +55,17 @@ function Process:is_running() end
 
 local lastcall = {}
 
+--- (waits) Has a function of a module called in a helper process, for work that blocks: a C call, a file, a computation.
+--- The helper requires the module, with this process's package.path and package.cpath. Arguments and results are copies:
+--- nil, booleans, numbers, strings, and tables of these without metatables. Anything else raises an error, which names
+--- its place. What the function raises, this raises, with the helper's traceback. When all helpers are at work, the call
+--- waits for its turn. When the context of the task ends, the helper is killed, with what it has started, and the call
+--- returns nil, "canceled" or "timeout". When the helper dies, it returns nil, "helper died", and how.
+---@param name string "module.function"
+---@param ... any
+---@return any ...
+function lastcall.offload(name, ...) end
+
 --- Starts a program as a child process, without a shell. Returns when the program runs; nil, code and a message
 --- when it cannot run. The child belongs to the caller's context: when that ends, the child gets SIGTERM, and
 --- SIGKILL after `grace`. A run waits for its children as it waits for its tasks.

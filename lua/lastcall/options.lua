@@ -71,7 +71,8 @@ local function nested(name, ...)
     for _, other in ipairs(others) do
       if other(value) then return true end
     end
-    return false, name == "drain" and "seconds, or a table of drain options" or "a table, or false"
+    local texts = { drain = "seconds, or a table of drain options", offload = "a table" }
+    return false, texts[name] or "a table, or false"
   end
 end
 
@@ -133,11 +134,20 @@ options.server = with(options.connection, options.listener, handling, {
   tls = tls.is_server, max_handshakes = whole(1, 2 ^ 31 - 1),
 })
 
+local function list_of_strings(value)
+  local fine = type(value) == "table" and value[1] ~= nil
+  for _, one in ipairs(fine and value or {}) do fine = fine and type(one) == "string" end
+  return fine, "a list of strings: the interpreter, and its own arguments"
+end
+
+options.offload = { helpers = whole(1, 1024), idle = limit, command = list_of_strings }
+
 options.run = {
   signals = either("a list of signal names, or false", "table", is_false),
   drain = nested("drain", seconds(0)), log = is_function, on_error = is_function,
   max_block = limit, exit_when_stuck = is("boolean"), raise_descriptors = is("boolean"),
   progress = is("boolean"), patch_coroutine = is("boolean"), debug = is("boolean"),
+  offload = nested("offload"),
 }
 
 options.serve = with(options.server, options.run)

@@ -11,6 +11,7 @@ local lines = require "lastcall.lines"
 local log = require "lastcall.log"
 local log_limit = require "lastcall.log_limit"
 local notify = require "lastcall.systemd.notify"
+local offload = require "lastcall.offload"
 local options = require "lastcall.options"
 local progress = require "lastcall.progress"
 local readiness = require "lastcall.readiness"
@@ -173,6 +174,7 @@ local function start(given)
     notify.begin(tell)
   end
   core.begin { drain = drain, debug = given.debug }
+  offload.begin(given.offload)
   if given.raise_descriptors then descriptors.raise() end
   server.inherit_drain(drain)
   core.reserve_for_hooks(#hooks.after > 0)
@@ -189,6 +191,7 @@ local function end_everything()
   local results = hooks.conclude()
   core.kill_process_tasks(true)
   core.close_outbound(true)
+  offload.conclude()
   core.subprocess_reap(REAP)
   core.settle()
   return results

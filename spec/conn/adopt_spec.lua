@@ -98,12 +98,27 @@ describe("lastcall.adopt makes a connection of", function()
     helper.task(function(lastcall)
       local fd = assert(uv.fs_open(path, uv.constants.O_RDONLY + uv.constants.O_NONBLOCK, 0))
       local reader = assert(lastcall.adopt(fd))
+      failure("timeout", reader:await(0.02)) -- nobody has written to it: that is not the end
       os.execute(("(echo from outside > '%s') &"):format(path))
       assert.equal("from outside", reader:read())
       failure("eof", reader:read())
       reader:close()
     end)
     os.remove(path)
+  end)
+
+  it("a FIFO that a shell has opened, and whose writer has left", function()
+    local path = helper.socket_path()
+    assert(system.make_fifo(path))
+    local script = helper.write_file [[
+      local lastcall = require "lastcall"
+      os.execute "sleep 0.1" -- the writer has gone
+      lastcall.run(function() print(assert(lastcall.adopt(0)):read "a") end)
+    ]]
+    local output = helper.run(("sh -c 'echo left > %s & lua5.4 %s < %s'"):format(path, script, path))
+    assert.equal("left\n\n", output)
+    os.remove(path)
+    os.remove(script)
   end)
 end)
 
@@ -265,7 +280,7 @@ describe("closing the write end of a pipe", function()
       local conn = assert(lastcall.adopt(writing))
       helper.send(conn, "kept by the kernel")
       assert.equal("pending", conn:close("background"))
-    end)
+    end, { drain = 0.3 })
     assert.equal("kept by the kernel", system.read(reading))
     system.close(reading)
   end)
