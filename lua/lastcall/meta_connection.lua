@@ -132,7 +132,7 @@ function Connection:detach(hooks) end
 
 --- (waits) as `write`. Sends descriptors beside the first byte of `bytes`, behind what was written before. Unix
 --- connections only. The descriptors stay the caller's, who may close them at once. After "emfile" (none is free for a
---- duplicate) nothing was sent, and the connection goes on.
+--- duplicate), or the code of a connection in the list that has ended, nothing was sent, and this connection goes on.
 ---@param fds (integer|lastcall.Connection|file*|table)[] at most 253: numbers, connections, files, objects with `getfd`
 ---@param bytes string at least one
 ---@return true? accepted

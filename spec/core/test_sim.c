@@ -9,10 +9,11 @@
 
 #include <cmocka.h>
 
+#include "pass.h"
 #include "plan_fields.h"
 #include "run.h"
 
-enum { SCHEDULES = 3000 };
+enum { SCHEDULES = 3000, PASSES = 400 };
 
 static run the_run;
 
@@ -25,6 +26,15 @@ static void no_schedule_violates_what_must_hold(void **state)
     if (!run_plan(&the_run, &p, NULL))
       fail_msg("make sim SEED=%u: %s", (unsigned)seed, the_run.failure);
   }
+}
+
+static void every_descriptor_comes_with_its_byte(void **state)
+{
+  char failure[PASS_TEXT];
+  (void)state;
+  for (uint64_t seed = 1; seed <= PASSES; seed++)
+    if (!pass_run(seed, failure, NULL))
+      fail_msg("schedule %u of pass.c: %s", (unsigned)seed, failure);
 }
 
 static void run_file(const char *name)
@@ -100,6 +110,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(no_schedule_violates_what_must_hold),
+    cmocka_unit_test(every_descriptor_comes_with_its_byte),
     cmocka_unit_test(what_was_mended_stays_so),
     cmocka_unit_test(a_plan_can_be_written_and_read),
     cmocka_unit_test(a_seed_says_it_all),

@@ -87,6 +87,8 @@ int sim_disk_open(sim_process *process, uint64_t size, sim_fill *fill, void *use
 unsigned sim_process_children(const sim_process *process);
 /* It goes to another host; what it has opened already stays where it is. */
 void sim_process_move(sim_process *process, int host);
+/* A unix connection between two processes, as a child has one with its parent: 0, or a code. */
+int sim_process_pair(sim_process *one, sim_process *other, int fds[2]);
 /* From now on nothing that is sent to this TCP socket arrives; or it does again. 0, or a code. */
 int sim_process_deafen(sim_process *process, int fd, int on);
 

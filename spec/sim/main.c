@@ -57,11 +57,13 @@ static void crashed(int number)
   raise(number);
 }
 
+enum { PASSES = 4 }; /* one seed in so many is one of descriptors, too */
+
 /* The schedule of one seed that passes descriptors; whether all was well. */
 static int pass(uint64_t seed, uint64_t schedule)
 {
   char failure[PASS_TEXT];
-  if (pass_run(seed, failure, NULL)) return 1;
+  if (seed % PASSES || pass_run(seed, failure, NULL)) return 1;
   printf("seed %" PRIu64 ", the %" PRIu64 ". schedule: %s\n", seed, schedule, failure);
   fflush(stdout);
   pass_run(seed, failure, stdout);
@@ -133,7 +135,7 @@ int main(int count, char **arguments)
   if (files) return !is_well;
   if (seed && !schedules) {
     plan_make(&p, seed);
-    return !replay(&p);
+    return !pass(seed, 1) || !replay(&p);
   }
   return !explore(seed ? seed : 1, schedules ? schedules : 1000);
 }

@@ -331,28 +331,50 @@ static void begin_side(pass *in, int which)
   if (!in->is_plain && one_in(in, 3)) s->most = (int)below(in, 4);
 }
 
-static void begin(pass *in, uint64_t seed)
+/* By a path, to a listener of the core. */
+static int meet_at_path(pass *in, lc_conn *conns[2])
 {
   lc_address address = {.of.un = {.sun_family = AF_UNIX, .sun_path = "/tmp/pass"}};
   lc_listen_options listen;
-  lc_conn *conn = NULL;
   address.length = sizeof address.of.un;
+  lc_listen_options_init(&listen);
+  int result = lc_server_listen(in->sides[0].server, &address, &listen);
+  return result < 0 ? result : lc_conn_connect(in->sides[1].server, &address, NULL, 0, &conns[1]);
+}
+
+/* By a pair of sockets, as a master and its worker. */
+static int meet_by_pair(pass *in, lc_conn *conns[2])
+{
+  int fds[2], result = sim_process_pair(in->sides[0].process, in->sides[1].process, fds);
+  for (int i = 0; i < 2 && !result; i++)
+    result = lc_conn_adopt(in->sides[i].server, fds[i], NULL, &conns[i]);
+  return result;
+}
+
+static void begin(pass *in, uint64_t seed)
+{
+  lc_conn *conns[2] = {NULL, NULL};
   in->kernel = sim_kernel_new(seed);
   sim_kernel_network(in->kernel)->buffer = one_in(in, 2) ? 0 : 4608u + (unsigned)below(in, 60000);
   in->is_plain = !one_in(in, 3);
   begin_side(in, 0);
   begin_side(in, 1);
-  lc_listen_options_init(&listen);
-  int result = lc_server_listen(in->sides[0].server, &address, &listen);
-  if (!result) result = lc_conn_connect(in->sides[1].server, &address, NULL, 0, &conn);
+  int result = one_in(in, 2) ? meet_by_pair(in, conns) : meet_at_path(in, conns);
   if (result < 0) fail(in, "cannot begin: %s", lc_code_name(result));
-  else take_connection(&in->sides[1], conn);
-  for (int i = 0; i < 2 && !in->is_plain; i++) spoil(&in->sides[i]);
+  for (int i = 0; i < 2; i++) {
+    if (conns[i]) take_connection(&in->sides[i], conns[i]);
+    if (!in->is_plain) spoil(&in->sides[i]);
+  }
 }
 
 /* ----------------------------------------------------------------------- the end -- */
 
-/* Everybody reads on, and the loops turn, until both connections have ended. */
+static int is_over(const side *s)
+{
+  return s->is_killed || lc_server_step(s->server) == LC_STEP_DONE;
+}
+
+/* Everybody reads on, and the loops turn, until both servers are done. */
 static void wind_up(pass *in)
 {
   for (int i = 0; i < 2; i++) {
@@ -360,6 +382,7 @@ static void wind_up(pass *in)
     if (!s->is_killed) lc_server_shutdown(s->server, sim_now(in->kernel) + 20 * LC_SECOND);
   }
   for (int i = 0; i < ENDING && !in->failure[0]; i++) {
+    if (is_over(&in->sides[0]) && is_over(&in->sides[1])) return;
     for (int j = 0; j < 2; j++) {
       side *s = &in->sides[j];
       if (s->conn && !s->is_killed) receive(s);

@@ -45,20 +45,22 @@ static int held_close(lua_State *L)
   return 0;
 }
 
-/* The descriptor of the value at the top: a number, a connection, or a file of Lua's. */
+/* The descriptor of the value at the top: a number, a connection, or a file of Lua's. Returns it; the code of a connection
+ * that has ended; or -EINVAL. */
 static int descriptor_of(lua_State *L)
 {
   if (lua_isinteger(L, -1)) {
     lua_Integer number = lua_tointeger(L, -1);
-    return number <= INT32_MAX ? (int)number : -1;
+    return number >= 0 && number <= INT32_MAX ? (int)number : -EINVAL;
   }
   const conn_box *box = luaL_testudata(L, -1, CONN_TYPE);
-  if (box) return box->conn && !lc_conn_error(box->conn) ? lc_conn_lend(box->conn) : -1;
+  if (box && lc_conn_fd(box->conn) < 0) return lc_conn_error(box->conn);
+  if (box) return lc_conn_lend(box->conn);
   const luaL_Stream *stream = luaL_testudata(L, -1, LUA_FILEHANDLE);
-  return stream && stream->closef ? fileno(stream->f) : -1;
+  return stream && stream->closef ? fileno(stream->f) : -EINVAL;
 }
 
-/* The Lua modules have checked the table. */
+/* Returns how many there are, or the code of a connection that has ended. The Lua modules have checked the table. */
 static int get_descriptors(lua_State *L, int index, int *fds)
 {
   int count = (int)lua_rawlen(L, index);
@@ -66,6 +68,7 @@ static int get_descriptors(lua_State *L, int index, int *fds)
   for (int i = 0; i < count; i++) {
     lua_rawgeti(L, index, i + 1);
     fds[i] = descriptor_of(L);
+    if (fds[i] < 0 && fds[i] != -EINVAL) return fds[i];
     if (fds[i] < 0)
       raise_error(
         L, "conn:send_fds: value %d of the list is no open descriptor, connection or file", i + 1);
@@ -82,15 +85,20 @@ static ssize_t put(lua_State *L, const conn_box *box, const int *fds, int count)
   return lc_conn_send_fds(box->conn, fds, count, &piece, 1);
 }
 
-/* When only the descriptors are to blame, the connection goes on. */
+/* Only the descriptors are to blame: the connection goes on. */
+static int refuse(lua_State *L, conn_box *box, int code)
+{
+  int count = conn_failure(L, box, code, "send_fds");
+  lua_pushinteger(L, 0);
+  return count + 1;
+}
+
 static int send_failure(lua_State *L, conn_box *box, int code)
 {
   if (code == -EINVAL && !lc_conn_error(box->conn))
     raise_error(L, "conn:send_fds: a number in the list is no open descriptor");
-  if (code != -EMFILE && code != -ENFILE) return conn_write_failure(L, box, code, 0);
-  int count = conn_failure(L, box, code, "send_fds");
-  lua_pushinteger(L, 0);
-  return count + 1;
+  if (code == -EMFILE || code == -ENFILE) return refuse(L, box, code);
+  return conn_write_failure(L, box, code, 0);
 }
 
 /* `done` bytes have been accepted, and the descriptors with them. The rest is a write like any other. */
@@ -156,6 +164,7 @@ static int conn_send_fds(lua_State *L)
   check_that(L, length > 0, BYTES, "descriptors go with a byte: give at least one");
   check_way(L, box, "conn:send_fds");
   int count = get_descriptors(L, LIST, fds), is_spent = 0;
+  if (count < 0) return refuse(L, box, count);
   task *t = task_running(L, box->rt);
   if (t) {
     t->woken = 0;

@@ -186,17 +186,20 @@ int sim_unix_accept(sim_process *process, sim_unix *un, struct sockaddr *address
   return sim_file_install(process, &child->file);
 }
 
+int sim_process_pair(sim_process *one, sim_process *other, int fds[2])
+{
+  sim_unix *near = sim_unix_new(one), *far = sim_unix_new(other);
+  become_pair(near, far);
+  fds[0] = sim_file_install(one, &near->file);
+  fds[1] = fds[0] < 0 ? -EMFILE : sim_file_install(other, &far->file);
+  if (fds[1] >= 0) return 0;
+  if (fds[0] >= 0) sim_file_close(one, fds[0]);
+  return -EMFILE;
+}
+
 int sim_socketpair(sim_process *process, int fds[2])
 {
-  sim_unix *ends[2] = {sim_unix_new(process), sim_unix_new(process)};
-  become_pair(ends[0], ends[1]);
-  for (int i = 0; i < 2; i++) {
-    fds[i] = sim_file_install(process, &ends[i]->file);
-    if (fds[i] >= 0) continue;
-    if (i) sim_file_close(process, fds[0]);
-    return -EMFILE;
-  }
-  return 0;
+  return sim_process_pair(process, process, fds);
 }
 
 int sim_unix_name(const sim_unix *un, int of_peer, struct sockaddr *address, socklen_t *length)
