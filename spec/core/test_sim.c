@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "hand.h"
 #include "pass.h"
 #include "plan_fields.h"
 #include "run.h"
@@ -35,6 +36,15 @@ static void every_descriptor_comes_with_its_byte(void **state)
   for (uint64_t seed = 1; seed <= PASSES; seed++)
     if (!pass_run(seed, failure, NULL))
       fail_msg("schedule %u of pass.c: %s", (unsigned)seed, failure);
+}
+
+static void nobody_is_lost_between_workers(void **state)
+{
+  char failure[HAND_TEXT];
+  (void)state;
+  for (uint64_t seed = 1; seed <= PASSES; seed++)
+    if (!hand_run(seed, failure, NULL))
+      fail_msg("schedule %u of hand.c: %s", (unsigned)seed, failure);
 }
 
 static void run_file(const char *name)
@@ -111,6 +121,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(no_schedule_violates_what_must_hold),
     cmocka_unit_test(every_descriptor_comes_with_its_byte),
+    cmocka_unit_test(nobody_is_lost_between_workers),
     cmocka_unit_test(what_was_mended_stays_so),
     cmocka_unit_test(a_plan_can_be_written_and_read),
     cmocka_unit_test(a_seed_says_it_all),
