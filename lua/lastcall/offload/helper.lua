@@ -48,9 +48,9 @@ local function answer(fine, ...)
   elseif not bytes then
     fine, bytes = false, codec.encode("error", 1, problem)
   end
+  io.stdout:flush() -- a helper may be killed as soon as it has replied
   assert(replies:write(string.pack("=I8", #bytes + 1), fine and "V" or "E", bytes))
   assert(replies:flush())
-  io.stdout:flush() -- a helper may be killed at any time
 end
 
 while true do
