@@ -4,7 +4,10 @@ local failing = require "spec.support.failing_calls"
 local helper = require "spec.helper"
 
 describe("whatever call fails,", function()
-  for _, name in ipairs { "echo", "linger", "unix", "names", "sockets", "files", "passing", "control", "process" } do
+  local lives = {
+    "echo", "linger", "unix", "names", "sockets", "files", "passing", "control", "process", "adopt",
+  }
+  for _, name in ipairs(lives) do
     it(("the life '%s' ends, leaves nothing, and says why what went wrong did"):format(name), function()
       failing.calls(name)
     end)

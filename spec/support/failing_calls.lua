@@ -50,6 +50,9 @@ local WAYS = {
   spawn = { "EAGAIN", "ENOMEM" },
   process_watch = { "EMFILE", "ENOSYS" },
   process_signal = { "EPERM" },
+  open_again = { "EMFILE", "EACCES" },
+  read = { "EINTR", "EIO", "ENOMEM" },
+  write = { "EINTR", "ENOMEM", "EPIPE", "EIO" },
 }
 
 local all = os.getenv "LASTCALL_FAULTS" == "all"

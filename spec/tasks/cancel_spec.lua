@@ -246,6 +246,10 @@ CALLS["Process:wait"] = function(lastcall)
   return function() return child:wait() end, function() child:kill "KILL" end
 end
 
+CALLS["lastcall.offload"] = function(lastcall)
+  return function() return lastcall.offload("os.execute", "sleep 60") end
+end
+
 -- Until there is no room.
 local function again(call)
   return function(one)
