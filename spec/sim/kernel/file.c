@@ -74,6 +74,7 @@ void sim_file_release(sim_file *file)
   sim_items_forget(file);
   if (file->kind == SIM_TCP) sim_tcp_release((sim_tcp *)file);
   if (file->kind == SIM_UNIX) sim_unix_release((sim_unix *)file);
+  if (file->kind == SIM_PIPE_READER || file->kind == SIM_PIPE_WRITER) sim_pipe_release(file);
 }
 
 uint32_t sim_file_poll(const sim_file *file)
@@ -86,6 +87,8 @@ uint32_t sim_file_poll(const sim_file *file)
     case SIM_DISK: return EPOLLIN | EPOLLOUT;
     case SIM_UNIX: return sim_unix_poll((const sim_unix *)file);
     case SIM_CHILD: return sim_child_poll(file);
+    case SIM_PIPE_READER:
+    case SIM_PIPE_WRITER: return sim_pipe_poll(file);
   }
   return 0;
 }

@@ -68,7 +68,9 @@ typedef enum sim_kind {
   SIM_NETLINK,
   SIM_DISK,
   SIM_UNIX,
-  SIM_CHILD
+  SIM_CHILD,
+  SIM_PIPE_READER,
+  SIM_PIPE_WRITER
 } sim_kind;
 
 typedef struct sim_item sim_item;
@@ -420,6 +422,14 @@ int sim_process_any_ended(sim_process *process);
 int sim_child_signal(sim_process *process, int pid, int to_group, int signal);
 uint32_t sim_child_poll(const sim_file *file);
 int sim_shutdown(sim_process *process, int fd, int how);
+typedef struct sim_pipe sim_pipe;
+int sim_pipe_open(sim_process *process, int *fds); /* 0, or a code */
+uint32_t sim_pipe_poll(const sim_file *file);
+void sim_pipe_release(sim_file *file);     /* the last descriptor of this end is gone */
+int sim_pipe_unread(const sim_file *file); /* -ENOTTY: it is no pipe */
+ssize_t sim_read(sim_process *process, int fd, void *buffer, size_t size);
+ssize_t sim_write(sim_process *process, int fd, const struct iovec *pieces, int count);
+int sim_descriptor_facts(sim_process *process, int fd, lc_descriptor_facts *facts);
 int sim_unread(sim_process *process, int fd);
 int sim_unacked(sim_process *process, int fd);
 /* The TCP socket of a descriptor, or NULL with *error. */

@@ -333,7 +333,9 @@ int sim_unread(sim_process *process, int fd)
 {
   sim_unix *un = sim_unix_of(sim_file_at(process, fd));
   if (un) return un->state == TCP_LISTEN ? -EINVAL : (int)un->unread;
-  int result;
+  const sim_file *file = sim_file_at(process, fd);
+  int result = file ? sim_pipe_unread(file) : -EBADF;
+  if (result != -ENOTTY) return result;
   const sim_tcp *tcp = sim_tcp_at(process, fd, &result);
   if (!tcp) return result;
   return tcp->state == TCP_LISTEN ? -EINVAL : (int)(tcp->received - tcp->read);

@@ -79,6 +79,9 @@ CALL(FAULT_WAKE, wake, (const lc_sys *sys, int fd), (process, fd))
 CALL(FAULT_WAKE_CLEAR, wake_clear, (const lc_sys *sys, int fd), (process, fd))
 CALL(FAULT_SIGNAL_WATCH, signal_watch, (const lc_sys *sys, int signal, int wake_fd),
      (process, signal, wake_fd))
+CALL(FAULT_PIPE, pipe_open, (const lc_sys *sys, int *fds), (process, fds))
+CALL(FAULT_DESCRIPTOR_FACTS, descriptor_facts,
+     (const lc_sys *sys, int fd, lc_descriptor_facts *facts), (process, fd, facts))
 CALL(FAULT_SOCKETPAIR, socketpair, (const lc_sys *sys, int *fds), (process, fds))
 CALL(FAULT_PROCESS_SIGNAL, child_signal, (const lc_sys *sys, int pid, int to_group, int signal),
      (process, pid, to_group, signal))
@@ -182,6 +185,20 @@ static ssize_t table_read_at(const lc_sys *sys, int fd, void *buffer, size_t siz
   sim_process *process = begin(sys);
   int code = luck(process, FAULT_READ_AT);
   return end_bytes(process, code ? code : sim_read_at(process, fd, buffer, size, offset));
+}
+
+static ssize_t table_read(const lc_sys *sys, int fd, void *buffer, size_t size)
+{
+  sim_process *process = begin(sys);
+  int code = luck(process, FAULT_READ);
+  return end_bytes(process, code ? code : sim_read(process, fd, buffer, size));
+}
+
+static ssize_t table_write(const lc_sys *sys, int fd, const struct iovec *pieces, int count)
+{
+  sim_process *process = begin(sys);
+  int code = luck(process, FAULT_WRITE);
+  return end_bytes(process, code ? code : sim_write(process, fd, pieces, count));
 }
 
 static ssize_t table_send_file(const lc_sys *sys, int fd, int file, uint64_t offset, size_t size)
@@ -362,14 +379,6 @@ static int table_chmod(const lc_sys *sys, const char *path, unsigned mode)
   return sim_path_identity(sys, path, &identity);
 }
 
-/* Every descriptor is a socket, or the library's own. */
-static int table_descriptor_facts(const lc_sys *sys, int fd, lc_descriptor_facts *facts)
-{
-  (void)sys, (void)fd;
-  *facts = (lc_descriptor_facts){LC_DESCRIPTOR_SOCKET, 1, 1, 1};
-  return 0;
-}
-
 static int table_not_opened(const lc_sys *sys, int fd)
 {
   (void)sys, (void)fd;
@@ -386,18 +395,6 @@ static int table_replace(const lc_sys *sys, int fd, int by)
 {
   (void)sys, (void)fd, (void)by;
   return -EBADF;
-}
-
-static ssize_t table_read(const lc_sys *sys, int fd, void *buffer, size_t size)
-{
-  (void)sys, (void)fd, (void)buffer, (void)size;
-  return -EINVAL;
-}
-
-static ssize_t table_write(const lc_sys *sys, int fd, const struct iovec *pieces, int count)
-{
-  (void)sys, (void)fd, (void)pieces, (void)count;
-  return -EINVAL;
 }
 
 /* Processes take turns within a call only, and none ends its turn with a lock. */
@@ -488,7 +485,7 @@ void sim_table_fill(sim_process *process)
     .read = table_read,
     .write = table_write,
     .socketpair = table_socketpair,
-    .pipe = table_socketpair,
+    .pipe = table_pipe_open,
     .spawn = table_spawn,
     .process_watch = table_process_watch,
     .process_end = table_process_end,
