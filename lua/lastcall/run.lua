@@ -357,13 +357,14 @@ function run.serve(where, handler, given)
   server.check_place("serve", where)
   local start_run = run_with
   if is_guest() then start_run = run_as_guest else check_outside("serve", "use listen, and server:serve in a task") end
-  local one
-  local function open()
+  local one, problem
+  local function open() -- perhaps in another coroutine than the script's
     local code, message
     one, code, message = server.new(where, options.pick(given, options.server))
     if not one then
-      misuse.raise("serve: cannot listen on %s: %s (%s)",
+      problem = ("serve: cannot listen on %s: %s (%s)"):format(
         type(where) == "table" and "descriptor " .. tostring(where.fd) or where, code, message)
+      error(problem, 0)
     end
     server.hand_to(one, handler)
   end
@@ -371,6 +372,7 @@ function run.serve(where, handler, given)
   if ran then return made end
   if one then one:close() end -- also when the run has never begun
   if start_run == run_with then core.settle() end
+  if problem then misuse.raise("%s", problem) end -- with the line of the script
   error(made, 0)
 end
 

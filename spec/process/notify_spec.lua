@@ -95,7 +95,7 @@ describe("the service manager", function()
           print(lastcall.ready(), server:ready())
           lastcall.sleep(0.2)
           lastcall.shutdown()
-        end)
+        end, { max_block = false })
       ]]
       local told = one:wait_for "READY=1"
       assert.is_truthy(told:find("STATUS=not ready, 0 connections.*READY=1\nSTATUS=serving"), told)

@@ -91,7 +91,7 @@ describe("lastcall reload, status, grow, shrink, stop", function()
     for _, wrong in ipairs {
       "reload now", "status --workers 3", "stop --control", "grow --control=", "shrink --json=yes", "status -x",
       "serve", "serve --workers 0 x.lua", "serve --workers many x.lua", "serve --drain -1 x.lua", "serve --listen",
-      "serve --json x.lua", "--workers 3 x.lua",
+      "serve --listen nonsense x.lua", "serve --json x.lua", "--workers 3 x.lua",
     } do
       local output, _, status = helper.run(PROGRAM .. wrong)
       assert.equal(2, status, wrong)

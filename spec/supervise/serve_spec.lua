@@ -144,11 +144,14 @@ describe("lastcall serve", function()
 
   it("ends with the reason when it cannot begin", function()
     local taken = helper.write_file "precious"
+    local file = script "x"
     for words, reason in pairs {
       ["--control " .. taken .. " x.lua"] = taken .. " is a file of another kind",
       ["--control /nowhere/x.sock x.lua"] = "No such file",
       ["--control " .. helper.socket_path() .. " /nowhere.lua"] = "/nowhere.lua",
       ["/nowhere.lua"] = "/nowhere.lua",
+      ["--listen unix:" .. taken .. " " .. file] = "unix:" .. taken .. ": listen: another socket has the address",
+      [file .. " unix:" .. taken] = file .. ":2: serve: cannot listen on unix:" .. taken .. ": address in use",
     } do
       local output, _, status = helper.run(PROGRAM .. "serve " .. words)
       assert.equal(1, status, output)
@@ -156,6 +159,7 @@ describe("lastcall serve", function()
     end
     assert.equal("precious", helper.read_file(taken))
     os.remove(taken)
+    os.remove(file)
   end)
 end)
 

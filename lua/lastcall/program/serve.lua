@@ -1,6 +1,7 @@
 --- lastcall serve: a supervisor for a script, with a control socket.
 
 local arguments = require "lastcall.program.arguments"
+local core = require "lastcall.core"
 
 local function read(given, usage)
   local settings = { workers = 1, drain = 25, listen = {} }
@@ -10,6 +11,8 @@ local function read(given, usage)
     ["--drain"] = arguments.seconds(settings, "drain", "--drain"),
     ["--listen"] = function(value)
       if not value or value == "" then return "--listen takes an address" end
+      local endpoint, problem = core.endpoint(value)
+      if not endpoint then return ("--listen: %s is not an address: %s"):format(value, problem) end
       table.insert(settings.listen, value)
     end,
   }

@@ -13,7 +13,7 @@ local stderr = require "lastcall.stderr"
 local worker = {}
 
 local LINE = 3            -- the number of the line's descriptor in the child
-local TAIL, LINES = 4096, 10 -- bytes and lines of its stderr that the master keeps for a reason
+local TAIL, LINES = 4096, 25 -- bytes and lines of its stderr that the master keeps for a reason
 local LEEWAY = 2          -- seconds past its deadline until it is killed
 local REPORT_WITHIN = 0.5 -- seconds for what it wrote last, after its end
 
