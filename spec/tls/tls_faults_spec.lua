@@ -78,6 +78,37 @@ describe("over TLS,", function()
     assert.matches("not enough memory to receive", table.concat(said, "\n"))
   end)
 
+  it("clients that stop in the middle of their handshake leave no memory", function()
+    local function live()
+      collectgarbage()
+      collectgarbage()
+      return select(2, openssl.none())
+    end
+    helper.task(function(lastcall)
+      local most = helper.long and 1000 or 200
+      local server, address = helper.serve(lastcall, helper.echo,
+        { tls = certificates.server(), handshake_timeout = helper.seconds(0.2), linger = 0.05 })
+      local function come(count, words)
+        local clients, failed = {}, server:stats().handshakes_failed
+        for i = 1, count do
+          clients[i] = assert(lastcall.connect(address))
+          helper.send(clients[i], words)
+        end
+        while server:stats().handshakes_failed < failed + count or server:count() > 0 do lastcall.sleep(0.002) end
+        for _, one in ipairs(clients) do one:abort() end
+      end
+      local half = "\22\3\1\2\0\1\0\1\252\3\3" .. ("r"):rep(32)
+      for _, words in ipairs { half, half:sub(1, 3), "\22\3\1\0\5hello" } do
+        come(10, words) -- OpenSSL keeps what it makes once
+        local first = live()
+        come(most, words)
+        local last = live()
+        assert.is_true(last <= first + 5, ("%d blocks before, %d after"):format(first, last))
+      end
+      server:close()
+    end)
+  end)
+
   it("whatever allocation of Lua's fails, a life ends and leaves nothing", function()
     local text = before()
     local whole = failing.live("tls", nil, text)

@@ -155,6 +155,45 @@ describe("TLS refuses", function()
     end)
   end)
 
+  it("files that it may not read, or that do not fit, and a server that has others goes on with them", function()
+    local of, other = certificates.of(), certificates.of "other.test"
+    local hidden = helper.write_file(helper.read_file(of.certificate))
+    assert(os.execute("chmod 000 " .. hidden))
+    local drop = helper.run("id -u"):match "^0" and
+      "setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-dac_override,-dac_read_search " or ""
+    local script = helper.write_file(([[
+      local lastcall = require "lastcall"
+      local hidden, certificate, key, other, ca = %q, %q, %q, %q, %q
+      lastcall.run(function()
+        print(select(2, lastcall.listen("127.0.0.1:0", { tls = { certificate = hidden, key = key } })))
+        print(select(2, lastcall.listen("127.0.0.1:0", { tls = { certificate = certificate, key = hidden } })))
+        local server = lastcall.listen("127.0.0.1:0", { tls = { certificate = certificate, key = key } })
+        lastcall.spawn(function() server:serve(function(conn) conn:write(conn:read(), "\n") end) end)
+        print(select(2, server:set_tls { certificate = hidden, key = key }))
+        print(select(2, server:set_tls { certificate = certificate, key = other }))
+        print(select(2, lastcall.connect(server:addresses()[1], { tls = { ca = hidden, name = "localhost" } })))
+        local conn = assert(lastcall.connect(server:addresses()[1], { tls = { ca = ca, name = "localhost" } }))
+        conn:write "still there\n"
+        print(conn:read())
+        conn:close()
+        server:close()
+      end, { log = function() end })
+    ]]):format(hidden, of.certificate, of.key, other.key, certificates.authority()))
+    local output, fine = helper.run(drop .. "lua5.4 " .. script)
+    os.remove(script)
+    os.remove(hidden)
+    assert.is_true(fine, output)
+    local lines = {}
+    for line in output:gmatch "[^\n]+" do lines[#lines + 1] = line end
+    for i, option in ipairs { "certificate", "key", "certificate", "ca" } do
+      local line = table.remove(lines, i < 4 and 1 or 2)
+      assert.matches("^permission denied\t", line)
+      assert.matches(("tls: %s: %s: Permission denied"):format(option, hidden), line, 1, true)
+    end
+    assert.matches("^wrong key\t.*: tls: key: it does not belong", lines[1])
+    assert.equal("still there", lines[2])
+  end)
+
   it("misuse, by name", function()
     local of = certificates.of()
     helper.task(function(lastcall)

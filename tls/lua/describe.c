@@ -11,11 +11,11 @@ static void set_string(lua_State *L, const char *name, const char *value)
   lua_setfield(L, -2, name);
 }
 
-/* The text of a BIO, which is freed. */
-static void set_text(lua_State *L, const char *name, BIO *bio)
+/* The text of a BIO, which is freed; nothing where it could not be written. */
+static void set_text(lua_State *L, const char *name, BIO *bio, int is_written)
 {
   char *text;
-  long length = bio ? BIO_get_mem_data(bio, &text) : 0;
+  long length = is_written ? BIO_get_mem_data(bio, &text) : 0;
   if (length > 0) {
     lua_pushlstring(L, text, (size_t)length);
     lua_setfield(L, -2, name);
@@ -25,9 +25,9 @@ static void set_text(lua_State *L, const char *name, BIO *bio)
 
 static void set_name(lua_State *L, const char *field, const X509_NAME *name)
 {
+  unsigned long how = XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB;
   BIO *bio = BIO_new(BIO_s_mem());
-  if (bio) X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB);
-  set_text(L, field, bio);
+  set_text(L, field, bio, bio && X509_NAME_print_ex(bio, name, 0, how) >= 0);
 }
 
 static void set_time(lua_State *L, const char *field, const ASN1_TIME *time)
@@ -64,8 +64,7 @@ static void push_certificate(lua_State *L, X509 *certificate)
   set_time(L, "not_after", X509_get0_notAfter(certificate));
   set_fingerprint(L, certificate);
   BIO *bio = BIO_new(BIO_s_mem());
-  if (bio) PEM_write_bio_X509(bio, certificate);
-  set_text(L, "pem", bio);
+  set_text(L, "pem", bio, bio && PEM_write_bio_X509(bio, certificate));
 }
 
 void tls_describe(lua_State *L, const tls_state *state)

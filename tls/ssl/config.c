@@ -150,12 +150,12 @@ static int choose_by_name(SSL *ssl, int *alert, void *user)
 {
   const tls_config *config = user;
   const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-  (void)alert;
   if (!name) return SSL_TLSEXT_ERR_NOACK;
   for (size_t i = 0; i < config->count; i++) {
     if (!is_match(config->names[i].name, name)) continue;
-    SSL_set_SSL_CTX(ssl, config->names[i].config->context);
-    return SSL_TLSEXT_ERR_OK;
+    if (SSL_set_SSL_CTX(ssl, config->names[i].config->context)) return SSL_TLSEXT_ERR_OK;
+    *alert = SSL_AD_INTERNAL_ERROR;
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
   }
   return SSL_TLSEXT_ERR_OK;
 }
@@ -207,12 +207,14 @@ static int set_tickets(SSL_CTX *context, const tls_options *options, tls_failure
 {
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   if (options->is_client) return 0;
-  SSL_CTX_set_session_id_context(context, (const unsigned char *)"lastcall", 8);
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
-  SSL_CTX_set_num_tickets(context, 0);
+  size_t at_once = 0;
 #else
-  SSL_CTX_set_num_tickets(context, options->has_tickets ? 1 : 0);
+  size_t at_once = options->has_tickets ? 1 : 0;
 #endif
+  if (SSL_CTX_set_session_id_context(context, (const unsigned char *)"lastcall", 8) != 1 ||
+      SSL_CTX_set_num_tickets(context, at_once) != 1)
+    return no_memory(failure, "tickets");
   if (!options->has_tickets) SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
   if (!options->ticket_key.data) return 0;
   if (SSL_CTX_set_tlsext_ticket_keys(context, (void *)(uintptr_t)options->ticket_key.data,
@@ -225,7 +227,8 @@ static int set_tickets(SSL_CTX *context, const tls_options *options, tls_failure
 
 static int set_versions(SSL_CTX *context, const tls_options *options, tls_failure *failure)
 {
-  SSL_CTX_set_min_proto_version(context, options->min_version);
+  if (SSL_CTX_set_min_proto_version(context, options->min_version) != 1)
+    return fail(failure, "eopnotsupp", "min_version", "this OpenSSL does not have it");
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_options(
     context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);

@@ -162,11 +162,14 @@ static long bio_control(BIO *bio, int command, long number, void *pointer)
 int tls_wire_init(void)
 {
   if (method) return 0;
-  BIO_METHOD *made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "lastcall");
+  int index = BIO_get_new_index();
+  BIO_METHOD *made = index < 0 ? NULL : BIO_meth_new(index | BIO_TYPE_SOURCE_SINK, "lastcall");
   if (!made) return -1;
-  BIO_meth_set_write(made, bio_write);
-  BIO_meth_set_read(made, bio_read);
-  BIO_meth_set_ctrl(made, bio_control);
+  if (!BIO_meth_set_write(made, bio_write) || !BIO_meth_set_read(made, bio_read) ||
+      !BIO_meth_set_ctrl(made, bio_control)) {
+    BIO_meth_free(made);
+    return -1;
+  }
   method = made;
   return 0;
 }
