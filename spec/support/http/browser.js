@@ -1,14 +1,15 @@
-// Runs a script in a page of headless Chromium, for browser.lua: browser.js CHROMIUM FOLDER URL [WIDTH HEIGHT]
+// Runs a script in a page of headless Chromium, for browser.lua: browser.js CHROMIUM FOLDER URL HASH [WIDTH HEIGHT]
 //
 // FOLDER has the file `script`: the body of an async function, which runs in the page of URL. This program connects to
 // the unix-domain socket `desk` there. What the script gives to tell() is sent to it as a line "told JSON" at once, what
-// it returns as "result JSON", an error as "failed JSON". Chromium is driven over two pipes, so no port is taken.
+// it returns as "result JSON", an error as "failed JSON". Chromium is driven over two pipes, so no port is taken. It trusts
+// a certificate whose key has this HASH, whoever has signed it; "-": none.
 "use strict";
 const { spawn } = require("child_process");
 const { readFileSync, writeFileSync } = require("fs");
 const { connect } = require("net");
 
-const [chromium, folder, url, width, height] = process.argv.slice(2);
+const [chromium, folder, url, hash, width, height] = process.argv.slice(2);
 const script = readFileSync(`${folder}/script`, "utf8");
 const desk = connect(`${folder}/desk`);
 const say = (word, value) => desk.write(`${word} ${JSON.stringify(value === undefined ? null : value)}\n`);
@@ -16,7 +17,7 @@ const say = (word, value) => desk.write(`${word} ${JSON.stringify(value === unde
 const browser = spawn(chromium, [
   "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions",
   "--disable-background-networking", "--disable-component-update", "--no-proxy-server", `--user-data-dir=${folder}/chromium`,
-  "--remote-debugging-pipe", "about:blank",
+  ...(hash != "-" ? [`--ignore-certificate-errors-spki-list=${hash}`] : []), "--remote-debugging-pipe", "about:blank",
 ], { stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"] });
 const [, , errors, orders, answers] = browser.stdio;
 

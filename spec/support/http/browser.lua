@@ -29,15 +29,21 @@ function browser.missing()
   if not find "chromium" then return "no Chromium here (apt-get install chromium)" end
 end
 
+--- The hash of a certificate's key, by which Chromium can be told to trust it.
+local function key_hash(certificate)
+  return helper.run(([[sh -c 'openssl x509 -in %s -noout -pubkey | openssl pkey -pubin -outform der |
+    openssl dgst -sha256 -binary | base64']]):format(certificate)):match "^[%w+/=]+"
+end
+
 --- Opens the page, and runs the script in it, for at most so many seconds (60). `screen`: {width, height} of a
--- telephone.
-function browser.open(url, script, seconds, screen)
+-- telephone. `trusted`: the path of a certificate.
+function browser.open(url, script, seconds, screen, trusted)
   local folder = helper.socket_path()
   assert(os.execute("mkdir " .. folder))
   helper.write_file(script, folder .. "/script")
   local desk = assert(lastcall.listen("unix:" .. folder .. "/desk"))
-  local program = process.start(("node spec/support/http/browser.js %s %s '%s' %s"):format(
-    find "chromium", folder, url, table.concat(screen or {}, " ")), seconds or 60)
+  local program = process.start(("node spec/support/http/browser.js %s %s '%s' %s %s"):format(
+    find "chromium", folder, url, trusted and key_hash(trusted) or "-", table.concat(screen or {}, " ")), seconds or 60)
   local conn = desk:accept(helper.seconds(20))
   if not conn then
     desk:close()
