@@ -41,6 +41,14 @@ static void look_for_arrivals(lc_conn *conn, const lc_line *line)
   else lc_job_queue(conn->loop, &conn->job);
 }
 
+/* No event tells when the kernel has memory again: the timer tries once more. */
+static void note_shortage(lc_conn *conn, const lc_line *line)
+{
+  if (!line->lacks_memory) return;
+  conn->out_refused = 1;
+  lc_conn_arm(conn, conn->loop->now + LC_MEMORY_RETRY);
+}
+
 int lc_crossing_begin(lc_conn *conn, const lc_transport *transport)
 {
   conn->transport = transport;
@@ -61,6 +69,7 @@ int lc_crossing_open(lc_conn *conn)
 {
   lc_line line = line_of(conn, LC_POLL_OUT);
   int result = (int)checked(conn->transport->open(&line), 0);
+  if (result == LC_AGAIN) note_shortage(conn, &line);
   ask_for_reason(conn, result);
   return result;
 }
@@ -84,6 +93,7 @@ static inline ssize_t note_received(lc_conn *conn, const lc_line *line, ssize_t 
 {
   got = checked(got, room);
   conn->in_wants_out = got == LC_AGAIN && line->wants & LC_POLL_OUT ? 1 : 0;
+  if (got == LC_AGAIN) note_shortage(conn, line);
   *has_all = line->has_all || (conn->transport->is_in_place && got < (ssize_t)room);
   ask_for_reason(conn, got);
   return got;
@@ -117,10 +127,7 @@ static inline ssize_t note_sent(lc_conn *conn, const lc_line *line, ssize_t sent
   conn->out_wants_in = is_refused && line->wants & LC_POLL_IN ? 1 : 0;
   if (sent >= 0 && (size_t)sent < total && conn->transport->is_in_place) is_refused = 1;
   if (is_refused) conn->out_blocked = 1;
-  if (line->keeps && line->lacks_memory) {
-    conn->out_refused = 1;
-    lc_conn_arm(conn, conn->loop->now + LC_MEMORY_RETRY);
-  }
+  if (line->keeps) note_shortage(conn, line);
   ask_for_reason(conn, sent);
   look_for_arrivals(conn, line);
   return sent;
@@ -178,6 +185,7 @@ int lc_crossing_finish(lc_conn *conn)
   lc_line line = line_of(conn, LC_POLL_OUT);
   int result = (int)checked(conn->transport->finish(&line), 0);
   conn->out_wants_in = result == LC_AGAIN && line.wants & LC_POLL_IN ? 1 : 0;
+  if (result == LC_AGAIN) note_shortage(conn, &line);
   ask_for_reason(conn, result);
   look_for_arrivals(conn, &line);
   return result;

@@ -108,20 +108,28 @@ static unsigned passed_deadlines(lc_conn *conn, lc_time now)
   return what;
 }
 
-/* Sends again what the kernel refused for lack of memory. A write that waits goes on. */
-static unsigned retry_output(lc_conn *conn)
+/* Tries again what the kernel refused for lack of memory: a step of the handshake, a send, or a
+ * receive that has to write first. What waits for it goes on. */
+static unsigned retry_refused(lc_conn *conn)
 {
   if (!conn->out_refused) return 0;
   conn->out_refused = conn->out_blocked = 0;
+  if (conn->opening) {
+    lc_opening_again(conn);
+    return 0;
+  }
   lc_output_send(conn);
   if (conn->state == LC_STATE_CLOSED || conn->out_blocked) return 0;
   lc_conn_update(conn);
-  return conn->out_waits ? LC_WRITABLE : 0;
+  unsigned what = conn->out_waits ? LC_WRITABLE : 0;
+  if (!conn->in_wants_out) return what;
+  conn->in_drained = 0;
+  return what | LC_READABLE;
 }
 
 static void due_while_open(lc_conn *conn, lc_time now)
 {
-  unsigned what = retry_output(conn);
+  unsigned what = retry_refused(conn);
   if (conn->state != LC_STATE_CLOSED) what |= passed_deadlines(conn, now);
   if (conn->state < LC_STATE_CLOSING && lc_mark_at(conn) <= now) lc_mark_take(conn);
   if (conn->state < LC_STATE_CLOSING && !over_a_limit(conn, now) && lc_conn_is_draining(conn))

@@ -73,8 +73,10 @@ int lc_opening_begin(lc_conn *conn, const lc_transport *transport)
 void lc_opening_ready(lc_conn *conn, uint32_t events)
 {
   if (events & LC_POLL_IN) conn->last_byte_at = conn->loop->now;
-  lc_job_queue_slow(conn->loop, &conn->extra->opening_job);
+  lc_opening_again(conn);
 }
+
+void lc_opening_again(lc_conn *conn) { lc_job_queue_slow(conn->loop, &conn->extra->opening_job); }
 
 lc_time lc_opening_limit(const lc_conn *conn)
 {
@@ -109,7 +111,7 @@ int lc_conn_set_transport(lc_conn *conn, const lc_transport *transport)
   conn->in_drained = 0;
   if (!extra || !conn->opening) return 0;
   extra->opening_at = conn->loop->now;
-  if (!conn->connecting) lc_job_queue_slow(conn->loop, &extra->opening_job);
+  if (!conn->connecting) lc_opening_again(conn);
   lc_conn_arm(conn, lc_opening_limit(conn));
   return 0;
 }

@@ -61,10 +61,11 @@
 typedef struct lc_line {
   const lc_sys *sys;
   int fd;
-  void *state;      /* the transport's, of this connection */
-  uint32_t wants;   /* LC_POLL_IN, LC_POLL_OUT, or both */
-  int keeps;        /* set by a send that has taken bytes which the kernel refused */
-  int lacks_memory; /* beside `keeps`: no event will come, because the kernel lacks memory */
+  void *state;    /* the transport's, of this connection */
+  uint32_t wants; /* LC_POLL_IN, LC_POLL_OUT, or both */
+  int keeps;      /* set by a send that has taken bytes which the kernel refused */
+  /* beside `keeps` or LC_AGAIN: no event will come, because the kernel lacks memory. The core tries again a little later */
+  int lacks_memory;
   int has_received; /* set by a send or a finish that has received bytes */
   /* set by a receive that has emptied the kernel's buffer, and keeps nothing for the next */
   int has_all;

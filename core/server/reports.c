@@ -35,6 +35,7 @@ static void member_opened(lc_conn *conn)
 static void member_unopened(lc_conn *conn, int code)
 {
   lc_server *server = lc_conn_server(conn);
+  end_handshake(server, conn);
   if (code == LC_EOF) return; /* came and went, as health checks do */
   server->report.handshakes_failed++;
   lc_notice notice = {.event = "handshake failed", .code = code, .conn = conn};

@@ -41,6 +41,8 @@ void check_ready(handler *h, unsigned what)
   int fd = lc_conn_fd(h->conn);
   if (h->closed) run_fail(h->in, "connection %u was told of something after its end", of(h));
   int is_retry = !(what & LC_READABLE) && sim_process_failed(h->in->process);
+  if (h->has_opened || (h->in->plan->shakes && sim_process_failed(h->in->process))) is_retry = 1;
+  h->has_opened = 0;
   if (what & (LC_READABLE | LC_WRITABLE) && !is_retry && !sim_truth_was_told(h->in->process, fd))
     run_fail(h->in, "connection %u was told of an event that was not its own", of(h));
 }
@@ -55,7 +57,9 @@ static void check_verdict(handler *h, const lc_verdict *verdict)
   unsigned long long missing = beyond(h->accepted, truth->delivered);
   /* Else some may have been acknowledged since the core asked. */
   int is_exact = !h->in->plan->cost && !h->in->plan->meddles;
-  if (truth->written > most)
+  /* A write whose second half fails says nothing of the first. */
+  int is_told = !h->in->plan->shakes || !truth->was_reset;
+  if (is_told && truth->written > most)
     run_fail(h->in, "connection %u: sent %llu bytes more than were written", of(h),
              beyond(truth->written, most));
   /* To a peer that has finished, and whose end was read, close() itself may send the FIN. */
@@ -63,7 +67,7 @@ static void check_verdict(handler *h, const lc_verdict *verdict)
   if (!verdict->code && ((!truth->fin_acknowledged && !only_closes) || missing))
     run_fail(h->in, "connection %u: said to be delivered, but %llu bytes are not", of(h), missing);
   if (!verdict->code) return;
-  if (is_exact && verdict->unacked > beyond(most, truth->delivered))
+  if (is_exact && is_told && verdict->unacked > beyond(most, truth->delivered) + h->untaken)
     run_fail(h->in, "connection %u: %zu bytes said to be undelivered, in truth %llu", of(h),
              verdict->unacked, beyond(most, truth->delivered));
   if (verdict->unacked < missing)
@@ -178,6 +182,7 @@ static int must_notice(const handler *h, const sim_truth *truth)
   if (truth->is_told) return 0;
   if (h->state == LC_STATE_CLOSING)
     return truth->fin_acknowledged && truth->fin_received && !truth->unread;
+  if (h->waits_read && check_keeps_ticket(h)) input = LC_POLL_OUT | LC_POLL_ERROR | LC_POLL_HANG_UP;
   if (h->waits_read && truth->is_ready & input) return 1;
   return h->waits_write && truth->is_ready & (LC_POLL_OUT | LC_POLL_ERROR | LC_POLL_HANG_UP);
 }
@@ -218,7 +223,7 @@ static void check_timers(run *in)
     most += h->spawned.index ? 1u : 0u;
     most += lc_conn_fd(h->conn) >= 0 ? 1u : 0u;
   }
-  if (in->plan->by_hand) most += lc_server_count(in->server, LC_STATES);
+  if (in->plan->by_hand || in->plan->shakes) most += lc_server_count(in->server, LC_STATES);
   if (stats.timers > most) run_fail(in, "%u timers are armed, for %u", stats.timers, most);
 }
 
@@ -231,6 +236,7 @@ void check_wait(run *in)
   check_ladder_wait(in);
   check_listener_wait(in);
   check_workers_wait(in);
+  check_shaking_wait(in);
 }
 
 /* -------------------------------------------------------------------- turns -- */
@@ -325,6 +331,7 @@ static void check_accepted(run *in, const client *c)
   int is_by_hand = in->plan->by_hand > 0;
   int must_be = is_by_hand ? check_is_easy(in) && check_spoke_in_time(in, c) && is_said_lossless(in)
                            : is_fair(in);
+  if (in->plan->shakes && !(check_is_easy(in) && check_shakes_easily(in, c))) return;
   if (must_be) run_fail(in, "client %u was connected, and never served: lost", c->index);
   if (is_by_hand && is_fair(in) && check_is_easy(in) && !c->spoke_at && c->end != SAW_EOF)
     run_fail(in, "client %u was silent, and did not see a clean end", c->index);
@@ -337,7 +344,8 @@ static void check_served(run *in, const client *c)
   int is_plain = c->plan->temper == ORDERLY || c->plan->temper == STAYING ||
                  (c->plan->temper == HALF_CLOSING && c->plan->requests == 1);
   if (!is_plain || !c->plan->requests || c->plan->asked[0].deed != REPLY) return;
-  if (!c->connected_at || c->asked_at != c->connected_at || c->plan->asked[0].body) return;
+  if (!c->shaken_at || c->asked_at != c->shaken_at || c->plan->asked[0].body) return;
+  if (!check_shakes_easily(in, c)) return;
   if (c->plan->asked[0].reply > 1000 || !check_is_easy(in) || !is_fair(in)) return;
   if (!c->answered) run_fail(in, "client %u asked in time, and was not answered", c->index);
 }

@@ -57,6 +57,7 @@ static int is_at_rest(const handler *h, lc_conn_stats *stats)
   lc_slice held;
   sim_truth truth;
   if (!is_between_requests(h) || !h->waits_read || h->has_spawned || h->closed) return 0;
+  if (check_keeps_ticket(h)) return 0;
   if (lc_conn_state(h->conn) >= LC_STATE_CLOSING) return 0;
   lc_conn_buffered(h->conn, &held);
   lc_conn_stats_get(h->conn, stats);

@@ -13,6 +13,7 @@ static int may_hold(const run *in)
   if (in->is_accept_paused || (p->by_hand && p->descriptors < 64)) return 1;
   if (in->stop_at || in->unlistened_at) return 0;
   if (in->is_suspended || (p->by_hand && workers_are_busy(in))) return 1;
+  if (check_handshakes(in) >= p->server.max_handshakes) return 1;
   return most ? lc_server_count(in->server, LC_STATES) >= most : p->descriptors < 64;
 }
 

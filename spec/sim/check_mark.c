@@ -20,6 +20,7 @@ static void marks_are_due(void *user)
     int fd = lc_conn_fd(h->conn);
     if (fd < 0) continue;
     sim_truth_of(in->process, fd, &truth);
+    check_shake_aside(in, &truth);
     h->mark = truth.came;
     h->is_marked = truth.came > 0;
   }

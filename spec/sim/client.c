@@ -97,9 +97,11 @@ static int reads(client *c)
     over(c, end_of(got));
     return 0;
   }
-  c->received += (uint64_t)got;
-  if (c->in->plan->speaks_http) http_client_takes(c, buffer, (size_t)got);
-  else client_takes(c, buffer, (size_t)got);
+  size_t aside = c->in->plan->shakes ? shaking_client_takes(c, buffer, (size_t)got) : 0,
+         rest = (size_t)got - aside;
+  c->received += rest;
+  if (c->in->plan->speaks_http) http_client_takes(c, buffer + aside, rest);
+  else client_takes(c, buffer + aside, rest);
   if (c->plan->temper != SLOW_READER) return 1;
   c->next_at = now(c) + c->plan->pause;
   go_at(c, c->next_at);
@@ -192,8 +194,33 @@ static void all_said(client *c)
   }
 }
 
+/* A slow one has said something, and goes on later. */
+static void pauses(client *c)
+{
+  c->next_at = now(c) + c->plan->pause;
+  go_at(c, c->next_at);
+}
+
+static void shakes_hands(client *c)
+{
+  const char *bytes;
+  size_t size;
+  while (c->fd >= 0 && now(c) >= c->next_at && (size = shaking_client_says(c, &bytes)) > 0) {
+    int is_slow = c->plan->temper == SLOW_TALKER;
+    if (is_slow && size > c->plan->bite) size = c->plan->bite;
+    ssize_t sent = say(c, bytes, size);
+    if (sent < 0) return;
+    shaking_client_said(c, (size_t)sent);
+    if (is_slow) pauses(c);
+  }
+}
+
 static void writes(client *c)
 {
+  if (!shaking_client_is_open(c)) {
+    shakes_hands(c);
+    return;
+  }
   while (c->fd >= 0 && !has_said_all(c) && is_its_turn(c)) {
     char head[HTTP_WORDS_SIZE];
     const char *bytes;
@@ -208,9 +235,7 @@ static void writes(client *c)
     if (sent < 0) return; /* no room; or it is over, which reading tells */
     c->sent += (uint64_t)sent;
     if (!c->spoke_at) c->spoke_at = now(c);
-    if (!is_slow) continue;
-    c->next_at = now(c) + c->plan->pause;
-    go_at(c, c->next_at);
+    if (is_slow) pauses(c);
   }
   if (c->fd >= 0 && has_said_all(c)) all_said(c);
 }
@@ -227,6 +252,14 @@ static void ends(void *user)
   if (c->plan->temper == RESETTING)
     c->sys->setsockopt(c->sys, c->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
   over(c, OWN_WISH);
+}
+
+/* It may ask from now on; but some think first. */
+void client_is_open(client *c)
+{
+  c->shaken_at = now(c);
+  c->next_at = now(c) + (c->plan->think < LC_MILLISECOND ? 0 : c->plan->think);
+  if (c->next_at > now(c)) go_at(c, c->next_at);
 }
 
 static int has_own_end(const client *c)
@@ -249,8 +282,7 @@ static int connects(client *c)
   c->is_connecting = 0;
   c->connected_at = now(c);
   run_trace(c->in, "client %u: connected", c->index);
-  c->next_at = now(c) + (c->plan->think < LC_MILLISECOND ? 0 : c->plan->think);
-  if (c->next_at > now(c)) go_at(c, c->next_at);
+  if (!c->in->plan->shakes) client_is_open(c);
   if (has_own_end(c)) sim_at(c->in->kernel, now(c) + c->plan->ends, ends, c);
   return 1;
 }

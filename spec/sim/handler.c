@@ -126,6 +126,8 @@ handler *handler_of_new(run *in, lc_conn *conn)
   handler *h = &in->handler[in->handlers++];
   *h = (handler){.in = in, .conn = lc_conn_ref(conn), .client = of};
   lc_conn_set_user(conn, h);
+  h->has_opened = in->plan->shakes;
+  check_shaken(h);
   run_trace(in, "handler %u: accepted", of->index);
   return h;
 }

@@ -209,6 +209,27 @@ static void speak_http(plan *p, dice *d)
     if (one_in(d, 4)) p->client[i].temper = HURRIED;
 }
 
+/* Every other time the shutdown comes in the midst of a client's handshake. */
+static void shake_hands(plan *p, dice *d)
+{
+  p->shakes = 1;
+  p->flight = (unsigned)scaled(d, 1, 8000);
+  p->ticket = one_in(d, 3) ? 0 : (unsigned)scaled(d, 1, 8000);
+  if (one_in(d, 3)) p->server.max_handshakes = (uint32_t)between(d, 1, 4);
+  if (one_in(d, 4))
+    p->server.settings.handshake_timeout = time_between(d, 50 * LC_MILLISECOND, 3 * LC_SECOND);
+  for (unsigned i = 0; i < p->clients; i++)
+    if (one_in(d, 6)) p->client[i].stops = (unsigned)between(d, 1, PLAN_HELLO + PLAN_ANSWER - 1);
+  if (one_in(d, 2)) return;
+  lc_time trip = 2 * (p->network.delay + p->network.jitter) + LC_MILLISECOND;
+  lc_time at = p->client[below(d, p->clients)].at + (lc_time)below(d, 4 * (uint64_t)trip);
+  for (int i = 0; i < PLAN_ACTS; i++)
+    if (p->act[i].kind == ACT_SIGNAL || p->act[i].kind == ACT_SHUTDOWN) {
+      p->act[i].at = at;
+      return;
+    }
+}
+
 void plan_make(plan *p, uint64_t seed)
 {
   dice d = {seed * UINT64_C(0xd1342543de82ef95) + 1};
@@ -238,4 +259,5 @@ void plan_make(plan *p, uint64_t seed)
   if (one_in(&d, 4)) p->by_hand = (unsigned)between(&d, 1, 3);
   hasten_resets(p, &d);
   if (one_in(&d, 6)) speak_http(p, &d);
+  if (one_in(&d, 6)) shake_hands(p, &d);
 }

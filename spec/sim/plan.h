@@ -11,6 +11,7 @@
 #include "kernel.h"
 
 enum { PLAN_CLIENTS = 16, PLAN_REQUESTS = 4, PLAN_ACTS = 6, PLAN_FAULTS = 4 };
+enum { PLAN_HELLO = 50, PLAN_ANSWER = 30 }; /* bytes of a client's part of a handshake */
 
 /* What a client is like. */
 typedef enum temper {
@@ -66,6 +67,7 @@ typedef struct plan_client {
   uint32_t bite;   /* bytes at a time, of a slow one */
   lc_time pause;   /* between bites */
   unsigned buffer; /* of its socket; 0: as the network has it */
+  unsigned stops;  /* after so many bytes of its handshake; 0: it does not */
   unsigned requests;
   plan_request asked[PLAN_REQUESTS];
 } plan_client;
@@ -108,7 +110,9 @@ typedef struct plan {
   waiting waiting;
   unsigned by_hand; /* so many workers accept, and serve one client each; 0: the server serves */
   int speaks_http;  /* the server is one of HTTP, and so are the clients, which keep connections */
-  unsigned meddles; /* one in so many callbacks resets some other connection; 0: none */
+  int shakes;       /* connections begin with a handshake (shaking.h), in which the server says */
+  unsigned flight, ticket; /* so many bytes; and so many behind it */
+  unsigned meddles;        /* one in so many callbacks resets some other connection; 0: none */
   int tells_draining; /* connections are told that the server drains, in place of being closed */
   unsigned clients;
   plan_client client[PLAN_CLIENTS];

@@ -25,11 +25,15 @@ static const field PROCESS[] = {
   FIELD(plan, "descriptors", FIELD_NUMBER, descriptors),
   FIELD(plan, "backlog", FIELD_NUMBER, backlog),
   FIELD(plan, "connections", FIELD_NUMBER, server.max_connections),
+  FIELD(plan, "handshakes", FIELD_NUMBER, server.max_handshakes),
   FIELD(plan, "has-hooks", FIELD_NUMBER, has_hooks),
   FIELD(plan, "hooks", FIELD_TIME, hook_time),
   FIELD(plan, "waits", FIELD_WAITING, waiting),
   FIELD(plan, "by-hand", FIELD_NUMBER, by_hand),
   FIELD(plan, "http", FIELD_NUMBER, speaks_http),
+  FIELD(plan, "shakes", FIELD_NUMBER, shakes),
+  FIELD(plan, "flight", FIELD_NUMBER, flight),
+  FIELD(plan, "ticket", FIELD_NUMBER, ticket),
   FIELD(plan, "meddles", FIELD_NUMBER, meddles),
   FIELD(plan, "tells-draining", FIELD_NUMBER, tells_draining),
   FIELD(plan, "allocation", FIELD_NUMBER, allocation),
@@ -48,6 +52,7 @@ static const field SETTINGS[] = {
   FIELD(lc_settings, "read-timeout", FIELD_TIME, read_timeout),
   FIELD(lc_settings, "write-timeout", FIELD_TIME, write_timeout),
   FIELD(lc_settings, "first-byte-timeout", FIELD_TIME, first_byte_timeout),
+  FIELD(lc_settings, "handshake-timeout", FIELD_TIME, handshake_timeout),
   FIELD(lc_settings, "idle-timeout", FIELD_TIME, idle_timeout),
   FIELD(lc_settings, "max-age", FIELD_TIME, max_age),
   FIELD(lc_settings, "max-queue", FIELD_LONG, max_queue),
@@ -71,6 +76,7 @@ static const field CLIENT[] = {
   FIELD(plan_client, "bite", FIELD_NUMBER, bite),
   FIELD(plan_client, "pause", FIELD_TIME, pause),
   FIELD(plan_client, "buffer", FIELD_NUMBER, buffer),
+  FIELD(plan_client, "stops", FIELD_NUMBER, stops),
 };
 
 static const field REQUEST[] = {

@@ -164,6 +164,8 @@ static void closing(void *user, int fd, const sim_truth *truth)
     if (lc_conn_fd(h->conn) != fd) continue;
     h->closes++;
     h->at_close = *truth;
+    h->untaken = check_ticket_missing(in, truth);
+    check_shake_aside(in, &h->at_close);
     h->closed_at = sim_now(in->kernel);
     h->turn_at = lc_loop_now(in->loop);
     h->step_then = step;
@@ -209,6 +211,8 @@ static int set_up(run *in)
   options.accepts_by_hand = p->by_hand > 0;
   options.closes_at_cancel = 0; /* the handlers are told to end, by `stepped` */
   in->events = p->tells_draining ? HANDLER_EVENTS_TELLING : HANDLER_EVENTS;
+  shaking_init(&in->shaking, in);
+  if (p->shakes) options.transport = &in->shaking.table;
   if (p->speaks_http && !speak_http(in, &options)) return -ENOMEM;
   in->server = lc_server_new(in->loop, &options, &in->events, in, &error);
   if (!in->server) return error;

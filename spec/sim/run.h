@@ -11,12 +11,11 @@
 
 #include "lastcall.h"
 #include "plan.h"
+#include "shaking.h"
 #include "truth.h"
 #include "words.h"
 
 enum { RUN_HANDLERS = 2 * PLAN_CLIENTS, RUN_TEXT = 400, RUN_BYTES = 64 * 1024 };
-
-typedef struct run run;
 
 /* ---------------------------------------------------------------- clients -- */
 
@@ -43,7 +42,7 @@ typedef struct http_talk {
   unsigned otherwise; /* replies of another status than 200 */
 } http_talk;
 
-typedef struct client {
+struct client {
   run *in;
   const plan_client *plan;
   unsigned index;
@@ -53,14 +52,16 @@ typedef struct client {
   uint16_t port; /* of its own */
   int is_connecting;
   lc_time connected_at; /* 0: never */
-  lc_time started_at;   /* when it called connect() */
-  lc_time spoke_at;     /* when the first of its bytes was with its kernel; 0: never */
-  lc_time asked_at;     /* the same of its whole first request */
-  unsigned request;     /* being sent */
-  uint64_t sent;        /* bytes of it */
-  lc_time next_at;      /* when it goes on, after a pause */
-  int has_finished;     /* its FIN is sent */
-  int is_waiting;       /* for its turn: a call of client_go is planned */
+  lc_time shaken_at;    /* when its handshake was over; 0: never */
+  size_t shake_said, shake_got;
+  lc_time started_at; /* when it called connect() */
+  lc_time spoke_at;   /* when the first of its bytes was with its kernel; 0: never */
+  lc_time asked_at;   /* the same of its whole first request */
+  unsigned request;   /* being sent */
+  uint64_t sent;      /* bytes of it */
+  lc_time next_at;    /* when it goes on, after a pause */
+  int has_finished;   /* its FIN is sent */
+  int is_waiting;     /* for its turn: a call of client_go is planned */
 
   uint64_t received;
   char head[WORDS_SIZE]; /* the reply being read */
@@ -71,9 +72,10 @@ typedef struct client {
   http_talk http;
   client_end end;
   lc_time ended_at;
-} client;
+};
 
 void client_start(client *c);
+void client_is_open(client *c); /* its handshake is over, if there is one */
 /* What the plan has for one of its requests. */
 const plan_request *client_asked(const client *c, unsigned request);
 void client_takes(client *c, const char *bytes, size_t size); /* answers */
@@ -94,7 +96,7 @@ typedef enum stage {
   OVER
 } stage;
 
-typedef struct handler {
+struct handler {
   run *in;
   lc_conn *conn; /* held to the end of the run */
   client *client;
@@ -120,6 +122,7 @@ typedef struct handler {
 
   int waits_read, waits_write; /* since when nothing has come of it is: */
   lc_time stuck_since;
+  int has_opened;          /* just now: what it is told next may have come earlier */
   lc_time rests_since;     /* while the server drains; 0: it does not */
   unsigned failed_by_then; /* calls of the process */
 
@@ -137,7 +140,8 @@ typedef struct handler {
   lc_time closing_at;
   int was_leaving; /* the server, then */
   /* When its descriptor was closed. The script is told later. */
-  sim_truth at_close;
+  sim_truth at_close; /* of the application's bytes */
+  uint64_t untaken;   /* bytes of the ticket that the peer's host did not have then */
   lc_time closed_at;
   lc_time turn_at;      /* when that turn began: the core may not have seen what came since */
   lc_step step_then;    /* of the server */
@@ -145,7 +149,7 @@ typedef struct handler {
   lc_time least_linger; /* of all that closed it */
   lc_state state;
   const char *cause;
-} handler;
+};
 
 extern const lc_events HANDLER_EVENTS, HANDLER_EVENTS_TELLING;
 void http_handler_events(lc_events *events); /* http_handler.c: for plans that speak HTTP */
@@ -169,6 +173,7 @@ struct run {
   lc_server *server;
   lc_shutdown *shutdown;
   lc_http_service *http; /* NULL: the plan does not speak it */
+  shaking shaking;
   lc_events events;
   lc_address address;
   lc_timer hook;

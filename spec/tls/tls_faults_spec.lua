@@ -4,6 +4,7 @@
 local openssl = require "spec_openssl" -- before anything else of OpenSSL
 local certificates = require "spec.support.certificates"
 local failing = require "spec.support.failing_calls"
+local faults = require "spec_faults"
 local helper = require "spec.helper"
 
 --- Text at the start of each life.
@@ -27,6 +28,35 @@ describe("over TLS,", function()
   it("whatever call of the kernel fails, a life ends, leaves nothing, and says why", function()
     failing.calls("tls", before())
     helper.figure("%d lives over TLS with a failing call", failing.runs)
+  end)
+
+  it("a handshake goes on when the kernel, which lacked memory, has some again", function()
+    for call, way in pairs { sendmsg = "ENOBUFS", recv = "ENOMEM" } do
+      for n = 1, 3 do
+        local result = faults.run(([[
+          package.path = "./?.lua;" .. package.path
+          %s
+          local faults, lastcall = require "spec_faults", require "lastcall"
+          lastcall.run(function()
+            local server = assert(lastcall.listen("127.0.0.1:0", { tls = CERTIFICATES_OF_SERVER }))
+            lastcall.spawn(function() server:serve(function(conn) conn:write "hello\n" end) end)
+            local began = lastcall.now()
+            faults.fail("%s", %d, 3, "%s")
+            local conn = assert(lastcall.connect(server:addresses()[1], { tls = CERTIFICATES_OF_CLIENT }))
+            assert(faults.failed "%s" == 3, "too few calls have failed")
+            faults.none()
+            assert(conn:read() == "hello")
+            assert(lastcall.now() - began < 5, "it took until its time was over")
+            conn:close()
+            server:close()
+          end, { signals = false, log = function() end })
+        ]]):format(before() .. [[
+          CERTIFICATES_OF_SERVER = { certificate = CERTIFICATES.certificate, key = CERTIFICATES.key }
+          CERTIFICATES_OF_CLIENT = { ca = CERTIFICATES.ca, name = "localhost" }
+        ]], call, n, way, call))
+        assert.is_true(result.ok, ("%s %d: %s"):format(call, n, result.message))
+      end
+    end
   end)
 
   it("whatever allocation of OpenSSL's fails, a life ends and leaves nothing", function()

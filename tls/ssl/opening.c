@@ -59,11 +59,11 @@ static int make_ssl(tls_state *state)
 /* Whether a client has sent something: until then a connection costs no memory of OpenSSL's. */
 static int await_first_byte(tls_state *state)
 {
-  const lc_line *line = state->line;
+  lc_line *line = state->line;
   char byte;
   ssize_t got;
   LC_RETRY(got, line->sys->recv(line->sys, line->fd, &byte, 1, MSG_PEEK));
-  if (got == -EAGAIN) return LC_AGAIN;
+  if (got == -EAGAIN || tls_lacks_memory(line, got)) return LC_AGAIN;
   if (got == 0) return LC_EOF;
   return got < 0 ? (int)got : 0;
 }

@@ -13,6 +13,13 @@ static BIO_METHOD *method;
 
 /* ------------------------------------------------------------------ sending -- */
 
+int tls_lacks_memory(lc_line *line, ssize_t result)
+{
+  if (result != -ENOMEM && result != -ENOBUFS) return 0;
+  line->lacks_memory = 1;
+  return 1;
+}
+
 size_t tls_wire_kept(const tls_state *state) { return state->out_end - state->out_start; }
 
 /* Returns how many bytes the kernel took, or a code. */
@@ -23,12 +30,7 @@ static ssize_t push(tls_state *state, const char *data, size_t length)
   struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
   ssize_t sent;
   LC_RETRY(sent, line->sys->sendmsg(line->sys, line->fd, &message, MSG_NOSIGNAL));
-  if (sent == -EAGAIN) return 0;
-  if (sent == -ENOMEM || sent == -ENOBUFS) {
-    line->lacks_memory = 1;
-    return 0;
-  }
-  return sent;
+  return sent == -EAGAIN || tls_lacks_memory(line, sent) ? 0 : sent;
 }
 
 static int keep(tls_state *state, const char *data, size_t length)
@@ -86,6 +88,7 @@ static int fetch(tls_state *state)
   state->in = tls_config_input(state->config);
   LC_RETRY(got, line->sys->recv(line->sys, line->fd, state->in, TLS_INPUT, 0));
   if (got == -EAGAIN) return 0;
+  if (!state->is_open && tls_lacks_memory(line, got)) return 0;
   if (got < 0) state->failure = (int)got;
   if (got == 0) state->has_fin = 1;
   if (got <= 0) return 0;

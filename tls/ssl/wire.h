@@ -16,6 +16,9 @@ int tls_wire_attach(tls_state *state);
 /* Around each call of the core. */
 void tls_wire_begin(tls_state *state, lc_line *line);
 void tls_wire_end(tls_state *state);
+/* Whether a call has failed because the kernel lacks memory; the line notes it, so the core tries again. An open
+ * connection's receive is left to its reader. */
+int tls_lacks_memory(lc_line *line, ssize_t result);
 /* Sends what is kept. Returns 0, LC_AGAIN, or a code. */
 int tls_wire_flush(tls_state *state);
 size_t tls_wire_kept(const tls_state *state);

@@ -261,7 +261,7 @@ struct sim_tcp {
   int is_time_wait;
 
   /* options */
-  int reuseaddr, reuseport, nodelay, keepalive, keep_idle, keep_interval, keep_count;
+  int reuseaddr, reuseport, nodelay, quickack, keepalive, keep_idle, keep_interval, keep_count;
   int user_timeout; /* milliseconds */
   int defer_accept; /* seconds */
   int syn_count;    /* SYNs after the first */

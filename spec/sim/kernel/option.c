@@ -28,6 +28,7 @@ static int *place_of(sim_tcp *tcp, int level, int name)
   if (level != IPPROTO_TCP) return NULL;
   switch (name) {
     case TCP_NODELAY: return &tcp->nodelay;
+    case TCP_QUICKACK: return &tcp->quickack;
     case TCP_KEEPIDLE: return &tcp->keep_idle;
     case TCP_KEEPINTVL: return &tcp->keep_interval;
     case TCP_KEEPCNT: return &tcp->keep_count;
@@ -68,6 +69,8 @@ static void apply(sim_tcp *tcp, int level, int name)
 {
   if (level == SOL_SOCKET && name == SO_KEEPALIVE) sim_tcp_keep_alive(tcp);
   if (level == IPPROTO_TCP && name == TCP_KEEPIDLE) sim_tcp_keep_alive(tcp);
+  if (level == IPPROTO_TCP && name == TCP_QUICKACK && tcp->quickack && tcp->ack.at)
+    sim_tcp_ack(tcp);
   if (level == IPPROTO_TCP && name == TCP_USER_TIMEOUT && tcp->retransmit.at) {
     sim_alarm_clear(&tcp->retransmit);
     sim_tcp_rearm(tcp);
