@@ -71,7 +71,7 @@
 ---@class lastcall.TlsServerOptions: lastcall.TlsOptions
 ---@field sni? table<string, lastcall.TlsOptions> certificates by the name that the client asks for; "*.b.org" too
 ---@field verify? boolean|"optional" clients have to show a certificate of `ca` (false)
----@field tickets? boolean|string false: no session is resumed; 80 bytes: the key of the tickets (true)
+---@field tickets? boolean|string|string[] false: no session is resumed; 80 bytes, or a list: keys of the tickets (true)
 
 ---@class lastcall.TlsClientOptions: lastcall.TlsOptions
 ---@field name? string that the certificate has to have, or an IP address (the host of the address)

@@ -6,7 +6,7 @@ local misuse = require "lastcall.misuse"
 local tls = {}
 
 local NEVER, IF_THERE, ALWAYS = 0, 1, 2 -- whether the peer's certificate is checked
-local TICKET_KEY = 80 -- bytes
+local TICKET_KEY, TICKET_KEYS = 80, 8 -- bytes of one; how many there may be
 
 local module
 
@@ -41,9 +41,19 @@ end
 
 local function version(value) return value == "1.2" or value == "1.3", '"1.2" or "1.3"' end
 
+local function is_key(value) return type(value) == "string" and #value == TICKET_KEY end
+
 local function tickets(value)
-  return value == false or type(value) == "string" and #value == TICKET_KEY,
-    ("false, or a key of %d random bytes"):format(TICKET_KEY)
+  local fine = type(value) == "table" and #value > 0 and #value <= TICKET_KEYS
+  for _, one in pairs(fine and value or {}) do fine = fine and is_key(one) end
+  return fine or value == true or value == false or is_key(value),
+    ("true, false, a key of %d random bytes, or a list of up to %d keys"):format(TICKET_KEY, TICKET_KEYS)
+end
+
+--- The keys of tickets, one behind the other; nil: the server makes its own.
+local function ticket_keys(value)
+  if type(value) == "table" then return table.concat(value) end
+  return type(value) == "string" and value or nil
 end
 
 local one_name = { certificate = pem, key = pem, chain = pem }
@@ -128,7 +138,7 @@ local function plain_of(given, is_client)
   return {
     is_client = is_client and 1 or 0, min_version = given.min_version == "1.3" and 13 or 12,
     verify = verify_of(given, is_client), ciphers = given.ciphers, alpn = given.alpn and wire_of(given.alpn),
-    has_tickets = given.tickets == false and 0 or 1, ticket_key = given.tickets or nil,
+    has_tickets = given.tickets == false and 0 or 1, ticket_keys = ticket_keys(given.tickets),
   }
 end
 

@@ -209,17 +209,24 @@ static void speak_http(plan *p, dice *d)
     if (one_in(d, 4)) p->client[i].temper = HURRIED;
 }
 
+/* Some go no further, and some of these are gone soon. */
+static void stop_half_way(plan_client *client, dice *d)
+{
+  if (!one_in(d, 5)) return;
+  client->stops = (unsigned)between(d, 1, PLAN_HELLO + PLAN_ANSWER - 1);
+  if (one_in(d, 2)) client->temper = one_in(d, 2) ? LEAVING : VANISHING;
+}
+
 /* Every other time the shutdown comes in the midst of a client's handshake. */
 static void shake_hands(plan *p, dice *d)
 {
   p->shakes = 1;
   p->flight = (unsigned)scaled(d, 1, 8000);
   p->ticket = one_in(d, 3) ? 0 : (unsigned)scaled(d, 1, 8000);
-  if (one_in(d, 3)) p->server.max_handshakes = (uint32_t)between(d, 1, 4);
+  if (one_in(d, 2)) p->server.max_handshakes = (uint32_t)between(d, 1, 3);
   if (one_in(d, 4))
     p->server.settings.handshake_timeout = time_between(d, 50 * LC_MILLISECOND, 3 * LC_SECOND);
-  for (unsigned i = 0; i < p->clients; i++)
-    if (one_in(d, 6)) p->client[i].stops = (unsigned)between(d, 1, PLAN_HELLO + PLAN_ANSWER - 1);
+  for (unsigned i = 0; i < p->clients; i++) stop_half_way(&p->client[i], d);
   if (one_in(d, 2)) return;
   lc_time trip = 2 * (p->network.delay + p->network.jitter) + LC_MILLISECOND;
   lc_time at = p->client[below(d, p->clients)].at + (lc_time)below(d, 4 * (uint64_t)trip);

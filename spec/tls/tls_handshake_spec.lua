@@ -200,30 +200,6 @@ describe("a handshake of TLS", function()
     end)
   end)
 
-  it("is resumed with a ticket, by a server of the same key, too", function()
-    helper.task(function(lastcall)
-      local key = ("k"):rep(80)
-      local function answer(conn) conn:write(conn:read(), "\n") end
-      local first, address = listen(lastcall, answer, nil, { tickets = key })
-      local second, other = listen(lastcall, answer, nil, { tickets = key })
-      local third, none = listen(lastcall, answer, nil, { tickets = false })
-      local session = os.tmpname()
-      local function ask(where, how)
-        local command = "sh -c 'echo hello | openssl s_client -ign_eof -connect %s %s %s'"
-        local output = helper.run_beside(lastcall, command:format(where, how, session))
-        return output
-      end
-      for _, version in ipairs { "-tls1_3", "-tls1_2" } do
-        assert.matches("\nNew, TLS", ask(address, version .. " -sess_out"))
-        assert.matches("\nReused, TLS", ask(address, version .. " -sess_in"))
-        assert.matches("\nReused, TLS", ask(other, version .. " -sess_in"))
-        assert.matches("\nNew, TLS", ask(none, version .. " -sess_in"))
-      end
-      os.remove(session)
-      for _, one in ipairs { first, second, third } do one:close() end
-    end)
-  end)
-
   it("costs a peer that writes and closes at once nothing of what it wrote", function()
     helper.task(function(lastcall)
       local got = {}

@@ -204,7 +204,9 @@ describe("TLS refuses", function()
       helper.raises("a certificate", listening {})
       helper.raises("did you mean 'certificate'", listening { certifcate = of.certificate })
       helper.raises("min_version", listening { certificate = of.certificate, min_version = "1.1" })
-      helper.raises("80 random bytes", listening { certificate = of.certificate, tickets = "short" })
+      for _, wrong in ipairs { "short", {}, { ("k"):rep(80), "short" }, 80 } do
+        helper.raises("80 random bytes", listening { certificate = of.certificate, tickets = wrong })
+      end
       helper.raises("clients have to show", listening { certificate = of.certificate, verify = true })
       helper.raises("tls.sni", listening { certificate = of.certificate, sni = { a = { kye = "x" } } })
       helper.raises("speaks in clear", function()

@@ -69,7 +69,7 @@ static int make_config(lua_State *L)
     .chain = text_field(L, "chain"),
     .ca = text_field(L, "ca"),
     .alpn = text_field(L, "alpn"),
-    .ticket_key = text_field(L, "ticket_key"),
+    .ticket_keys = text_field(L, "ticket_keys"),
     .ciphers = text_field(L, "ciphers").data,
     .min_version = field(L, "min_version") == 13 ? TLS1_3_VERSION : TLS1_2_VERSION,
     .verify = field(L, "verify"),

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ssl/tickets.h"
+
 typedef struct named {
   char *name;
   tls_config *config;
@@ -20,6 +22,7 @@ struct tls_config {
   size_t count;
   char *alpn;
   size_t alpn_length;
+  tls_tickets *tickets;
   int verifies;
   char input[TLS_INPUT];
 };
@@ -203,8 +206,9 @@ int tls_config_name(tls_config *config, const char *name, tls_config *other)
 /* A ticket at the end of the handshake would be lost on a client that writes and closes at once, and
  * its reset would take the client's bytes along. So the ticket goes out before the first reply, where
  * OpenSSL can do that (3.0); else one ticket, instead of two. */
-static int set_tickets(SSL_CTX *context, const tls_options *options, tls_failure *failure)
+static int set_tickets(tls_config *config, const tls_options *options, tls_failure *failure)
 {
+  SSL_CTX *context = config->context;
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   if (options->is_client) return 0;
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
@@ -215,12 +219,13 @@ static int set_tickets(SSL_CTX *context, const tls_options *options, tls_failure
   if (SSL_CTX_set_session_id_context(context, (const unsigned char *)"lastcall", 8) != 1 ||
       SSL_CTX_set_num_tickets(context, at_once) != 1)
     return no_memory(failure, "tickets");
-  if (!options->has_tickets) SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
-  if (!options->ticket_key.data) return 0;
-  if (SSL_CTX_set_tlsext_ticket_keys(context, (void *)(uintptr_t)options->ticket_key.data,
-                                     (long)options->ticket_key.length) != 1)
-    return fail(failure, "bad key", "tickets", "the key has 80 bytes");
-  return 0;
+  if (!options->has_tickets) {
+    SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+    return 0;
+  }
+  config->tickets =
+    tls_tickets_new(context, options->ticket_keys.data, options->ticket_keys.length);
+  return config->tickets ? 0 : no_memory(failure, "tickets");
 }
 
 /* -------------------------------------------------------------------- birth -- */
@@ -246,7 +251,7 @@ static int fill(tls_config *config, const tls_options *options, tls_failure *fai
   if (set_versions(context, options, failure) < 0) return -1;
   if (use_certificate(context, options, failure) < 0) return -1;
   if (set_trust(context, options, failure) < 0) return -1;
-  if (set_tickets(context, options, failure) < 0) return -1;
+  if (set_tickets(config, options, failure) < 0) return -1;
   if (set_protocols(config, options)) return no_memory(failure, "alpn");
   if (!options->is_client) {
     SSL_CTX_set_tlsext_servername_callback(context, choose_by_name);
@@ -288,6 +293,7 @@ void tls_config_drop(tls_config *config)
     tls_config_drop(config->names[i].config);
   }
   SSL_CTX_free(config->context);
+  tls_tickets_free(config->tickets);
   OPENSSL_free(config->names);
   OPENSSL_free(config->alpn);
   OPENSSL_free(config);
@@ -296,6 +302,7 @@ void tls_config_drop(tls_config *config)
 
 SSL_CTX *tls_config_context(const tls_config *config) { return config->context; }
 int tls_config_verifies(const tls_config *config) { return config->verifies; }
+tls_tickets *tls_config_tickets(const tls_config *config) { return config->tickets; }
 char *tls_config_input(const tls_config *config)
 {
   return ((tls_config *)(uintptr_t)config)->input;

@@ -19,7 +19,7 @@ typedef struct tls_text {
 /* Texts are PEM, but for `alpn`, which is as on the wire, and the words. Without data: not given. */
 typedef struct tls_options {
   int is_client;
-  tls_text certificate, key, chain, ca, alpn, ticket_key;
+  tls_text certificate, key, chain, ca, alpn, ticket_keys;
   const char *ciphers;
   int min_version; /* TLS1_2_VERSION or TLS1_3_VERSION */
   int verify;
@@ -35,6 +35,8 @@ tls_config *tls_config_hold(tls_config *config);
 void tls_config_drop(tls_config *config);
 SSL_CTX *tls_config_context(const tls_config *config);
 int tls_config_verifies(const tls_config *config);
+struct tls_tickets *tls_config_tickets(
+  const tls_config *config); /* NULL for a client, or without tickets */
 /* Room for what one recv brings, TLS_INPUT bytes; in use during a call only. */
 char *tls_config_input(const tls_config *config);
 int tls_config_count(void); /* how many there are in this process */
