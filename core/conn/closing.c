@@ -88,10 +88,17 @@ static int send_fin(lc_conn *conn)
   return 0;
 }
 
+/* How many bytes the peer's host has acknowledged. Where a transport sends bytes of its own it is less by these, even
+ * below 0, but grows as they are acknowledged. */
+static int64_t acknowledged(const lc_conn *conn, int left)
+{
+  return (int64_t)conn->sent - (left > 0 ? left : 0);
+}
+
 static void begin_patience(lc_conn *conn)
 {
   conn->patient = 1;
-  conn->taken = 0;
+  conn->taken = conn->transport->is_in_place ? 0 : acknowledged(conn, lc_crossing_unacked(conn));
   conn->progress_at = conn->loop->now;
 }
 
@@ -113,7 +120,7 @@ static void look_at_progress(lc_conn *conn)
 {
   if (!conn->patient) return;
   int left = lc_crossing_unacked(conn);
-  int64_t taken = (int64_t)conn->sent - (left > 0 ? left : 0);
+  int64_t taken = acknowledged(conn, left);
   if (conn->out_shut && !left) {
     conn->patient = 0;
     conn->write_deadline = lc_time_add(conn->loop->now, lc_conn_linger(conn));

@@ -179,7 +179,7 @@ void check_closed(handler *h)
 static int must_notice(const handler *h, const sim_truth *truth)
 {
   uint32_t input = LC_POLL_IN | LC_POLL_FINISHED | LC_POLL_HANG_UP | LC_POLL_ERROR;
-  if (truth->is_told) return 0;
+  if (truth->is_told || check_is_shaking(h)) return 0;
   if (h->state == LC_STATE_CLOSING)
     return truth->fin_acknowledged && truth->fin_received && !truth->unread;
   if (h->waits_read && check_keeps_ticket(h)) input = LC_POLL_OUT | LC_POLL_ERROR | LC_POLL_HANG_UP;

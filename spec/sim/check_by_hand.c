@@ -10,11 +10,14 @@
 /* One that has never spoken, and that no worker has, sees the end of its connection soon. Where a
  * queue that was full drops the last step of a handshake, the server does not know of a client that
  * is silent. */
-static void check_silent(run *in, const client *c, lc_time by)
+static void check_silent(run *in, const client *c, lc_time patience)
 {
-  if (!c->connected_at || c->spoke_at || c->end != STILL_THERE || check_handler_of(in, c)) return;
+  lc_time from = in->settled_at;
+  if (!c->shaken_at || c->spoke_at || c->end != STILL_THERE || check_handler_of(in, c)) return;
+  if (!check_shakes_easily(in, c)) return;
+  if (in->plan->shakes && c->shaken_at > from) from = c->shaken_at;
   int is_looking = c->next_at <= sim_now(in->kernel);
-  if (is_looking && sim_now(in->kernel) > by)
+  if (is_looking && sim_now(in->kernel) > lc_time_add(from, patience))
     run_fail(in, "client %u is silent, and still waits for a worker", c->index);
 }
 
@@ -27,8 +30,8 @@ static void check_silence_ends(run *in)
   if (in->plan->backlog < PLAN_CLIENTS) return;
   const sim_network *network = &in->plan->network;
   lc_time slack = FORGOTTEN + network->delay + network->jitter + 2000 * in->plan->cost;
-  lc_time by = lc_time_add(in->settled_at, in->plan->server.drain.quiet + slack);
-  for (unsigned i = 0; i < in->plan->clients; i++) check_silent(in, &in->client[i], by);
+  lc_time patience = lc_time_add(in->plan->server.drain.quiet, slack);
+  for (unsigned i = 0; i < in->plan->clients; i++) check_silent(in, &in->client[i], patience);
 }
 
 void check_workers_wait(run *in)

@@ -38,6 +38,12 @@ void check_shaken(const handler *h)
     run_fail(h->in, "handler %u begins, and the handshake is not over", h->client->index);
 }
 
+int check_is_shaking(const handler *h)
+{
+  const shake *one = shake_of(h);
+  return h->in->plan->shakes && h->state < LC_STATE_CLOSING && !(one && one->is_done);
+}
+
 int check_keeps_ticket(const handler *h)
 {
   const shake *one = shake_of(h);

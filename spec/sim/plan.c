@@ -209,6 +209,8 @@ static void speak_http(plan *p, dice *d)
     if (one_in(d, 4)) p->client[i].temper = HURRIED;
 }
 
+enum { BUFFER = 64 * 1024 }; /* of the server's sockets: what is larger has to wait for room */
+
 /* Some go no further, and some of these are gone soon. */
 static void stop_half_way(plan_client *client, dice *d)
 {
@@ -221,8 +223,8 @@ static void stop_half_way(plan_client *client, dice *d)
 static void shake_hands(plan *p, dice *d)
 {
   p->shakes = 1;
-  p->flight = (unsigned)scaled(d, 1, 8000);
-  p->ticket = one_in(d, 3) ? 0 : (unsigned)scaled(d, 1, 8000);
+  p->flight = one_in(d, 4) ? (unsigned)scaled(d, BUFFER, 4 * BUFFER) : (unsigned)scaled(d, 1, 8000);
+  p->ticket = one_in(d, 4) ? (unsigned)scaled(d, BUFFER, 4 * BUFFER) : (unsigned)below(d, 4000);
   if (one_in(d, 2)) p->server.max_handshakes = (uint32_t)between(d, 1, 3);
   if (one_in(d, 4))
     p->server.settings.handshake_timeout = time_between(d, 50 * LC_MILLISECOND, 3 * LC_SECOND);

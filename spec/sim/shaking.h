@@ -69,6 +69,7 @@ int check_shakes_easily(const run *in, const client *c);
 void check_shake_aside(const run *in, sim_truth *truth);
 /* Bytes of the ticket that the peer's host does not have. */
 uint64_t check_ticket_missing(const run *in, const sim_truth *truth);
+int check_is_shaking(const handler *h); /* it was accepted by hand, and its handshake is not over */
 int check_keeps_ticket(const handler *h); /* and so receives nothing */
 
 #endif
