@@ -47,7 +47,7 @@ static void renew(tls_tickets *all, lc_time now)
 static int set_mac(mac_context *mac, key *one)
 {
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
-  static char digest[] = "SHA256";
+  char digest[] = "SHA256";
   OSSL_PARAM params[] = {
     OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, one->mac, sizeof one->mac),
     OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
