@@ -35,8 +35,7 @@ tls_config *tls_config_hold(tls_config *config);
 void tls_config_drop(tls_config *config);
 SSL_CTX *tls_config_context(const tls_config *config);
 int tls_config_verifies(const tls_config *config);
-struct tls_tickets *tls_config_tickets(
-  const tls_config *config); /* NULL for a client, or without tickets */
+tls_tickets *tls_config_tickets(const tls_config *config); /* NULL: none are made */
 /* Room for what one recv brings, TLS_INPUT bytes; in use during a call only. */
 char *tls_config_input(const tls_config *config);
 int tls_config_count(void); /* how many there are in this process */

@@ -12,6 +12,7 @@
 #include "conn/transport.h"
 
 typedef struct tls_config tls_config;
+typedef struct tls_tickets tls_tickets;
 
 typedef struct tls_transport {
   lc_transport table; /* first: the core knows nothing else */
@@ -23,9 +24,10 @@ typedef struct tls_transport {
 typedef struct tls_state {
   tls_transport *transport;
   tls_config *config;
-  SSL *ssl;      /* NULL until the first byte has come */
-  lc_line *line; /* of the call under way */
-  char *in;      /* received and not yet taken by OpenSSL: the config's input, or `held` */
+  tls_tickets *tickets; /* the config's; NULL: it makes none */
+  SSL *ssl;             /* NULL until the first byte has come */
+  lc_line *line;        /* of the call under way */
+  char *in;             /* received and not yet taken by OpenSSL: the config's input, or `held` */
   size_t in_start, in_end;
   char *held; /* what a call has left of it */
   char *out;  /* encrypted, and the kernel has not taken it */

@@ -6,8 +6,6 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-#include "ssl/config.h"
-
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
 #include <openssl/core_names.h>
 typedef EVP_MAC_CTX mac_context;
@@ -85,7 +83,7 @@ static int choose(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_C
                   mac_context *mac, int is_new)
 {
   const tls_state *state = BIO_get_data(SSL_get_rbio(ssl));
-  tls_tickets *all = tls_config_tickets(state->config);
+  tls_tickets *all = state->tickets;
   renew(all, state->line->sys->now(state->line->sys));
   return is_new ? make(all, name, iv, cipher, mac) : take(all, ssl, name, iv, cipher, mac);
 }

@@ -12,8 +12,6 @@
 
 enum { TLS_KEY = 80, TLS_KEYS = 8 }; /* bytes of a key; how many may be given */
 
-typedef struct tls_tickets tls_tickets;
-
 /* Uses these keys, which lie one behind the other, or without any its own. Returns NULL when there
  * is no memory, or there are no random bytes. */
 tls_tickets *tls_tickets_new(SSL_CTX *context, const char *keys, size_t length);

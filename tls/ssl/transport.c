@@ -22,6 +22,7 @@ static int begin(const lc_transport *table, int is_outbound, void **made)
   transport->users++;
   state->transport = transport;
   state->config = tls_config_hold(transport->config);
+  state->tickets = tls_config_tickets(state->config);
   state->is_outbound = is_outbound ? 1 : 0;
   *made = state;
   return 0;
