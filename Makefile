@@ -349,7 +349,7 @@ bench-tasks: ## Ten thousand tasks canceled at once, beside Go where there is on
 	@$(MAKE) -s all
 	@scripts/bench-tasks $(ROUNDS)
 
-bench-http: ## What a small HTTP request costs beside nginx, Go and node, a file, and an idle connection: ROUNDS=
+bench-http: ## What a small HTTP request costs beside C, nginx, Go and node, a file, and an idle connection: ROUNDS=
 	@scripts/install-deps build
 	@$(MAKE) -s all rivals $(BUILD)/bench/raw_file
 	@scripts/bench-http $(ROUNDS)

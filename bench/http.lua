@@ -35,6 +35,7 @@ local function nginx_config(port)
 end
 
 local RIVALS = {
+  { "C by hand", build .. "/bench/raw_file", function() return server.start(build .. "/bench/raw_file") end },
   { "nginx, return 200", "nginx", function() return server.start_nginx(nginx_config) end },
   { "Go net/http", "go", function() return server.start(build .. "/bench/go_http") end },
   { "node http", "node", function() return server.start("node bench/rivals/node_http.js") end },
@@ -91,6 +92,7 @@ os.execute(("mkdir %s && head -c 65536 /dev/urandom > %s/file"):format(folder, f
 compare("a file of 64 KiB", "/file", {
   { "lastcall", function() return server.start("lua5.4 bench/rivals/lastcall_http.lua " .. folder) end },
   { "C by hand, with sendfile", function() return server.start(build .. "/bench/raw_file " .. folder .. "/file") end },
+  { "its copy", function() return server.start(build .. "/bench/raw_file " .. folder .. "/file") end },
 })
 os.execute("rm -r " .. folder)
 

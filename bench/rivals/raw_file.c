@@ -1,9 +1,9 @@
-/* raw_file.c - the reference for files: a server by hand, on epoll and sendfile.
+/* raw_file.c - the reference for HTTP: a server by hand, on epoll and sendfile.
  *
  * It takes what comes in one receive to be one request, whatever it says, and sends one file, which
- * it opens anew for each.
+ * it opens anew for each; or, without a path, always the same small reply.
  *
- *   raw_file PATH        prints its address, serves until it is ended
+ *   raw_file [PATH]      prints its address, serves until it is ended
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ static struct {
   off_t at, size;
 } conns[CONNS];
 
-static const char *path;
+static const char *path; /* NULL: no file */
 static int epoll_fd;
 
 static _Noreturn void give_up(const char *what)
@@ -81,13 +81,22 @@ static void answer(int fd)
   else go_on(fd);
 }
 
+static void answer_small(int fd)
+{
+  static const char reply[] =
+    "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Type: text/plain\r\n"
+    "Content-Length: 12\r\n\r\nhello world\n";
+  if (send(fd, reply, sizeof reply - 1, MSG_NOSIGNAL) < 0) drop(fd);
+}
+
 static void serve(int fd, uint32_t events)
 {
   char request[4096];
   if (events & EPOLLOUT && conns[fd].file) go_on(fd);
   if (!(events & EPOLLIN) || conns[fd].file) return;
   ssize_t got = recv(fd, request, sizeof request, 0);
-  if (got > 0) answer(fd);
+  if (got > 0 && path) answer(fd);
+  else if (got > 0) answer_small(fd);
   else if (got == 0 || errno != EAGAIN) drop(fd);
 }
 
@@ -110,8 +119,8 @@ static int listen_anywhere(void)
 int main(int count, char **arguments)
 {
   struct epoll_event events[EVENTS];
-  if (count != 2) return 2;
-  path = arguments[1];
+  if (count > 2) return 2;
+  path = arguments[1]; /* NULL behind the last one */
   epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   int listener = listen_anywhere();
   watch(listener, EPOLLIN);

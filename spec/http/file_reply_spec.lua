@@ -25,7 +25,7 @@ put("root/back\\slash", "secret")
 put("other/outside", "secret")
 assert(os.execute(([[cd %s && ln -s ../../other/outside sub/out && ln -s ../other up &&
   ln -s %s/other/outside absolute && ln -s a.txt inside && ln -s /etc/passwd passwd && mkfifo fifo &&
-  touch -d "2020-02-03 04:05:06 UTC" a.txt big.bin]]):format(root, folder)))
+  touch -d "2020-02-03 04:05:06 UTC" a.txt big.bin empty.html]]):format(root, folder)))
 
 local LAST = "Mon, 03 Feb 2020 04:05:06 GMT"
 
@@ -59,9 +59,11 @@ describe("http.files", function()
         ["/noending"] = { "application/octet-stream", "?" }, ["/inside"] = { "application/octet-stream", "0123456789" },
         ["/big.bin?x"] = { "application/octet-stream", BIG },
       } do
-        local reply = get(address, target)
-        assert.same({ 200, expected[1] }, { reply.status, reply.headers["content-type"] }, target)
-        assert.is_true(reply.body == expected[2], target)
+        for _ = 1, 2 do
+          local reply = get(address, target)
+          assert.same({ 200, expected[1] }, { reply.status, reply.headers["content-type"] }, target)
+          assert.is_true(reply.body == expected[2], target)
+        end
       end
     end)
   end)

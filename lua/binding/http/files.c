@@ -30,7 +30,7 @@ typedef struct files {
   char root[];
 } files;
 
-/* A file of this size and time has these headers. */
+/* A file of this size, at least one byte, and time has these headers. */
 typedef struct known_file {
   uint64_t size;
   lc_time modified;

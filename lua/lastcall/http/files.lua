@@ -72,7 +72,8 @@ local function answer(self, request, response, is_usual)
     return response:redirect(request.path .. "/" .. (request.query and "?" .. request.query or ""), 301)
   end
   if not found then return refuse(size, seconds) end
-  local lines = is_usual and file.lines(self, name, size, seconds, nanoseconds)
+  -- The reply without a body may have to wait until its head is accepted: it always goes this way.
+  local lines = is_usual and size > 0 and file.lines(self, name, size, seconds, nanoseconds)
   if lines then core.http_files_note(self.known, request.path, name, size, seconds, nanoseconds, lines) end
   tell(file.send(response, self, name, found, size, seconds, nanoseconds))
 end
