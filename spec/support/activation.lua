@@ -40,11 +40,11 @@ function manager:start_script(text, more)
   return one
 end
 
---- The next message within `seconds` (10), and the descriptor that came with it.
+--- The next message within `seconds` (10).
 function manager:told(seconds)
-  local text, fd = activation.told(self.fd, helper.seconds(seconds or 10))
+  local text = activation.told(self.fd, helper.seconds(seconds or 10))
   if text then table.insert(self.messages, text) end
-  return text, fd
+  return text
 end
 
 --- Waits for a message that has this line, and returns the messages up to it, as one text.

@@ -3,7 +3,6 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "process/process.h"
 #include "runtime/runtime.h"
@@ -60,23 +59,6 @@ static int core_duplicate(lua_State *L)
 
 /* ------------------------------------------------------------------------- notify -- */
 
-typedef union passed {
-  struct cmsghdr header;
-  char space[CMSG_SPACE(sizeof(int))];
-} passed;
-
-static void pass(struct msghdr *message, passed *room, int fd)
-{
-  memset(room, 0, sizeof *room);
-  message->msg_control = room;
-  message->msg_controllen = sizeof *room;
-  struct cmsghdr *header = CMSG_FIRSTHDR(message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof fd);
-  memcpy(CMSG_DATA(header), &fd, sizeof fd);
-}
-
 static int send_once(const lc_sys *sys, const struct msghdr *message)
 {
   ssize_t sent;
@@ -87,21 +69,19 @@ static int send_once(const lc_sys *sys, const struct msghdr *message)
   return sent < 0 ? (int)sent : 0;
 }
 
-/* notify(address, text, [fd]) -> true, or nil, code, message: a datagram to a unix-domain socket,
- * with a copy of the descriptor. It never waits. */
+/* notify(address, text) -> true, or nil, code, message: a datagram to a unix-domain socket. It never
+ * waits. */
 static int core_notify(lua_State *L)
 {
   const runtime *rt = runtime_upvalue(L);
   lc_address address;
   size_t length;
-  passed room;
   numeric_argument(L, 1, &address);
   check_that(L, address.of.any.sa_family == AF_UNIX, 1, "not the address of a unix-domain socket");
   const char *text = check_bytes(L, 2, &length);
   struct iovec piece = {(void *)(uintptr_t)text, length};
   struct msghdr message = {
     .msg_name = &address.of.any, .msg_namelen = address.length, .msg_iov = &piece, .msg_iovlen = 1};
-  if (!lua_isnoneornil(L, 3)) pass(&message, &room, descriptor_argument(L, 3));
   return done(L, send_once(rt->sys, &message), lua_tostring(L, 1), "notify");
 }
 

@@ -32,12 +32,12 @@ local function begin_task(fn)
 end
 
 --- Sends; true unless the manager has no room now.
-local function put(message)
-  local fine, code, problem = core.notify(address, message.text, message.fd)
+local function put(text)
+  local fine, code, problem = core.notify(address, text)
   if fine then return true end
   if code == "eagain" or code == "enobufs" then return false end
-  log("warning", "the service manager cannot be told", { message = message.text:match "^[^\n]*", cause = problem })
-  if not message.fd then address = nil end
+  log("warning", "the service manager cannot be told", { message = text:match "^[^\n]*", cause = problem })
+  address = nil
   return true
 end
 
@@ -48,18 +48,17 @@ local function send_kept()
   kept = {}
 end
 
---- The manager shall learn this. `fd`: a descriptor that goes along.
-local function tell(text, fd)
+--- The manager shall learn this.
+local function tell(text)
   if not address then return end
-  local message = { text = text, fd = fd }
-  if #kept == 0 and put(message) or #kept == MOST_KEPT then return end
-  kept[#kept + 1] = message
+  if #kept == 0 and put(text) or #kept == MOST_KEPT then return end
+  kept[#kept + 1] = text
   if #kept == 1 then begin_task(send_kept) end
 end
 
 --- It may learn this.
 local function mention(text)
-  if address and #kept == 0 then put { text = text } end
+  if address and #kept == 0 then put(text) end
 end
 
 -- ------------------------------------------------------------------------------------------- the state in words --
@@ -129,14 +128,6 @@ end
 function notify.reloaded()
   if not is_stopping then tell("READY=1\nSTATUS=" .. (own.status or standing)()) end
 end
-
---- Another process is the main one of the service from now on.
-function notify.main_process(pid) tell(("MAINPID=%d"):format(pid)) end
-
---- Gives the manager a copy of a socket, which it passes to the process that it starts next (FileDescriptorStoreMax).
-function notify.store(name, fd) tell(("FDSTORE=1\nFDNAME=%s"):format(name), fd) end
-
-function notify.forget_stored(name) tell(("FDSTOREREMOVE=1\nFDNAME=%s"):format(name)) end
 
 --- The end of the service begins; or that of a run before it, which was never ready.
 function notify.stopping()
