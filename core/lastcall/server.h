@@ -46,10 +46,16 @@ int lc_server_address(const lc_server *server, unsigned index, lc_address *addre
 /* The descriptor of the i-th listener, to look at it or to set options; -1 when it is closed, or
  * past the last. It stays the server's. */
 int lc_server_listener_fd(const lc_server *server, unsigned index);
+/* Takes a connected descriptor for a client that the server has accepted. On success it is the
+ * server's, else it stays the caller's: -EOPNOTSUPP when the embedder accepts by hand. */
+int lc_server_take_client(lc_server *server, int fd);
 /* Says of the listener with this descriptor whether other processes accept from its socket, too.
  * 1: a stop leaves the socket to them. 0: a stop hides the socket and empties its queue. Either way
  * its unix-domain path stays when it is closed. -ENOENT: no listener has this descriptor. */
 int lc_server_share(lc_server *server, int fd, int shared);
+/* Corrects the place of the server's sockets in their SO_REUSEPORT groups (lc_listen_options), after
+ * other members have come or gone. */
+void lc_server_set_place(lc_server *server, int place, int group_size);
 /* The identity of the socket at a unix-domain path, for processes that share it: 0, or a code. */
 int lc_path_identity(lc_loop *loop, const lc_address *path, uint64_t *device, uint64_t *inode);
 /* Removes the path, unless another socket is there by now. */

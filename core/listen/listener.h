@@ -19,6 +19,8 @@ int lc_listener_open_fd(lc_listen_owner *owner, int fd, const lc_listen_options 
 void lc_listener_free(lc_listener *listener);
 /* Whether other processes accept from the socket, too. Its unix path is theirs from now on. */
 void lc_listener_share(lc_listener *listener, int shared);
+/* The place of the socket in its SO_REUSEPORT group, from 0, and the size of the group. */
+void lc_listener_set_place(lc_listener *listener, int place, int group_size);
 
 /* facts.c */
 /* The next listener behind `listener`, the first one behind NULL; NULL behind the last one. */

@@ -90,6 +90,13 @@ void lc_listener_share(lc_listener *listener, int shared)
   listener->leaves_path = 1;
 }
 
+void lc_listener_set_place(lc_listener *listener, int place, int group_size)
+{
+  if (!listener->in_group) return;
+  listener->place = place;
+  listener->group_size = group_size;
+}
+
 /* The kernel has another name for a socket that listens at a path. */
 static int learn_address(lc_listener *listener, const lc_address *known_as)
 {
@@ -166,6 +173,18 @@ int lc_listener_open(lc_listen_owner *owner, const lc_address *address,
   return result;
 }
 
+/* Sets what can still be set of a socket that listens. */
+static int renew(const lc_sys *sys, int fd, const lc_listen_options *options)
+{
+  const lc_address *path = options->known_as;
+  int result = 0;
+  if (options->defer_accept)
+    result = lc_sockopt_put(sys, fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, options->defer_accept);
+  if (!result && path && lc_address_is_path(path) && options->unix_mode >= 0)
+    result = sys->chmod(sys, path->of.un.sun_path, (unsigned)options->unix_mode);
+  return result;
+}
+
 int lc_listener_open_fd(lc_listen_owner *owner, int fd, const lc_listen_options *options)
 {
   lc_listen_options defaults;
@@ -177,6 +196,7 @@ int lc_listener_open_fd(lc_listen_owner *owner, int fd, const lc_listen_options 
   if (result < 0) return result;
   if (!listening) return -EINVAL;
   result = sys->set_nonblocking(sys, fd);
+  if (!result) result = renew(sys, fd, options);
   if (result < 0) return result;
   lc_listener *listener = listener_new(owner, options);
   if (!listener) return -ENOMEM;

@@ -256,6 +256,18 @@ int lc_server_accept(lc_server *server, lc_conn **conn)
   return any_left ? LC_AGAIN : LC_CLOSED;
 }
 
+int lc_server_take_client(lc_server *server, int fd)
+{
+  lc_address peer = {.length = sizeof(sa_family_t)};
+  lc_conn *conn;
+  peer.of.any.sa_family = AF_UNIX;
+  if (!server->listening.serving) return -EOPNOTSUPP;
+  int result = server->loop->sys->set_nonblocking(server->loop->sys, fd);
+  if (!result) result = take(&server->listening, fd, &peer, &conn);
+  if (!result) serve(&server->listening, conn);
+  return result;
+}
+
 uint32_t lc_server_unclaimed(const lc_server *server) { return server->unclaimed; }
 
 void lc_server_suspend(lc_server *server) { server->listening.suspended = 1; }
@@ -315,6 +327,12 @@ int lc_server_share(lc_server *server, int fd, int shared)
     return 0;
   }
   return -ENOENT;
+}
+
+void lc_server_set_place(lc_server *server, int place, int group_size)
+{
+  for (lc_listener *listener = NULL; (listener = next_of(server, listener));)
+    lc_listener_set_place(listener, place, group_size);
 }
 
 /* --------------------------------------------------------------------- names -- */

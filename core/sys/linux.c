@@ -21,6 +21,7 @@
 #include "sys/fork.h"
 #include "sys/poller.h"
 #include "sys/recvmsg.h"
+#include "sys/renew.h"
 #include "sys/signal.h"
 #include "sys/spawn.h"
 #include "sys/sys.h"
@@ -398,6 +399,8 @@ static const lc_sys linux_calls = {
   .replace = lc_sys_replace,
   .read = lc_sys_read,
   .write = lc_sys_write,
+  .replace_program = lc_sys_replace_program,
+  .let_signals_in = lc_sys_let_signals_in,
   .resolve = linux_resolve,
 };
 

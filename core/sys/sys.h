@@ -251,6 +251,11 @@ struct lc_sys {
   int (*process_any_ended)(const lc_sys *);
   /* To a child that has not been waited for, or to the group that it leads. */
   int (*process_signal)(const lc_sys *, int pid, int to_group, int signal);
+  /* Runs another program in the place of this one, with the descriptors in `kept` and no others; all
+   * signals are blocked until it calls `let_signals_in`. Returns a code when it cannot. */
+  int (*replace_program)(const lc_sys *, const char *const *argv, const char *const *env,
+                         const int *kept, size_t count);
+  void (*let_signals_in)(const lc_sys *);
 
   /* ---- descriptors that the program was given */
   int (*descriptor_facts)(const lc_sys *, int fd, lc_descriptor_facts *facts);

@@ -100,6 +100,8 @@ for name, module in pairs(package.loaded) do
   end
 end
 
+require("lastcall.supervise.renewal").end_trial()
+
 -- The first use of `features` finds them out: this opens two sockets on loopback for a moment.
 return setmetatable(lastcall, {
   __index = function(self, name)

@@ -31,6 +31,11 @@ function Server:accept(seconds) end
 ---@return string? message
 function Server:listen(address, options) end
 
+--- Corrects the place of the server's sockets in their SO_REUSEPORT group, after other members have come or gone.
+---@param place lastcall.ReuseportOptions
+---@return true
+function Server:set_reuseport(place) end
+
 --- Stops listening without losing a client that is connecting, and leaves the connections alone. It does not wait:
 --- until the listener has settled, 0.1 s at least, listening there again is `address in use`.
 ---@param address? lastcall.Address all addresses when absent

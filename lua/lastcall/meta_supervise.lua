@@ -11,7 +11,7 @@
 ---@field drain? number seconds that a worker has to end, and the whole service in the end (25)
 ---@field start_timeout? number seconds for a worker to be ready (10)
 ---@field probation? number seconds that new workers have to stay before they get clients (2)
----@field check? fun(generation: integer): boolean?, string? a last word on a new generation: a true value, or nil and the reason
+---@field check? string|fun(generation: integer, connect: fun(place?: integer): lastcall.Conn?): boolean?, string? a last word on a new generation: a path of HTTP that each worker answers with a status below 400; or a function that returns a true value, or nil and the reason. `connect` makes a connection to a new worker
 ---@field way? "all"|"rolling" how a reload goes on: all workers at once ("all"), or one after the other
 ---@field generations? integer how many may be alive at once (2)
 ---@field signals? boolean false: TERM, INT and HUP are left to the script
@@ -59,6 +59,12 @@ function Service:grow() end
 ---@return string? reason
 function Service:shrink() end
 
+--- Runs this process's program anew, with the same process id: for a new version of it, or of lastcall. The workers serve
+--- on meanwhile. Returns only when that is impossible: the program does not load, or cannot be run.
+---@return nil
+---@return string reason
+function Service:renew() end
+
 --- Drains all workers, within `seconds`, at most the option `drain`. Returns at once. A second call hurries them, a third
 --- ends them, as signals do.
 ---@param seconds? number
@@ -68,6 +74,10 @@ function Service:stop(seconds) end
 --- The workers that are alive, the oldest first.
 ---@return lastcall.WorkerStatus[]
 function Service:status() end
+
+--- The addresses that the service listens on, with the ports in use.
+---@return string[]
+function Service:addresses() end
 
 --- Waits until the service has ended. Returns the report, which adds up those of the workers.
 ---@return lastcall.ServiceReport? report

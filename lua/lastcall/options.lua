@@ -242,8 +242,9 @@ end
 
 options.supervise = {
   script = is("string"), args = strings, command = strings, workers = whole(1, 1024), listen = strings,
-  drain = seconds(0), start_timeout = seconds(1e-3), probation = seconds(0), check = is_function, way = way,
+  drain = seconds(0), start_timeout = seconds(1e-3), probation = seconds(0), way = way,
   generations = whole(2, 16), signals = is("boolean"), log = is_function,
+  check = either('a function, or a path, such as "/health"', is_function, path),
 }
 
 options.resolve = { timeout = limit }

@@ -133,7 +133,7 @@ local ON_STEP = { unready = on_unready, stop = on_stop, kill = on_kill, hooks = 
 local function on_step(step)
   trace.step(step)
   notify.step(step)
-  inside.step()
+  inside.step(step)
   if ON_STEP[step] then ON_STEP[step]() end
 end
 
@@ -260,7 +260,7 @@ end
 local function begin(open, given)
   local names = given.signals == nil and { "INT", "TERM" } or given.signals or {}
   start(given)
-  local watched, problem = pcall(signals.climb, names)
+  local watched, problem = pcall(signals.climb, names, inside.is_worker() and inside.on_signal or nil)
   if not watched then
     forget()
     misuse.raise("%s", problem)

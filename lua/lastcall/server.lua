@@ -82,17 +82,39 @@ local function listen_by_name(self, where, given)
   return nil, code, message
 end
 
---- Listens on `where`, which stands for `list`. In a worker the master has the socket, or gets it.
+-- What only bind could set, and the names of these options for the socket.
+local BEFORE_BIND = { reuseport = "reuseport", ipv6_only = "ipv6-v6only" }
+
+--- Raises when a socket that is open already is not what the options say, and cannot become so.
+local function check_socket(where, fd, given)
+  local is_any = where:find "^%[::%]:" or where:find "^:" -- others take no IPv4 clients in any case
+  for name, option in pairs(BEFORE_BIND) do
+    local matters = given[name] ~= nil and (name ~= "ipv6_only" or is_any)
+    local is = matters and core.socket.get_option(fd, option)
+    if is and (is ~= 0) ~= (given[name] and true or false) then
+      misuse.raise("listen: option '%s' belongs to the time before bind, and the supervisor has bound %s already: "
+        .. "a reload cannot change it; stop the service and start it again", name, where)
+    end
+  end
+end
+
+--- Listens with a socket of the supervisor's.
+local function listen_shared(self, where, fd, given)
+  check_socket(where, fd, given)
+  local known_as = where:find "^unix:" and where or nil
+  local fine, code, message = listen_on(self, { fd }, layered({ shared = true, known_as = known_as }, given))
+  if fine then core.socket.listen(fd, given.backlog or BACKLOG) end
+  return fine, code, message
+end
+
+--- Listens on `where`, which stands for `list`. In a worker the supervisor has the socket, or gets it.
 local function listen_at(self, where, list, given)
   if not inside.is_worker() or type(where) ~= "string" then return listen_on(self, list, given) end
   if listeners.is_name(where) then return listen_by_name(self, where, given) end
-  return inside.listen(self, where, function(fd)
-    if not fd then return listen_on(self, list, given) end
-    local known_as = where:find "^unix:" and where or nil
-    local fine, code, message = listen_on(self, { fd }, layered({ shared = true, known_as = known_as }, given))
-    if fine then core.socket.listen(fd, given.backlog or BACKLOG) end
-    return fine, code, message
-  end)
+  return inside.listen(self, where, function(shared, instead)
+    if shared then return listen_shared(self, where, shared, given) end
+    return listen_on(self, instead and { instead } or list, given)
+  end, nil, given.reuseport) -- a worker of a SO_REUSEPORT group has a socket of its own
 end
 
 --- The options for the core: the script's, and the run's where the script has set none.
@@ -234,6 +256,15 @@ function methods:set_tls(given)
   local transport = details[self].transport
   if not transport then misuse.raise("server:set_tls: this server speaks in clear: listen with the option 'tls'") end
   return tls.renew("server:set_tls", transport, given)
+end
+
+--- Corrects the place of the server's sockets in their SO_REUSEPORT group, after other members have come or gone.
+function methods:set_reuseport(given)
+  check_self(self, "server:set_reuseport")
+  options.check("server:set_reuseport", { reuseport = given }, options.listener)
+  if type(given) ~= "table" then misuse.raise("server:set_reuseport: the argument is {index =, of =}") end
+  core.server_set_place(self, given.index, given.of)
+  return true
 end
 
 function methods:unlisten(where)

@@ -7,19 +7,20 @@ local signals = {}
 
 local functions = {} -- name -> list of {fn}
 local defaults = {} -- name -> fn: what happens while the script has no function for it
-local climbing = {} -- name -> true: it begins the shutdown
+local climbing = {} -- name -> true: it begins the shutdown; or a function, which decides that
 
---- Makes each of these signals begin the shutdown, or hurry the one under way. From then on SIGPIPE does nothing.
-function signals.climb(names)
+--- Makes each of these signals begin the shutdown, or hurry the one under way; or call `instead()`. From then on
+-- SIGPIPE does nothing.
+function signals.climb(names, instead)
   core.deaf_to_pipes(true)
   for _, name in ipairs(names) do
     local known, canonical = pcall(core.signal_name, name)
     if known and functions[canonical] then
       error(("run: %s has a function already, by on_signal; leave it out of the option `signals`"):format(canonical), 0)
     end
-    local fine, result = pcall(core.signal, name, "climb")
+    local fine, result = pcall(core.signal, name, instead and "tell" or "climb")
     if not fine then error("run: " .. result, 0) end
-    climbing[result] = true
+    climbing[result] = instead or true
   end
 end
 
@@ -83,6 +84,7 @@ function signals.on_signal(name, fn)
 end
 
 core.set_hook("on_signal", function(name)
+  if climbing[name] then return climbing[name]() end
   if not functions[name] and defaults[name] then core.spawn(defaults[name], name) end
   for _, entry in ipairs(functions[name] or {}) do core.spawn(entry.fn, name) end
 end)

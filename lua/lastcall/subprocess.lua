@@ -330,4 +330,12 @@ function Process:is_running()
   return self.child:is_running()
 end
 
-return { new = new }
+--- A child of this process that an earlier program of it has started, which nothing keeps.
+local function take(pid)
+  local child, code, message = core.subprocess_take(pid)
+  if not child then return nil, code, message end
+  child:leave_alone()
+  return setmetatable({ child = child, pid = pid, fds = {} }, Process)
+end
+
+return { new = new, take = take }

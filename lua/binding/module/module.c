@@ -67,6 +67,7 @@ int luaopen_lastcall_core(lua_State *L)
   http_open(L, rt);
   process_open(L, rt);
   subprocess_open(L, rt);
+  renew_open(L, rt);
   environment_open(L, rt);
   folder_open(L, rt);
   process_open_aside(L, rt);

@@ -133,6 +133,24 @@ static int server_resume(lua_State *L)
   return 1;
 }
 
+/* server_take_client(server, descriptor) -> true, or nil, code, message. */
+static int server_take_client(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  int result = lc_server_take_client(box->server, (int)check_integer(L, 2));
+  if (result < 0) return push_failure(L, result, NULL, "client");
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* server_set_place(server, place from 1, how many) */
+static int server_set_place(lua_State *L)
+{
+  server_box *box = server_check(L, 1);
+  lc_server_set_place(box->server, (int)check_integer(L, 2) - 1, (int)check_integer(L, 3));
+  return 0;
+}
+
 /* path_identity(address) -> device and inode of the socket at a unix-domain path; or nil, code,
  * message. */
 static int core_path_identity(lua_State *L)
@@ -165,8 +183,9 @@ void server_open_listening(lua_State *L, runtime *rt)
                                      {"resume", server_resume},
                                      {NULL, NULL}};
   static const luaL_Reg functions[] = {
-    {"server_listen", server_listen},     {"server_share", server_share},
-    {"server_unlisten", server_unlisten}, {"path_identity", core_path_identity},
-    {"path_remove", core_path_remove},    {NULL, NULL}};
+    {"server_listen", server_listen},       {"server_share", server_share},
+    {"server_set_place", server_set_place}, {"server_take_client", server_take_client},
+    {"server_unlisten", server_unlisten},   {"path_identity", core_path_identity},
+    {"path_remove", core_path_remove},      {NULL, NULL}};
   server_register(L, rt, methods, functions);
 }

@@ -61,9 +61,7 @@ static child_box *new_box(lua_State *L, runtime *rt)
   return box;
 }
 
-/* A list of strings as C has it, which lives as long as the table at `index` and the userdata that
- * this pushes. Without a table: NULL. */
-static const char *const *string_list(lua_State *L, int index)
+const char *const *subprocess_strings(lua_State *L, int index)
 {
   if (!lua_istable(L, index)) {
     lua_pushnil(L);
@@ -133,8 +131,8 @@ static int core_start(lua_State *L)
   lua_settop(L, APART);
   if (rt->current && !lua_toboolean(L, APART) && task_ended(rt->current))
     return start_failed(L, task_ended(rt->current), step);
-  options.argv = string_list(L, ARGV);
-  options.env = string_list(L, ENV);
+  options.argv = subprocess_strings(L, ARGV);
+  options.env = subprocess_strings(L, ENV);
   options.cwd = lua_tostring(L, CWD);
   options.fds = fd_list(L, FDS, &options.fd_count);
   options.leads_group = lua_toboolean(L, GROUP);

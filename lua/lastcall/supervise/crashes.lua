@@ -7,6 +7,7 @@ local crashes = {}
 local SHORT_LIFE = 10           -- seconds: a worker that ends sooner counts as a failure
 local FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10
 local BREAKER, BREAK = 10, 60   -- failures in a row, and the seconds without a start after them
+local LONGEST_QUEUE = 1         -- seconds that clients may wait in the queue of a place without a worker
 
 --- Seconds until a worker may be started after so many failures in a row.
 function crashes.pause(failures)
@@ -40,6 +41,9 @@ function crashes.replace(master, gone)
   master.failures = core.now() - gone.began >= SHORT_LIFE and 0 or master.failures + 1
   local pause = crashes.pause(master.failures)
   tell(master, gone, pause)
+  if pause > LONGEST_QUEUE then -- the kernel deals no more clients to this place
+    for _, one in ipairs(master.listeners:of_place(gone.index)) do master.listeners:let_go(one) end
+  end
   core.spawn(function()
     if wait(master, gone, pause) then master:fill(gone.index, gone.generation) end
   end)

@@ -1,5 +1,6 @@
 --- A generation: workers that are started together, with the script as it is then.
 
+local check = require "lastcall.supervise.check"
 local core = require "lastcall.core"
 local worker = require "lastcall.supervise.worker"
 
@@ -79,10 +80,7 @@ function Generation:prove()
   local fine, reason = self:wait_ready(options.start_timeout)
   if fine then fine, reason = self:wait_stays(options.probation) end
   if not fine or not options.check then return fine, reason end
-  local ran
-  ran, fine, reason = pcall(options.check, self.number)
-  if ran and fine then return true end
-  return nil, "the check failed: " .. tostring(ran and (reason or "it returned no true value") or fine)
+  return check.run(options.check, self)
 end
 
 --- Lets the workers accept clients.

@@ -8,6 +8,7 @@ local misuse = require "lastcall.misuse"
 local notify = require "lastcall.systemd.notify"
 local options = require "lastcall.options"
 local readiness = require "lastcall.readiness"
+local renewal = require "lastcall.supervise.renewal"
 local signals = require "lastcall.signals"
 local standing = require "lastcall.supervise.standing"
 local strangers = require "lastcall.supervise.strangers"
@@ -38,6 +39,10 @@ function Service:grow() return master_of(self, "grow"):wish "grow" end
 --- Drains one worker, and starts no other for it. Returns true; or nil and the reason.
 function Service:shrink() return master_of(self, "shrink"):wish "shrink" end
 
+--- Runs this process's program anew, with the same process id, while the workers serve on. Returns only when that is
+-- impossible: nil and the reason.
+function Service:renew() return master_of(self, "renew"):wish "renew" end
+
 --- Drains all workers, within `seconds` or the option `drain`. A second call hurries them, a third ends them.
 function Service:stop(seconds)
   options.check_seconds("service:stop", seconds)
@@ -47,6 +52,9 @@ end
 
 --- A list of the workers: {index, pid, generation, state, connections, accepted, age}.
 function Service:status() return master_of(self, "status"):status() end
+
+--- The addresses that the service listens on, with the ports in use.
+function Service:addresses() return master_of(self, "addresses").listeners:addresses() end
 
 --- Waits until the service has ended. Returns the report.
 function Service:wait()
@@ -67,6 +75,7 @@ local function follow_signals(one)
   on("TERM", function() one:stop() end)
   on("INT", function() one:stop() end)
   on("HUP", function() one:wish "reload" end)
+  on("USR2", function() one:wish "renew" end)
   core.spawn(function()
     while not one.has_ended do one:wait_change() end
     for _, forget in ipairs(ends) do forget() end
@@ -92,6 +101,7 @@ function supervise.new(given)
   own.command = given.command or interpreter()
   local one = master.new(own, log_limit.limited(given.log or log.to_stderr))
   if given.signals ~= false then follow_signals(one) end
+  if renewal.is_due() then core.let_signals_in() end -- an earlier program of this process has kept them out
   notify.describe(standing.of(one))
   local fine, code, reason = one:start()
   if not fine then return nil, code, reason end

@@ -12,6 +12,7 @@ local readiness = require "lastcall.readiness"
 local inside = {}
 
 local ANSWER_WITHIN = 60 -- seconds for another worker to open the socket that this one waits for
+local ORDER_WITHIN = 1   -- seconds for the master to order what a signal asks for
 
 local me -- nil outside of a worker
 
@@ -26,7 +27,7 @@ local function begin(text)
     answers = {},   -- key -> the answer, for a call outside of tasks
     listeners = {}, -- key -> {server, fd}
     paths = {},     -- unix-domain path -> the identity of its socket
-    may_go = false, -- until the master says so, the servers accept nobody
+    may_go = generation == "1", -- until the master says so, the servers accept nobody
     held = {},      -- set of such servers
   }
 end
@@ -53,11 +54,14 @@ local function climb(seconds)
   if seconds then core.shutdown(seconds) end
 end
 
---- The master is gone: no other process goes on with the sockets, or all others end as well.
+--- The master is gone: no other process goes on with the sockets, or all others end as well. The clients in their
+-- queues are for the workers that can serve them.
 local function orphaned()
   if me.is_orphan then return end
   me.is_orphan = true
-  for _, one in pairs(me.listeners) do core.server_share(one.server, one.fd, false) end
+  if me.may_go and me.is_ready then
+    for _, one in pairs(me.listeners) do core.server_share(one.server, one.fd, false) end
+  end
   for path, identity in pairs(me.paths) do core.path_remove(path, identity.device, identity.inode) end
   for key in pairs(me.waiting) do me.waiting[key]:wake({ "refused", "", "", "closed", "the supervisor is gone" }) end
   climb()
@@ -73,6 +77,11 @@ end
 
 orders.take, orders.open, orders.refused = answer, answer, answer
 
+function orders.client(message)
+  local one = me.first
+  if not one or not core.server_take_client(one, message.fd) then core.close_fd(message.fd) end
+end
+
 function orders.go()
   me.may_go = true
   for server in pairs(me.held) do core.server_methods.resume(server) end
@@ -81,13 +90,12 @@ end
 
 function orders.last(message)
   local one = me.listeners[key_of(message[2], message[3])]
-  if one then core.server_share(one.server, one.fd, false) end
+  if not one then return end
+  core.server_share(one.server, one.fd, false)
+  if message[5] then core.server_set_place(one.server, tonumber(message[4]), tonumber(message[5])) end
 end
 
-function orders.drain(message)
-  me.line:send "draining"
-  climb(tonumber(message[2]))
-end
+function orders.drain(message) climb(tonumber(message[2])) end
 
 function orders.hurry() climb() end
 
@@ -109,6 +117,15 @@ local function follow()
     local message, code = me.line:receive()
     if message then obey(message) elseif code == "eof" then return orphaned() else return end
   end
+end
+
+--- A signal came that begins the shutdown, or hurries it. The master knows whether others go on with the sockets.
+function inside.on_signal()
+  if core.ladder() ~= "serving" or me.is_orphan or not me.line:send "signal" then return climb() end
+  core.system_task(core.context.root(), function()
+    core.sleep(ORDER_WITHIN)
+    if core.ladder() == "serving" then climb() end
+  end)
 end
 
 -- ------------------------------------------------------------------------------------------------------- sockets --
@@ -140,7 +157,8 @@ local function next_call(address)
 end
 
 --- Asks the master for a socket: that of the next call with `address`, or that with the number `n`. Returns a ticket,
--- and the descriptor; without one this worker opens it, and says `opened` or `failed`. Or nil, code, message.
+-- and the descriptor; without one this worker opens it, and says `opened` or `failed`. A third result is the address
+-- with the port to use. Or nil, code, message.
 function inside.ask(address, n)
   n = n or next_call(address)
   local ticket = { n = n, address = address, key = key_of(n, address) }
@@ -151,7 +169,7 @@ function inside.ask(address, n)
     return nil, code, ("%s: listen: no answer from the supervisor (%s)"):format(address, code)
   end
   if message[1] == "refused" then return nil, message[4], message[5] end
-  return ticket, message.fd
+  return ticket, message.fd, message[4]
 end
 
 function inside.opened(ticket, fd) me.line:send_with(fd, "opened", ticket.n, ticket.address) end
@@ -163,17 +181,20 @@ function inside.note(ticket, server, fd)
   core.server_share(server, fd, true)
   if passed.is_name(ticket.address) then return end
   me.listeners[ticket.key] = { server = server, fd = fd }
+  me.first = me.first or server
   local address, device, inode = ticket.address, nil, nil
   if address:find "^unix:" then device, inode = core.path_identity(address) end
   if device then me.paths[address] = { device = device, inode = inode } end
 end
 
---- Listens for `server` on `address` with the master's socket for it. `open(fd)` takes the descriptor over; without one
--- it opens the address with the script's own options. Returns the descriptor, or nil, code, message. `n`: see ask.
-function inside.listen(server, address, open, n)
+--- Listens for `server` on `address` with the master's socket for it. `open(fd)` takes the descriptor over;
+-- `open(nil, where)` opens the address with the script's own options, or `where` instead. `n`: see ask. `is_own`: no
+-- other place has the socket. Returns the descriptor, or nil, code, message.
+function inside.listen(server, address, open, n, is_own)
+  if is_own then address = address .. "#" .. me.index end
   local ticket, given, message = inside.ask(address, n)
   if not ticket then return nil, given, message end
-  local fine, fd, code, problem = pcall(open, given)
+  local fine, fd, code, problem = pcall(open, given, given == nil and message or nil)
   if fine and fd then
     if not given then inside.opened(ticket, fd) end
     inside.note(ticket, server, fd)
@@ -194,20 +215,25 @@ end
 --- A run begins. `facts()` returns what `status` shows of each server.
 function inside.begin(facts)
   if not me then return end
-  me.facts = facts
-  me.follows = core.system_task(core.context.root(), follow)
-  readiness.watch(function(is_ready) me.line:send(is_ready and "ready" or "unready") end)
+  if not me.follows then -- otherwise a program's run gives way to its script's
+    me.facts = facts
+    me.follows = core.system_task(core.context.root(), follow)
+    readiness.watch(function(is_ready)
+      me.is_ready = is_ready
+      me.line:send(is_ready and "ready" or "unready")
+    end)
+  end
   if me.ordered then
     core.climb()
     if me.ordered ~= true then core.shutdown(me.ordered) end
   end
 end
 
+local TELLS = { unready = "draining", drain = "left" }
+
 --- The shutdown has come to a step, perhaps without an order of the master.
-function inside.step()
-  if not me or me.has_told then return end
-  me.has_told = true
-  me.line:send "draining"
+function inside.step(step)
+  if me and TELLS[step] then me.line:send(TELLS[step]) end
 end
 
 local COUNTED = { "accepted_while_stopping", "finished", "closed_idle", "canceled", "killed", "reset_by_us",

@@ -1,18 +1,25 @@
 --- The line between the master and one worker: messages of words, one a line, and descriptors with them.
 --
+-- ADDRESS is as the script wrote it; behind it "#" and the worker's place where no other has the socket.
+--
 --     worker -> master   listen N ADDRESS            the worker's N-th call with that address, as written
 --                        opened N ADDRESS            the answer to `open`; with the descriptor
 --                        failed N ADDRESS CODE TEXT  the answer to `open` when it cannot be opened
 --                        ready, unready              whether the worker takes clients
+--                        signal                      it got SIGTERM or SIGINT itself, and waits for an order
 --                        draining                    the worker drains; also without an order
+--                        left                        it has left the sockets that others go on with
 --                        facts CONNECTIONS ACCEPTED  the answer to `facts`
 --                        report FIELD=NUMBER ...     what became of its clients, before it ends
 --                        straggler TEXT              one for each straggler of that report
 --     master -> worker   take N ADDRESS              the answer to `listen`: use this socket; with the descriptor
---                        open N ADDRESS              open it with the script's own options, and hand it up
+--                        open N ADDRESS [WHERE]      open it with the script's own options, and hand it up;
+--                                                    WHERE is the same with the port that others have found
 --                        refused N ADDRESS CODE TEXT
+--                        client                      serve this connection, for a check; with the descriptor
 --                        go                          accept clients: the worker has proved itself
---                        last N ADDRESS              nobody else goes on with this socket: a stop empties its queue
+--                        last N ADDRESS [PLACE OF]   nobody else goes on with this socket: a stop empties its queue;
+--                                                    with its place in its SO_REUSEPORT group, of whom others go on
 --                        drain SECONDS               begin the shutdown, which may take so long
 --                        hurry                       another signal has come
 --                        facts
@@ -23,15 +30,16 @@ local core = require "lastcall.core"
 
 local line = {}
 
-local WITH_DESCRIPTOR = { take = true, opened = true }
+local WITH_DESCRIPTOR = { take = true, opened = true, client = true }
 local LONGEST = 16384     -- bytes of a message: the kernel takes it whole or not at all
 local SEND_WITHIN = 5     -- seconds for a peer that does not read
 
 local Line = {}
 Line.__index = Line
 
-function line.new(fd)
-  return setmetatable({ fd = fd, rest = "", passed = {}, messages = {}, ended = false }, Line)
+--- `rest`: what has come of a message so far.
+function line.new(fd, rest)
+  return setmetatable({ fd = fd, rest = rest or "", passed = {}, messages = {}, ended = false }, Line)
 end
 
 local function escape(word)
@@ -43,7 +51,7 @@ local function unescape(word)
 end
 
 --- The bytes of a message. A text that would be too long loses its end.
-local function encode(...)
+function line.encode(...)
   local words = { ... }
   for i, word in ipairs(words) do words[i] = word == "" and "%" or escape(word) end
   local text = table.concat(words, " ")
@@ -51,7 +59,8 @@ local function encode(...)
   return text .. "\n"
 end
 
-local function decode(text)
+--- The words of a message.
+function line.decode(text)
   local message = {}
   for word in text:gmatch "%S+" do message[#message + 1] = word == "%" and "" or unescape(word) end
   return message
@@ -67,7 +76,7 @@ end
 --- Sends one message, with a copy of the descriptor `fd` unless that is nil. Returns true, or nil and a code.
 function Line:send_with(fd, ...)
   if self.ended then return nil, "closed" end
-  local bytes = encode(...)
+  local bytes = line.encode(...)
   local sent, code = core.line_send(self.fd, bytes, fd)
   if code == "again" and wait(self, SEND_WITHIN, true) and not self.ended then
     sent, code = core.line_send(self.fd, bytes, fd)
@@ -90,7 +99,7 @@ local function receive(self)
   self.rest = self.rest .. bytes
   local at = 1
   for text, after in self.rest:gmatch "([^\n]*)\n()" do
-    table.insert(self.messages, decode(text))
+    table.insert(self.messages, line.decode(text))
     at = after
   end
   self.rest = self.rest:sub(at)
@@ -121,5 +130,7 @@ function Line:close()
   core.close_fd(self.fd)
   self.fd, self.ended, self.passed, self.messages = nil, true, {}, {}
 end
+
+line.methods = Line
 
 return line

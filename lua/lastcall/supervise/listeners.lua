@@ -19,6 +19,8 @@ function listeners.new() return setmetatable({ by_key = {}, list = {} }, Listene
 
 local function key_of(n, address) return n .. " " .. address end
 
+local function group_of(one) return one.n .. (one.address:match "^(.*#)%d+$" or one.address) end
+
 local function entry(self, n, address)
   local key = key_of(n, address)
   local one = self.by_key[key]
@@ -35,15 +37,68 @@ local function hand_out(one, worker)
   worker.line:send_with(one.fd, "take", one.n, one.address)
 end
 
---- Lets the first worker that waits open the socket.
-local function open_next(one)
-  one.opener = table.remove(one.waiting, 1)
-  if one.opener then one.opener.line:send("open", one.n, one.address) end
+--- The members of its SO_REUSEPORT group, if it is in one; else it alone.
+local function group(self, one)
+  local members = {}
+  for _, other in ipairs(self.list) do
+    if group_of(other) == group_of(one) then members[#members + 1] = other end
+  end
+  return members
 end
 
-local function hold(one, fd)
+--- The address of a socket, with the port in use.
+local function in_use(one)
+  if one.address:find "^unix:" then return one.address end
+  local host, port = core.socket.sockname(one.fd)
+  return (host:find ":" and "[%s]:%d" or "%s:%d"):format(host, port)
+end
+
+--- What the sockets listen on, each once.
+function Listeners:addresses()
+  local list, seen = {}, {}
+  for _, one in ipairs(self.list) do
+    local address = one.fd and in_use(one)
+    if address and not seen[address] then list[#list + 1] = address end
+    seen[address or 1] = true
+  end
+  return list
+end
+
+--- Where a group with port 0 listens, once a member does; or whether a member is about to find out.
+local function find_port(self, one)
+  for _, other in ipairs(group(self, one)) do
+    if other.fd then return in_use(other) end
+    if other.opener then return nil, true end
+  end
+end
+
+--- Lets the first worker that waits open the socket.
+local function open_next(self, one)
+  if one.opener or one.fd or not one.waiting[1] then return end
+  local where, is_pending
+  if one.address:find ":0#" then where, is_pending = find_port(self, one) end
+  if is_pending then return end
+  one.opener = table.remove(one.waiting, 1)
+  one.opener.line:send("open", one.n, one.address, where)
+end
+
+local function open_next_of_group(self, one)
+  for _, other in ipairs(group(self, one)) do open_next(self, other) end
+end
+
+local function hold(self, one, fd)
   one.fd, one.opener = fd, nil
+  for i, other in ipairs(self.list) do -- in the order in which they began to listen
+    if other == one then table.remove(self.list, i) break end
+  end
+  table.insert(self.list, one)
   if one.address:find "^unix:" then one.device, one.inode = core.path_identity(one.address) end
+end
+
+--- Takes over a socket from an earlier program of the master's.
+function Listeners:take_over(given)
+  local one = entry(self, given.n, given.address)
+  for name, value in pairs(given) do one[name] = value end
 end
 
 --- Opens an address of the operator's, for the first call with it. Returns true, or nil and the reason.
@@ -57,7 +112,7 @@ function Listeners:open(address)
   if not copy then return nil, problem end
   local one = entry(self, 1, address)
   one.is_given = true
-  hold(one, copy)
+  hold(self, one, copy)
   return true
 end
 
@@ -74,7 +129,7 @@ function Listeners:ask(worker, n, address)
   local one = entry(self, n, address)
   if one.fd then return hand_out(one, worker) end
   table.insert(one.waiting, worker)
-  if not one.opener then open_next(one) end
+  open_next(self, one)
 end
 
 --- A worker hands a socket up.
@@ -84,16 +139,19 @@ function Listeners:opened(worker, n, address, fd)
     if fd then core.close_fd(fd) end
     return
   end
-  hold(one, fd)
+  hold(self, one, fd)
   one.generations[worker.generation] = true
   for _, waiting in ipairs(one.waiting) do hand_out(one, waiting) end
   one.waiting = {}
+  open_next_of_group(self, one)
 end
 
 --- A worker cannot open a socket; its own options may be the reason.
 function Listeners:failed(worker, n, address)
   local one = self.by_key[key_of(n, address)]
-  if one and one.opener == worker then open_next(one) end
+  if not one or one.opener ~= worker then return end
+  one.opener = nil
+  open_next_of_group(self, one)
 end
 
 --- A worker has ended.
@@ -102,8 +160,27 @@ function Listeners:gone(worker)
     for i = #one.waiting, 1, -1 do
       if one.waiting[i] == worker then table.remove(one.waiting, i) end
     end
-    if one.opener == worker then open_next(one) end
+    if one.opener == worker then one.opener = nil end
   end
+  for _, one in ipairs(self.list) do open_next(self, one) end
+end
+
+--- Those that the worker in a place has for itself, in a SO_REUSEPORT group, with their ranks in it. The kernel ranks
+-- the members of a group in the order in which they began to listen, and gives the place of one that leaves to the
+-- last.
+function Listeners:of_place(place)
+  local groups, own = {}, {}
+  for _, one in ipairs(self.list) do
+    local number = one.fd and one.address:match "#(%d+)$"
+    if number then
+      local name = group_of(one)
+      groups[name] = (groups[name] or 0) + 1
+      one.rank = groups[name]
+      if math.tointeger(number) == place then own[#own + 1] = one end
+    end
+  end
+  for _, one in ipairs(own) do one.of = groups[group_of(one)] end
+  return own
 end
 
 --- Those that `generation` has not asked for, and that the operator has not asked for either.
@@ -126,9 +203,13 @@ end
 function Listeners:let_go(one)
   close(one)
   self.by_key[one.key] = nil
+  local at, last = nil, nil
   for i, other in ipairs(self.list) do
-    if other == one then return table.remove(self.list, i) end
+    if other == one then at = i end
+    if group_of(other) == group_of(one) then last = i end
   end
+  local mover = table.remove(self.list, last)
+  if mover ~= one then self.list[at] = mover end
 end
 
 function Listeners:close()

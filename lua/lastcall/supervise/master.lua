@@ -18,6 +18,7 @@ local generation = require "lastcall.supervise.generation"
 local listeners = require "lastcall.supervise.listeners"
 local notify = require "lastcall.systemd.notify"
 local reload = require "lastcall.supervise.reload"
+local renewal = require "lastcall.supervise.renewal"
 local totals = require "lastcall.supervise.totals"
 
 local master = {}
@@ -122,6 +123,8 @@ local deeds = {}
 
 function deeds.reload(self) return (self.options.way == "rolling" and reload.rolling or reload.all)(self) end
 
+deeds.renew = renewal.renew
+
 function deeds.grow(self)
   local place = #self.places + 1
   local new = generation.new(self, self.number)
@@ -140,8 +143,10 @@ function deeds.shrink(self)
   local count = #self.places
   if count <= 1 then return nil, "one worker is left; stop the service instead" end
   local one = self.places[count]
+  local own = self.listeners:of_place(count)
   self.places[count] = nil
-  one:drain(self.options.drain, {})
+  one:drain(self.options.drain, own)
+  for _, listener in ipairs(own) do self.listeners:let_go(listener) end
   return true
 end
 
@@ -209,6 +214,10 @@ local function conduct(self)
 end
 
 local function begin(self)
+  if renewal.is_due() then
+    renewal.take_over(self)
+    return true
+  end
   for _, address in ipairs(self.options.listen or {}) do
     local fine, problem = self.listeners:open(address)
     if not fine then return nil, problem end

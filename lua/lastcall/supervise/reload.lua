@@ -5,13 +5,14 @@ local generation = require "lastcall.supervise.generation"
 
 local reload = {}
 
-local OBEYED_WITHIN = 2 -- seconds for workers to say that they drain
+local LEFT_WITHIN = 2 -- seconds for workers to leave their sockets
 
---- How many generations are alive.
+--- How many generations are alive. What serves counts as one, also when a rolling reload has mixed it.
 local function alive(master)
-  local count, seen = 0, {}
+  local count, seen = 1, {}
   for _, one in ipairs(master.workers) do
-    if not seen[one.generation] then seen[one.generation], count = true, count + 1 end
+    local is_leaving = master.places[one.index] ~= one
+    if is_leaving and not seen[one.generation] then seen[one.generation], count = true, count + 1 end
   end
   return count
 end
@@ -22,22 +23,22 @@ local function begin(master)
   return master:next_generation()
 end
 
---- Waits until workers have said that they drain.
-local function wait_obeyed(master, workers)
-  local deadline = core.now() + OBEYED_WITHIN
-  local function has_obeyed()
+--- Waits until no client comes to these workers any more.
+local function wait_left(master, workers)
+  local deadline = core.now() + LEFT_WITHIN
+  local function have_left()
     for _, one in ipairs(workers) do
-      if one:is_alive() and not one.has_obeyed then return false end
+      if one:is_alive() and not one.has_left then return false end
     end
     return true
   end
-  while not has_obeyed() and core.now() < deadline do master:wait_change(deadline - core.now()) end
+  while not have_left() and core.now() < deadline do master:wait_change(deadline - core.now()) end
 end
 
 --- Orders old workers to drain. They empty the sockets that no worker goes on with.
 local function retire(master, old, unasked)
   for _, one in ipairs(old) do one:drain(master.options.drain, unasked) end
-  wait_obeyed(master, old)
+  wait_left(master, old)
 end
 
 --- The new workers are all started, and the old ones drain when all of them have proved themselves.

@@ -54,4 +54,20 @@ function Totals:add(worker)
   end
 end
 
+--- The sums, for another program of the master's; `add_words` adds them.
+function Totals:words()
+  local words = { "workers=" .. self.workers, "failed=" .. self.failed, "ok=" .. (self.ok and 1 or 0),
+    "clean=" .. (self.clean and 1 or 0) }
+  for _, name in ipairs(SUMS) do words[#words + 1] = name .. "=" .. self[name] end
+  return table.unpack(words)
+end
+
+function Totals:add_words(...)
+  for _, word in ipairs { ... } do
+    local name, value = word:match "^([%w_]+)=(%d+)$"
+    if name == "ok" or name == "clean" then self[name] = self[name] and value == "1"
+    elseif name then self[name] = self[name] + math.tointeger(value) end
+  end
+end
+
 return totals

@@ -5,6 +5,7 @@
 --
 -- Three tasks attend it: one reads its line, one copies its stderr, one waits for its end.
 
+local adopt = require "lastcall.adopt"
 local core = require "lastcall.core"
 local line = require "lastcall.supervise.line"
 local process = require "lastcall.subprocess"
@@ -13,6 +14,10 @@ local stderr = require "lastcall.stderr"
 local worker = {}
 
 local LINE = 3            -- the number of the line's descriptor in the child
+-- What a service manager has told the master is not for its workers.
+local ENVIRONMENT = { LISTEN_PID = false, LISTEN_FDS = false, LISTEN_FDNAMES = false, NOTIFY_SOCKET = false,
+  WATCHDOG_USEC = false, WATCHDOG_PID = false }
+local STOP_MAY_COME = 0.3 -- seconds between the same signal to a worker and to the master
 local TAIL, LINES = 4096, 25 -- bytes and lines of its stderr that the master keeps for a reason
 local LEEWAY = 2          -- seconds past its deadline until it is killed
 local REPORT_WITHIN = 0.5 -- seconds for what it wrote last, after its end
@@ -44,24 +49,41 @@ end
 
 function hears.unready(self) self.is_ready = false end
 
+function hears.left(self) self.has_left = true end
+
 function hears.draining(self)
-  self.has_obeyed = true
   if self.state == "draining" then return end
   self.state = "draining"
   self.master:leaves(self)
 end
 
+--- It got a signal that ends it, itself. A service manager may signal the master as well, at the same moment: then the
+-- master's own order is the better one.
+function hears.signal(self)
+  core.spawn(function()
+    local master, until_when = self.master, core.now() + STOP_MAY_COME
+    while not master:is_stopping() and core.now() < until_when do master:wait_change(until_when - core.now()) end
+    if master:is_stopping() or self.state == "draining" then return end
+    self:drain(master.options.drain, {})
+    master:leaves(self)
+  end)
+end
+
 function hears.facts(self, message)
-  self.connections, self.accepted = math.tointeger(message[2]), math.tointeger(message[3])
+  self.connections, self.accepted = math.tointeger(message[2]) or 0, math.tointeger(message[3]) or 0
   self.moved = math.tointeger(message[4])
   self.facts_at = core.now()
 end
 
+--- A script may have several runs, with a report each.
 function hears.report(self, message)
-  self.report = { stragglers = {} }
+  local report = self.report or { ok = 1, clean = 1, stragglers = {} }
+  self.report = report
   for i = 2, #message do
     local name, value = message[i]:match "^([%w_]+)=(%d+)$"
-    if name then self.report[name] = math.tointeger(value) end
+    value = math.tointeger(value)
+    if name == "ok" or name == "clean" then report[name] = math.min(report[name], value)
+    elseif name and name ~= "stragglers" then report[name] = (report[name] or 0) + value end
   end
 end
 
@@ -69,12 +91,14 @@ function hears.straggler(self, message)
   if self.report then table.insert(self.report.stragglers, message[2]) end
 end
 
+local LEAST = { listen = 3, opened = 3, failed = 3 } -- words
+
 local function read_line(self)
   while true do
     local message = self.line:receive()
     if not message then break end
     local hear = hears[message[1]]
-    if hear and (message[3] or (message[1] ~= "listen" and message[1] ~= "opened" and message[1] ~= "failed")) then
+    if hear and #message >= (LEAST[message[1]] or 1) then
       hear(self, message)
       self.master:changed()
     elseif message.fd then
@@ -86,15 +110,12 @@ end
 -- --------------------------------------------------------------------------------------------------- its stderr --
 
 local function copy_stderr(self)
-  repeat
-    local data, code = core.line_receive(self.stderr)
-    if code == "again" then
-      if not core.poll_fd(self.stderr, "r") then return end
-    elseif data then
-      self.tail = (self.tail .. data):sub(-TAIL)
-      stderr.say(data)
-    end
-  until data == "" or not data and code ~= "again"
+  while true do
+    local data = self.stderr:read_some(TAIL)
+    if not data then return end
+    self.tail = (self.tail .. data):sub(-TAIL)
+    stderr.say(data)
+  end
 end
 
 --- A reason, "worker 1 ...", with what the worker wrote last, or what did not work.
@@ -109,6 +130,7 @@ end
 -- ------------------------------------------------------------------------------------------------------- its end --
 
 local function attend(self)
+  self.stderr = adopt(self.stderr) -- a connection of this task's context, which lasts as long as the run
   local reading, copying = core.spawn(read_line, self), core.spawn(copy_stderr, self)
   local how, status, name = self.process:wait()
   self.how = how == "signal" and ("by signal %s"):format(name or status) or how and ("with status %d"):format(status)
@@ -121,7 +143,7 @@ local function attend(self)
   reading:wait()
   copying:wait()
   self.line:close()
-  core.close_fd(self.stderr)
+  self.stderr:close(0)
   self.state, self.gone_at, self.deadline = "gone", core.now(), nil
   self.master.listeners:gone(self)
   self.master:ended(self)
@@ -132,6 +154,12 @@ local function command_of(options)
   argv[#argv + 1] = options.script
   table.move(options.args or {}, 1, #(options.args or {}), #argv + 1, argv)
   return argv
+end
+
+local function environment(index, generation)
+  local variables = { LASTCALL_WORKER = ("%d:%d:%d"):format(LINE, index, generation) }
+  for name, value in pairs(ENVIRONMENT) do variables[name] = value end
+  return variables
 end
 
 --- Closes what a start has opened.
@@ -151,20 +179,31 @@ function worker.start(master, index, generation, goes_at_once)
   local ours, theirs, problem = core.socket_pair()
   if not ours then return fail(self, problem) end
   local from, to
-  from, to, problem = core.socket_pair()
+  from, to, problem = core.pipe_pair()
   if not from then return fail(self, problem, ours, theirs) end
   local child, _
   child, _, problem = process.new {
     argv = command_of(master.options), fds = { [LINE] = theirs }, stderr = to, outlives = true, process_group = true,
-    setenv = { LASTCALL_WORKER = ("%d:%d:%d"):format(LINE, index, generation) },
+    setenv = environment(index, generation),
   }
   if not child then return fail(self, problem, ours, theirs, from, to) end
   core.close_fd(theirs)
   core.close_fd(to)
   core.keep_from_children(ours)
-  core.keep_from_children(from)
   self.line, self.stderr = line.new(ours), from
   self.process, self.pid = child, child.pid
+  master:began(self)
+  core.spawn(attend, self)
+  return self
+end
+
+--- Takes a worker over from an earlier program of the master's.
+function worker.take_over(master, known)
+  local self = setmetatable(known, Worker)
+  self.master, self.tail, self.connections, self.accepted = master, "", 0, 0
+  self.is_ready, self.goes_at_once, self.has_served = self.ready_at ~= nil, true, self.ready_at ~= nil
+  self.line, self.process = line.new(known.line, known.rest), process.take(known.pid)
+  core.keep_from_children(self.line.fd)
   master:began(self)
   core.spawn(attend, self)
   return self
@@ -173,6 +212,17 @@ end
 -- ------------------------------------------------------------------------------------------------------- orders --
 
 function Worker:is_alive() return self.state ~= "gone" end
+
+--- A connection to its first server, also before it accepts clients. Returns it, or nil, code, message.
+function Worker:connect()
+  local ours, theirs, message = core.socket_pair()
+  if not ours then return nil, theirs, message end
+  local sent, code = self.line:send_with(theirs, "client")
+  core.close_fd(theirs)
+  if sent then return adopt(ours) end
+  core.close_fd(ours)
+  return nil, code, "the worker does not read its line"
+end
 
 --- Lets it accept clients.
 function Worker:go()
@@ -185,21 +235,22 @@ function Worker:drain(seconds, last)
   if not self:is_alive() then return end
   local deadline = core.now() + seconds + LEEWAY
   if not self.deadline or deadline < self.deadline then self.deadline = deadline end
-  for _, one in ipairs(last) do self.line:send("last", one.n, one.address) end
   if self.state == "starting" then return self:discard() end
+  for _, one in ipairs(last) do self.line:send("last", one.n, one.address, one.rank, one.of) end
   self.state = "draining"
-  self.line:send("drain", seconds)
+  if not self.line:send("drain", seconds) then self.process:kill "TERM" end -- it has closed its line, or reads nothing
 end
 
 --- Another signal came for all.
 function Worker:hurry()
-  if self:is_alive() then self.line:send "hurry" end
+  if self:is_alive() and not self.line:send "hurry" then self.process:kill "TERM" end
 end
 
 --- Ends one that has no clients, because it was never ready.
 function Worker:discard()
   if not self:is_alive() then return end
   self.state, self.deadline = "draining", math.min(self.deadline or math.huge, core.now() + LEEWAY)
+  self.line:send("drain", 0)
   self.process:kill "TERM"
 end
 

@@ -10,11 +10,17 @@ local MOST = 4096
 
 local sockets, manager -- what was found
 
+local taken = {}
+
 local function take(name)
   local value = os.getenv(name)
   if value then core.forget_variable(name) end
+  taken[name] = value
   return value
 end
+
+--- What was read: for another program that takes the place of this one.
+function environment.taken() return taken end
 
 --- A whole number from 1 to `most`; nil when the text is none.
 local function number(text, most)
