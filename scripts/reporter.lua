@@ -69,6 +69,7 @@ return function(options)
   end
 
   function handler.suiteEnd()
+    if os.getenv "LASTCALL_LEAKS" then require("spec_system").find_leaks() end
     results:write "end\n"
     return nil, true
   end

@@ -43,7 +43,9 @@ end
 --- A server on `address` with `handler`, or nothing where it could not listen.
 function life.serve(address, handler, options)
   local server = life.try(lastcall.listen(address, options)) or life.try(lastcall.listen(address, options))
-  if server then lastcall.spawn(function() life.try(server:serve(handler)) end) end
+  if not server then return end
+  lastcall.spawn(function() life.try(server:serve(handler)) end)
+  lastcall.sleep(0) -- it serves, before the life can be over
   return server
 end
 

@@ -1,5 +1,5 @@
 -- scripts/test: early
---- A life over TLS (spec/faults/tls.lua) in which calls of the kernel, allocations of OpenSSL's and of Lua's fail.
+--- Lives over TLS (spec/faults/tls*.lua) in which calls of the kernel, allocations of OpenSSL's and of Lua's fail.
 -- Whatever it is, the life ends, and each operation says why it failed.
 local openssl = require "spec_openssl" -- before anything else of OpenSSL
 local certificates = require "spec.support.certificates"
@@ -16,7 +16,7 @@ end
 
 --- Some points of `count`, spread.
 local function some(count)
-  local step = count // (os.getenv "LASTCALL_FAULTS" == "all" and 1000 or 6) + 1
+  local step = count // (os.getenv "LASTCALL_FAULTS" == "all" and 1000 or 4) + 1
   local list = {}
   for n = 1, count, step do list[#list + 1] = n end
   return list
@@ -26,7 +26,7 @@ describe("over TLS,", function()
   teardown(certificates.remove)
 
   it("whatever call of the kernel fails, a life ends, leaves nothing, and says why", function()
-    failing.calls("tls", before())
+    for _, name in ipairs { "tls", "tls_http" } do failing.calls(name, before()) end
     helper.figure("%d lives over TLS with a failing call", failing.runs)
   end)
 
@@ -61,25 +61,27 @@ describe("over TLS,", function()
 
   it("whatever allocation of OpenSSL's fails, a life ends and leaves nothing", function()
     local text = before()
-    failing.check(failing.live("tls", nil, text), "warming up") -- OpenSSL keeps what it makes once
-    openssl.none()
-    failing.check(failing.live("tls", nil, text), "counting")
-    local made, live = openssl.none()
-    local runs = 0
-    for _, n in ipairs(some(made)) do
-      for _, times in ipairs { 1, 1000000 } do
-        openssl.fail(n, times)
-        local result = failing.live("tls", nil, text)
-        openssl.none()
-        failing.check(result, ("allocation %d of OpenSSL's, %d times"):format(n, times))
-        runs = runs + 1
+    for _, name in ipairs { "tls", "tls_http" } do
+      failing.check(failing.live(name, nil, text), "warming up") -- OpenSSL keeps what it makes once
+      openssl.none()
+      failing.check(failing.live(name, nil, text), "counting")
+      local made, live = openssl.none()
+      local runs = 0
+      for _, n in ipairs(some(made)) do
+        for _, times in ipairs { 1, 1000000 } do
+          openssl.fail(n, times)
+          local result = failing.live(name, nil, text)
+          openssl.none()
+          failing.check(result, ("%s: allocation %d of OpenSSL's, %d times"):format(name, n, times))
+          runs = runs + 1
+        end
       end
+      failing.check(failing.live(name, nil, text), "and after all")
+      local _, left = openssl.none()
+      helper.figure("%s: %d lives with a failing allocation, of %d; %d blocks before, %d after", name, runs, made, live,
+        left)
+      assert.is_true(left <= live + 20, ("%s: %d blocks before, %d after"):format(name, live, left))
     end
-    failing.check(failing.live("tls", nil, text), "and after all")
-    local _, left = openssl.none()
-    helper.figure("%d lives over TLS with a failing allocation, of %d; %d blocks before, %d after", runs, made, live,
-      left)
-    assert.is_true(left <= live + 20, ("%d blocks before, %d after"):format(live, left))
   end)
 
   it("an open connection without memory for what it received does not say that its handshake failed", function()

@@ -55,6 +55,28 @@ describe("over TLS,", function()
     end)
   end)
 
+  it("a post of another task comes before or behind a reply, and never into one", function()
+    helper.task(function(lastcall)
+      local server, address = listen(lastcall, function(conn)
+        for line in conn:lines() do
+          local poster = lastcall.go(function() conn:post "note\n" end)
+          conn:write(line:rep(60000), "\n")
+          poster:wait()
+        end
+      end)
+      local conn = connect(lastcall, address)
+      for _ = 1, 3 do
+        helper.send(conn, "word\n")
+        local got = { conn:read_until("\n", 2 ^ 20), conn:read_until("\n", 2 ^ 20) }
+        table.sort(got, function(a, b) return #a < #b end)
+        assert.equal("note\n", got[1])
+        assert.equal(("word"):rep(60000) .. "\n", got[2])
+      end
+      conn:close()
+      server:close()
+    end)
+  end)
+
   it("a pipe goes from one to the other, and back in clear", function()
     helper.task(function(lastcall)
       local behind, clear = helper.serve(lastcall, function(conn)
