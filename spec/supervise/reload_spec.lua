@@ -1,7 +1,7 @@
 local helper = require "spec.helper"
 local supervised = require "spec.support.supervised"
 
-local RELOADS = helper.long and 100 or 10
+local RELOADS = helper.long and 50 or 10 -- in as long as one spec may take
 
 -- %s: the address
 local SPEAKER = [[
