@@ -8,8 +8,8 @@ local PREFIX, SUFFIX = "lastcall-", ".sock"
 local LONGEST = 32 -- bytes of the script's name; a path of a socket has room for 107
 local OTHERS_WRITE, OTHERS = 18, 63 -- 022, 077
 
---- Returns true when nobody but its owner, us or root, can change what is in the folder; or nil and what is wrong.
--- `is_private`: nor look into it.
+--- Returns the facts of the folder when nobody but its owner, us or root, can change what is in it; or nil and what is
+-- wrong. `is_private`: nor look into it.
 function path.check(folder, is_private)
   local facts, _, message = core.path_facts(folder)
   if not facts then return nil, message end
@@ -20,7 +20,7 @@ function path.check(folder, is_private)
   if facts.mode & (is_private and OTHERS or OTHERS_WRITE) ~= 0 then
     return nil, ("%s is open to others (mode %o)"):format(folder, facts.mode)
   end
-  return true
+  return facts
 end
 
 --- The folders in which a socket may be, the best first: {at =, is_private =}.
@@ -37,10 +37,9 @@ local function choose()
   local problem
   for _, one in ipairs(folders()) do
     if one.is_private then core.make_directory(one.at) end
-    local fine
-    fine, problem = path.check(one.at, one.is_private)
-    local is_ours = fine and core.path_facts(one.at).owner == core.user()
-    if is_ours then return one.at end
+    local facts
+    facts, problem = path.check(one.at, one.is_private)
+    if facts and facts.owner == core.user() then return one.at end
   end
   return nil, problem or "no folder is ours"
 end
