@@ -307,11 +307,16 @@ int lc_conn_flush(lc_conn *conn)
   return result;
 }
 
-/* Posted bytes join the queue as soon as no write is half-way through. */
+/* Posted bytes join the queue as soon as no write is half-way through. Behind one that was given up half-way they would be
+ * taken for its rest: they are dropped. */
 void lc_output_merge_posted(lc_conn *conn)
 {
   lc_conn_extra *extra = conn->extra;
   if (!extra || conn->out_waits || !lc_buffer_size(extra->posted)) return;
+  if (conn->torn) {
+    lc_buffer_free(&extra->posted);
+    return;
+  }
   if (!lc_buffer_size(conn->out) && conn->loop->output_tenant != conn) {
     lc_buffer_free(&conn->out);
     conn->out = extra->posted;

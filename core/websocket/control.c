@@ -101,6 +101,15 @@ void lc_websocket_control(lc_websocket *ws, const lc_ws_head *head, char *payloa
   else if (!ws->said) post(ws, LC_WS_PONG, payload, length);
 }
 
+/* The connection is to end now. In the middle of a message of ours a Close would be a part of it, so there the connection
+ * is reset. Returns whether it was. */
+int lc_websocket_cut_short(lc_websocket *ws)
+{
+  if (!ws->conn->out_part) return 0;
+  lc_conn_abort(ws->conn, "message not finished");
+  return 1;
+}
+
 /* Ends the connection, because the peer has sent what RFC 6455 forbids. What still comes is not read. */
 void lc_websocket_refuse(lc_websocket *ws, lc_ws_fault fault)
 {
@@ -108,6 +117,7 @@ void lc_websocket_refuse(lc_websocket *ws, lc_ws_fault fault)
   const char *text = lc_ws_fault_text(fault);
   if (ws->options.refused) ws->options.refused(conn, fault, ws->options.user);
   ws->fault = (uint8_t)fault;
+  if (lc_websocket_cut_short(ws)) return;
   lc_websocket_say(ws, lc_ws_fault_code(fault), text, strlen(text));
   conn->in_shut = 1;
   lc_conn_finish(conn, "websocket refused");

@@ -91,6 +91,8 @@ void lc_websocket_control(lc_websocket *ws, const lc_ws_head *head, char *payloa
 void lc_websocket_say(lc_websocket *ws, int code, const char *reason, size_t length);
 /* Both sides have said Close: our FIN may go. */
 void lc_websocket_finish(lc_websocket *ws);
+int lc_websocket_cut_short(
+  lc_websocket *ws); /* whether it was in the middle of a message of ours */
 void lc_websocket_refuse(lc_websocket *ws, lc_ws_fault fault);
 void lc_websocket_hear_end(lc_websocket *ws); /* the peer has left without Close */
 

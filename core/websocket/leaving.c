@@ -59,6 +59,7 @@ static int leave(lc_conn *conn, void *state)
     lc_websocket_finish(ws);
     return 0;
   }
+  if (conn->owner->step >= LC_STEP_CANCEL && lc_websocket_cut_short(ws)) return 0;
   int is_ours = !ws->drops || conn->dismissed || conn->owner->is_leaving;
   if (!ws->said) ws->by_library = 1;
   lc_websocket_say(ws, is_ours ? ws->options.leaving_code : LC_WS_NORMAL, "", 0);
