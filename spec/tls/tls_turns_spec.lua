@@ -34,6 +34,7 @@ describe("a turn of the loop stays short in a storm of handshakes", function()
   teardown(certificates.remove)
 
   local function storm(what, tls, count)
+    if helper.is_slow then return pending "a checker's own time is in it" end
     local words = hello()
     helper.task(function(lastcall)
       local server, address = helper.serve(lastcall, helper.echo, { tls = tls, linger = 0.05 })
