@@ -165,7 +165,8 @@ void check_closed(handler *h)
   }
   run_trace(h->in, "connection %u: closed: %s, %zu bytes undelivered", of(h),
             verdict.code ? lc_code_name(verdict.code) : "delivered", verdict.unacked);
-  if (!h->in->plan->speaks_http) { /* else the library writes too */
+  if (!h->in->plan->speaks_http &&
+      !h->in->plan->speaks_websocket) { /* else the library writes too */
     check_verdict(h, &verdict);
     check_manner(h, &verdict);
   }
@@ -370,6 +371,7 @@ void check_end(run *in)
     check_refused(in, c);
     check_whole(in, c);
     if (in->plan->speaks_http) check_http(in, c);
+    if (in->plan->speaks_websocket) check_ws(in, c);
   }
   check_late_count(in);
 }

@@ -14,8 +14,10 @@ static unsigned of(const handler *h) { return h->client->index; }
 /* The core goes by the time at which a turn began; system calls that take time make it later. */
 static lc_time slack(const run *in) { return 2000 * in->plan->cost; }
 
+/* A WebSocket whose handler is over waits for the answer to its Close. */
 static int is_between_requests(const handler *h)
 {
+  if (h->in->plan->speaks_websocket && h->stage == OVER) return 1;
   return h->stage == WAITS_REQUEST && !h->has_begun && !h->is_guarding;
 }
 
@@ -51,6 +53,15 @@ void check_dismissed(const handler *h)
              lc_to_seconds(quiet_until(h, &stats) - sim_now(in->kernel)));
 }
 
+/* Nothing of a message has come, and no Close is said, whose answer would be due. */
+static int is_ws_at_rest(const handler *h, const sim_truth *truth)
+{
+  int is_between;
+  if (!h->ws || lc_websocket_may_send(h->ws)) return 0;
+  ws_client_whole(h->client, truth->came, &is_between);
+  return is_between;
+}
+
 /* Whether it has nothing to do, as far as anybody can see. */
 static int is_at_rest(const handler *h, lc_conn_stats *stats)
 {
@@ -62,6 +73,7 @@ static int is_at_rest(const handler *h, lc_conn_stats *stats)
   lc_conn_buffered(h->conn, &held);
   lc_conn_stats_get(h->conn, stats);
   sim_truth_of(h->in->process, lc_conn_fd(h->conn), &truth);
+  if (h->in->plan->speaks_websocket && !is_ws_at_rest(h, &truth)) return 0;
   int holds_up_others = lc_server_unclaimed(h->in->server) > 0;
   return (stats->received || holds_up_others) && !stats->unsent && !held.length && !truth.unread;
 }

@@ -63,7 +63,7 @@ static int is_exact(const handler *h)
 {
   const run *in = h->in;
   return !in->plan->cost && !in->plan->meddles && !in->plan->allocation &&
-         !sim_process_failed(in->process);
+         !in->plan->speaks_websocket && !sim_process_failed(in->process);
 }
 
 static int is_dismissed(const handler *h)

@@ -101,6 +101,7 @@ static int reads(client *c)
          rest = (size_t)got - aside;
   c->received += rest;
   if (c->in->plan->speaks_http) http_client_takes(c, buffer + aside, rest);
+  else if (c->in->plan->speaks_websocket) ws_client_takes(c, buffer + aside, rest);
   else client_takes(c, buffer + aside, rest);
   if (c->plan->temper != SLOW_READER) return 1;
   c->next_at = now(c) + c->plan->pause;
@@ -130,6 +131,7 @@ static unsigned requests_of(const client *c)
 /* What comes next of the request under way; 0 when it is whole. */
 static size_t next_bytes(const client *c, char head[HTTP_WORDS_SIZE], const char **bytes)
 {
+  if (c->in->plan->speaks_websocket) return ws_client_next(c, bytes);
   const plan_request *asked = client_asked(c, c->request);
   words said = {'Q', c->index, c->request, asked->body, asked->reply};
   uint64_t size = c->in->plan->speaks_http ? HTTP_WORDS_SIZE : WORDS_SIZE, left;
@@ -159,7 +161,7 @@ static void request_sent(client *c)
 /* Behind a reply that is the last it asks no more. */
 static int has_said_all(const client *c)
 {
-  return c->request >= requests_of(c) || (c->http.is_last && !c->sent);
+  return c->request >= requests_of(c) || ((c->http.is_last || c->ws.closes) && !c->sent);
 }
 
 static int is_its_turn(const client *c)
@@ -172,6 +174,11 @@ static int is_its_turn(const client *c)
 static void finish(client *c)
 {
   if (c->has_finished) return;
+  if (c->in->plan->speaks_websocket) { /* the FIN is the server's to send first */
+    c->ws.closes = 1;
+    ws_client_closes(c);
+    return;
+  }
   run_trace(c->in, "client %u: finishes", c->index);
   c->has_finished = 1;
   c->sys->shutdown(c->sys, c->fd, SHUT_WR);
@@ -221,6 +228,7 @@ static void writes(client *c)
     shakes_hands(c);
     return;
   }
+  if (ws_client_closes(c)) return;
   while (c->fd >= 0 && !has_said_all(c) && is_its_turn(c)) {
     char head[HTTP_WORDS_SIZE];
     const char *bytes;

@@ -221,7 +221,7 @@ static void stepped(lc_server *server, lc_step step, void *user)
   if (step == LC_STEP_DRAIN) check_drain_begins(in);
   if (step == LC_STEP_CANCEL || step == LC_STEP_KILL) {
     if (!in->cancel_at) in->cancel_at = sim_now(in->kernel);
-    if (step == LC_STEP_CANCEL && !in->http) handlers_cancel(in);
+    if (step == LC_STEP_CANCEL && !in->http && !in->plan->speaks_websocket) handlers_cancel(in);
   }
 }
 

@@ -239,6 +239,20 @@ static void shake_hands(plan *p, dice *d)
     }
 }
 
+/* Frames end with Close, and mean nothing where they are cut, so nobody half-closes or floods. */
+static void speak_websocket(plan *p, dice *d)
+{
+  p->speaks_websocket = 1;
+  p->by_hand = 0;
+  p->waiting = BY_AWAIT; /* the library knows who is idle */
+  for (unsigned i = 0; i < p->clients; i++) {
+    plan_client *client = &p->client[i];
+    if (client->temper == HALF_CLOSING || client->temper == FLOODING || one_in(d, 4))
+      client->temper = HURRIED;
+    for (unsigned k = 0; k < client->requests; k++) client->asked[k].reply %= PLAN_MESSAGE;
+  }
+}
+
 void plan_make(plan *p, uint64_t seed)
 {
   dice d = {seed * UINT64_C(0xd1342543de82ef95) + 1};
@@ -269,4 +283,5 @@ void plan_make(plan *p, uint64_t seed)
   hasten_resets(p, &d);
   if (one_in(&d, 6)) speak_http(p, &d);
   if (one_in(&d, 6)) shake_hands(p, &d);
+  if (!p->speaks_http && !p->shakes && one_in(&d, 6)) speak_websocket(p, &d);
 }

@@ -11,6 +11,7 @@
 #include "kernel.h"
 
 enum { PLAN_CLIENTS = 16, PLAN_REQUESTS = 4, PLAN_ACTS = 6, PLAN_FAULTS = 4 };
+enum { PLAN_MESSAGE = 4096 };               /* bytes of an answer over WebSocket, at most */
 enum { PLAN_HELLO = 50, PLAN_ANSWER = 30 }; /* bytes of a client's part of a handshake */
 
 /* What a client is like. */
@@ -110,7 +111,8 @@ typedef struct plan {
   waiting waiting;
   unsigned by_hand; /* so many workers accept, and serve one client each; 0: the server serves */
   int speaks_http;  /* the server is one of HTTP, and so are the clients, which keep connections */
-  int shakes;       /* connections begin with a handshake (shaking.h), in which the server says */
+  int speaks_websocket; /* likewise; and it speaks no HTTP, nor shakes */
+  int shakes; /* connections begin with a handshake (shaking.h), in which the server says */
   unsigned flight, ticket; /* so many bytes; and so many behind it */
   unsigned meddles;        /* one in so many callbacks resets some other connection; 0: none */
   int tells_draining; /* connections are told that the server drains, in place of being closed */

@@ -31,6 +31,7 @@ static const field PROCESS[] = {
   FIELD(plan, "waits", FIELD_WAITING, waiting),
   FIELD(plan, "by-hand", FIELD_NUMBER, by_hand),
   FIELD(plan, "http", FIELD_NUMBER, speaks_http),
+  FIELD(plan, "websocket", FIELD_NUMBER, speaks_websocket),
   FIELD(plan, "shakes", FIELD_NUMBER, shakes),
   FIELD(plan, "flight", FIELD_NUMBER, flight),
   FIELD(plan, "ticket", FIELD_NUMBER, ticket),

@@ -195,6 +195,12 @@ static int speak_http(run *in, lc_server_options *options)
   return 1;
 }
 
+static void speak_websocket(run *in, lc_server_options *options)
+{
+  options->closes_idle = options->closes_at_cancel = 1;
+  ws_handler_events(&in->events);
+}
+
 /* 0, or the code with which it cannot begin: without faults there is none. */
 static int set_up(run *in)
 {
@@ -214,6 +220,7 @@ static int set_up(run *in)
   shaking_init(&in->shaking, in);
   if (p->shakes) options.transport = &in->shaking.table;
   if (p->speaks_http && !speak_http(in, &options)) return -ENOMEM;
+  if (p->speaks_websocket) speak_websocket(in, &options);
   in->server = lc_server_new(in->loop, &options, &in->events, in, &error);
   if (!in->server) return error;
   error = lc_loop_signal(in->loop, SIGTERM, signal_seen, in);

@@ -42,6 +42,20 @@ typedef struct http_talk {
   unsigned otherwise; /* replies of another status than 200 */
 } http_talk;
 
+enum { WS_HEADS = 40 };
+
+/* The frames of a plan that speaks WebSocket. */
+typedef struct ws_talk {
+  char head[LC_WS_HEAD_MOST], control[LC_WS_CONTROL_MOST]; /* of the frame being read */
+  unsigned length, control_length;                         /* what has come of them */
+  uint8_t opcode;
+  uint64_t left; /* of its payload */
+  unsigned pongs;
+  int code;            /* of the server's Close; 0: none has come */
+  int closes;          /* it says Close, once the frame under way is sent */
+  unsigned close_sent; /* bytes of that */
+} ws_talk;
+
 struct client {
   run *in;
   const plan_client *plan;
@@ -70,6 +84,7 @@ struct client {
   uint64_t reply_left;
   unsigned answered; /* replies that came whole */
   http_talk http;
+  ws_talk ws;
   client_end end;
   lc_time ended_at;
 };
@@ -84,6 +99,13 @@ void client_takes(client *c, const char *bytes, size_t size); /* answers */
 void http_client_takes(client *c, const char *bytes, size_t size);
 int http_client_is_between(const client *c); /* two replies */
 lc_time http_client_pause(const client *c);  /* before its next request */
+
+/* ws_client.c: for plans that speak WebSocket */
+void ws_client_takes(client *c, const char *bytes, size_t size);
+size_t ws_client_next(const client *c, const char **bytes);
+/* How many whole messages so many bytes of the client are, and whether no other has begun. */
+unsigned ws_client_whole(const client *c, uint64_t bytes, int *is_between);
+int ws_client_closes(client *c);
 
 /* --------------------------------------------------------------- handlers -- */
 
@@ -118,7 +140,10 @@ struct handler {
   uint64_t reply_size;           /* of what is written as one reply, head included */
   uint64_t position;             /* of it, with the core already */
   uint64_t write_from, write_to; /* the write under way */
-  int file;                      /* with the body of the reply; 0: it is written */
+  lc_websocket *ws;              /* of a plan that speaks it */
+  int leaves_early;              /* by a Close of its own */
+  char answer[WORDS_SIZE + PLAN_MESSAGE];
+  int file; /* with the body of the reply; 0: it is written */
 
   int waits_read, waits_write; /* since when nothing has come of it is: */
   lc_time stuck_since;
@@ -153,6 +178,7 @@ struct handler {
 
 extern const lc_events HANDLER_EVENTS, HANDLER_EVENTS_TELLING;
 void http_handler_events(lc_events *events); /* http_handler.c: for plans that speak HTTP */
+void ws_handler_events(lc_events *events);   /* ws_handler.c: for plans that speak WebSocket */
 int handlers_run(void *user);                /* for lc_loop_on_turn */
 void handlers_cancel(run *in);
 void handlers_kill(run *in);
@@ -255,6 +281,9 @@ int check_spoke_in_time(const run *in, const client *c); /* before silence could
 
 /* check_http.c */
 void check_http(const run *in, const client *c); /* at the end */
+
+/* check_ws.c */
+void check_ws(const run *in, const client *c); /* at the end */
 
 /* check.c */
 const handler *check_handler_of(const run *in, const client *c);
