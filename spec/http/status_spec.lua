@@ -67,7 +67,7 @@ describe("the status page", function()
       local nonce = headers["content-security-policy"]:match "^default%-src 'none'; script%-src 'nonce%-([%w+/=]+)';"
       assert.is_truthy(text:find(('<script nonce="%s">'):format(nonce), 1, true), text)
       assert.is_truthy(text:find '<meta name="viewport" content="width=device%-width')
-      assert.is_nil(text:find "//[%w]")
+      assert.is_nil(text:gsub('nonce="[^"]*"', ""):find "//[%w]") -- a nonce may have slashes
       assert.is_truthy(text:find("<title>&lt;b&gt; &amp; co</title>", 1, true), text)
       assert.is_truthy(text:find("<b>1</b>active", 1, true), text)
       assert.is_truthy(text:find("<b>1</b>idle", 1, true), text)
