@@ -106,4 +106,4 @@ tls_tickets *tls_tickets_new(SSL_CTX *context, const char *keys, size_t length)
   return NULL;
 }
 
-void tls_tickets_free(tls_tickets *all) { OPENSSL_clear_free(all, sizeof *all); }
+void tls_tickets_free(tls_tickets *tickets) { OPENSSL_clear_free(tickets, sizeof *tickets); }

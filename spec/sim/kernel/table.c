@@ -361,13 +361,15 @@ static int table_make_directory(const lc_sys *sys, const char *path, unsigned mo
 
 static ssize_t table_directory_names(const lc_sys *sys, const char *path, char *names, size_t size)
 {
-  (void)sys, (void)path, (void)names, (void)size;
+  (void)sys, (void)path;
+  if (size) *names = 0;
   return -ENOENT;
 }
 
 static int table_real_path(const lc_sys *sys, const char *path, char *real, size_t size)
 {
-  (void)sys, (void)path, (void)real, (void)size;
+  (void)sys, (void)path;
+  if (size) *real = 0;
   return -ENOENT;
 }
 
