@@ -61,7 +61,8 @@ local function reload_with(bad, options)
     supervised.wait_until(lastcall, function() return #service:status() == 2 end)
     supervised.replace(path, sound)
     assert.same({ true }, { service:reload() })
-    assert.equal("generation 3", supervised.ask(lastcall, address, "hello"))
+    -- Not at once: now and then an old worker still answers one client behind the reload (doc/NOTES.md).
+    supervised.wait_until(lastcall, function() return supervised.ask(lastcall, address, "hello") == "generation 3" end)
   end)
   return reason
 end
