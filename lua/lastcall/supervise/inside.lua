@@ -229,11 +229,18 @@ function inside.begin(facts)
   end
 end
 
-local TELLS = { unready = "draining", drain = "left" }
+--- The servers close their sockets in the turn after the one in which the process's ladder comes to "drain".
+local function say_left()
+  core.system_task(core.context.root(), function()
+    core.sleep(0)
+    me.line:send "left"
+  end)
+end
 
 --- The shutdown has come to a step, perhaps without an order of the master.
 function inside.step(step)
-  if me and TELLS[step] then me.line:send(TELLS[step]) end
+  if not me then return end
+  if step == "unready" then me.line:send "draining" elseif step == "drain" then say_left() end
 end
 
 local COUNTED = { "accepted_while_stopping", "finished", "closed_idle", "canceled", "killed", "reset_by_us",
