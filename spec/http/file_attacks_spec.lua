@@ -78,9 +78,11 @@ describe("a path in disguise", function()
   end)
 end)
 
---- Serves while a shell exchanges things at `root` over and over; `count` requests for the target.
+--- Serves while a shell exchanges things at `root` over and over; `count` requests for the target. The first exchange
+-- is over before the first request: a shell may begin later than all requests take.
 local function under_exchange(loop, target, count, judge)
-  local shell = process.start(("sh -c 'cd %s/root; while :; do %s; done'"):format(folder, loop))
+  local shell = process.start(("sh -c 'cd %s/root; %s; echo begun; while :; do %s; done'"):format(folder, loop, loop))
+  assert.equal("begun", shell.pipe:read())
   local seen = {}
   serving(function(address)
     local requests = {}
