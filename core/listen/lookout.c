@@ -39,6 +39,8 @@ typedef struct lookout {
 static void look_run(void *question)
 {
   look *one = question;
+  /* What has found the listener, or its own handshake, is counted or queued then. */
+  one->sys->wait_for_arrivals(one->sys);
   lc_time began = one->sys->now(one->sys);
   int fd = lc_sock_diag_open(one->sys);
   one->code = fd < 0 ? fd : lc_sock_diag_count(one->sys, fd, one->ports, one->count);
@@ -60,15 +62,16 @@ static void look_drop(void *question)
 }
 
 /* New handshakes on the port of a group belong to its other members. So in a group only those
- * handshakes count that began before this listener was hidden. */
-static lc_half_open port_of(const lc_listener *listener, lc_time now)
+ * handshakes count that began before this listener was hidden. The kernel's timers tell that, and they
+ * count from its last tick. */
+static lc_half_open port_of(const lc_listener *listener, lc_time tick)
 {
   const lc_address *address = &listener->address;
   int family = address->of.any.sa_family, tells_age = listener->in_group && !listener->defers;
   return (lc_half_open){
     .family = family,
     .port = ntohs(family == AF_INET6 ? address->of.in6.sin6_port : address->of.in.sin_port),
-    .age = tells_age ? now - listener->hidden_at : 0};
+    .age = tells_age ? tick - listener->hidden_at : 0};
 }
 
 /* Makes a look for all listeners that wait for one. Returns NULL when there is no memory for it. */
@@ -84,7 +87,7 @@ static look *look_new(lookout *out)
   for (lc_link *link = out->asked.next; link != &out->asked; link = link->next) {
     lc_listener *listener = LC_OWNER(link, lc_listener, in_lookout);
     listener->look_place = one->count;
-    one->ports[one->count++] = port_of(listener, sys->now(sys));
+    one->ports[one->count++] = port_of(listener, sys->tick(sys));
   }
   return one;
 }
@@ -134,7 +137,7 @@ static void forget(lc_link *listeners)
 }
 
 /* A look has a descriptor, which must not outlive the loop. The wait is short: the kernel walks its
- * table, and waits for nothing. */
+ * table, and waits for packets that it handles already. */
 static void end_look(lookout *out)
 {
   gate waits = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};

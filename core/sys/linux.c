@@ -1,5 +1,6 @@
 /* linux.c - the real kernel behind sys.h, each call as thin as it can be. */
 #include <fcntl.h>
+#include <linux/membarrier.h>
 #include <linux/sockios.h>
 #include <linux/time_types.h>
 #include <netdb.h>
@@ -39,6 +40,12 @@ static lc_time linux_now(const lc_sys *sys)
 {
   (void)sys;
   return lc_sys_clock(CLOCK_MONOTONIC);
+}
+
+static lc_time linux_tick(const lc_sys *sys)
+{
+  (void)sys;
+  return lc_sys_clock(CLOCK_MONOTONIC_COARSE);
 }
 
 static uint64_t linux_ticks(const lc_sys *sys)
@@ -103,6 +110,13 @@ static int linux_connect(const lc_sys *sys, int fd, const struct sockaddr *addre
 {
   (void)sys;
   RESULT(connect(fd, address, length));
+}
+
+/* A grace period of RCU: the kernel handles a packet in a read-side critical section. */
+static int linux_wait_for_arrivals(const lc_sys *sys)
+{
+  (void)sys;
+  RESULT((int)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0));
 }
 
 static int linux_getsockname(const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length)
@@ -324,6 +338,7 @@ static int linux_resolve(const lc_sys *sys, const char *host, uint16_t port, lc_
 static const lc_sys linux_calls = {
   .has_threads = 1,
   .now = linux_now,
+  .tick = linux_tick,
   .time_of_day = linux_time_of_day,
   .ticks = linux_ticks,
   .random = linux_random,
@@ -332,6 +347,7 @@ static const lc_sys linux_calls = {
   .listen = linux_listen,
   .accept = linux_accept,
   .connect = linux_connect,
+  .wait_for_arrivals = linux_wait_for_arrivals,
   .getsockname = linux_getsockname,
   .getpeername = linux_getpeername,
   .setsockopt = linux_setsockopt,

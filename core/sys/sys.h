@@ -13,7 +13,7 @@
  *
  * The thread that runs the loop uses the table. Threads of the resolver call
  * `resolve`; where it has threads, they also ask netlink (`now`, `socket`,
- * `sendmsg`, `recv`, `close`). The watchdog's thread calls `now`, `wake`, `wake_wait`, `wake_clear`,
+ * `sendmsg`, `recv`, `close`, `wait_for_arrivals`). The watchdog's thread calls `now`, `wake`, `wake_wait`, `wake_clear`,
  * `signal_peek`, `interrupt`, `ran`, `blocked`, `setsockopt`, `say` and `exit`.
  */
 #ifndef LC_SYS_H
@@ -109,6 +109,9 @@ struct lc_sys {
   int has_threads; /* any thread may call it, not the loop's alone */
 
   lc_time (*now)(const lc_sys *); /* monotonic: all of lastcall's own times */
+  /* The kernel's last tick, by the same clock: its timers count from it. It is behind `now` by a tick, and by more where a
+   * processor of a virtual machine stands still. */
+  lc_time (*tick)(const lc_sys *);
   /* Since 1970. It jumps when the clock is set, so it is shown but never used for deadlines. */
   lc_time (*time_of_day)(const lc_sys *);
   /* The processor's counter, which grows by at least 10^9 a second. Reading it takes a few
@@ -123,6 +126,9 @@ struct lc_sys {
   /* Always SOCK_NONBLOCK | SOCK_CLOEXEC. `address` and `length` may be NULL. */
   int (*accept)(const lc_sys *, int fd, struct sockaddr *address, socklen_t *length);
   int (*connect)(const lc_sys *, int fd, const struct sockaddr *address, socklen_t length);
+  /* Waits, some 10 ms, until each packet that a processor handles now has had its effect. A code where the kernel cannot
+   * wait for that. */
+  int (*wait_for_arrivals)(const lc_sys *);
   int (*getsockname)(const lc_sys *, int fd, struct sockaddr *address, socklen_t *length);
   int (*getpeername)(const lc_sys *, int fd, struct sockaddr *address, socklen_t *length);
   int (*setsockopt)(const lc_sys *, int fd, int level, int name, const void *value,

@@ -89,6 +89,30 @@ static void where_it_fails_none_is_known(void **state)
   world_end(&w);
 }
 
+static int waits; /* for arrivals */
+static int refused(const lc_sys *sys)
+{
+  (void)sys;
+  waits++;
+  return -ENOSYS;
+}
+
+static void a_kernel_that_cannot_wait_for_arrivals_is_looked_at_all_the_same(void **state)
+{
+  world w;
+  (void)state;
+  faults_init(&bad);
+  bad.sys.wait_for_arrivals = refused;
+  serve(&w, &bad.sys);
+  if (world_hides(&w) && world_stops_lossless(&w)) {
+    waits = 0;
+    stop_all(&w);
+    check_all(&w, 1);
+    assert_true(waits >= 2); /* before each look */
+  }
+  world_end(&w);
+}
+
 static void a_thread_looks_and_the_loop_goes_on(void **state)
 {
   world w;
@@ -188,6 +212,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(one_question_counts_for_all),
     cmocka_unit_test(where_it_fails_none_is_known),
+    cmocka_unit_test(a_kernel_that_cannot_wait_for_arrivals_is_looked_at_all_the_same),
     cmocka_unit_test(a_thread_looks_and_the_loop_goes_on),
     cmocka_unit_test(the_loop_may_end_during_a_look),
     cmocka_unit_test(each_port_of_each_family_has_its_own_count),

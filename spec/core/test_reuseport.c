@@ -1,4 +1,5 @@
 /* test_reuseport.c - who gets the clients of a SO_REUSEPORT group, steered and not. */
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -146,6 +147,58 @@ static void a_listener_that_cannot_be_hidden_does_not_know_whether_it_loses_some
   assert_non_null(strstr(w->notices, "stop degraded"));
 }
 
+/* Stops a member while another one has handshakes that do not end, begun `after` the stop. */
+static lc_listener_report stop_beside_handshakes(const lc_sys *sys, lc_time settle, lc_time after)
+{
+  enum { SILENT = 8 };
+  world w;
+  lc_listen_options options;
+  int peers[SILENT], seconds = 30;
+  lc_listen_options_init(&options);
+  options.reuseport = 1;
+  options.reuseport_of = 2;
+  world_begin(&w, sys);
+  w.loop = lc_loop_new(sys, NULL);
+  w.address = world_loopback();
+  w.options.drain.settle = settle;
+  assert_int_equal(world_new_server(&w, 0), 0);
+  assert_int_equal(world_listen(&w, &options), 0);
+  int other = join(&w.address);
+  assert_int_equal(setsockopt(other, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds), 0);
+  assert_int_equal(lc_server_unlisten(w.server, NULL), 1);
+  world_turn_for(&w, after);
+  for (int i = 0; i < SILENT; i++) peers[i] = peer_connect(&w.address);
+  TURN_UNTIL(&w, !lc_server_is_listening(w.server));
+  lc_listener_report report = world_listener_report(&w);
+  for (int i = 0; i < SILENT; i++) peer_close(peers[i]);
+  close(other);
+  world_end(&w);
+  return report;
+}
+
+static int can_stop(world *w)
+{
+  return world_hides(w) && world_steers() && world_stops_lossless(w);
+}
+
+static void handshakes_of_other_members_do_not_hold_up_a_stop(void **state)
+{
+  if (!can_stop(*state)) skip();
+  lc_time after = 60 * LC_MILLISECOND; /* their age is known to 20 ms */
+  assert_true(stop_beside_handshakes(lc_sys_linux(), world_seconds(5), after).lossless);
+}
+
+static lc_time late_tick(const lc_sys *sys) { return lc_sys_linux()->tick(sys) - LC_SECOND; }
+
+/* As when the processor that counts the ticks stands still: handshakes look younger than they are. */
+static void while_no_tick_tells_their_age_all_handshakes_count(void **state)
+{
+  lc_sys sys = *lc_sys_linux();
+  sys.tick = late_tick;
+  if (!can_stop(*state)) skip();
+  assert_false(stop_beside_handshakes(&sys, 300 * LC_MILLISECOND, 0).lossless);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -154,6 +207,8 @@ int main(void)
     cmocka_unit_test(places_that_cannot_be_are_refused),
     WORLD_TEST(a_listener_that_stops_sends_its_clients_to_the_others_and_cleans_up),
     WORLD_TEST(a_listener_that_cannot_be_hidden_does_not_know_whether_it_loses_somebody),
+    WORLD_TEST(handshakes_of_other_members_do_not_hold_up_a_stop),
+    WORLD_TEST(while_no_tick_tells_their_age_all_handshakes_count),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,6 +34,8 @@ typedef struct sim_network {
   unsigned segment;  /* bytes in a packet at most; 0: 1448 */
   unsigned buffer;   /* of a socket, for sending and for receiving, unless set; 0: 64 KiB */
   lc_time ack_delay; /* acknowledgements alone wait at most so long for company; 0: they do not */
+  lc_time
+    halt; /* processors stand still at most so long at every other packet of a handshake; 0: they do not */
 } sim_network;
 
 /* NULL for lack of memory. */

@@ -284,4 +284,5 @@ void plan_make(plan *p, uint64_t seed)
   if (one_in(&d, 6)) speak_http(p, &d);
   if (one_in(&d, 6)) shake_hands(p, &d);
   if (!p->speaks_http && !p->shakes && one_in(&d, 6)) speak_websocket(p, &d);
+  if (one_in(&d, 4)) p->network.halt = time_between(&d, 10 * LC_MILLISECOND, 500 * LC_MILLISECOND);
 }

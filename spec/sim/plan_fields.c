@@ -16,6 +16,7 @@ static const field NETWORK[] = {
   FIELD(sim_network, "segment", FIELD_NUMBER, segment),
   FIELD(sim_network, "buffer", FIELD_NUMBER, buffer),
   FIELD(sim_network, "ack-delay", FIELD_TIME, ack_delay),
+  FIELD(sim_network, "halt", FIELD_TIME, halt),
 };
 
 static const field PROCESS[] = {

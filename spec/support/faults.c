@@ -24,6 +24,12 @@ static lc_time faulty_now(const lc_sys *sys)
   return of(sys)->speed > 1 ? now * of(sys)->speed : now;
 }
 
+static lc_time faulty_tick(const lc_sys *sys)
+{
+  lc_time tick = real()->tick(real());
+  return of(sys)->speed > 1 ? tick * of(sys)->speed : tick;
+}
+
 static lc_time faulty_time_of_day(const lc_sys *sys)
 {
   return of(sys)->time_of_day ? of(sys)->time_of_day : real()->time_of_day(real());
@@ -216,6 +222,7 @@ void faults_init(faults *f)
   f->sys.state = f;
   f->sys.has_threads = 0; /* or the n-th call would be another one each time */
   f->sys.now = faulty_now;
+  f->sys.tick = faulty_tick;
   f->sys.time_of_day = faulty_time_of_day;
   f->sys.random = faulty_random;
   f->sys.socket = faulty_socket;

@@ -191,6 +191,7 @@ int sim_item_wants(const sim_item *item, uint32_t key);
 
 typedef struct sim_tcp sim_tcp;
 typedef struct sim_request sim_request;
+typedef struct sim_handling sim_handling;
 
 /* Bytes on their way from one end to the other, from when they are written until they are read.
  * They belong to the reader: once the reader is gone, they are dropped. */
@@ -334,6 +335,10 @@ sim_tcp *sim_listener_for(sim_kernel *kernel, const sim_address *to);
 void sim_listener_arrive(const sim_packet *packet);
 void sim_listener_close(sim_tcp *tcp);
 unsigned sim_half_open(const sim_tcp *tcp);
+/* Calls `end` now; or, where the processor stands still, later. */
+void sim_arrival_end(void (*end)(sim_tcp *listener, sim_tcp *client), sim_tcp *listener,
+                     sim_tcp *client);
+void sim_arrivals_end(sim_kernel *kernel); /* processors stand still no longer */
 
 /* ------------------------------------------------------------------- unix -- */
 
@@ -451,6 +456,7 @@ int sim_signal_look(sim_process *process, int number, lc_signal_seen *seen, int 
 int sim_signal_also_wake(sim_process *process, int number, int wake_fd);
 
 void sim_table_fill(sim_process *process);
+void sim_absent_fill(lc_sys *sys);
 
 /* ----------------------------------------------------------------- kernel -- */
 
@@ -463,6 +469,7 @@ struct sim_kernel {
   int is_running; /* something planned is at work: calls take no time */
   sim_pool pool;
   sim_network network;
+  sim_handling *handled; /* packets at which a processor stands still */
   sim_process *processes;
   sim_tcp *bound; /* sockets with a port of their own: listening, or about to */
   uint16_t next_port;

@@ -60,12 +60,10 @@ static void refuse(const sim_packet *packet)
   if (!(packet->flags & SIM_RST)) sim_packet_send(&answer);
 }
 
-static void send_syn_ack(const sim_request *request)
+static void send_syn_ack(sim_tcp *listener, sim_tcp *client)
 {
-  sim_packet packet = {.from = request->listener,
-                       .to = request->client,
-                       .flags = SIM_SYN | SIM_ACK,
-                       .edge = request->listener->receive_buffer};
+  sim_packet packet = {
+    .from = listener, .to = client, .flags = SIM_SYN | SIM_ACK, .edge = listener->receive_buffer};
   sim_packet_send(&packet);
 }
 
@@ -90,7 +88,7 @@ static void request_due(void *user)
     return;
   }
   request->repeated++;
-  send_syn_ack(request);
+  send_syn_ack(request->listener, request->client);
   sim_alarm_set(&request->timer, request->timer.kernel->now + patience(request));
 }
 
@@ -106,17 +104,13 @@ static int is_queue_full(const sim_tcp *listener)
   return listener->queue_length > listener->backlog;
 }
 
-static void take_syn(sim_tcp *listener, sim_tcp *client)
+/* The listener may have been closed since the SYN found it. Then there is nothing for the client's answer to find. */
+static void make_request(sim_tcp *listener, sim_tcp *client)
 {
   sim_kernel *kernel = listener->file.kernel;
-  if (client->request) { /* the same once more: our answer was lost */
-    send_syn_ack(client->request);
-    return;
-  }
-  if (is_queue_full(listener) || sim_half_open(listener) > listener->backlog) {
-    listener->drops++;
-    return;
-  }
+  if (client->request || client->peer) return; /* a repetition was faster */
+  send_syn_ack(listener, client);
+  if (listener->state != TCP_LISTEN) return;
   sim_request *request = sim_take(kernel, sizeof *request);
   *request = (sim_request){.listener = listener,
                            .client = client,
@@ -124,15 +118,30 @@ static void take_syn(sim_tcp *listener, sim_tcp *client)
                            .timer = {.ring = request_due, .user = request, .kernel = kernel}};
   listener->requests = request;
   client->request = request;
-  send_syn_ack(request);
   sim_alarm_set(&request->timer, kernel->now + patience(request));
+}
+
+static void take_syn(sim_tcp *listener, sim_tcp *client)
+{
+  if (is_queue_full(listener) || sim_half_open(listener) > listener->backlog) listener->drops++;
+  else sim_arrival_end(make_request, listener, client);
 }
 
 /* ------------------------------------------------------------------ the queue -- */
 
+static void reset(sim_tcp *child)
+{
+  child->linger = (struct linger){.l_onoff = 1, .l_linger = 0};
+  sim_tcp_release(child);
+}
+
 static void enqueue(sim_tcp *listener, sim_tcp *child)
 {
   sim_kernel *kernel = listener->file.kernel;
+  if (listener->state != TCP_LISTEN) {
+    reset(child);
+    return;
+  }
   if (listener->queue_length == listener->queue_capacity) {
     unsigned old = listener->queue_capacity, capacity = old ? old * 2 : 16;
     sim_tcp **queue = sim_take(kernel, capacity * sizeof(sim_tcp *));
@@ -172,7 +181,7 @@ static sim_tcp *become_connection(sim_request *request)
   client->peer = child;
   sim_tcp_establish(child);
   request_end(request);
-  enqueue(listener, child);
+  sim_arrival_end(enqueue, listener, child);
   return child;
 }
 
@@ -209,7 +218,7 @@ void sim_listener_arrive(const sim_packet *packet)
     if (client->request) take_answer(client->request, packet);
     else refuse(packet);
   } else if (client->request) {
-    send_syn_ack(client->request);
+    send_syn_ack(client->request->listener, client);
   } else if (!listener || (listener->device && !is_in_group(listener))) {
     refuse(packet);
   } else if (!listener->device) { /* else it is dealt one that is hidden, and tries again */
@@ -222,11 +231,7 @@ void sim_listener_arrive(const sim_packet *packet)
 void sim_listener_close(sim_tcp *tcp)
 {
   while (tcp->requests) request_end(tcp->requests);
-  for (unsigned i = 0; i < tcp->queue_length; i++) {
-    sim_tcp *child = tcp->queue[i];
-    child->linger = (struct linger){.l_onoff = 1, .l_linger = 0};
-    sim_tcp_release(child);
-  }
+  for (unsigned i = 0; i < tcp->queue_length; i++) reset(tcp->queue[i]);
   tcp->queue_length = 0;
   tcp->state = TCP_CLOSE;
 }

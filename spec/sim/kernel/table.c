@@ -146,6 +146,14 @@ static int table_poller_create(const lc_sys *sys)
   return end(process, code ? code : sim_epoll_create(process));
 }
 
+/* The processors that stand still go on before this call returns. */
+static int table_wait_for_arrivals(const lc_sys *sys)
+{
+  sim_process *process = begin(sys);
+  sim_arrivals_end(process->kernel);
+  return end(process, 0);
+}
+
 static int table_getsockname(const lc_sys *sys, int fd, struct sockaddr *address, socklen_t *length)
 {
   sim_process *process = begin(sys);
@@ -292,32 +300,6 @@ static int table_random(const lc_sys *sys, void *buffer, size_t size)
   return 0;
 }
 
-/* A thread for each watcher would be needed: there is one thread here. */
-static int table_interruptible(const lc_sys *sys, int (*function)(void *user), void *user)
-{
-  (void)sys, (void)function, (void)user;
-  return -EBUSY;
-}
-
-static int table_not_interruptible(const lc_sys *sys, int number)
-{
-  (void)sys, (void)number;
-  return -EINVAL;
-}
-
-static lc_time table_never_ran(const lc_sys *sys, int number)
-{
-  (void)sys, (void)number;
-  return -EINVAL;
-}
-
-static ssize_t table_say(const lc_sys *sys, int fd, const char *text, size_t length,
-                         lc_time patience)
-{
-  (void)sys, (void)fd, (void)text, (void)patience;
-  return (ssize_t)length;
-}
-
 static void table_exit(const lc_sys *sys, int status)
 {
   (void)sys;
@@ -330,48 +312,9 @@ static int table_process_id(const lc_sys *sys)
   return 2;
 }
 
-static int table_forget_variable(const lc_sys *sys, const char *name)
-{
-  (void)sys, (void)name;
-  return 0;
-}
-
 static int table_descriptor_limit(const lc_sys *sys) { return of(sys)->limit; }
 
 static int table_descriptors_open(const lc_sys *sys) { return of(sys)->open + 3; }
-
-/* No path names a file. */
-static int table_open_file(const lc_sys *sys, int directory, const char *path, unsigned how)
-{
-  (void)sys, (void)directory, (void)path, (void)how;
-  return -ENOENT;
-}
-
-static int64_t table_user(const lc_sys *sys)
-{
-  (void)sys;
-  return 0;
-}
-
-static int table_make_directory(const lc_sys *sys, const char *path, unsigned mode)
-{
-  (void)sys, (void)path, (void)mode;
-  return -ENOENT;
-}
-
-static ssize_t table_directory_names(const lc_sys *sys, const char *path, char *names, size_t size)
-{
-  (void)sys, (void)path;
-  if (size) *names = 0;
-  return -ENOENT;
-}
-
-static int table_real_path(const lc_sys *sys, const char *path, char *real, size_t size)
-{
-  (void)sys, (void)path;
-  if (size) *real = 0;
-  return -ENOENT;
-}
 
 /* No file but a socket has a mode that counts. */
 static int table_chmod(const lc_sys *sys, const char *path, unsigned mode)
@@ -381,24 +324,6 @@ static int table_chmod(const lc_sys *sys, const char *path, unsigned mode)
   return sim_path_identity(sys, path, &identity);
 }
 
-static int table_not_opened(const lc_sys *sys, int fd)
-{
-  (void)sys, (void)fd;
-  return -ENXIO;
-}
-
-static int table_no_null(const lc_sys *sys)
-{
-  (void)sys;
-  return -ENOENT;
-}
-
-static int table_replace(const lc_sys *sys, int fd, int by)
-{
-  (void)sys, (void)fd, (void)by;
-  return -EBADF;
-}
-
 /* Processes take turns within a call only, and none ends its turn with a lock. */
 static int table_lock_directory(const lc_sys *sys, const char *path)
 {
@@ -406,18 +331,12 @@ static int table_lock_directory(const lc_sys *sys, const char *path)
   return sim_wake_create(sys->state);
 }
 
-static int table_resolve(const lc_sys *sys, const char *host, uint16_t port, lc_address *found,
-                         int capacity)
-{
-  (void)sys, (void)host, (void)port, (void)found, (void)capacity;
-  return LC_HOST_NOT_FOUND;
-}
-
 void sim_table_fill(sim_process *process)
 {
   process->sys = (lc_sys){
     .state = process,
     .now = table_now,
+    .tick = table_now, /* timers of the simulated kernel are exact */
     .time_of_day = table_time_of_day,
     .ticks = table_ticks,
     .random = table_random,
@@ -426,6 +345,7 @@ void sim_table_fill(sim_process *process)
     .listen = table_listen,
     .accept = table_accept,
     .connect = table_connect,
+    .wait_for_arrivals = table_wait_for_arrivals,
     .getsockname = table_getsockname,
     .getpeername = table_getpeername,
     .setsockopt = table_setsockopt,
@@ -456,34 +376,19 @@ void sim_table_fill(sim_process *process)
     .signal_deaf = table_signal_none,
     .signal_act = table_signal_none,
     .listening = table_listening,
-    .interruptible = table_interruptible,
-    .interrupt = table_not_interruptible,
-    .uninterruptible = table_not_interruptible,
-    .ran = table_never_ran,
-    .blocked = table_not_interruptible,
-    .say = table_say,
     .exit = table_exit,
     .process_id = table_process_id,
-    .forget_variable = table_forget_variable,
     .descriptor_limit = table_descriptor_limit,
     .descriptors_open = table_descriptors_open,
     .file_identity = sim_path_identity,
     .unlink = sim_path_unlink,
     .chmod = table_chmod,
     .rename = sim_path_rename,
-    .user = table_user,
-    .make_directory = table_make_directory,
-    .directory_names = table_directory_names,
-    .real_path = table_real_path,
     .lock_directory = table_lock_directory,
-    .open_file = table_open_file,
     .file_facts = table_file_facts,
     .read_at = table_read_at,
     .send_file = table_send_file,
     .descriptor_facts = table_descriptor_facts,
-    .open_again = table_not_opened,
-    .open_null = table_no_null,
-    .replace = table_replace,
     .read = table_read,
     .write = table_write,
     .socketpair = table_socketpair,
@@ -493,6 +398,6 @@ void sim_table_fill(sim_process *process)
     .process_end = table_process_end,
     .process_any_ended = table_process_any_ended,
     .process_signal = table_child_signal,
-    .resolve = table_resolve,
   };
+  sim_absent_fill(&process->sys);
 }
