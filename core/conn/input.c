@@ -5,6 +5,7 @@
 
 #include "conn/carry.h"
 #include "conn/crossing.h"
+#include "conn/deadline.h"
 #include "conn/loan.h"
 #include "conn/mark.h"
 #include "conn/release.h"
@@ -57,8 +58,11 @@ static int received(lc_conn *conn, ssize_t got)
   if (got == LC_AGAIN) return LC_AGAIN;
   if (got == 0) return LC_EOF;
   if (got == LC_TRUNCATED) return LC_TRUNCATED; /* the peer may still read */
-  /* the kernel lacks memory; the peer is well */
-  if (got == -ENOMEM || got == -ENOBUFS) return (int)got;
+  if (got == -ENOMEM || got == -ENOBUFS) {      /* the peer is well */
+    conn->in_refused = 1;
+    lc_conn_arm(conn, conn->loop->now + LC_MEMORY_RETRY);
+    return (int)got;
+  }
   if (got < 0) {
     lc_conn_fail(conn, (int)got);
     return conn->error;

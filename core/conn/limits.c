@@ -127,9 +127,17 @@ static unsigned retry_refused(lc_conn *conn)
   return what | LC_READABLE;
 }
 
+/* Whoever reads tries again what the kernel refused for lack of memory. */
+static unsigned read_refused(lc_conn *conn)
+{
+  if (!conn->in_refused) return 0;
+  conn->in_refused = 0;
+  return conn->in_drained ? 0 : LC_READABLE;
+}
+
 static void due_while_open(lc_conn *conn, lc_time now)
 {
-  unsigned what = retry_refused(conn);
+  unsigned what = read_refused(conn) | retry_refused(conn);
   if (conn->state != LC_STATE_CLOSED) what |= passed_deadlines(conn, now);
   if (conn->state < LC_STATE_CLOSING && lc_mark_at(conn) <= now) lc_mark_take(conn);
   if (conn->state < LC_STATE_CLOSING && !over_a_limit(conn, now) && lc_conn_is_draining(conn))

@@ -71,6 +71,7 @@ static lc_time end_of_silence(lc_conn *conn)
 lc_time lc_idle_look_at(lc_conn *conn)
 {
   if (conn->state != LC_STATE_NEW && conn->state != LC_STATE_IDLE) return LC_NEVER;
+  if (conn->in_refused) return LC_NEVER; /* what has come waits for memory */
   int unattended =
     !conn->tasks && !conn->guards && conn->wait == LC_WAIT_NONE && conn->state == LC_STATE_NEW;
   int is_busy = unattended ? lc_conn_is_half_way(conn) : !lc_conn_is_between(conn);

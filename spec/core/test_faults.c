@@ -240,6 +240,41 @@ WALK(on_unix_file_identity_may_fail, walk_unix, FAULT_FILE_IDENTITY, -EIO)
 WALK(on_unix_shutdown_may_fail, walk_unix, FAULT_SHUTDOWN, -EIO)
 WALK(on_unix_unlink_may_fail, walk_unix, FAULT_UNLINK, -EACCES)
 
+/* No event tells that the kernel has memory again. A drain meanwhile does not take the connection for idle. */
+static void a_reader_that_waits_tries_again_when_the_kernel_lacked_memory(void **state)
+{
+  world w;
+  int peer;
+  lc_slice slice;
+  (void)state;
+  faults_init(&bad);
+  world_begin(&w, &bad.sys);
+  w.loop = lc_loop_new(&bad.sys, NULL);
+  world_serve(&w);
+  seen *one = world_accept(&w, &peer);
+  for (int round = 0; round < 2; round++) {
+    peer_say(peer, "hello");
+    TURN_UNTIL(&w, one->ready & LC_READABLE);
+    for (int refused = 0; refused < 3; refused++) {
+      faults_fail(&bad, FAULT_RECV, 1, 1, round ? -ENOBUFS : -ENOMEM);
+      assert_int_equal(lc_conn_read_some(one->conn, 4096, &slice), round ? -ENOBUFS : -ENOMEM);
+      one->ready = 0;
+      lc_conn_wait(one->conn, LC_WAIT_AWAIT, LC_NEVER);
+      if (round && !refused)
+        assert_int_equal(lc_server_shutdown(w.server, lc_loop_clock(w.loop) + LC_SECOND), 0);
+      TURN_UNTIL(&w, one->ready);
+      assert_int_equal(one->ready, LC_READABLE);
+    }
+    faults_none(&bad);
+    assert_int_equal(lc_conn_read_some(one->conn, 4096, &slice), 0);
+    assert_int_equal(slice.length, 5);
+    one->ready = 0;
+    lc_conn_wait(one->conn, LC_WAIT_AWAIT, LC_NEVER);
+  }
+  peer_close(peer);
+  world_end(&w);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -253,6 +288,7 @@ int main(void)
     cmocka_unit_test(setsockopt_may_fail),
     cmocka_unit_test(getsockopt_may_fail),
     cmocka_unit_test(recv_may_fail),
+    cmocka_unit_test(a_reader_that_waits_tries_again_when_the_kernel_lacked_memory),
     cmocka_unit_test(sendmsg_may_fail),
     cmocka_unit_test(shutdown_may_fail),
     cmocka_unit_test(close_may_fail_and_is_never_repeated),
