@@ -60,6 +60,13 @@ static lc_arrival refuse(lc_conn *conn, lc_http_exchange *x, int status, const c
   return LC_ARRIVAL_REFUSED;
 }
 
+/* Takes a head for which there is no memory. Requests behind it are late when the server leaves. */
+static void take_head(lc_conn *conn, const lc_slice *held)
+{
+  const char *end = memmem(held->data, held->length, "\r\n\r\n", 4);
+  lc_conn_take(conn, end ? (size_t)(end + 4 - held->data) : held->length);
+}
+
 /* There is no memory for a request. It is answered all the same, with bytes that need none. */
 static lc_arrival refuse_without_memory(lc_conn *conn, const lc_slice *held)
 {
@@ -73,7 +80,7 @@ static lc_arrival refuse_without_memory(lc_conn *conn, const lc_slice *held)
                         {(void *)(uintptr_t)body, is_bodyless ? 0 : sizeof body - 1}};
   if (options->refused) options->refused(conn, 503, "no memory for a request", options->user);
   if (lc_conn_write(conn, all, 2) == (ssize_t)(all[0].iov_len + all[1].iov_len))
-    lc_conn_take(conn, held->length);
+    take_head(conn, held);
   else lc_conn_abort(conn, "no memory for a request");
   return LC_ARRIVAL_REFUSED;
 }
