@@ -142,7 +142,8 @@ describe("a build that is no good", function()
     local path = supervised.script "io.stderr:write 'no such luck' os.exit(1)"
     local fine, problem = pcall(supervised.run, { script = path }, function() end)
     assert.is_false(fine)
-    local said = "failed: worker %d has ended with status 1 before it was ready: no such luck" -- either may be the first
+    -- Either may be the first.
+    local said = "failed: worker %d has ended with status 1 before it was ready: no such luck"
     assert.is_truthy(problem:find(said), problem)
     fine, problem = pcall(supervised.run, { script = path, command = { "/nonexistent/lua" } }, function() end)
     assert.is_false(fine)
