@@ -45,7 +45,7 @@ describe("the steps cancel and kill", function()
     helper.task(function()
       local server, address = helper.serve(lastcall, function(conn)
         for line in conn:lines() do conn:write(line, "\n") end
-      end, { linger = 20, drain = { timeout = helper.seconds(0.6), quiet = 0.1 } })
+      end, { linger = 20, drain = { timeout = helper.seconds(1.5), quiet = 0.1 } })
       local conn = ask(address, "x")
       assert.equal("x", conn:read())
       server:shutdown()
