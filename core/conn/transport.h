@@ -53,7 +53,7 @@
 
 #include "sys/sys.h"
 
-#define LC_TRANSPORT_VERSION 4
+#define LC_TRANSPORT_VERSION 5
 /* Where modules of a script's exchange transports: the name of the metatable of a userdata that
  * holds one pointer to a table such as this one. */
 #define LC_TRANSPORT_TYPE "lastcall.transport"
