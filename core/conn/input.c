@@ -103,7 +103,7 @@ void lc_input_rescue(lc_conn *conn)
 }
 
 /* Each attempt to read ends the wait before it. When the attempt gets nothing, the next wait keeps
- * the deadline of the operation. */
+ * the deadline of the operation: also where the kernel lacks memory for ever, a wait ends. */
 static int begin(lc_conn *conn)
 {
   conn->wait = LC_WAIT_NONE;
@@ -114,7 +114,7 @@ static int begin(lc_conn *conn)
 
 static int over(lc_conn *conn, int result)
 {
-  if (result != LC_AGAIN) lc_conn_end_read(conn);
+  if (result != LC_AGAIN && result != -ENOMEM && result != -ENOBUFS) lc_conn_end_read(conn);
   return result;
 }
 

@@ -12,7 +12,8 @@
 extern "C" {
 #endif
 
-/* Reading never waits. At LC_AGAIN, call lc_conn_wait and try again at `ready`. A slice points into
+/* Reading never waits. At LC_AGAIN, call lc_conn_wait and try again at `ready`. At -ENOMEM and
+ * -ENOBUFS the kernel lacks memory: the same, or give up by lc_conn_end_read. A slice points into
  * the library's memory, and is valid until the next call on any connection of the loop; its bytes
  * have been consumed. At LC_EOF, LC_TOO_LONG or another error, the bytes that were left stay in
  * lc_conn_buffered. */
