@@ -364,11 +364,13 @@ bench-heads: ## What it costs to read the head of an HTTP request: nanoseconds a
 	@$(MAKE) -s $(BUILD)/bench/heads
 	@scripts/bench-heads
 
-soak: ## SECONDS= of clients whose server is restarted again and again; or COUNT= (1,000,000) tasks, contexts, ... (3 min)
-	@scripts/install-deps build
+# OPTIONS: further words of spec/lab/reloads.sh, such as OPTIONS='rivals=0 only=unix'.
+soak: ## RELOADS= under a storm, beside other servers (1,000: 40 min; root); SECONDS= of restarts; or COUNT= (1,000,000) tasks, ... (3 min)
+	@scripts/install-deps build $(if $(RELOADS),lab)
 	@$(MAKE) -s all
-	@LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/lua/?.so;;' \
-	  lua5.4 $(if $(SECONDS),spec/support/soak_restarts.lua $(SECONDS),spec/support/soak.lua $(COUNT))
+	@$(if $(RELOADS),BUILD=$(abspath $(BUILD)) spec/lab/reloads.sh $(RELOADS) $(OPTIONS),\
+	  LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='$(BUILD)/lua/?.so;;' \
+	  lua5.4 $(if $(SECONDS),spec/support/soak_restarts.lua $(SECONDS),spec/support/soak.lua $(COUNT)))
 
 soak-http: ## COUNT= (1,000,000) HTTP requests of every kind to one server: its memory must stay as it is (5 min)
 	@scripts/install-deps build

@@ -53,6 +53,16 @@ void client_expect(struct client *client, uint64_t pattern, const char *tail)
   client->got = 0;
 }
 
+void client_ask_http(struct client *client, bool is_last)
+{
+  client_say(client, 0, "GET / HTTP/1.1\r\nHost: lab\r\n%s\r\n",
+             is_last ? "Connection: close\r\n" : "");
+  client->speaks_http = true;
+  client->awaits_end = is_last;
+  client->got = 0;
+  reply_begin(&client->reply);
+}
+
 /* ---- connecting ---- */
 
 static bool means_refused(int error) { return error == ECONNREFUSED || error == ENOENT; }
@@ -238,9 +248,19 @@ static uint64_t reply_length(const struct client *client)
   return client->pattern + client->tail_length;
 }
 
+static bool has_reply(const struct client *client)
+{
+  return client->speaks_http ? client->reply.part == REPLY_WHOLE
+                             : client->got >= reply_length(client);
+}
+
 /* Bytes beyond the reply are no error: a server may say farewell. */
 static bool as_expected(struct client *client, const char *data, size_t length)
 {
+  if (client->speaks_http) {
+    client->got += length;
+    return reply_take(&client->reply, data, length, &client->surplus);
+  }
   if (client->got < client->pattern) {
     size_t part = (size_t)least(client->pattern - client->got, length);
     if (memcmp(data, pattern_at(client->got), part) != 0) return false;
@@ -270,11 +290,12 @@ static enum reading read_error(struct client *client)
 enum reading client_read(struct client *client, uint64_t limit)
 {
   char buffer[BLOCK];
-  while (client->got < reply_length(client)) {
+  while (!has_reply(client) || client->awaits_end) {
     if (limit == 0) return READ_LIMIT;
     ssize_t n = recv(client->fd, buffer, (size_t)least(limit, sizeof buffer), 0);
-    if (n == 0) return READ_EOF;
     if (n < 0 && errno == EINTR) continue;
+    if (has_reply(client) && (n == 0 || (n < 0 && errno != EAGAIN))) return READ_WHOLE;
+    if (n == 0) return READ_EOF;
     if (n < 0) return read_error(client);
     limit -= (uint64_t)n;
     client->temper->tally.bytes += (uint64_t)n;
@@ -307,6 +328,7 @@ static void note_end(struct client *client, enum count outcome)
   if (outcome == SERVED) {
     if (took > tally->slowest) tally->slowest = took;
     if (took >= client->temper->delayed) tally->count[DELAYED]++;
+    if (engine->times) fprintf(engine->times, "%.4f %.3f\n", client->begun, took * 1e3);
   }
   if (outcome == REFUSED && took > tally->slowest_refusal) tally->slowest_refusal = took;
   if (engine->bell_at < 0) return;

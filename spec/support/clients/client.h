@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "engine.h"
+#include "reply.h"
 #include "tally.h"
 
 struct temper;
@@ -55,6 +56,10 @@ struct client {
   char tail[32];
   size_t tail_length;
   uint64_t got;
+
+  /* Or a reply of HTTP, and then the end of the stream where it was asked for. */
+  bool speaks_http, awaits_end;
+  struct reply reply;
 };
 
 /* Opens a client of the temper and begins to connect it. It may have ended when
@@ -71,6 +76,10 @@ void client_again(struct client *client, double when);
 void client_say(struct client *client, uint64_t body, const char *format, ...)
   __attribute__((format(printf, 3, 4)));
 void client_expect(struct client *client, uint64_t pattern, const char *tail);
+
+/* The same for a GET over HTTP. Where it is the connection's last one, the reply is whole at the end
+ * of the stream. */
+void client_ask_http(struct client *client, bool is_last);
 
 /* Sends what can be sent. True when everything has been, or when the peer will
  * take no more; what it sent back may still be worth reading. */

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct engine;
 struct client;
@@ -21,9 +22,11 @@ struct alarm {
 struct engine {
   int epoll_fd;
   int signal_fd;
-  double now;      /* monotonic seconds, read after each wait */
-  double bell_at;  /* when the server was told to stop; negative until then */
-  bool hurry;      /* SIGTERM or SIGINT came: everything ends now */
+  double now;     /* monotonic seconds, read after each wait */
+  double bell_at; /* when the server was told to stop; negative until then */
+  bool hurry;     /* SIGTERM or SIGINT came: everything ends now */
+  FILE *
+    times; /* a line there for each client that was served: when it began, how many ms it took; or NULL */
   bool names_lost; /* a line on stderr for each client that was lost, or got half a reply */
   struct alarm **heap;
   size_t alarms;

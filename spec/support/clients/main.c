@@ -21,6 +21,7 @@ static const double ready_check_every = 0.005;
 struct options {
   const char *address;
   const char *ready_file;
+  const char *times_file;
   double until;
   double delayed;
   double term_after;
@@ -48,6 +49,8 @@ static void print_help(void)
     "ADDRESS is host:port, :port, [v6]:port or unix:/path\n\n"
     "  --until SECONDS    hard stop for everything (30)\n"
     "  --ready-file FILE  create FILE when READY is printed\n"
+    "  --times FILE       a line there for each client that was served: when it came\n"
+    "                     (seconds of the monotonic clock), how many ms it took\n"
     "  --term PID         send SIGTERM to PID once ready, and ring the bell\n"
     "  --term-after MS    so long after READY (0)\n"
     "  --sources N        come from N loopback addresses, 127.0.0.2 and on (1)\n"
@@ -55,7 +58,7 @@ static void print_help(void)
     "  --name-lost        a line on stderr for each client that was lost or cut short\n"
     "  --json             one JSON object a line\n\n"
     "Signals: USR1 rings the bell (the server has been told to stop), USR2 lets\n"
-    "stalled clients go, TERM and INT end everything and print.\n\n"
+    "stalled clients go and ends storms, TERM and INT end everything and print.\n\n"
     "Tempers (each may be given several times; at=ADDRESS overrides the address):");
   for (int i = 0; temper_kinds[i]; i++) {
     const struct temper_kind *kind = temper_kinds[i];
@@ -93,6 +96,7 @@ static bool read_option(struct options *options, const char *name, const char *v
   else if (strcmp(name, "--sources") == 0) options->sources = (unsigned)number(name, value);
   else if (strcmp(name, "--delayed") == 0) options->delayed = number(name, value) / 1e3;
   else if (strcmp(name, "--ready-file") == 0) options->ready_file = value;
+  else if (strcmp(name, "--times") == 0) options->times_file = value;
   else return false;
   if (!value) misused("expected a value for", name);
   return true;
@@ -254,10 +258,15 @@ int main(int argc, char **argv)
   raise_descriptor_limit();
   engine_open(&run.engine);
   run.engine.names_lost = run.options.names_lost;
+  if (run.options.times_file) {
+    run.engine.times = fopen(run.options.times_file, "w");
+    if (!run.engine.times) give_up("--times");
+  }
   set_up_tempers(&run);
   run_tempers(&run);
   for (size_t i = 0; i < run.count; i++)
     tally_print(&run.tempers[i].tally, run.tempers[i].kind->name, run.options.json, stdout);
+  if (run.engine.times && fclose(run.engine.times) != 0) give_up("--times");
   engine_close(&run.engine);
   return verdict(&run);
 }

@@ -9,15 +9,16 @@ static const struct {
   const char *name;
   bool always;
 } columns[COUNTS] = {
-  [OPENED] = {"opened", true},    [CONNECTED] = {"connected", true},
-  [SERVED] = {"served", true},    [REFUSED] = {"refused", true},
-  [LOST] = {"lost", true},        [TRUNCATED] = {"truncated", true},
-  [GARBLED] = {"garbled", true},  [UNFINISHED] = {"unfinished", true},
-  [HANGING] = {"hanging", true},  [AT_EOF] = {"eof", false},
-  [RESET] = {"reset", false},     [OPEN] = {"open", false},
-  [ENDED] = {"ended", false},     [OTHER] = {"other", false},
-  [LOCAL] = {"local", false},     [BUSY] = {"busy", false},
-  [SURPLUS] = {"surplus", false}, [DELAYED] = {"delayed", false},
+  [OPENED] = {"opened", true},      [CONNECTED] = {"connected", true},
+  [SERVED] = {"served", true},      [REFUSED] = {"refused", true},
+  [LOST] = {"lost", true},          [TRUNCATED] = {"truncated", true},
+  [GARBLED] = {"garbled", true},    [UNFINISHED] = {"unfinished", true},
+  [HANGING] = {"hanging", true},    [AT_EOF] = {"eof", false},
+  [RESET] = {"reset", false},       [OPEN] = {"open", false},
+  [ENDED] = {"ended", false},       [OTHER] = {"other", false},
+  [LOCAL] = {"local", false},       [BUSY] = {"busy", false},
+  [SURPLUS] = {"surplus", false},   [DELAYED] = {"delayed", false},
+  [REQUESTS] = {"requests", false},
 };
 
 static const char *const wheres[WHERES] = {

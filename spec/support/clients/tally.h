@@ -26,6 +26,7 @@ enum count {
   BUSY,       /* times a unix connect found the queue full and was tried again */
   SURPLUS,    /* clients that got bytes beyond the reply: a farewell */
   DELAYED,    /* served, but only after `--delayed` milliseconds */
+  REQUESTS,   /* whole replies of clients that ask more than once */
   COUNTS
 };
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 const struct temper_kind *const temper_kinds[] = {
-  &kind_storm,   &kind_latecomer, &kind_idle,   &kind_stalled, &kind_midwork,
-  &kind_twopart, &kind_slowread,  &kind_upload, NULL,
+  &kind_storm,   &kind_latecomer, &kind_keepalive, &kind_idle,   &kind_stalled,
+  &kind_midwork, &kind_twopart,   &kind_slowread,  &kind_upload, NULL,
 };
 
 static void ring(struct engine *engine, struct alarm *alarm)

@@ -16,7 +16,7 @@
 #include "engine.h"
 #include "tally.h"
 
-enum { PARAMETERS = 8 };
+enum { PARAMETERS = 9 };
 
 struct parameter {
   const char *key;
@@ -92,6 +92,7 @@ void exchange_step(struct client *client);              /* send the request, rea
 bool exchange_read(struct client *client, double rate); /* true when it ended */
 
 extern const struct temper_kind kind_storm, kind_latecomer; /* temper_storm.c */
+extern const struct temper_kind kind_keepalive;             /* temper_keepalive.c */
 extern const struct temper_kind kind_idle, kind_stalled;    /* temper_quiet.c */
 extern const struct temper_kind kind_midwork, kind_twopart; /* temper_request.c */
 extern const struct temper_kind kind_slowread, kind_upload; /* temper_reader.c */

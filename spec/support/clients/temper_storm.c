@@ -8,7 +8,7 @@
 
 #include "temper.h"
 
-enum { RATE, FLIGHT, SECONDS, COUNT, UNTIL_REFUSED, MS, SIZE, CLOSE };
+enum { RATE, FLIGHT, SECONDS, COUNT, UNTIL_REFUSED, MS, SIZE, CLOSE, SPEAK };
 enum { EVERY, FOR };
 
 static const double refused_pause = 0.001, local_pause = 0.010, most_behind = 0.25;
@@ -23,6 +23,7 @@ static const struct parameter storm_parameters[] = {
   {"ms", 0, NULL, "asks `slow MS` instead of `echo`"},
   {"size", 0, NULL, "asks `big SIZE` instead of `echo`"},
   {"close", 0, "fin|reset", "how it leaves once served"},
+  {"speak", 0, "lines|http", "with http: a GET, the last one of its connection"},
   {NULL, 0, NULL, NULL},
 };
 
@@ -96,6 +97,12 @@ static void storm_turn(struct temper *temper)
   else open_flat_out(temper);
 }
 
+static void storm_let_go(struct temper *temper)
+{
+  temper->ends_at = temper->engine->now;
+  alarm_set(temper->engine, &temper->alarm, temper->ends_at);
+}
+
 static void storm_ended(struct client *client, enum count outcome)
 {
   struct temper *temper = client->temper;
@@ -119,6 +126,10 @@ static void storm_prepare(struct client *client, uint64_t number)
 {
   const struct temper *temper = client->temper;
   char tail[32];
+  if (setting(temper, SPEAK) > 0) {
+    client_ask_http(client, true);
+    return;
+  }
   double size = setting(temper, SIZE);
   if (size > 0) {
     client_say(client, 0, "big %.0f\n", size);
@@ -155,6 +166,7 @@ const struct temper_kind kind_storm = {
   .parameters = storm_parameters,
   .start = begin,
   .turn = storm_turn,
+  .let_go = storm_let_go,
   .is_ready = storm_is_ready,
   .is_over = storm_is_over,
   .prepare = storm_prepare,
