@@ -9,6 +9,7 @@ local listeners = require "lastcall.systemd.listeners"
 local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
 local readiness = require "lastcall.readiness"
+local remedy = require "lastcall.remedy"
 local report = require "lastcall.report"
 local tls = require "lastcall.tls"
 
@@ -60,6 +61,8 @@ local function listen_on(self, list, given)
     fine, code, message = core.server_listen(self, place, given)
     if fine then return fine end
     if code == "closed" and math.type(place) then message = ("listen: %d is no open descriptor"):format(place) end
+    local helps = type(place) == "string" and remedy.of_address(place, code)
+    if helps then message = ("%s: %s"):format(message, helps) end
   end
   return nil, code, message
 end

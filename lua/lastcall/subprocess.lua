@@ -4,6 +4,7 @@ local core = require "lastcall.core"
 local adopt = require "lastcall.adopt"
 local misuse = require "lastcall.misuse"
 local options = require "lastcall.options"
+local remedy = require "lastcall.remedy"
 
 local GRACE = 5 -- seconds from SIGTERM to SIGKILL
 
@@ -215,12 +216,6 @@ local PROGRAM = {
   e2big = function() return "the arguments and the environment are too long together" end,
 }
 
-local REMEDIES = {
-  eagain = "no process can be made: the limit of processes is reached (ulimit -u, TasksMax, pids.max)",
-  emfile = "no descriptor is free: raise the limit (raise_descriptors, ulimit -n)",
-  enfile = "no descriptor is free in the whole system (fs.file-max)",
-}
-
 --- The message of a start that failed at a step.
 local function failure(given, step, code, text, errno)
   local name = given.argv[1]
@@ -229,7 +224,7 @@ local function failure(given, step, code, text, errno)
   elseif step == "directory" then what = ("%s: cannot enter the directory %q"):format(what, given.cwd)
   elseif step == "descriptors" then what = what .. ": a descriptor for it"
   elseif step == "group" then what = what .. ": its process group" end
-  text = REMEDIES[code] or text
+  text = remedy[code] or text
   return nil, code, ("process: %s: %s%s"):format(what, text, errno and (" (%s)"):format(errno) or "")
 end
 

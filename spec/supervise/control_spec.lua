@@ -120,6 +120,56 @@ describe("the control socket", function()
     end)
   end)
 
+  it("answers at once behind five hundred that say nothing, half a line, or nonsense", function()
+    with(fake(), function(ask, at, lastcall)
+      for _, words in ipairs { "", "relo", "\0\1\2\255\n" } do
+        local peers, began = {}, lastcall.now()
+        for i = 1, 500 do
+          peers[i] = assert(lastcall.connect("unix:" .. at))
+          if words ~= "" then peers[i]:write(words) peers[i]:flush() end
+        end
+        assert.equal("ok\n", ask "reload")
+        assert.is_true(lastcall.now() - began < helper.seconds(9)) -- none of them has run out of its time
+        for _, conn in ipairs(peers) do conn:abort() end
+      end
+      local endless = assert(lastcall.connect("unix:" .. at))
+      local written = 0
+      while written < 1 << 20 and endless:write(("x"):rep(65536)) do written = written + 65536 end
+      assert.equal("ok\n", ask "grow")
+      endless:abort()
+    end)
+  end)
+
+  it("waits for a descriptor where there is none, and answers then", function()
+    local result = require "spec_faults".run((([[
+      local faults = require "spec_faults"
+      local lastcall = require "lastcall"
+      local control = require "lastcall.supervise.control"
+      lastcall.run(function()
+        local door = assert(control.open "AT")
+        door:attach { reload = function() return true end }
+        for _, error in ipairs { "EMFILE", "ENFILE", "ENOMEM" } do
+          faults.fail("accept", 1, 2, error)
+          local conn = assert(lastcall.connect "unix:AT")
+          conn:write "reload\nquit\n"
+          assert(conn:read "a" == "ok\n")
+          assert(faults.failed "accept" > 0)
+          faults.none()
+          conn:close()
+        end
+        for _, error in ipairs { "EMFILE", "ENFILE" } do
+          faults.fail("socket", 1, 1, error)
+          local _, problem = control.open "AT.other"
+          assert(problem:find "no descriptor is free", problem)
+        end
+        faults.none()
+        door:close()
+      end, { signals = false, log = function() end })
+    ]]):gsub("AT", helper.socket_path())))
+    assert.is_true(result.ok, result.message)
+    assert.equal(0, result.open)
+  end)
+
   it("answers a stop when the service has ended, and others meanwhile", function()
     local channel
     local service = fake { wait = function() channel:receive() return {} end }

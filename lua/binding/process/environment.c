@@ -57,6 +57,18 @@ static int core_duplicate(lua_State *L)
   return 1;
 }
 
+/* listens(fd): whether it is a socket that listens. */
+static int core_listens(lua_State *L)
+{
+  const runtime *rt = runtime_upvalue(L);
+  int is_listening = 0;
+  socklen_t length = sizeof is_listening;
+  int result = rt->sys->getsockopt(rt->sys, descriptor_argument(L, 1), SOL_SOCKET, SO_ACCEPTCONN,
+                                   &is_listening, &length);
+  lua_pushboolean(L, result >= 0 && is_listening);
+  return 1;
+}
+
 /* ------------------------------------------------------------------------- notify -- */
 
 static int send_once(const lc_sys *sys, const struct msghdr *message)
@@ -91,6 +103,7 @@ void environment_open(lua_State *L, runtime *rt)
                                        {"forget_variable", core_forget_variable},
                                        {"keep_from_children", core_keep_from_children},
                                        {"duplicate", core_duplicate},
+                                       {"listens", core_listens},
                                        {"notify", core_notify},
                                        {NULL, NULL}};
   register_functions(L, rt, "", functions);

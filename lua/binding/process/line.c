@@ -78,8 +78,8 @@ static void list_passed(lua_State *L, struct msghdr *message)
   }
 }
 
-/* line_receive(fd) -> bytes, and a list of the descriptors that came with them; "" at the end; or
- * nil, code, message. */
+/* line_receive(fd) -> bytes, a list of the descriptors that came with them, and whether this process
+ * had no descriptor free for others; "" at the end; or nil, code, message. */
 static int core_line_receive(lua_State *L)
 {
   const lc_sys *sys = runtime_upvalue(L)->sys;
@@ -98,7 +98,8 @@ static int core_line_receive(lua_State *L)
   list_passed(L, &message);
   lua_pushlstring(L, bytes, (size_t)received);
   lua_insert(L, -2);
-  return 2;
+  lua_pushboolean(L, message.msg_flags & MSG_CTRUNC);
+  return 3;
 }
 
 /* line_wait(fd, seconds, [to write]) -> whether there is something to receive, or room to send.

@@ -125,6 +125,11 @@ static int core_watch(lua_State *L)
   options.exit_stuck = option_boolean(L, 1, "exit_when_stuck", options.exit_stuck);
   long_turns_watch(rt, rt->limits.max_block);
   int result = lc_watchdog_start(rt->loop, &options, &EVENTS, rt);
+  if (result == -EAGAIN)
+    return luaL_error(
+      L,
+      "lastcall: no thread for the watchdog: the limit of processes and threads is reached "
+      "(ulimit -u, TasksMax, pids.max)");
   if (result < 0) return luaL_error(L, "lastcall: no watchdog: %s", lc_code_text(result));
   return 0;
 }

@@ -15,7 +15,8 @@ local control = {}
 local MODE = 384 -- 0600
 local LONGEST = 4096 -- bytes of a line
 local LINE_WITHIN, ANSWER_WITHIN = 10, 10 -- seconds for a client to send its line, and to take the answer
-local PEERS = 16 -- at a time; others wait in the kernel
+local PEERS = 64 -- at a time; others wait in the kernel
+local SILENT = 16 -- of them, between two lines: the one that has kept silent for longest makes room
 local SHOWN = 40 -- bytes of an unknown word
 
 local FIELDS = { "index", "pid", "generation", "state", "connections", "accepted", "age" }
@@ -97,13 +98,28 @@ function control.is_trusted(conn)
   return user == 0 or user == core.user()
 end
 
+local function forget(list, conn)
+  for i, other in ipairs(list) do
+    if other == conn then return table.remove(list, i) end
+  end
+end
+
+--- The next line; or nil and a code.
+local function next_line(self, conn)
+  table.insert(self.silent, conn)
+  if #self.silent > SILENT then table.remove(self.silent, 1):abort() end
+  local line, code = conn:read()
+  forget(self.silent, conn)
+  return line, code
+end
+
 local function serve(self, conn)
   if not control.is_trusted(conn) then
     conn:write "error permission denied\n"
     return
   end
   while true do
-    local line, code = conn:read()
+    local line, code = next_line(self, conn)
     if code == "too long" then conn:write(("error the line has more than %d bytes\n"):format(LONGEST)) end
     if not line or line:find "^%s*quit%s*$" then return end
     if not conn:write(answer(line, self.service)) then return end
@@ -142,7 +158,7 @@ function control.open(at)
   if not made then
     return nil, code == "address in use" and at .. " is in use: another supervisor runs here" or message
   end
-  local self = setmetatable({ server = made, path = at }, Control)
+  local self = setmetatable({ server = made, path = at, silent = {} }, Control)
   server.hand_to(made, function(conn) serve(self, conn) end)
   return self
 end

@@ -20,24 +20,11 @@ function Generation:launch(place, goes_at_once)
   return one
 end
 
---- Why a worker keeps the generation from serving; nil when it does not.
-local function failure_of(one)
-  local what
-  if one.state == "gone" and not one.how then what = "cannot be started"
-  elseif one.state == "gone" and one.ready_at then
-    what = ("has ended %s, %.1f s after it was ready"):format(one.how, one.gone_at - one.ready_at)
-  elseif one.state == "gone" then what = ("has ended %s before it was ready"):format(one.how)
-  elseif one.state == "draining" then what = "drains by itself"
-  elseif one.ready_at and not one.is_ready then what = "is not ready any more"
-  end
-  return what and one:with_last_words(what)
-end
-
 --- The first reason why the generation cannot serve; nil when there is none.
 local function failure(self)
   if self.master:is_stopping() then return "the service is stopped" end
   for _, one in pairs(self.workers) do
-    local reason = failure_of(one)
+    local reason = one:failure()
     if reason then return reason end
   end
 end

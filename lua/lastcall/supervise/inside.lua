@@ -1,13 +1,14 @@
 --- The worker's own side: its sockets come from the master, and it drains when the master says so, or is gone.
 --
--- A process is a worker when the environment has LASTCALL_WORKER, "DESCRIPTOR:INDEX:GENERATION". Children do not
--- inherit the variable nor the descriptor.
+-- A process is a worker when the environment has LASTCALL_WORKER, "DESCRIPTOR:INDEX:GENERATION:go", or ":wait" at its
+-- end. Children do not inherit the variable nor the descriptor.
 
 local core = require "lastcall.core"
 local line = require "lastcall.supervise.line"
 local of_reports = require "lastcall.report"
 local passed = require "lastcall.systemd.listeners"
 local readiness = require "lastcall.readiness"
+local remedy = require "lastcall.remedy"
 
 local inside = {}
 
@@ -17,7 +18,7 @@ local ORDER_WITHIN = 1   -- seconds for the master to order what a signal asks f
 local me -- nil outside of a worker
 
 local function begin(text)
-  local fd, index, generation = text:match "^(%d+):(%d+):(%d+)$"
+  local fd, index, generation, word = text:match "^(%d+):(%d+):(%d+):?(%l*)$"
   core.forget_variable "LASTCALL_WORKER"
   if not fd or not core.keep_from_children(tonumber(fd)) then return end
   me = {
@@ -27,7 +28,7 @@ local function begin(text)
     answers = {},   -- key -> the answer, for a call outside of tasks
     listeners = {}, -- key -> {server, fd}
     paths = {},     -- unix-domain path -> the identity of its socket
-    may_go = generation == "1", -- until the master says so, the servers accept nobody
+    may_go = word == "go", -- until the master says so, the servers accept nobody
     held = {},      -- set of such servers
   }
 end
@@ -79,6 +80,7 @@ orders.take, orders.open, orders.refused = answer, answer, answer
 
 function orders.client(message)
   local one = me.first
+  if not message.fd then return end -- the other end is closed with it
   if not one or not core.server_take_client(one, message.fd) then core.close_fd(message.fd) end
 end
 
@@ -169,6 +171,9 @@ function inside.ask(address, n)
     return nil, code, ("%s: listen: no answer from the supervisor (%s)"):format(address, code)
   end
   if message[1] == "refused" then return nil, message[4], message[5] end
+  if message[1] == "take" and not message.fd then
+    return nil, "emfile", ("%s: listen: %s"):format(address, remedy.emfile)
+  end
   return ticket, message.fd, message[4]
 end
 

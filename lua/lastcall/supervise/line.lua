@@ -24,7 +24,8 @@
 --                        hurry                       another signal has come
 --                        facts
 --
--- It is no connection of the loop, so that it works before a run and after it. A peer that sends nonsense has ended.
+-- It is no connection of the loop, so that it works before a run and after it. Words that are not known are left out:
+-- the two may be of different versions. The line of a peer that sends what can be no message has ended.
 
 local core = require "lastcall.core"
 
@@ -33,13 +34,14 @@ local line = {}
 local WITH_DESCRIPTOR = { take = true, opened = true, client = true }
 local LONGEST = 16384     -- bytes of a message: the kernel takes it whole or not at all
 local SEND_WITHIN = 5     -- seconds for a peer that does not read
+local TURN = 16           -- messages until other tasks have their turn
 
 local Line = {}
 Line.__index = Line
 
---- `rest`: what has come of a message so far.
+--- `rest`: what has come of a message so far. `problem` of a line that has ended: what was no message.
 function line.new(fd, rest)
-  return setmetatable({ fd = fd, rest = rest or "", passed = {}, messages = {}, ended = false }, Line)
+  return setmetatable({ fd = fd, rest = rest or "", passed = {}, messages = {}, taken = 0, ended = false }, Line)
 end
 
 local function escape(word)
@@ -87,30 +89,52 @@ end
 
 function Line:send(...) return self:send_with(nil, ...) end
 
+local function end_with(self, problem) self.ended, self.problem = true, problem end
+
+--- How many descriptors may be here: one for each message that has one, and one for the message that is coming.
+local function most_passed(self)
+  local count = self.rest ~= "" and 1 or 0
+  for _, message in ipairs(self.messages) do count = count + (WITH_DESCRIPTOR[message[1]] and 1 or 0) end
+  return count
+end
+
 --- Takes in what has come. Returns whether anything has.
 local function receive(self)
-  local bytes, passed = core.line_receive(self.fd)
+  local bytes, passed, is_one_lost = core.line_receive(self.fd)
   if not bytes then
-    if passed ~= "again" then self.ended = true end
+    if passed ~= "again" then self.ended = true end -- a reset, when it has not read all
     return false
   end
   for _, fd in ipairs(passed) do table.insert(self.passed, fd) end
+  if is_one_lost then table.insert(self.passed, false) end
   if bytes == "" then self.ended = true end
   self.rest = self.rest .. bytes
-  local at = 1
-  for text, after in self.rest:gmatch "([^\n]*)\n()" do
-    table.insert(self.messages, line.decode(text))
-    at = after
+  local at, stop = 1, self.rest:find("\n", 1, true)
+  while stop do
+    table.insert(self.messages, line.decode(self.rest:sub(at, stop - 1)))
+    at, stop = stop + 1, self.rest:find("\n", stop + 1, true)
   end
   self.rest = self.rest:sub(at)
-  if #self.rest > LONGEST then self.ended = true end
+  if #self.rest > LONGEST then
+    end_with(self, ("it has sent more than %d bytes without an end of line"):format(LONGEST))
+  elseif #self.passed > most_passed(self) then
+    end_with(self, "it has sent descriptors that belong to no message")
+  end
   return true
 end
 
---- The next message: a list of words, with `fd` if a descriptor came with it. nil and "eof" at the end, "timeout" after
--- `seconds`. In a task other tasks go on meanwhile.
+--- In a task other tasks go on, however much comes. A false value: the task is canceled.
+local function pause(self)
+  self.taken = self.taken + 1
+  local _, in_task = core.running()
+  return not in_task or self.taken % TURN > 0 or core.sleep(0)
+end
+
+--- The next message: a list of words, with `fd` if a descriptor came with it, and `is_without` if this process had none
+-- free for it. nil and "eof" at the end, "timeout" after `seconds`. In a task other tasks go on meanwhile.
 function Line:receive(seconds)
   local deadline = seconds and core.now() + seconds
+  if not pause(self) then return nil, "canceled" end
   while not self.messages[1] do
     if self.ended then return nil, "eof" end
     if not receive(self) and not self.ended then
@@ -120,13 +144,18 @@ function Line:receive(seconds)
     end
   end
   local message = table.remove(self.messages, 1)
-  if WITH_DESCRIPTOR[message[1]] then message.fd = table.remove(self.passed, 1) end
+  if WITH_DESCRIPTOR[message[1]] then
+    local fd = table.remove(self.passed, 1)
+    message.fd, message.is_without = fd or nil, fd == false
+  end
   return message
 end
 
 function Line:close()
   if not self.fd then return end
-  for _, fd in ipairs(self.passed) do core.close_fd(fd) end
+  for _, fd in ipairs(self.passed) do
+    if fd then core.close_fd(fd) end
+  end
   core.close_fd(self.fd)
   self.fd, self.ended, self.passed, self.messages = nil, true, {}, {}
 end

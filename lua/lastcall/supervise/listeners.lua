@@ -12,6 +12,8 @@ local server = require "lastcall.server"
 
 local listeners = {}
 
+local MOST = 4096 -- sockets, and addresses that nobody has opened so far
+
 local Listeners = {}
 Listeners.__index = Listeners
 
@@ -126,6 +128,10 @@ end
 --- A worker asks for a socket.
 function Listeners:ask(worker, n, address)
   if passed.is_name(address) then return hand_on(worker, n, address) end
+  if #self.list >= MOST and not self.by_key[key_of(n, address)] then
+    local text = ("%s: listen: the workers have asked for %d addresses"):format(address, MOST)
+    return worker.line:send("refused", n, address, "emfile", text)
+  end
   local one = entry(self, n, address)
   if one.fd then return hand_out(one, worker) end
   table.insert(one.waiting, worker)
@@ -161,6 +167,13 @@ function Listeners:gone(worker)
       if one.waiting[i] == worker then table.remove(one.waiting, i) end
     end
     if one.opener == worker then one.opener = nil end
+  end
+  for i = #self.list, 1, -1 do
+    local one = self.list[i]
+    if not one.fd and not one.opener and not one.waiting[1] then
+      self.by_key[one.key] = nil
+      table.remove(self.list, i)
+    end
   end
   for _, one in ipairs(self.list) do open_next(self, one) end
 end

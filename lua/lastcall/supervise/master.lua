@@ -12,6 +12,7 @@
 -- One task, the conductor, does one thing at a time: the wishes of all callers wait in a queue. A stop is seen at once,
 -- in the middle of whatever the conductor waits for.
 
+local build = require "lastcall.supervise.build"
 local core = require "lastcall.core"
 local crashes = require "lastcall.supervise.crashes"
 local generation = require "lastcall.supervise.generation"
@@ -77,9 +78,7 @@ end
 
 --- Starts a worker in a place whose own has ended.
 function Master:fill(place, number)
-  self.places[place] = generation.new(self, number):launch(place, true)
-  local one = self.places[place]
-  if not one:is_alive() then crashes.replace(self, one) end
+  crashes.fill(self, generation.new(self, number), place)
   self:changed()
 end
 
@@ -225,8 +224,10 @@ local function begin(self)
   local first = self:next_generation()
   for place = 1, self.options.workers do first:launch(place, true) end
   local fine, reason = first:prove()
-  if fine then self.places = first.workers end
-  return fine, reason
+  if not fine then return nil, reason end
+  self.places = first.workers
+  build.proved(self, first.workers[1].build)
+  return true
 end
 
 --- Starts the first generation. Returns true when it serves; or nil, code, and the reason, when all has ended. The code

@@ -1,5 +1,6 @@
 --- The ways to renew the workers: all at once, or one after the other.
 
+local build = require "lastcall.supervise.build"
 local core = require "lastcall.core"
 local generation = require "lastcall.supervise.generation"
 
@@ -47,12 +48,14 @@ function reload.all(master)
   for place = 1, #master.places do new:launch(place) end
   local fine, reason = new:prove()
   if not fine then
+    build.refused(master)
     for _, one in pairs(new.workers) do one:drain(master.options.drain, {}) end
     return nil, reason
   end
   new:go()
   local old = master.places
   master.places, master.failures = new.workers, 0
+  build.proved(master, new.workers[1].build)
   local unasked = master.listeners:unasked(new.number)
   retire(master, old, unasked)
   for _, one in ipairs(unasked) do master.listeners:let_go(one) end
@@ -67,6 +70,7 @@ function reload.rolling(master)
     local one = trial:launch(place)
     local fine, reason = trial:prove()
     if not fine then
+      build.refused(master)
       one:drain(master.options.drain, {})
       if place == 1 then return nil, reason end
       return nil, ("%d of %d replaced: %s"):format(place - 1, count, reason)
@@ -74,6 +78,7 @@ function reload.rolling(master)
     trial:go()
     local old = master.places[place]
     master.places[place] = one
+    build.proved(master, one.build)
     local is_last = place == count
     local unasked = is_last and master.listeners:unasked(new.number) or {}
     retire(master, { old }, unasked)

@@ -54,7 +54,7 @@ end
 local function describe(master)
   local lines, keep = {}, {}
   local function say(...) lines[#lines + 1] = line.encode(...) end
-  say("master", master.number, master.failures, #master.places)
+  say("master", master.number, master.failures, #master.places, master.proved or "")
   say("totals", master.totals:words())
   for _, one in ipairs(systemd.sockets()) do keep[#keep + 1] = one.fd end
   for _, one in ipairs(master.listeners.list) do describe_listener(one, say, keep) end
@@ -101,7 +101,7 @@ local takes = {}
 
 function takes.master(master, words)
   master.number, master.failures = math.tointeger(words[2]), math.tointeger(words[3])
-  master.count = math.tointeger(words[4])
+  master.count, master.proved = math.tointeger(words[4]), words[5] ~= "" and words[5] or nil
 end
 
 function takes.totals(master, words) master.totals:add_words(table.unpack(words, 2)) end

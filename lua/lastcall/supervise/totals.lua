@@ -30,6 +30,24 @@ function totals.new()
   return setmetatable(self, Totals)
 end
 
+--- Takes in the words of a worker's report, "FIELD=NUMBER". `report`: that of an earlier run of its script, or nil.
+function totals.reported(report, words)
+  report = report or { ok = 1, clean = 1, stragglers = {} }
+  local known = { ok = math.min, clean = math.min }
+  for _, name in ipairs(SUMS) do known[name] = function(sum, number) return sum + number end end
+  for _, word in ipairs(words) do
+    local name, digits = word:match "^([%l_]+)=(%d+)$"
+    local number, add = math.tointeger(digits), known[name]
+    if number and add then report[name] = add(report[name] or 0, number) end
+  end
+  return report
+end
+
+--- Takes in a straggler of the report.
+function totals.straggled(report, words)
+  if report and #report.stragglers < STRAGGLERS then table.insert(report.stragglers, words) end
+end
+
 --- One that has never served, because its build was refused, has had no client.
 local function has_failed(worker) return worker.failed and worker.has_served end
 

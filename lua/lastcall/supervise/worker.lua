@@ -6,10 +6,13 @@
 -- Three tasks attend it: one reads its line, one copies its stderr, one waits for its end.
 
 local adopt = require "lastcall.adopt"
+local build = require "lastcall.supervise.build"
 local core = require "lastcall.core"
 local line = require "lastcall.supervise.line"
 local process = require "lastcall.subprocess"
+local remedy = require "lastcall.remedy"
 local stderr = require "lastcall.stderr"
+local totals = require "lastcall.supervise.totals"
 
 local worker = {}
 
@@ -20,6 +23,8 @@ local ENVIRONMENT = { LISTEN_PID = false, LISTEN_FDS = false, LISTEN_FDNAMES = f
 local STOP_MAY_COME = 0.3 -- seconds between the same signal to a worker and to the master
 local TAIL, LINES = 4096, 25 -- bytes and lines of its stderr that the master keeps for a reason
 local LEEWAY = 2          -- seconds past its deadline until it is killed
+local END_WITHIN = 1      -- seconds from the end of its line to its own
+local SHOWN = 60          -- bytes of a message that is none
 local REPORT_WITHIN = 0.5 -- seconds for what it wrote last, after its end
 
 local Worker = {}
@@ -32,11 +37,17 @@ local hears = {}
 function hears.listen(self, message) self.master.listeners:ask(self, math.tointeger(message[2]) or 1, message[3]) end
 
 function hears.opened(self, message)
-  self.master.listeners:opened(self, math.tointeger(message[2]) or 1, message[3], message.fd)
+  local address = message[3]
+  if message.fd and core.listens(message.fd) then
+    return self.master.listeners:opened(self, math.tointeger(message[2]) or 1, address, message.fd)
+  end
+  if message.fd then core.close_fd(message.fd) end
+  self:disown(message.is_without and ("the supervisor cannot hold %s: %s"):format(address, remedy.emfile)
+    or ("what it has handed up for %s is no socket that listens"):format(address))
 end
 
 function hears.failed(self, message)
-  self.problem = ("%s: %s"):format(message[3], message[5] or message[4])
+  self.problem = message[5] or ("%s: listen: %s"):format(message[3], message[4])
   self.master.listeners:failed(self, math.tointeger(message[2]) or 1, message[3])
 end
 
@@ -76,41 +87,45 @@ function hears.facts(self, message)
 end
 
 --- A script may have several runs, with a report each.
-function hears.report(self, message)
-  local report = self.report or { ok = 1, clean = 1, stragglers = {} }
-  self.report = report
-  for i = 2, #message do
-    local name, value = message[i]:match "^([%w_]+)=(%d+)$"
-    value = math.tointeger(value)
-    if name == "ok" or name == "clean" then report[name] = math.min(report[name], value)
-    elseif name and name ~= "stragglers" then report[name] = (report[name] or 0) + value end
-  end
-end
+function hears.report(self, message) self.report = totals.reported(self.report, message) end
 
-function hears.straggler(self, message)
-  if self.report then table.insert(self.report.stragglers, message[2]) end
-end
+function hears.straggler(self, message) totals.straggled(self.report, message[2]) end
 
-local LEAST = { listen = 3, opened = 3, failed = 3 } -- words
+local LEAST = { listen = 3, opened = 3, failed = 3, straggler = 2 } -- words
+
+local function is_known(message) return hears[message[1]] and #message >= (LEAST[message[1]] or 1) end
+
+--- Nothing depends on a message that is not known. It is told once: a script that prints to the line's descriptor, say.
+local function note_unknown(self, message)
+  if message.fd then core.close_fd(message.fd) end
+  if self.has_said_nonsense then return end
+  self.has_said_nonsense = true
+  self.problem = self.problem or ("its line has a message that is not known: %q"):format(
+    table.concat(message, " "):sub(1, SHOWN))
+  self.master.log("warning", "worker sends what is no message",
+    { worker = self.index, pid = self.pid, text = table.concat(message, " "):sub(1, SHOWN) })
+end
 
 local function read_line(self)
-  while true do
-    local message = self.line:receive()
-    if not message then break end
-    local hear = hears[message[1]]
-    if hear and #message >= (LEAST[message[1]] or 1) then
-      hear(self, message)
+  local message, code
+  repeat
+    message, code = self.line:receive()
+    if message and is_known(message) then
+      hears[message[1]](self, message)
       self.master:changed()
-    elseif message.fd then
-      core.close_fd(message.fd)
+    elseif message then
+      note_unknown(self, message)
     end
-  end
+  until not message
+  if code == "canceled" or self.state == "draining" then return end
+  if self.line.problem then return self:disown(self.line.problem) end
+  if not self.process:wait(END_WITHIN) then self:disown "it has closed its line" end
 end
 
 -- --------------------------------------------------------------------------------------------------- its stderr --
 
 local function copy_stderr(self)
-  while true do
+  while self.stderr do
     local data = self.stderr:read_some(TAIL)
     if not data then return end
     self.tail = (self.tail .. data):sub(-TAIL)
@@ -127,10 +142,34 @@ function Worker:with_last_words(reason)
   return ("worker %d %s%s"):format(self.index, reason, said and ": " .. said or "")
 end
 
+--- Why it keeps its generation from serving; nil when it does not.
+function Worker:failure()
+  local what
+  if self.is_disowned then return ("worker %d is given up: %s"):format(self.index, self.problem) end
+  if self.state == "gone" and not self.how then what = "cannot be started"
+  elseif self.state == "gone" and self.ready_at then
+    what = ("has ended %s, %.1f s after it was ready"):format(self.how, self.gone_at - self.ready_at)
+  elseif self.state == "gone" then what = ("has ended %s before it was ready"):format(self.how)
+  elseif self.state == "draining" then what = self.ready_at and "drains by itself" or "has given up before it was ready"
+  elseif self.ready_at and not self.is_ready then what = "is not ready any more"
+  end
+  return what and self:with_last_words(what)
+end
+
 -- ------------------------------------------------------------------------------------------------------- its end --
 
+--- Makes a connection of its stderr: of this task's context, which lasts as long as the run.
+local function open_stderr(self)
+  local conn, _, problem = adopt(self.stderr)
+  if not conn then
+    core.close_fd(self.stderr)
+    self:disown("its stderr cannot be read: " .. problem)
+  end
+  self.stderr = conn
+end
+
 local function attend(self)
-  self.stderr = adopt(self.stderr) -- a connection of this task's context, which lasts as long as the run
+  open_stderr(self)
   local reading, copying = core.spawn(read_line, self), core.spawn(copy_stderr, self)
   local how, status, name = self.process:wait()
   self.how = how == "signal" and ("by signal %s"):format(name or status) or how and ("with status %d"):format(status)
@@ -143,7 +182,7 @@ local function attend(self)
   reading:wait()
   copying:wait()
   self.line:close()
-  self.stderr:close(0)
+  if self.stderr then self.stderr:close(0) end
   self.state, self.gone_at, self.deadline = "gone", core.now(), nil
   self.master.listeners:gone(self)
   self.master:ended(self)
@@ -156,15 +195,17 @@ local function command_of(options)
   return argv
 end
 
-local function environment(index, generation)
-  local variables = { LASTCALL_WORKER = ("%d:%d:%d"):format(LINE, index, generation) }
+local function environment(self)
+  local word = self.goes_at_once and "go" or "wait"
+  local variables = { LASTCALL_WORKER = ("%d:%d:%d:%s"):format(LINE, self.index, self.generation, word) }
   for name, value in pairs(ENVIRONMENT) do variables[name] = value end
   return variables
 end
 
 --- Closes what a start has opened.
-local function fail(self, problem, ...)
+local function fail(self, code, problem, ...)
   for _, fd in ipairs { ... } do core.close_fd(fd) end
+  if remedy[code] and not problem:find(remedy[code], 1, true) then problem = problem .. ": " .. remedy[code] end
   self.state, self.gone_at, self.problem, self.failed = "gone", core.now(), problem, true
   return self
 end
@@ -174,19 +215,19 @@ end
 function worker.start(master, index, generation, goes_at_once)
   local self = setmetatable({
     master = master, index = index, generation = generation, goes_at_once = goes_at_once, state = "starting",
-    began = core.now(), tail = "", connections = 0, accepted = 0,
+    began = core.now(), tail = "", connections = 0, accepted = 0, build = build.mark(master.options.script),
   }, Worker)
   local ours, theirs, problem = core.socket_pair()
-  if not ours then return fail(self, problem) end
+  if not ours then return fail(self, theirs, problem) end
   local from, to
   from, to, problem = core.pipe_pair()
-  if not from then return fail(self, problem, ours, theirs) end
-  local child, _
-  child, _, problem = process.new {
+  if not from then return fail(self, to, problem, ours, theirs) end
+  local child, code
+  child, code, problem = process.new {
     argv = command_of(master.options), fds = { [LINE] = theirs }, stderr = to, outlives = true, process_group = true,
-    setenv = environment(index, generation),
+    setenv = environment(self),
   }
-  if not child then return fail(self, problem, ours, theirs, from, to) end
+  if not child then return fail(self, code, problem, ours, theirs, from, to) end
   core.close_fd(theirs)
   core.close_fd(to)
   core.keep_from_children(ours)
@@ -252,6 +293,16 @@ function Worker:discard()
   self.state, self.deadline = "draining", math.min(self.deadline or math.huge, core.now() + LEEWAY)
   self.line:send("drain", 0)
   self.process:kill "TERM"
+end
+
+--- It has done what no worker does, or cannot be attended: it drains, and another takes its place.
+function Worker:disown(problem)
+  if not self:is_alive() or self.state == "draining" then return end
+  self.is_disowned, self.problem = true, problem
+  self.master.log("warning", "worker is given up", { worker = self.index, pid = self.pid, problem = problem })
+  self:drain(self.master.options.drain, {})
+  self.master:leaves(self)
+  self.master:changed()
 end
 
 function Worker:kill()
