@@ -15,7 +15,7 @@ http {
 local function lastcall(way)
   return { name = way == "all" and "lastcall, all at once" or "lastcall, rolling", is_ours = true,
     at = function(address)
-      return { command = { "lua5.4", "spec/lab/reloads/master.lua", address, way }, stays = true }
+      return { command = { "lua5.4", "spec/lab/reloads/master.lua", address, way }, stays = true, tells_memory = true }
     end }
 end
 

@@ -32,12 +32,6 @@ function machine.signal(name, pid) return os.execute(("kill -%s %d 2>/dev/null")
 
 function machine.descriptors(pid) return tonumber(machine.output(("ls /proc/%d/fd | wc -l"):format(pid))) end
 
---- Bytes of memory that the process has of its own.
-function machine.memory(pid)
-  local resident, shared = machine.contents(("/proc/%d/statm"):format(pid)):match "^%d+ (%d+) (%d+)"
-  return (resident - shared) * 4096
-end
-
 --- Whether there is such a command; nginx may be where only root looks.
 function machine.has(command)
   return os.execute(("PATH=$PATH:/usr/sbin command -v %s >/dev/null"):format(command)) == true

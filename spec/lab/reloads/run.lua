@@ -14,7 +14,7 @@ local subject = require "subject"
 
 local COMPARED = 10  -- reloads with a quiet stretch beside them
 local BAR = 20       -- ms that the slowest 1 % may take longer during reloads
-local GROWTH = 2^20  -- bytes that a master's memory may vary by
+local GROWTH = 2^16  -- bytes that a master's memory in use may grow by
 
 local room = arg[1]
 local options = { reloads = 1000, rivals = 50, rate = 800, keepalive = 100, stretch = 1, only = "" }
@@ -81,7 +81,7 @@ local function changed(before, after)
     if before[name] ~= after[name] then list[#list + 1] = ("%s %d, then %d"):format(name, before[name], after[name]) end
   end
   if after.memory - before.memory > GROWTH then
-    list[#list + 1] = ("memory %+d KiB"):format((after.memory - before.memory) // 1024)
+    list[#list + 1] = ("memory %+.1f KiB"):format((after.memory - before.memory) / 1024)
   end
   return list[1] and table.concat(list, ", ")
 end
@@ -156,7 +156,7 @@ lastcall.run(function()
       if not place.ours_only then add_row(kind, place, options.rivals) end
     end
   end
-  print(("lastcall's masters: memory grew by %d KiB at most"):format(grown // 1024))
+  print(("lastcall's masters: memory in use grew by %.1f KiB at most"):format(grown / 1024))
   print "late: served after more than 0.9 s"
   print "errors: requests on kept connections without a reply, and connects of theirs that were refused"
   print(("p99: what 99 of 100 new clients took at most; lastcall's bar is %d ms more during reloads"):format(BAR))
