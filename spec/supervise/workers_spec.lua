@@ -177,6 +177,27 @@ describe("a master that is process 1", function()
   local UNSHARE = "unshare --fork --pid --mount-proc --kill-child "
   local _, can_unshare = helper.run(UNSHARE .. "true")
 
+  it("takes a share of them in a turn, however many have ended", function()
+    local core = require "lastcall.core"
+    local process_id, reap = core.process_id, core.subprocess_reap_stranger
+    local taken, turns = 0, 0
+    core.process_id = function() return 1 end
+    core.subprocess_reap_stranger = function() -- more and more
+      taken = taken + 1
+      return taken < 2000 and taken
+    end
+    helper.task(function(lastcall)
+      local forget = require "lastcall.supervise.strangers".follow()
+      while taken < 2000 do
+        turns = turns + 1
+        lastcall.sleep(0)
+      end
+      forget()
+    end)
+    core.process_id, core.subprocess_reap_stranger = process_id, reap
+    assert.is_true(turns > 50, turns)
+  end)
+
   it("waits for the children of processes that have ended", function()
     if not can_unshare then return pending "no process numbers of one's own here: unshare is refused" end
     local worker = helper.write_file(([[

@@ -7,11 +7,14 @@ local signals = require "lastcall.signals"
 local strangers = {}
 
 local LOOK_AGAIN = 0.02 -- seconds, for the loop to take the status of a child of its own, which comes first
+local TURN = 16         -- processes until other tasks have their turn
 
 local function reap()
+  local count = 0
   repeat
     local pid = core.subprocess_reap_stranger()
-    if pid == nil then core.sleep(LOOK_AGAIN) end
+    count = count + 1
+    if pid == nil then core.sleep(LOOK_AGAIN) elseif count % TURN == 0 then core.sleep(0) end
   until pid == false
 end
 
