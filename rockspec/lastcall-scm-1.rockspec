@@ -162,6 +162,7 @@ build = {
       ["lastcall.supervise.reload"] = "lua/lastcall/supervise/reload.lua",
       ["lastcall.supervise.renewal"] = "lua/lastcall/supervise/renewal.lua",
       ["lastcall.supervise.standing"] = "lua/lastcall/supervise/standing.lua",
+      ["lastcall.supervise.store"] = "lua/lastcall/supervise/store.lua",
       ["lastcall.supervise.strangers"] = "lua/lastcall/supervise/strangers.lua",
       ["lastcall.supervise.totals"] = "lua/lastcall/supervise/totals.lua",
       ["lastcall.supervise.worker"] = "lua/lastcall/supervise/worker.lua",

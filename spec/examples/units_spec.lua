@@ -61,6 +61,12 @@ reload workers.service: done
 hello
 stop workers.service: done
 Result=success
+start workers.service: done
+NFileDescriptorStore=1
+hello
+NFileDescriptorStore=1
+stop workers.service: done
+NFileDescriptorStore=0
 ]], (output:gsub("StatusText=generation 2, %d workers, %d connections\n", "")))
   end)
 

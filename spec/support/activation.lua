@@ -8,7 +8,7 @@ local manager = {}
 manager.__index = manager
 
 local function begin(path)
-  return setmetatable({ path = path, fd = assert(activation.manager(path)), messages = {} }, manager)
+  return setmetatable({ path = path, fd = assert(activation.manager(path)), messages = {}, stored = {} }, manager)
 end
 
 --- A manager with a socket in a folder, and one with an abstract name.
@@ -40,11 +40,32 @@ function manager:start_script(text, more)
   return one
 end
 
+--- Takes a descriptor into the store, or one out of it, as a message wants.
+local function store(self, text, fd)
+  local name = text:match "FDNAME=([^\n]*)"
+  local before = name and self.stored[name]
+  if before then require("spec_system").close(before) end
+  if name then self.stored[name] = fd end
+end
+
 --- The next message within `seconds` (10).
 function manager:told(seconds)
-  local text = activation.told(self.fd, helper.seconds(seconds or 10))
-  if text then table.insert(self.messages, text) end
+  local text, fd = activation.told(self.fd, helper.seconds(seconds or 10))
+  if text then
+    table.insert(self.messages, text)
+    store(self, text, fd)
+  end
   return text
+end
+
+--- What it stores, for with_sockets: a list of sockets, and their names.
+function manager:restored()
+  local sockets, names = {}, {}
+  for name, fd in pairs(self.stored) do
+    sockets[#sockets + 1] = { fd = fd }
+    names[#names + 1] = name
+  end
+  return sockets, table.concat(names, ":")
 end
 
 --- Waits for a message that has this line, and returns the messages up to it, as one text.
@@ -64,11 +85,12 @@ function manager:fill() return activation.fill(self.path) end
 --- What has come so far and in the next `seconds` (0), as one text.
 function manager:rest(seconds)
   local all = {}
-  for text in function() return activation.told(self.fd, seconds or 0) end do all[#all + 1] = text end
+  for text in function() return self:told(seconds or 0) end do all[#all + 1] = text end
   return table.concat(all, "\n")
 end
 
 function manager:close()
+  for _, fd in pairs(self.stored) do require("spec_system").close(fd) end
   require("spec_system").close(self.fd)
   os.remove(self.path)
 end

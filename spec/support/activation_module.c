@@ -59,16 +59,30 @@ static int activation_manager(lua_State *L)
   return 1;
 }
 
-/* told(fd, seconds) -> the next message; nil after the time */
+/* told(fd, seconds) -> the next message, and the descriptor that came with it, which children inherit; nil after the
+ * time */
 static int activation_told(lua_State *L)
 {
   char text[4096];
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int))];
+  } room;
+  struct iovec piece = {text, sizeof text};
+  struct msghdr message = {
+    .msg_iov = &piece, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = sizeof room};
   struct pollfd one = {(int)luaL_checkinteger(L, 1), POLLIN, 0};
   if (poll(&one, 1, (int)(luaL_checknumber(L, 2) * 1000)) <= 0) return 0;
-  ssize_t got = recv(one.fd, text, sizeof text, MSG_DONTWAIT);
+  ssize_t got = recvmsg(one.fd, &message, MSG_DONTWAIT);
   if (got < 0) return failure(L, -1);
   lua_pushlstring(L, text, (size_t)got);
-  return 1;
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  if (!header || header->cmsg_type != SCM_RIGHTS) return 1;
+  int fd;
+  memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  lua_pushinteger(L, fcntl(fd, F_DUPFD, 20)); /* beside those that a shell gives to the program */
+  close(fd);
+  return 2;
 }
 
 /* fill(path) -> how many messages ("x") the manager's socket took until it was full */

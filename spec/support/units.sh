@@ -40,3 +40,18 @@ control show workers.service -p StatusText
 ask
 step stop workers.service
 control show workers.service -p Result
+
+# Now the script opens its socket itself, and systemd keeps it when the supervisor dies.
+control stop health.socket
+sed -i "/health\.socket/d; s#systemd:web#$address#" /run/home/systemd/user/workers.service
+control daemon-reload
+step start workers.service
+control show workers.service -p NFileDescriptorStore
+control kill --kill-who=main --signal=KILL workers.service
+for ((i = 0; i < 500; i++)); do
+  [ "$(control show workers.service -p SubState)" = SubState=running ] || break
+done
+ask # waits for the next one
+control show workers.service -p NFileDescriptorStore
+step stop workers.service
+control show workers.service -p NFileDescriptorStore

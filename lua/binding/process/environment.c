@@ -4,6 +4,7 @@
 #include <lua.h>
 #include <stdint.h>
 
+#include "process/passed.h"
 #include "process/process.h"
 #include "runtime/runtime.h"
 #include "script/arguments.h"
@@ -81,8 +82,8 @@ static int send_once(const lc_sys *sys, const struct msghdr *message)
   return sent < 0 ? (int)sent : 0;
 }
 
-/* notify(address, text) -> true, or nil, code, message: a datagram to a unix-domain socket. It never
- * waits. */
+/* notify(address, text, [descriptor]) -> true, or nil, code, message: a datagram to a unix-domain
+ * socket, with a copy of the descriptor. It never waits. */
 static int core_notify(lua_State *L)
 {
   const runtime *rt = runtime_upvalue(L);
@@ -94,6 +95,8 @@ static int core_notify(lua_State *L)
   struct iovec piece = {(void *)(uintptr_t)text, length};
   struct msghdr message = {
     .msg_name = &address.of.any, .msg_namelen = address.length, .msg_iov = &piece, .msg_iovlen = 1};
+  passed room;
+  if (!lua_isnoneornil(L, 3)) pass_descriptor(&message, &room, descriptor_argument(L, 3));
   return done(L, send_once(rt->sys, &message), lua_tostring(L, 1), "notify");
 }
 

@@ -9,19 +9,13 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "process/passed.h"
 #include "process/process.h"
 #include "runtime/runtime.h"
 #include "script/arguments.h"
 #include "script/failure.h"
 #include "script/register.h"
 #include "sys/sys.h"
-
-enum { PASSED_MOST = 16 }; /* descriptors that come with one message; others are lost */
-
-typedef union passed {
-  struct cmsghdr header;
-  char space[CMSG_SPACE(PASSED_MOST * sizeof(int))];
-} passed;
 
 static int failed(lua_State *L, int code)
 {
@@ -31,7 +25,7 @@ static int failed(lua_State *L, int code)
   return 2;
 }
 
-static void pass(struct msghdr *message, passed *room, int fd)
+void pass_descriptor(struct msghdr *message, passed *room, int fd)
 {
   memset(room, 0, sizeof *room);
   message->msg_control = room;
@@ -55,7 +49,7 @@ static int core_line_send(lua_State *L)
   const char *bytes = check_bytes(L, 2, &length);
   struct iovec piece = {(void *)(uintptr_t)bytes, length};
   struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
-  if (!lua_isnoneornil(L, 3)) pass(&message, &room, (int)check_integer(L, 3));
+  if (!lua_isnoneornil(L, 3)) pass_descriptor(&message, &room, (int)check_integer(L, 3));
   LC_RETRY(sent, sys->sendmsg(sys, fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
   if (sent < 0) return failed(L, (int)sent);
   lua_pushinteger(L, sent);

@@ -61,7 +61,9 @@ local function orphaned()
   if me.is_orphan then return end
   me.is_orphan = true
   if me.may_go and me.is_ready then
-    for _, one in pairs(me.listeners) do core.server_share(one.server, one.fd, false) end
+    for _, one in pairs(me.listeners) do
+      if not one.is_stored then core.server_share(one.server, one.fd, false) end
+    end
   end
   for path, identity in pairs(me.paths) do core.path_remove(path, identity.device, identity.inode) end
   for key in pairs(me.waiting) do me.waiting[key]:wake({ "refused", "", "", "closed", "the supervisor is gone" }) end
@@ -88,6 +90,12 @@ function orders.go()
   me.may_go = true
   for server in pairs(me.held) do core.server_methods.resume(server) end
   me.held = {}
+end
+
+function orders.stored(message)
+  local one = me.listeners[key_of(message[2], message[3])]
+  if one then one.is_stored = true end
+  me.paths[message[3]] = nil
 end
 
 function orders.last(message)
@@ -174,6 +182,7 @@ function inside.ask(address, n)
   if message[1] == "take" and not message.fd then
     return nil, "emfile", ("%s: listen: %s"):format(address, remedy.emfile)
   end
+  ticket.is_stored = message[1] == "take" and message[4] == "stored"
   return ticket, message.fd, message[4]
 end
 
@@ -185,10 +194,10 @@ function inside.failed(ticket, code, text) me.line:send("failed", ticket.n, tick
 function inside.note(ticket, server, fd)
   core.server_share(server, fd, true)
   if passed.is_name(ticket.address) then return end
-  me.listeners[ticket.key] = { server = server, fd = fd }
+  me.listeners[ticket.key] = { server = server, fd = fd, is_stored = ticket.is_stored }
   me.first = me.first or server
   local address, device, inode = ticket.address, nil, nil
-  if address:find "^unix:" then device, inode = core.path_identity(address) end
+  if address:find "^unix:" and not ticket.is_stored then device, inode = core.path_identity(address) end
   if device then me.paths[address] = { device = device, inode = inode } end
 end
 

@@ -12,7 +12,8 @@
 --                        facts CONNECTIONS ACCEPTED  the answer to `facts`
 --                        report FIELD=NUMBER ...     what became of its clients, before it ends
 --                        straggler TEXT              one for each straggler of that report
---     master -> worker   take N ADDRESS              the answer to `listen`: use this socket; with the descriptor
+--     master -> worker   take N ADDRESS [stored]     the answer to `listen`: use this socket; with the descriptor
+--                        stored N ADDRESS            the service manager keeps this socket when the master dies
 --                        open N ADDRESS [WHERE]      open it with the script's own options, and hand it up;
 --                                                    WHERE is the same with the port that others have found
 --                        refused N ADDRESS CODE TEXT

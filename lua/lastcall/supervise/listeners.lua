@@ -9,6 +9,7 @@
 local core = require "lastcall.core"
 local passed = require "lastcall.systemd.listeners"
 local server = require "lastcall.server"
+local store = require "lastcall.supervise.store"
 
 local listeners = {}
 
@@ -36,7 +37,7 @@ end
 
 local function hand_out(one, worker)
   one.generations[worker.generation] = true
-  worker.line:send_with(one.fd, "take", one.n, one.address)
+  worker.line:send_with(one.fd, "take", one.n, one.address, one.stored_as and "stored" or nil)
 end
 
 --- The members of its SO_REUSEPORT group, if it is in one; else it alone.
@@ -95,16 +96,31 @@ local function hold(self, one, fd)
   end
   table.insert(self.list, one)
   if one.address:find "^unix:" then one.device, one.inode = core.path_identity(one.address) end
+  one.stored_as = store.keep(one)
+end
+
+--- Takes over the sockets that the service manager has kept since an earlier master died.
+function Listeners:restore()
+  for _, given in ipairs(store.take()) do
+    local one = entry(self, given.n, given.address)
+    if one.fd then core.close_fd(given.fd) else hold(self, one, given.fd) end
+  end
 end
 
 --- Takes over a socket from an earlier program of the master's.
 function Listeners:take_over(given)
   local one = entry(self, given.n, given.address)
   for name, value in pairs(given) do one[name] = value end
+  one.stored_as = store.keep(one) -- the manager knows that it has it already
 end
 
 --- Opens an address of the operator's, for the first call with it. Returns true, or nil and the reason.
 function Listeners:open(address)
+  local known = self.by_key[key_of(1, address)]
+  if known and known.fd then
+    known.is_given = true
+    return true
+  end
   local opened, _, message = server.new(address, {})
   if not opened then return nil, message end
   local fd = core.socket.listener_fd(opened)
@@ -146,6 +162,7 @@ function Listeners:opened(worker, n, address, fd)
     return
   end
   hold(self, one, fd)
+  if one.stored_as then worker.line:send("stored", n, address) end
   one.generations[worker.generation] = true
   for _, waiting in ipairs(one.waiting) do hand_out(one, waiting) end
   one.waiting = {}
@@ -207,6 +224,7 @@ end
 
 local function close(one)
   if not one.fd then return end
+  store.forget(one)
   if one.device then core.path_remove(one.address, one.device, one.inode) end
   core.close_fd(one.fd)
   one.fd = nil
@@ -228,6 +246,18 @@ end
 function Listeners:close()
   for _, one in ipairs(self.list) do close(one) end
   self.by_key, self.list = {}, {}
+end
+
+--- Leaves those that the service manager has stored to it, for another master.
+function Listeners:leave_stored()
+  for i = #self.list, 1, -1 do
+    local one = self.list[i]
+    if one.stored_as then
+      core.close_fd(one.fd)
+      self.by_key[one.key] = nil
+      table.remove(self.list, i)
+    end
+  end
 end
 
 return listeners

@@ -217,6 +217,7 @@ local function begin(self)
     renewal.take_over(self)
     return true
   end
+  self.listeners:restore()
   for _, address in ipairs(self.options.listen or {}) do
     local fine, problem = self.listeners:open(address)
     if not fine then return nil, problem end
@@ -227,6 +228,7 @@ local function begin(self)
   if not fine then return nil, reason end
   self.places = first.workers
   build.proved(self, first.workers[1].build)
+  for _, one in ipairs(self.listeners:unasked(first.number)) do self.listeners:let_go(one) end
   return true
 end
 
@@ -240,6 +242,7 @@ function Master:start()
     return true
   end
   local code = self:is_stopping() and "draining" or "failed"
+  if code == "failed" then self.listeners:leave_stored() end -- the manager starts the service again, perhaps
   self:stop()
   conclude(self)
   return nil, code, reason

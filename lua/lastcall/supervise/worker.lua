@@ -12,6 +12,7 @@ local line = require "lastcall.supervise.line"
 local process = require "lastcall.subprocess"
 local remedy = require "lastcall.remedy"
 local stderr = require "lastcall.stderr"
+local store = require "lastcall.supervise.store"
 local totals = require "lastcall.supervise.totals"
 
 local worker = {}
@@ -19,7 +20,7 @@ local worker = {}
 local LINE = 3            -- the number of the line's descriptor in the child
 -- What a service manager has told the master is not for its workers.
 local ENVIRONMENT = { LISTEN_PID = false, LISTEN_FDS = false, LISTEN_FDNAMES = false, NOTIFY_SOCKET = false,
-  WATCHDOG_USEC = false, WATCHDOG_PID = false }
+  WATCHDOG_USEC = false, WATCHDOG_PID = false, FDSTORE = false }
 local STOP_MAY_COME = 0.3 -- seconds between the same signal to a worker and to the master
 local TAIL, LINES = 4096, 25 -- bytes and lines of its stderr that the master keeps for a reason
 local LEEWAY = 2          -- seconds past its deadline until it is killed
@@ -277,7 +278,10 @@ function Worker:drain(seconds, last)
   local deadline = core.now() + seconds + LEEWAY
   if not self.deadline or deadline < self.deadline then self.deadline = deadline end
   if self.state == "starting" then return self:discard() end
-  for _, one in ipairs(last) do self.line:send("last", one.n, one.address, one.rank, one.of) end
+  for _, one in ipairs(last) do
+    store.forget(one) -- another master could do nothing with it
+    self.line:send("last", one.n, one.address, one.rank, one.of)
+  end
   self.state = "draining"
   if not self.line:send("drain", seconds) then self.process:kill "TERM" end -- it has closed its line, or reads nothing
 end

@@ -8,6 +8,8 @@ local environment = {}
 local FIRST = 3 -- the number of the first socket that was passed
 local MOST = 4096
 
+local STORED = "^lastcall/" -- the names of sockets that a supervisor has given to the manager's store
+
 local sockets, manager -- what was found
 
 local taken = {}
@@ -40,7 +42,7 @@ end
 --- The sockets that were passed, in order: {fd =, name =}; and a text that says what was wrong, if anything was.
 function environment.sockets()
   if sockets then return sockets, sockets.problem end
-  sockets = {}
+  sockets = { stored = {} }
   local pid, count, names = take "LISTEN_PID", take "LISTEN_FDS", take "LISTEN_FDNAMES"
   take "LISTEN_PIDFDID"
   if not count or not is_ours(pid) then return sockets end
@@ -52,7 +54,10 @@ function environment.sockets()
   names = names_in(names)
   for fd = FIRST, FIRST + wanted - 1 do
     local name = names[fd - FIRST + 1]
-    if core.keep_from_children(fd) then
+    local is_open, is_stored = core.keep_from_children(fd), name and name:find(STORED)
+    if is_stored then
+      table.insert(sockets.stored, { fd = fd, name = name })
+    elseif is_open then
       sockets[#sockets + 1] = { fd = fd, name = name and name ~= "" and name or "unknown" }
     else
       sockets.problem = ("LISTEN_FDS is %d, but descriptor %d is not open"):format(wanted, fd)
@@ -60,6 +65,9 @@ function environment.sockets()
   end
   return sockets, sockets.problem
 end
+
+--- The sockets that an earlier supervisor had stored, for the next one alone: {fd =, name =}.
+function environment.stored() return environment.sockets().stored end
 
 local function socket_address(path)
   if not path then return nil end
@@ -70,11 +78,13 @@ local function socket_address(path)
     problem or "the path begins neither with a slash nor with @")
 end
 
---- The service manager: {address =, watchdog = seconds}. Either may be missing; `problem` says what was wrong.
+--- The service manager: {address =, watchdog = seconds, room = descriptors that it stores}. Each may be missing;
+-- `problem` says what was wrong.
 function environment.manager()
   if manager then return manager end
   manager = {}
   manager.address, manager.problem = socket_address(take "NOTIFY_SOCKET")
+  manager.room = manager.address and number(take "FDSTORE", MOST)
   local usec, pid = take "WATCHDOG_USEC", take "WATCHDOG_PID"
   if not usec or pid and not is_ours(pid) then return manager end
   local micro = number(usec, 10 ^ 15 // 1)

@@ -24,6 +24,7 @@ local tasks, watcher = {}, nil -- of this file, in the run under way
 local is_stopping, has_been_ready = false, false
 local is_over = false -- it has been told of the end: what later runs of this process do is no news
 local own = {} -- see notify.describe
+local stored = 0 -- descriptors
 
 local function begin_task(fn)
   local task = core.system_task(core.context.root(), fn)
@@ -31,9 +32,9 @@ local function begin_task(fn)
   return task
 end
 
---- Sends; true unless the manager has no room now.
-local function put(text)
-  local fine, code, problem = core.notify(address, text)
+--- Sends, with the descriptor unless that is nil; true unless the manager has no room now.
+local function put(text, fd)
+  local fine, code, problem = core.notify(address, text, fd)
   if fine then return true end
   if code == "eagain" or code == "enobufs" then return false end
   log("warning", "the service manager cannot be told", { message = text:match "^[^\n]*", cause = problem })
@@ -43,16 +44,16 @@ end
 
 local function send_kept()
   while address and kept[1] do
-    if put(kept[1]) then table.remove(kept, 1) else core.sleep(RETRY_EVERY) end
+    if put(kept[1].text, kept[1].fd) then table.remove(kept, 1) else core.sleep(RETRY_EVERY) end
   end
   kept = {}
 end
 
 --- The manager shall learn this.
-local function tell(text)
+local function tell(text, fd)
   if not address then return end
-  if #kept == 0 and put(text) or #kept == MOST_KEPT then return end
-  kept[#kept + 1] = text
+  if #kept == 0 and put(text, fd) or #kept == MOST_KEPT then return end
+  kept[#kept + 1] = { text = text, fd = fd }
   if #kept == 1 then begin_task(send_kept) end
 end
 
@@ -119,6 +120,25 @@ end
 --- What a supervisor says instead of the process's own state: `status()` returns a line; `progress()` returns a value
 -- that changes while the drain goes on.
 function notify.describe(functions) own = functions end
+
+--- The manager shall keep the descriptor, and pass it under this name to the next process of the service. It stays
+-- open until `forget`. Returns whether there is a store, and room in it.
+function notify.store(name, fd)
+  local room = address and environment.manager().room
+  if not room or stored >= room then return false end
+  stored = stored + 1
+  tell("FDSTORE=1\nFDNAME=" .. name, fd)
+  return true
+end
+
+--- The manager shall keep it no longer.
+function notify.forget(name)
+  stored = stored - 1
+  for i = #kept, 1, -1 do
+    if kept[i].fd and kept[i].text:find("FDNAME=" .. name, 1, true) then table.remove(kept, i) end
+  end
+  tell("FDSTOREREMOVE=1\nFDNAME=" .. name)
+end
 
 --- A reload begins, and has ended.
 function notify.reloading()
