@@ -18,6 +18,9 @@ function helper.seconds(n) return n * slow end
 -- its turn, and others may have had the processor since then. A wait that does not happen takes none of this.
 function helper.least(n) return n / 2 end
 
+--- A bound for what happens at once, where anything else takes five seconds and more: a busy machine may need a second.
+helper.AT_ONCE = helper.seconds(2)
+
 --- Whether it is one of these that runs the specs: what costs memory or time is not lastcall's alone then.
 helper.is_slow = slow > 1
 

@@ -268,13 +268,13 @@ describe("a ladder that takes long though each of its connections is short does 
   it("and ends in time, whatever timers are due", function()
     helper.task(function(lastcall)
       local server, conns = serve_many(lastcall, 20, function() lastcall.sleep(1000) end)
-      local ends = lastcall.now() + 1
+      local ends = lastcall.now() + 5
       for _ = 1, 2000 do
         lastcall.spawn(function() while lastcall.now() < ends do lastcall.sleep(0) end end)
       end
       server:shutdown(0.3)
       local report = server:wait()
-      assert.is_true(report.elapsed < helper.seconds(0.6), report.elapsed)
+      assert.is_true(report.elapsed < helper.AT_ONCE, report.elapsed)
       assert.equal(20, report.canceled)
       for _, conn in ipairs(conns) do conn:abort() end
     end, { on_error = function() end })

@@ -15,7 +15,7 @@ describe("a server", function()
     end)
     assert.is_true(report.ok)
     helper.assert_clean(report)
-    assert.is_true(report.elapsed < helper.seconds(0.9) + helper.stopping.here().settles)
+    assert.is_true(report.elapsed < helper.AT_ONCE + helper.stopping.here().settles)
   end)
 
   it("closes the idle, and finishes a request in two parts drained in the pause", function()

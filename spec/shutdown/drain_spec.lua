@@ -41,7 +41,7 @@ end)
 describe("the step drain", function()
   it("is done at once when nothing is open", function()
     local report = helper.task(function() helper.serve(lastcall, echo) end)
-    assert.is_true(report.elapsed < helper.seconds(0.5) + helper.stopping.here().settles, tostring(report))
+    assert.is_true(report.elapsed < helper.AT_ONCE + helper.stopping.here().settles, tostring(report))
     helper.assert_clean(report)
   end)
 
@@ -54,31 +54,37 @@ describe("the step drain", function()
       for _, conn in ipairs(clients) do assert.equal("eof", ends(conn)) end
       local mine = server:wait()
       assert.equal(20, mine.closed_idle)
-      assert.is_true(mine.elapsed < helper.seconds(0.8) + helper.stopping.here().settles, tostring(mine))
+      assert.is_true(mine.elapsed < helper.AT_ONCE + helper.stopping.here().settles, tostring(mine))
     end)
     helper.assert_clean(report)
   end)
 
   it("waits for the unfinished alone, and refuses new clients from the moment the stop is over", function()
     helper.task(function()
+      local release = lastcall.channel()
       local server, address = helper.serve(lastcall, function(conn)
         for line in conn:lines() do
-          if line == "slow" then lastcall.sleep(0.8) end
+          if line == "slow" then release:receive() end
           conn:write(line, "\n")
         end
       end)
       local idle, busy = spoken(address), ask(address, "slow")
-      lastcall.sleep(0.05)
-      assert.equal(1, server:count "active")
+      helper.at_work(server)
+      while server:count "active" > 1 do lastcall.sleep(0.005) end
       server:shutdown(5)
       assert.equal("eof", ends(idle))
-      lastcall.sleep(0.5)
-      assert.equal(1, server:count())
-      assert.equal("refused", select(2, lastcall.connect(address)))
+      local late, code
+      repeat
+        lastcall.sleep(0.02)
+        late, code = lastcall.connect(address)
+        if late then late:abort() end
+      until not late and server:count() == 1
+      assert.equal("refused", code)
+      release:close()
       assert.equal("slow", busy:read())
       assert.equal("eof", ends(busy))
       local report = server:wait()
-      assert.is_true(report.elapsed < helper.seconds(2), tostring(report))
+      assert.is_true(report.elapsed < helper.AT_ONCE + helper.stopping.here().settles, tostring(report))
       helper.assert_clean(report)
     end)
   end)
