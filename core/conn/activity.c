@@ -67,9 +67,11 @@ void lc_conn_hold(lc_conn *conn)
   if (conn->wait) lc_conn_update(conn);
 }
 
+/* An idle connection stays idle with a task less. */
 void lc_conn_release(lc_conn *conn)
 {
   conn->tasks--;
+  if (conn->state == LC_STATE_IDLE) return;
   if (conn->state != LC_STATE_CLOSED) lc_conn_update(conn);
   else if (conn->owner) lc_job_queue(conn->loop, &conn->job);
 }

@@ -109,7 +109,7 @@ static void send_gathered(lc_job *job)
 {
   lc_conn *tenant = LC_OWNER(job, lc_loop, output_job)->output_tenant;
   lc_output_send(tenant);
-  lc_conn_update(tenant);
+  if (!tenant->has_unit) lc_conn_update(tenant); /* a unit under way keeps the connection active */
 }
 
 /* Returns 0, or why nothing more is accepted. */

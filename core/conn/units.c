@@ -173,7 +173,7 @@ static unsigned hand_over(lc_conn *conn)
   conn->has_unit = 1;
   conn->wait = LC_WAIT_NONE;
   conn->read_deadline = LC_NEVER;
-  lc_conn_update(conn);
+  if (conn->state != LC_STATE_ACTIVE) lc_conn_update(conn);
   return LC_UNIT;
 }
 

@@ -41,11 +41,15 @@ static lc_http_exchange *make_exchange(lc_http_service *service)
 /* What one use leaves to the next. */
 static void reuse(lc_http_exchange *x)
 {
-  lc_http_exchange kept = {.service = x->service,
-                           .bytes = x->bytes,
-                           .room = x->room,
-                           .out = {.bytes = x->out.bytes, .room = x->out.room}};
-  *x = kept;
+  lc_http_service *service = x->service;
+  char *bytes = x->bytes, *out = x->out.bytes;
+  size_t room = x->room, out_room = x->out.room;
+  memset(x, 0, sizeof *x);
+  x->service = service;
+  x->bytes = bytes;
+  x->room = room;
+  x->out.bytes = out;
+  x->out.room = out_room;
 }
 
 lc_http_exchange *lc_http_exchange_begin(lc_http_service *service)
