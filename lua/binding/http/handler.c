@@ -11,7 +11,7 @@
 #include "script/raise.h"
 #include "script/register.h"
 
-enum { FUNCTION = 1, PARAMETERS, STREAM }; /* upvalues of http_unit */
+enum { FUNCTION = 1, STREAM }; /* upvalues of the units */
 
 static int stream_done(lua_State *L, int status, lua_KContext kept)
 {
@@ -40,25 +40,48 @@ static int handler_returned(lua_State *L, int status, lua_KContext kept)
   return http_answer(L, box) ? stream(L, box) : 0;
 }
 
-/* http_unit(conn, context): serves the request that the connection has. What the script's function does not take is not
- * made. */
-static int http_unit(lua_State *L)
+/* The connection at 1, whose request the handler works for from now on. */
+static conn_box *begin_unit(lua_State *L)
 {
   conn_box *box = conn_self(L);
-  lua_Integer parameters = lua_tointeger(L, lua_upvalueindex(PARAMETERS));
   lc_http_exchange *exchange = lc_http_exchange_of(box->conn);
   if (!exchange || box->exchange)
     raise_error(L, "http: this connection has no request that waits for a handler");
   lc_http_hold(exchange);
   box->exchange = exchange;
   conn_cancel_when_finished(box);
-  if (parameters < 2) {
-    lua_settop(L, 1);
-    lua_pushvalue(L, lua_upvalueindex(FUNCTION));
-    if (parameters) http_object_new(L, &HTTP_REQUEST, box, 1);
-    lua_callk(L, parameters ? 1 : 0, LUA_MULTRET, (lua_KContext)box, handler_returned);
-    return handler_returned(L, LUA_OK, (lua_KContext)box);
-  }
+  return box;
+}
+
+/* Stack: the response, or the connection; the script's function, and its arguments. */
+static int call_handler(lua_State *L, conn_box *box, int count)
+{
+  lua_callk(L, count, LUA_MULTRET, (lua_KContext)box, handler_returned);
+  return handler_returned(L, LUA_OK, (lua_KContext)box);
+}
+
+/* The three units, each (conn, context), serve the request that the connection has. What the script's function does not
+ * take is not made. */
+static int unit_alone(lua_State *L)
+{
+  conn_box *box = begin_unit(L);
+  lua_settop(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(FUNCTION));
+  return call_handler(L, box, 0);
+}
+
+static int unit_with_request(lua_State *L)
+{
+  conn_box *box = begin_unit(L);
+  lua_settop(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(FUNCTION));
+  http_object_new(L, &HTTP_REQUEST, box, 1);
+  return call_handler(L, box, 1);
+}
+
+static int unit_with_response(lua_State *L)
+{
+  conn_box *box = begin_unit(L);
   lua_settop(L, 2);
   http_object_new(L, &HTTP_RESPONSE, box, 1);
   lua_pushvalue(L, lua_upvalueindex(FUNCTION));
@@ -67,19 +90,20 @@ static int http_unit(lua_State *L)
   lua_pushvalue(L, 2);
   lua_remove(L, 2); /* the context; the response takes the connection's place */
   lua_remove(L, 1);
-  lua_callk(L, 3, LUA_MULTRET, (lua_KContext)box, handler_returned);
-  return handler_returned(L, LUA_OK, (lua_KContext)box);
+  return call_handler(L, box, 3);
 }
 
 /* http_handler(function, how many parameters it has, function(response, next_piece) that writes pieces) -> a handler of
  * connections. */
 static int http_handler(lua_State *L)
 {
-  check_type(L, FUNCTION, LUA_TFUNCTION);
-  check_integer(L, PARAMETERS);
-  check_type(L, STREAM, LUA_TFUNCTION);
-  lua_settop(L, STREAM);
-  lua_pushcclosure(L, http_unit, STREAM);
+  check_type(L, 1, LUA_TFUNCTION);
+  lua_Integer parameters = check_integer(L, 2);
+  check_type(L, 3, LUA_TFUNCTION);
+  lua_settop(L, 3);
+  lua_remove(L, 2);
+  lua_CFunction unit = parameters == 1 ? unit_with_request : unit_with_response;
+  lua_pushcclosure(L, parameters ? unit : unit_alone, STREAM);
   return 1;
 }
 

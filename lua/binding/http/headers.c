@@ -26,10 +26,10 @@ typedef struct own_headers {
 
 static const lc_http_head *self_head(lua_State *L, const char **bytes)
 {
-  const own_headers *own = lua_touserdata(L, 1);
+  own_headers *own = lua_touserdata(L, 1);
   size_t size = own ? lua_rawlen(L, 1) : 0;
   if (size == sizeof(http_object) || size < sizeof *own || own->type != OWN_TYPE)
-    return lc_http_request(http_self(L, &HTTP_HEADERS)->exchange, bytes);
+    return lc_http_request(http_check(L, own, size, &HTTP_HEADERS)->exchange, bytes);
   *bytes = own->bytes;
   return &own->head;
 }
@@ -56,9 +56,9 @@ static int push_joined(lua_State *L, const lc_http_head *head, const char *bytes
   const lc_http_field *field = lc_http_field_find(head, bytes, name, length, NULL);
   if (!field) return 0;
   http_push_span(L, bytes, &field->value);
-  int is_cookie = length == 6 && (name[0] | 0x20) == 'c' && (name[1] | 0x20) == 'o';
   int count = 1;
   while ((field = lc_http_field_find(head, bytes, name, length, field))) {
+    int is_cookie = length == 6 && (name[0] | 0x20) == 'c' && (name[1] | 0x20) == 'o';
     luaL_checkstack(L, 3, "too many headers");
     lua_pushstring(L, is_cookie ? "; " : ", ");
     http_push_span(L, bytes, &field->value);

@@ -64,15 +64,21 @@ int http_is_over(const http_object *object)
 static const char *word_of(const http_type *type) { return strrchr(type->name, '.') + 1; }
 
 /* Recognizes it by its contents, as conn_of_object does. */
-http_object *http_self(lua_State *L, const http_type *type)
+http_object *http_check(lua_State *L, void *userdata, size_t size, const http_type *type)
 {
-  http_object *object = lua_touserdata(L, 1);
-  if (!object || lua_rawlen(L, 1) != sizeof *object || object->type != type)
+  http_object *object = userdata;
+  if (!object || size != sizeof *object || object->type != type)
     raise_error(L, "expected a %s as self: call its methods with ':', as in %s:method()",
                 word_of(type), word_of(type));
   if (http_is_over(object))
     raise_error(L, "%s: the request is over, because its handler has returned", word_of(type));
   return object;
+}
+
+http_object *http_self(lua_State *L, const http_type *type)
+{
+  void *userdata = lua_touserdata(L, 1);
+  return http_check(L, userdata, userdata ? lua_rawlen(L, 1) : 0, type);
 }
 
 void http_push_span(lua_State *L, const char *bytes, const lc_http_span *span)

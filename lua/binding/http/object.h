@@ -7,8 +7,8 @@
 
 #include "conn/box.h"
 
-/* User value 1: the connection. 2: for a request the object of its headers, for a response its table of headers, when
- * the script has asked for them. */
+/* User value 1: the connection; for headers their request, which keeps it. 2: for a request the object of its headers, for
+ * a response its table of headers, when the script has asked for them. */
 typedef struct http_type {
   const char *name;
   int values; /* user values */
@@ -37,11 +37,13 @@ void http_set_index(lua_State *L, lua_CFunction index, const char *methods, cons
 #define HTTP_SET_INDEX(L, index, methods, properties)                 \
   http_set_index(L, index, methods, properties, sizeof *(properties), \
                  sizeof(properties) / sizeof *(properties))
-/* Pushes a new object for the exchange of the connection at `index` [0, +1]. */
+/* Pushes a new object for the connection's exchange. What lies at `index` becomes its user value 1 [0, +1]. */
 http_object *http_object_new(lua_State *L, const http_type *type, conn_box *box, int index);
 int http_is_over(const http_object *object); /* the handler of its request has returned */
 /* Argument 1 of a method. Raises for another value, and when the handler of the request has returned. */
 http_object *http_self(lua_State *L, const http_type *type);
+/* The same for a caller that has looked at it: a userdata of `size` bytes, or NULL. */
+http_object *http_check(lua_State *L, void *userdata, size_t size, const http_type *type);
 void http_push_span(lua_State *L, const char *bytes, const lc_http_span *span); /* [0, +1] */
 
 #endif

@@ -17,8 +17,7 @@
 static int request_headers(lua_State *L, const http_object *self)
 {
   if (lua_getiuservalue(L, 1, HTTP_OF_HEADERS) == LUA_TUSERDATA) return 1;
-  lua_getiuservalue(L, 1, HTTP_OF_CONN);
-  http_object_new(L, &HTTP_HEADERS, self->box, -1);
+  http_object_new(L, &HTTP_HEADERS, self->box, 1);
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, 1, HTTP_OF_HEADERS);
   return 1;
