@@ -118,7 +118,7 @@ static void keepalive_ended(struct client *client, enum count outcome)
 
 static bool keepalive_is_ready(const struct temper *temper)
 {
-  return temper->ready >= temper->value[N];
+  return temper->ready >= (size_t)temper->value[N];
 }
 static bool keepalive_is_over(const struct temper *temper)
 {
