@@ -39,7 +39,7 @@ static int discard(lc_conn *conn)
     ssize_t got = lc_input_receive(conn, sink, sizeof sink);
     if (got == LC_AGAIN) return NOTHING_NOW;
     if (got == LC_TRUNCATED) continue; /* like a FIN in order: nothing else is to be read */
-    if (got == -ENOMEM || got == -ENOBUFS) {
+    if (lc_is_shortage(got)) {
       lc_conn_arm(conn, conn->loop->now + LC_MEMORY_RETRY);
       return NOTHING_NOW;
     }

@@ -36,8 +36,7 @@ static ssize_t read_piece(lc_conn *conn, int file, uint64_t offset, size_t size)
 static ssize_t send_piece(lc_conn *conn, int file, uint64_t offset, size_t size)
 {
   ssize_t sent = lc_crossing_send_file(conn, file, offset, size);
-  if (sent > 0 || sent == LC_AGAIN || sent == -ENOMEM || sent == -ENOBUFS)
-    return lc_output_note(conn, sent, size);
+  if (sent > 0 || sent == LC_AGAIN || lc_is_shortage(sent)) return lc_output_note(conn, sent, size);
   return read_piece(conn, file, offset, size);
 }
 

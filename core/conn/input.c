@@ -58,7 +58,7 @@ static int received(lc_conn *conn, ssize_t got)
   if (got == LC_AGAIN) return LC_AGAIN;
   if (got == 0) return LC_EOF;
   if (got == LC_TRUNCATED) return LC_TRUNCATED; /* the peer may still read */
-  if (got == -ENOMEM || got == -ENOBUFS) {      /* the peer is well */
+  if (lc_is_shortage(got)) {                    /* the peer is well */
     conn->in_refused = 1;
     lc_conn_arm(conn, conn->loop->now + LC_MEMORY_RETRY);
     return (int)got;
@@ -114,7 +114,7 @@ static int begin(lc_conn *conn)
 
 static int over(lc_conn *conn, int result)
 {
-  if (result != LC_AGAIN && result != -ENOMEM && result != -ENOBUFS) lc_conn_end_read(conn);
+  if (result != LC_AGAIN && !lc_is_shortage(result)) lc_conn_end_read(conn);
   return result;
 }
 

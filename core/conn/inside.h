@@ -16,6 +16,9 @@
 /* No event tells when the kernel has memory again: the call is repeated after this time. */
 #define LC_MEMORY_RETRY (10 * LC_MILLISECOND)
 
+/* The kernel lacked memory for a call, which may be tried again. */
+static inline int lc_is_shortage(ssize_t code) { return code == -ENOMEM || code == -ENOBUFS; }
+
 struct lc_parcels;
 
 /* The fields that only some connections need, allocated when they do. */

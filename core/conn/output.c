@@ -37,7 +37,7 @@ static ssize_t send_pieces(lc_conn *conn, struct iovec *pieces, int count, size_
 ssize_t lc_output_note(lc_conn *conn, ssize_t sent, size_t total)
 {
   if (sent == LC_AGAIN) sent = 0;
-  if (sent == -ENOMEM || sent == -ENOBUFS || sent == -ETOOMANYREFS) {
+  if (lc_is_shortage(sent) || sent == -ETOOMANYREFS) {
     conn->out_refused = conn->out_blocked = 1;
     lc_conn_arm(conn, conn->loop->now + LC_MEMORY_RETRY);
     sent = 0;
