@@ -80,9 +80,9 @@ void client_takes(client *c, const char *bytes, size_t size)
   }
 }
 
-static client_end end_of(ssize_t result)
+static client_end end_of(const client *c, ssize_t result)
 {
-  if (result == 0) return SAW_EOF;
+  if (result == 0) return c->ws.was_reset ? SAW_RESET : SAW_EOF;
   return result == -ETIMEDOUT ? SAW_TIMEOUT : SAW_RESET;
 }
 
@@ -94,7 +94,7 @@ static int reads(client *c)
   ssize_t got = c->sys->recv(c->sys, c->fd, buffer, size, 0);
   if (got == -EAGAIN) return 0;
   if (got <= 0) {
-    over(c, end_of(got));
+    over(c, end_of(c, got));
     return 0;
   }
   size_t aside = c->in->plan->shakes ? shaking_client_takes(c, buffer, (size_t)got) : 0,

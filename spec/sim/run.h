@@ -54,6 +54,8 @@ typedef struct ws_talk {
   int code;            /* of the server's Close; 0: none has come */
   int closes;          /* it says Close, once the frame under way is sent */
   unsigned close_sent; /* bytes of that */
+  int
+    was_reset; /* a send has heard of it: the kernel tells that once, and a receive then returns 0 */
 } ws_talk;
 
 struct client {

@@ -75,6 +75,7 @@ int ws_client_closes(client *c)
     struct iovec piece = {text + talk->close_sent, CLOSE_SIZE - talk->close_sent};
     struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
     ssize_t sent = c->sys->sendmsg(c->sys, c->fd, &message, 0);
+    talk->was_reset = sent == -ECONNRESET;
     if (sent < 0) break;
     talk->close_sent += (unsigned)sent;
   }
