@@ -58,15 +58,27 @@ static int core_duplicate(lua_State *L)
   return 1;
 }
 
+/* What the kernel says of argument 1; 0 when it is no socket. */
+static int socket_fact(lua_State *L, int name)
+{
+  const runtime *rt = runtime_upvalue(L);
+  int fact = 0;
+  socklen_t length = sizeof fact;
+  int fd = descriptor_argument(L, 1);
+  return rt->sys->getsockopt(rt->sys, fd, SOL_SOCKET, name, &fact, &length) < 0 ? 0 : fact;
+}
+
 /* listens(fd): whether it is a socket that listens. */
 static int core_listens(lua_State *L)
 {
-  const runtime *rt = runtime_upvalue(L);
-  int is_listening = 0;
-  socklen_t length = sizeof is_listening;
-  int result = rt->sys->getsockopt(rt->sys, descriptor_argument(L, 1), SOL_SOCKET, SO_ACCEPTCONN,
-                                   &is_listening, &length);
-  lua_pushboolean(L, result >= 0 && is_listening);
+  lua_pushboolean(L, socket_fact(L, SO_ACCEPTCONN));
+  return 1;
+}
+
+/* may_listen(fd): whether it is a socket that listens, or can be told to. */
+static int core_may_listen(lua_State *L)
+{
+  lua_pushboolean(L, socket_fact(L, SO_TYPE) == SOCK_STREAM);
   return 1;
 }
 
@@ -107,6 +119,7 @@ void environment_open(lua_State *L, runtime *rt)
                                        {"keep_from_children", core_keep_from_children},
                                        {"duplicate", core_duplicate},
                                        {"listens", core_listens},
+                                       {"may_listen", core_may_listen},
                                        {"notify", core_notify},
                                        {NULL, NULL}};
   register_functions(L, rt, "", functions);

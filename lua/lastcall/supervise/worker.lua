@@ -37,9 +37,10 @@ local hears = {}
 
 function hears.listen(self, message) self.master.listeners:ask(self, math.tointeger(message[2]) or 1, message[3]) end
 
+--- A script of LuaSocket's hands the socket up when it is bound, and listens later.
 function hears.opened(self, message)
   local address = message[3]
-  if message.fd and core.listens(message.fd) then
+  if message.fd and core.may_listen(message.fd) then
     return self.master.listeners:opened(self, math.tointeger(message[2]) or 1, address, message.fd)
   end
   if message.fd then core.close_fd(message.fd) end
