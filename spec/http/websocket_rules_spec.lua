@@ -85,7 +85,7 @@ local WAYS = {
 
 for side, tried in pairs(try) do
   describe("a rule of WebSocket holds for the " .. side, function()
-    local rules = frames.rules(side == "client")
+    local rules = frames.table("websocket_rules", side == "client")
     helper.figure("%d rules of WebSocket for the %s", #rules, side)
     for way, pieces_of in pairs(WAYS) do
       it("when frames come " .. way, function() tried(rules, pieces_of) end)

@@ -9,9 +9,12 @@ local frames = { CONTINUATION = 0, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PO
 local MASK = "\x12\xAB\x34\x7F"
 
 function frames.mask(payload, key)
-  local bytes = {}
-  for i = 1, #payload do bytes[i] = string.char(payload:byte(i) ~ key:byte((i - 1) % 4 + 1)) end
-  return table.concat(bytes)
+  local word = ("I4"):unpack(key)
+  local masked = setmetatable({}, { __index = function(known, four)
+    known[four] = ("I4"):pack(("I4"):unpack(four) ~ word)
+    return known[four]
+  end })
+  return ((payload .. ("\0"):rep(-#payload % 4)):gsub("....", masked):sub(1, #payload))
 end
 
 local function length_of(payload, form)
@@ -101,31 +104,30 @@ function frames.close_code(payload)
   return (">I2"):unpack(payload), payload:sub(3)
 end
 
---- Everything that still comes from a server, as a text: "text hello, pong p, close 1000, eof"; from a client, up to
--- its Close.
-function frames.rest(conn, is_masked)
-  local names = { [0] = "continuation", "text", "binary", [8] = "close", [9] = "ping", [10] = "pong" }
-  local seen = {}
-  while true do
-    local opcode, payload = read(conn, is_masked or false)
-    if not opcode then
-      seen[#seen + 1] = payload
-      return table.concat(seen, ", ")
-    end
-    if opcode == frames.CLOSE then payload = tostring(frames.close_code(payload) or "") end
-    seen[#seen + 1] = (names[opcode] .. " " .. payload):match "^(.-)%s*$"
-    if is_masked and opcode == frames.CLOSE then return table.concat(seen, ", ") end
-  end
+local NAMES = { [0] = "continuation", "text", "binary", [8] = "close", [9] = "ping", [10] = "pong" }
+
+--- What comes next from a server, or a client if it `is_masked`: "text hello", "pong", "close 1000", "eof". And whether
+-- it is the last: a client's Close is, for this side then ends the connection.
+function frames.next(conn, is_masked)
+  local opcode, payload = read(conn, is_masked or false)
+  if not opcode then return payload, true end
+  if opcode == frames.CLOSE then payload = tostring(frames.close_code(payload) or "") end
+  return payload == "" and NAMES[opcode] or NAMES[opcode] .. " " .. payload, is_masked and opcode == frames.CLOSE
 end
 
---- The rules of websocket_rules.lua, for a peer that is the client or the server.
-function frames.rules(is_server)
+--- Everything that still comes: "text hello, pong p, close 1000, eof"; from a client, up to its Close.
+function frames.rest(conn, is_masked)
+  local seen, is_last = {}, false
+  while not is_last do seen[#seen + 1], is_last = frames.next(conn, is_masked) end
+  return table.concat(seen, ", ")
+end
+
+--- What a file of this folder says of a peer that is the client or the server: websocket_rules, websocket_cases.
+function frames.table(name, is_server)
   local function frame(opcode, payload, how)
     how = how or {}
-    local is_plain = is_server ~= (how.is_wrong or false)
-    if #payload > 4096 and not is_plain then return frames.unmasked(opcode, payload, how.more) end
-    return frames.frame(opcode, payload,
-      { more = how.more, reserved = how.reserved, form = how.form, is_plain = is_plain })
+    return frames.frame(opcode, payload, { more = how.more, reserved = how.reserved, form = how.form,
+      is_plain = is_server ~= (how.is_wrong or false) })
   end
   local function text(payload, how) return frame(frames.TEXT, payload, how) end
   local function close(code, reason)
@@ -135,7 +137,7 @@ function frames.rules(is_server)
   local function announce(length)
     return string.char(0x82, is_server and 127 or 255) .. (">I8"):pack(length) .. "mask"
   end
-  return assert(loadfile "spec/support/http/websocket_rules.lua")(frame, text, close, announce)
+  return assert(loadfile("spec/support/http/" .. name .. ".lua"))(frame, text, close, announce)
 end
 
 return frames

@@ -1,7 +1,7 @@
--- The rules of RFC 6455, one by one: what an echo answers to frames that are legal, odd, or illegal. Those that the
--- public suites of cases try are among them: lengths, control frames, reserved bits, opcodes, fragments, UTF-8, Close.
+-- The rules of RFC 6455, one by one: what an echo answers to frames that are legal, odd, or illegal. What a
+-- public suite of cases tries, in its order and with its pauses, is in websocket_cases.lua.
 --
--- A chunk for frames.rules: it gets the functions that make frames, for a client or for a server, and returns a list of
+-- A chunk for frames.table: it gets the functions that make frames, for a client or for a server, and returns a list of
 -- {name, bytes, answer}: what the peer sends, and what it gets then, as frames.rest tells it. A peer that gets no Close
 -- itself says it, unless the rule `says_close`. `is_big`: for an echo whose messages may be longer than 1000 bytes.
 
