@@ -42,6 +42,9 @@ local clients = {
   ["python3-aiohttp"] = {
     "/usr/bin/python3 -c 'import aiohttp'", "/usr/bin/python3 " .. FOLDER .. "websocket_client.py %s aiohttp %d",
   },
+  ["python3-autobahn"] = {
+    "/usr/bin/python3 -c 'import autobahn'", "/usr/bin/python3 " .. FOLDER .. "websocket_client.py %s autobahn %d",
+  },
 }
 
 describe("a server of WebSockets that stops", function()

@@ -1,4 +1,5 @@
-"""The connections of spec/http/websocket_clients_spec.lua, by python3: argument 2 is "websockets" or "aiohttp"."""
+"""The connections of spec/http/websocket_clients_spec.lua, by python3: argument 2 is "websockets", "aiohttp"
+or "autobahn"."""
 import asyncio
 import random
 import sys
@@ -61,8 +62,40 @@ async def aiohttp_talk(one):
         return sent, socket.close_code, fine and not socket.exception()
 
 
+async def autobahn_talk(one):
+    from autobahn.asyncio.websocket import WebSocketClientFactory, WebSocketClientProtocol
+    loop = asyncio.get_running_loop()
+    opened, closed = loop.create_future(), loop.create_future()
+    sent, back, fine = 0, 0, True
+
+    class Client(WebSocketClientProtocol):
+        def onOpen(self):
+            opened.set_result(self)
+
+        def onMessage(self, payload, is_binary):
+            nonlocal back, fine
+            back += 1
+            fine = heard(one, payload.decode(), back) and fine
+
+        def onClose(self, was_clean, code, reason):
+            closed.set_result((was_clean, code))
+
+    factory = WebSocketClientFactory(f"ws://{address}/chat", loop=loop)
+    factory.protocol = Client
+    host, port = address.split(":")
+    await loop.create_connection(factory, host, int(port))
+    socket = await opened
+    while socket.state == Client.STATE_OPEN:
+        socket.sendMessage(f"{one} {sent + 1}".encode())
+        sent += 1
+        await asyncio.sleep(random.random() * 0.04)
+    was_clean, code = await closed
+    return sent, code, fine and was_clean
+
+
 async def talk(one):
-    sent, code, fine = await (websockets_talk if kind == "websockets" else aiohttp_talk)(one)
+    kinds = {"websockets": websockets_talk, "aiohttp": aiohttp_talk, "autobahn": autobahn_talk}
+    sent, code, fine = await kinds[kind](one)
     print("end", one, sent, code, 0 if fine else 1, flush=True)
 
 
