@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/digits.h"
+
 #define UNIX_PREFIX "unix:"
 #define PATH_OFFSET offsetof(struct sockaddr_un, sun_path)
 
@@ -215,13 +217,7 @@ static char *append(char *text, const char *more)
 
 static char *append_number(char *text, uint32_t number)
 {
-  char digits[10];
-  size_t count = 0;
-  do {
-    digits[count++] = (char)('0' + number % 10);
-    number /= 10;
-  } while (number > 0);
-  while (count > 0) *text++ = digits[--count];
+  text = lc_digits_append(text, number);
   *text = 0;
   return text;
 }

@@ -1,6 +1,7 @@
 /* reply.c - the head of a reply, and whether the connection goes on behind it. */
 #include <string.h>
 
+#include "base/digits.h"
 #include "conn/crossing.h"
 #include "http/inside.h"
 
@@ -80,14 +81,11 @@ static void frame(lc_http_exchange *x, const lc_http_reply *reply)
 
 static void make_keep_line(lc_http_service *service, lc_time idle)
 {
-  char value[LC_HTTP_KEEP_LINE] = "timeout=", digits[20];
-  size_t length = sizeof "timeout=" - 1, count = 0;
-  for (lc_time seconds = idle / LC_SECOND; !count || seconds; seconds /= 10)
-    digits[count++] = (char)('0' + seconds % 10);
-  while (count) value[length++] = digits[--count];
+  char value[LC_HTTP_KEEP_LINE] = "timeout=";
+  char *end = lc_digits_append(value + strlen(value), (uint64_t)(idle / LC_SECOND));
   lc_http_writer writer;
   lc_http_write_begin(&writer, service->keep_line, sizeof service->keep_line);
-  lc_http_write_field(&writer, "Keep-Alive", 10, value, length);
+  lc_http_write_field(&writer, "Keep-Alive", 10, value, (size_t)(end - value));
   service->keep_length = writer.length;
   service->keep_of = idle;
 }

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/digits.h"
 #include "sys/direct.h"
 #include "sys/files.h"
 #include "sys/quiet.h"
@@ -49,12 +50,8 @@ int lc_sys_descriptor_facts(const lc_sys *sys, int fd, lc_descriptor_facts *fact
 
 static int open_again(int fd, int access)
 {
-  char path[32] = "/proc/self/fd/";
-  char digits[12];
-  size_t at = strlen(path), count = 0;
-  for (; fd > 0 || !count; fd /= 10) digits[count++] = (char)('0' + fd % 10);
-  while (count) path[at++] = digits[--count];
-  path[at] = 0;
+  char path[sizeof "/proc/self/fd/" + LC_DIGITS_MOST] = "/proc/self/fd/";
+  *lc_digits_append(path + strlen(path), (uint64_t)fd) = 0;
   return lc_sys_above_standard(open(path, access | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 }
 

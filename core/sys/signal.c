@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/digits.h"
 #include "sys/clock.h"
 #include "sys/files.h"
 
@@ -446,25 +447,20 @@ lc_time lc_sys_ran(const lc_sys *sys, int number)
   return (lc_time)ran.tv_sec * LC_SECOND + ran.tv_nsec;
 }
 
-static void stat_path(char *end, int tid)
-{
-  static const char FOLDER[] = "/proc/self/task/", NAME[] = "/stat";
-  char digits[12];
-  size_t count = 0;
+#define TASKS "/proc/self/task/"
+#define STAT "/stat"
 
-  do digits[count++] = (char)('0' + tid % 10);
-  while ((tid /= 10) > 0);
-  memcpy(end, FOLDER, sizeof FOLDER - 1);
-  end += sizeof FOLDER - 1;
-  while (count > 0) *end++ = digits[--count];
-  memcpy(end, NAME, sizeof NAME);
+static void stat_path(char *path, int tid)
+{
+  memcpy(path, TASKS, sizeof TASKS - 1);
+  memcpy(lc_digits_append(path + sizeof TASKS - 1, (uint64_t)tid), STAT, sizeof STAT);
 }
 
 /* The file begins with the thread's number, its name in parentheses, and the letter of its state: R
  * for a thread that runs or waits for a processor. */
 int lc_sys_blocked(const lc_sys *sys, int number)
 {
-  char path[48], text[64];
+  char path[sizeof TASKS STAT + LC_DIGITS_MOST], text[64];
   int tid = atomic_load(&interrupts.threads[number].tid);
 
   (void)sys;

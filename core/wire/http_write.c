@@ -1,10 +1,9 @@
 /* http_write.c - writes the head of a response, and of a chunk. */
 #include <string.h>
 
+#include "base/digits.h"
 #include "lastcall.h"
 #include "wire/http_class.h"
-
-enum { DIGITS_MAX = 20 };
 
 /* ---------------------------------------------------------------- the writer -- */
 
@@ -25,16 +24,6 @@ static void put(lc_http_writer *writer, const char *text, size_t length)
 }
 #define PUT(writer, text) put(writer, text, sizeof(text) - 1)
 
-/* Writes decimal digits that end at `end`. Returns where they begin. */
-static char *decimal(char *end, uint64_t number)
-{
-  do {
-    *--end = (char)('0' + number % 10);
-    number /= 10;
-  } while (number);
-  return end;
-}
-
 int lc_http_write_status(lc_http_writer *writer, int status, const char *reason, size_t length)
 {
   char digits[4] = "   ";
@@ -43,7 +32,7 @@ int lc_http_write_status(lc_http_writer *writer, int status, const char *reason,
     reason = lc_http_reason(status);
     length = strlen(reason);
   }
-  decimal(digits + 3, (uint64_t)status);
+  lc_digits_before(digits + 3, (uint64_t)status);
   digits[3] = ' ';
   PUT(writer, "HTTP/1.1 ");
   put(writer, digits, sizeof digits);
@@ -66,7 +55,8 @@ int lc_http_write_field(lc_http_writer *writer, const char *name, size_t name_le
 
 void lc_http_write_length(lc_http_writer *writer, uint64_t length)
 {
-  char digits[DIGITS_MAX], *end = digits + sizeof digits, *begin = decimal(end, length);
+  char digits[LC_DIGITS_MOST], *end = digits + sizeof digits;
+  char *begin = lc_digits_before(end, length);
   PUT(writer, "Content-Length: ");
   put(writer, begin, (size_t)(end - begin));
   PUT(writer, "\r\n");
