@@ -126,7 +126,7 @@ int lc_output_writable(const lc_conn *conn)
   return !result && conn->deadline <= conn->loop->now ? LC_TIMEOUT : result;
 }
 
-static size_t total_of(const struct iovec *pieces, int count)
+size_t lc_pieces_total(const struct iovec *pieces, int count)
 {
   size_t total = 0;
   for (int i = 0; i < count; i++) total += pieces[i].iov_len;
@@ -205,7 +205,7 @@ static ssize_t write_through(lc_conn *conn, const struct iovec *pieces, int coun
     if (passed == length) continue;
     all[used++] = (struct iovec){(char *)pieces[i].iov_base + passed, length - passed};
   }
-  ssize_t sent = send_pieces(conn, all, used, total_of(all, used));
+  ssize_t sent = send_pieces(conn, all, used, lc_pieces_total(all, used));
   if (sent < 0) return sent;
   size_t from_loan = (size_t)sent < loaned ? (size_t)sent : loaned;
   if (loaned && keep_gathered(conn, from_loan) < 0) return conn->error;
@@ -257,7 +257,7 @@ ssize_t lc_conn_write(lc_conn *conn, const struct iovec *pieces, int count)
 {
   int result = lc_output_writable(conn);
   if (result < 0) return result;
-  size_t total = total_of(pieces, count);
+  size_t total = lc_pieces_total(pieces, count);
   if (!total) return 0;
   conn->wrote = 1;
   conn->consumed = 0;
@@ -358,7 +358,7 @@ int lc_output_post(lc_conn *conn, const struct iovec *pieces, int count)
 {
   int result = output_state(conn); /* a post does not wait, so no deadline counts */
   if (result < 0) return result;
-  size_t total = total_of(pieces, count);
+  size_t total = lc_pieces_total(pieces, count);
   lc_conn_extra *extra = lc_conn_need_extra(conn);
   if (!extra) return -ENOMEM;
   result = lc_buffer_reserve(&extra->posted, total);
@@ -377,6 +377,6 @@ int lc_output_post(lc_conn *conn, const struct iovec *pieces, int count)
 int lc_conn_post(lc_conn *conn, const struct iovec *pieces, int count)
 {
   int result = output_state(conn);
-  if (!result) result = make_room(conn, total_of(pieces, count));
+  if (!result) result = make_room(conn, lc_pieces_total(pieces, count));
   return result ? result : lc_output_post(conn, pieces, count);
 }

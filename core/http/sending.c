@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conn/output.h"
 #include "http/inside.h"
 
 enum { PIECES_MOST = 32 };
@@ -44,13 +45,6 @@ int lc_http_out_send(lc_http_exchange *x, lc_conn *conn)
 }
 
 /* --------------------------------------------------------------------- body -- */
-
-static size_t total_of(const struct iovec *pieces, int count)
-{
-  size_t total = 0;
-  for (int i = 0; i < count; i++) total += pieces[i].iov_len;
-  return total;
-}
 
 static int open_chunk(lc_http_exchange *x, size_t size)
 {
@@ -118,7 +112,7 @@ static ssize_t swallow(lc_http_exchange *x, lc_conn *conn, size_t total)
 ssize_t lc_http_write(lc_http_exchange *x, lc_conn *conn, const struct iovec *pieces, int count)
 {
   if (!x->begun || x->ended || count < 0 || count > PIECES_MOST) return -EINVAL;
-  size_t total = total_of(pieces, count);
+  size_t total = lc_pieces_total(pieces, count);
   if (x->sized && total > x->reply_left) return -EMSGSIZE;
   if (x->bodyless) return swallow(x, conn, total);
   if (!total) return 0;
