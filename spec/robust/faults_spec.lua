@@ -232,6 +232,24 @@ describe("where one call fails", function()
       ]]):format(when:find "key" ~= nil))
     end)
   end
+
+  it("a status page says so when there are no random bytes for it, and in its own name", function()
+    lives [[
+      local http = require "lastcall.http"
+      local said
+      lastcall.run(function()
+        local server = assert(lastcall.listen("127.0.0.1:0", { on_error = function(err) said = err end }))
+        lastcall.spawn(function() server:serve(http.handler(http.status())) end)
+        local url = ("http://%s/"):format(server:addresses()[1])
+        faults.fail("random", 1, 1, "EIO")
+        assert(http.get(url).status == 500)
+        assert(said:find("http.status: Input/output error", 1, true), said)
+        assert(not said:find("websocket", 1, true), said)
+        assert(http.get(url).status == 200)
+        lastcall.shutdown()
+      end, { signals = false, drain = 1, log = function() end })
+    ]]
+  end)
 end)
 
 describe("short of memory,", function()

@@ -222,14 +222,16 @@ static int websocket_accept(lua_State *L)
   return 1;
 }
 
-/* websocket_key() -> a key that no other handshake has; or nil, code, message. */
-static int websocket_key(lua_State *L)
+/* random_key(what) -> 16 random bytes in base64, such as the key of a handshake; or nil, code, and the message of the
+ * function `what`. */
+static int random_key(lua_State *L)
 {
   const runtime *rt = runtime_upvalue(L);
+  const char *what = check_string(L, 1);
   uint8_t random[16];
   char key[LC_WS_KEY_SIZE];
   int result = rt->sys->random(rt->sys, random, sizeof random);
-  if (result < 0) return push_failure(L, result, NULL, "http.connect_websocket");
+  if (result < 0) return push_failure(L, result, NULL, what);
   lc_ws_key_write(key, random);
   lua_pushlstring(L, key, sizeof key);
   return 1;
@@ -246,7 +248,7 @@ void http_open_websocket(lua_State *L, runtime *rt)
 {
   static const luaL_Reg functions[] = {{"websocket_begin", websocket_begin},
                                        {"websocket_accept", websocket_accept},
-                                       {"websocket_key", websocket_key},
+                                       {"random_key", random_key},
                                        {"websocket_is_code", websocket_is_code},
                                        {NULL, NULL}};
   static const luaL_Reg methods[] = {{"close", websocket_close}, {NULL, NULL}};

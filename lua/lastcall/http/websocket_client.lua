@@ -63,7 +63,7 @@ end
 
 --- Sends the request, and reads the reply. Returns the reply; or nil, code, message.
 local function shake_hands(conn, parts, given, head, deadline)
-  local key, code, message = core.websocket_key()
+  local key, code, message = core.random_key(WHAT)
   if not key then return nil, code, message end
   local fine
   fine, code, message = conn:write(head, "Sec-WebSocket-Key: ", key, "\r\n\r\n")

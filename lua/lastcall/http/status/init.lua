@@ -120,8 +120,8 @@ end
 -- ------------------------------------------------------------------------------------------------ the page --
 
 local function document(self, own)
-  local nonce, code, message = core.websocket_key() -- 16 random bytes in base64
-  if not nonce then error(("http.status: %s (%s)"):format(message, code), 0) end
+  local nonce, code, message = core.random_key "http.status"
+  if not nonce then error(("%s (%s)"):format(message, code), 0) end
   return 200, {
     ["Content-Type"] = "text/html; charset=utf-8", ["Cache-Control"] = "no-store",
     ["Content-Security-Policy"] = page.policy(nonce), ["X-Content-Type-Options"] = "nosniff",
