@@ -44,6 +44,7 @@ describe("doc/options.md", function()
     Keepalive = function() return names_of(options.keepalive) end,
     Reuseport = function() return names_of(options.reuseport) end,
     Runs = function() return names_of(options.run) end,
+    Supervise = function() return names_of(options.supervise) end,
   } do
     it("has every option of its table " .. heading .. ", and no other", function()
       assert.same(known(), documented(text, heading))
@@ -56,8 +57,15 @@ describe("doc/http.md", function()
     assert.same(names_of(options.http), documented(read_file "doc/http.md", "Options"))
   end)
 
+  it("has every option of files and of the status page, and no other", function()
+    assert.same(names_of(options.http_files), documented(read_file "doc/http.md", "Files"))
+    assert.same(names_of(options.http_status), documented(read_file "doc/http.md", "A status page"))
+  end)
+
   it("has every option of a WebSocket on its own page, and no other", function()
-    assert.same(names_of(options.websocket), documented(read_file "doc/websocket.md", "Options"))
+    local text = read_file "doc/websocket.md"
+    assert.same(names_of(options.websocket), documented(text, "Options"))
+    assert.same(without(options.websocket_client, options.websocket), documented(text, "A client"))
   end)
 end)
 
@@ -108,11 +116,60 @@ describe("a transcript in README.md", function()
   end
 end)
 
+--- The pages that are ours, by their paths.
+local function pages()
+  local list = {}
+  for path in helper.run("ls *.md doc/*.md"):gmatch "[^\n]+" do list[#list + 1] = path end
+  assert(#list > 15)
+  return list
+end
+
+--- The names by which links reach the headings of a page, as GitHub makes them.
+local function anchors_of(path)
+  local anchors = {}
+  for heading in ("\n" .. read_file(path):gsub("```.-```", "")):gmatch "\n#+ ([^\n]+)" do
+    anchors[heading:gsub("%[([^%]]*)%]%b()", "%1"):lower():gsub("[^%w_ -]", ""):gsub(" ", "-")] = true
+  end
+  return anchors
+end
+
+--- The links of a page that lead nowhere.
+local function broken_links(path, text)
+  local broken, count = {}, 0
+  for link in text:gsub("```.-```", ""):gmatch "%]%(([^)%s]+)%)" do
+    local file, anchor = link:match "^([^#]*)#?(.*)$"
+    local target = file == "" and path or (path:match "^.*/" or "") .. file
+    local is_ours = not link:find "^https?:"
+    count = count + 1
+    if is_ours and (not exists(target) or anchor ~= "" and not anchors_of(target)[anchor]) then
+      broken[#broken + 1] = link
+    end
+  end
+  return broken, count
+end
+
+describe("a link of a page", function()
+  it("leads to a file, and to a heading in it", function()
+    local all = 0
+    for _, path in ipairs(pages()) do
+      local broken, count = broken_links(path, read_file(path))
+      assert.same({}, broken, path)
+      all = all + count
+    end
+    assert.is_true(all > 60, all)
+  end)
+
+  it("would be told from one that does not", function()
+    local text = "[a](gone.md) [b](options.md#gone) [c](#gone) [d](options.md#runs) [e](https://a.org/) [f](#turns)"
+    assert.same({ "gone.md", "options.md#gone", "#gone" }, (broken_links("doc/performance.md", text)))
+  end)
+end)
+
 describe("what a page names", function()
   local OURS = { core = true, doc = true, examples = true, lua = true, scripts = true, spec = true }
   local makefile = read_file("Makefile")
 
-  for _, page in ipairs { "README.md", "CONTRIBUTING.md", "doc/proof.md", "doc/architecture.md" } do
+  for _, page in ipairs(pages()) do
     it("exists, said in " .. page, function()
       local text = read_file(page)
       for target in text:gmatch("`make ([%l]+)") do
@@ -126,10 +183,6 @@ describe("what a page names", function()
       end
       for folder, rest in text:gmatch("[`( ](%l+)/([%w_/.]+%.%l+)") do
         if OURS[folder] then assert.is_true(exists(folder .. "/" .. rest), folder .. "/" .. rest) end
-      end
-      for link in text:gmatch("%]%(([%l/-]+%.%l+)%)") do
-        local path = link:find("/", 1, true) and link or (page:match "^.*/" or "") .. link
-        assert.is_true(exists(path), path)
       end
     end)
   end
