@@ -61,8 +61,8 @@ struct lc_protocol {
   /* Whether the connection is idle: neither side owes the other anything. Every doubt counts as
    * work. */
   int (*is_between)(const lc_conn *conn, const void *state);
-  /* Since when an idle connection has been idle. NULL: since it came to be so. Frames that only keep
-   * a connection alive make it busy, and are no reason to keep it. */
+  /* Since when an idle connection has been idle. NULL: since it came to be so. Frames that only
+   * keep a connection alive make it busy, and are no reason to keep it. */
   lc_time (*idle_since)(const lc_conn *conn, const void *state);
   /* Whether `is_between` is certain, and not only likely. If it is certain, a drain closes the
    * connection without waiting for silence. Called only for idle connections that have received
@@ -70,9 +70,9 @@ struct lc_protocol {
   int (*is_sure)(const lc_conn *conn, const void *state);
   /* Says goodbye, because the ladder dismisses the connection or the connection has reached a
    * limit. Called once, between two units, or when a unit is refused or canceled; from then on
-   * every unit is refused. Returns 0 when the connection may be closed at once; NULL means the same. Returns
-   * LC_AGAIN when the peer is to answer: the core then waits for LC_ARRIVAL_LEFT, but no longer
-   * than `linger`, and not beyond the step cancel. */
+   * every unit is refused. Returns 0 when the connection may be closed at once; NULL means the
+   * same. Returns LC_AGAIN when the peer is to answer: the core then waits for LC_ARRIVAL_LEFT, but
+   * no longer than `linger`, and not beyond the step cancel. */
   int (*leave)(lc_conn *conn, void *state);
   /* Returns how long the rest of a unit may take after its first byte. NULL:
    * settings.read_timeout. */

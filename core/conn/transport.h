@@ -1,5 +1,5 @@
-/* transport.h - how the bytes of a connection cross its descriptor: unchanged (plain.c; pipe.c where
- * it is no socket), encrypted, framed, or moved by the embedder (foreign.c).
+/* transport.h - how the bytes of a connection cross its descriptor: unchanged (plain.c; pipe.c
+ * where it is no socket), encrypted, framed, or moved by the embedder (foreign.c).
  *
  *   begin ---> open, repeatedly ---> receive, send ---> finish, repeatedly ---> end
  *     |           |                    |                 |                        ^
@@ -35,8 +35,8 @@
  *             after its linger
  *
  * A call that returns LC_AGAIN for ever ends with a limit of the settings: handshake_timeout,
- * first_byte_timeout and max_age in `open`, read_timeout, write_timeout, and the linger in `finish`. The ladder ends it in
- * any case.
+ * first_byte_timeout and max_age in `open`, read_timeout, write_timeout, and the linger in
+ * `finish`. The ladder ends it in any case.
  *
  * The connection ends with -EPROTO when a receive returns more bytes than it had room for, when a
  * send returns more than it was given, when any other call returns a positive result, or when a
@@ -66,7 +66,8 @@ typedef struct lc_line {
   void *state;    /* the transport's, of this connection */
   uint32_t wants; /* LC_POLL_IN, LC_POLL_OUT, or both */
   int keeps;      /* set by a send that has taken bytes which the kernel refused */
-  /* beside `keeps` or LC_AGAIN: no event will come, because the kernel lacks memory. The core tries again a little later */
+  /* beside `keeps` or LC_AGAIN: no event will come, because the kernel lacks memory. The core tries
+   * again a little later */
   int lacks_memory;
   int has_received; /* set by a send or a finish that has received bytes */
   /* set by a receive that has emptied the kernel's buffer, and keeps nothing for the next */
@@ -99,15 +100,17 @@ struct lc_transport {
    * pieces if there is nothing else to send, and the transport sends the kept bytes first. NULL:
    * nothing can be sent. */
   ssize_t (*send)(lc_line *line, const struct iovec *pieces, int count);
-  /* Sends a piece of a file without a copy. Returns how many bytes it has sent; 0 when the file ends before `offset`;
-   * LC_AGAIN when the kernel is full; or another code: then the core reads the piece and sends it. May be NULL. */
+  /* Sends a piece of a file without a copy. Returns how many bytes it has sent; 0 when the file
+   * ends before `offset`; LC_AGAIN when the kernel is full; or another code: then the core reads
+   * the piece and sends it. May be NULL. */
   ssize_t (*send_file)(lc_line *line, int file, uint64_t offset, size_t size);
-  /* The same as `send`, with descriptors that go with the first byte, and stay the core's. NULL: none can cross. */
+  /* The same as `send`, with descriptors that go with the first byte, and stay the core's. NULL:
+   * none can cross. */
   ssize_t (*send_fds)(lc_line *line, const struct iovec *pieces, int count, const int *fds,
                       int fd_count);
-  /* The same as `receive`, with up to `*fd_count` descriptors, close-on-exec, which become the core's. Sets `*fd_count` to
-   * how many came. Sets `*lost` when there were others, which the kernel or the transport has closed. There when
-   * `send_fds` is. */
+  /* The same as `receive`, with up to `*fd_count` descriptors, close-on-exec, which become the
+   * core's. Sets `*fd_count` to how many came. Sets `*lost` when there were others, which the
+   * kernel or the transport has closed. There when `send_fds` is. */
   ssize_t (*receive_fds)(lc_line *line, void *into, size_t room, int *fds, int *fd_count,
                          int *lost);
   /* Returns how many bytes have come and were not received, or a code. Bytes that no event
@@ -122,9 +125,9 @@ struct lc_transport {
    * code. */
   int (*finish)(lc_line *line);
   /* Of a descriptor that is no socket: 0, or the code of a failure that an event has told. Only
-   * close() ends what such a descriptor sends, so `finish` is NULL; and no event tells that the peer
-   * has taken everything, so the closing looks, by `unacked`, which is exact. NULL: a socket, whose
-   * SO_ERROR tells. */
+   * close() ends what such a descriptor sends, so `finish` is NULL; and no event tells that the
+   * peer has taken everything, so the closing looks, by `unacked`, which is exact. NULL: a socket,
+   * whose SO_ERROR tells. */
   int (*error)(lc_line *line);
   /* Says more about the failure that the last call returned: a static string, or NULL. May be
    * NULL. */

@@ -44,7 +44,8 @@ void lc_conn_look(lc_conn *conn);
  * (LC_AGAIN until then). From then on nothing is received or sent until the handshake is over:
  * LC_CONNECTED, or LC_ENDED. Returns 0, or a code, and the connection is as before: -EBADMSG when
  * bytes were received and not read, which would then look as if they had come encrypted; -EALREADY
- * when it has another transport; -ENOTSOCK for a pipe or a device; -EPROTONOSUPPORT for a transport of another version. */
+ * when it has another transport; -ENOTSOCK for a pipe or a device; -EPROTONOSUPPORT for a transport
+ * of another version. */
 int lc_conn_set_transport(lc_conn *conn, const lc_transport *transport);
 /* Why the transport has failed, in more words than the code: a static string, or NULL. */
 const char *lc_conn_reason(const lc_conn *conn);
@@ -70,7 +71,8 @@ void lc_conn_unit_again(lc_conn *conn);
 /* The work for the unit has failed: the protocol may say so to the peer, and the connection closes
  * as lc_conn_finish does. Without a unit it closes too. */
 void lc_conn_unit_failed(lc_conn *conn);
-/* The embedder has done with the connection: it says goodbye as its protocol wants, and closes as lc_conn_finish does. */
+/* The embedder has done with the connection: it says goodbye as its protocol wants, and closes as
+ * lc_conn_finish does. */
 void lc_conn_leave(lc_conn *conn, const char *cause);
 
 /* ------------------------------------------------------------------- held -- */
@@ -94,8 +96,8 @@ lc_time lc_conn_quiet_from(lc_conn *conn);
 
 uint64_t lc_conn_id(const lc_conn *conn); /* unique in its loop, never reused */
 int lc_conn_fd(const lc_conn *conn);      /* -1 once it is closed */
-/* The same, for code that may duplicate the descriptor or give it to another process. The end of the
- * connection ends such copies, too, which close() alone would not do. */
+/* The same, for code that may duplicate the descriptor or give it to another process. The end of
+ * the connection ends such copies, too, which close() alone would not do. */
 int lc_conn_lend(lc_conn *conn);
 lc_state lc_conn_state(const lc_conn *conn);
 lc_server *lc_conn_server(const lc_conn *conn); /* NULL once it has left the registry */
@@ -109,11 +111,11 @@ int lc_conn_error(const lc_conn *conn);
 /* Whether the peer's FIN is known to have come, read or not. 0 once we have shut our reading
  * half. */
 int lc_conn_is_finished(const lc_conn *conn);
-/* "GET /path", shortened to fit: what the connection is at work for, and since when (NULL: not asked for). Returns
- * `text`; NULL when its protocol knows of nothing. */
+/* "GET /path", shortened to fit: what the connection is at work for, and since when (NULL: not
+ * asked for). Returns `text`; NULL when its protocol knows of nothing. */
 const char *lc_conn_label(const lc_conn *conn, char *text, size_t size, lc_time *since);
-/* Which way bytes go: an end of a pipe goes one way, and whatever would go the other way returns -EOPNOTSUPP. Both ways
- * once it is closed. */
+/* Which way bytes go: an end of a pipe goes one way, and whatever would go the other way returns
+ * -EOPNOTSUPP. Both ways once it is closed. */
 int lc_conn_can_read(const lc_conn *conn);
 int lc_conn_can_write(const lc_conn *conn);
 /* Whether the ladder closes the connection: it was idle, or would have begun new work. */

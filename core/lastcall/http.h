@@ -1,7 +1,8 @@
 /* lastcall/http.h - the bytes of HTTP/1.1: heads and chunked bodies, read and written.
  *
- * Nothing here knows a connection, allocates, or calls the system. Reading gives places in the caller's bytes, and what
- * the fields mean for the connection; a message that another server might understand otherwise is refused.
+ * Nothing here knows a connection, allocates, or calls the system. Reading gives places in the
+ * caller's bytes, and what the fields mean for the connection; a message that another server might
+ * understand otherwise is refused.
  */
 #ifndef LASTCALL_HTTP_H
 #define LASTCALL_HTTP_H
@@ -62,8 +63,8 @@ typedef enum lc_http_fault {
   LC_HTTP_BAD_TRAILER,
   LC_HTTP_FAULTS
 } lc_http_fault;
-/* The status to answer a request with: 400, 414, 417, 431, 501 or 505. After the answer the connection is closed: what
- * follows cannot be told from the request's body. */
+/* The status to answer a request with: 400, 414, 417, 431, 501 or 505. After the answer the
+ * connection is closed: what follows cannot be told from the request's body. */
 int lc_http_fault_status(lc_http_fault fault);
 /* A sentence fragment for a log. Static storage. */
 const char *lc_http_fault_text(lc_http_fault fault);
@@ -161,13 +162,14 @@ typedef struct lc_http_head {
 void lc_http_head_init(lc_http_head *head, lc_http_kind kind, lc_http_field *fields,
                        uint32_t max_fields);
 /* Reads as far as the bytes go. `data` begins with the head's first byte in each call, and has the
- * same bytes as in the call before, or more behind them; it may have moved. What has been read is not
- * looked at again. Returns how many bytes the head has, the empty line behind it included: the body
- * begins there. LC_AGAIN: it is not whole yet. LC_HTTP_BAD: it is refused, as early as that is
+ * same bytes as in the call before, or more behind them; it may have moved. What has been read is
+ * not looked at again. Returns how many bytes the head has, the empty line behind it included: the
+ * body begins there. LC_AGAIN: it is not whole yet. LC_HTTP_BAD: it is refused, as early as that is
  * certain. How the bytes were cut into calls makes no difference to the result. */
 ssize_t lc_http_head_read(lc_http_head *head, const char *data, size_t length);
 
-/* The first field of that name, in any case, behind `after` (NULL: of all); NULL when there is none. */
+/* The first field of that name, in any case, behind `after` (NULL: of all); NULL when there is
+ * none. */
 const lc_http_field *lc_http_field_find(const lc_http_head *head, const char *data,
                                         const char *name, size_t length,
                                         const lc_http_field *after);
@@ -197,8 +199,8 @@ ssize_t lc_http_chunks_read(lc_http_chunks *chunks, const char *data, size_t len
 
 /* ----------------------------------------------------------------- writing -- */
 
-/* A response head in the caller's memory. Where that is too small, writing goes on without it: `length` then says how
- * much room is needed. */
+/* A response head in the caller's memory. Where that is too small, writing goes on without it:
+ * `length` then says how much room is needed. */
 typedef struct lc_http_writer {
   char *data;
   size_t room;
@@ -206,18 +208,19 @@ typedef struct lc_http_writer {
 } lc_http_writer;
 
 void lc_http_write_begin(lc_http_writer *writer, char *data, size_t room);
-/* The first line. `status` is 100 to 599; `reason` NULL: the usual words. Returns 0, or -EINVAL for what must not be
- * sent, and nothing is written. */
+/* The first line. `status` is 100 to 599; `reason` NULL: the usual words. Returns 0, or -EINVAL for
+ * what must not be sent, and nothing is written. */
 int lc_http_write_status(lc_http_writer *writer, int status, const char *reason, size_t length);
-/* A field, also of trailers. -EINVAL: the name is not a token, or the value has a CR, LF, NUL or another control
- * character. */
+/* A field, also of trailers. -EINVAL: the name is not a token, or the value has a CR, LF, NUL or
+ * another control character. */
 int lc_http_write_field(lc_http_writer *writer, const char *name, size_t name_length,
                         const char *value, size_t value_length);
 void lc_http_write_length(lc_http_writer *writer, uint64_t length); /* Content-Length */
 /* The empty line. Returns 0, or LC_TOO_LONG: there is not enough room. */
 int lc_http_write_end(lc_http_writer *writer);
 
-/* Whether a text may be the name of a field, or a method; whether it may be the value of one, or a reason. */
+/* Whether a text may be the name of a field, or a method; whether it may be the value of one, or a
+ * reason. */
 int lc_http_is_token(const char *text, size_t length);
 int lc_http_is_value(const char *text, size_t length);
 
@@ -225,12 +228,13 @@ int lc_http_is_value(const char *text, size_t length);
 const char *lc_http_reason(int status);
 
 #define LC_HTTP_DATE_SIZE 29u
-/* Writes the date of a second since 1970, up to the year 9999: "Sun, 06 Nov 1994 08:49:37 GMT". No zero byte follows. */
+/* Writes the date of a second since 1970, up to the year 9999: "Sun, 06 Nov 1994 08:49:37 GMT". No
+ * zero byte follows. */
 void lc_http_date(char *text, int64_t seconds);
 
 #define LC_HTTP_CHUNK_HEAD 18u
-/* Writes what comes before the data of a chunk, and returns its length. CR LF follows the data. Size
- * 0 begins the end of the body: trailers and an empty line follow. */
+/* Writes what comes before the data of a chunk, and returns its length. CR LF follows the data.
+ * Size 0 begins the end of the body: trailers and an empty line follow. */
 size_t lc_http_chunk_head(char *text, uint64_t size);
 
 #ifdef __cplusplus

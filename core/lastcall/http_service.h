@@ -43,7 +43,7 @@ typedef struct lc_http_options {
   /* "" : none. GET of this path is answered by the library: 200, and 503 from the moment on when
    * the server is to leave. Copied. */
   const char *ready_path;
-  /* None: the peers whose X-Forwarded-For and X-Forwarded-Proto are believed. Copied. */
+  /* NULL and 0: the peers whose X-Forwarded-For and X-Forwarded-Proto are believed. Copied. */
   const lc_network *trusted;
   size_t trusted_count;
   /* NULL. Called once for each reply, also of the library, when it has been written or given up;
@@ -83,8 +83,8 @@ void lc_http_head_bytes(const lc_http_exchange *x, lc_slice *bytes);
 /* When the head was whole; of a refused one: when its first byte was looked at. */
 lc_time lc_http_began(const lc_http_exchange *x);
 
-/* Where the request comes from: the peer, or, if the peer is trusted, the address that it names. The port of
- * a named client is 0 where the peer does not tell it. */
+/* Where the request comes from: the peer, or, if the peer is trusted, the address that it names.
+ * The port of a named client is 0 where the peer does not tell it. */
 void lc_http_client(const lc_http_exchange *x, const lc_conn *conn, lc_address *client);
 /* "http" or "https": how the client has sent it. Static storage. */
 const char *lc_http_scheme(const lc_http_exchange *x, const lc_conn *conn);
@@ -100,7 +100,8 @@ int lc_http_body_read(lc_http_exchange *x, lc_conn *conn, size_t max, lc_slice *
 void lc_http_body_failed(lc_http_exchange *x, int code);
 /* The request is canceled, and its work says nothing more: without a reply, the answer is 503. */
 void lc_http_give_up(lc_http_exchange *x);
-/* Also where lc_http_body_read has said so. */
+/* Whether the body has failed: lc_http_body_read has returned such a code, or the embedder has said
+ * so. */
 int lc_http_has_body_failed(const lc_http_exchange *x);
 lc_time lc_http_body_deadline(const lc_http_exchange *x, const lc_conn *conn);
 /* The fields behind a chunked body that has been read; NULL when there are none. */
@@ -155,10 +156,10 @@ int lc_http_sends_body(const lc_http_exchange *x, int status);
 int lc_http_answer(lc_http_exchange *x, lc_conn *conn, int status, const char *fields,
                    size_t fields_length);
 /* Answers 101 to a request that wants to upgrade, with these fields. Then its unit has ended, and
- * the exchange is valid while it is held only. The library leaves
- * reading to the embedder: what lies behind the head is in lc_conn_buffered. Returns 0, LC_AGAIN as
- * lc_http_end, -EINVAL when the request has no upgrade or its body has not been read, or another
- * code. LC_DRAINING, from LC_STEP_STOP on: the library has answered 503, and the connection ends. */
+ * the exchange is valid while it is held only. The library leaves reading to the embedder: what
+ * lies behind the head is in lc_conn_buffered. Returns 0, LC_AGAIN as lc_http_end, -EINVAL when the
+ * request has no upgrade or its body has not been read, or another code. LC_DRAINING, from
+ * LC_STEP_STOP on: the library has answered 503, and the connection ends. */
 int lc_http_upgrade(lc_http_exchange *x, lc_conn *conn, const char *fields, size_t length);
 
 #ifdef __cplusplus

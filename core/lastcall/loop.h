@@ -52,8 +52,8 @@ void lc_loop_on_turn(lc_loop *loop, int (*run)(void *user), void *user);
 int lc_loop_signal(lc_loop *loop, int number,
                    void (*seen)(void *user, int signal, unsigned count, lc_time at), void *user);
 
-/* Whether the process is ready, as far as the embedder is concerned. While it is not, an HTTP service answers so on its
- * `ready` path. At first it is. */
+/* Whether the process is ready, as far as the embedder is concerned. While it is not, an HTTP
+ * service answers so on its `ready` path. At first it is. */
 void lc_loop_set_ready(lc_loop *loop, int is_ready);
 
 typedef struct lc_loop_stats {

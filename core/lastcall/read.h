@@ -35,9 +35,11 @@ int lc_conn_read_until(lc_conn *conn, const char *delimiter, size_t length, size
 int lc_conn_read_all(lc_conn *conn, size_t max, lc_slice *slice);
 /* Returns 0 when at least one byte has arrived. Consumes nothing. */
 int lc_conn_await(lc_conn *conn);
-/* Receives more behind the bytes that are buffered. Returns 0 when at least one byte has come. Consumes nothing. */
+/* Receives more behind the bytes that are buffered. Returns 0 when at least one byte has come.
+ * Consumes nothing. */
 int lc_conn_read_more(lc_conn *conn);
-/* Whether nothing has come that was not consumed, and no FIN: it asks the kernel. Ends a read that waited. */
+/* Whether nothing has come that was not consumed, and no FIN: it asks the kernel. Ends a read that
+ * waited. */
 int lc_conn_is_silent(lc_conn *conn);
 /* Whether an attempt to read would end with LC_AGAIN, and would not receive anything. */
 int lc_conn_must_wait(const lc_conn *conn);

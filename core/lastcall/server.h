@@ -53,8 +53,8 @@ int lc_server_take_client(lc_server *server, int fd);
  * 1: a stop leaves the socket to them. 0: a stop hides the socket and empties its queue. Either way
  * its unix-domain path stays when it is closed. -ENOENT: no listener has this descriptor. */
 int lc_server_share(lc_server *server, int fd, int shared);
-/* Corrects the place of the server's sockets in their SO_REUSEPORT groups (lc_listen_options), after
- * other members have come or gone. */
+/* Corrects the place of the server's sockets in their SO_REUSEPORT groups (lc_listen_options),
+ * after other members have come or gone. */
 void lc_server_set_place(lc_server *server, int place, int group_size);
 /* The identity of the socket at a unix-domain path, for processes that share it: 0, or a code. */
 int lc_path_identity(lc_loop *loop, const lc_address *path, uint64_t *device, uint64_t *inode);

@@ -1,7 +1,8 @@
 /* lastcall/turn.h - how long a turn of the loop may take, and reports of turns that took long.
  *
  * Besides its events, a turn has 5 ms, in shares of one: the library's timers, ladders and jobs
- * have one share each, and the `run` of lc_loop_on_turn may take two.
+ * have one share each, and the `run` of lc_loop_on_turn may take two. Steps of handshakes, where
+ * there are any, have one more.
  */
 #ifndef LASTCALL_TURN_H
 #define LASTCALL_TURN_H
@@ -20,7 +21,8 @@ int lc_loop_share_is_over(lc_loop *loop);
 
 /* What took long in a turn: one piece of work, or several short ones of a kind together. */
 typedef struct lc_part {
-  const char *kind; /* "events", "timers", "ladders", "jobs", or a kind of the embedder's */
+  const char
+    *kind;     /* "events", "timers", "ladders", "jobs", "handshakes", or one of the embedder's */
   uint64_t id; /* the embedder's: parts of the same kind and id are added up; 0: several pieces */
   lc_time took;
   char text[160]; /* the embedder's */

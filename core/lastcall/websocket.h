@@ -1,5 +1,5 @@
-/* lastcall/websocket.h - the bytes of WebSocket (RFC 6455): heads of frames, masks, close codes, the key of the
- * handshake, and UTF-8.
+/* lastcall/websocket.h - the bytes of WebSocket (RFC 6455): heads of frames, masks, close codes,
+ * the key of the handshake, and UTF-8.
  *
  * Nothing here knows a connection, allocates, or calls the system.
  */
@@ -83,28 +83,31 @@ typedef struct lc_ws_head {
   uint8_t fault; /* lc_ws_fault */
 } lc_ws_head;
 
-/* Reads the head of a frame at the beginning of the bytes. `from_client`: clients mask what they send, and servers do
- * not. Returns how many bytes the head has. LC_AGAIN: it is not whole yet; the next call gets the same bytes, and more
- * behind them. LC_WS_BAD: it is refused, as early as that is certain. */
+/* Reads the head of a frame at the beginning of the bytes. `from_client`: clients mask what they
+ * send, and servers do not. Returns how many bytes the head has. LC_AGAIN: it is not whole yet; the
+ * next call gets the same bytes, and more behind them. LC_WS_BAD: it is refused, as early as that
+ * is certain. */
 ssize_t lc_ws_head_read(lc_ws_head *head, const char *data, size_t length, int from_client);
-/* Writes the head of a frame, up to LC_WS_HEAD_MOST bytes. `mask` NULL: the payload is not masked. Returns its length. */
+/* Writes the head of a frame, up to LC_WS_HEAD_MOST bytes. `mask` NULL: the payload is not masked.
+ * Returns its length. */
 size_t lc_ws_head_write(char *text, lc_ws_opcode opcode, int is_final, uint64_t length,
                         const uint8_t *mask);
 
-/* Masks bytes, or unmasks them, which is the same. `at`: how many bytes of the payload came before. The two places may
- * be the same; otherwise they must not overlap. */
+/* Masks bytes, or unmasks them, which is the same. `at`: how many bytes of the payload came before.
+ * The two places may be the same; otherwise they must not overlap. */
 void lc_ws_mask(char *to, const char *from, size_t length, const uint8_t mask[4], uint64_t at);
 
 /* ------------------------------------------------------------------- close -- */
 
 /* Whether a Close frame may have the code. */
 int lc_ws_is_code(int code);
-/* What a Close frame says, which has been unmasked. Returns LC_WS_NO_FAULT, and the code (LC_WS_NO_CODE when there is
- * none) with its reason, a place in the payload; or why it is refused. */
+/* What a Close frame says, which has been unmasked. Returns LC_WS_NO_FAULT, and the code
+ * (LC_WS_NO_CODE when there is none) with its reason, a place in the payload; or why it is
+ * refused. */
 lc_ws_fault lc_ws_close_read(const char *payload, size_t length, int *code, const char **reason,
                              size_t *reason_length);
-/* Writes the payload of a Close frame, up to LC_WS_CONTROL_MOST bytes; nothing for LC_WS_NO_CODE. A reason that is
- * longer is cut between two characters. Returns its length. */
+/* Writes the payload of a Close frame, up to LC_WS_CONTROL_MOST bytes; nothing for LC_WS_NO_CODE. A
+ * reason that is longer is cut between two characters. Returns its length. */
 size_t lc_ws_close_write(char *text, int code, const char *reason, size_t length);
 
 /* ------------------------------------------------------------------- UTF-8 -- */
