@@ -5,9 +5,9 @@
  * time whatever a peer does, and reports which peers were slow.
  *
  * Threads. A loop and everything made from it belong to the thread that turns
- * it. Only lc_loop_wake may be called from other threads. There is no global
- * state, except the table of signal handlers; several loops may live in one
- * process.
+ * it. Only lc_loop_wake may be called from other threads. Several loops may live
+ * in one process. What they share belongs to the process itself: its signal
+ * handlers, how many sockets listen, whether it has forked.
  *
  * Callbacks run inside lc_loop_turn only, never inside the call that caused
  * them: they run later in this turn or in the next. The exceptions are `state`,

@@ -127,7 +127,7 @@ static unsigned retry_refused(lc_conn *conn)
   return what | LC_READABLE;
 }
 
-/* Whoever reads tries again what the kernel refused for lack of memory. */
+/* The reader tries again what the kernel refused for lack of memory. */
 static unsigned read_refused(lc_conn *conn)
 {
   if (!conn->in_refused) return 0;

@@ -1,6 +1,6 @@
 /* state.h - the states of a connection, and its references.
  *
- * lastcall.h draws them, at lc_state. What moves a connection:
+ * lastcall/state.h draws them. What moves a connection:
  *
  *   new -> active       bytes arrive, a connect begins
  *   new -> idle         the server has greeted the peer, and waits

@@ -7,8 +7,7 @@
 
 void lc_conn_wait(lc_conn *conn, lc_wait wait, lc_time deadline)
 {
-  /* the connection ended between the attempt and the wait */
-  if (wait != LC_WAIT_NONE && conn->error) {
+  if (wait != LC_WAIT_NONE && conn->error) { /* it ended between the attempt and the wait */
     lc_conn_tell(conn, LC_ENDED);
     return;
   }

@@ -28,6 +28,7 @@
 
 /* With a smaller one a burst means syncookies, which leave nothing to wait for. */
 #define SMALL_BACKLOG 1024
+#define LARGE_BACKLOG 4096 /* the default of lc_listen_options */
 #define WIDENING (150 * LC_MILLISECOND)
 /* The time of a client's fifth attempt: 0.2 s, doubled. */
 #define WIDENING_DROPPED (3300 * LC_MILLISECOND)
@@ -136,7 +137,7 @@ static int widen(lc_listener *listener)
     int result = lc_sockopt_put(sys, listener->watch.fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 0);
     if (result < 0) lc_listener_not_known(listener, "stop degraded", result);
   }
-  if (listener->backlog >= SMALL_BACKLOG || sys->listen(sys, listener->watch.fd, 4096) < 0)
+  if (listener->backlog >= SMALL_BACKLOG || sys->listen(sys, listener->watch.fd, LARGE_BACKLOG) < 0)
     return 0;
   listener->state = LC_LISTENER_WIDENING;
   wait_until(listener, listener->owner->loop->now + widening(listener));

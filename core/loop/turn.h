@@ -1,16 +1,15 @@
 /* turn.h - limits the time of one turn of the loop, and finds what took long in it.
  *
  * A turn has 5 ms, in five shares of one: timers, ladders, jobs, and two of the embedder's; and one
- * more when there are slow jobs, such as steps of handshakes. A share
- * has its own millisecond, however long earlier shares took, and the time that they left over. So
- * no share starves another. A share does at least one piece of work, the oldest first, so no piece
- * starves.
+ * more when there are slow jobs, such as steps of handshakes. A share has its own millisecond,
+ * however long earlier shares took, and the time that they left over. So no share starves another.
+ * A share does at least one piece of work, the oldest first, so no piece starves.
  *
  * Reading the clock after each piece would make small pieces a tenth slower. The processor's
- * counter costs almost nothing, and says when reading the clock is worth while: a quiet turn never
- * reads it. Without a counter the clock is read after sixteen pieces, and after fewer once pieces
- * take long. A long piece ends with a look at the clock and is noted by itself; short ones are
- * noted by their kind.
+ * counter costs almost nothing, and says when reading the clock is worth while: within its shares a
+ * quiet turn never reads it. Without a counter the clock is read after sixteen pieces, and after
+ * fewer once pieces take long. A long piece ends with a look at the clock and is noted by itself;
+ * short ones are noted by their kind.
  */
 #ifndef LC_TURN_H
 #define LC_TURN_H

@@ -13,8 +13,13 @@
  *
  * The thread that runs the loop uses the table. Threads of the resolver call
  * `resolve`; where it has threads, they also ask netlink (`now`, `socket`,
- * `sendmsg`, `recv`, `close`, `wait_for_arrivals`). The watchdog's thread calls `now`, `wake`, `wake_wait`, `wake_clear`,
- * `signal_peek`, `interrupt`, `ran`, `blocked`, `setsockopt`, `say` and `exit`.
+ * `sendmsg`, `recv`, `close`, `wait_for_arrivals`). The watchdog's thread calls
+ * `now`, `wake`, `wake_wait`, `wake_clear`, `signal_peek`, `interrupt`, `ran`,
+ * `blocked`, `setsockopt`, `say` and `exit`.
+ *
+ * Few variables belong to the whole process, and lie in the files of this folder:
+ * the signal table and the threads that can be interrupted (signal.c), whether the
+ * process has forked (fork.c), whether the kernel lacks epoll_pwait2 (poller.c).
  */
 #ifndef LC_SYS_H
 #define LC_SYS_H
@@ -171,10 +176,9 @@ struct lc_sys {
   /* Any thread: waits for a wake, at most `timeout`. Returns 1, or 0 when the time is over. */
   int (*wake_wait)(const lc_sys *, int fd, lc_time timeout);
 
-  /* The signal table is the only state of the library that belongs to the whole process. A
-   * signal has one owner (-EBUSY for a second). Each arrival is counted and stamped, and
-   * `wake_fd` is made readable. SIGKILL and SIGSTOP give -EINVAL. `signal_release` restores the
-   * earlier disposition. */
+  /* The signal table belongs to the whole process. A signal has one owner (-EBUSY for a second).
+   * Each arrival is counted and stamped, and `wake_fd` is made readable. SIGKILL and SIGSTOP give
+   * -EINVAL. `signal_release` restores the earlier disposition. */
   int (*signal_watch)(const lc_sys *, int signal, int wake_fd);
   int (*signal_release)(const lc_sys *, int signal);
   int (*signal_take)(const lc_sys *, int signal, lc_signal_seen *seen);

@@ -38,8 +38,8 @@ static void next_writer(conn_box *box)
 static void writer_unwait(task *t)
 {
   conn_box *box = t->wait_object;
-  if (
-    !t->woken) { /* the write has not finished, so the task stays the writer, unless it is killed before it goes on */
+  if (!t->woken) {
+    /* The write has not finished, so the task stays the writer, unless it is killed before. */
     t->unwait = writer_unwait;
     return;
   }
