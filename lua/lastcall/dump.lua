@@ -65,7 +65,7 @@ local function look_at_connections()
   return found
 end
 
--- For each listed connection, how many of its tasks may be listed.
+--- For each listed connection, how many of its tasks may be listed.
 local function room_by_connection(connections)
   local room = {}
   for _, list in pairs(connections.of) do

@@ -27,12 +27,6 @@ local lastcall = {
   go = core.go,
   spawn = core.spawn,
   sleep = core.sleep,
-  work = function(name)
-    if name ~= nil and type(name) ~= "string" then
-      misuse.raise("work: the argument is a name for the report, not a %s", type(name))
-    end
-    return core.work(name)
-  end,
   now = core.now,
   every = require("lastcall.tasks.every").every,
   poll = require "lastcall.poll",
@@ -58,6 +52,14 @@ local lastcall = {
   worker = inside.worker,
   listeners = require("lastcall.systemd.listeners").all,
 }
+
+--- Takes a guard: while it is held, the step drain goes on.
+function lastcall.work(name)
+  if name ~= nil and type(name) ~= "string" then
+    misuse.raise("work: the argument is a name for the report, not a %s", type(name))
+  end
+  return core.work(name)
+end
 
 --- Returns its arguments when the first is true. Otherwise it raises the third argument, where functions of lastcall
 -- return their message, or else the second, with the caller's place.

@@ -134,13 +134,17 @@ options.server = with(options.connection, options.listener, handling, {
   tls = tls.is_server, max_handshakes = whole(1, 2 ^ 31 - 1),
 })
 
-local function list_of_strings(value)
-  local fine = type(value) == "table" and value[1] ~= nil
+local function strings(value)
+  local fine = type(value) == "table"
   for _, one in ipairs(fine and value or {}) do fine = fine and type(one) == "string" end
-  return fine, "a list of strings: the interpreter, and its own arguments"
+  return fine, "a list of strings"
 end
 
-options.offload = { helpers = whole(1, 1024), idle = limit, command = list_of_strings }
+local function interpreter(value)
+  return strings(value) and value[1] ~= nil, "a list of strings: the interpreter, and its own arguments"
+end
+
+options.offload = { helpers = whole(1, 1024), idle = limit, command = interpreter }
 
 options.run = {
   signals = either("a list of signal names, or false", "table", is_false),
@@ -229,12 +233,6 @@ options.connect = with(options.connection, {
 options.websocket_client = with(conversation, {
   timeout = limit, bind = is("string"), tls = tls.is_client, headers = is_headers,
 })
-
-local function strings(value)
-  local fine = type(value) == "table"
-  for _, one in ipairs(fine and value or {}) do fine = fine and type(one) == "string" end
-  return fine, "a list of strings"
-end
 
 local function way(value)
   return value == "all" or value == "rolling", '"all" or "rolling"'

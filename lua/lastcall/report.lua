@@ -10,10 +10,9 @@ local COUNTS = {
 }
 local CUT_COUNTS = { "tasks_canceled", "tasks_left", "work_left", "stragglers_unlisted" }
 
--- How many late peers are listed.
-local LATE_PEERS = 100
--- How many connections, and how many tasks, of each fate are listed.
-local STRAGGLERS = 100
+local LATE_PEERS = 100 -- listed
+local STRAGGLERS = 100 -- listed connections of each fate, and tasks
+local TICK = 0.1 -- seconds: the scheduler may wake the process that much after the deadline
 
 local meta = { __name = "lastcall.report", __metatable = "lastcall.report" }
 
@@ -208,8 +207,7 @@ end
 local function judge(self, timeout)
   local hooks_fine = true
   for _, hook in ipairs(self.hooks) do hooks_fine = hooks_fine and hook.ok end
-  -- The scheduler may wake the process a tick after the deadline: that keeps the promise.
-  local in_time = not timeout or self.elapsed <= timeout + 0.1
+  local in_time = not timeout or self.elapsed <= timeout + TICK
   self.ok = in_time and self.killed == 0 and self.tasks_left == 0 and hooks_fine
   self.clean = self.ok and self.canceled == 0 and self.tasks_canceled == 0 and self.work_left == 0
     and self.reset_by_us == 0 and self.undelivered_bytes == 0 and self.failed_flushes == 0

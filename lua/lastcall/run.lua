@@ -27,6 +27,7 @@ local LEARN = 0.1 -- seconds in which loops that have just been told that no cli
 local TIDY_EVERY, TIDY_PER_MEBIBYTE = 0.5, 0.05 -- seconds, in a drain; a large heap takes long to traverse
 local HURRIED = 0.1 -- seconds for tasks of the process to end after the third signal
 local REAP = 1 -- seconds for children that were killed to be gone
+local LINGER, LINGER_LOOK = 3, 0.005 -- seconds for connections that the program opened; between two looks at them
 
 local state -- of the run under way
 local last_words = {} -- functions: see run.before_closing
@@ -87,7 +88,7 @@ local function close_outbound(deadline)
   say_last_words()
   local left = core.close_outbound()
   while left > 0 and core.now() < deadline do
-    core.sleep(0.005)
+    core.sleep(LINGER_LOOK)
     left = core.close_outbound()
   end
   core.close_outbound(true)
@@ -111,7 +112,7 @@ local function on_hooks()
     hooks.end_before()
     end_tasks(hooks.skipped and HURRIED or math.min(state.grace, math.max(0, deadline - core.now())))
     hooks.run_after(deadline)
-    close_outbound(hooks.skipped and 0 or math.min(deadline, core.now() + 3))
+    close_outbound(hooks.skipped and 0 or math.min(deadline, core.now() + LINGER))
     core.release_step()
   end)
 end

@@ -14,7 +14,7 @@ local report = require "lastcall.report"
 local tls = require "lastcall.tls"
 
 local HTTP_QUIET = 3 -- seconds: a client's next request may be under way when its connection looks idle
-local BACKLOG = 4096
+local BACKLOG = 4096 -- the core's default, for a socket that the supervisor has opened
 local KEPT = 16 -- the last servers done before a shutdown: the report has each of them
 
 local server = { all = {} } -- all: the servers of this run, except older ones that are done
@@ -22,7 +22,8 @@ local server = { all = {} } -- all: the servers of this run, except older ones t
 local look_at = 2 * KEPT -- the number of servers at which to look for older ones
 local methods = core.server_methods
 
-local details = setmetatable({}, { __mode = "k" }) -- server -> its listener options and its report
+-- server -> the script's options (drain, listener), its transport, what was made of it (quiet, is_served), its report
+local details = setmetatable({}, { __mode = "k" })
 
 -- A socket that another process has, too, stays with it.
 local SHARED = { shared = true }
