@@ -7,13 +7,10 @@ local supervised = {}
 --- The command of workers that print nothing on stdout.
 supervised.QUIETLY = { "sh", "-c", 'exec lua5.4 "$0" "$@" >/dev/null' }
 
---- The command of workers that print nothing on stdout.
-supervised.QUIETLY = { "sh", "-c", 'exec lua5.4 "$0" "$@" >/dev/null' }
-
-local scripts = 0
+local addresses = 0 -- so many were given
+local made = {} -- paths of scripts
 
 --- The path of a script with this text, which the next `run` removes in its end.
-local made = {}
 function supervised.script(text)
   local path = helper.write_file(text)
   made[#made + 1] = path
@@ -30,9 +27,9 @@ end
 
 --- An address for workers alone: the kernel does not give this port away.
 function supervised.address()
-  scripts = scripts + 1
+  addresses = addresses + 1
   local pid = helper.pid()
-  return ("127.%d.%d.%d:7099"):format(64 + pid // 256 % 128, pid % 256, scripts % 250 + 1)
+  return ("127.%d.%d.%d:7099"):format(64 + pid // 256 % 128, pid % 256, addresses % 250 + 1)
 end
 
 --- Runs `body(lastcall, service, log)` with a service; the options are those of lastcall.supervise. `log` has what the
