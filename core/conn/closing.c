@@ -222,7 +222,7 @@ static int must_count_late(const lc_conn *conn)
   const lc_owner *owner = conn->owner;
   if (!owner || !owner->tells_late) return 0;
   if (owner->step < LC_STEP_STOP && !conn->leaving) return 0;
-  if (conn->in_shut || conn->transport->is_opaque) return 0;
+  if (conn->in_shut || conn->transport->is_bypassed) return 0;
   return conn->dismissed || !conn->in_eof;
 }
 

@@ -82,7 +82,7 @@ static __attribute__((noinline, cold)) unsigned on_other(lc_conn *conn, uint32_t
   } else if (events & LC_POLL_ERROR) {
     int error = lc_conn_take_error(conn);
     if (error < 0) {
-      if (!conn->opening && !conn->foreign) lc_input_rescue(conn);
+      lc_input_rescue(conn);
       if (conn->opening) lc_opening_fail(conn, error);
       else lc_conn_fail(conn, error);
     }

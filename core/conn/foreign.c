@@ -13,7 +13,7 @@
 
 static const lc_transport FOREIGN = {.version = LC_TRANSPORT_VERSION,
                                      .name = "foreign",
-                                     .is_opaque = 1,
+                                     .is_bypassed = 1,
                                      .is_in_place = 1,
                                      .receive = lc_plain_receive,
                                      .send = lc_plain_send,
@@ -24,8 +24,7 @@ static const lc_transport FOREIGN = {.version = LC_TRANSPORT_VERSION,
 /* What has come to a connection that received nothing is a handshake's. */
 static void hand_over(lc_conn *conn)
 {
-  if (conn->foreign) return;
-  conn->foreign = 1;
+  if (conn->transport == &FOREIGN) return;
   conn->transport = &FOREIGN;
   lc_parcels_drop(conn); /* it has no place for descriptors */
   lc_row_end(conn);
@@ -34,7 +33,8 @@ static void hand_over(lc_conn *conn)
 
 static int is_possible(const lc_conn *conn)
 {
-  return conn->state < LC_STATE_CLOSING && !conn->transport->begin && lc_conn_is_socket(conn);
+  int is_free = conn->transport == &lc_plain || conn->transport == &FOREIGN;
+  return is_free && conn->state < LC_STATE_CLOSING;
 }
 
 void lc_conn_note(lc_conn *conn, size_t received, size_t sent)

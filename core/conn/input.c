@@ -91,6 +91,7 @@ int lc_input_fill(lc_conn *conn, size_t want) { return fill(conn, want); }
 
 void lc_input_rescue(lc_conn *conn)
 {
+  if (conn->opening || conn->transport->is_bypassed) return;
   while (!conn->in_eof && !conn->in_shut) {
     if (lc_loan_make_room(conn, lc_buffer_size(conn->in) + LC_SHARED_BUFFER) < 0) return;
     size_t room = conn->in->capacity - conn->in->end;

@@ -75,7 +75,6 @@ struct lc_conn {
   unsigned in_eof : 1;      /* recv has returned 0 */
   unsigned in_torn : 1;     /* and the transport takes that for no proper end */
   unsigned in_shut : 1;     /* our reading half is shut */
-  unsigned foreign : 1;     /* a library of the embedder's moves the bytes: foreign.c */
   unsigned in_refused : 1;  /* the kernel lacked memory: the timer lets the reader try again */
   unsigned in_part : 1;     /* it holds half a record, or half a handshake */
   unsigned out_part : 1;    /* the last write was accepted in part: its rest is to follow */

@@ -4,6 +4,7 @@
 #include "conn/activity.h"
 #include "conn/crossing.h"
 #include "conn/deadline.h"
+#include "conn/transport.h"
 
 /* The most that a library which moves the bytes itself may have taken and not given to the
  * embedder: a record and a buffer. */
@@ -12,14 +13,14 @@ enum { HELD = 32 * 1024 };
 /* Whether what comes is a handshake's, which is no work. */
 static int is_shaking(const lc_conn *conn)
 {
-  return conn->opening || (conn->foreign && !conn->received);
+  return conn->opening || (conn->transport->is_bypassed && !conn->received);
 }
 
 /* How many bytes may have come that were not received. */
 static uint64_t unreceived(const lc_conn *conn)
 {
   if (is_shaking(conn)) return 0;
-  return (uint64_t)lc_crossing_unread(conn) + (conn->foreign ? HELD : 0);
+  return (uint64_t)lc_crossing_unread(conn) + (conn->transport->is_bypassed ? HELD : 0);
 }
 
 static lc_time quiet_from_now(const lc_conn *conn)
@@ -54,13 +55,12 @@ void lc_mark_forget(lc_conn *conn) { conn->spoke = conn->mark_due = conn->marked
 
 void lc_mark_all_taken(lc_conn *conn)
 {
-  if (!conn->marked || conn->mark <= conn->received || lc_crossing_unread(conn)) return;
-  conn->mark = conn->received;
+  if (conn->marked && !lc_crossing_unread(conn)) lc_mark_here(conn);
 }
 
 void lc_mark_here(lc_conn *conn)
 {
-  if (!conn->marked || conn->foreign) set(conn, conn->received);
+  if (!conn->marked || conn->mark > conn->received) set(conn, conn->received);
 }
 
 /* Bytes that wait in the kernel when the drain begins came before it. */

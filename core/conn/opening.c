@@ -11,6 +11,7 @@
 #include "conn/mark.h"
 #include "conn/output.h"
 #include "conn/parcel.h"
+#include "conn/plain.h"
 #include "conn/queue.h"
 #include "conn/settings.h"
 #include "conn/state.h"
@@ -96,7 +97,7 @@ int lc_conn_set_transport(lc_conn *conn, const lc_transport *transport)
   if (conn->error) return conn->error;
   if (transport->version != LC_TRANSPORT_VERSION) return -EPROTONOSUPPORT;
   if (!lc_conn_is_socket(conn)) return -ENOTSOCK;
-  if (conn->transport->begin || conn->foreign || conn->opening) return -EALREADY;
+  if (conn->transport != &lc_plain) return -EALREADY;
   if (conn->in_eof || conn->in_shut || conn->out_ending) return LC_CLOSED;
   if (lc_buffer_size(conn->in)) return -EBADMSG;
   int result = conn->connecting ? 0 : lc_output_send_all(conn);

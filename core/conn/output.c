@@ -15,6 +15,7 @@
 #include "conn/release.h"
 #include "conn/settings.h"
 #include "conn/state.h"
+#include "conn/transport.h"
 
 enum { PIECES_AT_ONCE = 64 };
 
@@ -44,7 +45,7 @@ ssize_t lc_output_note(lc_conn *conn, ssize_t sent, size_t total)
   }
   if (sent < 0) {
     /* what the peer has said before it left may be why */
-    if (!conn->opening && !conn->foreign && conn->state < LC_STATE_CLOSING) lc_input_rescue(conn);
+    if (conn->state < LC_STATE_CLOSING) lc_input_rescue(conn);
     if (!lc_conn_is_socket(conn))
       conn->dropped = 1; /* these bytes: all before them may have been read */
     lc_conn_fail(conn, (int)sent);
@@ -276,9 +277,10 @@ void lc_conn_wait_write(lc_conn *conn, lc_time deadline)
     lc_time limit = lc_conn_limit(conn, lc_conn_settings(conn)->write_timeout);
     conn->write_deadline = lc_time_earlier(deadline, limit);
   }
-  /* A write that has had its share waits for its turn: no event needs to come. Where a library moves
-   * the bytes, the kernel has refused them. */
-  int must_wait = conn->out_blocked || conn->connecting || conn->opening || conn->foreign;
+  /* A write that has had its share waits for its turn: no event needs to come. What the kernel has refused to the embedder
+   * itself is not seen here. */
+  int must_wait =
+    conn->out_blocked || conn->connecting || conn->opening || conn->transport->is_bypassed;
   if (!must_wait && !lc_buffer_size(conn->out)) lc_conn_tell(conn, LC_WRITABLE);
   conn->out_waits = 1; /* the whole write has one deadline, however often it waits */
   lc_conn_arm(conn, lc_time_earlier(conn->write_deadline, conn->deadline));

@@ -27,7 +27,7 @@ int lc_conn_adopt(lc_server *server, int fd, const lc_settings *settings, lc_con
 /* For an embedder that moves bytes itself on a duplicate of the descriptor (with a TLS library).
  * Counts the bytes for the state, the statistics and the idle rule. A call with 0 and 0, before the
  * library begins, declares that all bytes to come are the library's. Does nothing when the
- * transport of the server keeps a state for the connection. */
+ * connection has another transport. */
 void lc_conn_note(lc_conn *conn, size_t received, size_t sent);
 /* For the same embedder, when its library has received all that had come. `has_part` says that the
  * library holds an incomplete part: half a record, or a handshake under way. Until the rest has

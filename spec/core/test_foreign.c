@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "conn/plain.h"
 #include "world.h"
 
 static world *serve_with_short_quiet(void **state)
@@ -156,6 +157,55 @@ static void what_came_before_a_reset_is_left_to_the_library(void **state)
   close(fd);
 }
 
+static void a_write_that_the_kernel_refused_to_the_library_waits_for_room(void **state)
+{
+  world *w = *state;
+  int peer;
+  char bytes[4096] = {0};
+  world_serve(w);
+  seen *one = accept_for_the_library(w, &peer);
+  while (send(lc_conn_fd(one->conn), bytes, sizeof bytes, MSG_DONTWAIT) > 0) continue;
+  lc_conn_wait_write(one->conn, LC_NEVER);
+  world_turn(w);
+  assert_int_equal(one->ready & LC_WRITABLE, 0);
+  while (!(one->ready & LC_WRITABLE)) {
+    while (recv(peer, bytes, sizeof bytes, MSG_DONTWAIT) > 0) continue;
+    world_turn(w);
+  }
+  lc_conn_end_write(one->conn);
+  peer_close(peer);
+}
+
+static void no_other_transport_takes_it(void **state)
+{
+  world *w = *state;
+  int peer;
+  lc_transport other = lc_plain;
+  world_serve(w);
+  const seen *one = accept_for_the_library(w, &peer);
+  assert_int_equal(lc_conn_set_transport(one->conn, &other), -EALREADY);
+  peer_close(peer);
+}
+
+static void a_transport_without_a_state_keeps_it(void **state)
+{
+  world *w = *state;
+  int peer;
+  void *kept;
+  lc_transport other = lc_plain;
+  other.name = "other";
+  w->options.transport = &other;
+  world_serve(w);
+  const seen *one = world_accept(w, &peer);
+  lc_conn_note(one->conn, 3, 3);
+  assert_string_equal(lc_conn_transport(one->conn, &kept), "other");
+  assert_int_equal(lc_conn_state(one->conn), LC_STATE_NEW);
+  assert_int_equal(lc_conn_set_transport(one->conn, &lc_plain), -EALREADY);
+  lc_conn_abort(one->conn, "test");
+  TURN_UNTIL(w, one->closed);
+  peer_close(peer);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -165,6 +215,9 @@ int main(void)
     WORLD_TEST(the_bytes_of_a_handshake_are_no_request),
     WORLD_TEST(what_came_before_the_mark_is_handed_over_though_it_counts_fewer_bytes),
     WORLD_TEST(what_came_before_a_reset_is_left_to_the_library),
+    WORLD_TEST(a_write_that_the_kernel_refused_to_the_library_waits_for_room),
+    WORLD_TEST(no_other_transport_takes_it),
+    WORLD_TEST(a_transport_without_a_state_keeps_it),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
