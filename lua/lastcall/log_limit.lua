@@ -4,7 +4,7 @@ local core = require "lastcall.core"
 
 local limit = {}
 
-local MOST, PERIOD = 10, 1
+local MOST, PERIOD = 10, 1 -- messages; seconds
 
 local kinds = {} -- a string that equal messages have in common -> their counts in the second under way
 

@@ -36,6 +36,15 @@
 ---| "certificate expired"
 ---| "certificate revoked"
 ---| "wrong name"   # the certificate is for another
+---| "unread bytes" # of starttls: bytes had come in clear
+---| "bad certificate"
+---| "bad key"
+---| "wrong key"    # it does not belong to the certificate
+---| "bad ciphers"
+---| "invalid"      # of HTTP: what came makes no sense
+---| "unsupported"  # of HTTP: lastcall has no means for it
+---| "helper died"  # of offload
+---| "failed"       # of supervise: the first workers do not come to serve
 ---| "address in use"
 ---| "address not available"
 ---| "permission denied"
@@ -45,7 +54,8 @@
 --- requests. `closing`: our side has finished, the peer's has not. `closed`: the descriptor is closed.
 ---@alias lastcall.State "new"|"active"|"idle"|"closing"|"closed"
 
---- The ladder of a shutdown, in order. A server goes from `stop` to `kill`; the rest is the process's.
+--- The ladder of a shutdown, in order. A server goes from `serving` by `stop` to `kill`, and to `done`; `unready` and
+--- `hooks` are the process's alone.
 ---@alias lastcall.Step "serving"|"unready"|"stop"|"drain"|"cancel"|"kill"|"hooks"|"done"
 
 ---@alias lastcall.Address string as "host:port", "[::1]:80", ":80" (every interface, dual stack), "unix:/path", "unix:@abstract"; port 0 for any; to listen on, "systemd:name"

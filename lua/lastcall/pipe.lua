@@ -11,12 +11,12 @@ local function check(what, index, one)
   misuse.raise("%s: argument %d is a connection, not a %s", what, index, type(one))
 end
 
-local CHUNK = 65536
+local CHUNK = 65536 -- bytes of a read at most
 
 -- What ends a wait without a fault of either side: the script's own limits, and the shutdown.
 local NOBODYS = { canceled = true, draining = true }
 
---- The side that has failed, if one has. Silence is no failure of who is silent, for nothing may be left to say.
+--- The side that has failed, if one has. Silence is no failure of the silent side, which may have nothing left to say.
 local function culprit(conn, code, is_reading)
   return not NOBODYS[code] and not (is_reading and code == "timeout") and conn or nil
 end

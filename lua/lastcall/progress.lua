@@ -6,7 +6,7 @@ local stderr = require "lastcall.stderr"
 
 local progress = {}
 
-local INTERVAL = 0.1
+local INTERVAL = 0.1 -- seconds between two lines on a terminal
 
 --- The drain of `servers` in a line.
 function progress.line(servers)
