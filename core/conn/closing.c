@@ -18,7 +18,8 @@
 enum { DISCARD_SIZE = 16 * 1024 };
 enum { LOOKS = 8 }; /* looks at the acknowledgements within one write_timeout */
 
-/* The pauses between the looks at what the reader of a pipe has taken: each twice as long as the one before. */
+/* The pauses between the looks at what the reader of a pipe has taken: each twice as long as the one
+ * before. */
 #define FIRST_LOOK LC_MILLISECOND
 #define LONGEST_LOOK (50 * LC_MILLISECOND)
 
@@ -88,8 +89,8 @@ static int send_fin(lc_conn *conn)
   return 0;
 }
 
-/* How many bytes the peer's host has acknowledged. Where a transport sends bytes of its own it is less by these, even
- * below 0, but grows as they are acknowledged. */
+/* How many bytes the peer's host has acknowledged. Where a transport sends bytes of its own it is
+ * less by these, even below 0, but grows as they are acknowledged. */
 static int64_t acknowledged(const lc_conn *conn, int left)
 {
   return (int64_t)conn->sent - (left > 0 ? left : 0);
@@ -164,7 +165,8 @@ void lc_closing_step(lc_conn *conn)
   lc_conn_arm(conn, lc_closing_deadline(conn));
 }
 
-/* After the peer's FIN nothing is received any more, so only the error of the socket tells of a reset. */
+/* After the peer's FIN nothing is received any more, so only the error of the socket tells of a
+ * reset. */
 static int has_been_reset(lc_conn *conn, uint32_t events)
 {
   return events & LC_POLL_ERROR && conn->in_eof && lc_conn_is_socket(conn) &&
@@ -213,10 +215,9 @@ static void say_farewell(lc_conn *conn)
     lc_queue_append(conn, extra->farewell, extra->farewell_length);
 }
 
-/* Whether bytes that no handler receives are counted, because we have ended the connection: the
- * ladder, or a limit. Not those of a peer that has finished,
- * unless the ladder refused what it had sent: its bytes could have been read. Nor when the handler
- * has shut the reading half. */
+/* Whether bytes that no handler receives are counted, because the ladder or a limit has ended the
+ * connection. Not those of a peer that has finished, unless the ladder refused what it had sent: its
+ * bytes could have been read. Nor when the handler has shut the reading half. */
 static int must_count_late(const lc_conn *conn)
 {
   const lc_owner *owner = conn->owner;

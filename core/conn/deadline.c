@@ -17,13 +17,16 @@ void lc_conn_arm_earlier(lc_conn *conn, lc_time at)
     lc_timer_set(conn->loop, &conn->timer, at);
 }
 
+/* Multiplied by 2^64 divided by the golden ratio, ids that count up lie evenly apart. */
+#define SCATTER UINT64_C(0x9e3779b97f4a7c15)
+
 /* The age at which a connection is to end: within 10 % either way, by its id. So connections that
  * were opened together do not all come back together. */
 lc_time lc_conn_age_end(const lc_conn *conn)
 {
   lc_time age = lc_conn_settings(conn)->max_age;
   if (age == LC_NEVER) return LC_NEVER;
-  uint64_t mixed = conn->id * UINT64_C(0x9e3779b97f4a7c15);
+  uint64_t mixed = conn->id * SCATTER;
   lc_time tenth = age / 10, from = lc_time_add(conn->opened_at, age - tenth);
   return lc_time_add(from, (lc_time)(mixed >> 1) % (2 * tenth + 1));
 }

@@ -2,7 +2,8 @@
  *
  * sendmsg runs the dump until a first message is full; each recv takes a message
  * and runs the dump on. So there is always something to receive until NLMSG_DONE
- * has come, and a plain loop can read a socket that never blocks. */
+ * has come, and a plain loop can read a socket that never blocks.
+ */
 #include "kernel/sock_diag.h"
 
 #include <linux/inet_diag.h>
@@ -63,8 +64,8 @@ static int carried_error(const struct nlmsghdr *header)
 #define SYN_ACK_TIMER 1000
 #define SYN_ACK_TIMES 6 /* after more repetitions it may not have been doubled */
 #define JIFFIES 20      /* ms: two ticks of the slowest clock */
-#define TIMER_LATE \
-  4 /* a timer of the kernel is late by an eighth of its time; a busy machine's, by more */
+/* A timer of the kernel is late by an eighth of its time; on a busy machine, by more. */
+#define TIMER_LATE 4
 
 /* Whether a request may be that old, by its SYN-ACK timer. 1 when the timer does not tell. */
 static int is_old_enough(const struct inet_diag_msg *found, lc_time age)

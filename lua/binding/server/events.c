@@ -112,7 +112,7 @@ static int open_connection(lua_State *L)
   return 0;
 }
 
-/* By then, it has one. */
+/* If the start fails, the connection has no task and no way to get one. */
 static void protect_start(move *m, lua_CFunction start)
 {
   runtime_protect(m->box->rt, start, m);
@@ -160,8 +160,8 @@ static int start_at_once(const server_box *box, lc_conn *conn)
   return 1;
 }
 
-/* One whose handler begins with the first byte, or with a unit: it has come, or it will not. A unit
- * waits for the tasks of the one before it. */
+/* For a connection whose handler begins with the first byte, or with a unit. The byte has come, or
+ * will never come. A unit waits for the tasks of the one before it. */
 static void on_first_byte(server_box *box, lc_conn *conn, int is_unit)
 {
   move m = {.box = box, .conn = conn};
@@ -326,7 +326,7 @@ typedef struct notice_note {
   const lc_notice *notice;
 } notice_note;
 
-/* At the top: what the log gets. */
+/* Sets the peer, and why it failed, in the table at the top. */
 static void set_peer(lua_State *L, const lc_conn *conn)
 {
   char text[LC_ADDRESS_TEXT_MAX];
@@ -412,8 +412,8 @@ static int parameters_of(lua_State *L, int index)
   return shape.isvararg ? INT_MAX : shape.nparams;
 }
 
-/* server_hand_to(server, handler, [options of HTTP, whether it takes a context]): from now on the handler gets the
- * server's connections, or, with the options, their requests. */
+/* server_hand_to(server, handler, [options of HTTP, whether it takes a context]): from now on the
+ * handler gets the server's connections, or, with the options, their requests. */
 static int server_hand_to(lua_State *L)
 {
   server_box *box = server_check(L, 1);

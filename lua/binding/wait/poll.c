@@ -1,7 +1,7 @@
 /* wait/poll.c - tasks that wait for a descriptor that lastcall does not own.
  *
- * All tasks that wait for a descriptor share one record. It
- * wants everything that they want, and goes with the last of them.
+ * All tasks that wait for a descriptor share one record. It wants everything that they want, and
+ * goes with the last of them.
  */
 #include "wait/poll.h"
 
@@ -86,8 +86,8 @@ static void poll_ready(void *user, unsigned what)
 static void leave(task *t)
 {
   const want *w = t->wait_object;
-  poll_update(
-    w->in); /* its link is out of the list; after a failure the others wait until their deadlines */
+  /* The task's link is out of the list. After a failure the others wait until their deadlines. */
+  poll_update(w->in);
 }
 
 static int polls_grow(runtime *rt, int fd)
