@@ -1,15 +1,15 @@
 ---@meta lastcall
 -- Child processes. See meta.lua, and doc/processes.md.
 
----@class lastcall.process_options
+---@class lastcall.ProcessOptions
 ---@field argv string[] the program and its arguments; without a slash the program is looked for in PATH
 ---@field env? table<string, string> the whole environment; by default that of this process
 ---@field setenv? table<string, string|false> changes to it; false removes a variable
 ---@field cwd? string the directory in which the program starts
----@field stdin? lastcall.process_descriptor "inherit" by default, as are the next two
----@field stdout? lastcall.process_descriptor
----@field stderr? lastcall.process_descriptor
----@field fds? table<integer, lastcall.process_descriptor> more descriptors, by their numbers in the child
+---@field stdin? lastcall.ProcessDescriptor "inherit" by default, as are the next two
+---@field stdout? lastcall.ProcessDescriptor
+---@field stderr? lastcall.ProcessDescriptor
+---@field fds? table<integer, lastcall.ProcessDescriptor> more descriptors, by their numbers in the child
 ---@field process_group? boolean the child leads a group of its own; `kill` and `stop` reach all of the group
 ---@field grace? number seconds from SIGTERM to SIGKILL when the context ends: 5
 ---@field ctx? lastcall.Context the context that the child belongs to; the caller's own by default
@@ -18,7 +18,7 @@
 --- "pipe": a pipe, whose other end is a connection of the process object. "socket": the same with a pair of
 --- sockets, for both directions. "inherit": the descriptor of this process with the same number. "null":
 --- /dev/null. A connection, or the number of a descriptor: the child gets a copy.
----@alias lastcall.process_descriptor "pipe"|"socket"|"inherit"|"null"|lastcall.Connection|integer
+---@alias lastcall.ProcessDescriptor "pipe"|"socket"|"inherit"|"null"|lastcall.Connection|integer
 
 --- A child process.
 ---@class lastcall.Process
@@ -41,7 +41,7 @@ function Process:wait(seconds) end
 --- child has ended.
 ---@param signal? string|integer "TERM" by default
 ---@return true?
----@return string? code
+---@return lastcall.Code? code
 ---@return string? message
 function Process:kill(signal) end
 
@@ -69,8 +69,8 @@ function lastcall.offload(name, ...) end
 --- Starts a program as a child process, without a shell. Returns when the program runs; nil, code and a message
 --- when it cannot run. The child belongs to the caller's context: when that ends, the child gets SIGTERM, and
 --- SIGKILL after `grace`. A run waits for its children as it waits for its tasks.
----@param options lastcall.process_options
+---@param options lastcall.ProcessOptions
 ---@return lastcall.Process?
----@return string? code
+---@return lastcall.Code? code
 ---@return string? message
 function lastcall.process(options) end

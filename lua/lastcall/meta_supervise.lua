@@ -11,7 +11,7 @@
 ---@field drain? number seconds that a worker has to end, and the whole service in the end (25)
 ---@field start_timeout? number seconds for a worker to be ready (10)
 ---@field probation? number seconds that new workers have to stay before they get clients (2)
----@field check? string|fun(generation: integer, connect: fun(place?: integer): lastcall.Conn?): boolean?, string? a last word on a new generation: a path of HTTP that each worker answers with a status below 400; or a function that returns a true value, or nil and the reason. `connect` makes a connection to a new worker
+---@field check? string|fun(generation: integer, connect: fun(place?: integer): lastcall.Connection?): boolean?, string? a last word on a new generation: a path of HTTP that each worker answers with a status below 400; or a function that returns a true value, or nil and the reason. `connect` makes a connection to a new worker
 ---@field way? "all"|"rolling" how a reload goes on: all workers at once ("all"), or one after the other
 ---@field generations? integer how many may be alive at once (2)
 ---@field signals? boolean false: TERM, INT and HUP are left to the script

@@ -69,6 +69,13 @@ describe("doc/http.md", function()
   end)
 end)
 
+describe("doc/processes.md", function()
+  it("has every option of a child process, and no other", function()
+    require "lastcall.subprocess"
+    assert.same(names_of(options.process), documented(read_file "doc/processes.md", "Subprocesses"))
+  end)
+end)
+
 describe("doc/http-client.md", function()
   local text = read_file "doc/http-client.md"
 

@@ -105,7 +105,7 @@ describe("lastcall/meta.lua", function()
     ReuseportOptions = "reuseport", HookOptions = "hook", HttpOptions = "http", HttpServeOptions = "http_serve",
     HttpEventsOptions = "http_events", WebsocketOptions = "websocket", WebsocketClientOptions = "websocket_client",
     HttpFileOptions = "http_file", HttpFilesOptions = "http_files", HttpStatusOptions = "http_status",
-    SuperviseOptions = "supervise",
+    SuperviseOptions = "supervise", ProcessOptions = "process",
     HttpClientOptions = "http_client", HttpRequestOptions = "http_request",
   } do
     it("has every option of " .. known .. ", and no other", function()
@@ -163,6 +163,18 @@ describe("lastcall/meta.lua", function()
       for name in pairs(one) do seen[name] = true end
     end
     assert.same(sorted(seen), sorted(classes.Straggler.fields))
+  end)
+
+  it("names no class or alias that is not there", function()
+    local there, named = {}, {}
+    for _, path in ipairs(FILES) do
+      for line in io.lines(path) do
+        there[line:match "^%-%-%-@%l+ (lastcall%.%u%w*)" or ""] = true
+        for name in line:gmatch "lastcall%.%u%w*" do named[name] = path end
+      end
+    end
+    assert.is_true(#sorted(named) > 50)
+    for name, path in pairs(named) do assert.is_truthy(there[name], path .. ": " .. name) end
   end)
 
   it("is Lua, in parts that lastcall/meta.lua names", function()
