@@ -54,13 +54,26 @@ typedef struct lc_subprocess_end {
 
 typedef struct lc_subprocess lc_subprocess;
 
-/* Starts a child. All signals have their default actions in it, and none is blocked. Returns when
- * the program runs, or NULL with a code in `*error` and, unless it is NULL, the step that failed in
- * `*step`. In a turn of the loop, `ended` is called once, after the child has ended and has been
- * waited for. */
+/* Starts a child. All signals have their default actions in it, and none is blocked. The thread
+ * stands still until the program runs. Returns the child, or NULL with a code in `*error` and,
+ * unless it is NULL, the step that failed in `*step`. In a turn of the loop, `ended` is called
+ * once, after the child has ended and has been waited for. */
 lc_subprocess *lc_subprocess_start(lc_loop *loop, const lc_subprocess_options *options,
                                    void (*ended)(void *user, const lc_subprocess_end *end),
                                    void *user, int *error, lc_start_step *step);
+/* Calls in a turn of the loop. `started` comes first, and once: with 0, when the program runs; or
+ * with a code and the step that failed: then the child is freed, and `ended` is not called. */
+typedef struct lc_subprocess_events {
+  void (*started)(void *user, int error, lc_start_step step);
+  void (*ended)(void *user, const lc_subprocess_end *end);
+} lc_subprocess_events;
+/* Starts a child in the same way, and returns at once where it can: the loop goes on while the
+ * child comes to its program, which takes a millisecond, and longer where processors are busy.
+ * NULL, with a code, where it fails at once. The library has copied the options, and the
+ * descriptors in `fds`. */
+lc_subprocess *lc_subprocess_begin(lc_loop *loop, const lc_subprocess_options *options,
+                                   const lc_subprocess_events *events, void *user, int *error,
+                                   lc_start_step *step);
 /* The same for a child of this process that other code has started, or that this process had before
  * it ran another program. -ECHILD: it is no child of this process. */
 lc_subprocess *lc_subprocess_take(lc_loop *loop, int pid,

@@ -1,10 +1,13 @@
 /* subprocess.c - child processes on the loop.
  *
- *   running --(its descriptor is readable, or a look finds it)--> ended, and waited for
+ *   starting --(a look finds that its program runs)--> running
+ *      |                                                  |
+ *      |                                                  '--(its descriptor is readable, or a look finds it)--> ended
+ *      '--(it could not start)--> gone
  *
  * All children of a loop are in one list, also those that the embedder has freed: each is waited for,
  * so none stays a zombie. Where the kernel has no descriptors for processes, or none is free, a
- * timer looks from time to time.
+ * timer looks from time to time; so it does while a child starts, because nothing tells of exec.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -14,6 +17,7 @@
 enum { LOOK_FIRST = 1, LOOK_LAST = 50 }; /* milliseconds between two looks */
 
 #define LAST_PATIENCE LC_SECOND
+#define FIRST_LOOK_AT_START (LC_MILLISECOND / 4)
 
 typedef struct children {
   lc_child as_child; /* of the loop */
@@ -30,6 +34,8 @@ struct lc_subprocess {
   lc_timer kill;
   lc_time kill_at; /* LC_NEVER */
   int pid;
+  lc_birth *birth; /* while it starts; or NULL */
+  unsigned is_starting : 1;
   unsigned leads_group : 1;
   unsigned has_ended : 1;
   unsigned is_stopping : 1; /* lc_subprocess_stop was called */
@@ -37,6 +43,7 @@ struct lc_subprocess {
   unsigned is_left : 1;     /* it may outlive the loop */
   unsigned is_freed : 1;    /* by the embedder */
   lc_subprocess_end end;
+  void (*started)(void *user, int error, lc_start_step step);
   void (*ended)(void *user, const lc_subprocess_end *end);
   void *user;
 };
@@ -94,6 +101,36 @@ static int look_for_end(lc_subprocess *child)
   return 1;
 }
 
+/* Returns 1 when its program runs. 0: not yet. -1: it could not start, and is no more. */
+static int look_for_start(lc_subprocess *child)
+{
+  const lc_sys *sys = sys_of(child);
+  lc_start_step step = LC_START_PROCESS;
+  int result = child->birth ? sys->born(sys, child->birth, &step) : 1;
+  if (!result) return 0;
+  child->birth = NULL;
+  child->is_starting = 0;
+  child->look_after = LOOK_FIRST * LC_MILLISECOND;
+  if (result < 0) {
+    unwatch(child);
+    lc_list_remove(&child->link);
+  }
+  if (!child->is_freed) child->started(child->user, result < 0 ? result : 0, step);
+  if (result < 0) free(child);
+  return result < 0 ? -1 : 1;
+}
+
+/* Notes what has become of the child. Returns 1 when it is no more. The event of its end may have come while it was
+ * starting, and comes only once. */
+static int look_at(lc_subprocess *child)
+{
+  int has_started = child->is_starting ? look_for_start(child) : 1;
+  if (has_started <= 0) return has_started < 0;
+  if (!look_for_end(child)) return 0;
+  conclude(child);
+  return 1;
+}
+
 static void look_again(lc_subprocess *child)
 {
   lc_loop *loop = child->among->loop;
@@ -103,8 +140,7 @@ static void look_again(lc_subprocess *child)
 
 static void look(lc_subprocess *child)
 {
-  if (look_for_end(child)) conclude(child);
-  else look_again(child);
+  if (!look_at(child) && (child->is_starting || child->watch.fd < 0)) look_again(child);
 }
 
 static void look_due(lc_timer *timer, lc_time now)
@@ -135,14 +171,13 @@ static int is_dying(const lc_subprocess *child) { return child->is_killed; }
 static void await(lc_subprocess *child, lc_time until)
 {
   const lc_sys *sys = sys_of(child);
-  while (!look_for_end(child)) {
+  while (!look_at(child)) {
     lc_time left = until - sys->now(sys);
     struct pollfd one = {child->watch.fd, POLLIN, 0};
     if (left <= 0) return;
     if (child->watch.fd < 0 && left > LC_MILLISECOND) left = LC_MILLISECOND;
     sys->poll(sys, &one, child->watch.fd < 0 ? 0 : 1, left);
   }
-  conclude(child);
 }
 
 static unsigned await_dying(children *all, lc_time patience)
@@ -165,6 +200,7 @@ static void end_all(lc_child *as_child)
     if (!child->is_left) lc_subprocess_signal(child, SIGKILL);
   }
   await_dying(all, LAST_PATIENCE);
+  /* A child that even then uses our memory goes on using it: its birth is left alone. */
   while (!lc_list_is_empty(&all->list)) dispose(LC_OWNER(all->list.next, lc_subprocess, link));
   lc_loop_remove_child(as_child);
   free(all);
@@ -249,16 +285,16 @@ static void begin(lc_subprocess *child, int pid)
     loop->sys->close(loop->sys, child->watch.fd);
     child->watch.fd = -1;
   }
-  if (child->watch.fd < 0) look_again(child);
+  if (child->is_starting || child->watch.fd < 0) look_again(child);
 }
 
-lc_subprocess *lc_subprocess_start(lc_loop *loop, const lc_subprocess_options *options,
-                                   void (*ended)(void *user, const lc_subprocess_end *end),
-                                   void *user, int *error, lc_start_step *step)
+/* `child` may be NULL: for lack of memory. */
+static lc_subprocess *start(lc_loop *loop, const lc_subprocess_options *options,
+                            lc_subprocess *child, int *error, lc_start_step *step)
 {
   lc_start_step failed = LC_START_PROCESS;
-  lc_subprocess *child = prepare(loop, ended, user);
-  int pid = child ? loop->sys->spawn(loop->sys, options, &failed) : -ENOMEM;
+  lc_birth **birth = child && child->is_starting ? &child->birth : NULL;
+  int pid = child ? loop->sys->spawn(loop->sys, options, birth, &failed) : -ENOMEM;
   if (pid >= 0) {
     child->leads_group = options->leads_group ? 1 : 0;
     begin(child, pid);
@@ -268,6 +304,26 @@ lc_subprocess *lc_subprocess_start(lc_loop *loop, const lc_subprocess_options *o
   if (step) *step = failed;
   *error = pid;
   return NULL;
+}
+
+lc_subprocess *lc_subprocess_start(lc_loop *loop, const lc_subprocess_options *options,
+                                   void (*ended)(void *user, const lc_subprocess_end *end),
+                                   void *user, int *error, lc_start_step *step)
+{
+  return start(loop, options, prepare(loop, ended, user), error, step);
+}
+
+lc_subprocess *lc_subprocess_begin(lc_loop *loop, const lc_subprocess_options *options,
+                                   const lc_subprocess_events *events, void *user, int *error,
+                                   lc_start_step *step)
+{
+  lc_subprocess *child = prepare(loop, events->ended, user);
+  if (child) {
+    child->is_starting = 1;
+    child->started = events->started;
+    child->look_after = FIRST_LOOK_AT_START;
+  }
+  return start(loop, options, child, error, step);
 }
 
 lc_subprocess *lc_subprocess_take(lc_loop *loop, int pid,
@@ -301,7 +357,8 @@ const lc_subprocess_end *lc_subprocess_ended(const lc_subprocess *child)
 int lc_subprocess_signal(lc_subprocess *child, int signal)
 {
   if (child->has_ended) return -ESRCH;
-  int result = sys_of(child)->process_signal(sys_of(child), child->pid, child->leads_group, signal);
+  int to_group = child->leads_group && !child->is_starting; /* which has no group before */
+  int result = sys_of(child)->process_signal(sys_of(child), child->pid, to_group, signal);
   if (result >= 0 && signal == SIGKILL) child->is_killed = 1;
   return result;
 }

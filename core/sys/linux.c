@@ -405,6 +405,7 @@ static const lc_sys linux_calls = {
   .socketpair = linux_socketpair,
   .pipe = linux_pipe,
   .spawn = lc_sys_spawn,
+  .born = lc_sys_born,
   .process_watch = lc_sys_process_watch,
   .process_end = lc_sys_process_end,
   .process_any_ended = lc_sys_process_any_ended,

@@ -1,206 +1,53 @@
 /* spawn.c - starts child processes, and waits for them.
  *
- * The child shares the memory of the parent until its program runs, and has a stack of its own. The
- * parent's thread stands still meanwhile, so the start costs the same however much memory the parent
- * has. The child must not allocate memory, nor call what takes a lock: another thread of the parent
- * may hold it for good.
+ * The child shares the memory of the parent until its program runs (birth.c), so the start costs the
+ * same however much memory the parent has. The parent's thread goes on meanwhile. Where that cannot
+ * be, it stands still until the program runs.
+ *
+ * The child has a copy of what it needs, which stays until the kernel has told that the child does
+ * not use it any more. It shares the parent's table of descriptors until it closes all others in a
+ * copy of its own: so what the parent closes meanwhile is closed.
  */
 #include "sys/spawn.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sys/birth.h"
+#include "sys/direct.h"
 #include "sys/files.h"
 #include "sys/fork.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434 /* unknown to kernel headers before 5.3 */
 #endif
-#ifndef SYS_close_range
-#define SYS_close_range 436 /* before 5.9 */
+
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ || \
+  __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_CHECKED 1 /* the checker's own memory is not made for two at once */
+#else
+#define IS_CHECKED 0
 #endif
 
-enum {
-  STACK = 64 * 1024,
-  ALIGNED = 16,
-  FAILED = 127,        /* the exit status of a child whose program did not run */
-  CLOSE_ON_EXEC = 0x4, /* close_range */
-  FAR = 1 << 16
-};
+enum { ALIGNED = 16 };
 
 static const char USUAL_PATH[] = "/usr/local/bin:/usr/bin:/bin";
 
-typedef struct birth {
-  const lc_subprocess_options *options;
-  char *const *env;
-  char **programs; /* the paths to try, then NULL */
-  int *from;       /* for each of its descriptors, the one that it is a copy of */
-  /* Written by the child. */
-  volatile lc_start_step step;
-  volatile int error;
-} birth;
-
-/* -------------------------------------------------------------- in the child -- */
-
-/* All signals, so that none has its parent's handler when it is let in. Asks the kernel itself: libc refuses the two
- * that it keeps for its threads, and GNU make leaves them ignored. */
-static void reset_signals(void)
-{
-  static const char defaults[64]; /* more than the kernel reads: SIG_DFL, no flags, an empty mask */
-  for (int signal = 1; signal < NSIG; signal++)
-    syscall(SYS_rt_sigaction, signal, defaults, NULL, (size_t)(NSIG / 8));
-}
-
-static void set_close_on_exec(int fd)
-{
-  int flags = fcntl(fd, F_GETFD);
-  if (flags >= 0) fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
-}
-
-/* An entry of a directory, as the kernel writes it. */
-struct entry {
-  uint64_t inode;
-  int64_t offset;
-  unsigned short length;
-  unsigned char type;
-  char name[];
-};
-
-static int number_in(const char *name)
-{
-  int number = 0;
-  if (!*name) return -1;
-  for (; *name; name++) {
-    if (*name < '0' || *name > '9') return -1;
-    number = number * 10 + (*name - '0');
-  }
-  return number;
-}
-
-/* For kernels before 5.11. Returns 0, or -1 where there is no /proc. */
-static int close_those_in_proc(void)
-{
-  _Alignas(struct entry) char room[4096];
-  int directory = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory < 0) return -1;
-  long got;
-  while ((got = syscall(SYS_getdents64, directory, room, sizeof room)) > 0) {
-    for (long at = 0; at < got;) {
-      const struct entry *one = (const struct entry *)(const void *)(room + at);
-      int fd = number_in(one->name);
-      if (fd >= 0) set_close_on_exec(fd);
-      at += one->length;
-    }
-  }
-  close(directory);
-  return got < 0 ? -1 : 0;
-}
-
-/* No descriptor outlives exec, apart from those that are made afterwards. */
-static void close_all_on_exec(void)
-{
-  struct rlimit limit;
-  if (syscall(SYS_close_range, 0U, ~0U, CLOSE_ON_EXEC) == 0) return;
-  if (close_those_in_proc() == 0) return;
-  if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > FAR) limit.rlim_cur = FAR;
-  for (int fd = 0; fd < (int)limit.rlim_cur; fd++) set_close_on_exec(fd);
-}
-
-static int highest_of(const lc_subprocess_options *options)
-{
-  int highest = STDERR_FILENO;
-  for (size_t i = 0; i < options->fd_count; i++)
-    if (options->fds[i].there > highest) highest = options->fds[i].there;
-  return highest;
-}
-
-/* A copy above all numbers that the child is to have, so that no later step overwrites it. */
-static int lift(int fd, int highest)
-{
-  if (fd != LC_FD_NULL) return fcntl(fd, F_DUPFD_CLOEXEC, highest + 1);
-  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null < 0 || null > highest) return null;
-  int lifted = fcntl(null, F_DUPFD_CLOEXEC, highest + 1);
-  close(null);
-  return lifted;
-}
-
-static int place_descriptors(const birth *b)
-{
-  const lc_subprocess_options *options = b->options;
-  int highest = highest_of(options);
-  for (size_t i = 0; i < options->fd_count; i++) {
-    b->from[i] = lift(options->fds[i].here, highest);
-    if (b->from[i] < 0) return -1;
-  }
-  close_all_on_exec();
-  for (size_t i = 0; i < options->fd_count; i++)
-    if (dup2(b->from[i], options->fds[i].there) < 0) return -1;
-  return 0;
-}
-
-static int limit_descriptors(int soft)
-{
-  struct rlimit limit;
-  if (!soft) return 0;
-  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -1;
-  limit.rlim_cur = (rlim_t)soft < limit.rlim_max ? (rlim_t)soft : limit.rlim_max;
-  return setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-/* Tries one path after the other, as execvp does. */
-static void run_program(const birth *b)
-{
-  int denied = 0;
-  for (char **path = b->programs; *path; path++) {
-    execve(*path, (char *const *)(uintptr_t)b->options->argv, b->env);
-    if (errno == EACCES) denied = 1;
-    else if (errno != ENOENT && errno != ENOTDIR) return;
-  }
-  if (denied) errno = EACCES;
-}
-
-/* Returns when a step has failed, with the step noted and errno set. */
-static void be_born(birth *b)
-{
-  sigset_t none;
-  reset_signals();
-  b->step = LC_START_GROUP;
-  if (b->options->leads_group && setpgid(0, 0) < 0) return;
-  b->step = LC_START_DESCRIPTORS;
-  if (place_descriptors(b) < 0) return;
-  b->step = LC_START_DIRECTORY;
-  if (b->options->cwd && chdir(b->options->cwd) < 0) return;
-  b->step = LC_START_DESCRIPTORS;
-  if (limit_descriptors(b->options->descriptor_limit) < 0) return;
-  b->step = LC_START_PROGRAM;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  run_program(b);
-}
-
-static int in_child(void *argument)
-{
-  birth *b = argument;
-  be_born(b);
-  b->error = errno;
-  syscall(SYS_exit_group, FAILED); /* nothing of libc's: it is the parent's */
-  return FAILED;
-}
-
-/* ------------------------------------------------------------- in the parent -- */
+/* --------------------------------------------------------- what the child needs -- */
 
 /* The value of PATH in an environment, or NULL. */
-static const char *path_in(char *const *env)
+static const char *path_in(const char *const *env)
 {
   for (; *env; env++)
     if (!strncmp(*env, "PATH=", 5)) return *env + 5;
@@ -219,7 +66,7 @@ static char *write_path(char *to, const char *directory, size_t length, const ch
 }
 
 /* The paths at which the program may lie: one block, with the list first. NULL for lack of memory. */
-static char **programs_for(const char *name, char *const *env)
+static char **programs_for(const char *name, const char *const *env)
 {
   size_t count = 1, length = strlen(name);
   const char *search = strchr(name, '/') ? "" : path_in(env);
@@ -238,51 +85,195 @@ static char **programs_for(const char *name, char *const *env)
   return list;
 }
 
-/* The parent's thread waits until the program runs, or the child has ended. No signal may come to
- * the child while it shares the parent's memory. */
-static int bear(birth *b, char *stack)
+/* The bytes of a list of strings, and its length with the NULL. */
+static size_t size_of_list(const char *const *list, size_t *length)
 {
+  size_t size = 0;
+  *length = 1;
+  for (; *list; list++, ++*length) size += strlen(*list) + 1;
+  return size;
+}
+
+static char *copy_text(char *to, const char *text, const char **copy)
+{
+  size_t size = strlen(text) + 1;
+  *copy = memcpy(to, text, size);
+  return to + size;
+}
+
+static char *copy_list(char *to, const char *const *list, const char **copy)
+{
+  for (; *list; list++) to = copy_text(to, *list, copy++);
+  *copy = NULL;
+  return to;
+}
+
+static void copy_descriptors(lc_birth *b, lc_child_fd *fds, const lc_subprocess_options *options)
+{
+  b->fds = fds;
+  b->fd_count = options->fd_count;
+  b->highest = STDERR_FILENO;
+  for (size_t i = 0; i < b->fd_count; i++) {
+    fds[i] = options->fds[i];
+    b->from[i] = -1;
+    if (fds[i].there > b->highest) b->highest = fds[i].there;
+  }
+}
+
+/* One block: the lists, then the texts, then the stack. */
+static lc_birth *copy_options(const lc_subprocess_options *options, const char *const *env)
+{
+  size_t arguments, variables, fds = options->fd_count;
+  size_t text = size_of_list(options->argv, &arguments) + size_of_list(env, &variables);
+  if (options->cwd) text += strlen(options->cwd) + 1;
+  size_t lists =
+    (arguments + variables) * sizeof(char *) + fds * (sizeof *options->fds + sizeof(int));
+  lc_birth *b = malloc(sizeof *b + lists + text + LC_BIRTH_STACK);
+  if (!b) return NULL;
+  *b =
+    (lc_birth){.leads_group = options->leads_group, .descriptor_limit = options->descriptor_limit};
+  b->argv = (const char **)(b + 1);
+  b->env = b->argv + arguments;
+  lc_child_fd *copies = (lc_child_fd *)(void *)(b->env + variables);
+  b->from = (int *)(copies + fds);
+  char *to = copy_list((char *)(b->from + fds), options->argv, b->argv);
+  to = copy_list(to, env, b->env);
+  if (options->cwd) to = copy_text(to, options->cwd, &b->cwd);
+  b->stack = to;
+  copy_descriptors(b, copies, options);
+  b->programs = programs_for(options->argv[0], env);
+  if (b->programs) return b;
+  free(b);
+  return NULL;
+}
+
+/* A copy with this number or a higher one. */
+static int lift(int fd, int least)
+{
+  if (fd != LC_FD_NULL) return fcntl(fd, F_DUPFD_CLOEXEC, least);
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0) return null;
+  int lifted = fcntl(null, F_DUPFD_CLOEXEC, least), error = errno;
+  close(null);
+  errno = error;
+  return lifted;
+}
+
+/* Copies that are there until the child has its own, and above all numbers that the child is to have, so that none of
+ * its steps overwrites one. */
+static int lift_all(lc_birth *b)
+{
+  int least = b->highest + 1;
+  for (size_t i = 0; i < b->fd_count; i++) {
+    b->from[i] = lift(b->fds[i].here, least);
+    if (b->from[i] < 0) return -errno;
+    least = b->from[i] + 1;
+  }
+  return 0;
+}
+
+static void release(lc_birth *b)
+{
+  for (size_t i = 0; i < b->fd_count && b->from[i] >= 0; i++) close(b->from[i]);
+  free(b->programs);
+  free(b);
+}
+
+/* ------------------------------------------------------------------- the start -- */
+
+/* It knows no child that shares memory with a parent that goes on. */
+static int is_under_valgrind(void)
+{
+  const char *preload = getenv("LD_PRELOAD");
+  return preload && strstr(preload, "vgpreload");
+}
+
+/* Whether the parent can go on while the child shares its memory and its descriptors. */
+static int can_go_on(void)
+{
+  return LC_SYS_IS_DIRECT && !IS_CHECKED && syscall(SYS_close_range, ~0U, ~0U, 0U) == 0 &&
+         !is_under_valgrind();
+}
+
+/* Returns the child's number or a code. No signal may come to the child while it shares the parent's memory. */
+static int bear(lc_birth *b)
+{
+  int flags = CLONE_VM | SIGCHLD;
+  flags |= b->shares_descriptors ? CLONE_FILES | CLONE_CHILD_CLEARTID : CLONE_VFORK;
+  char *top = b->stack + LC_BIRTH_STACK;
   sigset_t all, before;
-  int top = STACK - (int)((uintptr_t)(stack + STACK) % ALIGNED);
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  int pid = clone(in_child, stack + top, CLONE_VM | CLONE_VFORK | SIGCHLD, b);
+  b->pid = clone(lc_sys_be_born, top - (uintptr_t)top % ALIGNED, flags, b, NULL, NULL,
+                 (int *)(uintptr_t)&b->uses_memory);
   int error = errno;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return pid < 0 ? -error : pid;
+  return b->pid < 0 ? -error : b->pid;
 }
 
-static int spawn(birth *b, char *stack, lc_start_step *step)
+/* Returns the child's number; or a code, and notes the step that failed. */
+static int start(lc_birth *b, lc_start_step *step)
 {
-  int pid = bear(b, stack), ended;
-  if (pid < 0) {
-    *step = LC_START_PROCESS;
-    return pid;
-  }
-  if (!b->error) return pid;
-  LC_RETRY(ended, waitpid(pid, NULL, 0) < 0 ? -errno : 0); /* it is ending */
-  *step = b->step;
-  return -b->error;
-}
-
-int lc_sys_spawn(const lc_sys *sys, const lc_subprocess_options *options, lc_start_step *step)
-{
-  char *const *env = options->env ? (char *const *)(uintptr_t)options->env : environ;
-  static char *const none[] = {NULL}; /* clearenv leaves no list */
-  birth b = {.options = options, .env = env ? env : none};
-  (void)sys;
-  b.programs = programs_for(options->argv[0], b.env);
-  b.from = malloc((options->fd_count + 1) * sizeof *b.from);
-  char *stack = malloc(STACK);
-  int result = -ENOMEM;
+  *step = LC_START_DESCRIPTORS;
+  int result = lift_all(b);
+  if (result < 0) return result;
   *step = LC_START_PROCESS;
+  return bear(b);
+}
+
+static int has_ended(int pid)
+{
+  siginfo_t info;
+  int result;
+  memset(&info, 0, sizeof info);
+  LC_RETRY(result, waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ? -errno : 0);
+  return result < 0 || info.si_pid == pid;
+}
+
+/* Releases the birth. Returns the child's number; or a code, when it has waited for the child. */
+static int conclude(lc_birth *b, lc_start_step *step)
+{
+  int pid = b->pid, error = b->error, ended;
+  *step = b->step;
+  release(b);
+  if (!error) return pid;
+  LC_RETRY(ended, waitpid(pid, NULL, 0) < 0 ? -errno : 0); /* it is ending */
+  return error;
+}
+
+int lc_sys_spawn(const lc_sys *sys, const lc_subprocess_options *options, lc_birth **birth,
+                 lc_start_step *step)
+{
+  static const char *const none[] = {NULL}; /* clearenv leaves no list */
+  const char *const *own = (const char *const *)(uintptr_t)environ;
+  (void)sys;
+  if (birth) *birth = NULL;
+  *step = LC_START_PROCESS;
+  lc_birth *b = copy_options(options, options->env ? options->env : own ? own : none);
+  if (!b) return -ENOMEM;
   for (size_t i = 0; i < options->fd_count; i++)
     if (options->fds[i].is_kept) lc_sys_note_company();
-  if (b.programs && b.from && stack) result = spawn(&b, stack, step);
-  free(stack);
-  free(b.from);
-  free(b.programs);
+  b->shares_descriptors = b->uses_memory = birth && can_go_on();
+  int result = start(b, step);
+  if (result < 0) {
+    release(b);
+  } else if (birth && b->shares_descriptors) {
+    *birth = b;
+  } else {
+    result = conclude(b, step);
+  }
   return result;
+}
+
+/* A child that was killed may leave `uses_memory` as it is. */
+int lc_sys_born(const lc_sys *sys, lc_birth *b, lc_start_step *step)
+{
+  (void)sys;
+  int is_over = !b->uses_memory;
+  atomic_thread_fence(memory_order_acquire);
+  if ((!is_over || b->error) && !has_ended(b->pid)) return 0;
+  int result = conclude(b, step);
+  return result < 0 ? result : 1;
 }
 
 int lc_sys_process_watch(const lc_sys *sys, int pid)

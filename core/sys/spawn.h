@@ -4,7 +4,9 @@
 
 #include "sys/sys.h"
 
-int lc_sys_spawn(const lc_sys *sys, const lc_subprocess_options *options, lc_start_step *step);
+int lc_sys_spawn(const lc_sys *sys, const lc_subprocess_options *options, lc_birth **birth,
+                 lc_start_step *step);
+int lc_sys_born(const lc_sys *sys, lc_birth *birth, lc_start_step *step);
 int lc_sys_process_watch(const lc_sys *sys, int pid);
 int lc_sys_process_end(const lc_sys *sys, int pid, int keep, lc_subprocess_end *end);
 int lc_sys_process_any_ended(const lc_sys *sys);

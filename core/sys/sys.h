@@ -109,6 +109,8 @@ typedef struct lc_poll_event {
 
 #define LC_STDERR 2
 
+typedef struct lc_birth lc_birth; /* of a child: from its start until its program runs */
+
 struct lc_sys {
   void *state;     /* the table's own; the real kernel needs none */
   int has_threads; /* any thread may call it, not the loop's alone */
@@ -150,7 +152,7 @@ struct lc_sys {
   int (*duplicate)(const lc_sys *, int fd);       /* a copy of the descriptor, FD_CLOEXEC */
 
   /* 1 when this process has neither forked nor given a descriptor away: then no other process can have copies of its
-   * descriptors. A child that runs another program at once has none either, because they are close-on-exec. */
+   * descriptors. A child that runs another program has none either: it closes them first. */
   int (*is_alone)(const lc_sys *);
 
   /* `unread`: bytes received and not read (FIONREAD). `unacked`: bytes sent and not acknowledged,
@@ -249,8 +251,12 @@ struct lc_sys {
   int (*socketpair)(const lc_sys *, int fds[2]);
   int (*pipe)(const lc_sys *, int fds[2]); /* to read from, to write to */
   /* Starts a child, and returns its pid when its program runs; or a code, with the step that
-   * failed. */
-  int (*spawn)(const lc_sys *, const lc_subprocess_options *options, lc_start_step *step);
+   * failed. With `birth` it may return earlier: then `*birth` is not NULL, and `born` is to be asked. */
+  int (*spawn)(const lc_sys *, const lc_subprocess_options *options, lc_birth **birth,
+               lc_start_step *step);
+  /* 0: the program does not run yet. 1: it does, or the child has ended. A code: it could not run, at this step, and the
+   * child has been waited for. The birth is over, unless 0. */
+  int (*born)(const lc_sys *, lc_birth *birth, lc_start_step *step);
   /* A descriptor that is readable when the child has ended. -ENOSYS: unknown to this kernel. */
   int (*process_watch)(const lc_sys *, int pid);
   /* 1: the child has ended, and is waited for unless `keep`. 0: it runs. -ECHILD: no child of this

@@ -66,8 +66,8 @@ local lastcall = {}
 ---@return any ...
 function lastcall.offload(name, ...) end
 
---- Starts a program as a child process, without a shell. Returns when the program runs; nil, code and a message
---- when it cannot run. The child belongs to the caller's context: when that ends, the child gets SIGTERM, and
+--- (waits) Starts a program as a child process, without a shell. Returns when the program runs; nil, code and a message
+--- when it cannot run. Where the caller cannot wait, the thread stands still until the program runs. The child belongs to the caller's context: when that ends, the child gets SIGTERM, and
 --- SIGKILL after `grace`. A run waits for its children as it waits for its tasks.
 ---@param options lastcall.ProcessOptions
 ---@return lastcall.Process?

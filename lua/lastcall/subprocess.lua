@@ -123,7 +123,8 @@ local function wanted_descriptors(given)
   return wanted
 end
 
---- The pairs that are open: `ours` to make connections of, `theirs` to close when the child has them.
+--- What a start has so far: the pairs that are open, `ours` to make connections of, `theirs` to close when the child
+-- has them; and `child`, which is killed unless the start succeeds.
 local Ends = {}
 Ends.__index = Ends
 
@@ -134,9 +135,10 @@ local function close_all(list)
   end
 end
 
-function Ends:drop()
+function Ends:__close()
   close_all(self.ours)
   close_all(self.theirs)
+  if self.child then self.child:signal(core.signal_number "KILL") end
 end
 
 --- A pair for the child's descriptor `number`. A pipe leads to the child at 0, and from it at all others.
@@ -244,39 +246,42 @@ local function begin_keeping(given, process, place)
   else core.go(keep, child, name, given.grace or GRACE, place) end
 end
 
-local function start(given, ends)
+local function start(given, stands)
+  local ends <close> = setmetatable({ ours = {}, theirs = {} }, Ends)
   local ended = given.ctx and given.ctx:err()
   if ended then return failure(given, "process", ended, "its context has ended") end
   local list, code, message = ends:prepare(wanted_descriptors(given))
   if not list then return failure(given, "process", code, message) end
-  local child, step, text, errno
-  child, code, step, text, errno =
-    core.subprocess_start(given.argv, environment(given), given.cwd, list, given.process_group,
-      given.ctx or given.outlives)
-  if not child then return failure(given, step, code, text, errno) end
-  local place = code
+  local child = core.subprocess_new()
+  ends.child = child
+  local fine, step, text, errno
+  fine, code, step, text, errno = child:start(given.argv, environment(given), given.cwd, list, given.process_group,
+    given.ctx or given.outlives, stands)
+  if not fine then return failure(given, step, code, text, errno) end
   close_all(ends.theirs)
   local process = setmetatable({ child = child, pid = child:pid(), fds = {} }, Process)
-  begin_keeping(given, process, place)
-  if not next(ends.ours) then return process end
-  local fine
+  begin_keeping(given, process, code)
   fine, code, message = ends:connect(process)
-  if fine then return process end
-  child:signal(core.signal_number "KILL")
+  if fine then
+    ends.child = nil
+    return process
+  end
   for _, conn in pairs(process.fds) do conn:abort() end
   return nil, code, message
 end
 
---- Starts a program as a child process of the caller's context. Returns it; or nil, code, message.
-local function new(given)
+local function check_and_start(given, stands)
   given = options.check("process", given, options.process)
   if not given.argv then misuse.raise("process: option 'argv' is missing: a list, the program and its arguments") end
-  local ends = setmetatable({ ours = {}, theirs = {} }, Ends)
-  local fine, process, code, message = pcall(start, given, ends)
-  ends:drop()
-  if not fine then error(process, 0) end
-  return process, code, message
+  return start(given, stands)
 end
+
+--- Starts a program as a child process of the caller's context. Returns it; or nil, code, message. Other tasks run
+-- until the program does.
+local function new(given) return check_and_start(given, false) end
+
+--- The same, and no other task runs meanwhile.
+local function new_at_once(given) return check_and_start(given, true) end
 
 -- ---------------------------------------------------------------------------------------------------------- methods --
 
@@ -333,4 +338,4 @@ local function take(pid)
   return setmetatable({ child = child, pid = pid, fds = {} }, Process)
 end
 
-return { new = new, take = take }
+return { new = new, new_at_once = new_at_once, take = take }

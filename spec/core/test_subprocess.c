@@ -359,7 +359,7 @@ static void a_descriptor_given_away_is_noted(void)
   lc_start_step step;
   for (int is_kept = 0; is_kept < 2; is_kept++) {
     fds[1].is_kept = is_kept;
-    pid_t pid = sys->spawn(sys, &options, &step);
+    pid_t pid = sys->spawn(sys, &options, NULL, &step);
     if (pid < 0 || waitpid(pid, NULL, 0) != pid || sys->is_alone(sys) == is_kept) {
       print_error("a descriptor given away is not noted\n");
       exit(1);

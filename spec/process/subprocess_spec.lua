@@ -28,6 +28,9 @@ local function start_stubborn(lastcall, options)
   return child
 end
 
+--- An environment in which it takes milliseconds until a program is found, or missed.
+local SLOW = { PATH = ("/-:"):rep(20000) .. "/usr/bin:/bin" }
+
 --- Why the program could not run.
 local function refusal(code, lastcall, options)
   local child, seen, message = lastcall.process(options)
@@ -210,6 +213,80 @@ describe("lastcall.process", function()
     ]]
     assert.is_true(result.ok, result.message)
     assert.equal(0, result.open)
+  end)
+
+  it("lets other tasks run until the program does", function()
+    helper.task(function(lastcall)
+      local turns, done = 0, false
+      lastcall.go(function()
+        while not done do
+          lastcall.sleep(0)
+          turns = turns + 1
+        end
+      end)
+      local child = assert(lastcall.process { argv = { "true" }, env = SLOW })
+      local meanwhile = turns
+      assert.same({ "exit", 0 }, { child:wait() })
+      turns = 0
+      refusal("enoent", lastcall, { argv = { "no-such" }, env = SLOW, stdin = "pipe" })
+      done = true
+      assert.is_true(meanwhile > 10 and turns > 10, ("%d and %d turns"):format(meanwhile, turns))
+    end)
+  end)
+
+  it("ends a child whose context ends while it starts", function()
+    helper.task(function(lastcall)
+      for _, way in ipairs { "cancel", "deadline" } do
+        local ctx, cancel = lastcall.context.with_cancel()
+        if way == "deadline" then ctx = lastcall.context.with_timeout(nil, 0.002) end
+        local child
+        local starting = ctx:go(function()
+          child = assert(lastcall.process { argv = { "sleep", "100" }, env = SLOW, stdin = "pipe" })
+        end)
+        lastcall.sleep(0)
+        assert.is_nil(child)
+        cancel()
+        starting:wait()
+        assert.same({ "signal", 15, "TERM" }, { child:wait(helper.seconds(10)) })
+        child.stdin:close()
+      end
+    end)
+  end)
+
+  it("leaves nothing of a start whose task is killed", function()
+    local lastcall = require "lastcall"
+    local open, began = helper.descriptors(), nil
+    for _, outlives in ipairs { false, true } do
+      local report = lastcall.run(function()
+        for _ = 1, 3 do
+          lastcall.go(function()
+            began = true
+            lastcall.process { argv = { "sleep", "100" }, env = SLOW, stdin = "pipe", fds = { [4] = "socket" },
+              outlives = outlives }
+          end)
+        end
+        lastcall.sleep(0)
+        lastcall.shutdown()
+      end, { signals = false, drain = { timeout = 0.001, grace = 0 }, log = function() end })
+      assert.is_true(began)
+      assert.is_false(report.ok)
+      assert.same({}, children())
+      assert.equal(open, (helper.descriptors()))
+    end
+  end)
+
+  it("starts a child also where its caller cannot be suspended", function()
+    helper.task(function(lastcall)
+      local child
+      local function start() child = assert(lastcall.process { argv = { "true" }, env = SLOW }) end
+      table.sort({ 2, 1 }, function(a, b)
+        if not child then start() end
+        return a < b
+      end)
+      assert.same({ "exit", 0 }, { child:wait() })
+      coroutine.wrap(start)()
+      assert.same({ "exit", 0 }, { child:wait() })
+    end)
   end)
 
   it("ends the child with its context, by SIGTERM and after the grace by SIGKILL", function()

@@ -127,8 +127,9 @@ FORWARD(ssize_t, FAULT_WRITE, write,
         (const lc_sys *sys, int fd, const struct iovec *pieces, int count),
         (real(), fd, pieces, count))
 FORWARD(int, FAULT_SPAWN, spawn,
-        (const lc_sys *sys, const lc_subprocess_options *options, lc_start_step *step),
-        (real(), options, step))
+        (const lc_sys *sys, const lc_subprocess_options *options, lc_birth **birth,
+         lc_start_step *step),
+        (real(), options, birth, step))
 FORWARD(int, FAULT_PROCESS_END, process_end,
         (const lc_sys *sys, int pid, int keep, lc_subprocess_end *end), (real(), pid, keep, end))
 FORWARD(int, FAULT_PROCESS_ANY_ENDED, process_any_ended, (const lc_sys *sys), (real()))

@@ -281,6 +281,7 @@ local ELSEWHERE = {
   ["Websocket:close"] = "a close is carried out all the same: websocket_spec has it",
   ["Connection:starttls"] = "the reads and writes after it wait for the handshake: starttls_spec has it",
   ["HttpRequest:upgrade"] = "waits for what is left of the body, as body does",
+  ["lastcall.process"] = "the start goes on, and gives a child that is told to end: subprocess_spec has it",
   ["lastcall.listen"] = "waits for a name to be looked up: address_spec has it",
   ["lastcall.resolve"] = "waits for a name to be looked up: resolve_spec has it",
   ["Server:listen"] = "waits for a name to be looked up: address_spec has it",

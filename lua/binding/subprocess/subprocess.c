@@ -30,6 +30,9 @@ typedef struct child_box {
   lc_subprocess *core; /* NULL once it has ended */
   int pid;
   int outlives;          /* it goes on when nothing holds this object any more */
+  int is_starting;       /* a task waits until its program runs */
+  int error;             /* why it could not start, or 0 */
+  lc_start_step failed;  /* and at which step */
   lc_subprocess_end end; /* when it has ended */
   lc_link waiters;
 } child_box;
@@ -42,6 +45,16 @@ static child_box *check_box(lua_State *L)
 }
 
 /* --------------------------------------------------------------------- starting -- */
+
+static void on_started(void *user, int error, lc_start_step step)
+{
+  child_box *box = user;
+  box->is_starting = 0;
+  box->error = error;
+  box->failed = step;
+  if (error) box->core = NULL;
+  tasks_wake(&box->waiters, 0);
+}
 
 static void on_ended(void *user, const lc_subprocess_end *end)
 {
@@ -110,41 +123,69 @@ static int start_failed(lua_State *L, int code, lc_start_step step)
   return 5;
 }
 
-static int start_done(lua_State *L, int status, lua_KContext kept)
+/* The wait ends with the start: whatever becomes of the task meanwhile, its caller learns of the child. Stack: the child,
+ * the line. */
+static int start_going(lua_State *L, int status, lua_KContext kept)
 {
+  child_box *box = check_box(L);
+  task *t = box->rt->current;
   (void)status;
   (void)kept;
+  if (box->is_starting) {
+    lc_list_append(&box->waiters, &t->in_queue);
+    t->is_kept = 1;
+    return task_suspend(L, t, "process", box, NULL, 0, start_going);
+  }
+  if (box->error) return start_failed(L, box->error, box->failed);
   lua_settop(L, 2);
+  lua_pushboolean(L, 1);
+  lua_insert(L, 2);
   return 2;
 }
 
-enum { ARGV = 1, ENV, CWD, FDS, GROUP, APART };
+enum { ARGV = 2, ENV, CWD, FDS, GROUP, APART, STANDS };
 
-/* subprocess_start(argv, env or nil, cwd or nil, descriptors, leads a group, is not of the caller's context) -> child,
- * the line of the script; or nil, code, step, text, errno. The Lua modules have checked the arguments. */
-static int core_start(lua_State *L)
+/* Leaves the error and the step in the box where none starts. `waits`: a task waits until the program runs; otherwise the
+ * thread does. */
+static void start(lua_State *L, child_box *box, int waits)
 {
-  runtime *rt = runtime_upvalue(L);
-  lc_subprocess_options options = {.descriptor_limit = descriptors_before()};
-  lc_start_step step = LC_START_PROCESS;
-  int error = 0;
-  lua_settop(L, APART);
-  if (rt->current && !lua_toboolean(L, APART) && task_ended(rt->current))
-    return start_failed(L, task_ended(rt->current), step);
-  options.argv = subprocess_strings(L, ARGV);
-  options.env = subprocess_strings(L, ENV);
-  options.cwd = lua_tostring(L, CWD);
+  static const lc_subprocess_events events = {on_started, on_ended};
+  lc_loop *loop = box->rt->loop;
+  lc_subprocess_options options = {.argv = subprocess_strings(L, ARGV),
+                                   .env = subprocess_strings(L, ENV),
+                                   .cwd = lua_tostring(L, CWD),
+                                   .leads_group = lua_toboolean(L, GROUP),
+                                   .descriptor_limit = descriptors_before()};
   options.fds = fd_list(L, FDS, &options.fd_count);
-  options.leads_group = lua_toboolean(L, GROUP);
-  child_box *box = new_box(L, rt);
-  box->core = lc_subprocess_start(rt->loop, &options, on_ended, box, &error, &step);
-  if (!box->core) return start_failed(L, error, step);
+  if (waits)
+    box->core = lc_subprocess_begin(loop, &options, &events, box, &box->error, &box->failed);
+  else box->core = lc_subprocess_start(loop, &options, on_ended, box, &box->error, &box->failed);
+  if (!box->core) return;
   box->pid = lc_subprocess_pid(box->core);
-  lua_replace(L, 1);
+  box->is_starting = waits;
+}
+
+/* child:start(argv, env or nil, cwd or nil, descriptors, leads a group, is not of the caller's context, stands) -> true, the
+ * line of the script; or nil, code, step, text, errno. `stands`: no other task runs until the program does. The Lua
+ * modules have checked the arguments. */
+static int child_start(lua_State *L)
+{
+  child_box *box = check_box(L);
+  runtime *rt = box->rt;
+  lua_settop(L, STANDS);
+  if (rt->current && !lua_toboolean(L, APART) && task_ended(rt->current))
+    return start_failed(L, task_ended(rt->current), LC_START_PROCESS);
+  start(L, box, !lua_toboolean(L, STANDS) && task_that_can_wait(L, rt));
   lua_settop(L, 1);
   if (!push_script_place(L, L, 1)) lua_pushnil(L);
-  task *t = task_that_can_wait(L, rt);
-  return t && task_is_spent(t) ? task_yield(L, t, 0, start_done) : start_done(L, LUA_OK, 0);
+  return start_going(L, LUA_OK, 0);
+}
+
+/* subprocess_new() -> an object for a child that has not been started. */
+static int core_new(lua_State *L)
+{
+  new_box(L, runtime_upvalue(L));
+  return 1;
 }
 
 /* subprocess_take(pid) -> an object for a child of this process that runs already. */
@@ -372,7 +413,7 @@ static int child_collect(lua_State *L)
 
 void subprocess_open(lua_State *L, runtime *rt)
 {
-  static const luaL_Reg functions[] = {{"subprocess_start", core_start},
+  static const luaL_Reg functions[] = {{"subprocess_new", core_new},
                                        {"subprocess_take", core_take},
                                        {"subprocess_reap", core_reap},
                                        {"pipe_pair", core_pipe_pair},
@@ -383,7 +424,8 @@ void subprocess_open(lua_State *L, runtime *rt)
                                        {"is_open", core_is_open},
                                        {"subprocess_reap_stranger", core_reap_stranger},
                                        {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"wait", child_wait},
+  static const luaL_Reg methods[] = {{"start", child_start},
+                                     {"wait", child_wait},
                                      {"keep", child_keep},
                                      {"signal", child_signal},
                                      {"stop", child_stop},

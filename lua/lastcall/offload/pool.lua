@@ -35,19 +35,25 @@ function Pool:leave_place()
   self.count = self.count - 1
 end
 
+--- A place that has been taken for a helper that starts. If none comes of it, another one may take it.
+local Place = {}
+Place.__index = Place
+
+function Place:__close()
+  if self.pool then self.pool:leave_place() end
+end
+
 --- A place has been taken. Returns a new helper in it; or nil, code, message.
 function Pool:start(what)
   -- What the helper has is below no caller's context: it has many callers.
   for worker in pairs(self.all) do
     if worker.has_ended then self.all[worker] = nil end
   end
+  local place <close> = setmetatable({ pool = self }, Place)
   local worker, code, message = core.context.background():call(Worker.start, self.command)
-  if worker then
-    self.all[worker] = true
-    return worker
-  end
-  self:leave_place()
-  return nil, code, ("%s: %s"):format(what, message)
+  if not worker then return nil, code, ("%s: %s"):format(what, message) end
+  self.all[worker], place.pool = true, nil
+  return worker
 end
 
 function Pool:forget(worker)

@@ -13,28 +13,32 @@ local OPTIONS = { read_timeout = false, write_timeout = false, max_read = 2 ^ 40
 
 local FOLDER = debug.getinfo(1, "S").source:match "^@(.*[/\\])" or "./"
 
-local function close_all(fds)
-  for _, fd in pairs(fds) do core.close_fd(fd) end
+--- The ends of pipes that are still descriptors.
+local Pipes = {}
+Pipes.__index = Pipes
+
+function Pipes:__close()
+  for i, fd in pairs(self) do
+    core.close_fd(fd)
+    self[i] = nil
+  end
 end
 
---- Both pipes: for requests and for replies, each with an end to read and an end to write. Or nil, code, message.
-local function open_pipes()
-  local fds = {}
+--- For requests and for replies, each with an end to read and an end to write. Returns true; or nil, code, message.
+function Pipes:open()
   for i = 1, 3, 2 do
     local read, write, message = core.pipe_pair()
-    if not read then
-      close_all(fds)
-      return nil, write, message
-    end
-    fds[i], fds[i + 1] = read, write
+    if not read then return nil, write, message end
+    self[i], self[i + 1] = read, write
   end
-  return fds
+  return true
 end
 
---- Makes a connection of a pipe's end. It is the pool's: whoever calls by it gets its failures.
-local function connect(fd)
-  local conn, code, message = adopt(fd, OPTIONS)
+--- Makes a connection of one end. It is the pool's: whoever calls by it gets its failures.
+function Pipes:connect(i)
+  local conn, code, message = adopt(self[i], OPTIONS)
   if not conn then return nil, code, message end
+  self[i] = nil
   core.conn_lend(conn)
   return conn
 end
@@ -50,27 +54,25 @@ end
 
 --- Starts a helper; `command` is the interpreter and its own arguments. Returns it; or nil, code, message.
 function Worker.start(command)
-  local fds, process, code, message
-  fds, code, message = open_pipes()
-  if not fds then return nil, code, message end
+  local pipes <close> = setmetatable({}, Pipes)
+  local fine, code, message = pipes:open()
+  if not fine then return nil, code, message end
   local argv = { table.unpack(command) }
   for _, one in ipairs { FOLDER .. "helper.lua", FOLDER .. "codec.lua", package.path, package.cpath } do
     argv[#argv + 1] = one
   end
-  process, code, message = subprocess.new {
-    argv = argv, stdin = "null", fds = { [3] = fds[1], [4] = fds[4] }, process_group = true, outlives = true,
+  local self = setmetatable({}, Worker)
+  self.process, code, message = subprocess.new {
+    argv = argv, stdin = "null", fds = { [3] = pipes[1], [4] = pipes[4] }, process_group = true, outlives = true,
   }
-  close_all { fds[1], fds[4] }
-  local self = setmetatable({ process = process }, Worker)
-  if process then self.requests, code, message = connect(fds[2]) end
-  if self.requests then self.replies, code, message = connect(fds[3]) end
+  if not self.process then return nil, code, message end
+  self.requests, code, message = pipes:connect(2)
+  if self.requests then self.replies, code, message = pipes:connect(3) end
   if self.replies then
     core.system_task(core.context.root(), watch, self)
     return self
   end
-  if not self.requests then core.close_fd(fds[2]) end
-  core.close_fd(fds[3])
-  if process then self:kill() end
+  self:kill()
   return nil, code, message
 end
 

@@ -213,7 +213,7 @@ local function fail(self, code, problem, ...)
 end
 
 --- Starts a worker. One that cannot be started is gone at once. `goes_at_once`: it accepts clients when it is ready;
--- otherwise it waits for the order.
+-- otherwise it waits for the order. No other task runs meanwhile: it finds the worker in the lists, or not begun.
 function worker.start(master, index, generation, goes_at_once)
   local self = setmetatable({
     master = master, index = index, generation = generation, goes_at_once = goes_at_once, state = "starting",
@@ -225,7 +225,7 @@ function worker.start(master, index, generation, goes_at_once)
   from, to, problem = core.pipe_pair()
   if not from then return fail(self, to, problem, ours, theirs) end
   local child, code
-  child, code, problem = process.new {
+  child, code, problem = process.new_at_once {
     argv = command_of(master.options), fds = { [LINE] = theirs }, stderr = to, outlives = true, process_group = true,
     setenv = environment(self),
   }

@@ -1,4 +1,4 @@
-/* child.c - child processes that do nothing but end: at their time, or by a signal. */
+/* child.c - child processes that do nothing but start and end: at their time, or by a signal. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +13,10 @@ struct sim_child {
   sim_watch *watches;
   int pid;
   int is_deaf;
+  int has_started; /* or can never */
   int has_ended;
   lc_subprocess_end end;
+  int has_program;
   lc_subprocess_end planned;
 };
 
@@ -25,7 +27,9 @@ struct sim_watch {
   sim_watch *next;
 };
 
-enum { FIRST_PID = 1000 };
+enum { FIRST_PID = 1000, NO_PROGRAM = 127 };
+
+#define STARTS_WITHIN (2 * LC_MILLISECOND) /* and not before half of it is over */
 
 static void end_child(sim_child *child, lc_subprocess_end end)
 {
@@ -48,24 +52,57 @@ static sim_child **place_of(sim_process *process, int pid)
   return place;
 }
 
-int sim_spawn(sim_process *process, const lc_subprocess_options *options, lc_start_step *step)
+static void starts(void *user)
 {
-  const char *const *argv = options->argv;
-  *step = LC_START_PROGRAM;
-  if (!argv[1] || !argv[2]) return -ENOENT;
+  sim_child *child = user;
+  child->has_started = 1;
+  if (!child->has_program) end_child(child, (lc_subprocess_end){LC_END_EXIT, NO_PROGRAM});
+}
+
+/* The arguments say when it ends, by which status, and whether it obeys SIGTERM; without them there is no program. */
+static sim_child *make(sim_process *process, const char *const *argv)
+{
   sim_child *child = sim_take(process->kernel, sizeof *child);
   child->parent = process;
   child->pid = FIRST_PID + (int)++process->kernel->last_pid;
-  child->planned = (lc_subprocess_end){LC_END_EXIT, atoi(argv[2])};
-  child->is_deaf = argv[3] && !strcmp(argv[3], "deaf");
-  for (size_t i = 0; i < options->fd_count; i++)
-    if (options->fds[i].is_kept) process->has_forked = 1;
   child->next = process->children;
   process->children = child;
+  if (!argv[1] || !argv[2]) return child;
+  child->has_program = 1;
+  child->planned = (lc_subprocess_end){LC_END_EXIT, atoi(argv[2])};
+  child->is_deaf = argv[3] && !strcmp(argv[3], "deaf");
   if (strcmp(argv[1], "-") != 0)
     sim_at(process->kernel, process->kernel->now + atoi(argv[1]) * LC_MILLISECOND, time_is_over,
            child);
-  return child->pid;
+  return child;
+}
+
+int sim_born(sim_process *process, lc_birth *birth, lc_start_step *step)
+{
+  sim_child *child = (sim_child *)birth;
+  lc_subprocess_end end;
+  *step = LC_START_PROGRAM;
+  if (!child->has_started && !child->has_ended) return 0;
+  if (child->has_program || !child->has_started) return 1;
+  sim_process_end(process, child->pid, 0, &end);
+  return -ENOENT;
+}
+
+int sim_spawn(sim_process *process, const lc_subprocess_options *options, lc_birth **birth,
+              lc_start_step *step)
+{
+  lc_time now = process->kernel->now;
+  sim_child *child = make(process, options->argv);
+  for (size_t i = 0; i < options->fd_count; i++)
+    if (options->fds[i].is_kept) process->has_forked = 1;
+  if (birth) {
+    *birth = (lc_birth *)child;
+    sim_at(process->kernel, now + STARTS_WITHIN / 2 + now % (STARTS_WITHIN / 2), starts, child);
+    return child->pid;
+  }
+  starts(child);
+  int result = sim_born(process, (lc_birth *)child, step);
+  return result < 0 ? result : child->pid;
 }
 
 int sim_process_watch(sim_process *process, int pid)

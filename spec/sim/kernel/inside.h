@@ -420,7 +420,9 @@ ssize_t sim_sendmsg(sim_process *process, int fd, const struct msghdr *message);
 int sim_file_facts(sim_process *process, int fd, lc_file_facts *facts);
 ssize_t sim_read_at(sim_process *process, int fd, void *buffer, size_t size, uint64_t offset);
 ssize_t sim_send_file(sim_process *process, int fd, int from, uint64_t offset, size_t size);
-int sim_spawn(sim_process *process, const lc_subprocess_options *options, lc_start_step *step);
+int sim_spawn(sim_process *process, const lc_subprocess_options *options, lc_birth **birth,
+              lc_start_step *step);
+int sim_born(sim_process *process, lc_birth *birth, lc_start_step *step);
 int sim_process_watch(sim_process *process, int pid);
 int sim_process_end(sim_process *process, int pid, int keep, lc_subprocess_end *end);
 int sim_process_any_ended(sim_process *process);

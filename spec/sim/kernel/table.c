@@ -86,12 +86,18 @@ CALL(FAULT_SOCKETPAIR, socketpair, (const lc_sys *sys, int *fds), (process, fds)
 CALL(FAULT_PROCESS_SIGNAL, child_signal, (const lc_sys *sys, int pid, int to_group, int signal),
      (process, pid, to_group, signal))
 CALL(FAULT_SPAWN, spawn,
-     (const lc_sys *sys, const lc_subprocess_options *options, lc_start_step *step),
-     (process, options, step))
+     (const lc_sys *sys, const lc_subprocess_options *options, lc_birth **birth,
+      lc_start_step *step),
+     (process, options, birth, step))
 CALL(FAULT_PROCESS_WATCH, process_watch, (const lc_sys *sys, int pid), (process, pid))
 CALL(FAULT_PROCESS_ANY_ENDED, process_any_ended, (const lc_sys *sys), (process))
 CALL(FAULT_PROCESS_END, process_end, (const lc_sys *sys, int pid, int keep, lc_subprocess_end *how),
      (process, pid, keep, how))
+
+static int table_born(const lc_sys *sys, lc_birth *birth, lc_start_step *step)
+{
+  return sim_born(sys->state, birth, step);
+}
 
 static int table_signal_release(const lc_sys *sys, int signal)
 {
@@ -394,6 +400,7 @@ void sim_table_fill(sim_process *process)
     .socketpair = table_socketpair,
     .pipe = table_pipe_open,
     .spawn = table_spawn,
+    .born = table_born,
     .process_watch = table_process_watch,
     .process_end = table_process_end,
     .process_any_ended = table_process_any_ended,
