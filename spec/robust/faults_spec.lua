@@ -323,6 +323,37 @@ describe("short of memory,", function()
     end)
   end
 
+  for way, call in pairs { ["ctx:go"] = "pcall(ctx.go, ctx, work)", ["a task of the modules' own"] =
+    'pcall(require "lastcall.core".system_task, ctx, work)' } do
+    it(way .. " that cannot start a task leaves the context to the collector", function()
+      local script = ([[
+        local faults = require "spec_faults"
+        local lastcall = require "lastcall"
+        local seen = setmetatable({}, { __mode = "k" })
+        local function work() end
+        local function try()
+          local ctx = lastcall.context.with_cancel()
+          seen[ctx] = true
+          faults.arm()
+          %s
+        end
+        lastcall.run(function()
+          try()
+          for _ = 1, 3 do
+            lastcall.sleep(0)
+            collectgarbage()
+          end
+          assert(not next(seen), "the context is held")
+        end, { signals = false, log = function() end, exit_when_stuck = false })
+      ]]):format(call)
+      for n = 1, 8 do
+        local result = faults.run(script, { n, 2 })
+        assert.is_nil(result.message:find "is held", n)
+      end
+      assert.is_true(faults.run(script).ok)
+    end)
+  end
+
   it("a server that could not be made whole takes no part in the shutdown", function()
     at_every_point(([[
       local faults = require "spec_faults"

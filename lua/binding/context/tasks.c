@@ -29,10 +29,7 @@ static int context_go(lua_State *L)
   int top = lua_gettop(L);
   owner *by = maker_of(L, ctx, 1);
   lua_settop(L, top);
-  context_hold_object(L, 1); /* the task adds its own hold */
-  int results = task_go(L, ctx->rt, by, ctx, top - 2);
-  context_unhold(ctx);
-  return results;
+  return task_go(L, ctx->rt, by, ctx, 1, top - 2);
 }
 
 /* ----------------------------------------------------------------------- scopes -- */

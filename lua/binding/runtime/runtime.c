@@ -56,6 +56,28 @@ static int free_anchor(lua_State *L, runtime *rt, int table)
   return anchor;
 }
 
+/* Makes one more place, at the end. */
+static int new_anchor(lua_State *L, runtime *rt, int table)
+{
+  int anchor = rt->last_anchor + 1;
+  lua_pushinteger(L, rt->free_anchor);
+  lua_rawseti(L, table, anchor); /* raises where memory is short */
+  return rt->last_anchor = anchor;
+}
+
+void runtime_reserve(lua_State *L, runtime *rt, int count)
+{
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->anchors);
+  int table = lua_gettop(L);
+  for (int free = rt->free_anchor; free && count; count--) {
+    lua_rawgeti(L, table, free);
+    free = (int)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+  }
+  for (; count; count--) rt->free_anchor = new_anchor(L, rt, table);
+  lua_pop(L, 1);
+}
+
 int runtime_anchor(lua_State *L, runtime *rt)
 {
   if (lua_isnil(L, -1)) {
@@ -65,12 +87,7 @@ int runtime_anchor(lua_State *L, runtime *rt)
   lua_rawgeti(L, LUA_REGISTRYINDEX, rt->anchors);
   lua_insert(L, -2);
   int table = lua_gettop(L) - 1, anchor = free_anchor(L, rt, table);
-  if (!anchor) {
-    anchor = rt->last_anchor + 1;
-    lua_pushboolean(L, 0);
-    lua_rawseti(L, table, anchor); /* raises where memory is short */
-    rt->last_anchor = anchor;
-  }
+  if (!anchor) anchor = new_anchor(L, rt, table);
   lua_rawseti(L, table, anchor);
   lua_pop(L, 1);
   return anchor;

@@ -76,6 +76,8 @@ runtime *runtime_get(lua_State *L);     /* of this Lua state; NULL before it is 
 void runtime_keep(lua_State *L);        /* makes the runtime at the top the state's [-1, 0] */
 runtime *runtime_upvalue(lua_State *L); /* for functions registered with it as upvalue 1 */
 int runtime_anchor(lua_State *L, runtime *rt); /* pops a value, returns its anchor [-1, 0] */
+/* Raises for lack of memory; then the next `count` anchors need none. */
+void runtime_reserve(lua_State *L, runtime *rt, int count);
 void runtime_release(runtime *rt, int anchor);
 void runtime_push_anchored(lua_State *L, runtime *rt, int anchor); /* [0, +1] */
 /* Calls `function` with `argument` in protected mode: an error must not leave a callback of the

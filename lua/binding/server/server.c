@@ -234,7 +234,7 @@ static int server_go(lua_State *L)
   check_type(L, 2, LUA_TFUNCTION);
   if (box->is_done) raise_error(L, "server:go: this server has ended");
   lua_remove(L, 1);
-  return task_go(L, box->rt, &box->as_owner, box->ctx, lua_gettop(L) - 1);
+  return task_go(L, box->rt, &box->as_owner, box->ctx, 0, lua_gettop(L) - 1);
 }
 
 /* --------------------------------------------------------------------- looking -- */

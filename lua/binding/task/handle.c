@@ -31,32 +31,38 @@ static int core_report_error(lua_State *L)
 
 /* -------------------------------------------------------------------- starting -- */
 
-/* Makes the handle before the task, so that the caller has a handle for every task that starts. */
-static task *start_with_handle(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
+/* Makes the handle before the task, so that the caller has a handle for every task that starts. `object`: where the
+ * context's object lies, or 0 when something else holds the context. */
+static task *start_with_handle(lua_State *L, runtime *rt, owner *by, context *ctx, int object,
+                               int count)
 {
+  enum { ANCHORS = 2 }; /* of the handle, and of the context */
   task_handle *handle = lua_newuserdatauv(L, sizeof *handle, 1);
   *handle = (task_handle){.rt = rt};
   lc_list_init(&handle->waiters);
   luaL_setmetatable(L, TASK_TYPE);
+  task_provide(L, rt, by, ctx, count, ANCHORS);
   lua_pushvalue(L, -1);
   int anchor = runtime_anchor(L, rt);
   lua_insert(L, -(count + 2));
+  if (object) context_hold_object(L, object); /* the task adds its own hold */
   task *t = task_start(L, rt, by, ctx, count);
+  if (object) context_unhold(ctx);
   t->handle = anchor;
   handle->task = t;
   return t;
 }
 
-int task_go(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
+int task_go(lua_State *L, runtime *rt, owner *by, context *ctx, int object, int count)
 {
-  start_with_handle(L, rt, by, ctx, count);
+  start_with_handle(L, rt, by, ctx, object, count);
   return 1;
 }
 
 static int go(lua_State *L, runtime *rt, owner *by, context *ctx)
 {
   check_type(L, 1, LUA_TFUNCTION);
-  return task_go(L, rt, by, ctx, lua_gettop(L) - 1);
+  return task_go(L, rt, by, ctx, 0, lua_gettop(L) - 1);
 }
 
 static int core_go(lua_State *L)
@@ -77,9 +83,7 @@ static int core_system_task(lua_State *L)
   runtime *rt = runtime_upvalue(L);
   context *ctx = context_check(L, 1);
   check_type(L, 2, LUA_TFUNCTION);
-  context_hold_object(L, 1);
-  task *t = start_with_handle(L, rt, NULL, ctx, lua_gettop(L) - 2);
-  context_unhold(ctx);
+  task *t = start_with_handle(L, rt, NULL, ctx, 1, lua_gettop(L) - 2);
   t->is_system = 1;
   rt->tasks->of_process--;
   rt->tasks->of_ours++;

@@ -6,8 +6,9 @@
 
 #include "task/task.h"
 
-/* task_start, and pushes the task's handle: returns 1. */
-int task_go(lua_State *L, runtime *rt, owner *by, context *ctx, int count);
+/* task_start, and pushes the task's handle: returns 1. `object`: where the context's object lies; 0 when the context is
+ * held. */
+int task_go(lua_State *L, runtime *rt, owner *by, context *ctx, int object, int count);
 const char *task_status_name(const task *t); /* of one that has not finished */
 
 #endif

@@ -110,17 +110,25 @@ static task *enlist(task *t, owner *by, context *ctx)
   return t;
 }
 
-task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
+void task_provide(lua_State *L, runtime *rt, owner *by, context *ctx, int count, int anchors)
 {
   task *t = task_take(L, rt);
-  lua_State *co = t->co;
-  int fits = lua_checkstack(co, count + 3);
+  int fits = lua_checkstack(t->co, count + 3);
   task_pool(t); /* keeps it reachable if one of these raises */
   if (!fits) luaL_error(L, "too many arguments, or not enough memory, for a task");
+  if (by && by->anchor == LUA_NOREF) anchors++;
+  if (ctx && !ctx->holds) anchors++;
+  if (anchors) runtime_reserve(L, rt, anchors);
+}
+
+/* Nothing is held before everything is there: a hold that is left behind would keep its owner for ever. */
+task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count)
+{
+  task_provide(L, rt, by, ctx, count, 0);
   if (by) by->type->hold(L, by);
   if (ctx) context_hold(L, ctx);
-  t = task_take(L, rt);
-  co = t->co;
+  task *t = take_pooled(rt);
+  lua_State *co = t->co;
   if (!t->rests) lua_rawgeti(co, LUA_REGISTRYINDEX, rt->tasks->body);
   lua_xmove(L, co, count + 1);
   return enlist(t, by, ctx);

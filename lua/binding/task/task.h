@@ -141,6 +141,8 @@ task_extra *task_need_extra(task *t); /* NULL for lack of memory */
 /* Pops a function and `count` arguments. The task runs them in `ctx`; NULL means the own context of
  * the owning connection, if that has not been made. Raises for lack of memory. [-(count+1), 0] */
 task *task_start(lua_State *L, runtime *rt, owner *by, context *ctx, int count);
+/* Raises for lack of memory; then starting a task with `count` arguments, and `anchors` more, needs none. */
+void task_provide(lua_State *L, runtime *rt, owner *by, context *ctx, int count, int anchors);
 /* The same for a function and one argument that are anchored, of an owner whose object is anchored and that has no
  * context: cannot raise. NULL: nothing has begun, because no coroutine is there, or no memory. */
 task *task_start_anchored(runtime *rt, owner *by, int function, int argument);
