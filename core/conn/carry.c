@@ -1,7 +1,8 @@
 /* carry.c - sends and receives bytes together with the descriptors that belong to them.
  *
- * The kernel ties the descriptors of one send to its first byte. So a send ends before the byte of the next parcel. It
- * gives descriptors to the receive that takes their byte, which may take bytes before it, too, and stops behind that send.
+ * The kernel ties the descriptors of one send to its first byte. So a send ends before the byte of
+ * the next parcel. It gives descriptors to the receive that takes their byte, which may take bytes
+ * before it, too, and stops behind that send.
  */
 #include "conn/carry.h"
 

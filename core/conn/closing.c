@@ -18,8 +18,8 @@
 enum { DISCARD_SIZE = 16 * 1024 };
 enum { LOOKS = 8 }; /* looks at the acknowledgements within one write_timeout */
 
-/* The pauses between the looks at what the reader of a pipe has taken: each twice as long as the one
- * before. */
+/* The pauses between the looks at what the reader of a pipe has taken: each twice as long as the
+ * one before. */
 #define FIRST_LOOK LC_MILLISECOND
 #define LONGEST_LOOK (50 * LC_MILLISECOND)
 
@@ -216,8 +216,8 @@ static void say_farewell(lc_conn *conn)
 }
 
 /* Whether bytes that no handler receives are counted, because the ladder or a limit has ended the
- * connection. Not those of a peer that has finished, unless the ladder refused what it had sent: its
- * bytes could have been read. Nor when the handler has shut the reading half. */
+ * connection. Not those of a peer that has finished, unless the ladder refused what it had sent:
+ * its bytes could have been read. Nor when the handler has shut the reading half. */
 static int must_count_late(const lc_conn *conn)
 {
   const lc_owner *owner = conn->owner;

@@ -16,8 +16,9 @@
  * acknowledges more within each `write_timeout`, and then waits `linger` for the peer's FIN. No
  * event announces acknowledgements, so the timer looks at them. Bytes from the peer do not count.
  *
- * A pipe or a device has no FIN, and what is unread in it harms nothing: close() alone ends it, as soon
- * as its reader has taken everything. No event tells of that either, so the timer looks, at first often.
+ * A pipe or a device has no FIN, and what is unread in it harms nothing: close() alone ends it, as
+ * soon as its reader has taken everything. No event tells of that either, so the timer looks, at
+ * first often.
  *
  * No function here waits: each event, and the connection's timer, makes the step that is due. The
  * verdict comes from the kernel: once the FIN was sent, SIOCOUTQ is 0 exactly when the peer's host

@@ -1,8 +1,8 @@
 /* file.c - sends a piece of a file: by the transport without a copy, or by reading it.
  *
- * A small piece is read, and gathered with what was written before: one send is cheaper than two. A piece that the
- * transport cannot send, or has failed to send, is read too. If reading fails, the fault is the file's; if sending the
- * bytes then fails, it is the connection's.
+ * A small piece is read, and gathered with what was written before: one send is cheaper than two. A
+ * piece that the transport cannot send, or has failed to send, is read too. If reading fails, the
+ * fault is the file's; if sending the bytes then fails, it is the connection's.
  */
 #include "conn/activity.h"
 #include "conn/crossing.h"
@@ -32,7 +32,8 @@ static ssize_t read_piece(lc_conn *conn, int file, uint64_t offset, size_t size)
   return result < 0 && result != LC_AGAIN ? result : got;
 }
 
-/* Where the transport fails, for any reason but a full kernel or lack of memory, the piece is read. */
+/* Where the transport fails, for any reason but a full kernel or lack of memory, the piece is
+ * read. */
 static ssize_t send_piece(lc_conn *conn, int file, uint64_t offset, size_t size)
 {
   ssize_t sent = lc_crossing_send_file(conn, file, offset, size);

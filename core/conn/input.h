@@ -10,8 +10,8 @@ ssize_t lc_input_receive(lc_conn *conn, void *into, size_t room);
 /* Receives once into the buffer, which is to hold `want` bytes in all. Returns the number of bytes,
  * LC_AGAIN, LC_EOF, or the code with which the connection failed. */
 int lc_input_fill(lc_conn *conn, size_t want);
-/* Takes all bytes for a reader that came before a reset: the kernel gives them only while the descriptor is
- * open. */
+/* Takes all bytes for a reader that came before a reset: the kernel gives them only while the
+ * descriptor is open. */
 void lc_input_rescue(lc_conn *conn);
 
 #endif

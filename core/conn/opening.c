@@ -19,9 +19,9 @@
 #include "conn/units.h"
 #include "kernel/sockopt.h"
 
-/* The last bytes of a handshake are often the peer's. Without TCP_NODELAY the peer's kernel holds back what follows them
- * until they are acknowledged, and ours waits 40 ms for an answer to carry the acknowledgement. When this call fails, the
- * peer waits, and nothing else is wrong. */
+/* The last bytes of a handshake are often the peer's. Without TCP_NODELAY the peer's kernel holds
+ * back what follows them until they are acknowledged, and ours waits 40 ms for an answer to carry
+ * the acknowledgement. When this call fails, the peer waits, and nothing else is wrong. */
 static void acknowledge_at_once(const lc_conn *conn)
 {
   if (lc_conn_is_tcp(conn))

@@ -277,8 +277,8 @@ void lc_conn_wait_write(lc_conn *conn, lc_time deadline)
     lc_time limit = lc_conn_limit(conn, lc_conn_settings(conn)->write_timeout);
     conn->write_deadline = lc_time_earlier(deadline, limit);
   }
-  /* A write that has had its share waits for its turn: no event needs to come. What the kernel has refused to the embedder
-   * itself is not seen here. */
+  /* A write that has had its share waits for its turn: no event needs to come. What the kernel has
+   * refused to the embedder itself is not seen here. */
   int must_wait =
     conn->out_blocked || conn->connecting || conn->opening || conn->transport->is_bypassed;
   if (!must_wait && !lc_buffer_size(conn->out)) lc_conn_tell(conn, LC_WRITABLE);
@@ -309,8 +309,8 @@ int lc_conn_flush(lc_conn *conn)
   return result;
 }
 
-/* Posted bytes join the queue as soon as no write is half-way through. Behind one that was given up half-way they would be
- * taken for its rest: they are dropped. */
+/* Posted bytes join the queue as soon as no write is half-way through. Behind one that was given up
+ * half-way they would be taken for its rest: they are dropped. */
 void lc_output_merge_posted(lc_conn *conn)
 {
   lc_conn_extra *extra = conn->extra;

@@ -19,7 +19,8 @@ struct lc_owner {
   lc_step reached;               /* the walk of this step has reached all connections */
   int tells_late;                /* from STOP on, bytes that no handler receives are counted */
 
-  /* The transport of a connection is open: the owner may let the embedder hear of an unheard one. */
+  /* The transport of a connection is open: the owner may let the embedder hear of an unheard
+   * one. */
   void (*opened)(lc_conn *conn);
   void (*unopened)(lc_conn *conn,
                    int code); /* or it has failed; the connection ends with the code */

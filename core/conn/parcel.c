@@ -1,4 +1,5 @@
-/* parcel.c - descriptors on their way: those that wait to be sent, and those that came and were not taken. */
+/* parcel.c - descriptors on their way: those that wait to be sent, and those that came and were not
+ * taken. */
 #include "conn/parcel.h"
 
 #include <stdlib.h>

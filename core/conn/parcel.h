@@ -1,7 +1,8 @@
-/* parcel.h - descriptors on their way: those that wait to be sent, and those that came and were not taken.
+/* parcel.h - descriptors on their way: those that wait to be sent, and those that came and were not
+ * taken.
  *
- * A parcel is what one call sends: duplicates, and the number of the byte that they go with. What came lies in one row,
- * with a mark where others were lost.
+ * A parcel is what one call sends: duplicates, and the number of the byte that they go with. What
+ * came lies in one row, with a mark where others were lost.
  */
 #ifndef LC_PARCEL_H
 #define LC_PARCEL_H

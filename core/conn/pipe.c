@@ -1,4 +1,5 @@
-/* pipe.c - the transports of descriptors that are no sockets: an end of a pipe, a terminal, a device.
+/* pipe.c - the transports of descriptors that are no sockets: an end of a pipe, a terminal, a
+ * device.
  *
  * An end of a pipe goes one way. What its reader has not taken yet, the kernel counts for the write
  * end too. A terminal has no such count of what its reader has taken: only of what the driver has
@@ -9,7 +10,7 @@
 #include "conn/transport.h"
 
 /* Whether nobody is left at the other side. */
-static int is_left(const lc_line *line, short event)
+static int is_abandoned(const lc_line *line, short event)
 {
   struct pollfd one = {.fd = line->fd};
   int result;
@@ -24,19 +25,19 @@ static ssize_t receive(lc_line *line, void *into, size_t room)
   return got == -EAGAIN ? LC_AGAIN : got;
 }
 
-/* A FIFO that was opened without waiting for a writer is at its end when it has had one. The kernel reads 0 before that,
- * too. */
+/* A FIFO that was opened without waiting for a writer is at its end when it has had one. The kernel
+ * reads 0 before that, too. */
 static ssize_t receive_from_first(lc_line *line, void *into, size_t room)
 {
   ssize_t got = receive(line, into, room);
-  return got == 0 && room && !is_left(line, POLLHUP) ? LC_AGAIN : got;
+  return got == 0 && room && !is_abandoned(line, POLLHUP) ? LC_AGAIN : got;
 }
 
 /* Where the program in a pseudo-terminal has ended, or a terminal has hung up, reads fail. */
 static ssize_t receive_from_device(lc_line *line, void *into, size_t room)
 {
   ssize_t got = receive(line, into, room);
-  return got == -EIO && is_left(line, POLLHUP) ? 0 : got;
+  return got == -EIO && is_abandoned(line, POLLHUP) ? 0 : got;
 }
 
 static ssize_t send_pieces(lc_line *line, const struct iovec *pieces, int count)
@@ -49,7 +50,7 @@ static ssize_t send_pieces(lc_line *line, const struct iovec *pieces, int count)
 static ssize_t send_to_device(lc_line *line, const struct iovec *pieces, int count)
 {
   ssize_t sent = send_pieces(line, pieces, count);
-  return sent == -EIO && is_left(line, POLLHUP) ? LC_BROKEN_PIPE : sent;
+  return sent == -EIO && is_abandoned(line, POLLHUP) ? LC_BROKEN_PIPE : sent;
 }
 
 static int count_in_pipe(lc_line *line) { return line->sys->unread(line->sys, line->fd); }
@@ -73,7 +74,10 @@ static int count_unread(lc_line *line)
   return count == -ENOTTY || count == -EINVAL ? 0 : count;
 }
 
-static int error_of_writer(lc_line *line) { return is_left(line, POLLERR) ? LC_BROKEN_PIPE : 0; }
+static int error_of_writer(lc_line *line)
+{
+  return is_abandoned(line, POLLERR) ? LC_BROKEN_PIPE : 0;
+}
 
 static int error_of_reader(lc_line *line)
 {

@@ -1,4 +1,5 @@
-/* pipe.h - the transports of descriptors that are no sockets: an end of a pipe, a terminal, a device. */
+/* pipe.h - the transports of descriptors that are no sockets: an end of a pipe, a terminal, a
+ * device. */
 #ifndef LC_PIPE_H
 #define LC_PIPE_H
 

@@ -15,8 +15,8 @@ int lc_plain_finish(lc_line *line);
 
 extern const lc_transport lc_plain;
 
-/* The same as lc_plain_receive and lc_plain_send, without a function of their own: sys/direct.h says
- * what one costs around a system call. */
+/* The same as lc_plain_receive and lc_plain_send, without a function of their own: sys/direct.h
+ * says what one costs around a system call. */
 static inline ssize_t lc_plain_receive_here(lc_line *line, void *into, size_t room)
 {
   ssize_t got;

@@ -30,7 +30,8 @@ static lc_slice trimmed(const char *from, const char *to)
   return (lc_slice){from, (size_t)(to - from)};
 }
 
-/* "192.0.2.1", "2001:db8::1", and both with a port. -EINVAL for anything else, such as "unknown". */
+/* "192.0.2.1", "2001:db8::1", and both with a port. -EINVAL for anything else, such as
+ * "unknown". */
 static int parse_address(const lc_slice *text, lc_address *address)
 {
   char room[LC_HOST_MAX];

@@ -1,4 +1,5 @@
-/* incoming.c - what comes on a connection: the head of a reply, and the body of a message, piece by piece. */
+/* incoming.c - what comes on a connection: the head of a reply, and the body of a message, piece by
+ * piece. */
 #include "http/inside.h"
 
 /* -------------------------------------------------------------------- heads -- */

@@ -5,7 +5,8 @@
 
 #include "sys/sys.h"
 
-/* Opens one part of the path after the other, and follows no symbolic link: where one leads cannot be known here. */
+/* Opens one part of the path after the other, and follows no symbolic link: where one leads cannot
+ * be known here. */
 static int walk(const lc_sys *sys, int directory, const char *path)
 {
   char name[NAME_MAX + 1];

@@ -62,8 +62,8 @@ static void look_drop(void *question)
 }
 
 /* New handshakes on the port of a group belong to its other members. So in a group only those
- * handshakes count that began before this listener was hidden. The kernel's timers tell that, and they
- * count from its last tick. */
+ * handshakes count that began before this listener was hidden. The kernel's timers tell that, and
+ * they count from its last tick. */
 static lc_half_open port_of(const lc_listener *listener, lc_time tick)
 {
   const lc_address *address = &listener->address;

@@ -8,8 +8,8 @@
 
 #include "listen/listener.h"
 
-/* Asks for the next look. The answer is put into the listener (`is_answered`) later, and its timer is
- * due then. Returns 0 or -ENOMEM. */
+/* Asks for the next look. The answer is put into the listener (`is_answered`) later, and its timer
+ * is due then. Returns 0 or -ENOMEM. */
 int lc_lookout_ask(lc_listener *listener);
 /* The listener gets no answer any more. */
 void lc_lookout_leave(lc_listener *listener);

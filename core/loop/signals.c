@@ -1,4 +1,5 @@
-/* signals.c - delivers the signals that are watched. A function may watch and forget signals itself. */
+/* signals.c - delivers the signals that are watched. A function may watch and forget signals
+ * itself. */
 #include "loop/signals.h"
 
 #include <stdlib.h>
@@ -23,7 +24,8 @@ void lc_signals_free(lc_signals *signals)
   while (signals->first) lc_signals_forget(signals, signals->first->number);
 }
 
-/* The place of the pointer to the signal; the pointer there is NULL when the signal is not watched. */
+/* The place of the pointer to the signal; the pointer there is NULL when the signal is not
+ * watched. */
 static lc_signal **place_of(lc_signals *signals, int number)
 {
   lc_signal **place = &signals->first;

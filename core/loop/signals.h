@@ -15,8 +15,8 @@ void lc_signals_init(lc_signals *signals, const lc_sys *sys);
 /* Watches none any more. */
 void lc_signals_free(lc_signals *signals);
 
-/* Arrivals of the signal wake `wake_fd`. Where the signal is watched already, `seen` and `user` replace
- * those that were given then. Returns 0, -ENOMEM or a code of signal_watch. */
+/* Arrivals of the signal wake `wake_fd`. Where the signal is watched already, `seen` and `user`
+ * replace those that were given then. Returns 0, -ENOMEM or a code of signal_watch. */
 int lc_signals_watch(lc_signals *signals, int number, int wake_fd,
                      void (*seen)(void *user, int signal, unsigned count, lc_time at), void *user);
 /* Returns 0, also when the signal is not watched, or a code of signal_release. */

@@ -5,7 +5,8 @@
 #include "kernel/keepalive.h"
 #include "server/adopt.h"
 
-/* 0, 1 and 2 stay open, for another file would take their numbers, and get what the script prints. */
+/* 0, 1 and 2 stay open, for another file would take their numbers, and get what the script
+ * prints. */
 static int is_standard(int fd) { return fd <= LC_STDERR; }
 
 /* ------------------------------------------------------------------ what it is -- */

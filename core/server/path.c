@@ -1,4 +1,5 @@
-/* path.c - the path of a unix-domain socket that several processes share: one of them removes it. */
+/* path.c - the path of a unix-domain socket that several processes share: one of them removes
+ * it. */
 #include "base/address.h"
 #include "lastcall.h"
 #include "listen/unix_path.h"

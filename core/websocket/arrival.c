@@ -1,4 +1,5 @@
-/* arrival.c - frames that arrive: messages are put together, and checked as early as their bytes come.
+/* arrival.c - frames that arrive: messages are put together, and checked as early as their bytes
+ * come.
  *
  * A message that comes in one frame, and in one piece, stays in the connection's buffer until the
  * embedder takes it. Any other is gathered in memory of its own.

@@ -101,8 +101,8 @@ void lc_websocket_control(lc_websocket *ws, const lc_ws_head *head, char *payloa
   else if (!ws->said) post(ws, LC_WS_PONG, payload, length);
 }
 
-/* The connection is to end now. In the middle of a message of ours a Close would be a part of it, so there the connection
- * is reset. Returns whether it was. */
+/* The connection is to end now. In the middle of a message of ours a Close would be a part of it,
+ * so there the connection is reset. Returns whether it was. */
 int lc_websocket_cut_short(lc_websocket *ws)
 {
   if (!ws->conn->out_part) return 0;
@@ -110,7 +110,8 @@ int lc_websocket_cut_short(lc_websocket *ws)
   return 1;
 }
 
-/* Ends the connection, because the peer has sent what RFC 6455 forbids. What still comes is not read. */
+/* Ends the connection, because the peer has sent what RFC 6455 forbids. What still comes is not
+ * read. */
 void lc_websocket_refuse(lc_websocket *ws, lc_ws_fault fault)
 {
   lc_conn *conn = ws->conn;

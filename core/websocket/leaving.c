@@ -31,7 +31,8 @@ static lc_time idle_since(const lc_conn *conn, const void *state)
   return ws ? ws->busy_at : conn->idle_since;
 }
 
-/* A message that crosses our Close is still handed over. So leaving an idle connection loses nothing. */
+/* A message that crosses our Close is still handed over. So leaving an idle connection loses
+ * nothing. */
 static int is_sure(const lc_conn *conn, const void *state)
 {
   (void)conn;

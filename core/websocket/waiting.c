@@ -1,5 +1,5 @@
-/* waiting.c - what happens while the embedder waits, or works: events of the connection, and times that
- * are over. */
+/* waiting.c - what happens while the embedder waits, or works: events of the connection, and times
+ * that are over. */
 #include "conn/activity.h"
 #include "conn/closing.h"
 #include "conn/deadline.h"
@@ -43,7 +43,8 @@ static void wait_on(lc_websocket *ws)
   lc_conn_arm(conn, conn->read_deadline);
 }
 
-/* The peer does not answer our Close. The embedder, if it waits, comes to the end of the messages. */
+/* The peer does not answer our Close. The embedder, if it waits, comes to the end of the
+ * messages. */
 static unsigned give_up(lc_websocket *ws, unsigned what)
 {
   lc_conn *conn = ws->conn;

@@ -61,8 +61,8 @@ static inline uint64_t lc_http_odd(const char *bytes)
   return (word - ones * 0x20) | (word + ones) | word;
 }
 
-/* As lc_http_skip with LC_HTTP_IN_VALUE. Values are the most of a head, so it looks at sixteen bytes
- * at once, and at eight when one of them is odd. Of those, some are of the class. */
+/* As lc_http_skip with LC_HTTP_IN_VALUE. Values are the most of a head, so it looks at sixteen
+ * bytes at once, and at eight when one of them is odd. Of those, some are of the class. */
 static inline size_t lc_http_skip_value(const char *data, size_t at, size_t end)
 {
   const uint64_t high = UINT64_MAX / 255 * 0x80;
@@ -83,7 +83,8 @@ static inline size_t lc_http_skip_value(const char *data, size_t at, size_t end)
 }
 
 /* Whether the text, in any case, is `word`, which is in lower case. A letter
- * differs from its other case in one bit; no other byte of a value becomes one of the word with it. */
+ * differs from its other case in one bit; no other byte of a value becomes one of the word with
+ * it. */
 static inline int lc_http_is_word(const char *text, size_t length, const char *word,
                                   size_t word_length)
 {

@@ -1,4 +1,5 @@
-/* http_field.c - what the fields of a head mean for its connection, and for the length of its body. */
+/* http_field.c - what the fields of a head mean for its connection, and for the length of its
+ * body. */
 #include "wire/http_field.h"
 
 #include "wire/http_class.h"
@@ -43,7 +44,8 @@ static lc_http_fault note_length(lc_http_head *head, const char *data, const lc_
   return LC_HTTP_NO_FAULT;
 }
 
-/* Takes the next element of a list with commas, without the white space around it. Returns 0 behind the last one. */
+/* Takes the next element of a list with commas, without the white space around it. Returns 0 behind
+ * the last one. */
 static int next_element(const char *data, lc_http_span *rest, const char **text, size_t *length)
 {
   if (rest->at == UINT32_MAX) return 0;

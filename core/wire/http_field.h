@@ -1,4 +1,5 @@
-/* http_field.h - what the fields of a head mean for its connection, and for the length of its body. */
+/* http_field.h - what the fields of a head mean for its connection, and for the length of its
+ * body. */
 #ifndef LC_HTTP_FIELD_H
 #define LC_HTTP_FIELD_H
 

@@ -1,4 +1,5 @@
-/* http_head.c - reads the head of a request or of a response, or trailers, however its bytes are cut into pieces.
+/* http_head.c - reads the head of a request or of a response, or trailers, however its bytes are
+ * cut into pieces.
  *
  *   request    START > METHOD > TARGET > VERSION -.
  *   response   STATUS > REASON -------------------+-> FIELD > NAME > SPACE > VALUE -> FIELD ...
@@ -6,8 +7,8 @@
  *
  * `at` is where to go on, and `mark` where the present piece of text has begun.
  *
- * A line that has come whole and is in order, as most are, is read in one go. The steps read any other: they wait for its
- * rest, or say what is wrong with it.
+ * A line that has come whole and is in order, as most are, is read in one go. The steps read any
+ * other: they wait for its rest, or say what is wrong with it.
  */
 #include <string.h>
 

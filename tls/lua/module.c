@@ -53,8 +53,8 @@ static int take_names(lua_State *L, tls_config *config)
   return result == 0;
 }
 
-/* config({is_client=, certificate=, ..., names = {name = config}}) -> config; or nil, code, message.
- * lastcall/tls.lua has checked and read everything. */
+/* config({is_client=, certificate=, ..., names = {name = config}}) -> config; or nil, code,
+ * message. lastcall/tls.lua has checked and read everything. */
 static int make_config(lua_State *L)
 {
   tls_failure failure;

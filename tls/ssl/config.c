@@ -203,9 +203,9 @@ int tls_config_name(tls_config *config, const char *name, tls_config *other)
 
 /* ------------------------------------------------------------------ tickets -- */
 
-/* A ticket at the end of the handshake would be lost on a client that writes and closes at once, and
- * its reset would take the client's bytes along. So the ticket goes out before the first reply, where
- * OpenSSL can do that (3.0); else one ticket, instead of two. */
+/* A ticket at the end of the handshake would be lost on a client that writes and closes at once,
+ * and its reset would take the client's bytes along. So the ticket goes out before the first reply,
+ * where OpenSSL can do that (3.0); else one ticket, instead of two. */
 static int set_tickets(tls_config *config, const tls_options *options, tls_failure *failure)
 {
   SSL_CTX *context = config->context;

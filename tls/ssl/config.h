@@ -16,7 +16,8 @@ typedef struct tls_text {
   size_t length;
 } tls_text;
 
-/* Texts are PEM, but for `alpn`, which is as on the wire, and the words. Without data: not given. */
+/* Texts are PEM, but for `alpn`, which is as on the wire, and the words. Without data: not
+ * given. */
 typedef struct tls_options {
   int is_client;
   tls_text certificate, key, chain, ca, alpn, ticket_keys;

@@ -1,8 +1,8 @@
 /* inside.h - what the files of tls/ share.
  *
- * A config is one set of options: certificates, trust, versions. A transport is what the core calls;
- * a server has one, and may give it another config. A state belongs to one connection. Each holds
- * what it uses, and the last user frees it.
+ * A config is one set of options: certificates, trust, versions. A transport is what the core
+ * calls; a server has one, and may give it another config. A state belongs to one connection. Each
+ * holds what it uses, and the last user frees it.
  */
 #ifndef TLS_INSIDE_H
 #define TLS_INSIDE_H

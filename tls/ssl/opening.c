@@ -10,7 +10,8 @@
 #include "ssl/reason.h"
 #include "ssl/wire.h"
 
-/* The answer to plain HTTP, for people who forgot the s of https. The core lingers, so that it arrives. */
+/* The answer to plain HTTP, for people who forgot the s of https. The core lingers, so that it
+ * arrives. */
 static const char SPOKE_HTTP[] =
   "HTTP/1.1 400 Bad Request\r\n"
   "Content-Type: text/plain\r\n"
@@ -29,7 +30,8 @@ static void answer_in_clear(tls_state *state)
   (void)sent;
 }
 
-/* A client tells the server which host it wants to reach, and checks that the certificate is for that host. */
+/* A client tells the server which host it wants to reach, and checks that the certificate is for
+ * that host. */
 static int aim(SSL *ssl, const char *host, int is_checked)
 {
   unsigned char raw[sizeof(struct in6_addr)];

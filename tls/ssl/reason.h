@@ -4,8 +4,8 @@
 
 #include "ssl/inside.h"
 
-/* After a call of OpenSSL that failed for good: sets the state's reason, and returns a code. Empties
- * OpenSSL's queue of errors. */
+/* After a call of OpenSSL that failed for good: sets the state's reason, and returns a code.
+ * Empties OpenSSL's queue of errors. */
 int tls_reason_of(tls_state *state);
 
 #endif

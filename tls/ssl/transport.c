@@ -77,8 +77,9 @@ static ssize_t receive(lc_line *line, void *into, size_t room)
   return got;
 }
 
-/* A close_notify asks for no answer, so it does not count as unread. In TLS 1.3 it looks like two bytes
- * of data until it is decrypted. Two bytes alone, as the last that a peer sends, are taken for one. */
+/* A close_notify asks for no answer, so it does not count as unread. In TLS 1.3 it looks like two
+ * bytes of data until it is decrypted. Two bytes alone, as the last that a peer sends, are taken
+ * for one. */
 static int is_alert_alone(const tls_state *state, const lc_line *line, int count)
 {
   unsigned char head[5];
@@ -174,7 +175,8 @@ static ssize_t encrypt(tls_state *state, const struct iovec *pieces, int count)
   return (ssize_t)taken;
 }
 
-/* Without memory in the middle of a record, the connection cannot go on: a part of the record is out. */
+/* Without memory in the middle of a record, the connection cannot go on: a part of the record is
+ * out. */
 static ssize_t lasting(tls_state *state, ssize_t result)
 {
   if (result != -ENOMEM && result != -ENOBUFS) return result;

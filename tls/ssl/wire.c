@@ -121,7 +121,8 @@ static void lose(tls_state *state)
   state->reason = "there is not enough memory to receive";
 }
 
-/* Other connections receive into the same buffer, so the bytes that OpenSSL has left move out of it. */
+/* Other connections receive into the same buffer, so the bytes that OpenSSL has left move out of
+ * it. */
 static void hold(tls_state *state)
 {
   if (!left(state)) {

@@ -52,8 +52,8 @@ static int failure(lua_State *L, int fd, int code)
   return push_failure(L, code, lua_pushfstring(L, "descriptor %d", fd), "adopt");
 }
 
-/* adopt(fd, options) -> a connection, which owns the descriptor; or nil, code, message. The Lua modules have checked the
- * options. */
+/* adopt(fd, options) -> a connection, which owns the descriptor; or nil, code, message. The Lua
+ * modules have checked the options. */
 static int core_adopt(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);

@@ -151,7 +151,8 @@ static int unanchor_parked(lua_State *L)
   return 0;
 }
 
-/* Once the object has been remembered, and while it keeps nothing, there is no more to do than this. */
+/* Once the object has been remembered, and while it keeps nothing, there is no more to do than
+ * this. */
 void conn_let_go(conn_box *box)
 {
   if (box->is_findable && !box->keeps) conn_unanchor(box);

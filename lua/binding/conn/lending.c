@@ -1,7 +1,8 @@
 /* conn/lending.c - connections that have one user after the other, such as those of a pool.
  *
- * During a use the connection has a context below its user's. That context ends with the use, with the user's context, with
- * the connection, or when the connection is collected. To be collected is no leak here.
+ * During a use the connection has a context below its user's. That context ends with the use, with
+ * the user's context, with the connection, or when the connection is collected. To be collected is
+ * no leak here.
  */
 #include <lua.h>
 

@@ -1,4 +1,5 @@
-/* conn/passing.c - send_fds, receive_fds: descriptors that cross a unix connection beside its bytes. */
+/* conn/passing.c - send_fds, receive_fds: descriptors that cross a unix connection beside its
+ * bytes. */
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -45,8 +46,8 @@ static int held_close(lua_State *L)
   return 0;
 }
 
-/* The descriptor of the value at the top: a number, a connection, or a file of Lua's. Returns it; the code of a connection
- * that has ended; or -EINVAL. */
+/* The descriptor of the value at the top: a number, a connection, or a file of Lua's. Returns it;
+ * the code of a connection that has ended; or -EINVAL. */
 static int descriptor_of(lua_State *L)
 {
   if (lua_isinteger(L, -1)) {
@@ -60,7 +61,8 @@ static int descriptor_of(lua_State *L)
   return stream && stream->closef ? fileno(stream->f) : -EINVAL;
 }
 
-/* Returns how many there are, or the code of a connection that has ended. The Lua modules have checked the table. */
+/* Returns how many there are, or the code of a connection that has ended. The Lua modules have
+ * checked the table. */
 static int get_descriptors(lua_State *L, int index, int *fds)
 {
   int count = (int)lua_rawlen(L, index);
@@ -101,7 +103,8 @@ static int send_failure(lua_State *L, conn_box *box, int code)
   return conn_write_failure(L, box, code, 0);
 }
 
-/* `done` bytes have been accepted, and the descriptors with them. The rest is a write like any other. */
+/* `done` bytes have been accepted, and the descriptors with them. The rest is a write like any
+ * other. */
 static int write_rest(lua_State *L, conn_box *box, ssize_t done)
 {
   box->rt->tasks->bytes -= done;
@@ -184,8 +187,8 @@ static int conn_send_fds(lua_State *L)
 
 enum { MOST = 2, MAX };
 
-/* Gives up to `max` of the bytes that are there, a list of descriptors, and whether others were lost. It takes them when
- * nothing can fail any more. */
+/* Gives up to `max` of the bytes that are there, a list of descriptors, and whether others were
+ * lost. It takes them when nothing can fail any more. */
 static int give(lua_State *L, conn_box *box, int most, size_t max)
 {
   int fds[LC_FDS_MOST], ready = lc_conn_held_fds(box->conn), lost;

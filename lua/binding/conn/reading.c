@@ -38,8 +38,8 @@ static int refusal(const task *t, const conn_box *box)
   return task_ended(t);
 }
 
-/* Whether an admitted read is to wait at once: nothing is there, and nothing refuses the wait. Such a
- * read needs no attempt, and no look at the time that its task has taken. */
+/* Whether an admitted read is to wait at once: nothing is there, and nothing refuses the wait. Such
+ * a read needs no attempt, and no look at the time that its task has taken. */
 static inline int must_wait(const task *t, const conn_box *box)
 {
   return lc_conn_must_wait(box->conn) && !refusal(t, box);
@@ -404,8 +404,8 @@ static inline int lines_go_on(lua_State *L, lua_Integer format, lua_KContext beg
   return next_line(L, box, t, format, result, again);
 }
 
-/* The first upvalue is the connection. Nothing that a peer does raises an error: the iteration ends,
- * and conn:error() returns the reason. */
+/* The first upvalue is the connection. Nothing that a peer does raises an error: the iteration
+ * ends, and conn:error() returns the reason. */
 static inline int lines_call(lua_State *L, lua_Integer format, lua_KFunction again)
 {
   conn_box *box = lua_touserdata(L, lua_upvalueindex(1));

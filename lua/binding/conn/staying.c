@@ -1,11 +1,12 @@
 /* conn/staying.c - the objects of busy connections stay for their next units.
  *
- * To let an object go, and to find or make it for the next request, takes as long as a tenth of a request. So it stays
- * anchored until the connection has had no unit for half a second to a second. As many objects as STAYING_MOST may stay:
- * others go when their unit has ended.
+ * To let an object go, and to find or make it for the next request, takes as long as a tenth of a
+ * request. So it stays anchored until the connection has had no unit for half a second to a second.
+ * As many objects as STAYING_MOST may stay: others go when their unit has ended.
  *
- * An object that goes, and that no script has seen, is spare: it serves the next connection that has none. Otherwise each
- * new connection would leave an object to the collector, as large as half of what the core keeps of the connection.
+ * An object that goes, and that no script has seen, is spare: it serves the next connection that
+ * has none. Otherwise each new connection would leave an object to the collector, as large as half
+ * of what the core keeps of the connection.
  */
 #include "conn/staying.h"
 

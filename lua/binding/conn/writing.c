@@ -146,8 +146,8 @@ int conn_wait_half_way(lua_State *L, task *t, conn_box *box, size_t done, lua_KF
 
 typedef ssize_t (*put_function)(const conn_box *box, const struct iovec *pieces, int count);
 
-/* The stack has the connection and the pieces, of which `kept` bytes have been accepted. `again` calls this function once
- * more. */
+/* The stack has the connection and the pieces, of which `kept` bytes have been accepted. `again`
+ * calls this function once more. */
 static int put_more(lua_State *L, lua_KContext kept, put_function put, lua_KFunction again)
 {
   conn_box *box = lua_touserdata(L, 1);
@@ -191,8 +191,8 @@ static int put_more(lua_State *L, lua_KContext kept, put_function put, lua_KFunc
   return conn_wait_half_way(L, t, box, done, again);
 }
 
-/* Most writes are small and accepted whole; `again` goes on with the others. This function is a part of its two callers:
- * calls of `put` and of itself would be as much as its own work. */
+/* Most writes are small and accepted whole; `again` goes on with the others. This function is a
+ * part of its two callers: calls of `put` and of itself would be as much as its own work. */
 static inline __attribute__((always_inline)) int write_pieces(lua_State *L, conn_box *box,
                                                               put_function put, lua_KFunction again)
 {

@@ -111,8 +111,8 @@ void http_fields_read(lua_State *L, int first, int last, const char *operation, 
     raise_error(L, "%s: the headers have changed while they were read", operation);
 }
 
-/* http_header_lines(operation, table, ...) -> the lines of these headers; their Content-Length or nil; whether they say
- * Connection: close. */
+/* http_header_lines(operation, table, ...) -> the lines of these headers; their Content-Length or
+ * nil; whether they say Connection: close. */
 static int http_header_lines(lua_State *L)
 {
   char place[1024];

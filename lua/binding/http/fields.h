@@ -15,8 +15,9 @@ typedef struct http_fields {
   int closes; /* Connection: close */
 } http_fields;
 
-/* Reads the tables at `first` to `last` of the stack; what is nil is none. Raises for what must not be sent, naming
- * `operation`. The lines lie in `place`, or in memory that is pushed when they are longer [0, +0 or 1]. */
+/* Reads the tables at `first` to `last` of the stack; what is nil is none. Raises for what must not
+ * be sent, naming `operation`. The lines lie in `place`, or in memory that is pushed when they are
+ * longer [0, +0 or 1]. */
 void http_fields_read(lua_State *L, int first, int last, const char *operation, char *place,
                       size_t room, http_fields *fields);
 

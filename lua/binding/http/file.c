@@ -36,7 +36,8 @@ static int file_done(lua_State *L)
   return 0;
 }
 
-/* The object at the top, its size, and when it was modified: seconds, and the nanoseconds beyond them. */
+/* The object at the top, its size, and when it was modified: seconds, and the nanoseconds beyond
+ * them. */
 static int push_facts(lua_State *L, const lc_file_facts *facts)
 {
   lua_pushinteger(L, (lua_Integer)facts->size);
@@ -45,8 +46,8 @@ static int push_facts(lua_State *L, const lc_file_facts *facts)
   return 4;
 }
 
-/* http_file_open(path, directory) -> file, size, seconds, nanoseconds; or nil, code, message. A path with a zero byte has
- * no file. */
+/* http_file_open(path, directory) -> file, size, seconds, nanoseconds; or nil, code, message. A
+ * path with a zero byte has no file. */
 static int http_file_open(lua_State *L)
 {
   const runtime *rt = runtime_upvalue(L);
@@ -152,8 +153,8 @@ static int send_more(lua_State *L, int status, lua_KContext kept)
   return 1;
 }
 
-/* http_send_file(response, file, offset, length) -> true; or nil, code, message. The response has begun, and its
- * Content-Length counts these bytes. */
+/* http_send_file(response, file, offset, length) -> true; or nil, code, message. The response has
+ * begun, and its Content-Length counts these bytes. */
 static int http_send_file(lua_State *L)
 {
   const http_object *self = http_self(L, &HTTP_RESPONSE);

@@ -1,5 +1,5 @@
-/* http/files.c - http.files for the usual request: a GET of a whole file whose headers are known already. It is answered
- * without Lua code; any other request is left to the Lua module.
+/* http/files.c - http.files for the usual request: a GET of a whole file whose headers are known
+ * already. It is answered without Lua code; any other request is left to the Lua module.
  */
 #include <lauxlib.h>
 #include <lua.h>
@@ -19,8 +19,8 @@ static const char FILES_TYPE[] = "lastcall.files";
 
 enum { KNOWN_MOST = 1000 };
 
-/* What a handler keeps. User value 1: the known files, by the path that a request has. The directory is open until the end
- * of the turn, so that the turn's requests share it. */
+/* What a handler keeps. User value 1: the known files, by the path that a request has. The
+ * directory is open until the end of the turn, so that the turn's requests share it. */
 typedef struct files {
   lc_link in_turn; /* while the directory is open */
   const runtime *rt;
@@ -81,8 +81,8 @@ static int http_files(lua_State *L)
   return 1;
 }
 
-/* http_files_note(files, path, name, size, seconds, nanoseconds, lines): from now on the path stands for this file, with
- * these lines of headers. */
+/* http_files_note(files, path, name, size, seconds, nanoseconds, lines): from now on the path
+ * stands for this file, with these lines of headers. */
 static int http_files_note(lua_State *L)
 {
   files *self = check_object(L, 1, FILES_TYPE);
@@ -122,7 +122,8 @@ static int has_set(lua_State *L, int what)
   return is_set;
 }
 
-/* Whether it is a GET without conditions and ranges, and the script has set nothing of its response, which is at 1. */
+/* Whether it is a GET without conditions and ranges, and the script has set nothing of its
+ * response, which is at 1. */
 static int is_usual(lua_State *L, const http_object *self, const lc_http_head *head,
                     const char *bytes)
 {
@@ -190,8 +191,9 @@ static int begin(files *all, const http_object *self, const known_file *known)
   return fd;
 }
 
-/* http_files_send(response, files) -> true: sent; false: this is not the usual request; nil: it is, and the file is not
- * known. Or nothing can wait here, or the client is slow: 0, the open file, how many bytes of it are sent, and its size. */
+/* http_files_send(response, files) -> true: sent; false: this is not the usual request; nil: it is,
+ * and the file is not known. Or nothing can wait here, or the client is slow: 0, the open file, how
+ * many bytes of it are sent, and its size. */
 static int http_files_send(lua_State *L)
 {
   const http_object *self = http_self(L, &HTTP_RESPONSE);

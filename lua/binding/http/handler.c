@@ -1,4 +1,5 @@
-/* http/handler.c - what a task runs for a request: the script's function, between a request and its response. */
+/* http/handler.c - what a task runs for a request: the script's function, between a request and its
+ * response. */
 #include <lua.h>
 
 #include "conn/box.h"
@@ -60,8 +61,8 @@ static int call_handler(lua_State *L, conn_box *box, int count)
   return handler_returned(L, LUA_OK, (lua_KContext)box);
 }
 
-/* The three units, each (conn, context), serve the request that the connection has. What the script's function does not
- * take is not made. */
+/* The three units, each (conn, context), serve the request that the connection has. What the
+ * script's function does not take is not made. */
 static int unit_alone(lua_State *L)
 {
   conn_box *box = begin_unit(L);
@@ -93,8 +94,8 @@ static int unit_with_response(lua_State *L)
   return call_handler(L, box, 3);
 }
 
-/* http_handler(function, how many parameters it has, function(response, next_piece) that writes pieces) -> a handler of
- * connections. */
+/* http_handler(function, how many parameters it has, function(response, next_piece) that writes
+ * pieces) -> a handler of connections. */
 static int http_handler(lua_State *L)
 {
   check_type(L, 1, LUA_TFUNCTION);

@@ -1,7 +1,8 @@
-/* http/headers.c - the fields of a head for scripts: found by name in any case, or walked over in their order.
+/* http/headers.c - the fields of a head for scripts: found by name in any case, or walked over in
+ * their order.
  *
- * The headers of a request lie in its exchange, and are over with it. Those of a reply that a client gets lie in the
- * object.
+ * The headers of a request lie in its exchange, and are over with it. Those of a reply that a
+ * client gets lie in the object.
  */
 #include "http/headers.h"
 
@@ -118,7 +119,8 @@ static int headers_all(lua_State *L)
   return 1;
 }
 
-/* The control value of the loop is the number of the field, and lies in an upvalue: names may repeat. */
+/* The control value of the loop is the number of the field, and lies in an upvalue: names may
+ * repeat. */
 static int headers_next(lua_State *L)
 {
   lua_settop(L, 1);

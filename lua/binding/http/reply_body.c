@@ -82,8 +82,8 @@ static int read_piece(lua_State *L, int status, lua_KContext max)
   return 1;
 }
 
-/* http_read_body(conn, incoming, most bytes) -> a piece; nothing at the end; or nil, code, message: "eof" when the peer
- * finishes before the end. */
+/* http_read_body(conn, incoming, most bytes) -> a piece; nothing at the end; or nil, code, message:
+ * "eof" when the peer finishes before the end. */
 static int http_read_body(lua_State *L)
 {
   conn_box *box = conn_self(L);

@@ -90,10 +90,10 @@ static lua_Integer option(lua_State *L, const char *name, lua_Integer otherwise)
   return is_integer ? value : otherwise;
 }
 
-/* http_read_reply(conn, {answers_head =, max_head =, max_fields =}, deadline) -> the next reply, which may be an interim one:
- * {status =, reason =, version =, framing = "none", "length", "chunked" or "close", length =, upgrade =, persists =,
- * headers =, incoming = its body}; or nil, code, message, whether a part of the head has come. What lies behind the head
- * stays readable. */
+/* http_read_reply(conn, {answers_head =, max_head =, max_fields =}, deadline) -> the next reply,
+ * which may be an interim one: {status =, reason =, version =, framing = "none", "length",
+ * "chunked" or "close", length =, upgrade =, persists =, headers =, incoming = its body}; or nil,
+ * code, message, whether a part of the head has come. What lies behind the head stays readable. */
 static int http_read_reply(lua_State *L)
 {
   conn_box *box = conn_self(L);

@@ -123,7 +123,8 @@ static int request_index(lua_State *L)
   return property->push(L, &v);
 }
 
-/* request:trailers() -> a table of the fields behind a chunked body that has been read; nil when there are none. */
+/* request:trailers() -> a table of the fields behind a chunked body that has been read; nil when
+ * there are none. */
 static int request_trailers(lua_State *L)
 {
   const http_object *self = http_self(L, &HTTP_REQUEST);

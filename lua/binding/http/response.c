@@ -30,8 +30,9 @@ static int check_status(lua_State *L, lua_Integer status, const char *operation)
   return (int)status;
 }
 
-/* Begins the reply with the tables of headers at `first` to `last`. `length`: of the body; -1: not known. A body whose
- * type the script does not name is plain text, which no browser takes for a page. */
+/* Begins the reply with the tables of headers at `first` to `last`. `length`: of the body; -1: not
+ * known. A body whose type the script does not name is plain text, which no browser takes for a
+ * page. */
 static void begin(lua_State *L, conn_box *box, int status, int first, int last, int64_t length,
                   const char *operation)
 {
@@ -100,8 +101,8 @@ static int response_flush(lua_State *L)
 
 enum { BODY = 2 }; /* its place on the stack */
 
-/* Stack: the connection, the body or nil; `kept` bytes of it have been accepted. Returns nothing: a failure ends the
- * connection, and no script waits for it. */
+/* Stack: the connection, the body or nil; `kept` bytes of it have been accepted. Returns nothing: a
+ * failure ends the connection, and no script waits for it. */
 static int end_more(lua_State *L, int status, lua_KContext kept)
 {
   conn_box *box = lua_touserdata(L, 1);
@@ -198,8 +199,8 @@ static int has_answer(lua_State *L, const conn_box *box)
   return is_set;
 }
 
-/* Begins the response by the results, which have been arranged, and by what the script has set. Leaves the body at the
- * top. */
+/* Begins the response by the results, which have been arranged, and by what the script has set.
+ * Leaves the body at the top. */
 static void begin_by_results(lua_State *L, conn_box *box)
 {
   int streams = lua_type(L, 4) == LUA_TFUNCTION, status = 200;
@@ -239,15 +240,17 @@ static int answer_plainly(lua_State *L, conn_box *box)
   return end_more(L, LUA_OK, accepted > 0 ? accepted : 0);
 }
 
-/* Whether the request is: its client has gone, or the shutdown is over for it. Then a handler need not answer. */
+/* Whether the request is: its client has gone, or the shutdown is over for it. Then a handler need
+ * not answer. */
 static int is_canceled(lua_State *L, const conn_box *box)
 {
   const task *t = task_running(L, box->rt);
   return box->cut || lc_conn_error(box->conn) || (t && task_ended(t));
 }
 
-/* Stack: the response, or the connection; the results. Ends the response. Returns 1, with the function that gives the
- * pieces of the body at the top, if there is one: then the response has begun, and http_end ends it. */
+/* Stack: the response, or the connection; the results. Ends the response. Returns 1, with the
+ * function that gives the pieces of the body at the top, if there is one: then the response has
+ * begun, and http_end ends it. */
 int http_answer(lua_State *L, conn_box *box)
 {
   if (!lc_http_has_begun(box->exchange) && is_plain(L, box)) return answer_plainly(L, box);

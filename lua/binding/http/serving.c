@@ -90,8 +90,8 @@ static int http_rest(lua_State *L)
 
 /* ------------------------------------------------------------------- the end -- */
 
-/* http_done(conn) -> whether another request may come. A connection that the ladder has cut is left to the end of its
- * handler, which says so to the client. */
+/* http_done(conn) -> whether another request may come. A connection that the ladder has cut is left
+ * to the end of its handler, which says so to the client. */
 static int http_done(lua_State *L)
 {
   conn_box *box = conn_self(L);

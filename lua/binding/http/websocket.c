@@ -81,8 +81,8 @@ static int set_heartbeat(lua_State *L, int index, conn_box *box)
   return lc_conn_set_settings(box->conn, &settings);
 }
 
-/* websocket_begin(conn, options): the connection, whose handshake has been made, speaks WebSocket. Returns its object;
- * or nil, code, message. */
+/* websocket_begin(conn, options): the connection, whose handshake has been made, speaks WebSocket.
+ * Returns its object; or nil, code, message. */
 static int websocket_begin(lua_State *L)
 {
   conn_box *box = conn_self(L);
@@ -222,8 +222,8 @@ static int websocket_accept(lua_State *L)
   return 1;
 }
 
-/* random_key(what) -> 16 random bytes in base64, such as the key of a handshake; or nil, code, and the message of the
- * function `what`. */
+/* random_key(what) -> 16 random bytes in base64, such as the key of a handshake; or nil, code, and
+ * the message of the function `what`. */
 static int random_key(lua_State *L)
 {
   const runtime *rt = runtime_upvalue(L);

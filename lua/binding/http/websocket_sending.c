@@ -109,8 +109,8 @@ static int websocket_ping(lua_State *L)
   return 1;
 }
 
-/* broadcast(set, text [, kind]) -> to how many, a list of those that had no room, or nil. WebSockets are the
- * keys of the set, or the values of a list. */
+/* broadcast(set, text [, kind]) -> to how many, a list of those that had no room, or nil.
+ * WebSockets are the keys of the set, or the values of a list. */
 static int websocket_broadcast(lua_State *L)
 {
   size_t length;

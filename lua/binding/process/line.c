@@ -72,8 +72,8 @@ static void list_passed(lua_State *L, struct msghdr *message)
   }
 }
 
-/* line_receive(fd) -> bytes, a list of the descriptors that came with them, and whether this process
- * had no descriptor free for others; "" at the end; or nil, code, message. */
+/* line_receive(fd) -> bytes, a list of the descriptors that came with them, and whether this
+ * process had no descriptor free for others; "" at the end; or nil, code, message. */
 static int core_line_receive(lua_State *L)
 {
   const lc_sys *sys = runtime_upvalue(L)->sys;

@@ -105,7 +105,8 @@ static int core_shutdown(lua_State *L)
   return 1;
 }
 
-/* climb() -> whether there is a ladder: what a signal that begins the shutdown, or hurries it, does. */
+/* climb() -> whether there is a ladder: what a signal that begins the shutdown, or hurries it,
+ * does. */
 static int core_climb(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -314,7 +315,8 @@ static int core_loop_stats(lua_State *L)
   return 1;
 }
 
-/* say(text, patience, descriptor) -> how many bytes the descriptor took; stderr unless it is named. */
+/* say(text, patience, descriptor) -> how many bytes the descriptor took; stderr unless it is
+ * named. */
 static int core_say(lua_State *L)
 {
   const runtime *rt = runtime_upvalue(L);

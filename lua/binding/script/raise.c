@@ -54,8 +54,9 @@ int push_script_place(lua_State *L, lua_State *co, int level)
   return 1;
 }
 
-/* Where a function of the script begins that has returned already: one for which a C function on the stack stands, which
- * has it as its first upvalue. Pushes "file:line", or nothing, and returns whether it does [0, +(0|1)]. */
+/* Where a function of the script begins that has returned already: one for which a C function on
+ * the stack stands, which has it as its first upvalue. Pushes "file:line", or nothing, and returns
+ * whether it does [0, +(0|1)]. */
 static int push_returned_place(lua_State *L)
 {
   lua_Debug frame, of;

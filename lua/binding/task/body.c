@@ -7,8 +7,8 @@
  *                    ^            |
  *                    `- next_body <   it rests: the next task of the coroutine goes on here
  *
- * The coroutine of a handler rests suspended in its body. To return, and to begin the body and its slot
- * anew, would take 400 instructions more for each connection and request.
+ * The coroutine of a handler rests suspended in its body. To return, and to begin the body and its
+ * slot anew, would take 400 instructions more for each connection and request.
  */
 #include "task/body.h"
 
