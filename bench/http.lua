@@ -10,7 +10,7 @@ local machine = require "machine"
 local server = require "server"
 local statistics = require "statistics"
 
-local rounds, seconds = tonumber(arg[1] or 7), tonumber(arg[2] or 2)
+local rounds, seconds = math.tointeger(tonumber(arg[1] or 7)), math.tointeger(tonumber(arg[2] or 2))
 if not rounds or not seconds or arg[3] then
   io.stderr:write("usage: lua5.4 bench/http.lua [ROUNDS [SECONDS]]\n")
   os.exit(2)
