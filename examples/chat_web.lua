@@ -1,17 +1,20 @@
--- A chat room in the browser, over WebSocket. Usage: lua chat_web.lua [ADDRESS]
+-- A chat room in the browser, over WebSocket. Usage: lua chat_web.lua [ADDRESS [HUB]]
 --
 --   GET /       the page
 --   GET /chat   the room, as a WebSocket: the first message is a name, each other one goes to all
 --
 -- At SIGTERM every client gets Close 1001. What it had said before still goes to the others, as far as they are there.
 -- The page comes back by itself, to the next server at this address.
+--
+-- A room is in the memory of one process. With several, such as the workers of `lastcall serve`, HUB is the address of
+-- examples/hub.lua, through which all of them hear what is said. While it is away, each process is a room of its own.
 
 local http = require "lastcall.http"
 local lastcall = require "lastcall"
 
-local address = arg[1] or "127.0.0.1:7007"
-if arg[2] or address:sub(1, 1) == "-" then
-  io.stderr:write("usage: lua chat_web.lua [ADDRESS]\n")
+local address, hub_address = arg[1] or "127.0.0.1:7007", arg[2]
+if arg[3] or address:sub(1, 1) == "-" then
+  io.stderr:write("usage: lua chat_web.lua [ADDRESS [HUB]]\n")
   os.exit(2)
 end
 
@@ -64,16 +67,39 @@ local function tell_all(text)
   end
 end
 
+local hub -- the connection to it, while there is one
+
+local function say(text)
+  if not (hub and hub:post(text:gsub("\n", " "), "\n")) then tell_all(text) end
+end
+
+--- Tells the room what the hub says, to the end of the run: await says that nothing is under way between two lines.
+local function follow_hub(ctx)
+  while not ctx:done() do
+    local conn <close>, _, message = lastcall.connect(hub_address)
+    hub = conn
+    if not conn then io.stderr:write("chat_web: no hub: ", message, "\n") end
+    while conn and conn:await() do
+      local line = conn:read()
+      if not line then break end
+      tell_all(line)
+      conn:answered()
+    end
+    hub = nil
+    ctx:wait(0.5)
+  end
+end
+
 local function chat(request, response)
   local ws = http.websocket(request, response, { max_message = 4096 })
   if not ws then return end
   local name = ws:read()
   if not name then return end
   room[ws] = true
-  tell_all(("* %s is here"):format(name))
-  for text in ws:messages() do tell_all(("%s: %s"):format(name, text)) end
+  say(("* %s is here"):format(name))
+  for text in ws:messages() do say(("%s: %s"):format(name, text)) end
   room[ws] = nil
-  tell_all(("* %s has left"):format(name))
+  say(("* %s has left"):format(name))
 end
 
 local function answer(request, response)
@@ -82,7 +108,8 @@ local function answer(request, response)
   return 404, "nothing is here\n"
 end
 
-local report = lastcall.run(function()
+local report = lastcall.run(function(ctx)
+  if hub_address then lastcall.go(follow_hub, ctx) end
   local server = lastcall.assert(lastcall.listen(address, { max_queue = 64 * 1024 }))
   print("listening " .. server:addresses()[1])
   io.stdout:flush()

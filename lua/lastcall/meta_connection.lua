@@ -8,7 +8,8 @@
 local Connection = {}
 
 --- (waits) Until the next unit of work has begun to arrive; consumes nothing. It declares the connection idle:
---- while the task waits here, a drain may close the connection.
+--- while the task waits here, a drain may close the connection. On one that the script has opened, a shutdown that
+--- cancels this wait counts no task as cut.
 ---@param seconds? number the longest wait
 ---@return true? arrived
 ---@return lastcall.Code? code "eof", "draining", "timeout", "canceled", "reset", ...

@@ -100,6 +100,29 @@ describe("http.connect_websocket", function()
     end)
   end)
 
+  it("is at rest between two messages, where a stop cuts nothing of a reader; and at work in a message", function()
+    local system = require "spec_system"
+    for half, wanted in pairs { [""] = 0, [plain(1, "half a message"):sub(1, 6)] = 1 } do
+      local report = helper.task(function()
+        local source, address = helper.serve(lastcall, function(conn)
+          local key = conn:read_until "\r\n\r\n":match "Sec%-WebSocket%-Key: (%S+)"
+          conn:write((GOOD:gsub("KEY", require("lastcall.core").websocket_accept(key))), plain(1, "news"), half)
+          local fd, _, ticket = conn:detach() -- the source stays
+          lastcall.on_shutdown("close the source", function() system.close(fd) end)
+          ticket:done()
+        end)
+        local ws = assert(http.connect_websocket("ws://" .. address))
+        lastcall.spawn(function()
+          for _ in ws:messages() do lastcall.sleep(0.05) end
+        end)
+        lastcall.sleep(0.1)
+        lastcall.shutdown(2)
+        source:wait()
+      end)
+      assert.equal(wanted, report.tasks_canceled, tostring(report))
+    end
+  end)
+
   it("refuses a server that answers nonsense", function()
     for reply, words in pairs {
       ["HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"] = "the reply is 403 Forbidden",

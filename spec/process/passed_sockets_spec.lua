@@ -41,8 +41,9 @@ describe("sockets that systemd passes", function()
   it("are none when they are another process's, or when the variables make no sense", function()
     local COUNT = [[ print(#lastcall.listeners(), (select(3, lastcall.listen "systemd:web"))) ]]
     for _, case in ipairs {
-      { { LISTEN_PID = "1" }, "0\tlisten: systemd:web: systemd has passed this process no socket\n" },
-      { { LISTEN_PID = "" }, "0\tlisten: systemd:web: systemd has passed this process no socket\n" },
+      { { LISTEN_PID = "1" }, 'no socket (LISTEN_FDS is set, but LISTEN_PID is "1"; this process is ' },
+      { { LISTEN_PID = "" }, "no socket (LISTEN_FDS is set, but LISTEN_PID is " },
+      { { LISTEN_FDS = "" }, "0\tlisten: systemd:web: systemd has passed this process no socket" },
       { { LISTEN_FDS = "many" }, 'LISTEN_FDS is "many", not a number from 1 to 4096' },
       { { LISTEN_FDS = "-1" }, 'LISTEN_FDS is "-1", not a number' },
       { { LISTEN_FDS = "99999999999999999999" }, "not a number from 1 to 4096" },

@@ -201,4 +201,55 @@ describe("a task that a shutdown cancels at rest", function()
     assert.is_false(report.clean)
     assert.equal(1, report.tasks_canceled)
   end)
+
+  -- A program reads from a source, which has said `piece` and stays there, until it is told to stop.
+  local function stopped_reader(reads, piece)
+    return helper.task(function(lastcall)
+      local source, address = helper.serve(lastcall, function(conn)
+        if piece then conn:write(piece) end
+        local fd, _, ticket = conn:detach()
+        lastcall.on_shutdown("close the source", function() system.close(fd) end)
+        ticket:done()
+      end)
+      lastcall.spawn(reads, assert(lastcall.connect(address)))
+      lastcall.sleep(0.05)
+      lastcall.shutdown(2)
+      source:wait()
+    end)
+  end
+
+  it("cuts nothing: in await on a connection that the script has opened, or adopted", function()
+    local function subscribe(conn)
+      while conn:await() do conn:read() end
+    end
+    local function subscribe_after_some(conn)
+      conn:read()
+      conn:await(60)
+    end
+    for _, one in ipairs { { subscribe }, { subscribe_after_some, "news\n" } } do
+      local report = stopped_reader(table.unpack(one))
+      assert.equal(0, report.tasks_canceled + report.tasks_left + #report.stragglers, tostring(report))
+    end
+    local reading, writing = system.pipe()
+    local report = helper.task(function(lastcall)
+      local input = lastcall.adopt(reading)
+      lastcall.spawn(input.await, input)
+      lastcall.sleep(0.05)
+      lastcall.shutdown(2)
+    end)
+    system.close(writing)
+    assert.equal(0, report.tasks_canceled + #report.stragglers, tostring(report))
+  end)
+
+  it("is cut in a read, and once a piece has begun", function()
+    for _, one in ipairs {
+      { function(conn) conn:read() end },
+      { function(conn)
+        conn:await()
+        conn:read()
+      end, "half a line" },
+    } do
+      assert.equal(1, stopped_reader(table.unpack(one)).tasks_canceled)
+    end
+  end)
 end)

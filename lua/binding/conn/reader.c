@@ -25,6 +25,12 @@ void conn_refuse_second_reader(lua_State *L, const conn_box *box, const task *t,
                 operation);
 }
 
+/* In a wait that says so: whether nothing has begun, so that a cancel cuts nothing. */
+static int is_between_units(const conn_box *box)
+{
+  return lc_conn_state(box->conn) == LC_STATE_IDLE;
+}
+
 int conn_wait_for(lua_State *L, task *t, conn_box *box, lc_wait wait, lc_time deadline,
                   const char *operation, lua_KContext kept, lua_KFunction again)
 {
@@ -32,6 +38,7 @@ int conn_wait_for(lua_State *L, task *t, conn_box *box, lc_wait wait, lc_time de
     L, box, t, operation); /* another task may have begun to read while this one was suspended */
   box->reader = t;
   lc_conn_wait(box->conn, wait, deadline);
+  t->at_rest = wait == LC_WAIT_AWAIT && is_between_units(box) ? 1 : 0;
   t->is_kept = 1;
   return task_suspend(L, t, operation, box, reader_unwait, kept, again);
 }
@@ -48,6 +55,7 @@ int conn_wait_message(lua_State *L, task *t, conn_box *box, lc_websocket *ws, co
   conn_refuse_second_reader(L, box, t, operation);
   box->reader = t;
   lc_websocket_wait(ws, LC_NEVER);
+  t->at_rest = is_between_units(box) ? 1 : 0;
   t->is_kept = 1;
   return task_suspend(L, t, operation, box, reader_unwait, kept, again);
 }

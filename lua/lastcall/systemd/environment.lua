@@ -39,13 +39,19 @@ local function names_in(text)
   return names
 end
 
---- The sockets that were passed, in order: {fd =, name =}; and a text that says what was wrong, if anything was.
+--- The sockets that were passed, in order: {fd =, name =}; and a text that says what was wrong, if anything was. When
+-- they are for another process there are none, and the field `elsewhere` says so: that is no fault.
 function environment.sockets()
   if sockets then return sockets, sockets.problem end
   sockets = { stored = {} }
   local pid, count, names = take "LISTEN_PID", take "LISTEN_FDS", take "LISTEN_FDNAMES"
   take "LISTEN_PIDFDID"
-  if not count or not is_ours(pid) then return sockets end
+  if not count then return sockets end
+  if not is_ours(pid) then
+    sockets.elsewhere = ("LISTEN_FDS is set, but LISTEN_PID is %s; this process is %d"):format(
+      pid and ("%q"):format(pid) or "not", core.process_id())
+    return sockets
+  end
   local wanted = number(count, MOST)
   if not wanted then
     sockets.problem = ("LISTEN_FDS is %q, not a number from 1 to %d"):format(count, MOST)

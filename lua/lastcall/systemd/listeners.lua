@@ -47,6 +47,7 @@ function listeners.named(where)
     if one.name == wanted then found[#found + 1] = one.fd end
   end
   if #found > 0 then return found end
+  problem = problem or sockets.elsewhere
   return nil, "address not available", ("%s: systemd has passed %s%s"):format(where,
     #sockets > 0 and "no socket of this name, but " .. names() or "this process no socket",
     problem and (" (" .. problem .. ")") or "")
