@@ -34,9 +34,7 @@ local function play(conn, case, is_server)
         lastcall.sleep(step)
         if not is_over then see "pause" end
       else
-        conn:write(step)
-        conn:flush()
-        lastcall.sleep(0)
+        frames.apart(conn, step)
       end
     end
   end)

@@ -19,8 +19,7 @@ local function is_over(rule) return rule.says_close or rule[3]:find "^close" or 
 --- Sends the pieces, and Close unless the rule ends in one; what comes until the other's Close.
 local function answer_to(conn, rule, pieces, is_server)
   for _, piece in ipairs(pieces) do
-    if not conn:write(piece) then break end
-    conn:flush()
+    if not frames.apart(conn, piece) then break end
   end
   if not is_over(rule) then conn:write(frames.frame(frames.CLOSE, (">I2"):pack(1000), { is_plain = is_server })) end
   local answer = frames.rest(conn, is_server):gsub(", eof$", "")

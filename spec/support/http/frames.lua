@@ -122,6 +122,13 @@ function frames.rest(conn, is_masked)
   return table.concat(seen, ", ")
 end
 
+--- Sends a piece, and gives the other side, in the same loop, the time to read it before the next comes.
+function frames.apart(conn, piece)
+  local is_sent = conn:write(piece) and conn:flush()
+  lastcall.sleep(0.001)
+  return is_sent
+end
+
 --- What a file of this folder says of a peer that is the client or the server: websocket_rules, websocket_cases.
 function frames.table(name, is_server)
   local function frame(opcode, payload, how)
