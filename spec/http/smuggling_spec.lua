@@ -9,6 +9,7 @@ local function try(lastcall, address, seen, text, is_split)
   if is_split then
     for byte in text:gmatch "." do
       if not conn:write(byte) or not conn:flush() then break end
+      lastcall.sleep(0) -- the server is in the same loop: it reads the byte now, alone
     end
   else
     conn:write(text)
