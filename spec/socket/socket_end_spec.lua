@@ -69,6 +69,40 @@ describe("a client script whose peer keeps its side open", function()
   end)
 end)
 
+describe("a script that gives a descriptor away by setfd(-1), and ends,", function()
+  local PAIR = [[
+    local socket = require "socket"
+    local server = assert(socket.bind("127.0.0.1", 0))
+    local host, port = server:getsockname()
+    local client = assert(socket.connect(host, port))
+    local accepted = assert(server:accept())
+    server:close()
+  ]]
+
+  for what, script in pairs {
+    ["one that it has accepted"] = PAIR .. "accepted:setfd(-1)",
+    ["one that it has connected"] = PAIR ..
+      "accepted:setoption('linger', { on = true, timeout = 0 }) accepted:close() client:setfd(-1)",
+    ["one that another object of its own has then"] = PAIR ..
+      "kept = socket.tcp() kept:setfd(accepted:getfd()) accepted:setfd(-1)",
+    ["one of a path"] = [[
+      local unix, path = require "socket.unix", arg[1]
+      local server, client = unix.stream(), unix.stream()
+      assert(server:bind(path) and server:listen() and client:connect(path))
+      accepted = assert(server:accept())
+      accepted:setfd(-1)
+    ]],
+  } do
+    it(("does not wait for it: %s"):format(what), function()
+      local path = helper.socket_path()
+      local took, output, status = ending_of("bin/lastcall", script, path)
+      os.remove(path)
+      assert.is_true(took < 2, output)
+      assert.equal(0, status)
+    end)
+  end
+end)
+
 describe("a finalizer that uses a socket", function()
   --- What the finalizer of an object gets, in a script: the object is made first, then `opening` is executed.
   local function output_of(opening)

@@ -193,6 +193,7 @@ static int core_close_outbound(lua_State *L)
     if (!by_force) {
       lc_conn_close(conn, LC_LINGER_BACKGROUND, "shutdown");
       lc_conn_end_linger(conn);
+      if (box) conn_forget_detached(L, box);
       continue;
     }
     lc_conn_abort(conn, "shutdown");

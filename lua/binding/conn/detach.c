@@ -79,6 +79,14 @@ void conn_kill_detached(lua_State *L, conn_box *box)
   end_detached(box);
 }
 
+void conn_forget_detached(lua_State *L, conn_box *box)
+{
+  int top = lua_gettop(L);
+  if (box->is_detached && !push_hook(L, box, "on_drain") && !push_hook(L, box, "on_kill"))
+    end_detached(box);
+  lua_settop(L, top);
+}
+
 /* ------------------------------------------------------------------- handing over -- */
 
 static int is_draining(const conn_box *box)

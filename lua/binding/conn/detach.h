@@ -11,4 +11,8 @@
 void conn_drain_detached(lua_State *L, conn_box *box);
 void conn_kill_detached(lua_State *L, conn_box *box);
 
+/* When no task is left that could say that the connection is done: it no longer counts, unless the
+ * ladder has a function to call. */
+void conn_forget_detached(lua_State *L, conn_box *box);
+
 #endif

@@ -2,6 +2,7 @@
 #include "server/by_hand.h"
 
 #include "base/list.h"
+#include "conn/detach.h"
 #include "runtime/runtime.h"
 #include "task/wait.h"
 #include "wait/selecting.h"
@@ -58,8 +59,10 @@ static void abandon(server_box *box)
   if (box->handler != LUA_NOREF) return;
   by_hand_desert(box);
   for (lc_conn *conn = NULL; (conn = lc_server_next(box->server, conn));) {
-    const conn_box *of = lc_conn_user(conn);
-    if (of && !of->tasks) lc_conn_finish(conn, "abandoned");
+    conn_box *of = lc_conn_user(conn);
+    if (!of || of->tasks) continue;
+    lc_conn_finish(conn, "abandoned");
+    conn_forget_detached(box->rt->L, of);
   }
 }
 

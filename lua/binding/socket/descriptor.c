@@ -127,8 +127,9 @@ static int descriptor_connect(lua_State *L)
   return succeeded(L, rt, result);
 }
 
-/* "again" while a connect is under way; ENOTCONN if none is (only recv shows the difference).
- * Consumes the error of a failed connect. */
+/* "again" while a connect is under way; ENOTCONN if none is; closed if one has failed, and its
+ * error was taken before. Only recv shows the difference. Consumes the error of a failed
+ * connect. */
 static int descriptor_outcome(lua_State *L)
 {
   runtime *rt = runtime_upvalue(L);
@@ -145,6 +146,7 @@ static int descriptor_outcome(lua_State *L)
   if (result == -ENOTCONN) {
     char byte;
     ssize_t got = sys->recv(sys, fd, &byte, 1, MSG_PEEK);
+    if (!got) return socket_failure(L, rt, LC_CLOSED);
     if (got != -ENOTCONN) result = LC_AGAIN;
   }
   return succeeded(L, rt, result);
@@ -247,11 +249,14 @@ static int send_datagram(lua_State *L, int status, lua_KContext kept)
   return 1;
 }
 
+/* No datagram is larger, whatever the script asks for. */
+enum { LARGEST = 16 << 20 };
+
 static int receive_datagram(lua_State *L, int status, lua_KContext kept)
 {
   runtime *rt = runtime_upvalue(L);
   const lc_sys *sys = socket_sys(rt);
-  size_t size = (size_t)check_integer(L, 2);
+  size_t wanted = (size_t)check_integer(L, 2), size = wanted < LARGEST ? wanted : LARGEST;
   luaL_Buffer buffer;
   lc_address from = {.length = 0};
   (void)status;

@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -134,17 +135,16 @@ static int ask(lua_State *L, runtime *rt, question *q, void (*how)(void *), answ
   return lookup_wait(L, t, look, (lua_KContext)tell, lookup_done);
 }
 
+/* A text that does not fit is cut: what is left is still longer than any name, and libc says so. */
 static question *question_new(lua_State *L, const char *host, const char *service)
 {
-  if (host && strlen(host) >= NI_MAXHOST) argument_error(L, 1, "longer than any host name");
-  if (service && strlen(service) >= SERVICE_MAX) argument_error(L, 2, "longer than any service");
   question *q = calloc(1, sizeof *q);
   if (!q) {
     luaL_error(L, "not enough memory");
     return NULL;
   }
-  if (host) strcpy(q->host, host);
-  if (service) strcpy(q->service, service);
+  if (host) snprintf(q->host, sizeof q->host, "%s", host);
+  if (service) snprintf(q->service, sizeof q->service, "%s", service);
   q->has_host = host != NULL;
   q->has_service = service != NULL;
   q->hints.ai_socktype = SOCK_STREAM;

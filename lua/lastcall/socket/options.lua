@@ -79,9 +79,8 @@ local linger = {
     local time = (type(value.timeout) == "number" or type(value.timeout) == "string") and tonumber(value.timeout)
     if not time then raw.argument_error(3, "number 'timeout' field expected") end
     if descriptor(state) < 0 and not state.stream then return nil, "setsockopt failed" end
-    state.linger = nil
-    state.linger_time = time // 1 & 0xffff
-    if value.on then state.linger = state.linger_time end
+    if value.on then state.linger_time = time // 1 & 0xffff end -- off leaves the time, as the kernel does
+    state.linger = value.on and state.linger_time or nil
     if state.stream then state.stream:set_linger(state.linger or 3) end
     return 1.0
   end,
@@ -95,7 +94,8 @@ local interface = {
   set = function(state, name, value)
     local result, problem = raw.set_interface(descriptor(state), name, object.string(3, value))
     if result == nil and not problem then raw.argument_error(3, "ip expected") end
-    return result, problem
+    if result then return result end
+    return nil, problem
   end,
   get = function(state, name) return raw.get_interface(descriptor(state), name) end,
 }
@@ -111,7 +111,8 @@ local function membership(call, check_interface)
       check_interface(value.interface)
       local result, problem = call(descriptor(state), name, group, value.interface)
       if result == false then raw.argument_error(3, ("invalid '%s' ip address"):format(problem)) end
-      return result, problem
+      if result then return result end
+      return nil, problem
     end,
   }
 end

@@ -39,13 +39,16 @@ case("options with tables", function(t)
   t.show(one:setoption("linger", { on = true, timeout = 5 }))
   t.show(one:getoption("linger").on, one:getoption("linger").timeout)
   t.show(one:setoption("linger", { on = false, timeout = 0 }))
-  t.show(one:getoption("linger").on)
+  t.show(one:getoption("linger").on, one:getoption("linger").timeout)
+  t.show(one:setoption("linger", { on = true, timeout = 0 }))
+  t.show(one:getoption("linger").on, one:getoption("linger").timeout)
   t.show(pcall(function() return one:setoption("linger", { on = true }) end))
   t.show(pcall(function() return one:setoption("linger", { timeout = 1 }) end))
   t.show(pcall(function() return one:setoption("linger", { on = 1, timeout = 1 }) end))
   local udp = t.socket.udp4()
-  t.show((udp:setoption("ip-add-membership", { multiaddr = "224.0.0.251", interface = "*" })))
-  t.show((udp:setoption("ip-drop-membership", { multiaddr = "224.0.0.251", interface = "*" })))
+  t.show(udp:setoption("ip-add-membership", { multiaddr = "224.0.0.251", interface = "*" }))
+  t.show(udp:setoption("ip-drop-membership", { multiaddr = "224.0.0.251", interface = "*" }))
+  t.show(udp:setoption("ip-multicast-if", "127.0.0.1"))
   t.show(pcall(function() return udp:setoption("ip-add-membership", { multiaddr = "x", interface = "*" }) end))
   local wrong = { multiaddr = "224.0.0.251", interface = "x" }
   t.show(pcall(function() return udp:setoption("ip-add-membership", wrong) end))
@@ -256,6 +259,23 @@ case("dns", function(t)
 end)
 
 -- --------------------------------------------------------------- the small ones
+
+case("dns: a name and a service that are too long for any are not known", function(t)
+  local name, service, digits = ("x"):rep(2000), ("s"):rep(70), ("9"):rep(100)
+  for _, call in ipairs { "toip", "tohostname", "getaddrinfo", "getnameinfo" } do t.show(t.socket.dns[call](name)) end
+  for _, one in ipairs { service, digits } do
+    t.show(t.socket.dns.getnameinfo("127.0.0.1", one))
+    t.show(t.socket.connect("127.0.0.1", one))
+    t.show(t.socket.bind("127.0.0.1", one))
+  end
+  t.show(t.socket.connect(name, 80))
+  t.show(t.socket.bind(name, 80))
+  local udp = t.socket.udp()
+  t.show(udp:sendto("x", name, 1))
+  t.show(udp:sendto("x", "127.0.0.1", service))
+  t.show(udp:setpeername(name, 1))
+  t.show(udp:setsockname("127.0.0.1", service))
+end)
 
 case("sleep, gettime, skip", function(t)
   local began = t.socket.gettime()

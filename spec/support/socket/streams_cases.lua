@@ -307,6 +307,24 @@ case("a connect that failed unwaited: what each call says then", function(t)
   end
 end)
 
+case("a connect that failed unwaited, whose error an option has told: the socket is closed", function(t)
+  for _, seconds in ipairs { 0, 1 } do
+    for _, first in ipairs { "send", "receive" } do
+      local s = t.socket.tcp4()
+      s:settimeout(0)
+      t.show(s:connect("127.0.0.1", 1))
+      t.socket.select(nil, { s }, 1)
+      t.show(s:getoption("error"), s:getoption("error"))
+      s:settimeout(seconds)
+      t.show(s[first](s, first == "send" and "x" or 1))
+      t.show(s:send("x"))
+      t.show(s:receive())
+      t.show(s:connect("127.0.0.1", 1))
+      s:close()
+    end
+  end
+end)
+
 case("a reset, and what is asked of the socket after it", function(t)
   local a, b = t.pair()
   b:setoption("linger", { on = true, timeout = 0 })
