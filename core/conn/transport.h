@@ -53,8 +53,8 @@
 
 #include "sys/sys.h"
 
-#define LC_TRANSPORT_VERSION 6
-_Static_assert(sizeof(lc_sys) == 84 * sizeof(void *),
+#define LC_TRANSPORT_VERSION 7
+_Static_assert(sizeof(lc_sys) == 86 * sizeof(void *),
                "sys.h has other calls: LC_TRANSPORT_VERSION grows");
 /* Where modules of a script's exchange transports: the name of the metatable of a userdata that
  * holds one pointer to a table such as this one. */

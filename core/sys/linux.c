@@ -21,6 +21,7 @@
 #include "sys/folder.h"
 #include "sys/fork.h"
 #include "sys/poller.h"
+#include "sys/processor.h"
 #include "sys/recvmsg.h"
 #include "sys/renew.h"
 #include "sys/signal.h"
@@ -418,6 +419,8 @@ static const lc_sys linux_calls = {
   .write = lc_sys_write,
   .replace_program = lc_sys_replace_program,
   .let_signals_in = lc_sys_let_signals_in,
+  .processors = lc_sys_processors,
+  .process_pin = lc_sys_process_pin,
   .resolve = linux_resolve,
 };
 

@@ -272,6 +272,12 @@ struct lc_sys {
   int (*replace_program)(const lc_sys *, const char *const *argv, const char *const *env,
                          const int *kept, size_t count);
   void (*let_signals_in)(const lc_sys *);
+  /* The processors that this process may use, in order: fills in the numbers of up to `capacity` of them. Returns how many
+   * it has filled in. */
+  int (*processors)(const lc_sys *, int *numbers, int capacity);
+  /* From now on the main thread of the process, and what it starts, uses this processor alone. -EINVAL: it may not, or
+   * there is no such processor any more. */
+  int (*process_pin)(const lc_sys *, int pid, int processor);
 
   /* ---- descriptors that the program was given */
   int (*descriptor_facts)(const lc_sys *, int fd, lc_descriptor_facts *facts);

@@ -346,6 +346,43 @@ static void on_the_simulated_kernel(void **state)
   sim_kernel_free(kernel);
 }
 
+static void assert_pins(const lc_sys *sys, int pid)
+{
+  int numbers[8192], first = -1;
+  int count = sys->processors(sys, numbers, 8192);
+  assert_true(count > 0);
+  assert_int_equal(sys->processors(sys, &first, 1), 1);
+  assert_int_equal(first, numbers[0]);
+  assert_int_equal(sys->process_pin(sys, pid, numbers[count - 1]), 0);
+  assert_int_equal(sys->process_pin(sys, pid, numbers[count - 1] + 1000), -EINVAL);
+  assert_int_equal(sys->process_pin(sys, pid, 8191), -EINVAL);
+  assert_int_equal(sys->process_pin(sys, pid, 8192), -EINVAL);
+  assert_int_equal(sys->process_pin(sys, pid, -1), -EINVAL);
+}
+
+/* A processor that is not there, or not any more, is refused. */
+static void a_child_is_pinned_to_a_processor(void **state)
+{
+  static const char *const idle[] = {"child", "-", "0", NULL};
+  world *w = *state;
+  told t;
+  int error = 0;
+  lc_subprocess *child = start(w, &t, "exec sleep 100");
+  assert_pins(&bad.sys, lc_subprocess_pid(child));
+  lc_subprocess_stop(child, LC_SECOND);
+  TURN_UNTIL(w, t.count);
+  assert_int_equal(bad.sys.process_pin(&bad.sys, lc_subprocess_pid(child), 0), -ESRCH);
+  lc_subprocess_free(child);
+  sim_kernel *kernel = sim_kernel_new(3);
+  const lc_sys *sys = sim_process_sys(sim_process_new(kernel, 1));
+  lc_loop *loop = lc_loop_new(sys, &error);
+  child = start_in(loop, idle, 0, &t, &error, NULL);
+  assert_pins(sys, lc_subprocess_pid(child));
+  assert_int_equal(sys->process_pin(sys, 1, 0), -ESRCH);
+  lc_loop_free(loop);
+  sim_kernel_free(kernel);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 /* Before any test forks. A poller keeps a descriptor of which
@@ -384,6 +421,7 @@ int main(void)
     TEST(process_one_takes_strangers_and_leaves_our_own_to_the_loop),
     TEST(a_start_that_fails_says_where),
     TEST(signals_have_their_defaults_in_a_child),
+    TEST(a_child_is_pinned_to_a_processor),
     cmocka_unit_test(on_the_simulated_kernel)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -135,6 +135,10 @@ FORWARD(int, FAULT_PROCESS_END, process_end,
 FORWARD(int, FAULT_PROCESS_ANY_ENDED, process_any_ended, (const lc_sys *sys), (real()))
 FORWARD(int, FAULT_PROCESS_SIGNAL, process_signal,
         (const lc_sys *sys, int pid, int to_group, int signal), (real(), pid, to_group, signal))
+FORWARD(int, FAULT_PROCESSORS, processors, (const lc_sys *sys, int *numbers, int capacity),
+        (real(), numbers, capacity))
+FORWARD(int, FAULT_PROCESS_PIN, process_pin, (const lc_sys *sys, int pid, int processor),
+        (real(), pid, processor))
 
 /* ------------------------------------------------------------ descriptors -- */
 
@@ -278,6 +282,8 @@ void faults_init(faults *f)
   f->sys.process_end = faulty_process_end;
   f->sys.process_signal = faulty_process_signal;
   f->sys.process_any_ended = faulty_process_any_ended;
+  f->sys.processors = faulty_processors;
+  f->sys.process_pin = faulty_process_pin;
 }
 
 void faults_fail(faults *f, fault_call call, unsigned nth, unsigned times, int code)
@@ -346,7 +352,9 @@ static const char *const NAMES[FAULT_CALLS] = {[FAULT_RANDOM] = "random",
                                                [FAULT_PROCESS_WATCH] = "process_watch",
                                                [FAULT_PROCESS_END] = "process_end",
                                                [FAULT_PROCESS_SIGNAL] = "process_signal",
-                                               [FAULT_PROCESS_ANY_ENDED] = "process_any_ended"};
+                                               [FAULT_PROCESS_ANY_ENDED] = "process_any_ended",
+                                               [FAULT_PROCESSORS] = "processors",
+                                               [FAULT_PROCESS_PIN] = "process_pin"};
 
 const char *fault_name(fault_call call) { return call < FAULT_CALLS ? NAMES[call] : "none"; }
 

@@ -19,11 +19,37 @@ static int core_process_id(lua_State *L)
   return 1;
 }
 
+enum { PROCESSORS_MOST = 8192 };
+
+/* processors() -> a list of the numbers of those that this process may use, or nil, code, message. */
+static int core_processors(lua_State *L)
+{
+  const runtime *rt = runtime_upvalue(L);
+  int *numbers = lua_newuserdatauv(L, PROCESSORS_MOST * sizeof *numbers, 0);
+  int count = rt->sys->processors(rt->sys, numbers, PROCESSORS_MOST);
+  if (count < 0) return push_failure(L, count, "this process", "processors");
+  lua_createtable(L, count, 0);
+  for (int i = 0; i < count; i++) {
+    lua_pushinteger(L, numbers[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
 static int done(lua_State *L, int result, const char *name, const char *operation)
 {
   if (result < 0) return push_failure(L, result, name, operation);
   lua_pushboolean(L, 1);
   return 1;
+}
+
+/* pin_process(pid, processor) -> true, or nil, code, message: it uses this processor alone. */
+static int core_pin_process(lua_State *L)
+{
+  const runtime *rt = runtime_upvalue(L);
+  int pid = (int)check_integer(L, 1), processor = (int)check_integer(L, 2);
+  lua_pushfstring(L, "process %d, processor %d", pid, processor);
+  return done(L, rt->sys->process_pin(rt->sys, pid, processor), lua_tostring(L, -1), "pin");
 }
 
 /* forget_variable(name) -> true, or nil, code, message: children do not inherit it. */
@@ -115,6 +141,8 @@ static int core_notify(lua_State *L)
 void environment_open(lua_State *L, runtime *rt)
 {
   static const luaL_Reg functions[] = {{"process_id", core_process_id},
+                                       {"processors", core_processors},
+                                       {"pin_process", core_pin_process},
                                        {"forget_variable", core_forget_variable},
                                        {"keep_from_children", core_keep_from_children},
                                        {"duplicate", core_duplicate},

@@ -140,6 +140,23 @@ int sim_process_any_ended(sim_process *process)
   return child ? child->pid : 0;
 }
 
+enum { PROCESSORS = 2 };
+
+int sim_processors(sim_process *process, int *numbers, int capacity)
+{
+  (void)process;
+  int count = capacity < PROCESSORS ? capacity : PROCESSORS;
+  for (int i = 0; i < count; i++) numbers[i] = i;
+  return count;
+}
+
+/* Work takes no time here, so it does not matter where it is done. */
+int sim_process_pin(sim_process *process, int pid, int processor)
+{
+  if (!*place_of(process, pid)) return -ESRCH;
+  return processor >= 0 && processor < PROCESSORS ? 0 : -EINVAL;
+}
+
 /* A child is alone in its group. */
 int sim_child_signal(sim_process *process, int pid, int to_group, int signal)
 {

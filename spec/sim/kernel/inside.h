@@ -426,6 +426,9 @@ int sim_born(sim_process *process, lc_birth *birth, lc_start_step *step);
 int sim_process_watch(sim_process *process, int pid);
 int sim_process_end(sim_process *process, int pid, int keep, lc_subprocess_end *end);
 int sim_process_any_ended(sim_process *process);
+/* A machine of two processors. */
+int sim_processors(sim_process *process, int *numbers, int capacity);
+int sim_process_pin(sim_process *process, int pid, int processor);
 int sim_child_signal(sim_process *process, int pid, int to_group, int signal);
 uint32_t sim_child_poll(const sim_file *file);
 int sim_shutdown(sim_process *process, int fd, int how);

@@ -91,6 +91,10 @@ CALL(FAULT_SPAWN, spawn,
      (process, options, birth, step))
 CALL(FAULT_PROCESS_WATCH, process_watch, (const lc_sys *sys, int pid), (process, pid))
 CALL(FAULT_PROCESS_ANY_ENDED, process_any_ended, (const lc_sys *sys), (process))
+CALL(FAULT_PROCESSORS, processors, (const lc_sys *sys, int *numbers, int capacity),
+     (process, numbers, capacity))
+CALL(FAULT_PROCESS_PIN, process_pin, (const lc_sys *sys, int pid, int processor),
+     (process, pid, processor))
 CALL(FAULT_PROCESS_END, process_end, (const lc_sys *sys, int pid, int keep, lc_subprocess_end *how),
      (process, pid, keep, how))
 
@@ -405,6 +409,8 @@ void sim_table_fill(sim_process *process)
     .process_end = table_process_end,
     .process_any_ended = table_process_any_ended,
     .process_signal = table_child_signal,
+    .processors = table_processors,
+    .process_pin = table_process_pin,
   };
   sim_absent_fill(&process->sys);
 }
