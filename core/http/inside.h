@@ -94,6 +94,7 @@ struct lc_http_service {
   uint32_t in_flight;
   uint64_t last_id;
   uint64_t served;
+  uint64_t failed; /* replies of 500 to 599 */
   int is_over;     /* it is freed with its last exchange */
   int64_t date_of; /* the second that `date_line` has */
   lc_time date_at; /* by the loop's clock: when it was found out */

@@ -141,6 +141,7 @@ int lc_http_begin(lc_http_exchange *x, lc_conn *conn, const lc_http_reply *reply
   x->out.length += writer.length;
   x->status = (uint16_t)reply->status;
   x->begun = 1;
+  if (reply->status >= 500) x->service->failed++;
   return 0;
 }
 

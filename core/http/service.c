@@ -62,3 +62,4 @@ const lc_protocol *lc_http_service_protocol(const lc_http_service *service)
 
 uint32_t lc_http_service_in_flight(const lc_http_service *service) { return service->in_flight; }
 uint64_t lc_http_service_served(const lc_http_service *service) { return service->served; }
+uint64_t lc_http_service_failed(const lc_http_service *service) { return service->failed; }

@@ -64,6 +64,8 @@ const lc_protocol *lc_http_service_protocol(const lc_http_service *service);
 /* Requests at work, and those whose work has ended. */
 uint32_t lc_http_service_in_flight(const lc_http_service *service);
 uint64_t lc_http_service_served(const lc_http_service *service);
+/* Replies that have begun with a status of 500 or more, those of the library too. */
+uint64_t lc_http_service_failed(const lc_http_service *service);
 
 /* --------------------------------------------------------------- requests -- */
 

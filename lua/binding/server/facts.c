@@ -49,8 +49,8 @@ int server_facts(lua_State *L)
 {
   server_box *box = server_check(L, 1);
   const lc_report *report = lc_server_report(box->server);
-  uint64_t served, in_flight;
-  http_services_count(box, &served, &in_flight);
+  uint64_t served, failed, in_flight;
+  http_services_count(box, &served, &failed, &in_flight);
   const struct {
     const char *name;
     uint64_t value;
@@ -72,11 +72,12 @@ int server_facts(lua_State *L)
                 {"late", report->late},
                 {"late_before", report->late_before},
                 {"requests", served},
+                {"replies_5xx", failed},
                 {"in_flight", in_flight},
                 {"resets_at_rest", report->resets_at_rest},
                 {"received", report->received},
                 {"sent", report->sent}};
-  lua_createtable(L, 0, 26);
+  lua_createtable(L, 0, 28);
   for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
     lua_pushinteger(L, (lua_Integer)counts[i].value);
     lua_setfield(L, -2, counts[i].name);

@@ -206,12 +206,14 @@ void http_services_free(server_box *box)
   }
 }
 
-void http_services_count(const server_box *box, uint64_t *served, uint64_t *in_flight)
+void http_services_count(const server_box *box, uint64_t *served, uint64_t *failed,
+                         uint64_t *in_flight)
 {
-  *served = *in_flight = 0;
+  *served = *failed = *in_flight = 0;
   for (const http_service *one = box->http; one; one = one->next) {
     if (!one->service) continue;
     *served += lc_http_service_served(one->service);
+    *failed += lc_http_service_failed(one->service);
     *in_flight += lc_http_service_in_flight(one->service);
   }
 }

@@ -10,7 +10,8 @@
  * has connections already. */
 void server_speak_http(lua_State *L, server_box *box, int index);
 /* Requests that are over, and those at work. */
-void http_services_count(const server_box *box, uint64_t *served, uint64_t *in_flight);
+void http_services_count(const server_box *box, uint64_t *served, uint64_t *failed,
+                         uint64_t *in_flight);
 void http_services_forget(server_box *box); /* the script's functions */
 void http_services_free(server_box *box);
 
