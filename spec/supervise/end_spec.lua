@@ -44,7 +44,51 @@ local function unix_address()
   return "unix:" .. path, path
 end
 
+--- A client of the old generation is being served for a second when `then_do(lastcall, service)` comes. Its answer.
+local function answer_of_the_old(kind, then_do)
+  local address = kind == "unix" and unix_address() or supervised.address()
+  local path = supervised.script(([[
+    local lastcall = require "lastcall"
+    lastcall.run(function()
+      assert(lastcall.listen %q):serve(function(conn)
+        conn:write(conn:read(), "\n")
+        conn:flush()
+        lastcall.sleep(1)
+        conn:write "the end\n"
+      end)
+    end, { log = function() end })
+  ]]):format(address))
+  local answer
+  local report = supervised.run({ script = path, workers = 1, drain = helper.seconds(10) }, function(lastcall, service)
+    local conn = assert(lastcall.connect(address))
+    conn:write "hello\n"
+    assert.equal("hello", conn:read())
+    assert.same({ true }, { service:reload() })
+    lastcall.sleep(0.2) -- what comes sooner than 0.1 s after a signal is the same signal
+    then_do(lastcall, service)
+    answer = conn:read()
+    conn:close(0)
+  end)
+  return answer, report
+end
+
 describe("the end of a service", function()
+  it("hurries no worker that drains already after a reload", function()
+    for kind, then_do in pairs {
+      tcp = function(_, service) service:stop() end,
+      unix = function(lastcall, service)
+        lastcall.go(function() service:reload() end) -- behind the drain, and ended by the stop
+        lastcall.sleep(0.05)
+        service:stop()
+      end,
+    } do
+      local answer, report = answer_of_the_old(kind, then_do)
+      assert.equal("the end", answer, kind)
+      assert.equal(0, report.canceled)
+      assert.is_true(report.clean, tostring(report))
+    end
+  end)
+
   for kind, make in pairs { TCP = supervised.address, ["a unix-domain path"] = unix_address } do
     it("loses nobody in a storm over " .. kind, function()
       local address = make()

@@ -105,7 +105,13 @@ function orders.last(message)
   if message[5] then core.server_set_place(one.server, tonumber(message[4]), tonumber(message[5])) end
 end
 
-function orders.drain(message) climb(tonumber(message[2])) end
+--- The first order is a signal; a further one only shortens what the first has begun.
+function orders.drain(message)
+  local seconds, _, deadline = tonumber(message[2]), core.ladder()
+  if me.is_leaving and deadline then return core.shutdown(seconds) end
+  me.is_leaving = true
+  climb(seconds)
+end
 
 function orders.hurry() climb() end
 
