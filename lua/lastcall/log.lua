@@ -56,16 +56,29 @@ end
 
 local function describe(err) return { err, debug.traceback(nil, 2) } end
 
+local errors = 0
+
+--- How many errors have been told so far, to whichever function.
+function log.errors() return errors end
+
+--- Wraps a function that is told of errors: they are counted.
+function log.counted(fn)
+  return function(...)
+    errors = errors + 1
+    return fn(...)
+  end
+end
+
 --- Wraps a script's `on_error`. When `on_error` itself raises, both errors go to stderr, so that none is lost.
 function log.guarded(on_error)
   if not on_error then return nil end
-  return function(err, traceback, conn, request)
+  return log.counted(function(err, traceback, conn, request)
     local fine, own = xpcall(on_error, describe, err, traceback, conn, request)
     if fine then return end
     if type(own) ~= "table" then own = { own } end -- there was no memory to describe it
     stderr.say(("%s%slastcall: and on_error, which was told of it, raised itself:\n%s"):format(stderr.time(),
       error_text(err, traceback, conn, request), error_text(own[1], own[2], conn, request)))
-  end
+  end)
 end
 
 return log

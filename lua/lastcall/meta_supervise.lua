@@ -13,9 +13,20 @@
 ---@field probation? number seconds that new workers have to stay before they get clients (2)
 ---@field check? string|fun(generation: integer, connect: fun(place?: integer): lastcall.Connection?): boolean?, string? a last word on a new generation: a path of HTTP that each worker answers with a status below 400; or a function that returns a true value, or nil and the reason. `connect` makes a connection to a new worker
 ---@field way? "all"|"rolling" how a reload goes on: all workers at once ("all"), or one after the other
+---@field canary? number|false|lastcall.CanaryOptions each reload begins with one new worker, which serves beside the old ones for so many seconds (false: none)
+---@field pin? boolean each worker runs on a processor of its own (false)
 ---@field generations? integer how many may be alive at once (2)
 ---@field signals? boolean false: TERM, INT and HUP are left to the script
 ---@field log? fun(level: string, event: string, fields: table) instead of stderr
+
+---@class lastcall.CanaryOptions
+---@field seconds? number how long it serves beside the old ones before it is compared with them (30); 0: no canary
+---@field tolerance? integer failures that it may have in any case (0)
+---@field least? integer how many clients or requests it must have served (0)
+
+---@class lastcall.ReloadOptions
+---@field canary? number|false|lastcall.CanaryOptions for this reload, instead of the service's option
+---@field progress? fun(text: string) is told about once a second how a canary does; may not wait
 
 ---@class lastcall.WorkerPlace
 ---@field index integer its place, from 1
@@ -25,10 +36,24 @@
 ---@field index integer
 ---@field pid integer
 ---@field generation integer
----@field state "starting"|"ready"|"draining"
+---@field state "starting"|"ready"|"canary"|"draining"
 ---@field connections integer
 ---@field accepted integer
+---@field requests integer of HTTP
+---@field replies_5xx integer replies of HTTP with a status of 500 or more
+---@field errors integer that went to `on_error`
+---@field processor? integer the one that it is pinned to
 ---@field age number seconds
+
+---@class lastcall.GenerationCounters the sums of a generation, with its workers that have ended
+---@field generation integer 0: all that are older than the last 16
+---@field workers integer how many have ended
+---@field failed integer how many of them badly
+---@field accepted integer
+---@field requests integer
+---@field replies_5xx integer
+---@field errors integer
+---@field finished integer this and others are of the reports of those that have ended: see lastcall.Report
 
 ---@class lastcall.ServiceReport
 ---@field ok boolean every worker ended with status 0, and its report was ok
@@ -36,6 +61,7 @@
 ---@field workers integer how many have ended
 ---@field failed integer how many of them badly
 ---@field stragglers string[]
+---@field generations lastcall.GenerationCounters[]
 
 local lastcall = {}
 
@@ -43,11 +69,12 @@ local lastcall = {}
 local Service = {}
 
 --- Replaces all workers by new ones, with the script as it is now. Returns true when the new ones serve and the old ones
---- have begun to drain; or nil and the reason, and the old ones serve on. A call during a reload begins another one
---- behind it; further calls share that one.
+--- have begun to drain, and how the canary has done, if there was one; or nil and the reason, and the old ones serve on.
+--- A call during a reload begins another one behind it; further calls share that one, with the options of the last.
+---@param options? lastcall.ReloadOptions
 ---@return true? done
----@return string? reason
-function Service:reload() end
+---@return string? text
+function Service:reload(options) end
 
 --- Starts one worker more. Returns when it serves.
 ---@return true? done
@@ -71,8 +98,9 @@ function Service:renew() end
 ---@return true
 function Service:stop(seconds) end
 
---- The workers that are alive, the oldest first.
+--- The workers that are alive, the oldest first; and what each generation has counted.
 ---@return lastcall.WorkerStatus[]
+---@return lastcall.GenerationCounters[]
 function Service:status() end
 
 --- The addresses that the service listens on, with the ports in use.

@@ -71,7 +71,8 @@ local function nested(name, ...)
     for _, other in ipairs(others) do
       if other(value) then return true end
     end
-    local texts = { drain = "seconds, or a table of drain options", offload = "a table" }
+    local texts = { drain = "seconds, or a table of drain options", offload = "a table",
+      canary = "seconds, a table of a canary's options, or false" }
     return false, texts[name] or "a table, or false"
   end
 end
@@ -238,11 +239,18 @@ local function way(value)
   return value == "all" or value == "rolling", '"all" or "rolling"'
 end
 
+options.canary = { seconds = seconds(0), least = whole(0, 2 ^ 53), tolerance = whole(0, 2 ^ 53) }
+
+local is_canary = nested("canary", seconds(0), is_false)
+
+options.reload = { canary = is_canary, progress = is_function }
+
 options.supervise = {
   script = is("string"), args = strings, command = strings, workers = whole(1, 1024), listen = strings,
   drain = seconds(0), start_timeout = seconds(1e-3), probation = seconds(0), way = way,
   generations = whole(2, 16), signals = is("boolean"), log = is_function,
-  check = either('a function, or a path, such as "/health"', is_function, path),
+  check = either('a function, or a path, such as "/health"', is_function, path), canary = is_canary,
+  pin = is("boolean"),
 }
 
 options.resolve = { timeout = limit }

@@ -164,7 +164,7 @@ local function start(given)
   }
   local tell = log_limit.limited(given.log or log.to_stderr)
   core.set_hook("log", tell)
-  local on_error = log.guarded(given.on_error) or log_limit.limited_errors(log.error_to_stderr)
+  local on_error = log.guarded(given.on_error) or log.counted(log_limit.limited_errors(log.error_to_stderr))
   core.set_hook("on_error", on_error)
   core.set_hook("callback_failed", on_error)
   core.set_hook("on_step", on_step)

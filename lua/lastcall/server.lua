@@ -432,8 +432,10 @@ end
 function server.figures()
   local list = {}
   for i, one in ipairs(server.all) do
+    local facts = core.server_facts(one)
     list[i] = {
-      connections = methods.count(one), accepted = core.server_facts(one).accepted, moved = core.server_moved(one),
+      connections = methods.count(one), accepted = facts.accepted, moved = core.server_moved(one),
+      requests = facts.requests, replies_5xx = facts.replies_5xx,
     }
   end
   return list

@@ -45,6 +45,40 @@ describe("lastcall reload, status, grow, shrink, stop", function()
     end)
   end)
 
+  it("say what a canary is to be, and show how it does on a terminal alone", function()
+    local asked = {}
+    local service = {}
+    function service.reload(_, given)
+      asked[#asked + 1] = ("%s %s"):format(given.canary, given.progress and "shows" or "quiet")
+      if given.progress then
+        given.progress "2 s left: in 1 s it served 7, failed 0"
+        given.progress "1 s left\27[31m"
+      end
+      return true, "the canary is kept: in 3 s"
+    end
+    with(service, function(ask, at, lastcall)
+      assert.same({ "the canary is kept: in 3 s\n", 0 }, { ask "reload --canary 3 @" })
+      assert.same({ "the canary is kept: in 3 s\n", 0 }, { ask "reload @ --canary=0.5" })
+      assert.same({ '{"ok":true,"text":"the canary is kept: in 3 s"}\n', 0 }, { ask "reload --json --canary 0 @" })
+      assert.same({ "3 quiet", "0.5 quiet", "0 quiet" }, asked)
+      local conn = assert(lastcall.connect("unix:" .. at))
+      conn:write "reload --canary x\nreload --canary -1 --json\nreload --canary\n"
+      conn:write "reload --canary nan\nstatus --canary 3\n"
+      assert.equal("error --canary takes a number of seconds", conn:read())
+      assert.equal('{"ok":false,"error":"--canary takes a number of seconds"}', conn:read())
+      assert.equal("error reload takes no argument but --json, --progress and --canary SECONDS", conn:read())
+      assert.equal("error --canary takes a number of seconds", conn:read())
+      assert.equal("error status takes no argument but --json", conn:read())
+      conn:close(0)
+      local _, has_script = helper.run "script --version"
+      if not has_script then return helper.figure "no program script here: not shown on a terminal" end
+      local output = helper.run_beside(lastcall, ("script -qec '%s reload --control %s' /dev/null"):format(PROGRAM, at))
+      assert.equal("\r\27[Klastcall: canary: 2 s left: in 1 s it served 7, failed 0" ..
+        "\r\27[Klastcall: canary: 1 s left\\x1b[31m\r\27[Kthe canary is kept: in 3 s\r\n", output)
+      assert.equal("nil shows", asked[4])
+    end)
+  end)
+
   it("fail when nobody listens, and when the supervisor goes before it has answered", function()
     local output, _, status = helper.run(PROGRAM .. "status --control /nowhere/x.sock")
     assert.is_truthy(output:find("^lastcall: status: .*No such file"), output)
@@ -91,7 +125,9 @@ describe("lastcall reload, status, grow, shrink, stop", function()
     for _, wrong in ipairs {
       "reload now", "status --workers 3", "stop --control", "grow --control=", "shrink --json=yes", "status -x",
       "serve", "serve --workers 0 x.lua", "serve --workers many x.lua", "serve --drain -1 x.lua", "serve --listen",
-      "serve --listen nonsense x.lua", "serve --json x.lua", "--workers 3 x.lua",
+      "serve --listen nonsense x.lua", "serve --json x.lua",
+      "reload --canary", "reload --canary -1", "status --canary 3", "serve --canary soon x.lua", "serve --pin=1 x.lua",
+      "--workers 3 x.lua",
     } do
       local output, _, status = helper.run(PROGRAM .. wrong)
       assert.equal(2, status, wrong)

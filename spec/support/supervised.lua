@@ -32,24 +32,36 @@ function supervised.address()
   return ("127.%d.%d.%d:7099"):format(64 + pid // 256 % 128, pid % 256, addresses % 250 + 1)
 end
 
---- Runs `body(lastcall, service, log)` with a service; the options are those of lastcall.supervise. `log` has what the
--- master has logged. Stops the service, and returns its report.
+--- Has a service in this run while `body(lastcall, service, log)` runs; the options are those of lastcall.supervise.
+-- `log` has what the master has logged. Stops the service, and returns its report.
+function supervised.within(lastcall, options, body)
+  local log = {}
+  local given = { workers = 2, probation = 0, drain = 5, start_timeout = helper.seconds(10), signals = false,
+    log = function(level, event, fields) log[#log + 1] = { level = level, event = event, fields = fields or {} } end }
+  for name, value in pairs(options) do given[name] = value end
+  local service, code, reason = lastcall.supervise(given)
+  if not service then error(("%s: %s"):format(code, reason), 0) end
+  local fine, problem = xpcall(body, debug.traceback, lastcall, service, log)
+  service:stop()
+  local report = service:wait()
+  if not fine then error(problem, 0) end
+  return report
+end
+
+--- Removes the scripts that were made.
+function supervised.forget()
+  for _, path in ipairs(made) do os.remove(path) end
+  made = {}
+end
+
+--- The same in a run of its own.
 function supervised.run(options, body)
   local report
-  helper.task(function(lastcall)
-    local log = {}
-    local given = { workers = 2, probation = 0, drain = 5, start_timeout = helper.seconds(10), signals = false,
-      log = function(level, event, fields) log[#log + 1] = { level = level, event = event, fields = fields or {} } end }
-    for name, value in pairs(options) do given[name] = value end
-    local service, code, reason = lastcall.supervise(given)
-    if not service then error(("%s: %s"):format(code, reason), 0) end
-    local fine, problem = xpcall(body, debug.traceback, lastcall, service, log)
-    service:stop()
-    report = service:wait()
-    for _, path in ipairs(made) do os.remove(path) end
-    made = {}
-    if not fine then error(problem, 0) end
+  local fine, problem = pcall(helper.task, function(lastcall)
+    report = supervised.within(lastcall, options, body)
   end)
+  supervised.forget()
+  if not fine then error(problem, 0) end
   return report
 end
 

@@ -46,12 +46,25 @@ local function find(settings)
   return conn, settings.control
 end
 
+--- Rewrites the line of a terminal.
+local function show(text)
+  io.stderr:write("\r\27[K", text)
+  io.stderr:flush()
+end
+
 --- Prints what comes in front of the last line, which says how it went. Returns true, or nil and the reason.
 local function take_answer(conn, is_json)
-  local last
+  local last, is_showing
   for line in conn:lines() do
-    if is_json then print(line) elseif last then print(last) end
-    last = line
+    local how = not is_json and line:match "^progress (.*)"
+    if how then
+      show("lastcall: canary: " .. how)
+      is_showing = true
+    else
+      if is_showing then show "" end
+      if is_json then print(line) elseif last then print(last) end
+      last, is_showing = line, false
+    end
   end
   if is_json and last then return last:find '^{"ok":true' ~= nil, last:match '"error":"(.-)"' or "it says nothing" end
   if last == "ok" then return true end
@@ -63,7 +76,9 @@ local function ask(word, settings)
   if not conn then return nil, at end
   local _ <close> = setmetatable({}, { __close = function() conn:close() end })
   if not require("lastcall.supervise.control").is_trusted(conn) then return nil, at .. " belongs to another user" end
-  conn:write(word, settings.json and " --json" or "", "\nquit\n")
+  local shows = word == "reload" and not settings.json and require("lastcall.core").is_terminal(2)
+  conn:write(word, settings.json and " --json" or "", shows and " --progress" or "",
+    settings.canary and (" --canary %.17g"):format(settings.canary) or "", "\nquit\n")
   conn:flush()
   return take_answer(conn, settings.json)
 end
@@ -73,11 +88,14 @@ return function(word, given, usage)
   local known = {
     ["--control"] = arguments.text(settings, "control", "--control", "the path of a socket"),
     ["--json"] = function() settings.json = true end,
+    ["--canary"] = word == "reload" and arguments.seconds(settings, "canary", "--canary") or nil,
   }
   local at = arguments.read(given, 2, known, { ["--json"] = true }, usage)
   if given[at] then arguments.misused(("%s takes no argument %s"):format(word, given[at]), usage) end
   local fine, problem
-  require("lastcall").run(function() fine, problem = ask(word, settings) end, { drain = 1, log = function() end })
+  require("lastcall").run(function()
+    fine, problem = ask(word, settings)
+  end, { drain = 1, log = function() end, progress = false })
   if not fine then fail(word, problem or "interrupted") end
   os.exit(true, true)
 end

@@ -3,8 +3,10 @@
 local USAGE = [[
 usage: lastcall [--drain SECONDS] script.lua [arguments]
        lastcall serve [--workers N] [--control PATH] [--listen ADDRESS ...]
-                      [--drain SECONDS] script.lua [arguments]
-       lastcall reload | status [--json] | grow | shrink | stop [--control PATH]
+                      [--drain SECONDS] [--canary SECONDS] [--pin]
+                      script.lua [arguments]
+       lastcall reload [--canary SECONDS] [--control PATH] [--json]
+       lastcall status | grow | shrink | stop [--control PATH] [--json]
        lastcall --help | --version
 
 The first runs a script that was written for LuaSocket, unchanged, as the first
@@ -24,6 +26,10 @@ change N by one. `stop` drains all.
   --control PATH    the unix socket for reload, status and so on; by default one
                     in $XDG_RUNTIME_DIR, /run/lastcall or /tmp, told at start
   --listen ADDRESS  opened before any process; the script listens on it as well
+  --canary SECONDS  a reload starts one process first; it serves beside the old
+                    ones for so long, and the others follow if it does not fail
+                    more often; 0: none. `reload` prints the figures
+  --pin             each process on a processor of its own
   --json            the answer is one object of JSON
   --help            this text
   --version         the version

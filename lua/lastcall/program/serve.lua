@@ -9,6 +9,8 @@ local function read(given, usage)
     ["--workers"] = arguments.count(settings, "workers", "--workers"),
     ["--control"] = arguments.text(settings, "control", "--control", "the path of a socket"),
     ["--drain"] = arguments.seconds(settings, "drain", "--drain"),
+    ["--canary"] = arguments.seconds(settings, "canary", "--canary"),
+    ["--pin"] = function() settings.pin = true end,
     ["--listen"] = function(value)
       if not value or value == "" then return "--listen takes an address" end
       local endpoint, problem = core.endpoint(value)
@@ -16,7 +18,7 @@ local function read(given, usage)
       table.insert(settings.listen, value)
     end,
   }
-  local at = arguments.read(given, 2, known, {}, usage)
+  local at = arguments.read(given, 2, known, { ["--pin"] = true }, usage)
   settings.script = given[at]
   if not settings.script then arguments.misused("which script?", usage) end
   settings.args = table.move(given, at + 1, #given, 1, {})
@@ -43,7 +45,7 @@ local function supervise(settings)
   io.stderr:write("lastcall: control socket ", at, "\n")
   local service, code, reason = lastcall.supervise {
     script = settings.script, args = settings.args, workers = settings.workers, drain = settings.drain,
-    listen = settings.listen, command = command(),
+    listen = settings.listen, command = command(), canary = settings.canary, pin = settings.pin,
   }
   local report
   if service then

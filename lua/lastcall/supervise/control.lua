@@ -1,11 +1,13 @@
 --- The control socket: operators ask the supervisor, a line each.
 --
---     client    WORD [--json]
---     server    lines of the answer, then "ok" or "error REASON"; or one line with an object of JSON
+--     client    WORD [--json], and behind "reload" also --canary SECONDS and --progress
+--     server    lines of the answer, then "ok" or "error REASON"; or one line with an object of JSON.
+--               With --progress lines "progress TEXT" may come before
 --
 -- A connection may ask again; "quit" or the end of its lines closes it. Only root and the user of this process may ask.
 
 local core = require "lastcall.core"
+local counters = require "lastcall.supervise.counters"
 local json = require "lastcall.supervise.json"
 local log = require "lastcall.log"
 local server = require "lastcall.server"
@@ -19,7 +21,9 @@ local PEERS = 64 -- at a time; others wait in the kernel
 local SILENT = 16 -- of them, between two lines: the one that has kept silent for longest makes room
 local SHOWN = 40 -- bytes of an unknown word
 
-local FIELDS = { "index", "pid", "generation", "state", "connections", "accepted", "age" }
+local FIELDS = { "index", "pid", "generation", "state", "connections", "accepted", "requests", "replies_5xx", "errors",
+  "processor", "age" }
+local OF_GENERATION = { "generation", table.unpack(counters.NAMES) }
 
 local function on_one_line(text) return (log.escaped(log.text_of(text))) end
 
@@ -37,7 +41,17 @@ local function order(name)
   end
 end
 
-words.reload, words.grow, words.shrink = order "reload", order "grow", order "shrink"
+words.grow, words.shrink = order "grow", order "shrink"
+
+--- `tell(line)` says something before the answer.
+function words.reload(service, asked, tell)
+  local fine, text = service:reload {
+    canary = asked.canary,
+    progress = asked.progress and function(how) tell(("progress %s\n"):format(on_one_line(how))) end or nil,
+  }
+  if not fine then return nil, text or "it failed" end
+  return { text }, { text = text }
+end
 
 --- Ends when all workers have ended.
 function words.stop(service)
@@ -47,12 +61,17 @@ function words.stop(service)
 end
 
 function words.status(service)
-  local lines, workers = {}, {}
-  for i, one in ipairs(service:status()) do
+  local lines, workers, generations = {}, {}, nil
+  local list, sums = service:status()
+  for i, one in ipairs(sums or {}) do
+    generations = generations or {}
+    generations[i] = json.object(one, OF_GENERATION)
+  end
+  for i, one in ipairs(list) do
     lines[i] = ("%d %s %d %s %s"):format(one.index, one.pid or "-", one.generation, one.state, one.connections or "-")
     workers[i] = json.object(one, FIELDS)
   end
-  return lines, { workers = workers }
+  return lines, { workers = workers, generations = generations }
 end
 
 local function names()
@@ -64,26 +83,47 @@ end
 
 function words.help() return { "words: " .. names(), "each may be followed by --json" }, { words = names() } end
 
---- What a client is told to its line.
-local function answer(line, service)
+--- The options behind a word. Returns them, and what is wrong with them.
+local function read_options(word, rest)
+  local asked, problem = {}, nil
+  rest = (" " .. rest):gsub("%s%-%-json%f[%s\0]", function() asked.json = true return "" end)
+  if word == "reload" then
+    rest = rest:gsub("%s%-%-progress%f[%s\0]", function() asked.progress = true return "" end)
+    rest = rest:gsub("%s%-%-canary%s+(%S+)", function(seconds)
+      asked.canary = tonumber(seconds)
+      if not asked.canary or asked.canary ~= asked.canary or asked.canary < 0 then
+        asked.canary, problem = nil, "--canary takes a number of seconds"
+      end
+      return ""
+    end)
+  end
+  if rest:find "%S" then
+    problem = ("%s takes no argument but --json%s"):format(word,
+      word == "reload" and ", --progress and --canary SECONDS" or "")
+  end
+  return asked, problem
+end
+
+--- What a client is told to its line. `tell(line)` tells it something before.
+local function answer(line, service, tell)
   local word, rest = line:match "^%s*(%S*)%s*(.-)%s*$"
-  local as_json = rest == "--json"
+  local asked, problem = read_options(word, rest)
   local lines, fields
   if not words[word] then
     fields = ("no word %s; there are: %s"):format(on_one_line(word:sub(1, SHOWN)), names())
-  elseif rest ~= "" and not as_json then
-    fields = ("%s takes no argument but --json"):format(word)
+  elseif problem then
+    fields = problem
   elseif not service and word ~= "help" then
     fields = "the service is starting"
   else
     local fine
-    fine, lines, fields = pcall(words[word], service)
+    fine, lines, fields = pcall(words[word], service, asked, tell)
     if not fine then lines, fields = nil, lines end
   end
-  if as_json then
+  if asked.json then
     local object = lines and fields or { error = on_one_line(fields) }
     object.ok = lines ~= nil
-    return json.object(object, { "ok", "error", "workers", "words" }).text .. "\n"
+    return json.object(object, { "ok", "error", "text", "workers", "generations", "words" }).text .. "\n"
   end
   if not lines then return ("error %s\n"):format(on_one_line(fields)) end
   lines[#lines + 1] = "ok\n"
@@ -122,7 +162,8 @@ local function serve(self, conn)
     local line, code = next_line(self, conn)
     if code == "too long" then conn:write(("error the line has more than %d bytes\n"):format(LONGEST)) end
     if not line or line:find "^%s*quit%s*$" then return end
-    if not conn:write(answer(line, self.service)) then return end
+    local function tell(text) conn:post(text) end -- a client that does not read holds up nobody
+    if not conn:write(answer(line, self.service, tell)) then return end
   end
 end
 

@@ -21,7 +21,7 @@ function Generation:launch(place, goes_at_once)
 end
 
 --- The first reason why the generation cannot serve; nil when there is none.
-local function failure(self)
+function Generation:failure()
   if self.master:is_stopping() then return "the service is stopped" end
   for _, one in pairs(self.workers) do
     local reason = one:failure()
@@ -39,7 +39,7 @@ end
 function Generation:wait_ready(seconds)
   local deadline = core.now() + seconds
   while true do
-    local reason, late = failure(self), first_unready(self)
+    local reason, late = self:failure(), first_unready(self)
     if reason then return nil, reason end
     if not late then return true end
     if core.now() >= deadline then
@@ -53,7 +53,7 @@ end
 function Generation:wait_stays(seconds)
   local deadline = core.now() + seconds
   while true do
-    local reason = failure(self)
+    local reason = self:failure()
     if reason then return nil, reason end
     if core.now() >= deadline then return true end
     self.master:wait_change(deadline - core.now())

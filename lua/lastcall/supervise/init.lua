@@ -1,5 +1,6 @@
 --- lastcall.supervise: workers that serve, and a master that renews them without losing a client.
 
+local canary = require "lastcall.supervise.canary"
 local core = require "lastcall.core"
 local log = require "lastcall.log"
 local log_limit = require "lastcall.log_limit"
@@ -29,9 +30,19 @@ local function master_of(self, what)
   return masters[self] or misuse.raise("service:%s: expected a service as self: call it with ':'", what)
 end
 
+local function wish_reload(one, wanted, progress)
+  return one:wish("reload", { canary = canary.options(wanted), progress = { progress } })
+end
+
 --- Replaces all workers by new ones, with the script as it is now. Returns true when the new ones serve and the old
--- ones have begun to drain; or nil and the reason, and the old ones serve on.
-function Service:reload() return master_of(self, "reload"):wish "reload" end
+-- ones have begun to drain, and how a canary has done; or nil and the reason, and the old ones serve on.
+function Service:reload(given)
+  local one = master_of(self, "reload")
+  given = options.check("service:reload", given, options.reload)
+  local wanted = given.canary
+  if wanted == nil then wanted = one.options.canary end
+  return wish_reload(one, wanted, given.progress)
+end
 
 --- Starts one worker more. Returns true when it is ready; or nil and the reason.
 function Service:grow() return master_of(self, "grow"):wish "grow" end
@@ -50,7 +61,7 @@ function Service:stop(seconds)
   return true
 end
 
---- A list of the workers: {index, pid, generation, state, connections, accepted, age}.
+--- A list of the workers, and one of the generations with what their workers have counted.
 function Service:status() return master_of(self, "status"):status() end
 
 --- The addresses that the service listens on, with the ports in use.
@@ -74,7 +85,7 @@ local function follow_signals(one)
   ends[1] = strangers.follow()
   on("TERM", function() one:stop() end)
   on("INT", function() one:stop() end)
-  on("HUP", function() one:wish "reload" end)
+  on("HUP", function() wish_reload(one, one.options.canary) end)
   on("USR2", function() one:wish "renew" end)
   core.spawn(function()
     while not one.has_ended do one:wait_change() end

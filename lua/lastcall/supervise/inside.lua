@@ -5,6 +5,7 @@
 
 local core = require "lastcall.core"
 local line = require "lastcall.supervise.line"
+local log = require "lastcall.log"
 local of_reports = require "lastcall.report"
 local passed = require "lastcall.systemd.listeners"
 local readiness = require "lastcall.readiness"
@@ -115,12 +116,16 @@ end
 
 function orders.hurry() climb() end
 
+local FIGURES = { "connections", "accepted", "moved", "requests", "replies_5xx" }
+
 function orders.facts()
-  local count, accepted, moved = 0, 0, 0
+  local sums = {}
+  for i = 1, #FIGURES do sums[i] = 0 end
   for _, facts in ipairs(me.facts and me.facts() or {}) do
-    count, accepted, moved = count + facts.connections, accepted + facts.accepted, moved + facts.moved
+    for i, name in ipairs(FIGURES) do sums[i] = sums[i] + facts[name] end
   end
-  me.line:send("facts", count, accepted, moved)
+  sums[#sums + 1] = log.errors()
+  me.line:send("facts", table.unpack(sums))
 end
 
 local function obey(message)
@@ -274,6 +279,7 @@ function inside.conclude(report)
   for _, name in ipairs(COUNTED) do
     if report[name] then words[#words + 1] = ("%s=%d"):format(name, report[name]) end
   end
+  orders.facts()
   me.line:send("report", table.unpack(words))
   for i, one in ipairs(report.stragglers or {}) do
     if i > STRAGGLERS_TOLD then break end

@@ -9,7 +9,8 @@
 --                        signal                      it got SIGTERM or SIGINT itself, and waits for an order
 --                        draining                    the worker drains; also without an order
 --                        left                        it has left the sockets that others go on with
---                        facts CONNECTIONS ACCEPTED  the answer to `facts`
+--                        facts CONNECTIONS ACCEPTED MOVED REQUESTS REPLIES_5XX ERRORS
+--                                                    the answer to `facts`, and once more at the end of the run
 --                        report FIELD=NUMBER ...     what became of its clients, before it ends
 --                        straggler TEXT              one for each straggler of that report
 --     master -> worker   take N ADDRESS [stored]     the answer to `listen`: use this socket; with the descriptor

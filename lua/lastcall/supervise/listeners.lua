@@ -213,11 +213,18 @@ function Listeners:of_place(place)
   return own
 end
 
---- Those that `generation` has not asked for, and that the operator has not asked for either.
-function Listeners:unasked(generation)
-  local unasked = {}
+local function is_asked_for(one, generations)
+  for _, number in ipairs(generations) do
+    if one.generations[number] then return true end
+  end
+  return one.is_given
+end
+
+--- Those that none of these generations has asked for, and that the operator has not asked for either.
+function Listeners:unasked(...)
+  local unasked, generations = {}, { ... }
   for _, one in ipairs(self.list) do
-    if one.fd and not one.is_given and not one.generations[generation] then unasked[#unasked + 1] = one end
+    if one.fd and not is_asked_for(one, generations) then unasked[#unasked + 1] = one end
   end
   return unasked
 end

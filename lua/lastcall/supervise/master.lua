@@ -14,6 +14,7 @@
 
 local build = require "lastcall.supervise.build"
 local core = require "lastcall.core"
+local counters = require "lastcall.supervise.counters"
 local crashes = require "lastcall.supervise.crashes"
 local generation = require "lastcall.supervise.generation"
 local listeners = require "lastcall.supervise.listeners"
@@ -25,6 +26,7 @@ local totals = require "lastcall.supervise.totals"
 local master = {}
 
 local FACTS_WITHIN = 0.5 -- seconds for workers to tell their figures
+local ASK_EVERY = 5      -- seconds between two times that all are asked for them
 local STOPPED = "the service is stopped"
 
 local Master = {}
@@ -33,6 +35,7 @@ Master.__index = Master
 function master.new(options, log)
   return setmetatable({
     options = options, log = log, listeners = listeners.new(), totals = totals.new(),
+    counters = counters.new(),
     number = 0,    -- of the last generation
     places = {},   -- the workers that serve, or are to
     workers = {},  -- all that are alive
@@ -91,6 +94,7 @@ end
 
 function Master:ended(worker)
   self.totals:add(worker)
+  self.counters:ended(worker)
   for i, other in ipairs(self.workers) do
     if other == worker then
       table.remove(self.workers, i)
@@ -101,10 +105,24 @@ function Master:ended(worker)
   self:changed()
 end
 
---- Kills workers whose time is over, until the service has ended.
+--- The numbers of the generations that serve, once for each worker.
+function Master:serving_generations()
+  local list = {}
+  for i, one in ipairs(self.places) do list[i] = one.generation end
+  return table.unpack(list)
+end
+
+--- Kills workers whose time is over, until the service has ended. What a worker has told last is what is known of it
+-- when it dies, so it is asked now and then.
 local function enforce(self)
+  local ask_at = core.now() + ASK_EVERY
   while not self.has_ended do
-    local now, next_at = core.now(), math.huge
+    local now = core.now()
+    if now >= ask_at then
+      ask_at = now + ASK_EVERY
+      for _, one in ipairs(self.workers) do one:ask_facts() end
+    end
+    local next_at = ask_at
     for _, one in ipairs(self.workers) do
       if one.deadline and one.deadline <= now then
         self.log("warning", "worker killed: its time was over", { worker = one.index, pid = one.pid })
@@ -112,7 +130,7 @@ local function enforce(self)
       end
       next_at = math.min(next_at, one.deadline or math.huge)
     end
-    self:wait_change(next_at < math.huge and next_at - now or nil)
+    self:wait_change(math.max(0, next_at - core.now()))
   end
 end
 
@@ -120,7 +138,7 @@ end
 
 local deeds = {}
 
-function deeds.reload(self) return (self.options.way == "rolling" and reload.rolling or reload.all)(self) end
+deeds.reload = reload.run
 
 deeds.renew = renewal.renew
 
@@ -157,24 +175,30 @@ end
 --- Does one wish. Everybody who has asked for it learns the outcome.
 local function fulfil(self, wish)
   if wish.name == "reload" then notify.reloading() end
-  local fine, result, reason = xpcall(deeds[wish.name], debug.traceback, self)
+  local fine, result, reason = xpcall(deeds[wish.name], debug.traceback, self, wish.asked)
   if not fine then result, reason = nil, result end
   if wish.name == "reload" then notify.reloaded() end
-  if result then self.log("info", wish.name .. " done", { generation = self.number, workers = #self.places })
-  else self.log("warning", wish.name .. " failed", { text = reason }) end
+  if result then
+    self.log("info", wish.name .. " done", { generation = self.number, workers = #self.places, text = reason })
+  else
+    self.log("warning", wish.name .. " failed", { text = reason })
+  end
   grant(self, wish, result, reason)
 end
 
 --- Puts a wish into the queue, and waits until it is done. A reload that waits already is the same wish: it begins
--- after this call, with the script as it is then.
-function Master:wish(name)
+-- after this call, with the script as it is then, and in the way that the last call has `asked` for.
+function Master:wish(name, asked)
   if self:is_stopping() then return nil, STOPPED end
   local wish
   for _, one in ipairs(self.wishes) do
     if one.name == name and name == "reload" then wish = one end
   end
-  if not wish then
-    wish = { name = name }
+  if wish then
+    table.move(wish.asked.progress, 1, #wish.asked.progress, #asked.progress + 1, asked.progress)
+    wish.asked = asked
+  else
+    wish = { name = name, asked = asked }
     table.insert(self.wishes, wish)
     self:changed()
   end
@@ -200,6 +224,7 @@ local function conclude(self)
     end
   end
   self.listeners:close()
+  self.totals.generations = self.counters:sums {}
   self.has_ended = true
   self:changed()
 end
@@ -259,8 +284,8 @@ end
 
 -- -------------------------------------------------------------------------------------------------------- status --
 
---- Asks the workers for their figures, and waits for them a moment.
-local function ask_all(self)
+--- Asks the workers for their figures, and waits for them at most `seconds`.
+function Master:ask_all(seconds)
   local asked = core.now()
   for _, one in ipairs(self.workers) do one:ask_facts() end
   local function is_missing()
@@ -268,23 +293,25 @@ local function ask_all(self)
       if one.state == "ready" and (not one.facts_at or one.facts_at < asked) then return true end
     end
   end
-  while is_missing() and core.now() < asked + FACTS_WITHIN do
-    local changed, code = self:wait_change(asked + FACTS_WITHIN - core.now())
+  while is_missing() and core.now() < asked + seconds do
+    local changed, code = self:wait_change(asked + seconds - core.now())
     if not changed and code ~= "timeout" then return end
   end
 end
 
---- What the workers say of themselves, the oldest first.
+--- What the workers say of themselves, the oldest first; and the sums of each generation.
 function Master:status()
-  ask_all(self)
+  self:ask_all(FACTS_WITHIN)
   local list = {}
   for i, one in ipairs(self.workers) do
+    local is_canary = one.is_canary and one.state == "ready"
     list[i] = {
-      index = one.index, pid = one.pid, generation = one.generation, state = one.state,
-      connections = one.connections, accepted = one.accepted, age = core.now() - one.began,
+      index = one.index, pid = one.pid, generation = one.generation, state = is_canary and "canary" or one.state,
+      connections = one.connections, age = core.now() - one.began, processor = one.processor,
     }
+    for _, name in ipairs(counters.FIGURES) do list[i][name] = one.figures[name] end
   end
-  return list
+  return list, self.counters:sums(self.workers)
 end
 
 return master

@@ -1,6 +1,7 @@
---- The ways to renew the workers: all at once, or one after the other.
+--- The ways to renew the workers: all at once, or one after the other; with a canary before the others, or without.
 
 local build = require "lastcall.supervise.build"
+local canary = require "lastcall.supervise.canary"
 local core = require "lastcall.core"
 local generation = require "lastcall.supervise.generation"
 
@@ -28,7 +29,7 @@ end
 local function wait_left(master, workers)
   local deadline = core.now() + LEFT_WITHIN
   local function have_left()
-    for _, one in ipairs(workers) do
+    for _, one in pairs(workers) do
       if one:is_alive() and not one.has_left then return false end
     end
     return true
@@ -36,56 +37,99 @@ local function wait_left(master, workers)
   while not have_left() and core.now() < deadline do master:wait_change(deadline - core.now()) end
 end
 
---- Orders old workers to drain. They empty the sockets that no worker goes on with.
-local function retire(master, old, unasked)
-  for _, one in ipairs(old) do one:drain(master.options.drain, unasked) end
-  wait_left(master, old)
+--- Orders workers to drain. They empty the sockets that no worker goes on with, and these are let go.
+local function retire(master, workers, unasked)
+  for _, one in pairs(workers) do one:drain(master.options.drain, unasked) end
+  wait_left(master, workers)
+  for _, listener in ipairs(unasked) do master.listeners:let_go(listener) end
 end
 
+--- The new workers end, and the old ones serve on. Those that serve as canary may have clients, at new addresses too.
+local function give_up(master, workers)
+  build.refused(master)
+  if master:is_stopping() then return end -- that drains them, too
+  local have_served = false
+  for _, one in pairs(workers) do have_served = have_served or one.has_served end
+  if have_served then return retire(master, workers, master.listeners:unasked(master:serving_generations())) end
+  for _, one in pairs(workers) do one:drain(master.options.drain, {}) end
+end
+
+--- Whether the other workers would be started from another build than the canary was.
+local function is_other_build(master, tried)
+  return tried ~= nil and build.mark(master.options.script) ~= tried.build
+end
+
+local OTHER_BUILD = "the script has become another one since its canary started; reload again"
+
 --- The new workers are all started, and the old ones drain when all of them have proved themselves.
-function reload.all(master)
-  local new = begin(master)
-  for place = 1, #master.places do new:launch(place) end
-  local fine, reason = new:prove()
+local function all(master, new)
+  local fine, reason = not is_other_build(master, new.workers[1]), OTHER_BUILD
+  if fine then
+    for place = 1, #master.places do
+      if not new.workers[place] then new:launch(place) end
+    end
+    fine, reason = new:prove()
+  end
   if not fine then
-    build.refused(master)
-    for _, one in pairs(new.workers) do one:drain(master.options.drain, {}) end
+    give_up(master, new.workers)
     return nil, reason
   end
   new:go()
   local old = master.places
   master.places, master.failures = new.workers, 0
   build.proved(master, new.workers[1].build)
-  local unasked = master.listeners:unasked(new.number)
-  retire(master, old, unasked)
-  for _, one in ipairs(unasked) do master.listeners:let_go(one) end
+  retire(master, old, master.listeners:unasked(new.number))
   return true
 end
 
+--- Starts a worker for one place, unless the canary is in it. Returns it; or nil and the reason.
+local function renew_place(master, new, place)
+  local tried = new.workers[1]
+  if place == 1 and tried then return tried end
+  if is_other_build(master, tried) then return nil, OTHER_BUILD end
+  local trial = generation.new(master, new.number)
+  local one = trial:launch(place)
+  local fine, reason = trial:prove()
+  if fine then
+    trial:go()
+    return one
+  end
+  give_up(master, { one })
+  return nil, reason
+end
+
 --- One place after the other. When a worker fails, its place keeps the old one, and so do all behind it.
-function reload.rolling(master)
-  local new, count = begin(master), #master.places
+local function rolling(master, new)
+  local count = #master.places
   for place = 1, count do
-    local trial = generation.new(master, new.number)
-    local one = trial:launch(place)
-    local fine, reason = trial:prove()
-    if not fine then
-      build.refused(master)
-      one:drain(master.options.drain, {})
+    local one, reason = renew_place(master, new, place)
+    if not one then
       if place == 1 then return nil, reason end
       return nil, ("%d of %d replaced: %s"):format(place - 1, count, reason)
     end
-    trial:go()
     local old = master.places[place]
     master.places[place] = one
     build.proved(master, one.build)
-    local is_last = place == count
-    local unasked = is_last and master.listeners:unasked(new.number) or {}
-    retire(master, { old }, unasked)
-    for _, listener in ipairs(unasked) do master.listeners:let_go(listener) end
+    retire(master, { old }, place == count and master.listeners:unasked(new.number) or {})
   end
   master.failures = 0
   return true
+end
+
+--- Reloads. `asked` has `canary`, the options of one, and `progress`, a list of functions that are told how it goes.
+-- Returns true, and how the canary has done; or nil and the reason.
+function reload.run(master, asked)
+  local new, text = begin(master), nil
+  if asked.canary then
+    local fine
+    fine, text = canary.try(master, new, asked)
+    if not fine then
+      give_up(master, new.workers)
+      return nil, text
+    end
+  end
+  local fine, reason = (master.options.way == "rolling" and rolling or all)(master, new)
+  return fine, reason or text
 end
 
 return reload

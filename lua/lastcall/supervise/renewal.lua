@@ -11,12 +11,14 @@ local core = require "lastcall.core"
 local line = require "lastcall.supervise.line"
 local process = require "lastcall.subprocess"
 local systemd = require "lastcall.systemd.environment"
+local totals = require "lastcall.supervise.totals"
 local worker = require "lastcall.supervise.worker"
 
 local renewal = {}
 
 local VARIABLE, TRIAL = "LASTCALL_MASTER", "LASTCALL_TRIAL"
 local TRIAL_WITHIN = 10 -- seconds
+local LONGEST = 200 -- bytes of a straggler that go over: the kernel takes 128 KiB in one variable
 
 --- Ends a process that is a trial. Called when lastcall is loaded, before the program does anything.
 function renewal.end_trial()
@@ -48,6 +50,16 @@ local function describe_worker(master, one, say, keep)
   keep[#keep + 1] = stderr
   say("worker", one.index, one.generation, one.pid, one.state, one.line.fd, stderr, one.began, one.ready_at or "",
     one.deadline or "", master.places[one.index] == one and 1 or 0, one.line.rest)
+  say("figures", one.pid, one.figures:words())
+  if one.processor then say("processor", one.pid, one.processor) end
+  if one.report then say("report", one.pid, totals.words_of(one.report)) end
+end
+
+--- What is known of workers that have ended.
+local function describe_past(master, say)
+  say("totals", master.totals:words())
+  for _, one in ipairs(master.totals.stragglers) do say("straggler", one:sub(1, LONGEST)) end
+  for _, words in ipairs(master.counters:words()) do say("generation", table.unpack(words)) end
 end
 
 --- The state as text, and the descriptors that belong to it.
@@ -55,7 +67,7 @@ local function describe(master)
   local lines, keep = {}, {}
   local function say(...) lines[#lines + 1] = line.encode(...) end
   say("master", master.number, master.failures, #master.places, master.proved or "")
-  say("totals", master.totals:words())
+  describe_past(master, say)
   for _, one in ipairs(systemd.sockets()) do keep[#keep + 1] = one.fd end
   for _, one in ipairs(master.listeners.list) do describe_listener(one, say, keep) end
   for _, one in ipairs(master.workers) do describe_worker(master, one, say, keep) end
@@ -106,6 +118,31 @@ end
 
 function takes.totals(master, words) master.totals:add_words(table.unpack(words, 2)) end
 
+function takes.straggler(master, words) table.insert(master.totals.stragglers, words[2]) end
+
+function takes.generation(master, words) master.counters:take_words(table.unpack(words, 2)) end
+
+local function worker_of(master, pid)
+  for _, one in ipairs(master.workers) do
+    if one.pid == math.tointeger(pid) then return one end
+  end
+end
+
+function takes.figures(master, words)
+  local one = worker_of(master, words[2])
+  if one then one.figures:take(table.unpack(words, 3)) end
+end
+
+function takes.processor(master, words)
+  local one = worker_of(master, words[2])
+  if one then one.processor = math.tointeger(words[3]) end
+end
+
+function takes.report(master, words)
+  local one = worker_of(master, words[2])
+  if one then one.report = totals.reported(nil, table.pack(table.unpack(words, 3))) end
+end
+
 function takes.listener(master, words)
   local generations = {}
   for number in words[8]:gmatch "%d+" do generations[math.tointeger(number)] = true end
@@ -134,7 +171,7 @@ function renewal.take_over(master)
   core.forget_variable(VARIABLE)
   for one in text:gmatch "[^\n]+" do
     local words = line.decode(one)
-    takes[words[1]](master, words)
+    if takes[words[1]] then takes[words[1]](master, words) end -- the other may be of another version
   end
   for place = 1, master.count do -- a worker may have ended since, or had a pause before it
     if not master.places[place] then master:fill(place, master.number) end

@@ -8,6 +8,8 @@ local SUMS = { "accepted_while_stopping", "finished", "closed_idle", "canceled",
   "reset_by_peer", "undelivered_bytes", "late", "tasks_left" }
 local STRAGGLERS = 100
 
+totals.SUMS = SUMS
+
 local function text(self)
   local lines = { ("service %s, %d workers%s"):format(self.ok and "ok" or "NOT ok", self.workers,
     self.clean and ", clean" or "") }
@@ -43,13 +45,20 @@ function totals.reported(report, words)
   return report
 end
 
+--- The words of such a report, for another program of the master's.
+function totals.words_of(report)
+  local words = { "ok=" .. report.ok, "clean=" .. report.clean }
+  for _, name in ipairs(SUMS) do words[#words + 1] = name .. "=" .. (report[name] or 0) end
+  return table.unpack(words)
+end
+
 --- Takes in a straggler of the report.
 function totals.straggled(report, words)
   if report and #report.stragglers < STRAGGLERS then table.insert(report.stragglers, words) end
 end
 
 --- One that has never served, because its build was refused, has had no client.
-local function has_failed(worker) return worker.failed and worker.has_served end
+function totals.has_failed(worker) return worker.failed and worker.has_served or false end
 
 --- Whether its report, if there is one, says so: "ok" or "clean".
 local function has_ended(worker, how)
@@ -61,7 +70,7 @@ end
 function Totals:add(worker)
   local report = worker.report
   self.workers = self.workers + 1
-  if has_failed(worker) then self.failed = self.failed + 1 end
+  if totals.has_failed(worker) then self.failed = self.failed + 1 end
   self.ok = self.ok and has_ended(worker, "ok")
   self.clean = self.clean and self.ok and has_ended(worker, "clean")
   for _, name in ipairs(SUMS) do self[name] = self[name] + (report and report[name] or 0) end

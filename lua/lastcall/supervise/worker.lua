@@ -8,7 +8,9 @@
 local adopt = require "lastcall.adopt"
 local build = require "lastcall.supervise.build"
 local core = require "lastcall.core"
+local counters = require "lastcall.supervise.counters"
 local line = require "lastcall.supervise.line"
+local pinning = require "lastcall.supervise.pinning"
 local process = require "lastcall.subprocess"
 local remedy = require "lastcall.remedy"
 local stderr = require "lastcall.stderr"
@@ -83,8 +85,8 @@ function hears.signal(self)
 end
 
 function hears.facts(self, message)
-  self.connections, self.accepted = math.tointeger(message[2]) or 0, math.tointeger(message[3]) or 0
-  self.moved = math.tointeger(message[4])
+  self.connections, self.moved = counters.sane(message[2]) or 0, counters.sane(message[4])
+  self.figures:take(message[3], message[5], message[6], message[7])
   self.facts_at = core.now()
 end
 
@@ -217,7 +219,8 @@ end
 function worker.start(master, index, generation, goes_at_once)
   local self = setmetatable({
     master = master, index = index, generation = generation, goes_at_once = goes_at_once, state = "starting",
-    began = core.now(), tail = "", connections = 0, accepted = 0, build = build.mark(master.options.script),
+    began = core.now(), tail = "", connections = 0, figures = counters.figures(),
+    build = build.mark(master.options.script),
   }, Worker)
   local ours, theirs, problem = core.socket_pair()
   if not ours then return fail(self, theirs, problem) end
@@ -235,6 +238,7 @@ function worker.start(master, index, generation, goes_at_once)
   core.keep_from_children(ours)
   self.line, self.stderr = line.new(ours), from
   self.process, self.pid = child, child.pid
+  pinning.pin(master, self)
   master:began(self)
   core.spawn(attend, self)
   return self
@@ -243,7 +247,7 @@ end
 --- Takes a worker over from an earlier program of the master's.
 function worker.take_over(master, known)
   local self = setmetatable(known, Worker)
-  self.master, self.tail, self.connections, self.accepted = master, "", 0, 0
+  self.master, self.tail, self.connections, self.figures = master, "", 0, counters.figures()
   self.is_ready, self.goes_at_once, self.has_served = self.ready_at ~= nil, true, self.ready_at ~= nil
   self.line, self.process = line.new(known.line, known.rest), process.take(known.pid)
   core.keep_from_children(self.line.fd)
