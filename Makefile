@@ -383,10 +383,10 @@ hardships: ## A server under everything at once, with the address sanitizer: SEC
 	@LASTCALL_BUILD=$(BUILD)/asan LASTCALL_SLOW=3 LASTCALL_HARDSHIPS=$(or $(SECONDS),600) TEST_TIMEOUT=3600 \
 	  scripts/test --asan soak_spec
 
-faults: ## Every call of the kernel failing, at every point of several lives, in every likely way (10 min)
+faults: ## Every call of the kernel and allocation of OpenSSL's failing, at every point of several lives (15 min)
 	@scripts/install-deps test
 	@$(MAKE) -s all
-	@LASTCALL_FAULTS=all TEST_TIMEOUT=3600 scripts/test faults_everywhere_spec tls_faults_spec
+	@LASTCALL_FAULTS=all TEST_TIMEOUT=3600 scripts/test faults_everywhere_spec tls_faults_spec tls_shortage_spec
 
 fuzz: ## The fuzz targets for SECONDS (60) in all, with clang; KEEP=1 adds to the corpora what they found
 	@scripts/install-deps build fuzz
@@ -405,7 +405,7 @@ asan: ## All tests under the address and undefined-behaviour sanitizers (12 min)
 	@$(MAKE) -s tests BUILD=$(BUILD)/asan SANITIZE=address,undefined,float-cast-overflow CFLAGS='-O1 -g'
 	@LASTCALL_BUILD=$(BUILD)/asan LASTCALL_SLOW=3 scripts/test --asan
 
-valgrind: ## C tests and the specs that matter for memory under valgrind; leaks fail (6 min)
+valgrind: ## C tests and the specs that matter for memory under valgrind; leaks fail (8 min)
 	@scripts/install-deps test valgrind
 	@$(MAKE) -s tests
 	@LASTCALL_SLOW=4 scripts/test --valgrind

@@ -56,6 +56,7 @@ static int fail(lua_State *L)
 static int none(lua_State *L)
 {
   first = last = 0;
+  OPENSSL_thread_stop(); /* the texts of the last errors, which the thread keeps */
   lua_pushinteger(L, made);
   lua_pushinteger(L, live);
   made = 0;
@@ -65,8 +66,10 @@ static int none(lua_State *L)
 int luaopen_spec_openssl(lua_State *L)
 {
   static const luaL_Reg functions[] = {{"fail", fail}, {"none", none}, {NULL, NULL}};
-  if (!CRYPTO_set_mem_functions(allocate, reallocate, release))
+  static int is_there; /* for another Lua state of this process */
+  if (!is_there && !CRYPTO_set_mem_functions(allocate, reallocate, release))
     return luaL_error(L, "spec_openssl: OpenSSL has allocated already");
+  is_there = 1;
   luaL_newlib(L, functions);
   return 1;
 }

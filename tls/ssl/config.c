@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -31,14 +32,30 @@ static _Atomic int live; /* in this process */
 
 /* ----------------------------------------------------------------- failures -- */
 
-/* Takes what OpenSSL says of its last failure along, and empties its queue. */
+/* Empties the queue. That does not always tell: a key that could not be read is "unsupported" then. */
+static int has_lacked_memory(void)
+{
+  void *probe = OPENSSL_malloc(TLS_INPUT);
+  int has_lacked = !probe;
+  OPENSSL_free(probe);
+  for (unsigned long one; (one = ERR_get_error());)
+    if (ERR_GET_REASON(one) == ERR_R_MALLOC_FAILURE) has_lacked = 1;
+  return has_lacked;
+}
+
+/* Takes what OpenSSL says of its last failure along, and empties its queue. What it calls wrong may
+ * be right, and it had no memory to read it. */
 static int fail(tls_failure *failure, const char *code, const char *option, const char *what)
 {
   const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+  if (has_lacked_memory()) {
+    code = "enomem";
+    what = "not enough memory";
+    reason = NULL;
+  }
   failure->code = code;
   snprintf(failure->text, sizeof failure->text, "%s: %s%s%s%s", option, what, reason ? " (" : "",
            reason ? reason : "", reason ? ")" : "");
-  ERR_clear_error();
   return -1;
 }
 
@@ -91,9 +108,35 @@ static int take_chain(void *to, X509 *one)
   return SSL_CTX_add1_chain_cert(context, one) == 1;
 }
 
+typedef struct facts {
+  uint32_t flags; /* of its extensions, and whether it has signed itself */
+  int bits;       /* of its key's strength */
+} facts;
+
+static facts facts_of(X509 *one)
+{
+  const EVP_PKEY *key = X509_get0_pubkey(one);
+  return (facts){.flags = X509_get_extension_flags(one),
+                 .bits = key ? EVP_PKEY_security_bits(key) : -1};
+}
+
+/* Where OpenSSL lacks memory to look at a certificate's key or extensions, it says nothing, does not
+ * look again, and trusts nobody by the certificate. So two looks have to agree, now. */
+static int is_short_of_memory(X509 *one)
+{
+  X509 *again = X509_dup(one);
+  facts first = facts_of(one), second = again ? facts_of(again) : first;
+  int is_short = !again || first.flags != second.flags || first.bits != second.bits;
+  X509_free(again);
+  ERR_clear_error();
+  if (is_short) ERR_put_error(ERR_LIB_X509, 0, ERR_R_MALLOC_FAILURE, __FILE__, __LINE__);
+  return is_short;
+}
+
 static int take_trusted(void *to, X509 *one)
 {
   SSL_CTX *context = to;
+  if (is_short_of_memory(one)) return 0;
   if (!X509_STORE_add_cert(SSL_CTX_get_cert_store(context), one)) return 0;
   return SSL_CTX_add_client_CA(context, one); /* what a client is asked for */
 }
