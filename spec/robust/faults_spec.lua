@@ -350,7 +350,50 @@ describe("short of memory,", function()
         local result = faults.run(script, { n, 2 })
         assert.is_nil(result.message:find "is held", n)
       end
-      assert.is_true(faults.run(script).ok)
+      local whole = faults.run(script)
+      assert.is_true(whole.ok, whole.message)
+    end)
+  end
+
+  for way, lines in pairs {
+    ["server:accept"] = { "waiting = lastcall.connect(address, { read_timeout = 0.1 })", "server:accept(0.001)" },
+    ["socket:accept"] = { "waiting = lastcall.connect(address, { read_timeout = 0.1 })", "listening:accept()" },
+    ["lastcall.connect"] = { "", "lastcall.connect(address)" },
+  } do
+    it(way .. " leaves no connection that it has no object for", function()
+      local script = ([[
+        local faults = require "spec_faults"
+        local lastcall = require "lastcall"
+        local socket = require "lastcall.socket"
+        local waiting
+        local function some_turns() for _ = 1, 10 do lastcall.sleep(0) end end
+        lastcall.run(function()
+          local server = assert(lastcall.listen("127.0.0.1:0"))
+          local listening = assert(socket.bind("127.0.0.1", 0))
+          local address = %q == "socket:accept" and "127.0.0.1:" .. select(2, listening:getsockname())
+            or server:addresses()[1]
+          local function prepare() %s end
+          local function call() return %s end
+          prepare()
+          faults.arm()
+          local fine = pcall(call)
+          collectgarbage() -- an object that nobody got closes its connection
+          some_turns()
+          listening:settimeout(0)
+          if fine or waiting and call() then left = false -- the first call had not come as far as to take it
+          elseif waiting then left = select(2, waiting:read()) == "timeout"
+          else left = require "lastcall.core".close_outbound() > 0 end
+          if waiting then waiting:abort() end
+          lastcall.shutdown(0)
+        end, { signals = false, log = function() end, exit_when_stuck = false })
+        assert(not left, "a connection is left")
+      ]]):format(way, lines[1], lines[2])
+      for n = 1, 20 do
+        local result = faults.run(script, { n, 2 })
+        assert.is_nil(result.message:find "is left", n)
+      end
+      local whole = faults.run(script)
+      assert.is_true(whole.ok, whole.message)
     end)
   end
 

@@ -58,6 +58,30 @@ conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_base *se
   return box;
 }
 
+typedef struct newborn {
+  runtime *rt;
+  lc_conn *conn;
+  server_base *server;
+} newborn;
+
+static int make_box(lua_State *L)
+{
+  const newborn *of = lua_touserdata(L, 1);
+  conn_box_new(L, of->rt, of->conn, of->server);
+  return 1;
+}
+
+conn_box *conn_box_or_abort(lua_State *L, runtime *rt, lc_conn *conn, server_base *server)
+{
+  newborn of = {rt, conn, server};
+  lua_pushcfunction(L, make_box);
+  lua_pushlightuserdata(L, &of);
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK) return lua_touserdata(L, -1);
+  lc_conn_abort(conn, "no memory for its object");
+  lua_error(L);
+  return NULL;
+}
+
 /* ---------------------------------------------------------------- its context -- */
 
 void conn_make_context(lua_State *L, int index, context *parent)

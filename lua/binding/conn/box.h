@@ -102,6 +102,8 @@ static inline conn_box *conn_self(lua_State *L)
  * connection gets a context of its own below the server's, when one is first needed; other
  * connections get theirs by conn_make_context. */
 conn_box *conn_box_new(lua_State *L, runtime *rt, lc_conn *conn, server_base *server); /* [0, +1] */
+/* The same for a connection that nothing else has yet: where it raises, it resets the connection first. */
+conn_box *conn_box_or_abort(lua_State *L, runtime *rt, lc_conn *conn, server_base *server);
 /* The connection's own context, made now if there is none yet; nil when it has none. */
 void conn_context_of(lua_State *L, int index);       /* of the object there [0, +1] */
 void conn_push_context(lua_State *L, conn_box *box); /* [0, +1] */

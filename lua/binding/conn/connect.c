@@ -91,7 +91,7 @@ static int core_connect_begin(lua_State *L)
   int result = lc_conn_connect(rt->conns->outbound, &to, bound ? &from : NULL,
                                option_boolean(L, 2, "nodelay", 1), &conn);
   if (result < 0) return push_failure(L, result, lua_tostring(L, 1), "connect");
-  return begun(L, rt, conn_box_new(L, rt, conn, NULL));
+  return begun(L, rt, conn_box_or_abort(L, rt, conn, NULL));
 }
 
 typedef struct attempts {

@@ -25,7 +25,7 @@ static int accept_more(lua_State *L, int status, lua_KContext kept)
   t->woken = 0;
   if (!result) result = lc_server_accept(box->server, &conn);
   if (!result) {
-    conn_box *made = conn_box_new(L, box->rt, conn, &box->as_base);
+    conn_box *made = conn_box_or_abort(L, box->rt, conn, &box->as_base);
     conn_keep_weakly(L, made);
     server_tell_new(L, box, conn);
     return 1;

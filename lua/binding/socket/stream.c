@@ -78,7 +78,7 @@ static int stream_accept(lua_State *L, int status, lua_KContext kept)
   if (result == LC_CLOSED && lc_server_is_leaving(box->server)) result = LC_DRAINING;
   if (result < 0) return socket_failure(L, box->rt, result);
   prepare(conn);
-  conn_box *made = conn_box_new(L, box->rt, conn, &box->as_base);
+  conn_box *made = conn_box_or_abort(L, box->rt, conn, &box->as_base);
   made->may_be_collected = 1;
   conn_keep_weakly(L, made);
   server_tell_new(L, box, conn);
