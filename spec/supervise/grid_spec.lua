@@ -4,6 +4,7 @@ local process = require "spec.support.process"
 local supervised = require "spec.support.supervised"
 
 local MOST = 80
+local CANARY = 0.2 -- seconds that one serves
 
 -- %s: the address. A client that has connected, and cannot speak at once on a busy machine, has `quiet` for it.
 local ECHO = [[
@@ -54,13 +55,14 @@ local function clients(lastcall, address, is_over)
 end
 
 --- One worker dies at the n-th point of a reload: the service goes on. Returns whether it did die.
-local function kill_worker(n)
+local function kill_worker(n, canary)
   local address, path = unix_address()
   local armed = os.tmpname()
   os.remove(armed)
   local script = supervised.script(ECHO:format(address))
   local command = { "env", "LUA_INIT=@spec/support/kill_at.lua", ("KILL_AT=%d %s"):format(n, armed), "lua5.4" }
-  supervised.run({ script = script, command = command, drain = 3, start_timeout = 5 }, function(lastcall, service)
+  local given = { script = script, command = command, drain = 3, start_timeout = 5, canary = canary }
+  supervised.run(given, function(lastcall, service)
     local over, lost, served = false, nil, nil
     local asking = lastcall.go(function()
       lost, served = clients(lastcall, address, function() return over end)
@@ -73,7 +75,7 @@ local function kill_worker(n)
       for _, one in ipairs(service:status()) do ready = ready + (one.state == "ready" and 1 or 0) end
       return ready == 2
     end)
-    assert.same({ true }, { service:reload() })
+    assert.is_true(service:reload())
     over = true
     asking:wait()
     assert.is_true(#lost <= 1, table.concat(lost, ', ')) -- whom the worker had in its hands
@@ -87,7 +89,7 @@ end
 local MASTER = [[
 local lastcall = require "lastcall"
 lastcall.run(function()
-  local service = lastcall.assert(lastcall.supervise { script = %q, workers = 2, probation = 0, drain = 3,
+  local service = lastcall.assert(lastcall.supervise { script = %q, workers = 2, probation = 0, drain = 3, canary = %g,
     command = { "env", "-u", "LUA_INIT", "lua5.4" } })
   print "serving"
   io.stdout:flush()
@@ -97,12 +99,12 @@ end, { signals = false })
 
 --- The master dies at the n-th point of a reload, or of a stop: the workers drain, and nobody is lost. Returns whether
 -- it did die.
-local function kill_master(n, signal)
+local function kill_master(n, signal, canary)
   local address, path = unix_address()
   local armed = os.tmpname()
   os.remove(armed)
   local script = helper.write_file(ECHO:format(address))
-  local master_script = helper.write_file(MASTER:format(script))
+  local master_script = helper.write_file(MASTER:format(script, canary or 0))
   local master = process.start(("env LUA_INIT=@spec/support/kill_at.lua 'KILL_AT=%d %s' lua5.4 %s"):format(n, armed,
     master_script))
   repeat local line = master.pipe:read() until line == "serving"
@@ -146,6 +148,8 @@ end
 
 describe("kill -9 at any step", function()
   it("of a worker, in a reload: the service goes on", function() through(4, kill_worker) end)
+  it("of a worker, in a reload with a canary: likewise", function() through(6, kill_worker, CANARY) end)
+  it("of the master, in one: the workers drain", function() through(14, kill_master, "HUP", CANARY) end)
   it("of the master, in a reload: the workers drain, and leave nothing", function() through(9, kill_master, "HUP") end)
   it("of the master, in a stop: likewise", function() through(3, kill_master, "TERM") end)
 end)

@@ -75,7 +75,9 @@ end
 local function verdict(trial)
   local own, old, wanted = sum(trial.own), sum(trial.old), trial.wanted
   local most = allowed(own, old, wanted.tolerance)
-  if own.failed > most then return ("fails more often than they do: %.1f times would pass"):format(most) end
+  if own.failed > most then
+    return ("fails more often than they do; at most %.1f failures would pass"):format(most)
+  end
   if own.served < wanted.least then
     return ("has served %d, and %d are needed to judge it"):format(own.served, wanted.least)
   end
