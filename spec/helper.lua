@@ -245,6 +245,9 @@ function helper.read_file(path)
   return text
 end
 
+--- Whether there is a file: a socket as well, which io.open never opens.
+function helper.exists(path) return (os.rename(path, path)) == true end
+
 --- A file with this text, a new one where no path is given: its path.
 function helper.write_file(text, path)
   path = path or os.tmpname()

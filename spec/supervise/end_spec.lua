@@ -99,7 +99,7 @@ describe("the end of a service", function()
         assert.is_truthy(output:find(" lost=0 truncated=0 ", 1, true), output)
       end)
       assert.is_true(report.clean, tostring(report))
-      assert.is_nil(io.open(address:match "^unix:(.*)" or "/nonexistent"))
+      assert.is_false(helper.exists(address:match "^unix:(.*)" or "/nonexistent"))
     end)
   end
 
@@ -175,6 +175,59 @@ describe("the end of a service", function()
     assert.equal(4, report.workers)
   end)
 
+  -- The first worker has one client in hand, which blocks its loop, and three wait in the queue.
+  for kind, make in pairs { ["not ready"] = unix_address, ["in its probation"] = supervised.address } do
+    it("gives no client to a new worker that is " .. kind, function()
+      local address = make()
+      local path, sign = supervised.script(([[
+        local lastcall = require "lastcall"
+        local generation = lastcall.worker().generation
+        lastcall.run(function()
+          local server = assert(lastcall.listen("%s", { max_connections = 1 }))
+          if generation > 1 then
+            lastcall.set_ready(%s)
+            lastcall.go(function() io.open(arg[1], "w"):close() end)
+          end
+          server:serve(function(conn)
+            conn:read()
+            os.execute "sleep 0.3"
+            conn:write(generation, "\n")
+          end)
+        end, { log = function() end })
+      ]]):format(address, kind ~= "not ready")), os.tmpname()
+      os.remove(sign)
+      local probation = kind == "not ready" and 0 or helper.seconds(1)
+      local given = { script = path, args = { sign }, workers = 1, probation = probation }
+      local report = supervised.run(given, function(lastcall, service)
+        lastcall.go(function() service:reload() end)
+        supervised.wait_until(lastcall, function() return os.remove(sign) end)
+        local clients = {}
+        for i = 1, 4 do clients[i] = helper.ask(address, "ping") end
+        service:stop()
+        for i, conn in ipairs(clients) do assert.same({ i, "1" }, { i, (conn:read()) }) end
+        for _, conn in ipairs(clients) do conn:close(0) end
+      end)
+      assert.equal(0, report.killed + report.reset_by_us, tostring(report))
+    end)
+  end
+
+  it("removes a path while the workers still have clients: the master may be killed before they end", function()
+    local address, path = unix_address()
+    supervised.run(options(address), function(lastcall, service)
+      local conn = lastcall.connect(address)
+      conn:write "slow 500 served\n"
+      supervised.wait_until(lastcall, function()
+        local workers = service:status()
+        return workers[1].accepted + workers[2].accepted == 1
+      end)
+      service:stop()
+      supervised.wait_until(lastcall, function() return not helper.exists(path) end)
+      assert.is_true(#service:status() > 0)
+      assert.equal("served", conn:read())
+      conn:close(0)
+    end)
+  end)
+
   it("may come to all processes at once, by a service manager's signal, and loses nobody", function()
     local address = supervised.address()
     local script = helper.write_file(MASTER:format(address))
@@ -208,6 +261,6 @@ describe("the end of a service", function()
     end)
     master:finish()
     os.remove(script)
-    assert.is_nil(io.open(path))
+    assert.is_false(helper.exists(path))
   end)
 end)

@@ -22,12 +22,6 @@ local function unix_address()
   return "unix:" .. path, path
 end
 
-local function exists(path)
-  local file = io.open(path)
-  if file then file:close() end
-  return file ~= nil
-end
-
 --- Whether a process runs this script.
 local function is_left(lastcall, script)
   local child = assert(lastcall.process { argv = { "pgrep", "-f", "[l]ua5.4 " .. script }, stdout = "null" })
@@ -81,7 +75,7 @@ local function kill_worker(n, canary)
     assert.is_true(#lost <= 1, table.concat(lost, ', ')) -- whom the worker had in its hands
     assert.is_true(served > 0)
   end)
-  assert.is_false(exists(path))
+  assert.is_false(helper.exists(path))
   helper.task(function(lastcall) assert.is_false(is_left(lastcall, script)) end)
   return os.remove(armed .. ".done") == true
 end
@@ -117,7 +111,7 @@ local function kill_master(n, signal, canary)
     local deadline = lastcall.now() + helper.seconds(signal == "HUP" and 1 or 5)
     repeat
       lastcall.sleep(0.02)
-      died = exists(armed .. ".done")
+      died = helper.exists(armed .. ".done")
     until died or lastcall.now() > deadline or not is_left(lastcall, master_script)
     os.remove(armed)
     if not died then master:signal "TERM" end
@@ -131,7 +125,7 @@ local function kill_master(n, signal, canary)
   master:finish()
   os.remove(script)
   os.remove(master_script)
-  assert.is_false(exists(path), n)
+  assert.is_false(helper.exists(path), n)
   return os.remove(armed .. ".done") == true
 end
 

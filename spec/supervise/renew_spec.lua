@@ -61,7 +61,7 @@ describe("SIGUSR2", function()
       assert.is_true(fine, said)
       assert.is_truthy(said:find("service ok, 4 workers, clean", 1, true), said)
       os.remove(script)
-      assert.is_nil(io.open(address:match "^unix:(.*)" or "/nonexistent"))
+      assert.is_false(helper.exists(address:match "^unix:(.*)" or "/nonexistent"))
     end)
   end
 

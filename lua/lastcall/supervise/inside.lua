@@ -56,6 +56,12 @@ local function climb(seconds)
   if seconds then core.shutdown(seconds) end
 end
 
+--- Nobody goes on with the socket at this address.
+local function remove_path(address)
+  local identity = me.paths[address]
+  if identity then core.path_remove(address, identity.device, identity.inode) end
+end
+
 --- The master is gone: no other process goes on with the sockets, or all others end as well. The clients in their
 -- queues are for the workers that can serve them.
 local function orphaned()
@@ -66,7 +72,7 @@ local function orphaned()
       if not one.is_stored then core.server_share(one.server, one.fd, false) end
     end
   end
-  for path, identity in pairs(me.paths) do core.path_remove(path, identity.device, identity.inode) end
+  for address in pairs(me.paths) do remove_path(address) end
   for key in pairs(me.waiting) do me.waiting[key]:wake({ "refused", "", "", "closed", "the supervisor is gone" }) end
   climb()
 end
@@ -103,6 +109,7 @@ function orders.last(message)
   local one = me.listeners[key_of(message[2], message[3])]
   if not one then return end
   core.server_share(one.server, one.fd, false)
+  remove_path(message[3]) -- the master may be killed before it does so
   if message[5] then core.server_set_place(one.server, tonumber(message[4]), tonumber(message[5])) end
 end
 

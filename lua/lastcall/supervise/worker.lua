@@ -282,7 +282,7 @@ function Worker:drain(seconds, last)
   if not self:is_alive() then return end
   local deadline = core.now() + seconds + LEEWAY
   if not self.deadline or deadline < self.deadline then self.deadline = deadline end
-  if self.state == "starting" then return self:discard() end
+  if not self.has_served then return self:discard() end -- it takes no client, not even at the end of all
   for _, one in ipairs(last) do
     store.forget(one) -- another master could do nothing with it
     self.line:send("last", one.n, one.address, one.rank, one.of)
