@@ -17,6 +17,7 @@
 #   spec/core/test_<x>.c       build/spec/test_<x>          (the other files there are linked to each)
 #   spec/sim/kernel/*.c        build/libsim.a               (the simulated kernel, and
 #   spec/sim/*.c                                             schedules on it; main.c: build/sim)
+#   spec/sim/supervise/*.c     build/sim-supervise          (the supervisor in Lua on it)
 #   spec/fuzz/fuzz_<x>.c       build/fuzz/<x>               (replays its corpus; with ENGINE=1 it is libFuzzer's)
 #   spec/sim/fidelity/*.c      build/fidelity               (the same scenes on it and on the real one)
 #
@@ -139,7 +140,7 @@ all: $(LIBRARY) $(MODULE) $(TLS_MODULE) $(SPEC_MODULES) $(PROGRAMS) ## Build the
 
 rivals: $(RIVALS)
 
-tests: all $(TESTS) $(BUILD)/fidelity $(ORACLE) fuzzers ## Build the C tests too, without running anything
+tests: all $(TESTS) $(BUILD)/fidelity $(BUILD)/sim-supervise $(ORACLE) fuzzers ## Build the C tests too, without running anything
 
 fuzzers: $(FUZZERS)
 
@@ -259,6 +260,15 @@ $(BUILD)/spec/%: $(BUILD)/obj/spec/core/%.o $(TEST_HELPERS) $(BUILD)/libsim.a $(
 
 $(BUILD)/sim: $(call objects,$(SIM_MAIN)) $(call objects,spec/core/memory.c) $(FAULTS) $(BUILD)/libsim.a $(LIBRARY)
 	$(call say,link)$(LINK_PROGRAM) $(WRAP) -o $@ $^
+
+# With Lua inside, at addresses of its own, where that can be had: by them it orders tables.
+LUA_INSIDE := $(if $(wildcard $(shell $(CC) -print-file-name=liblua5.4.a)),-l:liblua5.4.a -ldl,$(LUA_LIBS))
+$(BUILD)/obj/spec/sim/supervise/%.o: spec/sim/supervise/%.c $(FLAGS_FILE)
+	@mkdir -p $(@D)
+	$(call say,cc)$(COMPILE) -Icore -Ispec/support -Ispec/sim $(LUA_CFLAGS) -c -o $@ $<
+
+$(BUILD)/sim-supervise: $(call objects,$(wildcard spec/sim/supervise/*.c)) $(BINDING) $(FAULTS) $(BUILD)/libsim.a $(LIBRARY)
+	$(call say,link)$(LINK_PROGRAM) -no-pie $(WRAP) -o $@ $^ $(LUA_INSIDE) -lm
 
 $(BUILD)/obj/llhttp/%.o: $(LLHTTP)/%.c $(FLAGS_FILE)
 	@mkdir -p $(@D)
@@ -394,10 +404,11 @@ fuzz: ## The fuzz targets for SECONDS (60) in all, with clang; KEEP=1 adds to th
 	  SANITIZE=fuzzer-no-link,address,undefined,float-cast-overflow
 	@scripts/fuzz $(BUILD)/clang-fuzz/fuzz $(or $(SECONDS),60) $(if $(KEEP),keep)
 
-sim: ## Schedules on a simulated kernel: N= of them, SEED= the first, or the one to be replayed
+sim: ## Schedules on a simulated kernel: N= of them, a twentieth as many of the supervisor; SEED= the first, or to be replayed
 	@scripts/install-deps build
-	@$(MAKE) -s $(BUILD)/sim
+	@$(MAKE) -s $(BUILD)/sim $(BUILD)/sim-supervise
 	@$(BUILD)/sim $(if $(N),--n=$(N)) $(if $(SEED),--seed=$(SEED))
+	@$(BUILD)/sim-supervise $(if $(N),--n=$$(($(N) / 20 + 1))) $(if $(SEED),--seed=$(SEED))
 
 asan: ## All tests under the address and undefined-behaviour sanitizers (12 min)
 	@scripts/install-deps test

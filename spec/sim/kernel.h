@@ -1,21 +1,23 @@
 /* kernel.h - a simulated kernel behind sys.h: TCP between hosts, on a clock of its own.
  *
- * Nothing in it is left to the machine it runs on: time passes only when
- * somebody waits (or when a system call is made to cost some), and every
- * choice, a lost packet, a late one, an interrupted call, comes from one seed.
- * The same seed and the same calls give the same run, to the nanosecond.
+ * Nothing in it is left to the machine it runs on: time passes only when somebody waits (or when a
+ * system call is made to cost some), and every choice, a lost packet, a late one, an interrupted
+ * call, comes from one seed. The same seed and the same calls give the same run, to the nanosecond.
  *
- * A kernel is one network with one clock. A process has descriptors and
- * signals of its own, and a table of system calls (lc_sys) as the core takes
- * it. Processes of one host reach each other without delay, as over loopback:
- * what a call causes there has happened when the call returns. Between hosts,
- * packets take the time that the network says, and may be lost or overtaken.
- * Server and client may be one process, or two; addresses do not name hosts, a
- * port is found wherever somebody listens on it.
+ * A kernel is one network with one clock. A process has descriptors and signals of its own, and a
+ * table of system calls (lc_sys) as the core takes it. Processes of one host reach each other
+ * without delay, as over loopback: what a call causes there has happened when the call returns.
+ * Between hosts, packets take the time that the network says, and may be lost or overtaken. Server
+ * and client may be one process, or two; addresses do not name hosts, a port is found wherever
+ * somebody listens on it.
  *
- * Calls that wait (epoll_wait, poll, wake_wait) run the simulation meanwhile:
- * packets, timers and whatever was planned with sim_at. What is planned may
- * make calls of any process, but none that waits.
+ * Calls that wait (epoll_wait, poll, wake_wait) run the simulation meanwhile: packets, timers and
+ * whatever was planned with sim_at. What is planned may make calls of any process, but none that
+ * waits.
+ *
+ * Or processes have programs: functions that make calls, and wait, as they like. Then sim_turns
+ * runs the simulation, and each wait is one's turn to go on. What a program spawns is a process
+ * with another program (sim_kernel_exec).
  */
 #ifndef SIM_KERNEL_H
 #define SIM_KERNEL_H
@@ -80,12 +82,14 @@ int sim_process_descriptors(const sim_process *process); /* how many are open */
 void sim_process_kill(sim_process *process);
 /* Its host is gone from the network without a word: nothing is sent or received any more. */
 void sim_process_vanish(sim_process *process);
-/* Opens a file of so many bytes, which `fill` makes when they are read: a descriptor, or -EMFILE. */
+/* Opens a file of so many bytes, which `fill` makes when they are read: a descriptor, or
+ * -EMFILE. */
 typedef void sim_fill(void *user, uint64_t offset, char *bytes, size_t size);
 int sim_disk_open(sim_process *process, uint64_t size, sim_fill *fill, void *user);
-/* Its children are thin: they do nothing, and end. The arguments of one are its life in
- * milliseconds ("-": no end) and its exit status; a third, "deaf", makes it ignore SIGTERM. Any
- * other signal, and SIGTERM else, ends it at once. How many have not been waited for: */
+/* Without sim_kernel_exec its children are thin: they do nothing, and end. The arguments of one
+ * are its life in milliseconds ("-": no end) and its exit status; a third, "deaf", makes it
+ * ignore SIGTERM. Any other signal, and SIGTERM else, ends it at once. How many have not been
+ * waited for: */
 unsigned sim_process_children(const sim_process *process);
 /* It goes to another host; what it has opened already stays where it is. */
 void sim_process_move(sim_process *process, int host);
@@ -93,6 +97,37 @@ void sim_process_move(sim_process *process, int host);
 int sim_process_pair(sim_process *one, sim_process *other, int fds[2]);
 /* From now on nothing that is sent to this TCP socket arrives; or it does again. 0, or a code. */
 int sim_process_deafen(sim_process *process, int fd, int on);
+
+/* ---- programs */
+
+/* The process runs a function, from the next turn on, and ends with it. The stack is the
+ * caller's, as long as the kernel. */
+void sim_process_run(sim_process *process, void (*run)(void *user), void *user, void *stack,
+                     size_t size);
+/* Lets programs run, and time pass, until that moment, or until all of them have ended or wait
+ * for good. */
+void sim_turns(sim_kernel *kernel, lc_time until);
+/* Called by programs: others go on meanwhile. */
+void sim_pause(sim_process *process, lc_time time);
+void sim_process_exit(sim_process *process, int status);
+/* Its program ends, or has never begun. */
+int sim_process_is_over(const sim_process *process);
+/* It is killed as it makes this one of its calls, counted from now on; 0: at once. */
+void sim_process_crash(sim_process *process, uint64_t number);
+int sim_process_has_crashed(const sim_process *process); /* in this way */
+void sim_kernel_on_crash(sim_kernel *kernel, void (*crashed)(void *user, sim_process *process),
+                         void *user);
+int sim_process_id(const sim_process *process);
+/* What starts a child's program: 0, or a code. The child has its descriptors already. */
+typedef int sim_exec(void *user, sim_process *child, const lc_subprocess_options *options);
+void sim_kernel_exec(sim_kernel *kernel, sim_exec *exec, void *user);
+/* The number of the names that sockets have left in the file system, or have there. */
+unsigned sim_kernel_paths(const sim_kernel *kernel, void (*each)(void *user, const char *name),
+                          void *user);
+/* A file that open_file finds, and that says when it was modified. Put again, it is another one. */
+void sim_disk_put(sim_kernel *kernel, const char *path, uint64_t size, lc_time modified);
+/* The descriptor `there` of the process becomes `fd` of another one; -EBADF: that is not open. */
+int sim_process_give(sim_process *from, int fd, sim_process *to, int there);
 
 /* Calls `changed` each time that the state of the socket may have changed, as epoll would hear of
  * it. For code that acts by sim_at instead of waiting. NULL: no call. `changed` may make calls. */

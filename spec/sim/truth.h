@@ -44,4 +44,7 @@ void sim_truth_on_close(sim_process *process,
 uint64_t sim_truth_strange(const sim_process *process);
 uint64_t sim_truth_left_watched(const sim_process *process);
 
+/* Which process has accepted the connection at the other end; NULL: none has. */
+const sim_process *sim_truth_acceptor(const sim_process *process, int fd);
+
 #endif

@@ -1,5 +1,5 @@
-/* absent.c - what the simulated kernel does not have: threads that can be interrupted, files, an environment, names of
- * hosts. Each call answers as on a machine without it. */
+/* absent.c - what the simulated kernel does not have: threads that can be interrupted, folders,
+ * an environment, names of hosts. Each call answers as on a machine without it. */
 #include "inside.h"
 
 /* A thread for each watcher would be needed: there is one thread here. */
@@ -21,24 +21,10 @@ static lc_time absent_ran(const lc_sys *sys, int number)
   return -EINVAL;
 }
 
-static ssize_t absent_say(const lc_sys *sys, int fd, const char *text, size_t length,
-                          lc_time patience)
-{
-  (void)sys, (void)fd, (void)text, (void)patience;
-  return (ssize_t)length;
-}
-
 static int absent_forget_variable(const lc_sys *sys, const char *name)
 {
   (void)sys, (void)name;
   return 0;
-}
-
-/* No path names a file. */
-static int absent_open_file(const lc_sys *sys, int directory, const char *path, unsigned how)
-{
-  (void)sys, (void)directory, (void)path, (void)how;
-  return -ENOENT;
 }
 
 static int64_t absent_user(const lc_sys *sys)
@@ -99,13 +85,11 @@ void sim_absent_fill(lc_sys *sys)
   sys->uninterruptible = absent_interrupt;
   sys->ran = absent_ran;
   sys->blocked = absent_interrupt;
-  sys->say = absent_say;
   sys->forget_variable = absent_forget_variable;
   sys->user = absent_user;
   sys->make_directory = absent_make_directory;
   sys->directory_names = absent_directory_names;
   sys->real_path = absent_real_path;
-  sys->open_file = absent_open_file;
   sys->open_again = absent_open_again;
   sys->open_null = absent_open_null;
   sys->replace = absent_replace;

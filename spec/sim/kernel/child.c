@@ -1,4 +1,5 @@
-/* child.c - child processes that do nothing but start and end: at their time, or by a signal. */
+/* child.c - child processes: with a program (turns.c), or thin ones, which do nothing but start
+ * and end, at their time or by a signal. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 typedef struct sim_watch sim_watch;
 
 struct sim_child {
-  sim_process *parent;
+  sim_process *parent, *process; /* that it is itself; NULL: a thin one */
   sim_child *next;
   sim_watch *watches;
   int pid;
@@ -39,6 +40,11 @@ static void end_child(sim_child *child, lc_subprocess_end end)
   for (sim_watch *one = child->watches; one; one = one->next) sim_file_wake(&one->file, EPOLLIN);
 }
 
+void sim_child_end(sim_process *process, lc_subprocess_end end)
+{
+  if (process->as_child) end_child(process->as_child, end);
+}
+
 static void time_is_over(void *user)
 {
   sim_child *child = user;
@@ -59,14 +65,21 @@ static void starts(void *user)
   if (!child->has_program) end_child(child, (lc_subprocess_end){LC_END_EXIT, NO_PROGRAM});
 }
 
-/* The arguments say when it ends, by which status, and whether it obeys SIGTERM; without them there is no program. */
-static sim_child *make(sim_process *process, const char *const *argv)
+static sim_child *child_new(sim_process *parent)
 {
-  sim_child *child = sim_take(process->kernel, sizeof *child);
-  child->parent = process;
-  child->pid = FIRST_PID + (int)++process->kernel->last_pid;
-  child->next = process->children;
-  process->children = child;
+  sim_child *child = sim_take(parent->kernel, sizeof *child);
+  child->parent = parent;
+  child->pid = FIRST_PID + (int)++parent->kernel->last_pid;
+  child->next = parent->children;
+  parent->children = child;
+  return child;
+}
+
+/* The arguments say when it ends, by which status, and whether it obeys SIGTERM; without them
+ * there is no program. */
+static sim_child *make_thin(sim_process *process, const char *const *argv)
+{
+  sim_child *child = child_new(process);
   if (!argv[1] || !argv[2]) return child;
   child->has_program = 1;
   child->planned = (lc_subprocess_end){LC_END_EXIT, atoi(argv[2])};
@@ -74,6 +87,28 @@ static sim_child *make(sim_process *process, const char *const *argv)
   if (strcmp(argv[1], "-") != 0)
     sim_at(process->kernel, process->kernel->now + atoi(argv[1]) * LC_MILLISECOND, time_is_over,
            child);
+  return child;
+}
+
+void sim_kernel_exec(sim_kernel *kernel, sim_exec *exec, void *user)
+{
+  kernel->exec = exec;
+  kernel->exec_user = user;
+}
+
+static sim_child *make(sim_process *parent, const lc_subprocess_options *options)
+{
+  sim_kernel *kernel = parent->kernel;
+  if (!kernel->exec) return make_thin(parent, options->argv);
+  sim_child *child = child_new(parent);
+  sim_process *process = sim_process_new(kernel, parent->host);
+  child->process = process;
+  process->as_child = child;
+  process->pid = child->pid;
+  for (size_t i = 0; i < options->fd_count; i++)
+    if (options->fds[i].here >= 0)
+      sim_process_give(parent, options->fds[i].here, process, options->fds[i].there);
+  child->has_program = kernel->exec(kernel->exec_user, process, options) == 0;
   return child;
 }
 
@@ -92,7 +127,7 @@ int sim_spawn(sim_process *process, const lc_subprocess_options *options, lc_bir
               lc_start_step *step)
 {
   lc_time now = process->kernel->now;
-  sim_child *child = make(process, options->argv);
+  sim_child *child = make(process, options);
   for (size_t i = 0; i < options->fd_count; i++)
     if (options->fds[i].is_kept) process->has_forked = 1;
   if (birth) {
@@ -163,7 +198,8 @@ int sim_child_signal(sim_process *process, int pid, int to_group, int signal)
   (void)to_group;
   sim_child *child = *place_of(process, pid);
   if (!child) return -ESRCH;
-  if (signal && !(signal == SIGTERM && child->is_deaf))
+  if (child->process && signal) sim_process_signal(child->process, signal);
+  else if (signal && !(signal == SIGTERM && child->is_deaf))
     end_child(child, (lc_subprocess_end){LC_END_SIGNAL, signal});
   return 0;
 }

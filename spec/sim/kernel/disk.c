@@ -1,4 +1,5 @@
-/* disk.c - files whose bytes are made when they are read. */
+/* disk.c - files whose bytes are made when they are read, and files with a name, whose bytes do
+ * not count. */
 #include "inside.h"
 
 #include <string.h>
@@ -11,6 +12,47 @@ int sim_disk_open(sim_process *process, uint64_t size, sim_fill *fill, void *use
   disk->fill = fill;
   disk->user = user;
   return sim_file_install(process, &disk->file);
+}
+
+struct sim_named {
+  struct sim_named *next;
+  const char *path;
+  uint64_t size;
+  lc_time modified;
+};
+
+static struct sim_named *named(const sim_kernel *kernel, const char *path)
+{
+  struct sim_named *one = kernel->named;
+  while (one && strcmp(one->path, path) != 0) one = one->next;
+  return one;
+}
+
+void sim_disk_put(sim_kernel *kernel, const char *path, uint64_t size, lc_time modified)
+{
+  struct sim_named *one = named(kernel, path);
+  if (!one) {
+    one = sim_take(kernel, sizeof *one);
+    one->next = kernel->named;
+    kernel->named = one;
+  }
+  one->path = path;
+  one->size = size;
+  one->modified = modified;
+}
+
+static void fill_with_nothing(void *user, uint64_t offset, char *bytes, size_t size)
+{
+  (void)user, (void)offset;
+  memset(bytes, 0, size);
+}
+
+int sim_open_file(sim_process *process, const char *path)
+{
+  const struct sim_named *one = named(process->kernel, path);
+  int fd = one ? sim_disk_open(process, one->size, fill_with_nothing, NULL) : -ENOENT;
+  if (fd >= 0) ((sim_disk *)sim_file_at(process, fd))->modified = one->modified;
+  return fd;
 }
 
 static sim_disk *disk_at(const sim_process *process, int fd)
@@ -26,6 +68,7 @@ int sim_file_facts(sim_process *process, int fd, lc_file_facts *facts)
   if (!disk) return sim_file_at(process, fd) ? 0 : -EBADF;
   facts->size = disk->size;
   facts->is_regular = 1;
+  facts->modified = disk->modified;
   return 0;
 }
 

@@ -1,6 +1,7 @@
 /* file.c - processes, their descriptors, and what those name. */
-#include "inside.h"
+#include "unix.h"
 
+#include <signal.h>
 #include <string.h>
 
 enum { FIRST_DESCRIPTOR = 3 }; /* after the standard ones */
@@ -55,15 +56,21 @@ static void note_watched(sim_process *process, int fd, const sim_file *file)
   }
 }
 
-int sim_file_close(sim_process *process, int fd)
+static void let_go(sim_process *process, int fd)
 {
-  sim_file *file = sim_file_at(process, fd);
-  if (!file) return -EBADF;
+  sim_file *file = process->files[fd];
   tell_of_close(process, fd, file);
   process->files[fd] = NULL;
   process->open--;
-  note_watched(process, fd, file);
   sim_file_release(file);
+}
+
+int sim_file_close(sim_process *process, int fd)
+{
+  const sim_file *file = sim_file_at(process, fd);
+  if (!file) return -EBADF;
+  note_watched(process, fd, file);
+  let_go(process, fd);
   return 0;
 }
 
@@ -75,6 +82,7 @@ void sim_file_release(sim_file *file)
   if (file->kind == SIM_TCP) sim_tcp_release((sim_tcp *)file);
   if (file->kind == SIM_UNIX) sim_unix_release((sim_unix *)file);
   if (file->kind == SIM_PIPE_READER || file->kind == SIM_PIPE_WRITER) sim_pipe_release(file);
+  if (file->kind == SIM_LOCK) sim_lock_release((sim_lock *)file);
 }
 
 uint32_t sim_file_poll(const sim_file *file)
@@ -89,6 +97,7 @@ uint32_t sim_file_poll(const sim_file *file)
     case SIM_CHILD: return sim_child_poll(file);
     case SIM_PIPE_READER:
     case SIM_PIPE_WRITER: return sim_pipe_poll(file);
+    case SIM_LOCK: return 0;
   }
   return 0;
 }
@@ -138,10 +147,24 @@ void sim_process_cost(sim_process *process, lc_time most) { process->cost = most
 
 int sim_process_descriptors(const sim_process *process) { return process->open; }
 
+int sim_process_give(sim_process *from, int fd, sim_process *to, int there)
+{
+  sim_file *file = sim_file_at(from, fd);
+  if (!file) return -EBADF;
+  to->files[there] = file;
+  to->open++;
+  file->references++;
+  return 0;
+}
+
 void sim_process_kill(sim_process *process)
 {
+  if (process->turn) {
+    sim_turn_end(process, (lc_subprocess_end){LC_END_SIGNAL, SIGKILL});
+    return;
+  }
   for (int fd = 0; fd < SIM_DESCRIPTORS; fd++)
-    if (process->files[fd]) sim_file_close(process, fd);
+    if (process->files[fd]) let_go(process, fd);
 }
 
 void sim_process_vanish(sim_process *process) { process->is_gone = 1; }
@@ -208,6 +231,15 @@ void sim_truth_of(const sim_process *process, int fd, sim_truth *truth)
   truth->is_over = tcp->state == TCP_CLOSE;
   truth->linger_is_zero = tcp->linger.l_onoff && !tcp->linger.l_linger;
   truth->resets = tcp->state != TCP_CLOSE && (truth->unread > 0 || truth->linger_is_zero);
+}
+
+const sim_process *sim_truth_acceptor(const sim_process *process, int fd)
+{
+  sim_file *file = sim_file_at(process, fd);
+  const sim_unix *un = sim_unix_of(file);
+  if (un) return un->peer ? un->peer->file.acceptor : NULL;
+  const sim_tcp *tcp = file && file->kind == SIM_TCP ? (const sim_tcp *)file : NULL;
+  return tcp && tcp->peer ? tcp->peer->file.acceptor : NULL;
 }
 
 int sim_truth_was_told(const sim_process *process, int fd)

@@ -1,19 +1,18 @@
 /* inside.h - the simulated kernel as its own files see it.
  *
- * Storeys, each using those before it: pool (memory), clock (time, chance,
- * alarms), file (what descriptors name), wait (epoll, poll, wake), packet
- * (the network), tcp and output (one end of a connection), listen (handshakes
- * and the queue), unix and path (sockets without a network), socket, option, diag, signal, child (the calls), table (lc_sys).
+ * Storeys, each using those before it: pool (memory), clock (time, chance, alarms), file (what
+ * descriptors name), wait (epoll, poll, wake), packet (the network), tcp and output (one end of a
+ * connection), listen (handshakes and the queue), unix and path (sockets without a network:
+ * unix.h), socket, option, diag, signal, child (the calls), turns (programs), table (lc_sys).
  *
- * Nothing that a packet, an alarm or a planned call may still refer to is given
- * back before the kernel ends: ends of connections, files, requests.
+ * Nothing that a packet, an alarm or a planned call may still refer to is given back before the
+ * kernel ends: ends of connections, files, requests.
  */
 #ifndef SIM_INSIDE_H
 #define SIM_INSIDE_H
 
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/un.h>
 
 #include "../kernel.h"
 #include "../truth.h"
@@ -70,7 +69,8 @@ typedef enum sim_kind {
   SIM_UNIX,
   SIM_CHILD,
   SIM_PIPE_READER,
-  SIM_PIPE_WRITER
+  SIM_PIPE_WRITER,
+  SIM_LOCK
 } sim_kind;
 
 typedef struct sim_item sim_item;
@@ -78,7 +78,8 @@ typedef struct sim_file {
   sim_kind kind;
   unsigned references; /* descriptors, and messages that carry it */
   sim_kernel *kernel;
-  sim_process *process; /* that opened it */
+  sim_process *process;  /* that opened it */
+  sim_process *acceptor; /* of a connection; NULL: nobody has accepted it */
   int host;
   sim_item *items; /* its registrations with epoll */
   void (*changed)(void *user);
@@ -115,6 +116,10 @@ typedef struct sim_fault {
 } sim_fault;
 
 typedef struct sim_child sim_child;
+typedef struct sim_path sim_path;
+typedef struct sim_lock sim_lock;
+typedef struct sim_turn sim_turn;
+typedef struct sim_stage sim_stage;
 
 struct sim_process {
   lc_sys sys;
@@ -136,6 +141,10 @@ struct sim_process {
   uint64_t strange; /* calls on descriptors that are not open */
   int has_forked;
   sim_child *children; /* those that have not been waited for */
+  sim_child *as_child; /* what its parent knows of it */
+  int pid;
+  sim_turn *turn; /* of its program, while that runs */
+  int has_crashed;
   uint64_t
     left_watched; /* descriptors closed while epoll had them, except connections without copies */
 };
@@ -170,7 +179,15 @@ typedef struct sim_disk {
   uint64_t size;
   sim_fill *fill;
   void *user;
+  lc_time modified;
 } sim_disk;
+
+/* What a process waits for: one of these. */
+typedef struct sim_rest {
+  const sim_epoll *set;
+  struct pollfd *fds;
+  unsigned count;
+} sim_rest;
 
 int sim_epoll_create(sim_process *process);
 int sim_epoll_control(sim_process *process, int epoll, int operation, int fd,
@@ -181,6 +198,7 @@ int sim_poll(sim_process *process, struct pollfd *fds, unsigned count, lc_time t
 int sim_wake_create(sim_process *process);
 int sim_wake(sim_process *process, int fd);
 int sim_wake_clear(sim_process *process, int fd);
+int sim_rest_is_over(const sim_process *process, const sim_rest *rest);
 /* The file is gone, and its registrations with it; how many there were. */
 int sim_items_forget(sim_file *file);
 void sim_item_ready(sim_item *item);
@@ -340,69 +358,6 @@ void sim_arrival_end(void (*end)(sim_tcp *listener, sim_tcp *client), sim_tcp *l
                      sim_tcp *client);
 void sim_arrivals_end(sim_kernel *kernel); /* processors stand still no longer */
 
-/* ------------------------------------------------------------------- unix -- */
-
-typedef struct sim_unix sim_unix;
-
-/* A name of a socket, which is a file unless its first byte is zero. */
-typedef struct sim_path {
-  struct sim_path *next;
-  sim_unix *socket; /* NULL: it is closed */
-  uint64_t inode;
-  size_t size;
-  char name[sizeof((struct sockaddr_un *)NULL)->sun_path];
-} sim_path;
-
-typedef struct sim_message {
-  struct sim_message *next;
-  char *bytes;
-  size_t size, read;
-  sim_file **files; /* a reference of each */
-  int file_count;
-} sim_message;
-
-struct sim_unix {
-  sim_file file;
-  uint8_t state; /* TCP_CLOSE, TCP_LISTEN, TCP_ESTABLISHED */
-  int is_dead;   /* its last descriptor is closed */
-  sim_unix *peer;
-  sim_path *name;     /* that it was bound to, while it is there */
-  lc_address address; /* of length 0: none */
-  sim_message *first, *last;
-  uint64_t unread;
-  size_t memory; /* of what it has sent and the peer has not read */
-  unsigned send_buffer;
-  int shutdown;
-  int error; /* to be told once; positive */
-  struct linger linger;
-  sim_unix *queue, *next_queued; /* of a listener */
-  unsigned queued, backlog;
-};
-
-sim_unix *sim_unix_new(sim_process *process);
-sim_unix *sim_unix_of(sim_file *file); /* NULL: of another kind */
-void sim_unix_release(sim_unix *un);
-uint32_t sim_unix_poll(const sim_unix *un);
-int sim_unix_bind(sim_unix *un, const struct sockaddr *address, socklen_t length);
-int sim_unix_listen(sim_unix *un, int backlog);
-int sim_unix_accept(sim_process *process, sim_unix *un, struct sockaddr *address,
-                    socklen_t *length);
-int sim_unix_connect(sim_unix *un, const struct sockaddr *address, socklen_t length);
-int sim_unix_name(const sim_unix *un, int of_peer, struct sockaddr *address, socklen_t *length);
-int sim_unix_shutdown(sim_unix *un, int how);
-ssize_t sim_unix_sendmsg(sim_process *process, sim_unix *un, const struct msghdr *message);
-ssize_t sim_unix_recvmsg(sim_process *process, sim_unix *un, struct msghdr *message, int flags);
-int sim_unix_setsockopt(sim_unix *un, int level, int name, const void *value, socklen_t length);
-int sim_unix_getsockopt(sim_unix *un, int level, int name, void *value, socklen_t *length);
-int sim_socketpair(sim_process *process, int fds[2]);
-
-int sim_path_find(sim_kernel *kernel, const struct sockaddr *address, socklen_t length,
-                  sim_path **path);
-void sim_path_leave(sim_unix *un); /* it is closed */
-int sim_path_identity(const lc_sys *sys, const char *name, lc_file_identity *identity);
-int sim_path_unlink(const lc_sys *sys, const char *name);
-int sim_path_rename(const lc_sys *sys, const char *from, const char *to);
-
 /* ------------------------------------------------------------------ calls -- */
 
 int sim_address_get(sim_address *to, const struct sockaddr *from, socklen_t length);
@@ -417,6 +372,7 @@ int sim_name(sim_process *process, int fd, int of_peer, struct sockaddr *address
 ssize_t sim_recv(sim_process *process, int fd, void *buffer, size_t size, int flags);
 ssize_t sim_recvmsg(sim_process *process, int fd, struct msghdr *message, int flags);
 ssize_t sim_sendmsg(sim_process *process, int fd, const struct msghdr *message);
+int sim_open_file(sim_process *process, const char *path);
 int sim_file_facts(sim_process *process, int fd, lc_file_facts *facts);
 ssize_t sim_read_at(sim_process *process, int fd, void *buffer, size_t size, uint64_t offset);
 ssize_t sim_send_file(sim_process *process, int fd, int from, uint64_t offset, size_t size);
@@ -431,6 +387,11 @@ int sim_processors(sim_process *process, int *numbers, int capacity);
 int sim_process_pin(sim_process *process, int pid, int processor);
 int sim_child_signal(sim_process *process, int pid, int to_group, int signal);
 uint32_t sim_child_poll(const sim_file *file);
+void sim_child_end(sim_process *process, lc_subprocess_end end); /* the process has ended */
+void sim_turn_end(sim_process *process, lc_subprocess_end how);
+void sim_turn_call(sim_process *process); /* it makes a call */
+/* Others go on until this process can. */
+void sim_turn_rest(sim_process *process, const sim_rest *rest, lc_time until);
 int sim_shutdown(sim_process *process, int fd, int how);
 typedef struct sim_pipe sim_pipe;
 int sim_pipe_open(sim_process *process, int *fds); /* 0, or a code */
@@ -439,6 +400,7 @@ void sim_pipe_release(sim_file *file);     /* the last descriptor of this end is
 int sim_pipe_unread(const sim_file *file); /* -ENOTTY: it is no pipe */
 ssize_t sim_read(sim_process *process, int fd, void *buffer, size_t size);
 ssize_t sim_write(sim_process *process, int fd, const struct iovec *pieces, int count);
+ssize_t sim_say(sim_process *process, int fd, const char *text, size_t size);
 int sim_descriptor_facts(sim_process *process, int fd, lc_descriptor_facts *facts);
 int sim_unread(sim_process *process, int fd);
 int sim_unacked(sim_process *process, int fd);
@@ -479,6 +441,11 @@ struct sim_kernel {
   sim_tcp *bound; /* sockets with a port of their own: listening, or about to */
   uint16_t next_port;
   sim_path *paths;
+  sim_lock *locks;
+  struct sim_named *named; /* files that can be opened */
+  sim_stage *stage;        /* NULL: no process has a program */
+  sim_exec *exec;          /* NULL: children are thin */
+  void *exec_user;
   uint64_t last_inode;
   unsigned next_name;
   uint64_t batches;

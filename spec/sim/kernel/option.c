@@ -2,7 +2,7 @@
 #include <linux/sock_diag.h>
 #include <string.h>
 
-#include "inside.h"
+#include "unix.h"
 
 #ifndef SO_BINDTOIFINDEX
 #define SO_BINDTOIFINDEX 62
@@ -166,6 +166,7 @@ int sim_unix_getsockopt(sim_unix *un, int level, int name, void *value, socklen_
     case SO_DOMAIN: return give_int(value, length, AF_UNIX);
     case SO_SNDBUF: return give_int(value, length, (int)un->send_buffer);
     case SO_LINGER: return give(value, length, &un->linger, sizeof un->linger);
+    case SO_PEERCRED: return give(value, length, &(struct ucred){.pid = 1}, sizeof(struct ucred));
     default: return -ENOPROTOOPT;
   }
 }

@@ -1,11 +1,13 @@
-/* path.c - the names of unix-domain sockets: files, which outlive them, and abstract names, which do not. */
+/* path.c - the names of unix-domain sockets: files, which outlive them, and abstract names,
+ * which do not; and locks of directories. */
 #include <string.h>
 
-#include "inside.h"
+#include "unix.h"
 
 static size_t header_size(void) { return offsetof(struct sockaddr_un, sun_path); }
 
-/* The path in an address: as a text for a file, with its zero byte in front for an abstract name. */
+/* The path in an address: as a text for a file, with its zero byte in front for an abstract
+ * name. */
 static int name_of(const struct sockaddr *address, socklen_t length, const char **name,
                    size_t *size)
 {
@@ -120,7 +122,44 @@ int sim_path_rename(const lc_sys *sys, const char *from, const char *to)
   sim_path *path = *place_of_file(sys, from), **there = place_of_file(sys, to);
   if (!path) return -ENOENT;
   if (*there && *there != path) forget(process->kernel, there);
+  memset(path->name, 0, sizeof path->name);
   path->size = strlen(to);
   memcpy(path->name, to, path->size);
   return 0;
+}
+
+unsigned sim_kernel_paths(const sim_kernel *kernel, void (*each)(void *user, const char *name),
+                          void *user)
+{
+  unsigned count = 0;
+  for (const sim_path *one = kernel->paths; one; one = one->next) {
+    if (!one->name[0]) continue;
+    count++;
+    if (each) each(user, one->name);
+  }
+  return count;
+}
+
+int sim_lock_directory(sim_process *process, const char *path)
+{
+  sim_kernel *kernel = process->kernel;
+  size_t size = strnlen(path, sizeof((sim_path *)NULL)->name - 1);
+  for (const sim_lock *one = kernel->locks; one; one = one->next)
+    if (one->of.size == size && !memcmp(one->of.name, path, size)) return -EAGAIN;
+  sim_lock *lock = sim_take(kernel, sizeof *lock);
+  sim_file_init(&lock->file, SIM_LOCK, process);
+  lock->of.size = size;
+  memcpy(lock->of.name, path, size);
+  int fd = sim_file_install(process, &lock->file);
+  if (fd < 0) return fd;
+  lock->next = kernel->locks;
+  kernel->locks = lock;
+  return fd;
+}
+
+void sim_lock_release(sim_lock *lock)
+{
+  sim_lock **place = &lock->file.kernel->locks;
+  while (*place != lock) place = &(*place)->next;
+  *place = lock->next;
 }

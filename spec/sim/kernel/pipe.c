@@ -97,6 +97,14 @@ ssize_t sim_write(sim_process *process, int fd, const struct iovec *pieces, int 
   return (ssize_t)done;
 }
 
+/* Where there is no pipe, what is said is not heard. */
+ssize_t sim_say(sim_process *process, int fd, const char *text, size_t size)
+{
+  const sim_file *file = sim_file_at(process, fd);
+  struct iovec piece = {(void *)(uintptr_t)text, size};
+  return file && file->kind == SIM_PIPE_WRITER ? sim_write(process, fd, &piece, 1) : (ssize_t)size;
+}
+
 /* Every other descriptor is a socket, or the library's own. */
 int sim_descriptor_facts(sim_process *process, int fd, lc_descriptor_facts *facts)
 {

@@ -1,4 +1,5 @@
-/* signal.c - signals as the core hears of them: counted, stamped, and the owner woken. */
+/* signal.c - signals as the core hears of them: counted, stamped, and the owner woken. A program
+ * ends at one without an owner. */
 #include <signal.h>
 #include <string.h>
 
@@ -47,6 +48,10 @@ void sim_process_signal(sim_process *process, int number)
 {
   sim_signal *signal = signal_at(process, number);
   lc_time now = process->kernel->now;
+  if (number == SIGKILL || (signal && !signal->is_watched && process->turn)) {
+    sim_turn_end(process, (lc_subprocess_end){LC_END_SIGNAL, number});
+    return;
+  }
   if (!signal || !signal->is_watched) return;
   lc_signal_seen *seen = &signal->seen;
   if (!seen->first_at) seen->first_at = now;

@@ -1,7 +1,7 @@
 /* socket.c - the calls on sockets, with the results that Linux gives. */
 #include <string.h>
 
-#include "inside.h"
+#include "unix.h"
 
 static const unsigned char MAPPED[12] = {[10] = 0xff, [11] = 0xff};
 
@@ -162,6 +162,7 @@ int sim_accept(sim_process *process, int fd, struct sockaddr *address, socklen_t
   if (!tcp->queue_length) return -EAGAIN;
   sim_tcp *child = tcp->queue[0];
   memmove(tcp->queue, tcp->queue + 1, --tcp->queue_length * sizeof *tcp->queue);
+  child->file.acceptor = process;
   sim_address_put(&child->remote, child->local.family, address, length);
   return sim_file_install(process, &child->file);
 }

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inside.h"
+#include "unix.h"
 
 /* Others act while a call takes its time, and what it causes within its host has happened when it
  * returns. */
@@ -10,7 +10,8 @@ static sim_process *begin(const lc_sys *sys)
 {
   sim_process *process = sys->state;
   sim_kernel *kernel = process->kernel;
-  if (process->cost && !kernel->is_running)
+  if (process->turn) sim_turn_call(process);
+  else if (process->cost && !kernel->is_running)
     sim_run(kernel, kernel->now + (lc_time)sim_random(kernel, (uint64_t)process->cost + 1));
   return process;
 }
@@ -80,8 +81,6 @@ CALL(FAULT_WAKE_CLEAR, wake_clear, (const lc_sys *sys, int fd), (process, fd))
 CALL(FAULT_SIGNAL_WATCH, signal_watch, (const lc_sys *sys, int signal, int wake_fd),
      (process, signal, wake_fd))
 CALL(FAULT_PIPE, pipe_open, (const lc_sys *sys, int *fds), (process, fds))
-CALL(FAULT_DESCRIPTOR_FACTS, descriptor_facts,
-     (const lc_sys *sys, int fd, lc_descriptor_facts *facts), (process, fd, facts))
 CALL(FAULT_SOCKETPAIR, socketpair, (const lc_sys *sys, int *fds), (process, fds))
 CALL(FAULT_PROCESS_SIGNAL, child_signal, (const lc_sys *sys, int pid, int to_group, int signal),
      (process, pid, to_group, signal))
@@ -101,6 +100,16 @@ CALL(FAULT_PROCESS_END, process_end, (const lc_sys *sys, int pid, int keep, lc_s
 static int table_born(const lc_sys *sys, lc_birth *birth, lc_start_step *step)
 {
   return sim_born(sys->state, birth, step);
+}
+
+/* To ask of a descriptor that is not open is nothing strange. */
+static int table_descriptor_facts(const lc_sys *sys, int fd, lc_descriptor_facts *facts)
+{
+  sim_process *process = begin(sys);
+  int code = luck(process, FAULT_DESCRIPTOR_FACTS);
+  if (!code) code = sim_descriptor_facts(process, fd, facts);
+  end(process, 0);
+  return code;
 }
 
 static int table_signal_release(const lc_sys *sys, int signal)
@@ -312,14 +321,15 @@ static int table_random(const lc_sys *sys, void *buffer, size_t size)
 
 static void table_exit(const lc_sys *sys, int status)
 {
-  (void)sys;
-  _Exit(status);
+  sim_process *process = sys->state;
+  if (process->turn) sim_process_exit(process, status);
+  else _Exit(status);
 }
 
 static int table_process_id(const lc_sys *sys)
 {
-  (void)sys;
-  return 2;
+  const sim_process *process = sys->state;
+  return process->pid ? process->pid : 2;
 }
 
 static int table_descriptor_limit(const lc_sys *sys) { return of(sys)->limit; }
@@ -334,11 +344,25 @@ static int table_chmod(const lc_sys *sys, const char *path, unsigned mode)
   return sim_path_identity(sys, path, &identity);
 }
 
-/* Processes take turns within a call only, and none ends its turn with a lock. */
 static int table_lock_directory(const lc_sys *sys, const char *path)
 {
-  (void)path;
-  return sim_wake_create(sys->state);
+  sim_process *process = begin(sys);
+  return end(process, sim_lock_directory(process, path));
+}
+
+static int table_open_file(const lc_sys *sys, int directory, const char *path, unsigned how)
+{
+  sim_process *process = begin(sys);
+  (void)directory, (void)how;
+  return end(process, sim_open_file(process, path));
+}
+
+static ssize_t table_say(const lc_sys *sys, int fd, const char *text, size_t length,
+                         lc_time patience)
+{
+  sim_process *process = begin(sys);
+  (void)patience;
+  return end_bytes(process, sim_say(process, fd, text, length));
 }
 
 void sim_table_fill(sim_process *process)
@@ -395,6 +419,8 @@ void sim_table_fill(sim_process *process)
     .chmod = table_chmod,
     .rename = sim_path_rename,
     .lock_directory = table_lock_directory,
+    .open_file = table_open_file,
+    .say = table_say,
     .file_facts = table_file_facts,
     .read_at = table_read_at,
     .send_file = table_send_file,

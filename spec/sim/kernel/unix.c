@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "inside.h"
+#include "unix.h"
 
 enum {
   OVERHEAD = 768,
@@ -181,7 +181,7 @@ int sim_unix_accept(sim_process *process, sim_unix *un, struct sockaddr *address
   sim_unix *child = un->queue;
   un->queue = child->next_queued;
   un->queued--;
-  child->file.process = process;
+  child->file.process = child->file.acceptor = process;
   sim_unix_name(child, 1, address, length);
   return sim_file_install(process, &child->file);
 }
@@ -237,6 +237,7 @@ static int take_files(sim_process *process, const struct msghdr *message, sim_fi
     }
     found[i]->references++;
   }
+  process->has_forked = 1; /* another process will have copies */
   *files = found;
   return count;
 }

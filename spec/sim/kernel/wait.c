@@ -174,9 +174,15 @@ static int disturb(sim_process *process, sim_epoll *set, int capacity)
   return most < capacity ? most : capacity;
 }
 
-/* The next thing happens, unless that is later than `until`: then it is `until`, and 0. */
-static int pass(sim_kernel *kernel, lc_time until)
+/* The next thing happens, unless that is later than `until`: then it is `until`, and 0. Where
+ * processes have programs, the others go on. */
+static int pass(sim_process *process, const sim_rest *rest, lc_time until)
 {
+  sim_kernel *kernel = process->kernel;
+  if (process->turn) {
+    sim_turn_rest(process, rest, until);
+    return 1;
+  }
   if (sim_next_at(kernel) <= until) return sim_step(kernel);
   if (until != LC_NEVER) kernel->now = until;
   return 0;
@@ -199,12 +205,13 @@ int sim_epoll_wait(sim_process *process, int epoll, struct epoll_event *events, 
   process->kernel->batches++;
   process->interrupted = 0;
   capacity = disturb(process, (sim_epoll *)file, capacity);
+  const sim_rest rest = {.set = (const sim_epoll *)file};
   for (;;) {
     int count = harvest((sim_epoll *)file, events, capacity);
     if (count) return count;
     if (process->interrupted) return -EINTR;
     if (process->kernel->now >= until) return 0;
-    if (!pass(process->kernel, until) && until == LC_NEVER) return -EDEADLK; /* nothing will come */
+    if (!pass(process, &rest, until) && until == LC_NEVER) return -EDEADLK; /* nothing will come */
   }
 }
 
@@ -235,16 +242,23 @@ static int look(const sim_process *process, struct pollfd *fds, unsigned count)
   return ready;
 }
 
+int sim_rest_is_over(const sim_process *process, const sim_rest *rest)
+{
+  if (rest->set) return rest->set->first_ready != NULL;
+  return look(process, rest->fds, rest->count) > 0;
+}
+
 int sim_poll(sim_process *process, struct pollfd *fds, unsigned count, lc_time timeout)
 {
   lc_time until = end_of(process, timeout);
+  const sim_rest rest = {.fds = fds, .count = count};
   process->interrupted = 0;
   for (;;) {
     int ready = look(process, fds, count);
     if (ready) return ready;
     if (process->interrupted) return -EINTR;
     if (process->kernel->now >= until) return 0;
-    if (!pass(process->kernel, until) && until == LC_NEVER) return -EDEADLK;
+    if (!pass(process, &rest, until) && until == LC_NEVER) return -EDEADLK;
   }
 }
 
