@@ -165,23 +165,26 @@ void lc_closing_step(lc_conn *conn)
   lc_conn_arm(conn, lc_closing_deadline(conn));
 }
 
-/* After the peer's FIN nothing is received any more, so only the error of the socket tells of a
- * reset. */
+/* An error comes as an event once. After the peer's FIN, or where the closing reads no more, only
+ * the error of the socket tells of a reset. */
 static int has_been_reset(lc_conn *conn, uint32_t events)
 {
-  return events & LC_POLL_ERROR && conn->in_eof && lc_conn_is_socket(conn) &&
-         lc_conn_take_error(conn) < 0;
+  return events & LC_POLL_ERROR && lc_conn_is_socket(conn) && lc_conn_take_error(conn) < 0;
 }
 
+/* Before the step, which could take a reset behind the peer's FIN for a clean end; and after it,
+ * because the step may have come to that FIN only now. */
 void lc_closing_ready(lc_conn *conn, uint32_t events)
 {
-  if (has_been_reset(conn, events)) {
+  if (conn->in_eof && has_been_reset(conn, events)) {
     lc_conn_fail(conn, LC_RESET);
     return;
   }
   conn->out_blocked = 0;
   lc_closing_step(conn);
-  if (conn->state == LC_STATE_CLOSING) look_at_progress(conn);
+  if (conn->state != LC_STATE_CLOSING) return;
+  if (has_been_reset(conn, events)) lc_conn_fail(conn, LC_RESET);
+  else look_at_progress(conn);
 }
 
 lc_time lc_closing_deadline(const lc_conn *conn)

@@ -430,3 +430,47 @@ describe("a connection collected while open", function()
     assert.is_truthy(told[2].fields.opened:find("closing_spec.lua:%d+"))
   end)
 end)
+
+describe("a connection that closes, whose peer resets it", function()
+  local socket = require "lastcall.socket"
+  local ANSWER = ("a"):rep(200000)
+
+  --- The peer takes next to nothing of the answer, so most of it is in the kernel, unacknowledged, when `leave(peer)`
+  -- is called: before the loop has looked at the connection again.
+  local function gone_at_once(leave, options)
+    helper.task(function(lastcall)
+      local peer = assert(socket.tcp4())
+      local server, address = helper.serve(lastcall, function(conn)
+        conn:read("l")
+        conn:write(ANSWER)
+        conn:close "background"
+        leave(peer)
+        peer:setoption("linger", { on = true, timeout = 0 })
+        peer:close()
+      end, options)
+      peer:setoption("recv-buffer-size", 4096)
+      local host, port = address:match "(.*):(%d+)"
+      assert(peer:connect(host, port))
+      peer:send "x\n"
+      local limit = lastcall.now() + helper.seconds(3)
+      repeat lastcall.sleep(0.01)
+      until server:stats().accepted == 1 and server:count() == 0 or lastcall.now() > limit
+      assert.equal(0, server:count())
+    end)
+  end
+
+  it("ends at once when the peer's FIN comes with the reset", function()
+    gone_at_once(function(peer) peer:shutdown "send" end)
+  end)
+
+  it("ends at once when bytes and the FIN come with the reset", function()
+    gone_at_once(function(peer)
+      peer:send(("late"):rep(1000))
+      peer:shutdown "send"
+    end)
+  end)
+
+  it("ends at once when it reads no more of what the peer sends", function()
+    gone_at_once(function(peer) peer:send(("late"):rep(1000)) end, { linger_bytes = 100 })
+  end)
+end)
