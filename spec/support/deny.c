@@ -53,7 +53,7 @@ static const kind kinds[] = {
   {"diag", SYS_socket, {{0, AF_NETLINK}, {2, NETLINK_SOCK_DIAG}}},
   {"meminfo", SYS_getsockopt, {{1, SOL_SOCKET}, {2, SO_MEMINFO}}},
   {"pidfd", SYS_pidfd_open, {{1, 0}, {1, 0}}},
-  {"close_range", SYS_close_range, {{0, 0}, {2, 4}}},
+  {"close_range", SYS_close_range, {{1, ~0U}, {1, ~0U}}}, /* all descriptors from one on */
   {"tcpinfo", SYS_getsockopt, {{1, IPPROTO_TCP}, {2, TCP_INFO}}},
 };
 
