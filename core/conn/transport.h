@@ -78,8 +78,8 @@ typedef struct lc_line {
 struct lc_transport {
   unsigned version;
   const char *name;
-  /* The embedder moves its handlers' bytes past the calls below (foreign.c). What these receive is no handler's, and serves
-   * the end of the connection alone. */
+  /* The embedder moves its handlers' bytes past the calls below (foreign.c). What these receive is
+   * no handler's, and serves the end of the connection alone. */
   int is_bypassed;
   int is_secret; /* nobody on the way can read the bytes */
   /* The transport keeps no bytes itself. A receive that returns less than its room has emptied the

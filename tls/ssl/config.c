@@ -32,7 +32,7 @@ static _Atomic int live; /* in this process */
 
 /* ----------------------------------------------------------------- failures -- */
 
-/* Empties the queue. That does not always tell: a key that could not be read is "unsupported" then. */
+/* Empties the queue, which does not always tell: a key that could not be read is "unsupported". */
 static int has_lacked_memory(void)
 {
   void *probe = OPENSSL_malloc(TLS_INPUT);
@@ -120,8 +120,8 @@ static facts facts_of(X509 *one)
                  .bits = key ? EVP_PKEY_security_bits(key) : -1};
 }
 
-/* Where OpenSSL lacks memory to look at a certificate's key or extensions, it says nothing, does not
- * look again, and trusts nobody by the certificate. So two looks have to agree, now. */
+/* Where OpenSSL lacks memory to look at a certificate's key or extensions, it says nothing, does
+ * not look again, and trusts nobody by the certificate. So two looks have to agree, now. */
 static int is_short_of_memory(X509 *one)
 {
   X509 *again = X509_dup(one);
