@@ -66,7 +66,7 @@ describe("without memory of OpenSSL's,", function()
         openssl.none()
         close(assert(way()))
         local made = openssl.none() * share // 1
-        for n = 1, made, made // (ALL and 500 or 20) do
+        for n = 1, made, made // (ALL and 100 or 20) do
           collectgarbage()
           openssl.fail(n, 1000000)
           local fine, code, message = way()
