@@ -166,7 +166,8 @@ static int lift_all(lc_birth *b)
   int least = b->highest + 1;
   for (size_t i = 0; i < b->fd_count; i++) {
     b->from[i] = lift(b->fds[i].here, least);
-    if (b->from[i] < 0) return -errno;
+    /* To ask for a number at the limit or above is invalid to the kernel. Above a copy it means that none is free. */
+    if (b->from[i] < 0) return i && errno == EINVAL ? -EMFILE : -errno;
     least = b->from[i] + 1;
   }
   return 0;

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -148,6 +149,31 @@ static void a_start_that_fails_says_where(void **state)
 }
 
 /* The child has no copy of a descriptor that is not for it, not even while it starts. */
+/* The copies of what the child is given lie one above the other, and the kernel has another word where the last one
+ * lies at the limit. */
+static void too_few_descriptors_have_one_word(void **state)
+{
+  world *w = *state;
+  struct rlimit before, few;
+  told t;
+  lc_subprocess *child = NULL;
+  rlim_t refused = 0;
+  int lowest = dup(STDIN_FILENO);
+  assert_true(lowest >= 0);
+  close(lowest);
+  getrlimit(RLIMIT_NOFILE, &before);
+  for (few = before; !child; refused++) {
+    few.rlim_cur = (rlim_t)lowest + refused;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    child = begin(w->loop, &t, one_that_ends, &plain);
+    setrlimit(RLIMIT_NOFILE, &before);
+    if (!child) assert_failed(w, &t, child, -EMFILE, LC_START_DESCRIPTORS);
+  }
+  assert_true(refused > 3);
+  TURN_UNTIL(w, t.ended);
+  lc_subprocess_free(child);
+}
+
 static void what_is_closed_meanwhile_is_closed(void **state)
 {
   world *w = *state;
@@ -298,6 +324,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     TEST(the_start_is_told_before_the_end),
     TEST(a_start_that_fails_says_where),
+    TEST(too_few_descriptors_have_one_word),
     TEST(what_is_closed_meanwhile_is_closed),
     TEST(what_the_child_is_given_may_be_closed_and_changed_at_once),
     TEST(errno_is_the_parents_own),
