@@ -245,8 +245,9 @@ describe("a canary", function()
     assert_given_up(done.raised, "worker 1 fails more often than they do")
     assert_given_up(done.rolling_errors, "worker 1 fails more often than they do")
     local errors, replies = done.raised.text:match "%((%d+) errors, (%d+) replies of 5xx%); the old"
-    assert.equal(errors, replies)
-    assert.is_truthy(done.raised.text:find("failed " .. errors .. " ", 1, true), done.raised.text) -- each counts once
+    local most = math.max(errors, replies)
+    assert.is_true(most - math.min(errors, replies) <= 1, done.raised.text) -- the figures may come between the two
+    assert.is_truthy(done.raised.text:find(("failed %d "):format(most), 1, true), done.raised.text) -- each counts once
     assert.is_truthy(done.errors.answers["generation 1"])
   end)
 

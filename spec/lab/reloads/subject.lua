@@ -7,6 +7,7 @@ local machine = require "machine"
 
 local PATIENCE = 60 -- seconds, for a reload and for an end
 local LOOK = 0.01
+local SETTLED = 0.2
 
 local subject = {}
 
@@ -72,10 +73,22 @@ local function memory(self, main)
   return tonumber(told) or error(self:problem "the master tells no memory", 0)
 end
 
+--- The descriptors of a process. It closes those of a child that has ended a turn or two after the end, on a busy
+-- machine later: so their number counts when it has stayed the same.
+local function settled_descriptors(pid)
+  local count, since = nil, lastcall.now()
+  wait_until(function()
+    local now = machine.descriptors(pid)
+    if now ~= count then count, since = now, lastcall.now() end
+    return lastcall.now() - since >= SETTLED
+  end)
+  return count
+end
+
 --- What reloads must not change: descriptors and processes exactly, memory about.
 function Subject:figures()
   local main = self:main()
-  return { descriptors = machine.descriptors(main), processes = #self:processes(), memory = memory(self, main) }
+  return { descriptors = settled_descriptors(main), processes = #self:processes(), memory = memory(self, main) }
 end
 
 --- Ends all of its processes.
