@@ -1,3 +1,4 @@
+-- scripts/test: early
 local helper = require "spec.helper"
 
 local tls = require "spec.support.tls"

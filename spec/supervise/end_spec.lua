@@ -1,3 +1,4 @@
+-- scripts/test: early
 local helper = require "spec.helper"
 local process = require "spec.support.process"
 local supervised = require "spec.support.supervised"

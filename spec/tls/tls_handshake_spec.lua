@@ -1,3 +1,4 @@
+-- scripts/test: early
 local certificates = require "spec.support.certificates"
 local helper = require "spec.helper"
 
