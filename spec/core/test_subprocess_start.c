@@ -108,7 +108,7 @@ static void the_start_is_told_before_the_end(void **state)
   static const fault_call without_descriptor[] = {FAULT_CALLS, FAULT_PROCESS_WATCH,
                                                   FAULT_POLLER_CONTROL};
   world *w = *state;
-  told t;
+  told t = {0};
   for (size_t i = 0; i < sizeof without_descriptor / sizeof *without_descriptor; i++) {
     if (i > 0) faults_fail(&bad, without_descriptor[i], 1, 1, -ENOMEM);
     lc_subprocess *child = begin(w->loop, &t, one_that_ends, i == 1 ? &plain : &slowly);
@@ -137,7 +137,7 @@ static void a_start_that_fails_says_where(void **state)
   const lc_subprocess_options nowhere = {.cwd = "/no/such", .env = slow_env};
   const lc_subprocess_options lacking = {.fds = closed, .fd_count = 1};
   world *w = *state;
-  told t;
+  told t = {0};
   need_a_loop_that_goes_on(w);
   assert_failed(w, &t, begin(w->loop, &t, no_program, &slowly), -ENOENT, LC_START_PROGRAM);
   assert_failed(w, &t, begin(w->loop, &t, one_that_ends, &nowhere), -ENOENT, LC_START_DIRECTORY);
@@ -155,7 +155,7 @@ static void too_few_descriptors_have_one_word(void **state)
 {
   world *w = *state;
   struct rlimit before, few;
-  told t;
+  told t = {0};
   lc_subprocess *child = NULL;
   rlim_t refused = 0;
   int lowest = dup(STDIN_FILENO);
@@ -177,7 +177,7 @@ static void too_few_descriptors_have_one_word(void **state)
 static void what_is_closed_meanwhile_is_closed(void **state)
 {
   world *w = *state;
-  told t;
+  told t = {0};
   int ends[2];
   char byte;
   need_a_loop_that_goes_on(w);
@@ -197,7 +197,7 @@ static void what_is_closed_meanwhile_is_closed(void **state)
 static void what_the_child_is_given_may_be_closed_and_changed_at_once(void **state)
 {
   world *w = *state;
-  told t;
+  told t = {0};
   int ends[2];
   char text[8] = {0}, program[] = "echo";
   const char *argv[] = {program, "told", NULL};
@@ -221,7 +221,7 @@ static void what_the_child_is_given_may_be_closed_and_changed_at_once(void **sta
 static void errno_is_the_parents_own(void **state)
 {
   world *w = *state;
-  told t;
+  told t = {0};
   need_a_loop_that_goes_on(w);
   for (int round = 0; round < 5; round++) {
     assert_non_null(begin(w->loop, &t, no_program, &slowly));
@@ -240,7 +240,7 @@ static void errno_is_the_parents_own(void **state)
 static void a_child_can_be_ended_while_it_starts(void **state)
 {
   world *w = *state;
-  told t;
+  told t = {0};
   for (int is_stopped = 0; is_stopped < 2; is_stopped++) {
     lc_subprocess *child =
       begin(w->loop, &t, one_that_sleeps, is_stopped ? &slowly : &slowly_as_leader);
@@ -282,7 +282,7 @@ static void on_the_simulated_kernel(void **state)
   sim_kernel *kernel = sim_kernel_new(3);
   sim_process *process = sim_process_new(kernel, 1);
   int error = 0;
-  told t;
+  told t = {0};
   (void)state;
   lc_loop *loop = lc_loop_new(sim_process_sys(process), &error);
   lc_time began = sim_now(kernel);

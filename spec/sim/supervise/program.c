@@ -17,6 +17,7 @@
 int luaopen_lastcall_core(lua_State *L);
 
 /* Lua's seeds of hashes and of random numbers come from it, and so does what os.date says. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's name is reserved */
 time_t time(time_t *now)
 {
   const time_t in_2026 = 1767225600;

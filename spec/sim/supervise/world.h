@@ -127,8 +127,8 @@ struct world {
   unsigned client_count;
 };
 
-/* Whether all was well. `digest`, if not NULL, is of all that happened. */
-int world_run(uint64_t seed, char failure[WORLD_TEXT], FILE *trace, uint64_t *digest);
+/* Whether all was well. `of_all`, if not NULL, becomes the digest of all that happened. */
+int world_run(uint64_t seed, char failure[WORLD_TEXT], FILE *trace, uint64_t *of_all);
 
 void plan_world(world *in, uint64_t seed);
 /* run.c */
