@@ -162,19 +162,11 @@ local function ask_second(lastcall, _, canary)
   assert(os.execute("kill -TERM " .. canary.pid))
 end
 
-local function ready_ones(service)
-  local list = {}
-  for _, one in ipairs(service:status()) do
-    if one.state == "ready" then list[#list + 1] = one end
-  end
-  return list
-end
-
 local function kill_old(lastcall, service)
-  local victim = ready_ones(service)[1]
+  local victim = supervised.ready(service)[1]
   assert(os.execute("kill -KILL " .. victim.pid))
   supervised.wait_until(lastcall, function()
-    local now = ready_ones(service)
+    local now = supervised.ready(service)
     return #now == 2 and now[1].pid ~= victim.pid and now[2].pid ~= victim.pid
   end)
 end

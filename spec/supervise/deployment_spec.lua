@@ -18,14 +18,6 @@ local QUIET = { "sh", "-c", 'exec lua5.4 "$0" 2>/dev/null' }
 
 local function answering(address, answer) return (SOUND:format(address):gsub("ANSWER", ("%q"):format(answer))) end
 
-local function ready(service)
-  local list = {}
-  for _, one in ipairs(service:status()) do
-    if one.state == "ready" then list[#list + 1] = one end
-  end
-  return list
-end
-
 local function told(log, event)
   local list = {}
   for _, one in ipairs(log) do
@@ -47,12 +39,12 @@ local function crash_among(bad, options, deploy)
   supervised.run(given, function(lastcall, service, log)
     supervised.replace(path, bad:find "%%s" and bad:format(address) or bad)
     if deploy then deploy(lastcall, service) end
-    os.execute("kill -KILL " .. ready(service)[1].pid)
+    os.execute("kill -KILL " .. supervised.ready(service)[1].pid)
     supervised.wait_until(lastcall, function()
       assert.equal("good", supervised.ask(lastcall, address, "hello"))
       return #told(log, FAILS) >= 1
     end)
-    assert.equal(1, #ready(service))
+    assert.equal(1, #supervised.ready(service))
     first = told(log, FAILS)[1]
     assert.equal(path, first.script)
     assert.is_truthy(first.remedy:find "^put a sound script there")
@@ -65,7 +57,7 @@ local function crash_among(bad, options, deploy)
       return seen.better
     end)
     assert.is_nil(seen.none)
-    assert.equal(2, #ready(service))
+    assert.equal(2, #supervised.ready(service))
     assert.same({ true }, { service:reload() })
     assert.equal("better", supervised.ask(lastcall, address, "hello"))
   end)
@@ -105,8 +97,10 @@ describe("a worker that crashes after a bad deployment", function()
     local path = supervised.script(answering(address, "good"))
     supervised.run({ script = path, probation = helper.seconds(0.2) }, function(lastcall, service, log)
       for _ = 1, 2 do
-        os.execute("kill -KILL " .. ready(service)[1].pid)
-        supervised.wait_until(lastcall, function() return #service:status() == 2 and #ready(service) == 2 end)
+        os.execute("kill -KILL " .. supervised.ready(service)[1].pid)
+        supervised.wait_until(lastcall, function()
+          return #service:status() == 2 and #supervised.ready(service) == 2
+        end)
       end
       assert.equal(0, #told(log, FAILS))
       assert.equal(0, told(log, "worker ended unasked")[1].restart_in)

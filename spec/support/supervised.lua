@@ -72,6 +72,15 @@ function supervised.generation(service)
   return newest
 end
 
+--- The workers that serve.
+function supervised.ready(service)
+  local list = {}
+  for _, one in ipairs(service:status()) do
+    if one.state == "ready" then list[#list + 1] = one end
+  end
+  return list
+end
+
 --- Waits until fn() is true; what it is then.
 function supervised.wait_until(lastcall, fn, seconds)
   local deadline = lastcall.now() + helper.seconds(seconds or 10)
